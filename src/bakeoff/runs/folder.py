@@ -1,0 +1,256 @@
+"""The run folder. No other module knows the names of its files.
+
+A file is either complete or absent: it is written beside its place and moved there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pydantic
+import yaml
+
+from bakeoff.errors import UserError
+from bakeoff.runs.results import (
+    ContestantResult,
+    DataReport,
+    Environment,
+    EpochLine,
+    Record,
+    Sample,
+    StepLine,
+    Verdict,
+)
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@contextlib.contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a missing permission while writing `path` into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk is full: {path} could not be written.",
+                "Free some space; `bakeoff resume` goes on from the last checkpoint.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder with -o.") from error
+        raise
+    except Exception as error:
+        # safetensors and Arrow wrap the system's error in classes of their own.
+        if "No space left on device" in str(error) or "os error 28" in str(error):
+            raise UserError(
+                f"The disk is full: {path} could not be written.",
+                "Free some space; `bakeoff resume` goes on from the last checkpoint.",
+            ) from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` atomically."""
+    temporary = path.with_name(f".{path.name}.part")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder; it takes the place of `path` if the block ends well, and vanishes if not.
+
+    A kill between the two renames leaves the old folder under its ``.old`` name; `recover_folder` puts it back.
+    """
+    temporary, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
+    with explain_disk_errors(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Undo a `replaced_folder` that was killed between its two renames."""
+    old = path.with_name(f".{path.name}.old")
+    if not path.exists() and old.exists():
+        old.rename(path)
+
+
+def folder_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: the run has not come that far.", f"Try `bakeoff resume {path.parent}`."
+        ) from None
+    except pydantic.ValidationError as error:
+        raise UserError(f"{path} is not what this version of bakeoff writes: {error.errors()[0]['msg']}.") from None
+
+
+class ContestantFolder:
+    """contestants/NAME/ of a run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model"
+        self.checkpoint = path / "checkpoint"
+        self._metrics = path / "metrics.jsonl"
+        self._scores = path / "scores.parquet"
+        self._samples = path / "samples.jsonl"
+        self._result = path / "result.json"
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def finished(self) -> bool:
+        return self._result.exists()
+
+    # metrics.jsonl
+
+    def append_metrics(self, line: StepLine | EpochLine) -> None:
+        with explain_disk_errors(self._metrics):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._metrics.open("a", encoding="utf-8") as file:
+                file.write(line.model_dump_json() + "\n")
+
+    def metrics_size(self) -> int:
+        """Bytes of metrics.jsonl; a checkpoint remembers them."""
+        return self._metrics.stat().st_size if self._metrics.exists() else 0
+
+    def cut_metrics(self, size: int) -> None:
+        """Forget the lines that were written after the checkpoint from which a run goes on."""
+        if self._metrics.exists():
+            with self._metrics.open("r+b") as file:
+                file.truncate(size)
+
+    def metrics(self) -> tuple[list[StepLine], list[EpochLine]]:
+        steps: list[StepLine] = []
+        epochs: list[EpochLine] = []
+        if self._metrics.exists():
+            for text in self._metrics.read_text(encoding="utf-8").splitlines():
+                try:
+                    values = json.loads(text)
+                except json.JSONDecodeError:  # the last line of a run that was killed while writing it
+                    break
+                if values["kind"] == "step":
+                    steps.append(StepLine.model_validate(values))
+                else:
+                    epochs.append(EpochLine.model_validate(values))
+        return steps, epochs
+
+    # what the judge found
+
+    def write_scores(self, table: pa.Table) -> None:
+        temporary = self._scores.with_name(".scores.parquet.part")
+        with explain_disk_errors(self._scores):
+            self.path.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, temporary)
+            temporary.replace(self._scores)
+
+    def scores(self) -> pa.Table:
+        return pq.read_table(self._scores)
+
+    def write_samples(self, samples: Iterable[Sample]) -> None:
+        write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
+
+    def samples(self) -> list[Sample]:
+        if not self._samples.exists():
+            return []
+        return [Sample.model_validate_json(line) for line in self._samples.read_text(encoding="utf-8").splitlines()]
+
+    def write_result(self, result: ContestantResult) -> None:
+        """The last file of a contestant: its presence says that nothing is left to do."""
+        write_text(self._result, result.model_dump_json(indent=2) + "\n")
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+
+    def result(self) -> ContestantResult:
+        return _read(self._result, ContestantResult)
+
+
+class RunFolder:
+    """runs/NAME/: one bake-off."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.html_report = self.path / "report.html"
+        self.markdown_report = self.path / "report.md"
+        self._spec = self.path / "bakeoff.yaml"
+        self._environment = self.path / "environment.json"
+        self._data = self.path / "data.json"
+        self._verdict = self.path / "verdict.json"
+        self._contestants = self.path / "contestants"
+
+    @property
+    def holds_a_run(self) -> bool:
+        return self._spec.exists()
+
+    def must_hold_a_run(self) -> None:
+        """Raises UserError where the folder is not a run."""
+        if not self.holds_a_run:
+            what = "holds no run (bakeoff.yaml is missing)" if self.path.exists() else "does not exist"
+            near = sorted(str(spec.parent) for spec in self.path.parent.glob("*/bakeoff.yaml"))
+            hint = f"Runs nearby: {', '.join(near)}." if near else "Start one with `bakeoff run sentiment`."
+            raise UserError(f"{self.path} {what}.", hint)
+
+    def contestant(self, name: str) -> ContestantFolder:
+        return ContestantFolder(self._contestants / name)
+
+    def contestants(self) -> list[ContestantFolder]:
+        """The contestants in the order of the spec."""
+        return [self.contestant(name) for name in self.spec_values()["contestants"]]
+
+    # spec, data, environment, verdict
+
+    def write_spec(self, values: dict[str, Any]) -> None:
+        write_text(self._spec, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+    def spec_values(self) -> dict[str, Any]:
+        values: dict[str, Any] = yaml.safe_load(self._spec.read_text(encoding="utf-8"))
+        return values
+
+    def write_environment(self, environment: Environment) -> None:
+        write_text(self._environment, environment.model_dump_json(indent=2) + "\n")
+
+    def environment(self) -> Environment:
+        return _read(self._environment, Environment)
+
+    def write_data(self, data: DataReport) -> None:
+        write_text(self._data, data.model_dump_json(indent=2) + "\n")
+
+    def data(self) -> DataReport:
+        return _read(self._data, DataReport)
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        write_text(self._verdict, verdict.model_dump_json(indent=2) + "\n")
+
+    def verdict(self) -> Verdict:
+        return _read(self._verdict, Verdict)

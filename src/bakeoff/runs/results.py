@@ -1,0 +1,185 @@
+"""What a run measured, as typed records. The same records are written to disk, reported and printed."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Figure(Record):
+    """One number with everything that is needed to defend it."""
+
+    name: str = Field(description="accuracy, macro_f1, loss, perplexity, word_perplexity, bits_per_byte, ...")
+    value: float
+    low: float | None = Field(None, description="Lower end of the interval, if one was computed.")
+    high: float | None = None
+    confidence: float = 0.95
+    protocol: str = Field(description="How it was measured, e.g. `accuracy` or `window(context=1024, stride=512)`.")
+    protocol_version: int = 1
+    split: str
+    documents: int = Field(description="Documents (texts, articles) behind the figure.")
+    interval_unit: str = Field("document", description="What was resampled or counted for the interval.")
+    higher_is_better: bool
+
+
+class TrainingCost(Record):
+    """What training took. Times are seconds of wall clock, memory is the process' peak resident set."""
+
+    epochs: int = 0
+    steps: int = 0
+    tokens: int = Field(0, description="Training tokens seen (words, for classifiers); padding is not counted.")
+    seconds: float = Field(0.0, description="Training alone, over all sessions of a resumed run.")
+    total_seconds: float = Field(0.0, description="Preparing, training, evaluating, saving.")
+    peak_memory_bytes: int = 0
+    precision: str = "fp32"
+    best_epoch: int | None = None
+    stopped_by: Literal["epochs", "tokens", "seconds", "nothing to train"] = "nothing to train"
+
+
+class Confusion(Record):
+    """Counts: rows are true labels, columns predicted labels, both in the order of `labels`."""
+
+    labels: list[str]
+    counts: list[list[int]]
+
+
+class ContestantResult(Record):
+    """result.json of one contestant."""
+
+    name: str
+    method: str
+    task: Literal["classification", "language-model"]
+    settings: dict[str, Any] = Field(description="Every setting, defaults resolved.")
+    seed: int
+    figures: list[Figure] = Field(description="The first one decides the verdict.")
+    training: TrainingCost
+    total_parameters: int
+    trainable_parameters: int
+    model_bytes: int = Field(description="Size of model/ on disk.")
+    confusion: Confusion | None = None
+    notes: list[str] = Field([], description="What a reader must know, e.g. texts that were cut.")
+
+    def figure(self, name: str, protocol: str | None = None) -> Figure | None:
+        """The first figure of that name (and of a protocol that starts so), or None."""
+        for figure in self.figures:
+            if figure.name == name and (protocol is None or figure.protocol.startswith(protocol)):
+                return figure
+        return None
+
+
+class Comparison(Record):
+    """A paired comparison of two contestants on the same test documents: `better` minus `worse`."""
+
+    better: str
+    worse: str
+    figure: str = Field(description="accuracy, or the protocol whose loss (nats per token) is compared.")
+    difference: float = Field(description="Of accuracies, or of losses in nats per token (negative: better is lower).")
+    low: float
+    high: float
+    p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
+    distinguishable: bool = Field(description="The interval does not hold 0.")
+
+
+class Verdict(Record):
+    """verdict.json: the answer in words and the comparisons that it rests on."""
+
+    best: str
+    sentences: list[str]
+    comparisons: list[Comparison]
+
+
+class TextStatistics(Record):
+    """Figures about a generated text, each a share between 0 and 1."""
+
+    repeated_4_grams: float = Field(description="Share of 4-grams of words that occurred before in the text.")
+    distinct_1: float = Field(description="Distinct words / words.")
+    distinct_2: float = Field(description="Distinct word pairs / word pairs.")
+
+
+class Sample(Record):
+    """A line of samples.jsonl: a generated text, or a classified test text."""
+
+    prompt: str = Field(description="The prompt, or the (shortened) text that was classified.")
+    text: str = Field("", description="What the model wrote after the prompt.")
+    tokens: int = 0
+    seconds: float = 0.0
+    statistics: TextStatistics | None = None
+    label: str | None = Field(None, description="True label of a classified text.")
+    predicted: str | None = None
+    probability: float | None = Field(None, description="Probability of the predicted label.")
+    kind: Literal["generated", "first", "mistake"] = "generated"
+
+
+class SideReport(Record):
+    """One side of the split."""
+
+    name: str
+    rows: int = Field(description="Texts, or documents.")
+    tokens: int | None = None
+    lines: int | None = None
+    characters: int = 0
+    labels: dict[str, int] = {}
+
+
+class DataReport(Record):
+    """data.json: what was read, how it was split, and what was found on the way."""
+
+    source: str
+    files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
+    fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by side.")
+    split_seed: int | None = Field(None, description="None where the sides came as files or as a column.")
+    sides: list[SideReport]
+    skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
+    duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
+    across_sides: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")
+    notes: list[str] = []
+
+
+class Environment(Record):
+    """environment.json: enough to judge whether two machines may be compared."""
+
+    command: list[str]
+    created: str = Field(description="ISO 8601, UTC.")
+    bakeoff: str
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    accelerator: str | None = None
+    settings: dict[str, str] = Field({}, description="Machine settings chosen before torch started.")
+    git_revision: str | None = None
+
+
+class StepLine(Record):
+    """A line of metrics.jsonl after an optimiser step."""
+
+    kind: Literal["step"] = "step"
+    step: int
+    epoch: int
+    loss: float = Field(description="Mean loss per token (language models) or per text (classifiers) of the step.")
+    learning_rate: float
+    tokens: int = Field(description="Training tokens seen so far.")
+    seconds: float = Field(description="Training seconds so far.")
+
+
+class EpochLine(Record):
+    """A line of metrics.jsonl after an evaluation on the validation side."""
+
+    kind: Literal["epoch"] = "epoch"
+    epoch: int
+    step: int
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float
+    validation_accuracy: float | None = None
+    tokens: int = 0
+    seconds: float = 0.0
+    best: bool = Field(description="The best validation figure so far; these weights are kept.")
