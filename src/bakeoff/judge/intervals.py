@@ -1,0 +1,150 @@
+"""Confidence intervals and paired comparisons. `docs/explanation/statistics.md` says why these and not others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+
+Floats = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+
+# Resamples are drawn in chunks of about so many numbers (32 MB), whatever the number of units.
+_NUMBERS_PER_CHUNK = 4_000_000
+
+
+def wilson(successes: int, total: int, confidence: float) -> Interval:
+    """Interval of a share of successes (Wilson 1927), e.g. of an accuracy. It never leaves [0, 1].
+
+    Raises:
+        ValueError: `total` is 0, or `successes` is not between 0 and `total`.
+    """
+    if total < 1:
+        raise ValueError("an interval of a share needs at least one case")
+    interval = binomtest(successes, total).proportion_ci(confidence_level=confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap_ratio(
+    numerators: npt.ArrayLike, denominators: npt.ArrayLike, *, confidence: float, resamples: int, seed: int
+) -> Interval | None:
+    """Percentile bootstrap interval (Efron 1979) of sum(numerators) / sum(denominators).
+
+    Units are drawn with replacement, so what happens inside a unit may be as dependent as it likes. With losses in
+    nats over predicted tokens this is the interval of the loss per token; exp of both ends is that of the perplexity.
+
+    Args:
+        numerators: One number a unit, shape (units,).
+        denominators: The units' weights, at least 0, shape (units,). Units that weigh 0 are left out.
+
+    Returns:
+        Both ends, or None where fewer than two units weigh anything: one unit says nothing about the spread.
+    """
+    above = np.asarray(numerators, dtype=np.float64)
+    return _bootstrap_ratio(above, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+
+
+def paired_bootstrap_ratio(
+    numerators_a: npt.ArrayLike,
+    numerators_b: npt.ArrayLike,
+    denominators: npt.ArrayLike,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Interval of the difference of two ratios, a minus b, measured on the same units.
+
+    Both sides of a unit are drawn together (Koehn 2004), so what makes a unit hard for both cancels out.
+    Arguments and result as in `bootstrap_ratio`.
+    """
+    difference = np.asarray(numerators_a, dtype=np.float64) - np.asarray(numerators_b, dtype=np.float64)
+    return _bootstrap_ratio(difference, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+
+
+def bootstrap_metric(
+    labels: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    metric: Callable[[npt.NDArray[np.int64]], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """Percentile bootstrap interval of a metric that is a function of the confusion matrix, e.g. macro-F1.
+
+    Drawing n texts with replacement changes how many fall into each cell of the confusion matrix and nothing else,
+    so the cells are drawn at once from the multinomial distribution: the same result, without the texts.
+
+    Args:
+        labels, predictions: Class indices from 0, shape (texts,).
+        metric: Takes confusion matrices of shape (resamples, classes, classes), true classes in rows, and returns
+            one value each, e.g. `bakeoff.judge.classification.macro_f1_of_counts`.
+
+    Raises:
+        ValueError: There are no texts, or the lengths differ.
+    """
+    rows, columns = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
+    if rows.shape != columns.shape or rows.size == 0:
+        raise ValueError("labels and predictions must have the same length, at least 1")
+    classes = int(max(rows.max(), columns.max())) + 1
+    cells, counts = np.unique(rows * classes + columns, return_counts=True)
+    random = np.random.default_rng(seed)
+    values = []
+    for size in _chunks(resamples, classes * classes):
+        drawn = np.zeros((size, classes * classes), dtype=np.int64)
+        drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
+        values.append(metric(drawn.reshape(size, classes, classes)))
+    return _percentiles(np.concatenate(values), confidence)
+
+
+def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
+    """Exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
+
+    Only the texts count on which exactly one of the two is right; without a difference half of them fall to each.
+
+    Args:
+        correct_a, correct_b: Whether each text was classified rightly, shape (texts,), the same texts in both.
+    """
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    if a.shape != b.shape:
+        raise ValueError("a paired test needs the same texts on both sides")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a + only_b == 0:
+        return 1.0
+    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+
+
+def _bootstrap_ratio(
+    numerators: Floats, denominators: Floats, confidence: float, resamples: int, seed: int
+) -> Interval | None:
+    if numerators.shape != denominators.shape or numerators.ndim != 1:
+        raise ValueError("numerators and denominators must be two lists of the same length")
+    if (denominators < 0).any():
+        raise ValueError("a unit cannot weigh less than nothing")
+    weighing = denominators > 0
+    above, below = numerators[weighing], denominators[weighing]
+    units = above.size
+    if units < 2:
+        return None
+    random = np.random.default_rng(seed)
+    ratios = []
+    for size in _chunks(resamples, units):
+        drawn = random.integers(units, size=(size, units), dtype=np.int32)
+        ratios.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
+    return _percentiles(np.concatenate(ratios), confidence)
+
+
+def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:
+    """Sizes that add up to `resamples`."""
+    at_once = max(1, _NUMBERS_PER_CHUNK // numbers_each)
+    for start in range(0, resamples, at_once):
+        yield min(at_once, resamples - start)
+
+
+def _percentiles(values: Floats, confidence: float) -> Interval:
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

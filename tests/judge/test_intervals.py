@@ -1,0 +1,141 @@
+"""Intervals hold the truth as often as they say; oracles are simulations and textbook formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from bakeoff.judge.classification import macro_f1_of_counts
+from bakeoff.judge.intervals import bootstrap_metric, bootstrap_ratio, mcnemar, paired_bootstrap_ratio, wilson
+
+DRAWS = {"confidence": 0.95, "resamples": 500, "seed": 3}
+
+
+@given(total=st.integers(1, 20_000), share=st.floats(0, 1), confidence=st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_is_the_textbook_formula(total: int, share: float, confidence: float) -> None:
+    successes = round(share * total)
+    p, z = successes / total, stats.norm.ppf(0.5 + confidence / 2)
+    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))
+    low, high = wilson(successes, total, confidence)
+    assert low == pytest.approx(centre - half, abs=1e-9)
+    assert high == pytest.approx(centre + half, abs=1e-9)
+    assert -1e-9 <= low <= p + 1e-9
+    assert p - 1e-9 <= high <= 1 + 1e-9
+
+
+def test_the_lab_s_test_set_is_known_to_two_thirds_of_a_point() -> None:
+    low, high = wilson(8730, 10_000, 0.95)
+    assert (high - low) / 2 == pytest.approx(0.0065, abs=0.0001)
+
+
+def test_wilson_refuses_an_empty_side() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        wilson(0, 0, 0.95)
+
+
+def test_bootstrap_holds_the_true_ratio_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    held = 0
+    for repeat in range(200):
+        tokens = random.integers(50, 500, size=60)
+        # Losses of a document's tokens go together: the documents differ more than chance would make them.
+        nats = tokens * random.normal(3.0, 0.5, size=60)
+        low, high = bootstrap_ratio(nats, tokens, confidence=0.9, resamples=300, seed=repeat) or (0, 0)
+        held += low <= 3.0 <= high
+    assert 0.83 <= held / 200 <= 0.96
+
+
+def test_bootstrap_of_equal_weights_is_the_normal_interval_of_a_mean() -> None:
+    values = np.random.default_rng(1).normal(5, 2, size=4000)
+    found = bootstrap_ratio(values, np.ones(4000), confidence=0.95, resamples=2000, seed=0)
+    expected = stats.norm.interval(0.95, values.mean(), values.std() / math.sqrt(4000))
+    assert found == pytest.approx(expected, abs=0.006)
+
+
+def test_pairing_sees_a_difference_that_two_intervals_hide() -> None:
+    random = np.random.default_rng(2)
+    tokens = random.integers(100, 300, size=40)
+    hard = tokens * random.normal(3.0, 0.6, size=40)
+    easy = hard - tokens * random.normal(0.05, 0.02, size=40)
+    alone_hard, alone_easy = bootstrap_ratio(hard, tokens, **DRAWS), bootstrap_ratio(easy, tokens, **DRAWS)
+    together = paired_bootstrap_ratio(easy, hard, tokens, **DRAWS)
+    assert alone_hard is not None
+    assert alone_easy is not None
+    assert together is not None
+    assert alone_easy[1] > alone_hard[0]  # they overlap
+    assert together[1] < 0  # and yet
+
+
+weighted = st.lists(st.tuples(st.floats(0, 50), st.integers(1, 500)), min_size=2, max_size=30)
+
+
+@given(units=weighted, zeros=st.integers(0, 5))
+@settings(max_examples=50, deadline=None)
+def test_bootstrap_stays_between_the_units_and_ignores_empty_ones(units: list[tuple[float, int]], zeros: int) -> None:
+    nats, tokens = np.array([loss * n for loss, n in units]), np.array([n for _, n in units])
+    found = bootstrap_ratio(nats, tokens, **DRAWS)
+    assert found is not None
+    assert (nats / tokens).min() - 1e-9 <= found[0] <= found[1] <= (nats / tokens).max() + 1e-9
+    padded = bootstrap_ratio(np.append(nats, [0] * zeros), np.append(tokens, [0] * zeros), **DRAWS)
+    assert padded == found
+
+
+@given(units=weighted)
+@settings(max_examples=30, deadline=None)
+def test_a_paired_difference_changes_its_sign_with_the_order(units: list[tuple[float, int]]) -> None:
+    a, tokens = np.array([loss for loss, _ in units]), np.array([n for _, n in units])
+    b = a[::-1].copy()
+    forth, back = paired_bootstrap_ratio(a, b, tokens, **DRAWS), paired_bootstrap_ratio(b, a, tokens, **DRAWS)
+    assert forth is not None
+    assert back is not None
+    assert forth == pytest.approx((-back[1], -back[0]), abs=1e-9)
+
+
+def test_the_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    nats, tokens = np.arange(50.0), np.full(50, 10)
+    whole = bootstrap_ratio(nats, tokens, **DRAWS)
+    monkeypatch.setattr("bakeoff.judge.intervals._NUMBERS_PER_CHUNK", 64)
+    assert bootstrap_ratio(nats, tokens, **DRAWS) == whole
+
+
+@pytest.mark.parametrize("tokens", [[], [5], [5, 0, 0]])
+def test_one_unit_says_nothing_about_the_spread(tokens: list[int]) -> None:
+    assert bootstrap_ratio([7.0] * len(tokens), tokens, **DRAWS) is None
+
+
+@pytest.mark.parametrize(("nats", "tokens"), [([1.0], [1, 2]), ([1.0, 2.0], [1, -1])])
+def test_units_that_make_no_sense_are_refused(nats: list[float], tokens: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"same length|less than nothing"):
+        bootstrap_ratio(nats, tokens, **DRAWS)
+
+
+def test_the_interval_of_macro_f1_is_that_of_resampled_texts() -> None:
+    random = np.random.default_rng(4)
+    labels = random.choice(3, size=400, p=[0.6, 0.3, 0.1])
+    predictions = np.where(random.random(400) < 0.75, labels, random.integers(3, size=400))
+    found = bootstrap_metric(labels, predictions, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
+    texts = random.integers(400, size=(500, 400))
+    direct = [f1_score(labels[drawn], predictions[drawn], average="macro") for drawn in texts]
+    assert found == pytest.approx(tuple(np.quantile(direct, [0.05, 0.95])), abs=0.008)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_mcnemar_is_a_fair_coin_over_the_texts_they_disagree_on(pairs: list[tuple[bool, bool]]) -> None:
+    a, b = zip(*pairs, strict=True)
+    only_a, only_b = sum(x and not y for x, y in pairs), sum(y and not x for x, y in pairs)
+    coins = only_a + only_b
+    tail = sum(math.comb(coins, k) for k in range(min(only_a, only_b) + 1)) / 2**coins
+    assert mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
+    assert mcnemar(a, b) == mcnemar(b, a)
+
+
+def test_mcnemar_needs_the_same_texts() -> None:
+    with pytest.raises(ValueError, match="same texts"):
+        mcnemar([True], [True, False])
