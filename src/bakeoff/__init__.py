@@ -1,0 +1,58 @@
+"""Train small text models head to head on your own data and get an answer you can defend.
+
+    import bakeoff
+
+    outcome = bakeoff.run("sentiment")
+    print(outcome.verdict.sentences[0])
+    classifier = bakeoff.load_classifier(outcome.folder, contestant="lstm")
+    classifier.predict(["A fine film"])
+    bakeoff.load_language_model("gpt2").perplexity("wiki.test.raw", protocol="window")
+
+Names are imported when they are first used: torch is slow to load, and must be loaded after the machine is prepared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.errors import UserError
+
+if TYPE_CHECKING:
+    from bakeoff.classify.classifier import Classifier, load_classifier
+    from bakeoff.lm.sources import LanguageModel, load_language_model
+    from bakeoff.runner import RunOutcome, resume, run
+    from bakeoff.spec.load import load_spec
+
+__all__ = [
+    "Classifier",
+    "LanguageModel",
+    "RunOutcome",
+    "UserError",
+    "load_classifier",
+    "load_language_model",
+    "load_spec",
+    "resume",
+    "run",
+]
+
+_HOMES = {
+    "Classifier": "bakeoff.classify.classifier",
+    "LanguageModel": "bakeoff.lm.sources",
+    "RunOutcome": "bakeoff.runner",
+    "load_classifier": "bakeoff.classify.classifier",
+    "load_language_model": "bakeoff.lm.sources",
+    "load_spec": "bakeoff.spec.load",
+    "resume": "bakeoff.runner",
+    "run": "bakeoff.runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bakeoff' has no attribute '{name}'")
+    from importlib import import_module
+
+    from bakeoff import machine
+
+    machine.prepare()
+    return getattr(import_module(_HOMES[name]), name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -208,6 +209,7 @@ class RunFolder:
         self._data = self.path / "data.json"
         self._verdict = self.path / "verdict.json"
         self._contestants = self.path / "contestants"
+        self._lock = self.path / ".lock"
 
     @property
     def holds_a_run(self) -> bool:
@@ -227,6 +229,23 @@ class RunFolder:
     def contestants(self) -> list[ContestantFolder]:
         """The contestants in the order of the spec."""
         return [self.contestant(name) for name in self.spec_values()["contestants"]]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second process from training in the same folder.
+
+        Raises:
+            UserError: another process holds the folder.
+        """
+        with explain_disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = self._lock.open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
+            yield
 
     # spec, data, environment, verdict
 

@@ -31,6 +31,9 @@ class Budget(Section):
     epochs: PositiveInt | None = Field(None, description="Passes over the training data.")
     tokens: PositiveInt | None = Field(None, description="Training tokens (words, for classifiers) to see.")
     seconds: PositiveFloat | None = Field(None, description="Seconds of training, evaluation not counted.")
+    evaluations: PositiveInt | None = Field(
+        None, description="Evaluations on the validation split, evenly over the budget; absent: one an epoch."
+    )
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Budget:
@@ -127,7 +130,9 @@ class RecurrentContestant(Section):
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
 
 
-ClassificationContestant = MajorityContestant | LinearContestant | RecurrentContestant
+ClassificationContestant = Annotated[
+    MajorityContestant | LinearContestant | RecurrentContestant, Field(discriminator="method")
+]
 
 
 class ClassificationJudge(Section):
@@ -237,7 +242,9 @@ class LoraContestant(TrainedLanguageModel):
     )
 
 
-LanguageModelContestant = PretrainedContestant | FullContestant | LoraContestant
+LanguageModelContestant = Annotated[
+    PretrainedContestant | FullContestant | LoraContestant, Field(discriminator="method")
+]
 
 Protocol = Literal["window", "document", "lab"]
 
@@ -259,6 +266,12 @@ class LanguageModelJudge(Section):
     max_new_tokens: PositiveInt = Field(100, description="Tokens written for each prompt, at most.")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
+
+    @model_validator(mode="after")
+    def _stride_fits(self) -> LanguageModelJudge:
+        if self.stride and self.context_length and self.stride > self.context_length:
+            raise ValueError(f"stride {self.stride} is larger than context_length {self.context_length}")
+        return self
 
 
 class LanguageModelSpec(Section):

@@ -55,7 +55,9 @@ class Task(Protocol):
         """In fp32 when handed over; the loop casts it when the precision is bf16."""
 
     def steps(self, epoch: int) -> Sequence[Sequence[Any]]:
-        """The optimiser steps of an epoch (counted from 1), each a list of micro-batches. The same at every call.
+        """The optimiser steps of an epoch (counted from 1), each a list of micro-batches.
+
+        The same at every call; every epoch has the same number of steps.
 
         A micro-batch is a `Batch`. The gradient of a step is that of its summed losses divided by its summed counts.
         """

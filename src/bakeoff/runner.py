@@ -1,0 +1,187 @@
+"""A bake-off from spec to verdict: read data, train each contestant, judge, report."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff import machine
+from bakeoff.data.types import SplitCorpus, SplitTable
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.results import ContestantResult, DataReport, Verdict
+from bakeoff.spec.load import load_spec
+from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec
+from bakeoff.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A finished bake-off."""
+
+    folder: Path
+    results: list[ContestantResult]  # in the order of the spec
+    verdict: Verdict
+
+    @property
+    def report(self) -> Path:
+        return RunFolder(self.folder).html_report
+
+
+def run(
+    spec: str | Path | Mapping[str, Any] | Spec,
+    output: str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> RunOutcome:
+    """Run a bake-off.
+
+    Args:
+        spec: Name of a built-in bake-off, path of a YAML file, its values, or a checked spec.
+        output: The run folder, which must not hold a run yet; `runs/NAME` if absent.
+        overrides: Assignments such as `contestants.lstm.hidden_size=256`.
+        progress: Receives news while the bake-off runs.
+
+    Raises:
+        UserError: something the user can mend. No folder is left behind when nothing was trained yet.
+    """
+    checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
+    folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
+    if folder.holds_a_run:
+        raise UserError(
+            f"{folder.path} already holds a run.",
+            f"Go on with it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
+        )
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+    progress = progress or Progress()
+    machine.prepare()
+    checked = _with_absolute_paths(checked)
+    prepared, report = _prepare(checked, progress)
+    with _removed_if_nothing_was_trained(folder), folder.locked():
+        folder.write_data(report)
+        folder.write_environment(machine.environment())
+        folder.write_spec(checked.model_dump(mode="json"))
+        return _bake(folder, checked, prepared, progress)
+
+
+def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
+    """Go on with a run that was killed, or report a finished one anew.
+
+    Raises:
+        UserError: the folder holds no run, or its data have changed since.
+    """
+    folder = RunFolder(path)
+    folder.must_hold_a_run()
+    progress = progress or Progress()
+    machine.prepare()
+    spec = load_spec(folder.spec_values())
+    with folder.locked():
+        if all(contestant.finished for contestant in folder.contestants()):
+            return _conclude(folder, spec)
+        prepared, report = _prepare(spec, progress)
+        if report.fingerprint != folder.data().fingerprint:
+            raise UserError(
+                f"The data of {folder.path} have changed since the run began ({report.source}).",
+                "Put the old data back, or start a new run with -o.",
+            )
+        return _bake(folder, spec, prepared, progress)
+
+
+def _prepare(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+    progress.stage("reading data")
+    prepared: SplitTable | SplitCorpus
+    if isinstance(spec, ClassificationSpec):
+        from bakeoff.data.tables import prepare_table
+
+        prepared, report = prepare_table(spec.data, spec.seed)
+    else:
+        from bakeoff.data.corpora import prepare_corpus
+
+        prepared, report = prepare_corpus(spec.data, spec.seed)
+    for reason, count in report.skipped.items():
+        progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
+    for note in report.notes:
+        progress.message(note)
+    return prepared, report
+
+
+def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
+    names = list(spec.contestants)
+    for number, name in enumerate(names, start=1):
+        progress.contestant(name, number, len(names))
+        contestant = folder.contestant(name)
+        if not contestant.finished:
+            machine.reset_peak_memory()
+            contestant.write_result(_bake_contestant(spec, name, prepared, contestant, progress))
+        progress.result(contestant.result())
+    progress.stage("writing the report")
+    return _conclude(folder, spec)
+
+
+def _bake_contestant(
+    spec: Spec, name: str, prepared: SplitTable | SplitCorpus, folder: ContestantFolder, progress: Progress
+) -> ContestantResult:
+    # Imported here: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch.
+    if isinstance(spec, LanguageModelSpec):
+        from bakeoff.lm.contestants import bake as bake_language_model
+
+        assert isinstance(prepared, SplitCorpus)
+        return bake_language_model(spec, name, prepared, folder, progress)
+    from bakeoff.classify.contestants import bake as bake_classifier
+
+    assert isinstance(prepared, SplitTable)
+    return bake_classifier(spec, name, prepared, folder, progress)
+
+
+def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
+    """Verdict, model cards and reports, from what the folder holds."""
+    from bakeoff.judge.verdict import decide
+    from bakeoff.report.html import write_report
+    from bakeoff.report.model_card import write_model_card
+
+    contestants = folder.contestants()
+    results = [contestant.result() for contestant in contestants]
+    scores = {contestant.name: contestant.scores() for contestant in contestants}
+    verdict = decide(results, scores, confidence=spec.judge.confidence, resamples=spec.judge.resamples, seed=spec.seed)
+    folder.write_verdict(verdict)
+    for contestant in contestants:
+        write_model_card(contestant, folder)
+    write_report(folder)
+    return RunOutcome(folder.path, results, verdict)
+
+
+def _with_absolute_paths(spec: Spec) -> Spec:
+    """Local files by their full path, so that a run can be resumed from any folder."""
+    if isinstance(spec, ClassificationSpec):
+        return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(spec.data, "table"))})
+    data = spec.data.model_copy(update=_absolute(spec.data, "text", "train", "validation", "test"))
+    return spec.model_copy(update={"data": data, **_absolute(spec, "model")})
+
+
+def _absolute(section: Section, *names: str) -> dict[str, str]:
+    values = {name: getattr(section, name) for name in names}
+    return {name: str(Path(value).resolve()) for name, value in values.items() if value and Path(value).exists()}
+
+
+def _free_name(path: Path) -> Path:
+    number = 2
+    while (candidate := path.with_name(f"{path.name}-{number}")).exists():
+        number += 1
+    return candidate
+
+
+@contextlib.contextmanager
+def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
+    """A run that fails before its first step (a mistyped model, say) leaves no folder in the way of the next try."""
+    try:
+        yield
+    except UserError:
+        if not any(contestant.metrics_size() or contestant.finished for contestant in folder.contestants()):
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise

@@ -1,0 +1,75 @@
+"""Checkpoints: everything that is needed to go on bit for bit, in safetensors and JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from bakeoff.runs.folder import recover_folder, replaced_folder
+from bakeoff.training.precision import MasterWeights
+from bakeoff.training.task import Validation
+
+
+@dataclass
+class TrainingState:
+    """Where training stands. The counters of the running epoch let its averages go on after a resume."""
+
+    step: int = 0
+    epoch: int = 1
+    step_in_epoch: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+    epoch_loss: float = 0.0
+    epoch_count: int = 0
+    epoch_correct: int = 0
+    best: Validation | None = None
+    best_epoch: int | None = None
+    metrics_size: int = 0
+    finished_by: str | None = None
+
+
+def save_checkpoint(
+    folder: Path, state: TrainingState, weights: MasterWeights, optimizer: torch.optim.Optimizer
+) -> None:
+    """Replace the checkpoint atomically. A finished training keeps no tensors: its best model is in model/."""
+    with replaced_folder(folder) as temporary:
+        if state.finished_by is None:
+            tensors = {f"weights.{name}": tensor for name, tensor in weights.state().items()}
+            for name, master in weights.named.items():
+                for key, value in optimizer.state[master].items():
+                    tensors[f"optimizer.{key}.{name}"] = value
+            tensors["random.cpu"] = torch.get_rng_state()
+            if torch.cuda.is_available():
+                tensors["random.cuda"] = torch.cuda.get_rng_state()
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary / "state.safetensors")
+        (temporary / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+
+
+def load_state(folder: Path) -> TrainingState | None:
+    """The state of the last checkpoint, or None where there is none."""
+    recover_folder(folder)
+    path = folder / "state.json"
+    if not path.exists():
+        return None
+    values = json.loads(path.read_text(encoding="utf-8"))
+    best = values.pop("best")
+    return TrainingState(**values, best=Validation(**best) if best else None)
+
+
+def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights, optimiser and random numbers back to where the checkpoint left them."""
+    tensors = load_file(folder / "state.safetensors")
+    weights.load({name: tensors[f"weights.{name}"] for name in weights.named})
+    for name, master in weights.named.items():
+        suffix = f".{name}"
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            if (tensor := tensors.get(f"optimizer.{key}{suffix}")) is not None:
+                optimizer.state[master][key] = tensor.to(master.device)
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])

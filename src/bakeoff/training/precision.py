@@ -1,0 +1,106 @@
+"""Where and how exactly to compute: the device, bf16 arithmetic, and fp32 master weights.
+
+bf16 keeps 8 bits of mantissa: an update smaller than 1/256 of a weight is lost when it is added to a bf16 weight. So
+the optimiser works on fp32 masters, and the model computes with their bf16 images ("mixed precision", Micikevicius et
+al. 2018). Against autocast this saves casting every weight in every forward and backward pass.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["fp32", "bf16"]
+
+
+def choose_device() -> torch.device:
+    """The GPU if there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def computes_bf16_fast(device: torch.device) -> bool:
+    """Whether matrix products in bf16 run on hardware of their own (GPU tensor cores, AVX-512 BF16, AMX, Arm BF16)."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split())
+    except OSError:  # not Linux: fp32 is always right
+        return False
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def choose_precision(requested: Literal["auto", "fp32", "bf16"], device: torch.device | None = None) -> Precision:
+    """`auto` becomes bf16 where the hardware computes it fast, fp32 elsewhere; other requests are granted."""
+    if requested != "auto":
+        return requested
+    return "bf16" if computes_bf16_fast(device or choose_device()) else "fp32"
+
+
+def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Cast the parameters in place. Buffers stay: rotary frequencies in bf16 would shift every position."""
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+
+
+class MasterWeights:
+    """The trained parameters of a model in fp32.
+
+    In fp32 the masters are the model's own parameters. In bf16 they are copies: each gradient is added to its master's
+    fp32 gradient as soon as the backward pass has finished it (so that bf16 gradients neither add up their rounding
+    errors over micro-batches nor stay in memory), and `publish` rounds the masters back into the model.
+    """
+
+    def __init__(self, model: torch.nn.Module, precision: Precision) -> None:
+        self._trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self._copied = precision == "bf16"
+        self.named: dict[str, torch.nn.Parameter] = self._trained
+        if self._copied:
+            self.named = {
+                name: torch.nn.Parameter(weight.detach().to(torch.float32, copy=True))
+                for name, weight in self._trained.items()
+            }
+            cast_parameters(model, torch.bfloat16)
+            for name, weight in self._trained.items():
+                master = self.named[name]
+                master.grad = torch.zeros_like(master)  # kept and zeroed: fresh large blocks are slow to get
+                weight.register_post_accumulate_grad_hook(_move_gradient(master))
+
+    def zero_gradients(self) -> None:
+        for master in self.named.values():
+            if self._copied and master.grad is not None:
+                master.grad.zero_()
+            else:
+                master.grad = None
+
+    def publish(self) -> None:
+        """Round the masters into the weights that the model computes with."""
+        if self._copied:
+            with torch.no_grad():
+                for name, weight in self._trained.items():
+                    weight.copy_(self.named[name])
+
+    def load(self, weights: dict[str, torch.Tensor]) -> None:
+        """Set the masters (and the model) to saved values.
+
+        Raises:
+            KeyError: a trained parameter is missing in `weights`.
+        """
+        with torch.no_grad():
+            for name, master in self.named.items():
+                master.copy_(weights[name])
+        self.publish()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {name: master.detach() for name, master in self.named.items()}
+
+
+def _move_gradient(master: torch.nn.Parameter):  # type: ignore[no-untyped-def]  # the hook's type is torch's affair
+    def move(weight: torch.Tensor) -> None:
+        if weight.grad is not None and master.grad is not None:
+            master.grad.add_(weight.grad)
+            weight.grad = None
+
+    return move

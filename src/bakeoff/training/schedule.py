@@ -1,0 +1,57 @@
+"""The course of the learning rate and the end of training, both measured against the budget."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from bakeoff.spec.schema import Budget
+from bakeoff.training.task import TrainingSettings
+
+StoppedBy = Literal["epochs", "tokens", "seconds"]
+
+
+def expected_steps(budget: Budget, steps_per_epoch: int, tokens_per_epoch: int) -> int | None:
+    """Steps until the epochs or tokens of the budget are spent; None where only seconds limit it."""
+    limits = []
+    if budget.epochs is not None:
+        limits.append(budget.epochs * steps_per_epoch)
+    if budget.tokens is not None:
+        limits.append(math.ceil(budget.tokens * steps_per_epoch / max(tokens_per_epoch, 1)))
+    return min(limits) if limits else None
+
+
+def spent(budget: Budget, *, epochs: float, tokens: int, seconds: float) -> tuple[float, StoppedBy]:
+    """The largest spent share of any limit (1 or more: stop) and the limit's name."""
+    shares: list[tuple[float, StoppedBy]] = []
+    if budget.epochs is not None:
+        shares.append((epochs / budget.epochs, "epochs"))
+    if budget.tokens is not None:
+        shares.append((tokens / budget.tokens, "tokens"))
+    if budget.seconds is not None:
+        shares.append((seconds / budget.seconds, "seconds"))
+    return max(shares)
+
+
+def learning_rate(settings: TrainingSettings, step: int, share: float, total_steps: int | None) -> float:
+    """The rate of one step.
+
+    Args:
+        step: Steps taken before this one.
+        share: Share of the budget spent before this step, 0 to 1.
+        total_steps: Steps expected in all, if known.
+    """
+    if settings.warmup_steps:
+        warmup_steps = float(settings.warmup_steps)
+        warmup_share = warmup_steps / total_steps if total_steps else 0.0
+    else:
+        warmup_share = settings.warmup_share
+        warmup_steps = warmup_share * total_steps if total_steps else 0.0
+    if step < warmup_steps:
+        return settings.learning_rate * min(1.0, (step + 1) / warmup_steps)
+    if settings.schedule == "constant" or warmup_share >= 1:
+        return settings.learning_rate
+    decayed = min(1.0, max(0.0, (share - warmup_share) / (1 - warmup_share)))
+    if settings.schedule == "linear":
+        return settings.learning_rate * (1 - decayed)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * decayed))
