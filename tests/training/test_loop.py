@@ -1,0 +1,206 @@
+"""The loop against plain PyTorch, and its promises: micro-batches, budgets, resume, precision, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.results import EpochLine, StepLine
+from bakeoff.spec.schema import Budget
+from bakeoff.training import loop
+from bakeoff.training.progress import Progress
+from bakeoff.training.task import LossSum, TrainingSettings
+from tests.training.tiny import TinyBatch, TinyTask
+
+SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
+
+
+def train(task: TinyTask, path: Path, settings: TrainingSettings = SETTINGS, progress: Progress | None = None):
+    folder = ContestantFolder(path)
+    cost = loop.train(task, settings, folder, progress or Progress())
+    return cost, folder
+
+
+def losses(folder: ContestantFolder) -> list[float]:
+    return [line.loss for line in folder.metrics()[0]]
+
+
+def without_time(folder: ContestantFolder) -> list[StepLine | EpochLine]:
+    steps, epochs = folder.metrics()
+    return [line.model_copy(update={"seconds": 0.0}) for line in [*steps, *epochs]]
+
+
+def test_equals_a_plain_pytorch_loop(tmp_path):
+    cost, folder = train(TinyTask(dropout=0.0), tmp_path / "ours")
+
+    task = TinyTask(dropout=0.0)
+    matrices = [p for p in task.model.parameters() if p.dim() == 2]
+    vectors = [p for p in task.model.parameters() if p.dim() == 1]
+    optimizer = torch.optim.AdamW([*matrices, *vectors], lr=0.01, weight_decay=0.0)
+    expected = []
+    for epoch in (1, 2, 3):
+        for (batch,) in task.steps(epoch):
+            step = len(expected)
+            optimizer.param_groups[0]["lr"] = 0.01 * (
+                (step + 1) / 2 if step < 2 else 1 - max(0.0, step / 18 - 2 / 18) / (1 - 2 / 18)
+            )
+            loss = (task.model(batch.inputs) - batch.targets).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+            optimizer.step()
+            expected.append(loss.item())
+
+    assert losses(folder) == pytest.approx(expected, rel=1e-5)
+    assert (cost.steps, cost.epochs, cost.tokens, cost.stopped_by) == (18, 3, 144, "epochs")
+
+
+def test_losses_of_a_fixed_run_are_pinned(tmp_path):
+    _, folder = train(TinyTask(), tmp_path)
+
+    assert losses(folder)[::6] == pytest.approx(PINNED_LOSSES, abs=1e-4)
+
+
+PINNED_LOSSES = [1.7178, 1.2454, 0.8257]
+
+
+def test_uneven_micro_batches_are_weighted_by_their_counts(tmp_path):
+    _, whole = train(TinyTask(dropout=0.0), tmp_path / "whole")
+    _, parts = train(TinyTask(dropout=0.0, micro_batches=3), tmp_path / "parts")
+
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
+
+
+def test_tokens_and_evaluations_of_the_budget(tmp_path):
+    settings = TrainingSettings(budget=Budget(tokens=100, evaluations=4), learning_rate=0.01)
+
+    cost, folder = train(TinyTask(), tmp_path, settings)
+
+    steps, evaluations = folder.metrics()
+    assert cost.stopped_by == "tokens"
+    assert cost.tokens == 104  # the first multiple of 8 that reaches 100
+    assert [line.step for line in evaluations] == [4, 7, 10, 13]
+    assert len(steps) == 13
+
+
+def test_the_best_weights_are_kept(tmp_path):
+    class Overfitting(TinyTask):
+        def validate(self):
+            validation = super().validate()
+            self.evaluations = getattr(self, "evaluations", 0) + 1
+            return type(validation)(loss=[3.0, 1.0, 2.0][self.evaluations - 1])
+
+        def save_model(self, folder, weights):
+            super().save_model(folder, weights)
+            self.saved = {name: weight.clone() for name, weight in weights.items()}
+
+    task = Overfitting()
+    cost, folder = train(task, tmp_path)
+
+    assert cost.best_epoch == 2
+    assert [line.best for line in folder.metrics()[1]] == [True, True, False]
+    kept = load_file(folder.model / "model.safetensors")
+    assert all(torch.equal(kept[name], task.saved[name]) for name in kept)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("killed_after", [3, 6, 8, 17])
+def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, killed_after):
+    """The process dies after some step; the checkpoint it goes on from may be older than its last metrics."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0 if killed_after % 2 else 300.0)
+    settings = TrainingSettings(**{**vars(SETTINGS), "precision": precision})
+
+    class Killed(Exception):
+        pass
+
+    class Killer(Progress):
+        def step(self, line, share):
+            if line.step == killed_after:
+                raise Killed
+
+    cost, whole = train(TinyTask(), tmp_path / "whole", settings)
+    with pytest.raises(Killed):
+        train(TinyTask(), tmp_path / "killed", settings, Killer())
+    resumed_cost, resumed = train(TinyTask(), tmp_path / "killed", settings)
+
+    assert without_time(resumed) == without_time(whole)
+    assert resumed_cost.best_epoch == cost.best_epoch
+    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (resumed, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path):
+    cost, folder = train(TinyTask(), tmp_path)
+    before = folder.metrics()
+
+    again, _ = train(TinyTask(), tmp_path)
+
+    assert folder.metrics() == before
+    assert again.seconds == cost.seconds
+
+
+def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(tmp_path):
+    class CtrlC(Progress):
+        def step(self, line, share):
+            if line.step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TinyTask(), tmp_path, progress=CtrlC())
+
+    folder = ContestantFolder(tmp_path)
+    assert (folder.checkpoint / "state.json").exists()
+    assert len(folder.metrics()[0]) == 4
+    train(TinyTask(), tmp_path)
+    assert len(folder.metrics()[0]) == 18
+
+
+def test_bf16_follows_fp32_because_the_masters_are_fp32(tmp_path):
+    """With a small learning rate bf16 weights alone would not move at all."""
+    settings = {**vars(SETTINGS), "learning_rate": 2e-4, "budget": Budget(epochs=20), "warmup_steps": 0}
+    _, exact = train(TinyTask(dropout=0.0), tmp_path / "fp32", TrainingSettings(**settings))
+    _, rounded = train(TinyTask(dropout=0.0), tmp_path / "bf16", TrainingSettings(**{**settings, "precision": "bf16"}))
+
+    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (rounded, exact))
+    start = dict(TinyTask().model.named_parameters())
+    moved = torch.cat([(theirs[name] - start[name]).flatten() for name in theirs])
+    wrong = torch.cat([(ours[name] - theirs[name]).flatten() for name in theirs])
+    assert wrong.norm() < 0.1 * moved.norm()
+
+
+def test_a_loss_that_is_not_a_number_is_explained(tmp_path):
+    class Diverging(TinyTask):
+        def loss(self, batch: TinyBatch) -> LossSum:
+            return LossSum(super().loss(batch).total * float("nan"))
+
+    with pytest.raises(UserError, match=r"loss is nan at step 1.*\n.*learning_rate"):
+        train(Diverging(), tmp_path / "diverging")
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    class FullDisk(TinyTask):
+        full = False
+
+        def save_model(self, folder, weights):
+            if self.full:
+                raise OSError(28, "No space left on device")
+            super().save_model(folder, weights)
+            self.full = True
+
+    with pytest.raises(UserError, match="disk is full"):
+        train(FullDisk(), tmp_path)
+
+    folder = ContestantFolder(tmp_path)
+    assert (folder.model / "model.safetensors").exists()
+    assert not list(tmp_path.glob(".*.part"))
+    shutil.rmtree(folder.model)  # nothing is lost even so: the epoch is repeated from the checkpoint
+    train(TinyTask(), tmp_path)
+    assert len(folder.metrics()[0]) == 18
