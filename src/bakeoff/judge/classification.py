@@ -60,7 +60,7 @@ def macro_f1_of_counts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]
 
 def macro_f1(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
     """Mean F1 over the classes that occur: every class weighs the same, however rare."""
-    classes = int(max(np.max(labels), np.max(predictions))) + 1
+    classes = int(max(np.max(labels), np.max(predictions), 1)) + 1  # scikit-learn warns about a matrix of one cell
     return float(macro_f1_of_counts(confusion_matrix(labels, predictions, labels=range(classes))))
 
 

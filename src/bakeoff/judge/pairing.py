@@ -1,0 +1,67 @@
+"""Lines up what two contestants scored on the same test documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# With fewer documents a bootstrap of documents says little; their pieces are drawn instead, and the report says so.
+FEWEST_DOCUMENTS = 8
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is drawn with replacement for an interval; the three arrays have the same length."""
+
+    kind: str  # "document" or "piece"
+    names: list[tuple[str, ...]]
+    nats: npt.NDArray[np.float64]  # summed loss of the unit
+    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by
+
+
+def protocol_name(protocol: str) -> str:
+    """`window` of `window(context=1024, stride=512)`."""
+    return protocol.split("(", 1)[0]
+
+
+def loss_units(scores: pa.Table, protocol: str) -> Units:
+    """The units of a language model's scores under one protocol, in the order of their names.
+
+    Args:
+        scores: scores.parquet of a language model: `protocol`, `document`, `piece`, `nll`, `tokens`, `attended`.
+        protocol: `window`, `document` or `lab`, with or without its settings in brackets.
+
+    Raises:
+        ValueError: The protocol was not scored.
+    """
+    name = protocol_name(protocol)
+    rows = scores.filter(pc.equal(pc.list_element(pc.split_pattern(scores["protocol"], "("), 0), name))
+    if rows.num_rows == 0:
+        raise ValueError(f"protocol {name} is not among the scores")
+    weight = "attended" if name == "lab" else "tokens"
+    by_document = len(pc.unique(rows["document"])) >= FEWEST_DOCUMENTS
+    keys = ["document"] if by_document else ["document", "piece"]
+    sums = (
+        rows.group_by(keys).aggregate([("nll", "sum"), (weight, "sum")]).sort_by([(key, "ascending") for key in keys])
+    )
+    return Units(
+        kind="document" if by_document else "piece",
+        names=list(zip(*(map(str, sums[key].to_pylist()) for key in keys), strict=True)),
+        nats=sums["nll_sum"].to_numpy().astype(np.float64),
+        weights=sums[f"{weight}_sum"].to_numpy().astype(np.float64),
+    )
+
+
+def answers(scores: pa.Table) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """A classifier's test texts in the order of their names, and whether each was classified rightly.
+
+    Args:
+        scores: scores.parquet of a classifier: `document`, `label`, `predicted`.
+    """
+    rows = scores.sort_by("document")
+    right = pc.equal(rows["label"], rows["predicted"]).to_numpy()
+    return [str(name) for name in rows["document"].to_pylist()], right.astype(bool)

@@ -1,0 +1,109 @@
+"""Numbers as people read them: every report, table and sentence uses these, so a figure looks the same everywhere."""
+
+from __future__ import annotations
+
+import math
+
+from bakeoff.runs.results import Figure
+
+
+def number(value: float) -> str:
+    """A measured value: four decimals below 10, two below 1,000, none above.
+
+    >>> number(0.78412), number(27.3419), number(12345.6)
+    ('0.7841', '27.34', '12,346')
+    """
+    if not math.isfinite(value):
+        return "infinite" if value > 0 else "none"
+    decimals = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def interval(figure: Figure) -> str:
+    """`0.7660 to 0.8010`, or nothing where no interval was computed."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{number(figure.low)} to {number(figure.high)}"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """`12.5 %` of 0.125. A share that is not 0 never reads as 0."""
+    smallest = 10.0**-decimals
+    if 0 < share * 100 < smallest / 2:
+        return f"below {smallest:g} %"
+    return f"{share * 100:.{decimals}f} %"
+
+
+def signed(value: float) -> str:
+    """One decimal with a true minus sign: `−0.5`, `3.6`."""
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+
+
+def level(confidence: float) -> str:
+    """`95 %` of 0.95, without needless decimals."""
+    return f"{confidence * 100:.6g} %"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `48 s`, `14 min 30 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units: `512 B`, `1.4 kB`, `538 MB`, `2.4 GB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def count(value: int) -> str:
+    """A count with separators: `2,132`."""
+    return f"{value:,}"
+
+
+def parameters(value: int) -> str:
+    """A number of parameters: `0`, `950`, `1.3 k`, `134.5 M`."""
+    for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= factor:
+            return f"{value / factor:.1f} {unit}"
+    return str(value)
+
+
+def times(ratio: float) -> str:
+    """A ratio as a factor: `0.05 times`, `3.1 times`, `140 times`."""
+    if ratio < 0.005:
+        return "less than 0.01 times"
+    return f"{ratio:.2f} times" if ratio < 1 else f"{ratio:.1f} times" if ratio < 100 else f"{ratio:,.0f} times"
+
+
+def listed(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+# What readers call a figure.
+FIGURE_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "loss": "loss",
+    "perplexity": "perplexity",
+    "word_perplexity": "word perplexity",
+    "byte_perplexity": "byte perplexity",
+    "bits_per_byte": "bits per byte",
+}
+
+
+def figure_name(name: str) -> str:
+    """What readers call a figure; unknown names lose their underscores."""
+    return FIGURE_NAMES.get(name, name.replace("_", " "))

@@ -1,0 +1,361 @@
+"""Run folders that look like real ones, written in a second and without training. All numbers are invented."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from bakeoff.judge.classification import classification_figures, confusion
+from bakeoff.judge.intervals import bootstrap_ratio
+from bakeoff.judge.pairing import loss_units
+from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.judge.verdict import decide
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import (
+    ContestantResult,
+    DataReport,
+    Environment,
+    EpochLine,
+    Figure,
+    Sample,
+    SideReport,
+    StepLine,
+    TrainingCost,
+)
+from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec
+
+DRAWS = {"confidence": 0.95, "resamples": 300, "seed": 12}
+LABELS = ["negative", "positive"]
+# What real reviews and models contain sooner or later: markup, markup of terminals, other scripts, very long words.
+NASTY = "<script>alert('x')</script> [red]not red[/red] \x1b[31m ünïcödé 映画 & \"quotes\" | pipes | " + "long" * 40
+
+ENVIRONMENT = Environment(
+    command=["bakeoff", "run", "sentiment", "-o", "runs/sentiment"],
+    created="2026-03-01T12:00:00+00:00",
+    bakeoff="0.1.0",
+    python="3.11.2",
+    packages={"torch": "2.13.0+cpu", "transformers": "5.23.0", "scikit-learn": "1.9.1"},
+    platform="Linux-6.1-x86_64",
+    processor="A Processor @ 2.4 GHz",
+    cores=2,
+    threads=2,
+    memory_bytes=24_000_000_000,
+    settings={"OMP_PROC_BIND": "true"},
+    git_revision="6a71fce",
+)
+
+
+def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
+    """A finished sentiment bake-off: majority, linear, lstm."""
+    run = RunFolder(path)
+    spec = ClassificationSpec.model_validate(
+        {
+            "task": "classification",
+            "name": "sentiment",
+            "data": {"table": "sentence-polarity"},
+            "contestants": {
+                "majority": {"method": "majority"},
+                "linear": {"method": "linear"},
+                "lstm": {"method": "lstm"},
+            },
+        }
+    )
+    run.write_spec(spec.model_dump(mode="json"))
+    run.write_environment(ENVIRONMENT)
+    run.write_data(
+        DataReport(
+            source="sentence-polarity (packaged)",
+            files={"sentence-polarity.csv.gz": "3b" * 32},
+            fingerprint="a7" * 32,
+            split_seed=12,
+            sides=[
+                SideReport(name="train", rows=7464, characters=853_000, labels={"negative": 3732, "positive": 3732}),
+                SideReport(name="validation", rows=1066, characters=121_000, labels={"negative": 533, "positive": 533}),
+                SideReport(name="test", rows=texts, characters=244_000, labels={"negative": 1066, "positive": 1066}),
+            ],
+            skipped={"empty text": 3},
+            duplicate_texts=17,
+            notes=["Identical texts were kept on one side."],
+        )
+    )
+    random = np.random.default_rng(0)
+    labels = np.arange(texts) % 2
+    hardness = random.normal(0, 1, size=texts)  # what is hard for one contestant is hard for the others
+    scores, results = {}, []
+    for name, skill, seconds, numbers in [
+        ("majority", None, 0.1, 0),
+        ("linear", 1.1, 2.4, 88_214),
+        ("lstm", 1.05, 41.0, 2_631_938),
+    ]:
+        if skill is None:
+            margins = np.where(labels == 0, 0.02, -0.02)
+        else:
+            margins = 1.6 * (skill + hardness + random.normal(0, 0.8, size=texts))
+        true = 1 / (1 + np.exp(-margins))
+        positive = np.where(labels == 1, true, 1 - true)
+        predicted = (positive > 0.5).astype(int)
+        folder = run.contestant(name)
+        scores[name] = pa.table(
+            {
+                "document": [f"row-{index}" for index in range(texts)],
+                "label": [LABELS[label] for label in labels],
+                "predicted": [LABELS[guess] for guess in predicted],
+                "loss": -np.log(true),
+                "probability_negative": 1 - positive,
+                "probability_positive": positive,
+            }
+        )
+        if name == "lstm":
+            steps = 5 * 117
+            for step in range(1, steps + 1):
+                loss = 0.69 * math.exp(-step / 250) + 0.1 + 0.04 * random.normal()
+                folder.append_metrics(
+                    StepLine(
+                        step=step,
+                        epoch=(step - 1) // 117 + 1,
+                        loss=abs(loss),
+                        learning_rate=1e-3,
+                        tokens=step * 1400,
+                        seconds=step * 0.07,
+                    )
+                )
+                if step % 117 == 0:
+                    epoch = step // 117
+                    accuracies = [0.69, 0.752, 0.771, 0.779, 0.775]
+                    folder.append_metrics(
+                        EpochLine(
+                            epoch=epoch,
+                            step=step,
+                            train_loss=0.72 * math.exp(-epoch / 2) + 0.12,
+                            train_accuracy=0.60 + 0.07 * epoch,
+                            validation_loss=[0.61, 0.53, 0.49, 0.48, 0.50][epoch - 1],
+                            validation_accuracy=accuracies[epoch - 1],
+                            tokens=step * 1400,
+                            seconds=step * 0.07,
+                            best=epoch < 5,
+                        )
+                    )
+        folder.write_scores(scores[name])
+        folder.write_samples(_classified(labels, positive))
+        figures = classification_figures(labels, predicted, -np.log(true), split="test", **DRAWS)
+        results.append(
+            ContestantResult(
+                name=name,
+                method=name,
+                task="classification",
+                settings=spec.contestants[name].model_dump(mode="json"),
+                seed=12,
+                figures=figures,
+                training=TrainingCost(
+                    epochs=5 if name == "lstm" else 0,
+                    steps=585 if name == "lstm" else 0,
+                    tokens=819_000 if name == "lstm" else 163_800,
+                    seconds=seconds,
+                    total_seconds=seconds * 1.3,
+                    peak_memory_bytes=612_000_000 if name == "lstm" else 431_000_000,
+                    best_epoch=4 if name == "lstm" else None,
+                    stopped_by="epochs" if name == "lstm" else "nothing to train",
+                ),
+                total_parameters=numbers,
+                trainable_parameters=numbers,
+                model_bytes=numbers * 4 + 1200,
+                confusion=confusion(labels, predicted, LABELS),
+                notes=["12 test texts were longer than 400 words and were cut."] if name == "lstm" else [],
+            )
+        )
+        folder.write_result(results[-1])
+    run.write_verdict(decide(results, scores, **DRAWS))
+    return run
+
+
+def _classified(labels: np.ndarray, positive: np.ndarray) -> list[Sample]:
+    texts = [
+        "a gorgeous, witty, seductive movie .",
+        "it's slow -- very , very slow .",
+        NASTY,
+        "though everything might be literate and smart , it never took off and always seemed static .",
+    ]
+
+    def sample(index: int, kind: str) -> Sample:
+        guess = int(positive[index] > 0.5)
+        return Sample(
+            prompt=texts[index % len(texts)],
+            label=LABELS[labels[index]],
+            predicted=LABELS[guess],
+            probability=float(max(positive[index], 1 - positive[index])),
+            kind="first" if kind == "first" else "mistake",
+        )
+
+    true = np.where(labels == 1, positive, 1 - positive)
+    return [sample(i, "first") for i in range(6)] + [sample(int(i), "mistake") for i in np.argsort(true)[:6]]
+
+
+def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
+    """A finished language-model bake-off: pretrained, full, lora, judged by all three protocols."""
+    run = RunFolder(path)
+    prompts = ["GPT-2 is a language model based on", "The film"]
+    spec = LanguageModelSpec.model_validate(
+        {
+            "task": "language-model",
+            "name": "language-model",
+            "model": "smollm2-135m",
+            "data": {"text": "wikitext-2-part"},
+            "budget": {"tokens": 100_000},
+            "contestants": {
+                "pretrained": {"method": "pretrained"},
+                "full": {"method": "full"},
+                "lora": {"method": "lora", "r": 64},
+            },
+            "judge": {"prompts": prompts},
+        }
+    )
+    run.write_spec(spec.model_dump(mode="json"))
+    run.write_environment(ENVIRONMENT.model_copy(update={"command": ["bakeoff", "run", "language-model"]}))
+    run.write_data(
+        DataReport(
+            source="wikitext-2-part (packaged)",
+            files={"wiki.train.raw": "1c" * 32, "wiki.test.raw": "2d" * 32},
+            fingerprint="b9" * 32,
+            sides=[
+                SideReport(name="train", rows=43, tokens=220_805, lines=3279, characters=1_034_000),
+                SideReport(name="validation", rows=15, tokens=61_000, lines=900, characters=280_000),
+                SideReport(
+                    name="test",
+                    rows=articles,
+                    tokens=articles * 3000,
+                    lines=articles * 70,
+                    characters=articles * 14_000,
+                ),
+            ],
+        )
+    )
+    random = np.random.default_rng(1)
+    base = random.normal(3.05, 0.25, size=articles)
+    scores, results = {}, []
+    for name, gain, seconds, trained, size in [
+        ("pretrained", 0.0, 0.0, 0, 538_000_000),
+        ("full", 0.21, 96.0, 134_515_008, 538_000_000),
+        ("lora", 0.17, 71.0, 1_843_200, 7_400_000),
+    ]:
+        scores[name] = _language_model_scores(base - gain - random.normal(0, 0.01, size=articles), articles)
+        folder = run.contestant(name)
+        if trained:
+            for step in range(1, 50):
+                loss = 3.2 - gain * (1 - math.exp(-step / 12)) + 0.05 * random.normal()
+                folder.append_metrics(
+                    StepLine(
+                        step=step,
+                        epoch=1,
+                        loss=loss,
+                        learning_rate=5e-5,
+                        tokens=step * 2048,
+                        seconds=step * seconds / 49,
+                    )
+                )
+                if step % 12 == 0:
+                    folder.append_metrics(
+                        EpochLine(
+                            epoch=1,
+                            step=step,
+                            train_loss=3.2 - gain * (1 - math.exp(-step / 12)),
+                            validation_loss=3.15 - gain * (1 - math.exp(-step / 10)),
+                            tokens=step * 2048,
+                            seconds=step * seconds / 49,
+                            best=True,
+                        )
+                    )
+        folder.write_scores(scores[name])
+        written = {
+            "pretrained": "the same principle as the previous model . " * 5,
+            "full": "a simple principle : that the next word can be guessed from the words before it . " + NASTY,
+            "lora": "the transformer , which was introduced in 2017 and replaced recurrent networks in most tasks .",
+        }[name]
+        folder.write_samples(
+            Sample(prompt=prompt, text=" " + written, tokens=40, seconds=2.0, statistics=text_statistics(written))
+            for prompt in prompts
+        )
+        results.append(
+            ContestantResult(
+                name=name,
+                method=name,
+                task="language-model",
+                settings=spec.contestants[name].model_dump(mode="json"),
+                seed=12,
+                figures=_language_model_figures(scores[name]),
+                training=TrainingCost(
+                    epochs=1 if trained else 0,
+                    steps=49 if trained else 0,
+                    tokens=100_352 if trained else 0,
+                    seconds=seconds,
+                    total_seconds=seconds + 30,
+                    peak_memory_bytes=3_400_000_000 if name == "full" else 1_900_000_000,
+                    precision="bf16" if trained else "fp32",
+                    best_epoch=1 if trained else None,
+                    stopped_by="tokens" if trained else "nothing to train",
+                ),
+                total_parameters=134_515_008 + (trained if name == "lora" else 0),
+                trainable_parameters=trained,
+                model_bytes=size,
+            )
+        )
+        folder.write_result(results[-1])
+    run.write_verdict(decide(results, scores, **DRAWS))
+    return run
+
+
+def _language_model_scores(loss_per_token: np.ndarray, articles: int) -> pa.Table:
+    rows = []
+    for protocol, extra in [("window", -0.1), ("document", 0.0), ("lab", 0.4)]:
+        for article in range(articles):
+            for piece in range(3):
+                tokens = 900 + 37 * article
+                rows.append(
+                    {
+                        "protocol": protocol,
+                        "document": f"article {article}",
+                        "piece": piece,
+                        "nll": float((loss_per_token[article] + extra) * tokens),
+                        "tokens": tokens,
+                        "attended": tokens + 20,
+                        "words": int(tokens * 0.8),
+                        "bytes": int(tokens * 4.4),
+                    }
+                )
+    return pa.Table.from_pylist(rows)
+
+
+def _language_model_figures(scores: pa.Table) -> list[Figure]:
+    protocols = {
+        "window": "window(context=1024, stride=512)",
+        "document": "document(context=1024)",
+        "lab": "lab(rows, context=1024)",
+    }
+    figures = []
+    for name, protocol in protocols.items():
+        units = loss_units(scores, name)
+        ends = bootstrap_ratio(units.nats, units.weights, **DRAWS)
+        assert ends is not None
+        figures.append(
+            Figure(
+                name="perplexity",
+                value=math.exp(units.nats.sum() / units.weights.sum()),
+                low=math.exp(ends[0]),
+                high=math.exp(ends[1]),
+                protocol=protocol,
+                split="test",
+                documents=len(set(scores["document"].to_pylist())),
+                interval_unit=units.kind,
+                higher_is_better=False,
+            )
+        )
+    nats = figures[1].value
+    for name, value in [
+        ("word_perplexity", nats**1.25),
+        ("byte_perplexity", nats ** (1 / 4.4)),
+        ("bits_per_byte", math.log2(nats) / 4.4),
+    ]:
+        figures.append(figures[1].model_copy(update={"name": name, "value": value, "low": None, "high": None}))
+    return figures
