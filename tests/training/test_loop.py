@@ -118,16 +118,16 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, ki
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0 if killed_after % 2 else 300.0)
     settings = TrainingSettings(**{**vars(SETTINGS), "precision": precision})
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     class Killer(Progress):
         def step(self, line, share):
             if line.step == killed_after:
-                raise Killed
+                raise KilledError
 
     cost, whole = train(TinyTask(), tmp_path / "whole", settings)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(TinyTask(), tmp_path / "killed", settings, Killer())
     resumed_cost, resumed = train(TinyTask(), tmp_path / "killed", settings)
 

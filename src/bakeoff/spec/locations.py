@@ -78,7 +78,9 @@ def apply_override(located: Located, assignment: str) -> None:
     try:
         value = yaml.safe_load(text) if text else None
     except yaml.YAMLError:
-        value = text  # `--set data.text=a: b` is a plain string
+        value = text
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        value = text  # `a: b.csv` is the name of a file
     section = located.values
     for index, part in enumerate(path[:-1]):
         if section.get(part) is None:

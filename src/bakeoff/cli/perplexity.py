@@ -1,0 +1,55 @@
+"""bakeoff perplexity"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from bakeoff.cli.console import ConsoleProgress, output, print_json
+from bakeoff.cli.options import Json, Model
+
+
+def command(
+    model: Model,
+    text: Annotated[
+        str, typer.Argument(metavar="FILE", help="A text file, .jsonl or .parquet; `-` reads standard input.")
+    ],
+    protocol: Annotated[
+        Literal["window", "document", "lab"], typer.Option(help="How to count; see docs/explanation/perplexity.md.")
+    ] = "window",
+    stride: Annotated[int | None, typer.Option(min=1, help="Step between windows; half the context if absent.")] = None,
+    context_length: Annotated[
+        int | None, typer.Option(min=2, help="Tokens seen at once; the model's own, at most 1024, if absent.")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic; fp32 is the reference.")
+    ] = "fp32",
+    column: Annotated[str, typer.Option(help="Column of the texts in .jsonl and .parquet files.")] = "text",
+    json: Json = False,
+) -> None:
+    """Measure how well a model predicts a text."""
+    from bakeoff.data.corpora import read_corpus
+    from bakeoff.lm.sources import load_language_model
+
+    with ConsoleProgress() as progress:
+        corpus = read_corpus(text, column=column)
+        language_model = load_language_model(model, precision=precision)
+        measured = language_model.perplexity(
+            corpus, protocol=protocol, stride=stride, context_length=context_length, progress=progress
+        )
+    if json:
+        print_json(measured.as_dict())
+        return
+    low, high = measured.interval
+    console = output()
+    console.print(f"perplexity {measured.perplexity:.4f}  (95 % interval {low:.4f} to {high:.4f})", markup=False)
+    console.print(f"protocol   {measured.protocol}, {language_model.precision}", markup=False)
+    console.print(
+        f"counted    {measured.tokens:,} tokens, {measured.words:,} words, {measured.bytes:,} bytes", markup=False
+    )
+    console.print(
+        f"per word {measured.word_perplexity:.4f}, per byte {measured.byte_perplexity:.4f}, "
+        f"{measured.bits_per_byte:.4f} bits per byte",
+        markup=False,
+    )

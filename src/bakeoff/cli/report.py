@@ -1,0 +1,25 @@
+"""bakeoff report"""
+
+from __future__ import annotations
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from bakeoff.cli.options import RunPath
+
+
+def command(
+    run: RunPath, open_browser: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False
+) -> None:
+    """Write report.html and report.md of a finished run anew, and say where they are."""
+    from bakeoff.report.html import write_report
+    from bakeoff.runs.folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.must_hold_a_run()
+    write_report(folder)
+    print(folder.html_report)
+    if open_browser:
+        webbrowser.open(folder.html_report.resolve().as_uri())

@@ -1,0 +1,40 @@
+"""bakeoff run"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bakeoff.cli.console import ConsoleProgress, print_error
+from bakeoff.cli.options import Json
+from bakeoff.cli.outcome import print_outcome
+from bakeoff.errors import UserError
+
+
+def command(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A built-in bake-off or a YAML file.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder; runs/NAME if absent.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run a bake-off: train every contestant, judge them on the same data, write a report.
+
+    Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2.
+    """
+    from bakeoff import runner
+    from bakeoff.spec.load import load_spec
+
+    checked = load_spec(spec, assignments or [])
+    folder = output or Path("runs") / (checked.name or checked.task)
+    try:
+        with ConsoleProgress() as progress:
+            outcome = runner.run(checked, folder, progress=progress)
+    except KeyboardInterrupt:
+        print_error(UserError("Interrupted.", f"Go on with: bakeoff resume {folder}"))
+        return 130
+    print_outcome(outcome, as_json=json)
+    return 0
