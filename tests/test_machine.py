@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bakeoff import machine
+
+
+def in_a_new_process(code: str, **variables: str) -> str:
+    """A process without torch, in which the settings of this one are not there yet."""
+    import os
+
+    environment = {name: value for name, value in os.environ.items() if name not in machine.SETTINGS}
+    environment.update(variables)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    return found.stdout.strip()
+
+
+def test_settings_are_made_before_torch_starts():
+    code = "from bakeoff import machine; print(machine.prepare())"
+
+    assert in_a_new_process(code) == str(machine.SETTINGS)
+
+
+def test_settings_of_the_user_are_kept():
+    code = "from bakeoff import machine; print(machine.prepare()['OMP_PROC_BIND'])"
+
+    assert in_a_new_process(code, OMP_PROC_BIND="close") == "close"
+
+
+def test_a_torch_that_runs_already_is_left_alone():
+    code = "import torch; from bakeoff import machine; print(machine.prepare())"
+
+    assert in_a_new_process(code) == "{}"
+
+
+def test_peak_memory_is_that_of_the_work_since_the_reset():
+    code = (
+        "from bakeoff import machine\n"
+        "big = bytearray(300_000_000); del big\n"
+        "machine.reset_peak_memory()\n"
+        "before = machine.peak_memory_bytes()\n"
+        "medium = bytearray(100_000_000); del medium\n"
+        "print(before // 1_000_000, machine.peak_memory_bytes() // 1_000_000)"
+    )
+
+    before, after = map(int, in_a_new_process(code).split())
+
+    assert before < 200
+    assert 95 <= after - before <= 120
+
+
+def test_environment_names_versions_and_machine():
+    environment = machine.environment()
+
+    assert environment.packages["torch"]
+    assert environment.threads >= 1
+    assert environment.memory_bytes > 1e8
