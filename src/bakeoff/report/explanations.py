@@ -1,0 +1,83 @@
+"""What each figure means and how it was measured, in a sentence or two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bakeoff.judge.wording import count, figure_name, level
+from bakeoff.report.loaded import LoadedRun
+from bakeoff.runs.results import Figure
+
+_MEANINGS = {
+    "accuracy": "Share of texts whose most probable label is the true one.",
+    "macro_f1": "F1 (harmonic mean of precision and recall) of each class, averaged so that a rare class weighs as "
+    "much as a frequent one.",
+    "loss": "Cross-entropy in nats per text: minus the logarithm of the probability given to the true label. It "
+    "punishes confident mistakes; always saying one half gives 0.69 with two classes.",
+    "perplexity": "exp of the mean loss per token: the model is as unsure as if it chose among so many equally likely "
+    "tokens. It compares models with the same tokeniser only.",
+    "word_perplexity": "exp of the summed loss divided by the words of the text, so that models with different "
+    "tokenisers compare.",
+    "byte_perplexity": "exp of the summed loss divided by the bytes of the text in UTF-8; compares across tokenisers.",
+    "bits_per_byte": "The summed loss in bits, divided by the bytes of the text in UTF-8: the size to which the model "
+    "could compress it. It compares across tokenisers.",
+}
+
+_PROTOCOLS = {
+    "window": "The text is one stream, read in windows of the model's context; each window moves on by the stride and "
+    "only the tokens that are new in it are counted, each once. The sum is divided by the predicted tokens.",
+    "document": "Every token of every document is predicted exactly once, in windows of the full context that do not "
+    "overlap; the first token is predicted from the begin-of-text token.",
+    "lab": "Each line is a row of its own and the sum is divided by the attended tokens, among them the first of each "
+    "row, which is not predicted. Kept to compare with the published lab; `window` and `document` say more.",
+}
+
+_INTERVALS = {
+    "accuracy": "Wilson's interval of a share.",
+    "macro_f1": "bootstrap over texts.",
+    "loss": "bootstrap over texts.",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How one line of the comparison table came about."""
+
+    title: str  # e.g. `Perplexity`
+    protocol: str  # as recorded, e.g. `window(context=1024, stride=512)`; empty where it only repeats the name
+    sentences: list[str]
+
+
+def protocol_of(figure: Figure) -> str:
+    """The recorded protocol, or nothing where it only repeats the figure's name."""
+    return "" if figure.protocol == figure.name else figure.protocol
+
+
+def title_of(figure: Figure) -> str:
+    name = figure_name(figure.name)
+    return name[0].upper() + name[1:]
+
+
+def explain(figure: Figure) -> Explanation:
+    """The meaning of a figure, its protocol, what it was measured on, and its interval."""
+    sentences = [_MEANINGS[figure.name]] if figure.name in _MEANINGS else []
+    name = figure.protocol.split("(", 1)[0]
+    if name in _PROTOCOLS:
+        sentences.append(_PROTOCOLS[name])
+    plural = "" if figure.documents == 1 else "s"
+    unit = "text" if figure.interval_unit == "text" else "document"
+    sentences.append(f"Measured on {count(figure.documents)} {unit}{plural} of the {figure.split} side.")
+    if figure.low is not None:
+        how = _INTERVALS.get(figure.name, f"bootstrap over {figure.interval_unit}s.")
+        sentences.append(f"{level(figure.confidence)} interval: {how}")
+    version = f", version {figure.protocol_version}" if figure.protocol_version != 1 else ""
+    return Explanation(title_of(figure), protocol_of(figure) + version, sentences)
+
+
+def explanations(run: LoadedRun) -> list[Explanation]:
+    """One for each figure and protocol of the run, in the order of the tables."""
+    found: dict[tuple[str, str], Explanation] = {}
+    for result in run.results:
+        for figure in result.figures:
+            found.setdefault((figure.name, figure.protocol), explain(figure))
+    return list(found.values())

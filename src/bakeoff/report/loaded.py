@@ -1,0 +1,85 @@
+"""A run folder read into memory: what every form of report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.results import (
+    Comparison,
+    ContestantResult,
+    DataReport,
+    Environment,
+    EpochLine,
+    Figure,
+    Sample,
+    StepLine,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class LoadedContestant:
+    """A finished contestant."""
+
+    result: ContestantResult
+    steps: list[StepLine]
+    epochs: list[EpochLine]
+    samples: list[Sample]
+
+    @property
+    def name(self) -> str:
+        return self.result.name
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A finished bake-off."""
+
+    name: str
+    spec: dict[str, Any]
+    data: DataReport
+    environment: Environment
+    verdict: Verdict
+    contestants: list[LoadedContestant]  # in the order of the spec
+
+    @property
+    def results(self) -> list[ContestantResult]:
+        return [contestant.result for contestant in self.contestants]
+
+    @property
+    def is_classification(self) -> bool:
+        return self.results[0].task == "classification"
+
+    @property
+    def deciding_figure(self) -> Figure:
+        """The first figure of the best contestant."""
+        return next(result for result in self.results if result.name == self.verdict.best).figures[0]
+
+    def comparison_with(self, name: str) -> Comparison | None:
+        """The paired comparison of the best contestant with `name`, if there is one."""
+        return next((found for found in self.verdict.comparisons if found.worse == name), None)
+
+
+def load_contestant(folder: ContestantFolder) -> LoadedContestant:
+    steps, epochs = folder.metrics()
+    return LoadedContestant(folder.result(), steps, epochs, folder.samples())
+
+
+def load_run(run: RunFolder) -> LoadedRun:
+    """Read everything but the scores.
+
+    Raises:
+        UserError: The folder holds no run, or the run has not finished.
+    """
+    run.must_hold_a_run()
+    spec = run.spec_values()
+    return LoadedRun(
+        name=spec.get("name") or run.path.resolve().name,
+        spec=spec,
+        data=run.data(),
+        environment=run.environment(),
+        verdict=run.verdict(),
+        contestants=[load_contestant(folder) for folder in run.contestants()],
+    )

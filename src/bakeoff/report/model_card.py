@@ -1,0 +1,133 @@
+"""README.md of a contestant's model/, in the model hub's format: metadata in YAML, then words."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from bakeoff.judge.wording import duration, parameters, size
+from bakeoff.report.explanations import explain
+from bakeoff.report.markdown import code_block, escape, markdown_table
+from bakeoff.report.safe_text import one_line
+from bakeoff.report.tables import settings_rows
+from bakeoff.runs.folder import ContestantFolder, RunFolder, write_text
+from bakeoff.runs.results import ContestantResult, Figure
+
+# Packaged and well-known names -> name on the hub and licence.
+_KNOWN_MODELS = {
+    "smollm2-135m": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
+    "gpt2": ("openai-community/gpt2", "mit"),
+    "openai-community/gpt2": ("openai-community/gpt2", "mit"),
+    "stories260k": (None, "mit"),
+}
+_KNOWN_DATA = {"wikitext-2": "Salesforce/wikitext", "wikitext-2-part": "Salesforce/wikitext"}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def write_model_card(folder: ContestantFolder, run: RunFolder) -> None:
+    """Write model/README.md from the result. Does nothing where the contestant left no model."""
+    if folder.model.is_dir():
+        write_text(folder.model / "README.md", model_card(folder, run))
+
+
+def model_card(folder: ContestantFolder, run: RunFolder) -> str:
+    """The text of the card. It says what was measured and leaves out what nobody knows."""
+    result, spec = folder.result(), run.spec_values()
+    name = f"{spec.get('name') or run.path.resolve().name}-{result.name}"
+    metadata = _metadata(name, result, spec, folder.model)
+    yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())
+    return f"---\n{yaml}\n---\n\n{_words(name, result, spec, run)}"
+
+
+def _metadata(name: str, result: ContestantResult, spec: dict[str, Any], model: Path) -> ModelCardData:
+    is_model = result.task == "language-model"
+    base, licence = _KNOWN_MODELS.get(spec.get("model", ""), (_hub_id(spec.get("model")), "unknown"))
+    if not is_model:
+        base, licence = None, "unknown"
+    source = spec["data"].get("table") or spec["data"].get("text")
+    dataset = _KNOWN_DATA.get(source or "") or _hub_id(source)
+    library = "peft" if (model / "adapter_config.json").exists() else "transformers" if is_model else "bakeoff"
+    return ModelCardData(
+        model_name=name,
+        license=licence,
+        library_name=library,
+        pipeline_tag="text-generation" if is_model else "text-classification",
+        base_model=base,
+        datasets=[dataset] if dataset else None,
+        tags=["bakeoff"],
+        eval_results=[_eval_result(figure, result, source or "own data", dataset) for figure in result.figures],
+    )
+
+
+def _eval_result(figure: Figure, result: ContestantResult, source: str, dataset: str | None) -> EvalResult:
+    return EvalResult(
+        task_type="text-generation" if result.task == "language-model" else "text-classification",
+        dataset_type=dataset or "custom",
+        dataset_name=one_line(dataset or Path(source).name),
+        dataset_split=figure.split,
+        metric_type=figure.name,
+        metric_name=f"{figure.name}, {figure.protocol}" if figure.protocol != figure.name else figure.name,
+        metric_value=round(figure.value, 6),
+    )
+
+
+def _hub_id(source: str | None) -> str | None:
+    """The source if it looks like a name on the hub and not like a file."""
+    if source and _HUB_ID.fullmatch(source) and not Path(source).exists() and not source.endswith((".gguf", ".csv")):
+        return source
+    return None
+
+
+def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFolder) -> str:
+    data, environment, training = run.data(), run.environment(), result.training
+    what = (
+        f"A causal language model: `{escape(Path(str(spec.get('model'))).name)}` by method `{result.method}`."
+        if result.task == "language-model"
+        else f"A text classifier by method `{result.method}`, trained from scratch."
+    )
+    figures = [
+        [
+            explain(f).title,
+            f.protocol,
+            f"{f.value:.4f}",
+            "–" if f.low is None or f.high is None else f"{f.low:.4f} to {f.high:.4f}",
+        ]
+        for f in result.figures
+    ]
+    split = f"{result.figures[0].split} side"
+    parts = [
+        f"# {escape(name)}\n",
+        f"{what} It was one contestant of a bake-off; the others and the paired comparisons are in the run's report.\n",
+        f"## Figures on the {split}\n",
+        markdown_table(["Figure", "Protocol", "Value", "Interval"], figures),
+        f"The intervals cover the choice of {result.figures[0].documents:,} documents, not another seed or split.\n",
+        "## Training\n",
+        f"{_training(result)} Peak memory of the process: {size(training.peak_memory_bytes)}.\n",
+        f"Data: {escape(Path(data.source).name)}, fingerprint `{data.fingerprint}`.\n",
+        "".join(f"- {escape(key)}: {escape(value)}\n" for key, value in settings_rows(result.settings)),
+        "To repeat it:\n",
+        code_block(shlex.join(environment.command)),
+        "## Limits\n",
+        "Judged on one test set and one seed. Nothing was measured about fairness, safety or other kinds of text.\n",
+        *(f"- {escape(note)}\n" for note in result.notes),
+    ]
+    if result.task == "language-model" and spec.get("model") not in _KNOWN_MODELS:
+        parts.append("The licence of the base model applies; look it up before passing this model on.\n")
+    return "\n".join(parts)
+
+
+def _training(result: ContestantResult) -> str:
+    training = result.training
+    unit = "tokens" if result.task == "language-model" else "words"
+    if not training.seconds:
+        return "The model is as it came: nothing was trained."
+    steps = f" in {training.steps:,} steps" if training.steps else ""
+    return (
+        f"Trained for {duration(training.seconds)} on {training.tokens:,} {unit}{steps} ({training.precision}, seed "
+        f"{result.seed}); {parameters(result.trainable_parameters)} of {parameters(result.total_parameters)} "
+        f"parameters were trained."
+    )

@@ -1,0 +1,146 @@
+"""Tables for the terminal, as rich renderables. Texts from data and models become `Text`, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bakeoff.judge.wording import level, percent
+from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
+from bakeoff.report.safe_text import one_line, visible
+from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import Confusion, EpochLine, Sample, Verdict
+
+_TITLE_WIDTH = 22
+_CONTESTANT_WIDTH = 19
+_LARGEST_MATRIX = 6  # classes
+_SHOWN_TEXTS = 2
+
+
+def summary(run: RunFolder) -> RenderableType:
+    """What `bakeoff run` prints at the end: tables of training, comparison, confusions or texts, and the verdict.
+
+    Raises:
+        UserError: The folder holds no finished run.
+    """
+    loaded = load_run(run)
+    parts: list[RenderableType] = []
+    for contestant in loaded.contestants:
+        if contestant.epochs:
+            parts += [_heading(f"Training of {contestant.name}"), epoch_table(contestant.epochs)]
+    parts += [_heading(f"Comparison on the {loaded.deciding_figure.split} side"), _Comparison(loaded)]
+    matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]
+    if matrices and len(matrices[0][1].labels) <= _LARGEST_MATRIX:
+        parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
+        parts += [Columns([confusion_table(matrix, name) for name, matrix in matrices], padding=(0, 3))]
+    if not loaded.is_classification:
+        parts += list(generated_texts(loaded.contestants))
+    parts += [_heading("Verdict"), verdict_text(loaded.verdict)]
+    return Group(*parts)
+
+
+def summary_table(run: RunFolder) -> RenderableType:
+    """The comparison alone: every figure with its interval and protocol, and the costs."""
+    return _Comparison(load_run(run))
+
+
+def epoch_table(lines: Sequence[EpochLine]) -> Table:
+    """The lab's table: losses and accuracies of every evaluation; `*` marks the weights that were kept."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in epoch_titles(lines):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    for row in epoch_rows(lines):
+        table.add_row(*row.cells, "* kept" if row.kept else "", style="bold" if row.kept else "")
+    return table
+
+
+def confusion_table(matrix: Confusion, name: str) -> Table:
+    """Counts, true labels in rows; `name` of the contestant stands in the corner."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(Text(one_line(name)))
+    for label in matrix.labels:
+        table.add_column(Text(one_line(label)), justify="right", overflow="fold")
+    for index, (label, counts) in enumerate(zip(matrix.labels, matrix.counts, strict=True)):
+        cells = [Text(f"{number:,}", "bold" if index == column else "") for column, number in enumerate(counts)]
+        table.add_row(Text(one_line(label)), *cells)
+    return table
+
+
+def verdict_text(verdict: Verdict) -> RenderableType:
+    """The answer first and bold, one paragraph a sentence."""
+    first, *rest = verdict.sentences
+    return Group(Text(visible(first), "bold"), *(Padding(Text(visible(words)), (0, 0, 0, 2)) for words in rest))
+
+
+def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[RenderableType]:
+    """For the first prompts, what each contestant wrote and how repetitive it is."""
+    prompts = list(dict.fromkeys(sample.prompt for entry in contestants for sample in entry.samples))
+    for prompt in prompts[:_SHOWN_TEXTS]:
+        yield _heading(f"Continuations of: {one_line(prompt)}")
+        for contestant in contestants:
+            for sample in contestant.samples:
+                if sample.prompt == prompt:
+                    yield _continuation(contestant.name, sample)
+    if len(prompts) > _SHOWN_TEXTS:
+        yield Text(f"{len(prompts) - _SHOWN_TEXTS} more in the report.", "dim")
+
+
+def _continuation(name: str, sample: Sample) -> RenderableType:
+    title = Text(one_line(name), "bold")
+    if sample.statistics:
+        found = sample.statistics
+        title.append(
+            f"  {sample.tokens} tokens; repeated 4-grams {percent(found.repeated_4_grams)}, "
+            f"distinct 1-grams {percent(found.distinct_1)}, 2-grams {percent(found.distinct_2)}",
+            "dim",
+        )
+    return Group(title, Padding(Text(visible(sample.text).strip()), (0, 0, 1, 2)))
+
+
+def _heading(words: str) -> RenderableType:
+    return Padding(Text(visible(words), "bold underline"), (1, 0, 0, 0))
+
+
+class _Comparison:
+    """The comparison, in as many tables side under side as the width of the terminal asks for."""
+
+    def __init__(self, run: LoadedRun) -> None:
+        self._run = run
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        at_once = max(1, (options.max_width - _TITLE_WIDTH) // _CONTESTANT_WIDTH)
+        for first in range(0, len(self._run.contestants), at_once):
+            yield self._table(range(first, min(first + at_once, len(self._run.contestants))))
+        yield Text(
+            f"Under a figure: its {level(self._run.deciding_figure.confidence)} interval. Bold: the best of its row.",
+            "dim",
+        )
+
+    def _table(self, contestants: range) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
+        for index in contestants:
+            table.add_column(Text(one_line(self._run.contestants[index].name)), justify="right", overflow="fold")
+        for row in quality_rows(self._run):
+            title = Text.assemble(row.title, ("\n" + row.remark if row.remark else "", "dim"))
+            table.add_row(title, *(_cell(row, index) for index in contestants))
+        table.add_section()
+        for row in cost_rows(self._run):
+            table.add_row(row.title, *(row.cells[index].value for index in contestants))
+        return table
+
+
+def _cell(row: Row, index: int) -> Text:
+    cell = row.cells[index]
+    text = Text(cell.value, "bold green" if cell.best else "")
+    if cell.remark:
+        text.append(f"\n{cell.remark}", "not bold dim default")
+    return text
