@@ -1,0 +1,64 @@
+"""Small bake-offs that many tests look at; each is run once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command import bakeoff
+
+SENTIMENT = {
+    "task": "classification",
+    "data": {"table": "sentence-polarity", "rows": 600},
+    "budget": {"epochs": 3},
+    "contestants": {
+        "majority": {},
+        "linear": {},
+        "lstm": {"embedding_size": 16, "hidden_size": 16},
+        "lstm-lab": {"embedding_size": 8, "hidden_size": 8, "batch_size": 32},
+    },
+    "judge": {"resamples": 200},
+}
+LANGUAGE_MODEL = {
+    "task": "language-model",
+    "model": "stories260k",
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.02, "validation": 0.01, "test": 0.01}},
+    "budget": {"tokens": 8000, "evaluations": 4},
+    "contestants": {
+        "pretrained": {},
+        "full": {"block_size": 128, "learning_rate": 1e-3},
+        "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4, "dropout": 0.1},
+        "lora-lab": {"block_size": 128, "warmup_steps": 2},
+    },
+    "judge": {
+        "protocols": ["document", "window", "lab"],
+        "context_length": 256,
+        "prompts": ["Once upon a time", "The <script>alert(1)</script> river"],
+        "max_new_tokens": 20,
+        "resamples": 200,
+    },
+    "precision": "fp32",
+}
+
+
+def write_spec(path: Path, values: dict) -> Path:
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="session")
+def sentiment_run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sentiment")
+    typed = bakeoff("run", write_spec(folder / "small.yaml", SENTIMENT), "-o", folder / "run")
+    assert typed.code == 0, typed.err
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def language_model_run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("language-model")
+    typed = bakeoff("run", write_spec(folder / "small.yaml", LANGUAGE_MODEL), "-o", folder / "run")
+    assert typed.code == 0, typed.err
+    return folder / "run"

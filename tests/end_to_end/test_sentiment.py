@@ -1,0 +1,115 @@
+"""Lab 1 through the command line, on a few hundred of the packaged sentences."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+import bakeoff as library
+from tests.command import bakeoff
+
+
+def test_the_run_folder_is_complete(sentiment_run):
+    for name in ("bakeoff.yaml", "environment.json", "data.json", "verdict.json", "report.html", "report.md"):
+        assert (sentiment_run / name).stat().st_size > 0
+    for contestant in ("majority", "linear", "lstm", "lstm-lab"):
+        folder = sentiment_run / "contestants" / contestant
+        assert {file.name for file in folder.iterdir()} >= {"model", "scores.parquet", "samples.jsonl", "result.json"}
+        assert (folder / "model" / "README.md").read_text().startswith("---\n")
+        assert not (folder / "checkpoint").exists()
+    suffixes = {file.suffix for file in sentiment_run.rglob("*") if file.is_file() and file.name != ".lock"}
+    assert suffixes <= {".yaml", ".json", ".jsonl", ".html", ".md", ".parquet", ".safetensors"}
+
+
+def test_the_printed_summary_and_the_lab_s_table(sentiment_run):
+    typed = bakeoff("resume", sentiment_run)
+
+    assert typed.code == 0
+    for word in ("majority", "linear", "lstm", "lstm-lab", "accuracy", "report.html"):
+        assert word in typed.out
+
+
+def test_results_agree_with_the_scores(sentiment_run):
+    results = bakeoff("resume", sentiment_run, "--json").json["results"]
+
+    for result in results:
+        accuracy = result["figures"][0]
+        assert accuracy["name"] == "accuracy"
+        assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+        counts = result["confusion"]["counts"]
+        right = sum(counts[index][index] for index in range(len(counts)))
+        assert accuracy["value"] == pytest.approx(right / sum(map(sum, counts)))
+
+
+@pytest.mark.parametrize("contestant", ["majority", "linear", "lstm", "lstm-lab"])
+def test_predict_gives_what_the_judge_saw(sentiment_run, contestant):
+    import pyarrow.parquet as pq
+    from bakeoff.data.tables import prepare_table
+
+    from bakeoff.spec.load import load_spec
+
+    spec = load_spec(sentiment_run / "bakeoff.yaml")
+    table, _ = prepare_table(spec.data, spec.seed)
+    scores = pq.read_table(sentiment_run / "contestants" / contestant / "scores.parquet").to_pylist()
+
+    found = library.load_classifier(sentiment_run, contestant=contestant).predict(table.test.texts)
+
+    assert [each.label for each in found] == [row["predicted"] for row in scores]
+    for each, row in zip(found, scores, strict=True):
+        assert each.probabilities["positive"] == pytest.approx(row["probability_positive"], abs=1e-5)
+
+
+def test_predict_shows_every_contestant(sentiment_run):
+    typed = bakeoff("predict", sentiment_run, "A fine film")
+
+    assert [line.split()[0] for line in typed.out.splitlines()] == ["majority", "linear", "lstm", "lstm-lab"]
+
+
+def test_predict_reads_standard_input(sentiment_run):
+    typed = bakeoff("predict", sentiment_run, "--contestant", "linear", "--json", stdin="A fine film\n\nA dull one\n")
+
+    assert typed.json["texts"] == ["A fine film", "A dull one"]
+    assert len(typed.json["predictions"]["linear"]) == 2
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_predict_scores_a_file(sentiment_run, tmp_path, suffix):
+    table, out = tmp_path / "reviews.csv", tmp_path / f"scored.{suffix}"
+    table.write_text('id,review\n7,"A fine, moving film"\n8,"A dull film\nin two lines"\n')
+
+    typed = bakeoff("predict", sentiment_run, "--file", table, "--out", out, "--contestant", "linear")
+
+    assert typed.code == 0, typed.err
+    if suffix == "csv":
+        rows = list(csv.DictReader(out.open(newline="")))
+    else:
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [str(row["id"]) for row in rows] == ["7", "8"]
+    assert {row["label"] for row in rows} <= {"positive", "negative"}
+    assert all(0.5 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_report_is_written_anew(sentiment_run):
+    (sentiment_run / "report.html").unlink()
+
+    typed = bakeoff("report", sentiment_run)
+
+    assert typed.out.strip() == str(sentiment_run / "report.html")
+    assert "sentence-polarity" in (sentiment_run / "report.html").read_text()
+
+
+def test_from_python(tmp_path):
+    outcome = library.run(
+        {
+            "task": "classification",
+            "data": {"table": "sentence-polarity", "rows": 300},
+            "contestants": {"majority": {}, "linear": {}},
+        },
+        tmp_path / "run",
+    )
+
+    assert outcome.verdict.best in ("majority", "linear")
+    assert outcome.report.exists()
+    assert [result.name for result in outcome.results] == ["majority", "linear"]
