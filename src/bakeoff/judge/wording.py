@@ -45,16 +45,20 @@ def level(confidence: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `48 s`, `14 min 30 s`, `2 h 5 min`."""
+    """`0.4 s`, `48 s`, `14 min 30 s`, `2 h 5 min`, `1 h`."""
+    if seconds == 0:
+        return "0 s"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
+        large, small, units = whole // 60, whole % 60, ("min", "s")
+    else:
+        minutes = round(seconds / 60)
+        large, small, units = minutes // 60, minutes % 60, ("h", "min")
+    return f"{large} {units[0]} {small} {units[1]}" if small else f"{large} {units[0]}"
 
 
 def size(count: int) -> str:

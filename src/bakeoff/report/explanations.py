@@ -29,7 +29,7 @@ _PROTOCOLS = {
     "document": "Every token of every document is predicted exactly once, in windows of the full context that do not "
     "overlap; the first token is predicted from the begin-of-text token.",
     "lab": "Each line is a row of its own and the sum is divided by the attended tokens, among them the first of each "
-    "row, which is not predicted. Kept to compare with the published lab; `window` and `document` say more.",
+    "row, which is not predicted. Kept to compare with the published lab; the other two say more.",
 }
 
 _INTERVALS = {

@@ -51,6 +51,7 @@ def render_html(run: LoadedRun) -> str:
             paired_titles=tables.paired_titles(run),
             paired=tables.paired_rows(run),
             interval_plot=Markup(plots.interval_plot(run)),
+            cost_plot=_markup(plots.cost_plot(run)),
             curves=_curves(run),
             trained=[contestant for contestant in run.contestants if contestant.epochs],
             epoch_titles=tables.epoch_titles,
@@ -79,12 +80,22 @@ def _environment() -> Environment:
     )
     # Everything that is printed loses its control characters first, wherever it comes from.
     environment.finalize = _printed
-    environment.filters.update(count=count, level=level, percent=percent)
+    environment.filters.update(count=count, level=level, percent=percent, unbroken=_unbroken)
     return environment
 
 
 def _printed(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _unbroken(sentence: str) -> str:
+    """Keep a number and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=(%|s|min|h|k|M|G|kB|MB|GB)\b|%)", "\u00a0", sentence)
+
+
+def _markup(svg: str | None) -> Markup | None:
+    """An SVG of ours needs no escaping: matplotlib has escaped the names in it."""
+    return None if svg is None else Markup(svg)
 
 
 def _curves(run: LoadedRun) -> list[Markup]:
@@ -163,7 +174,7 @@ class PromptView:
 def _prompts(contestants: Sequence[LoadedContestant]) -> list[PromptView]:
     written = [(c.name, sample) for c in contestants for sample in c.samples if sample.kind == "generated"]
     return [
-        PromptView(prompt, [(name, s, stretches(s.text)) for name, s in written if s.prompt == prompt])
+        PromptView(prompt, [(name, s, stretches(s.text.strip())) for name, s in written if s.prompt == prompt])
         for prompt in dict.fromkeys(sample.prompt for _, sample in written)
     ]
 

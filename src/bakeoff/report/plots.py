@@ -14,9 +14,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bakeoff.judge.wording import figure_name, level
+from bakeoff.judge.wording import duration, figure_name, level
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import StepLine
@@ -65,6 +65,17 @@ _STYLE = {
 }
 _WIDTH = 4.9  # inches; small enough that the text stays readable on a phone
 _MOST_POINTS = 240
+_TIMES = {
+    0.01: "10 ms",
+    0.1: "0.1 s",
+    1: "1 s",
+    10: "10 s",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    36_000: "10 h",
+    360_000: "100 h",
+}
 
 
 def interval_plot(run: LoadedRun) -> str:
@@ -88,6 +99,62 @@ def interval_plot(run: LoadedRun) -> str:
         axes.set_xlabel(f"{figure_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
     words = "; ".join(f"{result.name} {figure.value:.4g}" for result, figure in zip(run.results, figures, strict=True))
     return _svg(plot, "intervals", f"{figure_name(deciding.name)} of every contestant with its interval: {words}.")
+
+
+def cost_plot(run: LoadedRun) -> str | None:
+    """The deciding figure against training time; None where fewer than two contestants were trained.
+
+    A contestant without training time is a dashed line: what comes for nothing.
+    """
+    trained = [result for result in run.results if result.training.seconds > 0]
+    if len(trained) < 2:
+        return None
+    with mpl.rc_context(_STYLE):
+        plot = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
+        axes = plot.add_subplot()
+        axes.margins(x=0.2, y=0.18)
+        for result in run.results:
+            figure, seconds, name = result.figures[0], result.training.seconds, one_line(result.name)
+            colour = _SERIES[0] if result.name == run.verdict.best else _MUTED
+            if seconds > 0:
+                if figure.low is not None and figure.high is not None:
+                    axes.plot([seconds] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
+                axes.plot([seconds], [figure.value], "o", color=colour, markersize=6.5)
+                axes.annotate(name, (seconds, figure.value), (8, 4), textcoords="offset points", color=_TEXT)
+            else:
+                axes.axhline(figure.value, color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+                axes.annotate(
+                    name,
+                    (0.01, figure.value),
+                    (0, 4),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    color=_TEXT,
+                )
+        _time_axis(axes, [result.training.seconds for result in trained])
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        name = figure_name(run.deciding_figure.name)
+        axes.set_xlabel(f"training time; {name} upwards")
+    words = "; ".join(
+        f"{result.name} {result.figures[0].value:.4g} after {duration(result.training.seconds)}"
+        for result in run.results
+    )
+    return _svg(plot, "cost", f"{figure_name(run.deciding_figure.name)} against training time: {words}.")
+
+
+def _time_axis(axes: Axes, seconds: Sequence[float]) -> None:
+    """From 0 where the times are alike; logarithmic, with ticks that people use, where they are far apart."""
+    if max(seconds) < 6 * min(seconds):
+        axes.set_xlim(0, 1.25 * max(seconds))
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6, 10]))
+        axes.xaxis.set_major_formatter(lambda value, _: duration(value))
+        return
+    axes.set_xscale("log")
+    low, high = min(seconds) / 3, max(seconds) * 6
+    axes.set_xlim(low, high)
+    ticks = {at: label for at, label in _TIMES.items() if low <= at <= high}
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:

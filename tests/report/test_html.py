@@ -1,0 +1,143 @@
+"""The page: complete, self-contained, and deaf to whatever texts say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.errors import UserError
+from bakeoff.judge.text_statistics import repeated
+from bakeoff.judge.wording import number
+from bakeoff.report.html import render_html, stretches, write_report
+from bakeoff.report.loaded import LoadedRun, load_run
+from bakeoff.report.safe_text import visible
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import Confusion, Sample
+from tests.fake_runs import NASTY
+from tests.report.pages import Page
+
+
+@pytest.fixture(scope="module")
+def page(run: RunFolder) -> Page:
+    write_report(run)
+    return Page(run.html_report.read_text(encoding="utf-8"))
+
+
+def test_every_element_is_closed(page: Page) -> None:
+    assert page.open == []
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: Page) -> None:
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "base", "form"}
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in {"src", "href", "xlink:href", "action", "data"}:
+                assert (value or "").startswith("#")
+
+
+def test_links_inside_the_page_lead_somewhere_and_ids_are_unique(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {value[1:] for _, found in page.tags for name, value in found.items() if "href" in name and value}
+    assert targets <= set(ids)
+
+
+def test_no_style_or_picture_comes_from_elsewhere(run: RunFolder, page: Page) -> None:
+    html = run.html_report.read_text(encoding="utf-8")
+    assert "@import" not in html
+    assert all(target.startswith("#") for target in re.findall(r"url\((.*?)\)", html))
+    assert len(html) < 500_000
+
+
+def test_the_verdict_stands_before_everything_else(run: RunFolder, page: Page) -> None:
+    text = page.text.replace("\u00a0", " ")
+    places = [text.index(sentence) for sentence in run.verdict().sentences]
+    assert places == sorted(places)
+    assert places[-1] < text.index("Training time")
+
+
+def test_every_figure_with_its_interval_and_protocol_is_on_the_page(run: RunFolder, page: Page) -> None:
+    for folder in run.contestants():
+        for figure in folder.result().figures:
+            assert number(figure.value) in page.text
+            if figure.low is not None:
+                assert number(figure.low) in page.text
+            assert figure.protocol in page.text or figure.protocol == figure.name
+
+
+def test_what_repeats_the_run_is_on_the_page(run: RunFolder, page: Page) -> None:
+    assert " ".join(run.environment().command) in page.text
+    assert run.data().fingerprint in page.text
+    for digest in run.data().files.values():
+        assert digest in page.text
+
+
+def test_pictures_have_words_for_those_who_cannot_see_them(page: Page) -> None:
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(pictures) >= 3
+    for attributes in pictures:
+        assert attributes["role"] == "img"
+        assert len(attributes["aria-label"] or "") > 20
+
+
+def test_hostile_text_is_shown_and_not_run(page: Page) -> None:
+    assert "<script>alert('x')</script> [red]not red[/red] ␛[31m" in page.text
+    assert "\x1b" not in page.text
+
+
+@given(text=st.text(max_size=60), label=st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_any_text_and_any_label_read_as_they_are(classified: LoadedRun, text: str, label: str) -> None:
+    sample = Sample(prompt=text, label=label, predicted="other", probability=0.75, kind="mistake")
+    contestant = classified.contestants[-1]
+    matrix = Confusion(labels=[label, "other"], counts=[[1, 2], [3, 4]])
+    hostile = replace(contestant, samples=[sample], result=contestant.result.model_copy(update={"confusion": matrix}))
+    page = Page(render_html(replace(classified, contestants=[*classified.contestants[:-1], hostile])))
+    assert page.open == []
+    assert visible(text) in page.text
+    assert visible(label) in page.text
+
+
+@pytest.fixture(scope="module")
+def classified(classification_run: RunFolder) -> LoadedRun:
+    return load_run(classification_run)
+
+
+def test_many_classes_become_a_list_of_confusions(classified: LoadedRun) -> None:
+    labels = [f"class {index}" for index in range(80)]
+    counts = [[0] * 80 for _ in labels]
+    counts[7][9] = 41
+    contestant = classified.contestants[-1]
+    result = contestant.result.model_copy(update={"confusion": Confusion(labels=labels, counts=counts)})
+    html = render_html(
+        replace(classified, contestants=[replace(contestant, result=result), *classified.contestants[:2]])
+    )
+    assert '<td class="words">class 7</td><td class="words">class 9</td><td>41</td>' in html
+    assert len(html) < 500_000
+
+
+def test_an_unfinished_run_is_refused_in_words(empty_folder: RunFolder) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        write_report(empty_folder)
+    empty_folder.write_spec({"contestants": {}})
+    with pytest.raises(UserError, match="has not come that far"):
+        write_report(empty_folder)
+
+
+@given(st.lists(st.sampled_from(["no", "never", "\n", "  ", "\t"]), max_size=40).map(" ".join))
+def test_stretches_are_the_text_and_mark_what_occurred_before(text: str) -> None:
+    parts = stretches(text)
+    assert "".join(part.text for part in parts) == text
+    words = text.split()
+    marked = {place for start in repeated(words, 4) for place in range(start, start + 4)}
+    flags = [part.repeated for part in parts for _ in part.text.split()]
+    assert flags == [place in marked for place in range(len(words))]
+
+
+def test_the_nasty_text_is_in_the_fixture(classification_run: RunFolder) -> None:
+    assert any(sample.prompt == NASTY for sample in classification_run.contestants()[1].samples())

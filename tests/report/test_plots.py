@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from bakeoff.report import plots
+from bakeoff.report.loaded import LoadedRun, load_run
+from bakeoff.runs.folder import RunFolder
+
+
+def drawn(run: LoadedRun) -> list[str]:
+    found = [plots.interval_plot(run), plots.cost_plot(run), plots.validation_curves(run)]
+    found += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
+    return [plot for plot in found if plot is not None]
+
+
+@pytest.fixture(scope="module")
+def loaded(run: RunFolder) -> LoadedRun:
+    return load_run(run)
+
+
+def test_plots_are_well_formed_and_take_their_colours_from_the_page(loaded: LoadedRun) -> None:
+    for plot in drawn(loaded):
+        ElementTree.fromstring(plot)
+        assert re.findall(r"#[0-9a-f]{6}\b", plot) == []
+        assert "currentColor" in plot
+        assert "<style" not in plot
+
+
+def test_the_same_run_gives_the_same_plots(loaded: LoadedRun) -> None:
+    assert drawn(loaded) == drawn(loaded)
+
+
+def test_names_are_neither_markup_nor_formulas(loaded: LoadedRun) -> None:
+    name = 'a$b$ <i>&"c\\1'
+    entry = loaded.contestants[1]
+    renamed = replace(entry, result=entry.result.model_copy(update={"name": name}))
+    hostile = replace(
+        loaded,
+        contestants=[loaded.contestants[0], renamed, *loaded.contestants[2:]],
+        verdict=loaded.verdict.model_copy(update={"best": name}),
+    )
+    for plot in (plots.interval_plot(hostile), plots.cost_plot(hostile)):
+        assert plot is not None
+        assert name in "".join(ElementTree.fromstring(plot).itertext())
+        assert name in ElementTree.fromstring(plot).attrib["aria-label"]
+
+
+def test_long_trainings_make_no_long_plots(loaded: LoadedRun) -> None:
+    trained = next(entry for entry in loaded.contestants if entry.steps)
+    line = trained.steps[0]
+    many = [line.model_copy(update={"step": step, "loss": 1 / step}) for step in range(1, 30_001)]
+    (longest, *_) = plots.learning_curves(replace(trained, steps=many), 0)
+    assert len(longest) < 60_000
+
+
+def test_a_contestant_that_was_not_trained_has_no_curve(loaded: LoadedRun) -> None:
+    assert plots.learning_curves(loaded.contestants[0], 0) == []

@@ -1,0 +1,76 @@
+"""Terminal output is read as plain text, as a pipe would get it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from bakeoff.judge.wording import number
+from bakeoff.report.loaded import load_run
+from bakeoff.report.terminal import _Comparison, epoch_table, summary, summary_table
+from bakeoff.runs.folder import RunFolder
+
+
+def printed(renderable: RenderableType, width: int = 80) -> str:
+    buffer = io.StringIO()
+    Console(file=buffer, width=width).print(renderable)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_too_long_and_no_figure_is_lost(run: RunFolder, width: int) -> None:
+    text = printed(summary(run), width)
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    for folder in run.contestants():
+        for figure in folder.result().figures:
+            assert number(figure.value) in text
+            if figure.low is not None and figure.high is not None:
+                assert f"{number(figure.low)} to {number(figure.high)}" in text
+
+
+def test_many_contestants_stand_under_one_another(run: RunFolder) -> None:
+    loaded = load_run(run)
+    copies = [
+        replace(entry, result=entry.result.model_copy(update={"name": f"{entry.name}-{copy}"}))
+        for copy in range(3)
+        for entry in loaded.contestants
+    ]
+    first = replace(loaded.contestants[0], result=loaded.contestants[0].result)
+    renamed = loaded.verdict.model_copy(update={"best": first.name})
+    text = printed(_Comparison(replace(loaded, contestants=[first, *copies], verdict=renamed)))
+    assert all(f"{entry.name}-{copy}" in text for copy in range(3) for entry in loaded.contestants)
+    assert all(cell_len(line) <= 80 for line in text.splitlines())
+
+
+def test_generated_text_is_shown_and_does_nothing(language_model_run: RunFolder) -> None:
+    text = printed(summary(language_model_run), width=300)
+    assert "<script>alert('x')</script> [red]not red[/red] ␛[31m" in text
+    assert "\x1b" not in text
+
+
+def test_the_lab_s_table_marks_what_was_kept(classification_run: RunFolder) -> None:
+    _, epochs = classification_run.contestant("lstm").metrics()
+    lines = printed(epoch_table(epochs)).splitlines()
+    titles = "Epoch Step Train loss Train acc Valid loss Valid acc"
+    assert any(line.split() == titles.split() for line in lines)
+    kept = [line for line in lines if "kept" in line]
+    assert len(kept) == 1
+    assert kept[0].split()[:2] == ["4", "468"]
+
+
+def test_language_models_have_no_accuracy_columns(language_model_run: RunFolder) -> None:
+    _, epochs = language_model_run.contestant("full").metrics()
+    assert "acc" not in printed(epoch_table(epochs))
+
+
+def test_the_verdict_is_the_last_word(run: RunFolder) -> None:
+    text = printed(summary(run), width=1000)
+    assert text.rstrip().endswith(run.verdict().sentences[-1])
+
+
+def test_the_comparison_stands_alone_too(run: RunFolder) -> None:
+    assert "Training time" in printed(summary_table(run))
