@@ -1,0 +1,109 @@
+"""Rows of text -> documents: WikiText's articles, rows of a table, or a whole file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bakeoff.data.types import Document
+
+# ` = Title = `; deeper headings are ` = = Title = = `. Table legends such as ` = Wins ; L = ` look the same but have no
+# blank line on both sides. With that rule WikiText-2 has 600, 60 and 60 articles, as its authors say.
+_ARTICLE_HEADING = re.compile(r" ?= (?!= )(?P<title>.+?)(?<! =) = ?\n?")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A document before it is final: its rows can still be cut off at the end."""
+
+    name: str
+    rows: list[str]  # as they stand in the source: lines with their line ends, or rows of a table
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """One side of a text. `separator` stands between any two rows in the stream."""
+
+    pieces: list[Piece]
+    separator: str  # "" for the lines of a file, "\n\n" for rows of a table
+
+    @property
+    def rows(self) -> int:
+        return sum(len(piece.rows) for piece in self.pieces)
+
+    def first(self, rows: int) -> Pieces:
+        """The first rows only; the last piece may be cut."""
+        kept = []
+        for piece in self.pieces:
+            if rows <= 0:
+                break
+            kept.append(Piece(piece.name, piece.rows[:rows]))
+            rows -= len(piece.rows)
+        return Pieces(kept, self.separator)
+
+
+def lines_with_ends(text: str) -> list[str]:
+    r"""The lines of a text with their "\n"; joined they are the text. Other line separators are left inside."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    last = lines.pop()[:-1]
+    return [*lines, last] if last else lines
+
+
+def hugging_face_rows(text: str) -> list[str]:
+    r"""The rows that Hugging Face's WikiText has for a file: blank lines are "", others keep their "\n"."""
+    return [_hugging_face_row(line) for line in lines_with_ends(text)]
+
+
+def pieces_of_file(text: str, name: str) -> Pieces:
+    """A text file: its articles where it has WikiText's headings, otherwise one piece."""
+    lines = lines_with_ends(text)
+    return Pieces(_articles(lines) or [Piece(name, lines)], separator="")
+
+
+def pieces_of_rows(rows: Sequence[str], name: str) -> Pieces:
+    """Rows of a table: articles where WikiText's headings are found, otherwise a piece for each row that has text."""
+    pieces = _articles(rows) or [
+        Piece(f"{name} {number}", [row]) for number, row in enumerate(rows, start=1) if row.strip()
+    ]
+    return Pieces(pieces, separator="\n\n")
+
+
+def documents(pieces: Pieces) -> list[Document]:
+    """The documents of a side, with names that differ."""
+    seen: Counter[str] = Counter()
+    found = []
+    for piece in pieces.pieces:
+        seen[piece.name] += 1
+        name = piece.name if seen[piece.name] == 1 else f"{piece.name} ({seen[piece.name]})"
+        lines = [_hugging_face_row(row) for row in piece.rows]
+        found.append(Document(name, pieces.separator.join(piece.rows), lines))
+    return found
+
+
+def _hugging_face_row(line: str) -> str:
+    return line if line.strip() else ""
+
+
+def _articles(rows: Sequence[str]) -> list[Piece]:
+    """Pieces that begin at WikiText's headings; empty where there is none. Blank rows at the top go to the first."""
+    headings = [
+        (number, match["title"])
+        for number, row in enumerate(rows)
+        if (match := _ARTICLE_HEADING.fullmatch(row)) and _blank(rows, number - 1) and _blank(rows, number + 1)
+    ]
+    if not headings:
+        return []
+    starts = [number for number, _ in headings]
+    titles = [title for _, title in headings]
+    if any(row.strip() for row in rows[: starts[0]]):
+        starts, titles = [0, *starts], ["(beginning)", *titles]
+    else:
+        starts[0] = 0
+    ends = [*starts[1:], len(rows)]
+    return [Piece(title, list(rows[start:end])) for title, start, end in zip(titles, starts, ends, strict=True)]
+
+
+def _blank(rows: Sequence[str], number: int) -> bool:
+    return not 0 <= number < len(rows) or not rows[number].strip()

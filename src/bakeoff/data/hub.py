@@ -1,0 +1,69 @@
+"""Data sets on the Hugging Face hub, or in its cache, through the datasets library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+
+from bakeoff.errors import UserError
+
+
+def load_table(name: str) -> dict[str, list[Any]]:
+    """All labelled splits of a data set, one below the other, with a column `split`; class numbers become names."""
+    columns: dict[str, list[Any]] = {}
+    loaded = _load(name, None, "data.table")
+    for side, split in loaded.items():
+        rows = {column: _named(split, column) for column in split.column_names}
+        rows.setdefault("id", [f"{side}-{number}" for number in range(1, len(split) + 1)])
+        rows["split"] = [side] * len(split)
+        missing = set(columns) ^ set(rows) if columns else set()
+        if missing:
+            raise UserError(
+                f"The splits of {name} have different columns ({', '.join(sorted(missing))} is not in all of them).",
+                "Save the split that you want as a .parquet or .csv file and give that.",
+            )
+        for column, values in rows.items():
+            columns.setdefault(column, []).extend(values)
+    return columns
+
+
+def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any]]:
+    """The rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
+    loaded = _load(name, config, "data.text")
+    for side, split in loaded.items():
+        if column not in split.column_names:
+            raise UserError(
+                f"{name}, split {side}, has no column {column!r}; it has {', '.join(split.column_names)}.",
+                "Name the column of the texts with data.column.",
+            )
+    return {side: list(split[column]) for side, split in loaded.items()}
+
+
+def _load(name: str, config: str | None, key: str) -> Any:
+    hint = (
+        f"Point {key} at a local copy (--set {key}=PATH), or put the data set into the hub's cache "
+        f"while the machine is connected."
+    )
+    try:
+        loaded = datasets.load_dataset(name, config)
+    except datasets.exceptions.DatasetNotFoundError:
+        raise UserError(
+            f"The data set {name!r} is neither a local file nor on the hub (or it is not public).", hint
+        ) from None
+    except (ConnectionError, TimeoutError) as error:
+        raise UserError(
+            f"The data set {name!r} is missing here, and the hub cannot be reached ({error}).", hint
+        ) from None
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"The data set {name!r} cannot be loaded: {reason}", hint) from None
+    return loaded
+
+
+def _named(split: Any, column: str) -> list[Any]:
+    feature = split.features[column]
+    if isinstance(feature, datasets.ClassLabel):
+        # -1 is how data sets mark rows without a label, such as IMDB's unsupervised ones.
+        return [feature.names[value] if value is not None and value >= 0 else None for value in split[column]]
+    return list(split[column])

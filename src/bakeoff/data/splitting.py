@@ -1,0 +1,83 @@
+"""Dividing rows at random: exact sizes, every class on every side, identical texts together."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def folded(text: str) -> str:
+    """What makes two texts the same: everything but the amount of white space."""
+    return " ".join(text.split())
+
+
+def carve(
+    rows: Sequence[int],
+    size: int,
+    keys: Sequence[str],
+    labels: Sequence[int],
+    random: np.random.Generator,
+    *,
+    leave: int,
+) -> tuple[list[int], list[int]]:
+    """Take a random part out of `rows`, stratified by label. Rows with the same key stay together.
+
+    Args:
+        rows: Indices into `keys` and `labels`.
+        size: Rows to take. It is met exactly unless repeated texts make up so much of a class that they cannot be
+            fitted in.
+        leave: Rows of every class that must be left.
+
+    Returns:
+        The rows taken and the rows left, both in the order of `rows`.
+    """
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        rows_of[keys[row]].append(row)
+    open_places = _places(Counter(labels[row] for row in rows), size, leave)
+    share = size / max(len(rows), 1)
+    taken: set[int] = set()
+
+    def take_if_it_fits(group: list[int]) -> None:
+        wanted = Counter(labels[row] for row in group)
+        if all(open_places[label] >= count for label, count in wanted.items()):
+            taken.update(group)
+            open_places.subtract(wanted)
+
+    # Repeated texts come first, while there is room for them; then single texts fill each class to its last place.
+    repeated = [group for group in rows_of.values() if len(group) > 1]
+    single = [group for group in rows_of.values() if len(group) == 1]
+    for position in random.permutation(len(repeated)):
+        if random.random() < share:
+            take_if_it_fits(repeated[position])
+    for position in random.permutation(len(single)):
+        take_if_it_fits(single[position])
+    for group in repeated:
+        if group[0] not in taken:
+            take_if_it_fits(group)
+    return [row for row in rows if row in taken], [row for row in rows if row not in taken]
+
+
+def _places(counts: Counter[int], size: int, leave: int) -> Counter[int]:
+    """How many rows of each class make up a part of `size` rows: in proportion, at least 1, leaving at least `leave`.
+
+    Fractions are rounded so that the sum is `size` (largest remainders), as far as the limits allow.
+    """
+    total = sum(counts.values())
+    most = {label: max(count - leave, 0) for label, count in counts.items()}
+    exact = {label: count * size / total for label, count in counts.items()}
+    places = Counter({label: min(max(int(exact[label]), 1), most[label]) for label in counts})
+    by_label = sorted(counts)
+    while sum(places.values()) < size:
+        can_grow = [label for label in by_label if places[label] < most[label]]
+        if not can_grow:
+            break
+        places[max(can_grow, key=lambda label: exact[label] - places[label])] += 1
+    while sum(places.values()) > size:
+        can_shrink = [label for label in by_label if places[label] > 1]
+        if not can_shrink:
+            break
+        places[min(can_shrink, key=lambda label: exact[label] - places[label])] -= 1
+    return places

@@ -1,0 +1,233 @@
+"""A labelled table, read, checked and divided."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, label_of, row_names, text_of
+from bakeoff.data.fingerprint import fingerprint
+from bakeoff.data.raw_tables import RawTable, read_raw_table
+from bakeoff.data.splitting import carve, folded
+from bakeoff.data.types import LabelledTexts, SplitTable
+from bakeoff.errors import UserError
+from bakeoff.runs.results import DataReport, SideReport
+from bakeoff.spec.schema import TableData, TableSplit
+
+_SIDE_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_SIDES = ("train", "validation", "test")
+
+
+@dataclass
+class _Rows:
+    """Rows that can be used; lists of the same length."""
+
+    ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    given_sides: list[str] = field(default_factory=list)  # empty where the split is random
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
+    """Read a table and divide its rows into train, validation and test.
+
+    Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
+    texts that differ in nothing but white space on one side; unless a column names the sides. Each side is shuffled.
+
+    Raises:
+        UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
+    """
+    table = read_raw_table(data.table)
+    rows = _usable_rows(table, data)
+    keys = [folded(text) for text in rows.texts]
+    random = np.random.default_rng(seed)
+    chosen = list(range(len(keys)))
+    notes = []
+    if data.rows is not None and data.rows < len(keys):
+        chosen = sorted(random.choice(len(keys), size=data.rows, replace=False).tolist())
+        notes.append(f"A random sample of {data.rows:,} of {len(keys):,} rows is used.")
+    label_names = sorted({rows.labels[row] for row in chosen})
+    _check_classes(table.source, [rows.labels[row] for row in chosen], given_sides=bool(rows.given_sides))
+    number_of = {name: number for number, name in enumerate(label_names)}
+    labels = [number_of.get(name, -1) for name in rows.labels]
+    if rows.given_sides:
+        sides = _sides_as_given(table.source, data.split, rows.given_sides, chosen, keys, labels, random)
+    else:
+        sides = _random_sides(data.split, chosen, keys, labels, random)
+    _check_sides(table.source, sides, labels, label_names)
+
+    def side(name: str) -> LabelledTexts:
+        order = random.permutation(len(sides[name]))
+        picked = [sides[name][position] for position in order]
+        return LabelledTexts(
+            ids=[rows.ids[row] for row in picked],
+            texts=[rows.texts[row] for row in picked],
+            labels=[labels[row] for row in picked],
+        )
+
+    split = SplitTable(label_names, *(side(name) for name in _SIDES))
+    report = _report(table, rows, split, {name: [keys[row] for row in sides[name]] for name in _SIDES})
+    report.split_seed = None if rows.given_sides else seed
+    report.notes = [*notes, *report.notes]
+    return split, report
+
+
+def _usable_rows(table: RawTable, data: TableData) -> _Rows:
+    text_column = choose_column(table, data.text, TEXT_NAMES, "data.text")
+    label_column = choose_column(table, data.label, LABEL_NAMES, "data.label")
+    side_column = data.split.column
+    sides: list[Any] = [None] * len(table)
+    if side_column is not None:
+        sides = table.columns[choose_column(table, side_column, (), "data.split.column")]
+    rows = _Rows()
+    columns = (row_names(table), table.columns[text_column], table.columns[label_column], sides)
+    for name, raw_text, raw_label, raw_side in zip(*columns, strict=True):
+        text, label = text_of(raw_text), label_of(raw_label)
+        if text is None:
+            rows.skipped["the text is empty or missing"] += 1
+            continue
+        if label is None:
+            rows.skipped["the label is missing"] += 1
+            continue
+        if side_column is not None:
+            if label_of(raw_side) is None:
+                rows.skipped["the side is missing"] += 1
+                continue
+            rows.given_sides.append(_side_name(table.source, side_column, str(raw_side)))
+        rows.ids.append(name)
+        rows.texts.append(text)
+        rows.labels.append(label)
+    if not rows.texts:
+        reasons = ", ".join(f"{reason} in {count:,}" for reason, count in rows.skipped.items())
+        raise UserError(
+            f"{table.source} has no rows that can be used: {reasons or 'it is empty'}.",
+            f"The text was read from column {text_column!r}, the label from {label_column!r}; "
+            "set data.text and data.label if those are not the right ones.",
+        )
+    return rows
+
+
+def _side_name(source: str, column: str, value: str) -> str:
+    try:
+        return _SIDE_NAMES[value.strip().lower()]
+    except KeyError:
+        raise UserError(
+            f"{source}: column {column!r} holds {value!r}, which is no name of a side.",
+            "Its values must be train, validation (or valid, dev) and test.",
+        ) from None
+
+
+def _check_classes(source: str, labels: list[str], *, given_sides: bool) -> None:
+    counts = Counter(labels)
+    if len(counts) < 2:
+        raise UserError(
+            f"{source} has one class only: every label is {labels[0]!r}.",
+            "A classifier needs at least two; check data.label.",
+        )
+    rare = {label: count for label, count in counts.items() if count < len(_SIDES)}
+    if rare and not given_sides:
+        listed = ", ".join(
+            f"{label!r} has {count} row{'s' if count > 1 else ''}" for label, count in sorted(rare.items())[:5]
+        )
+        raise UserError(
+            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}; each class needs a row for each of the three sides "
+            "(train, validation, test).",
+            "Remove or merge such classes, or check data.label.",
+        )
+
+
+def _random_sides(
+    split: TableSplit, chosen: list[int], keys: list[str], labels: list[int], random: np.random.Generator
+) -> dict[str, list[int]]:
+    test, rest = carve(chosen, round(split.test * len(chosen)), keys, labels, random, leave=2)
+    validation, train = carve(rest, round(split.validation * len(chosen)), keys, labels, random, leave=1)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _sides_as_given(
+    source: str,
+    split: TableSplit,
+    given: list[str],
+    chosen: list[int],
+    keys: list[str],
+    labels: list[int],
+    random: np.random.Generator,
+) -> dict[str, list[int]]:
+    """The sides that the column names. Where it names no validation rows, they are taken from train."""
+    sides = {name: [row for row in chosen if given[row] == name] for name in _SIDES}
+    for name in ("train", "test"):
+        if not sides[name]:
+            raise UserError(
+                f"{source}: no row has the side {name!r} in column {split.column!r}.",
+                "Name another column with data.split.column, or leave it out for a random split.",
+            )
+    if not sides["validation"]:
+        size = round(split.validation * len(chosen))
+        sides["validation"], sides["train"] = carve(sides["train"], size, keys, labels, random, leave=1)
+    return sides
+
+
+def _check_sides(source: str, sides: dict[str, list[int]], labels: list[int], label_names: list[str]) -> None:
+    """Every side must have rows, and train must have every class, or it could not be learned."""
+    for name in _SIDES:
+        if not sides[name]:
+            raise UserError(f"{source} leaves no rows for the side {name!r}.", "Give more rows, or change data.split.")
+    absent = set(range(len(label_names))) - {labels[row] for row in sides["train"]}
+    if absent:
+        names = ", ".join(repr(label_names[number]) for number in sorted(absent))
+        raise UserError(
+            f"{source}: no training row is left for {names}.",
+            "The class needs more different texts, or remove it from the table.",
+        )
+
+
+def _report(table: RawTable, rows: _Rows, split: SplitTable, keys: dict[str, list[str]]) -> DataReport:
+    counts = Counter(chain.from_iterable(keys.values()))
+    sides_of: dict[str, int] = Counter(chain.from_iterable(set(side) for side in keys.values()))
+    labels_of: dict[str, set[int]] = defaultdict(set)
+    sides = {"train": split.train, "validation": split.validation, "test": split.test}
+    for side in sides.values():
+        for text, label in zip(side.texts, side.labels, strict=True):
+            labels_of[folded(text)].add(label)
+    contradicting = sum(len(labels) > 1 for labels in labels_of.values())
+    across = sum(number > 1 for number in sides_of.values())
+    notes = []
+    if contradicting:
+        notes.append(f"{contradicting:,} texts occur with different labels.")
+    if across:
+        notes.append(f"{across:,} texts stand on more than one side of the given split; they were not moved.")
+    return DataReport(
+        source=table.source,
+        files=table.files,
+        fingerprint=fingerprint(
+            (
+                name,
+                chain.from_iterable(
+                    (text, split.label_names[label]) for text, label in zip(side.texts, side.labels, strict=True)
+                ),
+            )
+            for name, side in sides.items()
+        ),
+        sides=[
+            SideReport(
+                name=name,
+                rows=len(side),
+                characters=sum(map(len, side.texts)),
+                labels={label: side.labels.count(number) for number, label in enumerate(split.label_names)},
+            )
+            for name, side in sides.items()
+        ],
+        skipped=dict(rows.skipped),
+        duplicate_texts=sum(count for count in counts.values() if count > 1),
+        across_sides=across,
+        notes=notes,
+    )

@@ -1,0 +1,126 @@
+"""Where a text corpus comes from: packaged, a file, a folder, or the hub."""
+
+from __future__ import annotations
+
+import difflib
+import lzma
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bakeoff.data.columns import choose_column, text_of
+from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
+from bakeoff.data.files import decode, is_hub_id, missing, packaged_file, read_bytes, sha256
+from bakeoff.data.raw_tables import READERS, read_table_file
+from bakeoff.errors import UserError
+
+PACKAGED_TEXTS = ("wikitext-2-part",)
+HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
+"""Short names of data sets on the hub: id and configuration."""
+
+_TEXT_ENDINGS = (".txt", ".raw", ".tokens")
+_SIDE_WORDS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
+
+
+@dataclass
+class TextSource:
+    """What a source holds, side by side. A single file is one side, `train`, that is still to be divided."""
+
+    sides: dict[str, Pieces] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  # file or packaged name -> SHA-256 of its content
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def add_file(self, side: str, path: Path, column: str) -> None:
+        """Read one file as (a further part of) a side."""
+        pieces = read_text_file(path, column, self.skipped)
+        self.files[str(path)] = sha256(path.read_bytes())
+        before = self.sides[side].pieces if side in self.sides else []
+        self.sides[side] = Pieces([*before, *pieces.pieces], pieces.separator)
+
+
+def read_text_source(source: str, column: str) -> TextSource:
+    """Read the packaged text, a folder, a file, or a data set on the hub.
+
+    Raises:
+        UserError: the source does not exist or is malformed, or the hub cannot be reached.
+    """
+    found = TextSource()
+    path = Path(source).expanduser()
+    if source in PACKAGED_TEXTS:
+        for side in ("train", "validation", "test"):
+            content = packaged_file(source, f"{side}.raw.xz")
+            found.files[f"{source}/{side}"] = sha256(content)
+            found.sides[side] = pieces_of_rows(hugging_face_rows(lzma.decompress(content).decode()), source)
+    elif path.is_dir():
+        for side, files in _sides_of_folder(path).items():
+            for file in files:
+                found.add_file(side, file, column)
+    elif path.exists():
+        found.add_file("train", path, column)
+    elif source in HUB_NAMES or _may_be_on_the_hub(source):
+        from bakeoff.data.hub import load_texts  # datasets is slow to import
+
+        name, config = HUB_NAMES.get(source, (source, None))
+        for side, rows in load_texts(name, config, column).items():
+            if side in _SIDE_WORDS:
+                found.sides[_SIDE_WORDS[side]] = _pieces_of_values(rows, side, found.skipped)
+    else:
+        raise missing(source, (*PACKAGED_TEXTS, *HUB_NAMES))
+    return found
+
+
+def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "data.column") -> Pieces:
+    """Read a table of texts (.jsonl, .parquet, .csv, .tsv: a document a row), or plain text under any other name.
+
+    Args:
+        skipped: Counts rows that hold no text.
+        key: How a user names the column, for messages.
+    """
+    if not path.exists():
+        raise missing(str(path))
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file.", "Give one file.")
+    if path.suffix.lower() in READERS:
+        table = read_table_file(path)
+        return _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped)
+    return pieces_of_file(decode(read_bytes(path), str(path)), path.name)
+
+
+def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str]) -> Pieces:
+    texts = [text_of(value) for value in values]
+    pieces = pieces_of_rows([text or "" for text in texts], name)
+    # Blank rows between the paragraphs of articles belong to the text; a blank row that were a document is skipped.
+    if unused := len(texts) - pieces.rows:
+        skipped["the text is empty or missing"] += unused
+    return pieces
+
+
+def _may_be_on_the_hub(source: str) -> bool:
+    near = difflib.get_close_matches(source.lower(), [*PACKAGED_TEXTS, *HUB_NAMES], cutoff=0.8)
+    return is_hub_id(source, (*READERS, *_TEXT_ENDINGS)) and not near
+
+
+def _sides_of_folder(folder: Path) -> dict[str, list[Path]]:
+    """Files by the side that a word of their name says: train.txt, wiki.valid.raw, test-00000-of-00001.parquet."""
+    sides: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        words = re.split(r"[^a-z0-9]+", file.name.lower())
+        named = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
+        if file.is_file() and file.suffix.lower() in (*READERS, *_TEXT_ENDINGS) and len(named) == 1:
+            sides.setdefault(named.pop(), []).append(file)
+    for side, files in sides.items():
+        shards = [re.sub(r"\d+-of-\d+", "", file.name) for file in files if re.search(r"\d+-of-\d+", file.name)]
+        if len(files) > 1 and not (len(shards) == len(files) and len(set(shards)) == 1):
+            raise UserError(
+                f"{folder} has several files for the side {side!r}: {', '.join(file.name for file in files)}.",
+                "Name the files with data.train, data.validation and data.test instead of data.text.",
+            )
+    if "train" not in sides:
+        raise UserError(
+            f"{folder} has no file for the training side.",
+            f"Its files must be called train, validation (or valid) and test, and end in "
+            f"{', '.join((*_TEXT_ENDINGS, *READERS))}; or name them with data.train, data.validation and data.test.",
+        )
+    return sides
