@@ -44,7 +44,7 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
                 source.add_file(side, Path(file).expanduser(), data.column)
     divided = _fill_missing_sides(source, source_name, seed)
     fractions = data.fraction.model_dump()
-    corpora = {
+    corpora: dict[str, Corpus] = {
         side: _corpus(side, _first_share(source.sides[side], fractions[side]), source_name)
         for side in ("train", "validation", "test")
         if side in source.sides
@@ -67,9 +67,18 @@ def read_corpus(source: str, *, column: str = "text") -> Corpus:
         # A notebook's or a test's standard input is text without bytes below it.
         binary = getattr(sys.stdin, "buffer", None)
         text = sys.stdin.read() if binary is None else decode(binary.read(), "standard input")
-        return _corpus("standard input", pieces_of_file(text, "standard input"), "standard input")
+        return corpus_from_text("standard input", text)
     path = Path(source).expanduser()
     return _corpus(path.name, read_text_file(path, column, Counter(), "--column"), source)
+
+
+def corpus_from_text(name: str, text: str) -> Corpus:
+    """A text as `read_corpus` gives that of a file.
+
+    Raises:
+        UserError: there is nothing in it.
+    """
+    return _corpus(name, pieces_of_file(text, name), name)
 
 
 def _corpus(name: str, pieces: Pieces, source: str) -> Corpus:
