@@ -40,16 +40,17 @@ def test_wilson_refuses_an_empty_side() -> None:
         wilson(0, 0, 0.95)
 
 
-def test_bootstrap_holds_the_true_ratio_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(("documents", "at_least"), [(6, 0.87), (60, 0.91)])
+def test_bootstrap_holds_the_true_ratio_as_often_as_it_says(documents: int, at_least: float) -> None:
     random = np.random.default_rng(0)
     held = 0
-    for repeat in range(200):
-        tokens = random.integers(50, 500, size=60)
+    for repeat in range(300):
+        tokens = random.integers(500, 6000, size=documents)
         # Losses of a document's tokens go together: the documents differ more than chance would make them.
-        nats = tokens * random.normal(3.0, 0.5, size=60)
-        low, high = bootstrap_ratio(nats, tokens, confidence=0.9, resamples=300, seed=repeat) or (0, 0)
+        nats = tokens * random.normal(3.0, 0.25, size=documents)
+        low, high = bootstrap_ratio(nats, tokens, confidence=0.95, resamples=500, seed=repeat) or (0, 0)
         held += low <= 3.0 <= high
-    assert 0.83 <= held / 200 <= 0.96
+    assert at_least <= held / 300 <= 0.99
 
 
 def test_bootstrap_of_equal_weights_is_the_normal_interval_of_a_mean() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
@@ -23,14 +24,14 @@ def wilson(successes: int, total: int, confidence: float) -> Interval:
     """
     if total < 1:
         raise ValueError("an interval of a share needs at least one case")
-    interval = binomtest(successes, total).proportion_ci(confidence_level=confidence, method="wilson")
+    interval = stats.binomtest(successes, total).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def bootstrap_ratio(
     numerators: npt.ArrayLike, denominators: npt.ArrayLike, *, confidence: float, resamples: int, seed: int
 ) -> Interval | None:
-    """Percentile bootstrap interval (Efron 1979) of sum(numerators) / sum(denominators).
+    """Bootstrap interval (Efron 1979, with percentiles after Hesterberg 2015) of sum(numerators) / sum(denominators).
 
     Units are drawn with replacement, so what happens inside a unit may be as dependent as it likes. With losses in
     nats over predicted tokens this is the interval of the loss per token; exp of both ends is that of the perplexity.
@@ -73,7 +74,7 @@ def bootstrap_metric(
     resamples: int,
     seed: int,
 ) -> Interval:
-    """Percentile bootstrap interval of a metric that is a function of the confusion matrix, e.g. macro-F1.
+    """Bootstrap interval of a metric that is a function of the confusion matrix, e.g. macro-F1.
 
     Drawing n texts with replacement changes how many fall into each cell of the confusion matrix and nothing else,
     so the cells are drawn at once from the multinomial distribution: the same result, without the texts.
@@ -97,7 +98,7 @@ def bootstrap_metric(
         drawn = np.zeros((size, classes * classes), dtype=np.int64)
         drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
         values.append(metric(drawn.reshape(size, classes, classes)))
-    return _percentiles(np.concatenate(values), confidence)
+    return _percentiles(np.concatenate(values), confidence, rows.size)
 
 
 def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
@@ -114,7 +115,7 @@ def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     if only_a + only_b == 0:
         return 1.0
-    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
 def _bootstrap_ratio(
@@ -134,7 +135,7 @@ def _bootstrap_ratio(
     for size in _chunks(resamples, units):
         drawn = random.integers(units, size=(size, units), dtype=np.int32)
         ratios.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
-    return _percentiles(np.concatenate(ratios), confidence)
+    return _percentiles(np.concatenate(ratios), confidence, units)
 
 
 def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:
@@ -144,7 +145,13 @@ def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:
         yield min(at_once, resamples - start)
 
 
-def _percentiles(values: Floats, confidence: float) -> Interval:
-    tail = (1 - confidence) / 2
+def _percentiles(values: Floats, confidence: float, units: int) -> Interval:
+    """The interval's ends among resampled values.
+
+    The plain percentiles are too narrow for few units, as a normal interval without Student's t would be. The tail is
+    shrunk by what Student's t and the missing n / (n - 1) ask for (Hesterberg 2015, "expanded percentile interval").
+    """
+    factor = math.sqrt(units / (units - 1)) if units > 1 else 1.0
+    tail = float(stats.norm.sf(factor * stats.t.isf((1 - confidence) / 2, max(units - 1, 1))))
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
