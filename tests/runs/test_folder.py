@@ -53,9 +53,13 @@ def test_a_failure_while_writing_leaves_the_old_folder(tmp_path):
     with replaced_folder(target) as temporary:
         (temporary / "weights").write_text("old")
 
-    with pytest.raises(RuntimeError), replaced_folder(target) as temporary:
-        (temporary / "weights").write_text("new")
-        raise RuntimeError
+    def fail_half_way() -> None:
+        with replaced_folder(target) as temporary:
+            (temporary / "weights").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
 
     assert (target / "weights").read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
