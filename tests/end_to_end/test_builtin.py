@@ -1,0 +1,104 @@
+"""The built-in bake-offs as they are packaged, on less data and smaller models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.tables import prepare_table
+from bakeoff.spec.load import builtin_names
+from bakeoff.spec.schema import TableData, TextData
+from tests.command import bakeoff
+
+
+@pytest.fixture
+def reviews(tmp_path) -> Path:
+    """A table like IMDB's: the same columns, longer texts than one sentence."""
+    table, _ = prepare_table(TableData(table="sentence-polarity", rows=1200), 1)
+    texts = [" ".join(table.train.texts[start : start + 3]) for start in range(0, 600, 3)]
+    labels = [table.label_names[label] for label in table.train.labels[:600:3]]
+    path = tmp_path / "imdb.parquet"
+    pq.write_table(pa.table({"id": list(range(200)), "review": texts, "sentiment": labels}), path)
+    return path
+
+
+@pytest.fixture
+def gpt2(tmp_path) -> Path:
+    """A GPT-2 of a few thousand random weights."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from bakeoff.lm.sources import load_language_model
+
+    torch.manual_seed(0)
+    path = tmp_path / "gpt2"
+    config = GPT2Config(
+        vocab_size=512, n_positions=1024, n_embd=16, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2
+    )
+    GPT2LMHeadModel(config).save_pretrained(path)
+    load_language_model("stories260k").tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def wikitext(tmp_path) -> Path:
+    """A folder like the unpacked WikiText-2: wiki.train.raw, wiki.valid.raw, wiki.test.raw."""
+    corpus, _ = prepare_corpus(TextData(text="wikitext-2-part", fraction={"train": 0.2, "validation": 0.1}), 1)
+    folder = tmp_path / "wikitext-2-raw"
+    folder.mkdir()
+    for side, name in ((corpus.train, "train"), (corpus.validation, "valid"), (corpus.validation, "test")):
+        (folder / f"wiki.{name}.raw").write_text("".join(line or " \n" for line in side.lines))
+    return folder
+
+
+def test_sentiment(tmp_path):
+    said = bakeoff("run", "sentiment", "-o", tmp_path / "run", "--set", "data.rows=400", "--set", "budget.epochs=1")
+
+    assert said.code == 0, said.err
+    assert "linear" in said.out
+
+
+def test_sentiment_imdb(tmp_path, reviews):
+    fewer = ["--set", "budget.epochs=1", "--set", "contestants.lstm.hidden_size=8"]
+
+    said = bakeoff("run", "sentiment-imdb", "-o", tmp_path / "run", "--set", f"data.table={reviews}", *fewer, "--json")
+
+    assert said.code == 0, said.err
+    assert [result["name"] for result in said.json["results"]] == ["majority", "linear", "lstm-lab", "lstm"]
+
+
+def test_language_model(tmp_path):
+    fewer = [
+        *("--set", "model=stories260k", "--set", "budget.tokens=4000", "--set", "judge.max_new_tokens=8"),
+        *("--set", "data.fraction={train: 0.02, validation: 0.005, test: 0.005}"),
+    ]
+
+    said = bakeoff("run", "language-model", "-o", tmp_path / "run", *fewer, "--json")
+
+    assert said.code == 0, said.err
+    assert [result["name"] for result in said.json["results"]] == ["pretrained", "full", "lora"]
+
+
+def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
+    fewer = ["--set", "budget.epochs=1", "--set", "judge.max_new_tokens=8"]
+
+    said = bakeoff(
+        *("run", "wikitext-gpt2", "-o", tmp_path / "run"),
+        *("--set", f"model={gpt2}", "--set", f"data.text={wikitext}", *fewer, "--json"),
+    )
+
+    assert said.code == 0, said.err
+    full, lora = (said.json["results"][number] for number in (1, 2))
+    assert full["figures"][0]["protocol"].startswith("lab")
+    assert full["training"]["tokens"] == lora["training"]["tokens"]
+    assert lora["trainable_parameters"] < full["trainable_parameters"]
+
+
+def test_every_built_in_bake_off_is_tested_here():
+    tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
+
+    assert set(builtin_names()) <= tested
