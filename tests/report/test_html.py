@@ -91,7 +91,7 @@ def test_hostile_text_is_shown_and_not_run(page: Page) -> None:
 
 
 @given(text=st.text(max_size=60), label=st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_any_text_and_any_label_read_as_they_are(classified: LoadedRun, text: str, label: str) -> None:
     sample = Sample(prompt=text, label=label, predicted="other", probability=0.75, kind="mistake")
     contestant = classified.contestants[-1]

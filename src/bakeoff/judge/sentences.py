@@ -14,6 +14,7 @@ from bakeoff.judge.wording import (
     level,
     listed,
     number,
+    p_value,
     parameters,
     signed,
     size,
@@ -23,6 +24,9 @@ from bakeoff.runs.results import Comparison, ContestantResult, Figure
 
 # A contestant that cannot be told from the best one is called the better buy from this share of its time downwards.
 _CHEAPER = 0.8
+
+# The costs of so many others are put into words; the table has them all.
+_COSTS = 3
 
 
 def sentences(
@@ -43,7 +47,7 @@ def sentences(
     words = [_winner(best, alone=not others)]
     words += [_lead(best, other, by_name.get(other.name), confidence) for other in others]
     words += _better_buy(best, others, by_name)
-    words += [_cost(best, other) for other in others if other.trainable_parameters]
+    words += [_cost(best, other) for other in others if other.trainable_parameters][:_COSTS]
     words += _limits(best, others, comparisons)
     return words
 
@@ -76,7 +80,7 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
     lead, low, high = _margin(comparison)
     ends = f"{level(confidence)} interval {low} to {high}"
     if comparison.p_value is not None:
-        ends += f", McNemar's p {_p_value(comparison.p_value)}"
+        ends += f", McNemar's p {p_value(comparison.p_value)}"
     if comparison.difference == 0:
         return f"{other.name} is level with it ({ends})."
     if comparison.distinguishable:
@@ -95,10 +99,6 @@ def _margin(comparison: Comparison) -> tuple[str, str, str]:
     # A difference of losses is the logarithm of a ratio of perplexities.
     lower = [100 * (1 - math.exp(value)) for value in (comparison.difference, comparison.high, comparison.low)]
     return f"{signed(lower[0])} % lower", f"{signed(lower[1])} %", f"{signed(lower[2])} %"
-
-
-def _p_value(value: float) -> str:
-    return "below 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
 
 
 def _better_buy(

@@ -39,6 +39,11 @@ def signed(value: float) -> str:
     return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
 
 
+def p_value(value: float) -> str:
+    """`0.13`, `0.0042`, `below 0.0001`."""
+    return "below 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
+
+
 def level(confidence: float) -> str:
     """`95 %` of 0.95, without needless decimals."""
     return f"{confidence * 100:.6g} %"

@@ -7,7 +7,6 @@ from typing import Any
 
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import (
-    Comparison,
     ContestantResult,
     DataReport,
     Environment,
@@ -57,9 +56,10 @@ class LoadedRun:
         """The first figure of the best contestant."""
         return next(result for result in self.results if result.name == self.verdict.best).figures[0]
 
-    def comparison_with(self, name: str) -> Comparison | None:
-        """The paired comparison of the best contestant with `name`, if there is one."""
-        return next((found for found in self.verdict.comparisons if found.worse == name), None)
+    @property
+    def winner(self) -> str | None:
+        """The best contestant; None where there was nobody to beat."""
+        return self.verdict.best if len(self.contestants) > 1 else None
 
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import statistics
 from collections.abc import Sequence
 from html import escape
 
@@ -65,6 +66,7 @@ _STYLE = {
 }
 _WIDTH = 4.9  # inches; small enough that the text stays readable on a phone
 _MOST_POINTS = 240
+_LEGEND_LETTERS = 75  # that fit into a row of the legend, with 6 for each entry's line
 _TIMES = {
     0.01: "10 ms",
     0.1: "0.1 s",
@@ -120,7 +122,9 @@ def cost_plot(run: LoadedRun) -> str | None:
                 if figure.low is not None and figure.high is not None:
                     axes.plot([seconds] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
                 axes.plot([seconds], [figure.value], "o", color=colour, markersize=6.5)
-                axes.annotate(name, (seconds, figure.value), (8, 4), textcoords="offset points", color=_TEXT)
+                slow = seconds > statistics.median(result.training.seconds for result in trained)
+                offset, side = ((-8, 4), "right") if slow else ((8, 4), "left")
+                axes.annotate(name, (seconds, figure.value), offset, textcoords="offset points", color=_TEXT, ha=side)
             else:
                 axes.axhline(figure.value, color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
                 axes.annotate(
@@ -133,8 +137,8 @@ def cost_plot(run: LoadedRun) -> str | None:
                 )
         _time_axis(axes, [result.training.seconds for result in trained])
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        name = figure_name(run.deciding_figure.name)
-        axes.set_xlabel(f"training time; {name} upwards")
+        axes.set_xlabel("training time")
+        axes.set_title(f"{figure_name(run.deciding_figure.name)} by training time", fontsize=9, color=_MUTED)
     words = "; ".join(
         f"{result.name} {result.figures[0].value:.4g} after {duration(result.training.seconds)}"
         for result in run.results
@@ -224,7 +228,15 @@ def _mark(axes: Axes, x: Sequence[int], y: Sequence[float | None], kept: int | N
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4, handlelength=1.2, columnspacing=1.2)
+    """Below the plot, in as many rows as the names need."""
+    names = axes.get_legend_handles_labels()[1]
+    lengths = [len(name) + 6 for name in names]
+    columns = len(names) if sum(lengths) <= _LEGEND_LETTERS else max(1, _LEGEND_LETTERS // max(lengths))
+    rows = -(-len(names) // columns)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_figheight(figure.get_figheight() + 0.2 * (rows - 1))
+    figure.legend(loc="outside lower center", ncols=columns, handlelength=1.2, columnspacing=1.2)
 
 
 def _thinned(lines: Sequence[StepLine]) -> tuple[list[float], list[float]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.judge.wording import count, duration, interval, level, number, parameters, signed, size
+from bakeoff.judge.wording import count, duration, interval, level, number, p_value, parameters, signed, size
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Figure
@@ -90,8 +90,8 @@ def _paired_row(comparison: Comparison) -> list[str]:
     told = "yes" if comparison.distinguishable else "no"
     if comparison.figure == "accuracy":
         difference, low, high = (plus(100 * v) for v in (comparison.difference, comparison.low, comparison.high))
-        p_value = "–" if comparison.p_value is None else f"{comparison.p_value:.2g}"
-        return [comparison.better, comparison.worse, difference, f"{low} to {high}", p_value, told]
+        chance = "–" if comparison.p_value is None else p_value(comparison.p_value)
+        return [comparison.better, comparison.worse, difference, f"{low} to {high}", chance, told]
     change, low, high = (
         f"{plus(100 * math.expm1(v))} %" for v in (comparison.difference, comparison.low, comparison.high)
     )
