@@ -1,0 +1,197 @@
+"""One contestant of a language-model bake-off from spec to result: load, train, judge, write."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import pyarrow as pa
+
+from bakeoff import machine
+from bakeoff.data.types import Corpus, SplitCorpus
+from bakeoff.errors import UserError
+from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.lm.adapters import add_lora
+from bakeoff.lm.generation import stream_tokens, text_pieces
+from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.perplexity import Perplexity, score_plan, summary
+from bakeoff.lm.pointer import write_pointer
+from bakeoff.lm.protocols import ScoringPlan, plan_scoring
+from bakeoff.lm.sources import load_language_model
+from bakeoff.lm.task import LanguageModelTask
+from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
+from bakeoff.runs.results import ContestantResult, Figure, Sample, TrainingCost
+from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
+from bakeoff.training.loop import train
+from bakeoff.training.precision import Precision, choose_precision
+from bakeoff.training.progress import Progress
+from bakeoff.training.task import TrainingSettings
+
+
+def bake(
+    spec: LanguageModelSpec, name: str, data: SplitCorpus, folder: ContestantFolder, progress: Progress
+) -> ContestantResult:
+    """Train (or take as it is) and judge the contestant `name` of `spec`.
+
+    Raises:
+        UserError: the model cannot be loaded, or the text does not fit the settings; found out before any training.
+    """
+    started = time.perf_counter()
+    settings = spec.contestants[name]
+    precision = choose_precision(spec.precision)
+    progress.stage(f"loading {spec.model}")
+    base = load_language_model(spec.model, precision="fp32")
+    judged = _judged_side(spec, data)
+    plans = [_plan(spec, base, judged, protocol) for protocol in spec.judge.protocols]
+    for prompt in spec.judge.prompts:
+        _check_prompt(base, prompt)
+
+    if isinstance(settings, PretrainedContestant):
+        with replaced_folder(folder.model) as temporary:
+            write_pointer(temporary, spec.model)
+        cost, trainable, total = TrainingCost(precision=precision), 0, _parameters(base.model)
+    else:
+        task, trainable, total = _task(spec, settings, base, data)
+        cost = train(task, _training_settings(spec, settings, precision), folder, progress)
+        del task
+    del base  # its memory is needed for the judge
+
+    progress.stage("loading the best weights")
+    best = load_language_model(str(folder.path), precision=precision)
+    scores = [score_plan(best, plan, progress=progress) for plan in plans]
+    folder.write_scores(pa.concat_tables([each.table() for each in scores]))
+    folder.write_samples(_samples(spec, best, progress))
+    cost.total_seconds = time.perf_counter() - started
+    cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
+    judge = spec.judge
+    figures = []
+    for each in scores:
+        found = summary(each, confidence=judge.confidence, resamples=judge.resamples, seed=spec.seed)
+        figures += _figures(found, spec, len(set(each.documents)))
+    return ContestantResult(
+        name=name,
+        method=settings.method,
+        task="language-model",
+        settings=settings.model_dump(mode="json"),
+        seed=spec.seed,
+        figures=figures,
+        training=cost,
+        total_parameters=total,
+        trainable_parameters=trainable,
+        model_bytes=folder_bytes(folder.model),
+        notes=[f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else [],
+    )
+
+
+def _judged_side(spec: LanguageModelSpec, data: SplitCorpus) -> Corpus:
+    side = data.test if spec.judge.split == "test" else data.validation
+    if side is None:
+        raise UserError("There is no test text to judge on.", "Give data.test, or set judge.split: validation.")
+    return side
+
+
+def _plan(spec: LanguageModelSpec, base: LanguageModel, judged: Corpus, protocol: Any) -> ScoringPlan:
+    return plan_scoring(
+        base.tokenizer,
+        judged,
+        protocol,
+        model_context=base.context_length,
+        context_length=spec.judge.context_length,
+        stride=spec.judge.stride,
+    )
+
+
+def _check_prompt(base: LanguageModel, prompt: str) -> None:
+    stream_tokens(base, prompt_tokens(base.tokenizer, prompt), max_new_tokens=1)
+
+
+def _task(
+    spec: LanguageModelSpec, settings: TrainedLanguageModel, base: LanguageModel, data: SplitCorpus
+) -> tuple[LanguageModelTask, int, int]:
+    """The task, and how many of its parameters are trained, of how many."""
+    model = base.model
+    if isinstance(settings, LoraContestant):
+        model = add_lora(model, settings, reference=base.reference, seed=spec.seed)
+    task = LanguageModelTask(
+        model,
+        base.tokenizer,
+        data,
+        settings,
+        base_model=spec.model,
+        context_length=base.context_length,
+        seed=spec.seed,
+    )
+    return task, _parameters(model, trained_only=True), _parameters(model)
+
+
+def _training_settings(
+    spec: LanguageModelSpec, settings: TrainedLanguageModel, precision: Precision
+) -> TrainingSettings:
+    return TrainingSettings(
+        budget=spec.budget,
+        learning_rate=settings.learning_rate,
+        schedule=settings.schedule,
+        warmup_steps=settings.warmup_steps,
+        weight_decay=settings.weight_decay,
+        gradient_clip=settings.gradient_clip,
+        seed=spec.seed,
+        precision=precision,
+    )
+
+
+def _parameters(model: Any, *, trained_only: bool = False) -> int:
+    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
+
+
+def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -> list[Sample]:
+    samples = []
+    for number, prompt in enumerate(spec.judge.prompts):
+        progress.stage("writing texts", number / len(spec.judge.prompts))
+        started = time.perf_counter()
+        prompt_ids = prompt_tokens(best.tokenizer, prompt)
+        new_ids = list(stream_tokens(best, prompt_ids, max_new_tokens=spec.judge.max_new_tokens))
+        text = "".join(text_pieces(best.tokenizer, prompt_ids, iter(new_ids)))
+        samples.append(
+            Sample(
+                prompt=prompt,
+                text=text,
+                tokens=len(new_ids),
+                seconds=time.perf_counter() - started,
+                statistics=text_statistics(text),
+            )
+        )
+    return samples
+
+
+def _figures(found: Perplexity, spec: LanguageModelSpec, documents: int) -> list[Figure]:
+    """Perplexity under a protocol; under `document` also the figures that do not depend on the tokenizer."""
+    low, high = found.interval
+    bounded = not math.isnan(low)
+    perplexity = Figure(
+        name="perplexity",
+        value=found.perplexity,
+        low=low if bounded else None,
+        high=high if bounded else None,
+        confidence=spec.judge.confidence,
+        protocol=found.protocol,
+        split=spec.judge.split,
+        documents=documents,
+        interval_unit=found.interval_unit,
+        higher_is_better=False,
+    )
+    if not found.protocol.startswith("document"):
+        return [perplexity]
+    others = {
+        "word_perplexity": found.word_perplexity,
+        "byte_perplexity": found.byte_perplexity,
+        "bits_per_byte": found.bits_per_byte,
+    }
+    return [
+        perplexity,
+        *(
+            perplexity.model_copy(update={"name": name, "value": value, "low": None, "high": None})
+            for name, value in others.items()
+        ),
+    ]

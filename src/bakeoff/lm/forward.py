@@ -1,0 +1,125 @@
+"""A causal language model, run so that only the positions that are predicted reach its output layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from bakeoff.errors import UserError
+from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Rows that go through the model at once, and what is to be predicted in them.
+
+    There is no attention mask: a causal model never looks to the right, so padding there changes nothing. Rows that
+    hold several texts carry `position_ids` that start anew with each; transformers keeps such texts apart.
+    """
+
+    input_ids: torch.Tensor  # int64, shape (rows, length)
+    predicted: torch.Tensor  # positions in the flattened rows whose successor is predicted, int64, shape (targets,)
+    targets: torch.Tensor  # the successors, int64, shape (targets,)
+    tokens: int  # real tokens in the rows
+    position_ids: torch.Tensor | None = None  # int64, shape (rows, length)
+
+    @property
+    def count(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> TokenBatch:
+        if device == self.input_ids.device:
+            return self
+        positions = None if self.position_ids is None else self.position_ids.to(device)
+        return TokenBatch(
+            self.input_ids.to(device), self.predicted.to(device), self.targets.to(device), self.tokens, positions
+        )
+
+
+class CausalForward:
+    """The two halves of a model, backbone and output layer, after a check that they make up the whole.
+
+    Some architectures scale or cap their logits, and a PEFT adapter may sit on the output layer. Those run as a whole;
+    the results are the same, at the price of memory for all logits of a batch.
+
+    Raises:
+        UserError: the model looks at later tokens, so that it predicts nothing.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._backbone: Any = getattr(inner, inner.base_model_prefix, None)
+        self._head: Any = inner.get_output_embeddings()
+        self._whole = not self._halves_make_the_whole()
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    def summed_loss(self, batch: TokenBatch) -> torch.Tensor:
+        """Sum of the losses of the batch's targets in nats, differentiable."""
+        batch = batch.to(self.device)
+        if self._whole:
+            return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="sum")
+        return summed_cross_entropy(self._hidden(batch), self._head.weight, self._head.bias, batch.targets)
+
+    @torch.no_grad()
+    def losses(self, batch: TokenBatch) -> torch.Tensor:
+        """The loss of each target in nats, fp32 on the CPU, shape (targets,)."""
+        batch = batch.to(self.device)
+        if self._whole:
+            return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="none").cpu()
+        return cross_entropies(self._hidden(batch), self._head.weight, self._head.bias, batch.targets).cpu()
+
+    @torch.no_grad()
+    def next_logits(self, input_ids: torch.Tensor, cache: Any) -> tuple[torch.Tensor, Any]:
+        """Logits after the last token (fp32, shape (vocabulary,)), and the cache that now holds these tokens too.
+
+        Args:
+            input_ids: The tokens that the cache does not hold yet, int64, shape (1, length).
+            cache: What the last call returned; None at first.
+        """
+        if self._whole:
+            found = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
+            return found.logits[0, -1].float(), found.past_key_values
+        found = self._backbone(input_ids=input_ids, past_key_values=cache, use_cache=True)
+        return self._head(found.last_hidden_state[0, -1]).float(), found.past_key_values
+
+    def _hidden(self, batch: TokenBatch) -> torch.Tensor:
+        # With a cache, even an empty one, transformers would mix texts that share a row.
+        found = self._backbone(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+        hidden: torch.Tensor = found.last_hidden_state.flatten(0, 1)
+        return hidden.index_select(0, batch.predicted)
+
+    def _logits(self, batch: TokenBatch) -> torch.Tensor:
+        found = self.model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+        logits: torch.Tensor = found.logits.flatten(0, 1)
+        return logits.index_select(0, batch.predicted)
+
+    @torch.no_grad()
+    def _halves_make_the_whole(self) -> bool:
+        training = self.model.training
+        self.model.eval()
+        ids = torch.arange(8, device=self.device)[None] % self._vocabulary()
+        logits = self.model(input_ids=ids, use_cache=False).logits.float()
+        changed = ids.clone()
+        changed[0, -1] = ids[0, 0]
+        if not torch.allclose(logits[0, :-1], self.model(input_ids=changed, use_cache=False).logits.float()[0, :-1]):
+            raise UserError(
+                f"{self.model.config.model_type} models look at later tokens, so they predict no text.",
+                "Choose a causal language model, such as gpt2 or smollm2-135m.",
+            )
+        same = False
+        if isinstance(self._backbone, torch.nn.Module) and isinstance(self._head, torch.nn.Linear):
+            hidden = self._backbone(input_ids=ids, use_cache=False).last_hidden_state
+            same = torch.allclose(self._head(hidden).float(), logits, rtol=1e-4, atol=1e-4)
+        self.model.train(training)
+        return same
+
+    def _vocabulary(self) -> int:
+        return int(self.model.get_input_embeddings().num_embeddings)

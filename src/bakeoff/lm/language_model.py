@@ -1,0 +1,120 @@
+"""A loaded language model and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.data.corpora import corpus_from_text, read_corpus
+from bakeoff.data.types import Corpus
+from bakeoff.lm.forward import CausalForward
+from bakeoff.lm.generation import stream_text
+from bakeoff.lm.perplexity import Perplexity, score, summary
+from bakeoff.spec.schema import Protocol
+from bakeoff.training.precision import Precision
+from bakeoff.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model with its tokenizer, ready to read and write.
+
+    `model` is transformers' own, in evaluation mode; a LoRA adapter is merged into its weights.
+    """
+
+    model: Any  # transformers.PreTrainedModel
+    tokenizer: Any  # transformers.PreTrainedTokenizerFast
+    name: str  # as the user wrote it
+    reference: str  # what plain transformers would load: a hub id or a folder
+    context_length: int  # tokens that the model can see at most
+    precision: Precision
+    forward: CausalForward
+
+    def perplexity(
+        self,
+        text: Corpus | str | Path,
+        *,
+        protocol: Protocol = "window",
+        stride: int | None = None,
+        context_length: int | None = None,
+        progress: Progress | None = None,
+    ) -> Perplexity:
+        """How well the model predicts a text.
+
+        Args:
+            text: A corpus, the path of a file (.txt, .raw, .jsonl, .parquet), or the text itself.
+            protocol: `window` (Hugging Face's guide, counted right), `document` (lm-evaluation-harness; the one to
+                compare models with different tokenizers) or `lab` (every line on its own).
+            stride: Step between windows; absent: half the context.
+            context_length: Tokens that the model sees at once; absent: its own, at most 1,024.
+
+        Raises:
+            UserError: too little text, a file that cannot be read, or settings that do not fit the model.
+        """
+        scores = score(self, _corpus(text), protocol, context_length=context_length, stride=stride, progress=progress)
+        return summary(scores)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_new_tokens: int = 100,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """The continuation of a prompt (without the prompt). Arguments as in `stream`."""
+        pieces = self.stream(
+            prompt, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        )
+        return "".join(pieces)
+
+    def stream(
+        self,
+        prompt: str,
+        *,
+        max_new_tokens: int = 100,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> Iterator[str]:
+        """The continuation of a prompt, piece by piece as it is written. No chat template is applied.
+
+        Args:
+            max_new_tokens: The text ends here at the latest, or where the model's context is full.
+            temperature: 0 takes the most probable token; otherwise logits are divided by it and drawn from.
+            top_k: Draw only from the k most probable tokens.
+            top_p: Draw only from the most probable tokens that together reach this probability.
+            seed: The same seed draws the same text.
+
+        Raises:
+            UserError: the prompt fills the context, or a setting is out of its range.
+        """
+        return stream_text(
+            self,
+            prompt,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+
+
+def _corpus(text: Corpus | str | Path) -> Corpus:
+    if isinstance(text, Corpus):
+        return text
+    if isinstance(text, Path) or _names_a_file(text):
+        return read_corpus(str(text))
+    return corpus_from_text("the text", text)
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # far too long for a path, or with a zero byte
+        return False

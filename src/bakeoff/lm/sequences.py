@@ -1,0 +1,72 @@
+"""What a language model is trained on: blocks cut from joined documents, or lines on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bakeoff.data.types import Corpus
+from bakeoff.lm.batching import pack_texts, pad_rows
+from bakeoff.lm.forward import TokenBatch
+from bakeoff.lm.protocols import Row
+from bakeoff.lm.tokens import beginning_token, end_token, tokenize
+
+MICRO_BATCH_TOKENS = 2048
+"""Tokens that go through the model at once in training, where a step has more: bounds the activations."""
+
+
+def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
+    """Documents joined by end-of-text and cut into blocks; what remains at the end is a shorter block.
+
+    The first document begins as under protocol `document`, and every later token of the stream is predicted exactly
+    once: the last input of a block predicts the first of the next one.
+    """
+    beginning, end = beginning_token(tokenizer), end_token(tokenizer)
+    # Where BOS and EOS are one token (GPT-2), it both ends a document and begins the next.
+    between = [end] if beginning == end else [end, beginning]
+    parts: list[Any] = [[beginning]]
+    texts = [document.text for document in corpus.documents]
+    for tokens in tokenize(tokenizer, texts, special_tokens=False):
+        parts += [tokens.ids, between]
+    stream = np.concatenate(parts).astype(np.int64)[: None if beginning == end else -1]
+    return [
+        Row(stream[start : min(start + size, len(stream) - 1)], stream[start + 1 : start + 1 + size])
+        for start in range(0, len(stream) - 1, size)
+    ]
+
+
+def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
+    """Every line on its own, cut to `size` tokens; its first token is not predicted, so a single one is left out."""
+    return [
+        Row(tokens.ids[:size], tokens.ids[1:size])
+        for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True)
+        if len(tokens.ids) >= 2
+    ]
+
+
+def batch_blocks(rows: Sequence[Row]) -> list[TokenBatch]:
+    """Micro-batches of blocks; a shorter block goes through the model on its own rather than being padded."""
+    longest = max(len(row.inputs) for row in rows)
+    whole = [row for row in rows if len(row.inputs) == longest]
+    parts = _divided(whole, lambda row: longest) + [[row] for row in rows if len(row.inputs) < longest]
+    return [pad_rows(part) for part in parts]
+
+
+def batch_lines(rows: Sequence[Row]) -> list[TokenBatch]:
+    """Micro-batches of lines, packed behind one another."""
+    return [pack_texts([row.inputs for row in part]) for part in _divided(rows, lambda row: len(row.inputs))]
+
+
+def _divided(rows: Sequence[Row], tokens: Callable[[Row], int]) -> list[list[Row]]:
+    """Rows in order, as many together as MICRO_BATCH_TOKENS allows."""
+    parts: list[list[Row]] = []
+    room = 0
+    for row in rows:
+        if tokens(row) > room or not parts:
+            parts.append([])
+            room = MICRO_BATCH_TOKENS
+        parts[-1].append(row)
+        room -= tokens(row)
+    return parts

@@ -1,0 +1,90 @@
+"""A language model and its training text, as the training loop wants them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bakeoff.data.types import SplitCorpus
+from bakeoff.lm import sequences
+from bakeoff.lm.adapters import save_adapter
+from bakeoff.lm.forward import CausalForward, TokenBatch
+from bakeoff.lm.pointer import write_pointer
+from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
+from bakeoff.training.task import LossSum, Validation
+
+
+class LanguageModelTask:
+    """Full fine-tuning, or LoRA where `model` carries an adapter."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        data: SplitCorpus,
+        settings: TrainedLanguageModel,
+        *,
+        base_model: str,
+        context_length: int,
+        seed: int,
+    ) -> None:
+        """
+        Args:
+            model: In fp32; a PeftModel for LoRA.
+            base_model: Name of the model as the spec gives it.
+            context_length: Blocks and lines are never longer.
+            seed: Of the order of blocks or lines.
+        """
+        self.model = model
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._base_model = base_model
+        self._seed = seed
+        self._forward = CausalForward(model)
+        cut = sequences.blocks if settings.sequences == "blocks" else sequences.lines
+        self._batch = sequences.batch_blocks if settings.sequences == "blocks" else sequences.batch_lines
+        size = min(settings.block_size, context_length)
+        self._train = cut(tokenizer, data.train, size)
+        self._validation = cut(tokenizer, data.validation, size)
+
+    def steps(self, epoch: int) -> Sequence[Sequence[TokenBatch]]:
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._train))
+        size = self._settings.batch_size
+        return [
+            self._batch([self._train[number] for number in order[start : start + size]])
+            for start in range(0, len(order), size)
+        ]
+
+    def loss(self, batch: TokenBatch) -> LossSum:
+        return LossSum(self._forward.summed_loss(batch))
+
+    def validate(self) -> Validation:
+        """Nats per predicted token of the validation side, cut as the training side is."""
+        total, count = 0.0, 0
+        size = self._settings.batch_size
+        for start in range(0, len(self._validation), size):
+            for batch in self._batch(self._validation[start : start + size]):
+                total += float(self._forward.losses(batch).double().sum())
+                count += batch.count
+        return Validation(total / count)
+
+    def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
+        if isinstance(self._settings, LoraContestant):
+            save_adapter(self.model, folder, weights)
+            write_pointer(folder, self._base_model)
+        else:
+            save_full(self.model, folder, weights)
+        self._tokenizer.save_pretrained(folder)
+
+
+def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> None:
+    """config.json, generation_config.json and model.safetensors, in fp32 even if the model computes in bf16."""
+    model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
+    config = copy.deepcopy(model.config)
+    config.dtype = torch.float32
+    config.save_pretrained(folder)
