@@ -77,7 +77,7 @@ def environment() -> Environment:
     import torch
 
     return Environment(
-        command=sys.argv,
+        command=_command(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         bakeoff=package_version("bakeoff") or "unknown",
         python=platform.python_version(),
@@ -98,6 +98,12 @@ def package_version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _command() -> list[str]:
+    """What was typed, without the path of the program."""
+    program, *arguments = sys.argv
+    return ["bakeoff" if Path(program).name in ("bakeoff", "main.py") else program, *arguments]
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,10 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
     )
     torch.manual_seed(seed)
     try:
-        adapted = peft.get_peft_model(model, config)
+        with warnings.catch_warnings():
+            # PEFT asks transformers for an attribute by its old name; there is nothing that a user could do about it.
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            adapted = peft.get_peft_model(model, config)
     except ValueError as error:
         names = sorted(
             {
