@@ -19,7 +19,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Section(BaseModel):
     """A part of the spec: unknown keys are errors, values do not change after they were checked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 # --- budget -----------------------------------------------------------------------------------------------------------
@@ -115,7 +115,8 @@ class RecurrentContestant(Section):
     pooling: Literal["last", "max_mean"] = Field(
         "max_mean", description="What reaches the classifier: the last state, or maximum and mean over all states."
     )
-    dropout: Probability = Field(0.5, description="Dropout on the embeddings, between layers and before the output.")
+    embedding_dropout: Probability = Field(0.3, description="Dropout on the word vectors.")
+    dropout: Probability = Field(0.5, description="Dropout between layers and before the output.")
     word_dropout: Probability = Field(0.1, description="Share of words replaced by 'unknown' while training.")
     max_length: PositiveInt = Field(400, description="Longer texts are cut to so many words.")
     truncation: Literal["head", "head_tail"] = Field(

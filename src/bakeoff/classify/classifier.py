@@ -1,0 +1,109 @@
+"""Saved classifiers, whatever their method, behind one class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.classify.linear import LinearModel
+from bakeoff.classify.majority import MajorityModel
+from bakeoff.classify.model_config import read_config
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one text."""
+
+    label: str
+    probability: float  # of the label
+    probabilities: dict[str, float]  # of every label, adds up to 1
+
+
+class TextModel(Protocol):
+    """What every method has in common."""
+
+    @property
+    def parameters(self) -> int: ...
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]: ...
+
+
+class Classifier:
+    """A trained classifier."""
+
+    def __init__(self, labels: list[str], model: TextModel) -> None:
+        self.labels = labels
+        self.model = model
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Shape (texts, labels). A text's row does not depend on the texts beside it."""
+        if not len(texts):
+            return np.zeros((0, len(self.labels)))
+        return self.model.probabilities(texts)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The most probable label of each text.
+
+        Raises:
+            TypeError: `texts` is a single string, whose letters would be taken for texts.
+        """
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts: predict([text])")
+        return [
+            Prediction(
+                self.labels[int(row.argmax())],
+                float(row.max()),
+                {label: float(value) for label, value in zip(self.labels, row, strict=True)},
+            )
+            for row in self.probabilities(texts)
+        ]
+
+
+def load_classifier(path: str | Path, *, contestant: str | None = None) -> Classifier:
+    """Load a classifier that a bake-off has trained.
+
+    Args:
+        path: A run folder, contestants/NAME/ in it, or its model/.
+        contestant: Which one of the run; the verdict's best if absent.
+
+    Raises:
+        UserError: there is no such run, contestant or classifier, or it is not trained yet.
+    """
+    folder = _model_folder(Path(path), contestant)
+    config = read_config(folder)
+    if config.method == "majority":
+        return Classifier(config.labels, MajorityModel.load(folder))
+    if config.method == "linear":
+        return Classifier(config.labels, LinearModel.load(folder))
+    from bakeoff.classify.task import RecurrentModel  # the others need no torch
+
+    return Classifier(config.labels, RecurrentModel.load(folder, config))
+
+
+def _model_folder(path: Path, contestant: str | None) -> Path:
+    if (path / "config.json").exists():
+        return path
+    if (path / "model").exists():
+        return ContestantFolder(path).model
+    run = RunFolder(path)
+    run.must_hold_a_run()
+    values = run.spec_values()
+    if values["task"] != "classification":
+        raise UserError(
+            f"{path} is a run of task {values['task']}, not of classification.",
+            f'Its contestants write text: bakeoff generate {path}/contestants/NAME "Some prompt"',
+        )
+    names = list(values["contestants"])
+    if contestant is not None and contestant not in names:
+        raise UserError(f"{path} has no contestant '{contestant}'.", f"Contestants: {', '.join(names)}.")
+    chosen = run.contestant(contestant or run.verdict().best)
+    if not chosen.finished:
+        raise UserError(f"Contestant '{chosen.name}' of {path} is not trained yet.", f"Type: bakeoff resume {path}")
+    return chosen.model

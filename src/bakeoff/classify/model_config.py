@@ -1,0 +1,42 @@
+"""config.json of a saved classifier: what it is, and which labels it knows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import write_text
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    method: str
+    labels: list[str]
+    settings: dict[str, Any]  # as in the spec, every default resolved
+    format_version: int = FORMAT_VERSION
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    write_text(folder / "config.json", json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """
+    Raises:
+        UserError: the folder holds no classifier, or one of another version.
+    """
+    path = folder / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        raise UserError(f"{folder} holds no classifier: its config.json is missing or broken.") from None
+    if not isinstance(values, dict) or "method" not in values or "labels" not in values:
+        raise UserError(f"{folder} holds no classifier of bakeoff.", "Give the folder of a classification run.")
+    if values.get("format_version") != FORMAT_VERSION:
+        raise UserError(f"{folder} was written by another version of bakeoff.", "Train the contestant again.")
+    return ModelConfig(**values)

@@ -1,0 +1,109 @@
+"""LSTM and GRU classifiers over right-padded batches.
+
+`pack_padded_sequence` takes a slow path step by step on CPUs; a padded call is one oneDNN layer. Padding on the right
+cannot reach the states before it, so the states of the real words are the same numbers. For the backward direction
+each row is flipped inside its own length, which puts its padding on the right again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bakeoff.classify.encoded import EncodedTexts, batches_by_length
+from bakeoff.classify.vocabulary import PADDING, UNKNOWN
+from bakeoff.spec.schema import RecurrentContestant
+
+_TEXTS_AT_ONCE = 128
+
+
+class RecurrentClassifier(nn.Module):
+    """Word embedding -> recurrent layers -> pooling -> linear layer."""
+
+    def __init__(self, settings: RecurrentContestant, vocabulary_size: int, classes: int) -> None:
+        super().__init__()
+        self.settings = settings
+        cell = nn.LSTM if settings.method == "lstm" else nn.GRU
+        directions = 2 if settings.bidirectional else 1
+        width = settings.hidden_size * directions
+        self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size, padding_idx=PADDING)
+        # One module a layer and direction: torch's own stack would flip whole rows, padding first.
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                cell(settings.embedding_size if layer == 0 else width, settings.hidden_size, batch_first=True)
+                for _ in range(directions)
+            )
+            for layer in range(settings.layers)
+        )
+        self.output = nn.Linear(width * (2 if settings.pooling == "max_mean" else 1), classes)
+
+    def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (rows, classes).
+
+        Args:
+            words: Word numbers, shape (rows, longest), 0 beyond each row's length.
+            lengths: Shape (rows,), at least 1.
+        """
+        settings = self.settings
+        position = torch.arange(words.shape[1], device=words.device)
+        inside = position < lengths[:, None]
+        flipped = torch.where(inside, lengths[:, None] - 1 - position, position)
+        if self.training and settings.word_dropout:
+            dropped = torch.rand(words.shape, device=words.device) < settings.word_dropout
+            words = words.masked_fill(dropped & inside, UNKNOWN)
+        states = F.dropout(self.embedding(words), settings.embedding_dropout, self.training)
+        for number, directions in enumerate(self.layers):
+            if number > 0:
+                states = F.dropout(states, settings.dropout, self.training)
+            states = _run_directions(directions, states, flipped)
+        pooled = _last_states(states, lengths, settings) if settings.pooling == "last" else _max_mean(states, inside)
+        logits: torch.Tensor = self.output(F.dropout(pooled, settings.dropout, self.training))
+        return logits
+
+
+def _run_directions(directions: nn.Module, states: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
+    """States of one layer, forward and then backward ones side by side, shape (rows, longest, width)."""
+    forward, *backward = directions.children()
+    outputs = [forward(states)[0]]
+    for module in backward:
+        outputs.append(_reorder(module(_reorder(states, flipped))[0], flipped))
+    return torch.cat(outputs, dim=2) if backward else outputs[0]
+
+
+def _reorder(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Take the states of each row in the order of `positions`, shape (rows, longest)."""
+    return states.gather(1, positions[:, :, None].expand_as(states))
+
+
+def _last_states(states: torch.Tensor, lengths: torch.Tensor, settings: RecurrentContestant) -> torch.Tensor:
+    """The state after the last word that each direction reads: forward the last word, backward the first."""
+    rows = torch.arange(len(states), device=states.device)
+    forward = states[rows, lengths - 1, : settings.hidden_size]
+    backward = states[:, 0, settings.hidden_size :]
+    return torch.cat([forward, backward], dim=1)
+
+
+def _max_mean(states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Maximum and mean over the real words (Howard and Ruder 2018, without the last state)."""
+    maximum = states.masked_fill(~inside[:, :, None], -torch.inf).max(dim=1).values
+    shares = inside / inside.sum(dim=1, keepdim=True)
+    mean = torch.bmm(shares[:, None, :].to(states.dtype), states)[:, 0]
+    return torch.cat([maximum, mean], dim=1)
+
+
+def class_probabilities(model: RecurrentClassifier, texts: EncodedTexts) -> npt.NDArray[np.float64]:
+    """Probabilities of each text, shape (texts, classes), in the order of the texts."""
+    device = model.output.weight.device
+    probabilities = np.zeros((len(texts), model.output.out_features))
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        for rows in batches_by_length(texts.lengths, _TEXTS_AT_ONCE):
+            words, lengths = texts.padded(rows)
+            logits = model(words.to(device), lengths.to(device))
+            probabilities[rows] = logits.double().softmax(dim=1).cpu().numpy()
+    model.train(was_training)
+    return probabilities

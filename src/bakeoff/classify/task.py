@@ -1,0 +1,118 @@
+"""An LSTM or GRU classifier: as the training loop wants it, and as it is saved and used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
+
+from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
+from bakeoff.classify.model_config import ModelConfig, write_config
+from bakeoff.classify.recurrent import RecurrentClassifier, class_probabilities
+from bakeoff.classify.vocabulary import WordVocabulary
+from bakeoff.classify.words import tokenise
+from bakeoff.data.types import LabelledTexts, SplitTable
+from bakeoff.judge.classification import accuracy, log_loss
+from bakeoff.spec.schema import RecurrentContestant
+from bakeoff.training.precision import choose_device
+from bakeoff.training.task import LossSum, Validation
+
+
+class RecurrentModel:
+    """Vocabulary and network: from texts to probabilities."""
+
+    def __init__(self, vocabulary: WordVocabulary, network: RecurrentClassifier, settings: RecurrentContestant) -> None:
+        self.vocabulary = vocabulary
+        self.network = network
+        self.settings = settings
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Shape (texts, classes)."""
+        encoded = self.vocabulary.encode(texts).cut(self.settings.max_length, self.settings.truncation)
+        return class_probabilities(self.network, encoded)
+
+    @classmethod
+    def load(cls, folder: Path, config: ModelConfig) -> RecurrentModel:
+        settings = RecurrentContestant.model_validate(config.settings)
+        vocabulary = WordVocabulary.load(folder / "vocabulary.json")
+        network = RecurrentClassifier(settings, vocabulary.size, len(config.labels))
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        return cls(vocabulary, network.to(choose_device()).eval(), settings)
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Rows of the training split."""
+
+    rows: Rows
+    tokens: int  # words in them
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+
+class RecurrentTask:
+    """The network with its training and validation texts, tokenised once."""
+
+    def __init__(self, data: SplitTable, settings: RecurrentContestant, seed: int) -> None:
+        training = tokenise(data.train.texts, settings.vocabulary.punctuation)
+        self.vocabulary = WordVocabulary.build(training, settings.vocabulary)
+        uncut = self.vocabulary.encode_tokenised(training)
+        self.share_cut = float(np.mean(uncut.lengths > settings.max_length))
+        self._train = uncut.cut(settings.max_length, settings.truncation)
+        self._validation = self.vocabulary.encode(data.validation.texts).cut(settings.max_length, settings.truncation)
+        self._labels = torch.tensor(data.train.labels)
+        self._validation_side: LabelledTexts = data.validation
+        self._label_names = data.label_names
+        self._settings = settings
+        self._seed = seed
+        torch.manual_seed(seed)
+        self.model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names)).to(choose_device())
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the computed positions of the first epoch that is padding."""
+        return padding_share(self._train.lengths, self._batches(1))
+
+    def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
+        lengths = self._train.lengths
+        return [[TextBatch(rows, int(lengths[rows].sum()))] for rows in self._batches(epoch)]
+
+    def loss(self, batch: TextBatch) -> LossSum:
+        words, lengths = self._train.padded(batch.rows)
+        device = self._device
+        logits = self.model(words.to(device), lengths.to(device))
+        labels = self._labels[batch.rows].to(device)
+        return LossSum(
+            F.cross_entropy(logits, labels, reduction="sum"), correct=int((logits.argmax(dim=1) == labels).sum())
+        )
+
+    def validate(self) -> Validation:
+        probabilities = class_probabilities(self.model, self._validation)
+        labels = self._validation_side.labels
+        return Validation(log_loss(labels, probabilities), accuracy(labels, probabilities.argmax(axis=1)))
+
+    def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
+        save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, folder / "model.safetensors")
+        self.vocabulary.save(folder / "vocabulary.json")
+        write_config(
+            folder, ModelConfig(self._settings.method, self._label_names, self._settings.model_dump(mode="json"))
+        )
+
+    def _batches(self, epoch: int) -> list[Rows]:
+        return shuffled_batches(self._train.lengths, self._settings.batch_size, self._seed, epoch)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.output.weight.device
