@@ -27,10 +27,13 @@ def read_delimited(text: str, name: str, *, tabs: bool) -> dict[str, list[str]]:
     csv.field_size_limit(2**31 - 1)  # Python's own limit of 128 kB is shorter than many documents
     header = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = "\t" if tabs else max(",;\t|", key=header.count)
+    dialects = [_DOUBLED_QUOTES]
+    if '\\"' in text:  # only then: it lets pass what stands between a closing quote and the separator
+        dialects.append(_BACKSLASH_QUOTES)
+    if delimiter == "\t":  # texts hold commas, but hardly ever tabs
+        dialects.append(_NO_QUOTES)
     problem: _MalformedError | None = None
-    for dialect in (_DOUBLED_QUOTES, _BACKSLASH_QUOTES, _NO_QUOTES):
-        if dialect is _NO_QUOTES and delimiter != "\t":
-            continue  # in a CSV file unquoted commas would end a field
+    for dialect in dialects:
         try:
             return _parse(text, delimiter, dialect)
         except _MalformedError as error:

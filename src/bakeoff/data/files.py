@@ -22,26 +22,34 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def is_hub_id(source: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether a source that does not exist locally can be the name of a data set on the hub rather than a file."""
-    return bool(_HUB_ID.fullmatch(source)) and not source.startswith(".") and not source.lower().endswith(suffixes)
+def may_be_on_the_hub(source: str, endings: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether a source that does not exist here can be a data set's name on the hub, rather than a mistyped one.
+
+    Args:
+        endings: How names of files end that would be read.
+        others: Further names that are understood, such as those of packaged data.
+    """
+    is_file = source.startswith(".") or source.lower().endswith(endings)
+    return bool(_HUB_ID.fullmatch(source)) and not is_file and not _near_names(source, others, likeness=0.8)
 
 
 def missing(source: str, others: tuple[str, ...] = ()) -> UserError:
-    """The error for a file or folder that does not exist; names those that are called nearly so.
-
-    Args:
-        others: Names that would also have been understood, such as those of packaged data.
-    """
-    path = Path(source)
-    folder = path.parent
+    """The error for a file or folder that does not exist; names those that are called nearly so."""
+    folder = Path(source).parent
     if not folder.is_dir():
         return UserError(f"{source} does not exist, nor does the folder {folder}.", "Check the path.")
-    here = {file.name.lower(): str(file) for file in folder.iterdir() if not file.name.startswith(".")}
-    names = {**here, **{name.lower(): name for name in others}}
-    near = difflib.get_close_matches(path.name.lower(), list(names), n=3)
-    hint = f"Did you mean {' or '.join(names[name] for name in near)}?" if near else "Check the path."
+    near = _near_names(source, others, likeness=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Check the path."
     return UserError(f"{source} does not exist.", hint)
+
+
+def _near_names(source: str, others: tuple[str, ...], *, likeness: float) -> list[str]:
+    """Files beside the missing one, and other names, that are spelled nearly like it; the nearest first."""
+    folder = Path(source).parent
+    here = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
+    names = {**{file.name.lower(): str(file) for file in here}, **{name.lower(): name for name in others}}
+    near = difflib.get_close_matches(Path(source).name.lower(), list(names), n=3, cutoff=likeness)
+    return [names[name] for name in near]
 
 
 def read_bytes(path: Path) -> bytes:

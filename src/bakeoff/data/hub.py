@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import datasets
+import huggingface_hub
 
 from bakeoff.errors import UserError
+
+_PROBE_SECONDS = 5.0
 
 
 def load_table(name: str) -> dict[str, list[Any]]:
@@ -46,19 +51,33 @@ def _load(name: str, config: str | None, key: str) -> Any:
         f"while the machine is connected."
     )
     try:
-        loaded = datasets.load_dataset(name, config)
+        with _offline_if_the_hub_does_not_answer():
+            loaded = datasets.load_dataset(name, config)
     except datasets.exceptions.DatasetNotFoundError:
         raise UserError(
             f"The data set {name!r} is neither a local file nor on the hub (or it is not public).", hint
         ) from None
-    except (ConnectionError, TimeoutError) as error:
-        raise UserError(
-            f"The data set {name!r} is missing here, and the hub cannot be reached ({error}).", hint
-        ) from None
+    except (ConnectionError, TimeoutError):
+        raise UserError(f"The data set {name!r} is missing here, and the hub cannot be reached.", hint) from None
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"The data set {name!r} cannot be loaded: {reason}", hint) from None
     return loaded
+
+
+@contextlib.contextmanager
+def _offline_if_the_hub_does_not_answer() -> Iterator[None]:
+    """Without a connection datasets would try again for half a minute before it looks into its cache."""
+    before = datasets.config.HF_HUB_OFFLINE
+    try:
+        if not before:
+            huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=_PROBE_SECONDS)
+    except Exception:  # the HTTP library's own classes, which huggingface_hub changes from version to version
+        datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _named(split: Any, column: str) -> list[Any]:

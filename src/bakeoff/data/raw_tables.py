@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bakeoff.data.delimited import read_delimited
-from bakeoff.data.files import decode, is_hub_id, missing, packaged_file, read_bytes, sha256
+from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.errors import UserError
 
 PACKAGED_TABLES = {"sentence-polarity": "sentences.parquet"}
@@ -47,7 +46,7 @@ def read_raw_table(source: str) -> RawTable:
         return _read_imdb_folder(path)
     if path.exists():
         return read_table_file(path)
-    if not is_hub_id(source, tuple(READERS)) or _is_nearly_packaged(source):
+    if not may_be_on_the_hub(source, tuple(READERS), tuple(PACKAGED_TABLES)):
         raise missing(source, tuple(PACKAGED_TABLES))
     from bakeoff.data.hub import load_table  # datasets is slow to import
 
@@ -135,7 +134,3 @@ def _read_imdb_folder(folder: Path) -> RawTable:
             f"Give a table that ends in {', '.join(READERS)}, or the folder that holds train and test.",
         )
     return RawTable(str(folder), columns, {str(folder): digest.hexdigest()})
-
-
-def _is_nearly_packaged(source: str) -> bool:
-    return bool(difflib.get_close_matches(source.lower(), list(PACKAGED_TABLES), cutoff=0.8))

@@ -56,7 +56,8 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         chosen = sorted(random.choice(len(keys), size=data.rows, replace=False).tolist())
         notes.append(f"A random sample of {data.rows:,} of {len(keys):,} rows is used.")
     label_names = sorted({rows.labels[row] for row in chosen})
-    _check_classes(table.source, [rows.labels[row] for row in chosen], given_sides=bool(rows.given_sides))
+    different = {(rows.labels[row], keys[row]) for row in chosen}
+    _check_classes(table.source, Counter(label for label, _ in different), given_sides=bool(rows.given_sides))
     number_of = {name: number for number, name in enumerate(label_names)}
     labels = [number_of.get(name, -1) for name in rows.labels]
     if rows.given_sides:
@@ -126,11 +127,11 @@ def _side_name(source: str, column: str, value: str) -> str:
         ) from None
 
 
-def _check_classes(source: str, labels: list[str], *, given_sides: bool) -> None:
-    counts = Counter(labels)
+def _check_classes(source: str, counts: Counter[str], *, given_sides: bool) -> None:
+    """Args: counts: Rows with different texts of each class; copies of one text can only stand on one side."""
     if len(counts) < 2:
         raise UserError(
-            f"{source} has one class only: every label is {labels[0]!r}.",
+            f"{source} has one class only: every label is {next(iter(counts))!r}.",
             "A classifier needs at least two; check data.label.",
         )
     rare = {label: count for label, count in counts.items() if count < len(_SIDES)}
@@ -139,8 +140,8 @@ def _check_classes(source: str, labels: list[str], *, given_sides: bool) -> None
             f"{label!r} has {count} row{'s' if count > 1 else ''}" for label, count in sorted(rare.items())[:5]
         )
         raise UserError(
-            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}; each class needs a row for each of the three sides "
-            "(train, validation, test).",
+            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}; each class needs a different text for each of the "
+            "three sides (train, validation, test).",
             "Remove or merge such classes, or check data.label.",
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import lzma
 import re
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import Any
 
 from bakeoff.data.columns import choose_column, text_of
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
-from bakeoff.data.files import decode, is_hub_id, missing, packaged_file, read_bytes, sha256
+from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, read_table_file
 from bakeoff.errors import UserError
 
@@ -20,6 +19,7 @@ PACKAGED_TEXTS = ("wikitext-2-part",)
 HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
 """Short names of data sets on the hub: id and configuration."""
 
+_OWN_NAMES = (*PACKAGED_TEXTS, *HUB_NAMES)
 _TEXT_ENDINGS = (".txt", ".raw", ".tokens")
 _SIDE_WORDS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
 
@@ -59,7 +59,7 @@ def read_text_source(source: str, column: str) -> TextSource:
                 found.add_file(side, file, column)
     elif path.exists():
         found.add_file("train", path, column)
-    elif source in HUB_NAMES or _may_be_on_the_hub(source):
+    elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *_TEXT_ENDINGS), _OWN_NAMES):
         from bakeoff.data.hub import load_texts  # datasets is slow to import
 
         name, config = HUB_NAMES.get(source, (source, None))
@@ -67,7 +67,7 @@ def read_text_source(source: str, column: str) -> TextSource:
             if side in _SIDE_WORDS:
                 found.sides[_SIDE_WORDS[side]] = _pieces_of_values(rows, side, found.skipped)
     else:
-        raise missing(source, (*PACKAGED_TEXTS, *HUB_NAMES))
+        raise missing(source, _OWN_NAMES)
     return found
 
 
@@ -84,7 +84,10 @@ def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "d
         raise UserError(f"{path} is a folder, not a file.", "Give one file.")
     if path.suffix.lower() in READERS:
         table = read_table_file(path)
-        return _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped)
+        pieces = _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped)
+        if not pieces.pieces:
+            raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
+        return pieces
     return pieces_of_file(decode(read_bytes(path), str(path)), path.name)
 
 
@@ -95,11 +98,6 @@ def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str]) -> Pi
     if unused := len(texts) - pieces.rows:
         skipped["the text is empty or missing"] += unused
     return pieces
-
-
-def _may_be_on_the_hub(source: str) -> bool:
-    near = difflib.get_close_matches(source.lower(), [*PACKAGED_TEXTS, *HUB_NAMES], cutoff=0.8)
-    return is_hub_id(source, (*READERS, *_TEXT_ENDINGS)) and not near
 
 
 def _sides_of_folder(folder: Path) -> dict[str, list[Path]]:

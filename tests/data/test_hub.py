@@ -1,0 +1,142 @@
+"""Data sets of the hub, through the real datasets library and a cache folder such as it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+
+import datasets
+import pytest
+
+from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.documents import hugging_face_rows
+from bakeoff.data.tables import prepare_table
+from bakeoff.errors import UserError
+from bakeoff.spec.schema import TableData, TextData
+
+ARTICLE = " \n = {} = \n \n The first paragraph of {} . \n \n = = Section = = \n \n The second . \n"
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Puts a data set into an empty cache, as if it had been downloaded once; nothing else can be reached."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+
+    def put(name: str, config: str, splits: dict[str, datasets.Dataset]) -> None:
+        files = {}
+        for side, rows in splits.items():
+            files[side] = str(tmp_path / f"{side}.parquet")
+            rows.to_parquet(files[side])
+        datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "made"))
+        (made,) = (path.parent for path in (tmp_path / "made").glob("parquet/*/*/*/dataset_info.json"))
+        owner, short = name.split("/")
+        place = cache / f"{owner}___{short}" / config / "0.0.0" / ("a" * 40)
+        shutil.copytree(made, place)
+        for file in place.glob("parquet-*.arrow"):
+            file.rename(place / file.name.replace("parquet-", f"{short}-"))
+        info = place / "dataset_info.json"
+        values = json.loads(info.read_text())
+        info.write_text(json.dumps({**values, "dataset_name": short, "config_name": config}))
+
+    return put
+
+
+def texts(*rows: str) -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"text": list(rows)})
+
+
+def test_wikitext_2_comes_from_the_cache_with_its_sides_and_articles(cached):
+    sides = {
+        side: hugging_face_rows("".join(ARTICLE.format(f"{side} {number}", number) for number in (1, 2)))
+        for side in ("train", "validation", "test")
+    }
+    cached("Salesforce/wikitext", "wikitext-2-raw-v1", {side: texts(*rows) for side, rows in sides.items()})
+
+    split, report = prepare_corpus(TextData(text="wikitext-2"), seed=1)
+
+    for corpus in (split.train, split.validation, split.test):
+        assert [document.name for document in corpus.documents] == [f"{corpus.name} 1", f"{corpus.name} 2"]
+        assert corpus.lines == sides[corpus.name]
+        assert corpus.stream == "\n\n".join(sides[corpus.name])
+    assert report.split_seed is None
+
+
+def test_a_fraction_is_that_of_datasets(cached):
+    rows = [f"line {number}\n" for number in range(37)]
+    cached("some-one/lines", "default", dict.fromkeys(("train", "validation", "test"), texts(*rows)))
+
+    for share in (0.1, 0.25, 0.5):
+        split, _ = prepare_corpus(TextData(text="some-one/lines", fraction=share), seed=1)
+        theirs = datasets.load_dataset("some-one/lines", split=f"train[:{share:.0%}]")
+        assert split.train.lines == theirs["text"]
+
+
+def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+
+    def side(label_of, name: str) -> datasets.Dataset:
+        rows = {"text": [f"{name} {number}" for number in range(20)], "label": [label_of(n) for n in range(20)]}
+        return datasets.Dataset.from_dict(rows, features=features)
+
+    cached(
+        "some-one/reviews",
+        "default",
+        {
+            "train": side(lambda n: n % 2, "train"),
+            "test": side(lambda n: n % 2, "test"),
+            "unsupervised": side(lambda _: -1, "unsupervised"),
+        },
+    )
+
+    split, report = prepare_table(TableData(table="some-one/reviews"), seed=1)
+
+    assert split.label_names == ["neg", "pos"]
+    assert report.skipped == {"the label is missing": 20}
+    for side_of_split in (split.train, split.validation, split.test):
+        for text, label in zip(side_of_split.texts, side_of_split.labels, strict=True):
+            assert int(text.split()[1]) % 2 == label
+
+    given, _ = prepare_table(TableData(table="some-one/reviews", split={"column": "split"}, rows=40), seed=1)
+    assert all(text.startswith("test") for text in given.test.texts)
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda: prepare_corpus(TextData(text="wikitext-2"), seed=1),
+        lambda: prepare_table(TableData(table="some-one/reviews"), seed=1),
+    ],
+)
+def test_what_is_not_in_the_cache_is_one_sentence_and_a_way_out(cached, prepare):
+    with pytest.raises(UserError, match="hub cannot be reached") as caught:
+        prepare()
+
+    assert "--set data.t" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_without_a_connection_the_cache_is_used_at_once(cached, monkeypatch):
+    """Not even a setting is needed: one failed question, and the library is told that it is offline."""
+
+    def no_connection(*_, **__):
+        raise OSError("Network is unreachable")
+
+    cached("some-one/lines", "default", {"train": texts(*"abcdefghij")})
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "create_connection", no_connection)
+    monkeypatch.setattr(socket, "getaddrinfo", no_connection)
+
+    split, _ = prepare_corpus(TextData(text="some-one/lines"), seed=1)
+
+    assert sorted(split.train.lines + split.validation.lines + split.test.lines) == list("abcdefghij")
+    assert datasets.config.HF_HUB_OFFLINE is False
+
+
+def test_a_missing_column_is_named(cached):
+    cached("some-one/lines", "default", {"train": texts("a")})
+
+    with pytest.raises(UserError, match=r"no column 'body'; it has text"):
+        prepare_corpus(TextData(text="some-one/lines", column="body"), seed=1)

@@ -1,0 +1,83 @@
+"""Properties of the random split, whatever the rows are."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakeoff.data.splitting import carve, folded
+
+
+def split(keys: list[str], labels: list[int], seed: int, validation: int, test: int):
+    random = np.random.default_rng(seed)
+    taken, rest = carve(range(len(keys)), test, keys, labels, random, leave=2)
+    second, train = carve(rest, validation, keys, labels, random, leave=1)
+    return train, second, taken
+
+
+labels_of_rows = st.lists(st.integers(0, 3), min_size=40, max_size=200)
+
+
+@given(labels_of_rows, st.integers(0, 99), st.floats(0.1, 0.4), st.floats(0.1, 0.4))
+def test_different_texts_give_exact_sizes_and_even_shares(labels, seed, validation, test):
+    counts = Counter(labels)
+    labels = [label for label in labels if counts[label] >= 3]
+    wanted = {name: round(share * len(labels)) for name, share in (("validation", validation), ("test", test))}
+    keys = [str(number) for number in range(len(labels))]
+
+    train, second, third = split(keys, labels, seed, **wanted)
+
+    assert sorted(train + second + third) == list(range(len(labels)))
+    counts = Counter(labels)
+    if min(counts.values(), default=0) * min(validation, test) >= 1:
+        assert (len(second), len(third)) == (wanted["validation"], wanted["test"])
+        for side in (second, third):
+            for label, count in Counter(labels[row] for row in side).items():
+                assert abs(count - counts[label] * len(side) / len(labels)) < len(counts)
+    for side in (train, second, third):
+        assert {labels[row] for row in side} == set(labels)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=60, max_size=200), st.integers(0, 99))
+def test_identical_texts_are_never_divided(rows, seed):
+    keys = [f"text {number}" for number, _ in rows]
+    labels = [label for _, label in rows]
+
+    sides = split(keys, labels, seed, validation=len(rows) // 10, test=len(rows) // 5)
+
+    texts = [{keys[row] for row in side} for side in sides]
+    assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
+    assert sorted(row for side in sides for row in side) == list(range(len(rows)))
+
+
+def test_a_few_repetitions_do_not_change_the_sizes():
+    """418 of IMDB's 50,000 reviews are copies; its sides are met to the row all the same."""
+    keys = [str(number) for number in range(4958)] + [str(number) for number in range(42)]
+    labels = [number % 2 for number in range(4958)] + [number % 2 for number in range(42)]
+
+    for seed in range(5):
+        train, validation, test = split(keys, labels, seed, validation=500, test=1000)
+
+        assert (len(train), len(validation), len(test)) == (3500, 500, 1000)
+
+
+def test_copies_fall_to_every_side():
+    keys = [str(number // 2) for number in range(400)]
+
+    train, validation, test = split(keys, [0] * 400, 1, validation=40, test=80)
+
+    assert (len(train), len(validation), len(test)) == (280, 40, 80)
+
+
+def test_the_seed_decides():
+    keys, labels = [str(number) for number in range(300)], [number % 3 for number in range(300)]
+
+    assert split(keys, labels, 1, 30, 60) == split(keys, labels, 1, 30, 60)
+    assert split(keys, labels, 1, 30, 60) != split(keys, labels, 2, 30, 60)
+
+
+def test_only_white_space_is_folded():
+    assert folded(" A  fine\n\tfilm ") == folded("A fine film") != folded("a fine film")

@@ -1,0 +1,198 @@
+"""From a table to three sides, and what is reported about it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+
+import pytest
+
+from bakeoff.data.splitting import folded
+from bakeoff.data.tables import prepare_table
+from bakeoff.errors import UserError
+from bakeoff.spec.schema import TableData
+
+
+def sides_of(split):
+    return {"train": split.train, "validation": split.validation, "test": split.test}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes rows as .jsonl and gives the spec's `data` for them."""
+
+    def write(values: list[dict], /, **settings) -> TableData:
+        file = tmp_path / "table.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in values))
+        return TableData(table=str(file), **settings)
+
+    return write
+
+
+def rows(count: int, **further) -> list[dict]:
+    return [{"text": f"text number {n}", "label": ("good", "bad")[n % 2], **further} for n in range(count)]
+
+
+def test_the_packaged_sentences():
+    split, report = prepare_table(TableData(table="sentence-polarity"), seed=12)
+
+    assert split.label_names == ["negative", "positive"]
+    assert {name: len(side) for name, side in sides_of(split).items()} == {
+        "train": 7464,
+        "validation": 1066,
+        "test": 2132,
+    }
+    assert sum((Counter(each.labels) for each in report.sides), Counter()) == {"negative": 5331, "positive": 5331}
+    texts = [{folded(text) for text in side.texts} for side in sides_of(split).values()]
+    assert len(texts[0] | texts[1] | texts[2]) == sum(map(len, texts))
+    assert "effective but too-tepid biopic" in texts[0] | texts[1] | texts[2]
+
+
+def test_texts_keep_their_labels_and_names(table):
+    split, _ = prepare_table(table(rows(50)), seed=3)
+
+    for side in sides_of(split).values():
+        for name, text, label in zip(side.ids, side.texts, side.labels, strict=True):
+            number = int(text.split()[-1])
+            assert name == str(number + 1)
+            assert split.label_names[label] == ("good", "bad")[number % 2]
+
+
+def test_own_ids_are_kept_unless_one_stands_twice(table):
+    named = [{"id": f"row-{number}", **row} for number, row in enumerate(rows(20))]
+    split, _ = prepare_table(table(named), seed=3)
+    assert {name for side in sides_of(split).values() for name in side.ids} == {f"row-{n}" for n in range(20)}
+
+    named[3]["id"] = "row-4"
+    split, _ = prepare_table(table(named), seed=3)
+    assert {name for side in sides_of(split).values() for name in side.ids} == {str(n) for n in range(1, 21)}
+
+
+def test_the_seed_decides_and_the_fingerprint_tells(table):
+    data = table(rows(60))
+    first, report = prepare_table(data, seed=1)
+    again, same = prepare_table(data, seed=1)
+    other, different = prepare_table(data, seed=2)
+
+    assert first == again
+    assert first != other
+    assert report.fingerprint == same.fingerprint != different.fingerprint
+    changed = rows(60)
+    changed[7]["label"] = "good"
+    assert prepare_table(table(changed), seed=1)[1].fingerprint != report.fingerprint
+
+
+def test_identical_texts_stay_together_and_are_counted(table):
+    copies = [{"text": f"  text number {n % 10}\n", "label": ("good", "bad")[n % 2]} for n in range(20)]
+
+    split, report = prepare_table(table(rows(40) + copies), seed=5)
+
+    texts = [{folded(text) for text in side.texts} for side in sides_of(split).values()]
+    assert sum(map(len, texts)) == 40
+    assert report.duplicate_texts == 30
+    assert report.across_sides == 0
+
+
+def test_rows_that_cannot_be_used_are_counted_and_skipped(table):
+    unusable = [
+        {"text": "", "label": "good"},
+        {"text": " \n", "label": "good"},
+        {"label": "good"},
+        {"text": float("nan"), "label": "good"},
+        {"text": "half of a pair \ud800", "label": "bad"},
+        {"text": "no label", "label": None},
+        {"text": "no label", "label": ""},
+        {"text": "no label", "label": float("nan")},
+        {"text": "no label", "label": "NaN"},
+    ]
+
+    split, report = prepare_table(table(rows(20) + unusable), seed=1)
+
+    assert report.skipped == {"the text is empty or missing": 5, "the label is missing": 4}
+    assert sum(len(side) for side in sides_of(split).values()) == 20
+
+
+def test_numbers_are_labels_too(table):
+    numbered = [{"text": str(n), "label": [1.0, 0, True][n % 3]} for n in range(30)]
+
+    assert prepare_table(table(numbered), seed=1)[0].label_names == ["0", "1", "True"]
+
+
+def test_a_sample_of_the_rows(table):
+    split, report = prepare_table(table(rows(200), rows=50), seed=1)
+
+    assert [len(side) for side in sides_of(split).values()] == [35, 5, 10]
+    assert report.notes == ["A random sample of 50 of 200 rows is used."]
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "label"),
+    [("Review,Sentiment", None, None), ("a,b", "a", "b"), ("text,label", "text", "label")],
+)
+def test_columns_are_guessed_or_named(tmp_path, header, text, label):
+    file = tmp_path / "reviews.csv"
+    with file.open("w", newline="") as opened:
+        csv.writer(opened).writerows([header.split(","), *((row["text"], row["label"]) for row in rows(20))])
+
+    split, _ = prepare_table(TableData(table=str(file), text=text, label=label), seed=1)
+
+    assert split.label_names == ["bad", "good"]
+
+
+def test_given_sides_are_kept_and_what_crosses_them_is_told(table):
+    given = [
+        *rows(20, side="train"),
+        *({**row, "text": row["text"] + "!"} for row in rows(6, side="dev")),
+        *rows(2, side="test"),
+    ]
+
+    split, report = prepare_table(table(given, split={"column": "side"}), seed=1)
+
+    assert [len(side) for side in sides_of(split).values()] == [20, 6, 2]
+    assert sorted(split.test.texts) == ["text number 0", "text number 1"]
+    assert report.across_sides == 2
+    assert report.split_seed is None
+    assert "2 texts stand on more than one side" in report.notes[0]
+
+
+def test_validation_comes_from_train_where_the_column_names_none(table):
+    given = [*rows(40, side="train"), *({**row, "text": row["text"] + "!"} for row in rows(10, side="test"))]
+
+    split, _ = prepare_table(table(given, split={"column": "side"}), seed=1)
+
+    assert [len(side) for side in sides_of(split).values()] == [35, 5, 10]
+    assert all(text.endswith("!") for text in split.test.texts)
+    assert not any(text.endswith("!") for text in split.train.texts + split.validation.texts)
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "expected"),
+    [
+        (rows(20), {"text": "body"}, "no column 'body'; it has text, label"),
+        (rows(20), {"split": {"column": "fold"}}, "no column 'fold'; it has text, label"),
+        ([{"words": "a", "kind": "b"}], {}, r"usual name of a text column; they are words, kind"),
+        ([{"text": "a", "kind": "b"}], {}, r"usual name of a label column(.|\n)*--set data.label=NAME"),
+        ([{"text": str(n), "label": "good"} for n in range(9)], {}, "one class only: every label is 'good'"),
+        ([*rows(20), {"text": "x", "label": "rare"}], {}, "'rare' has 1 row;"),
+        ([*rows(20), *({"text": "x", "label": "rare"} for _ in range(5))], {}, "'rare' has 1 row;"),
+        (
+            [{"text": "", "label": "good"}, {"text": "a"}],
+            {},
+            "no rows that can be used: the text is empty or missing in 1",
+        ),
+        (rows(20, side="left"), {"split": {"column": "side"}}, "column 'side' holds 'left'"),
+        (rows(20, side="train"), {"split": {"column": "side"}}, "no row has the side 'test'"),
+        (
+            [*rows(9, side="train"), {"text": "x", "label": "new", "side": "test"}],
+            {"split": {"column": "side"}},
+            "'new'",
+        ),
+        (rows(20), {"rows": 4}, r"'(good|bad)' has \d rows?;"),
+    ],
+)
+def test_wrong_tables_are_refused(table, values, settings, expected):
+    with pytest.raises(UserError, match=expected) as caught:
+        prepare_table(table(values, **settings), seed=1)
+
+    assert caught.value.hint
