@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
+from bakeoff.data.raw_tables import PACKAGED_TABLES
+from bakeoff.data.text_sources import PACKAGED_TEXTS
 from bakeoff.data.types import SplitCorpus, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
@@ -159,13 +161,18 @@ def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
 def _with_absolute_paths(spec: Spec) -> Spec:
     """Local files by their full path, so that a run can be resumed from any folder."""
     if isinstance(spec, ClassificationSpec):
-        return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(spec.data, "table"))})
-    data = spec.data.model_copy(update=_absolute(spec.data, "text", "train", "validation", "test"))
-    return spec.model_copy(update={"data": data, **_absolute(spec, "model")})
+        table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
+        return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(table))})
+    from bakeoff.lm.packaged_models import PACKAGED
+
+    files = spec.data.model_dump(include={"text", "train", "validation", "test"})
+    if spec.data.text in PACKAGED_TEXTS:
+        del files["text"]
+    model = {"model": spec.model} if spec.model not in PACKAGED else {}
+    return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(files)), **_absolute(model)})
 
 
-def _absolute(section: Section, *names: str) -> dict[str, str]:
-    values = {name: getattr(section, name) for name in names}
+def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:
     return {name: str(Path(value).resolve()) for name, value in values.items() if value and Path(value).exists()}
 
 

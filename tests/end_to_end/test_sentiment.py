@@ -113,3 +113,12 @@ def test_from_python(tmp_path):
     assert outcome.verdict.best in ("majority", "linear")
     assert outcome.report.exists()
     assert [result.name for result in outcome.results] == ["majority", "linear"]
+
+
+def test_a_folder_of_the_same_name_does_not_hide_packaged_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sentence-polarity").mkdir()
+
+    typed = bakeoff("run", "sentiment", "--set", "data.rows=300", "--set", "contestants={linear: {}}", "-o", "run")
+
+    assert typed.code == 0, typed.err

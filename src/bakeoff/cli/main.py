@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from bakeoff import machine
@@ -47,22 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine.prepare()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff says itself what a user must know
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    command = typer.main.get_command(app)
     try:
-        code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        app(args=None if arguments is None else list(arguments))
     except UserError as error:
         print_error(error)
         return 2
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `bakeoff ... | head` is no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    return 0
 
 
 if __name__ == "__main__":

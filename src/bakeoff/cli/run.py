@@ -20,7 +20,7 @@ def command(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
     ] = None,
     json: Json = False,
-) -> int:
+) -> None:
     """Run a bake-off: train every contestant, judge them on the same data, write a report.
 
     Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2.
@@ -35,6 +35,5 @@ def command(
             outcome = runner.run(checked, folder, progress=progress)
     except KeyboardInterrupt:
         print_error(UserError("Interrupted.", f"Go on with: bakeoff resume {folder}"))
-        return 130
+        raise typer.Exit(130) from None
     print_outcome(outcome, as_json=json)
-    return 0
