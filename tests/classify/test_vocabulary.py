@@ -1,0 +1,97 @@
+"""Words, their numbers, and texts as numbers."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from bakeoff.classify.vocabulary import FIRST_WORD, UNKNOWN, WordVocabulary
+from bakeoff.classify.words import TokenisedTexts, tokenise
+from bakeoff.spec.schema import Vocabulary
+
+LAB = Vocabulary(min_frequency=5, stop_words="remove", punctuation="strip")
+
+
+def words_of(texts: TokenisedTexts) -> list[list[str]]:
+    return [
+        [texts.words[number] for number in texts.numbers[start:end]]
+        for start, end in zip(texts.offsets, texts.offsets[1:], strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("strip", ["its", "a", "cafébr", "isnt", "it"]),
+        ("separate", ["it", "'", "s", "a", "café", ",", "isn", "’", "t", "it", "?"]),
+    ],
+)
+def test_the_two_rules_of_punctuation(rule, expected):
+    assert words_of(tokenise(["It's a CAFÉ,<br /> isn’t it?"], rule)) == [expected]
+
+
+@given(st.lists(st.text(alphabet=string.printable, max_size=60), max_size=6))
+def test_strip_is_the_lab_s_clean_up(texts):
+    deletion = str.maketrans("", "", string.punctuation)
+
+    assert words_of(tokenise(texts, "strip")) == [text.lower().translate(deletion).split() for text in texts]
+
+
+@given(st.lists(st.text(max_size=60), max_size=6), st.sampled_from(["strip", "separate"]))
+def test_a_text_s_words_do_not_depend_on_the_texts_beside_it(texts, rule):
+    assert words_of(tokenise(texts, rule)) == [words_of(tokenise([text], rule))[0] for text in texts]
+
+
+@given(st.lists(st.text(alphabet="abcd .,", max_size=80), min_size=1, max_size=8), st.integers(1, 4))
+def test_vocabulary_holds_the_frequent_words_the_most_frequent_first(texts, min_frequency):
+    training = tokenise(texts, "strip")
+    counts = Counter(word for text in words_of(training) for word in text)
+
+    built = WordVocabulary.build(training, Vocabulary(min_frequency=min_frequency, punctuation="strip"))
+
+    assert set(built.words) == {word for word, count in counts.items() if count >= min_frequency}
+    assert built.words == sorted(built.words, key=lambda word: (-counts[word], word))
+
+
+def test_the_lab_s_vocabulary_and_encoding():
+    training = tokenise(["The plot, the PLOT, the plot!"] * 2 + ["not rare"] * 4 + ["plot twist twist"], "strip")
+
+    vocabulary = WordVocabulary.build(training, LAB)
+
+    assert "not" in ENGLISH_STOP_WORDS  # the rule's price
+    assert vocabulary.words == ["plot"]
+    # Stop words and rare words keep their places as unknown words.
+    assert vocabulary.encode(["The plot: not a twist."]).numbers.tolist() == [UNKNOWN, FIRST_WORD, *[UNKNOWN] * 3]
+
+
+def test_max_size_keeps_the_most_frequent_words():
+    training = tokenise(["a a a b b c"], "strip")
+
+    assert WordVocabulary.build(training, Vocabulary(min_frequency=1, max_size=2)).words == ["a", "b"]
+
+
+@given(st.lists(st.text(alphabet="ab zé.?", max_size=20), max_size=8))
+def test_encoding_reads_back_as_the_known_words(texts):
+    vocabulary = WordVocabulary(["a", "b", "ab"], "strip")
+
+    encoded = vocabulary.encode(texts)
+
+    for row, words in enumerate(words_of(tokenise(texts, "strip"))):
+        numbers = encoded.numbers[encoded.offsets[row] : encoded.offsets[row + 1]].tolist()
+        expected = [{"a": 2, "b": 3, "ab": 4}.get(word, UNKNOWN) for word in words]
+        assert numbers == (expected or [UNKNOWN])  # a model always has something to read
+
+
+def test_saved_and_loaded(tmp_path):
+    vocabulary = WordVocabulary(["naïve", '"', "\u2028"], "separate")
+    vocabulary.save(tmp_path / "vocabulary.json")
+
+    loaded = WordVocabulary.load(tmp_path / "vocabulary.json")
+
+    assert loaded.words == vocabulary.words
+    assert loaded.encode(['naïve "x']).numbers.tolist() == [2, 3, UNKNOWN]
