@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
+from bakeoff.lm.quiet import quiet_libraries
 from bakeoff.spec.schema import LoraContestant
 
 
@@ -36,9 +36,7 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
     )
     torch.manual_seed(seed)
     try:
-        with warnings.catch_warnings():
-            # PEFT asks transformers for an attribute by its old name; there is nothing that a user could do about it.
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        with quiet_libraries():
             adapted = peft.get_peft_model(model, config)
     except ValueError as error:
         names = sorted(

@@ -11,6 +11,9 @@ from bakeoff.lm.forward import TokenBatch
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.tokens import Ids
 
+MOST_PADDING = 0.1
+"""Largest share of a batch that may be padding."""
+
 
 def batches_of_rows(rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
     """Rows of similar length together, the longest first; rows without targets are left out.
@@ -19,13 +22,17 @@ def batches_of_rows(rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[li
         The numbers of the rows of a batch, and the batch; its targets stand in the order of the numbers.
     """
     waiting: list[int] = []
+    tokens = 0
     for number in sorted(range(len(rows)), key=lambda number: -len(rows[number].inputs)):
         if not len(rows[number].targets):
             continue
-        if waiting and len(rows[waiting[0]].inputs) * (len(waiting) + 1) > batch_tokens:
+        length = len(rows[number].inputs)
+        padded = (len(waiting) + 1) * (len(rows[waiting[0]].inputs) if waiting else length)
+        if waiting and (padded > batch_tokens or padded - tokens - length > MOST_PADDING * padded):
             yield waiting, pad_rows([rows[each] for each in waiting])
-            waiting = []
+            waiting, tokens = [], 0
         waiting.append(number)
+        tokens += length
     if waiting:
         yield waiting, pad_rows([rows[each] for each in waiting])
 

@@ -11,6 +11,7 @@ import torch
 
 from bakeoff.errors import UserError
 from bakeoff.lm.gguf_files import load_gguf
+from bakeoff.lm.quiet import quiet_libraries
 from bakeoff.runs.folder import recover_folder, replaced_folder
 
 PACKAGED = ("smollm2-135m", "stories260k")
@@ -53,10 +54,10 @@ def _wheel_file() -> Path:
 
 def _convert(file: Path, folder: Path) -> None:
     """Once, about half a minute; two processes that convert at the same time write the same."""
-    model, tokenizer = load_gguf(file)
-    config = copy.deepcopy(model.config)
-    config.dtype = torch.float32
-    with replaced_folder(folder) as temporary:
+    with quiet_libraries(), replaced_folder(folder) as temporary:
+        model, tokenizer = load_gguf(file)
+        config = copy.deepcopy(model.config)
+        config.dtype = torch.float32
         model.save_pretrained(temporary)
         config.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +21,7 @@ from bakeoff.lm.gguf_files import load_gguf
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.packaged_models import PACKAGED, packaged_folder
 from bakeoff.lm.pointer import pointed_base
+from bakeoff.lm.quiet import quiet_libraries
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
 
 __all__ = ["LanguageModel", "find", "load_language_model", "load_weights"]
@@ -86,13 +85,17 @@ def load_weights(name: str, *, cache: Path | None = None) -> tuple[Any, Any, str
         UserError: as `load_language_model`.
     """
     source = find(name, cache)
-    with _quiet():
+    with quiet_libraries():
         if source.path.is_file():
             model, tokenizer = load_gguf(source.path)
         elif (source.path / "adapter_config.json").exists():
             model, tokenizer = _load_adapter(source.path, cache)
         else:
             model, tokenizer = _load_folder(source.path)
+    if not tokenizer.vocab_size:  # what transformers makes up where there are no files
+        raise UserError(
+            f"{source.path} holds no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
+        )
     if not tokenizer.is_fast:
         raise UserError(
             f"The tokenizer of {name} does not say where its tokens begin.",
@@ -220,15 +223,3 @@ def _near(name: str) -> str:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing progress bars: what is shown is the caller's affair."""
-    drawn = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if drawn:
-            transformers.utils.logging.enable_progress_bar()

@@ -15,6 +15,7 @@ from bakeoff.lm import sequences
 from bakeoff.lm.adapters import save_adapter
 from bakeoff.lm.forward import CausalForward, TokenBatch
 from bakeoff.lm.pointer import write_pointer
+from bakeoff.lm.quiet import quiet_libraries
 from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
 from bakeoff.training.task import LossSum, Validation
 
@@ -84,7 +85,8 @@ class LanguageModelTask:
 
 def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> None:
     """config.json, generation_config.json and model.safetensors, in fp32 even if the model computes in bf16."""
-    model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
+    with quiet_libraries():
+        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
     config = copy.deepcopy(model.config)
     config.dtype = torch.float32
     config.save_pretrained(folder)

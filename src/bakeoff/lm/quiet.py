@@ -1,0 +1,24 @@
+"""Keeps transformers and PEFT from speaking: what is shown is the caller's affair."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+from transformers.utils import logging
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """No progress bars while models are loaded and saved."""
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # PEFT asks transformers for an attribute by its old name; there is nothing that a user could do about it.
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            yield
+    finally:
+        if drawn:
+            logging.enable_progress_bar()

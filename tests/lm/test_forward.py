@@ -1,0 +1,100 @@
+"""Padding and packing do not show, and models that are no causal ones are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.errors import UserError
+from bakeoff.lm.batching import pack_texts, pad_rows
+from bakeoff.lm.forward import CausalForward
+from bakeoff.lm.protocols import Row
+from tests.lm.conftest import random_gpt2
+
+TEXTS = st.lists(st.lists(st.integers(3, 511), min_size=2, max_size=20), min_size=1, max_size=6)
+
+
+@pytest.fixture(params=["stories", "gpt2"])
+def language_model(request):
+    return request.getfixturevalue(request.param)
+
+
+def alone(forward: CausalForward, text: list[int]) -> np.ndarray:
+    ids = np.array(text)
+    return forward.losses(pad_rows([Row(ids[:-1], ids[1:])])).numpy()
+
+
+@settings(max_examples=15, deadline=None)
+@given(texts=TEXTS)
+@pytest.mark.parametrize("name", ["stories", "gpt2"])
+def test_packed_and_padded_texts_have_the_losses_of_texts_alone(request, name, texts):
+    forward = request.getfixturevalue(name).forward
+    expected = np.concatenate([alone(forward, text) for text in texts])
+
+    packed = forward.losses(pack_texts([np.array(text) for text in texts]))
+    padded = forward.losses(pad_rows([Row(np.array(text[:-1]), np.array(text[1:])) for text in texts]))
+
+    np.testing.assert_allclose(packed.numpy(), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(padded.numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_packed_gradients_are_the_sum_of_those_of_texts_alone(gpt2):
+    texts = [np.array([5, 9, 3, 77]), np.array([8, 8, 400]), np.array([12, 13])]
+
+    def gradient(batches):
+        gpt2.model.zero_grad()
+        for batch in batches:
+            gpt2.forward.summed_loss(batch).backward()
+        return gpt2.model.transformer.h[0].attn.c_attn.weight.grad.clone()
+
+    expected = gradient([pack_texts([text]) for text in texts])
+
+    torch.testing.assert_close(gradient([pack_texts(texts)]), expected, rtol=1e-4, atol=1e-4)
+    gpt2.model.zero_grad()
+
+
+def test_losses_equal_those_of_plain_transformers(language_model):
+    ids = torch.randint(3, 512, (1, 30), generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        expected = language_model.model(ids, labels=ids).loss
+
+    found = language_model.forward.losses(pack_texts([ids[0].numpy()]))
+
+    assert float(found.mean()) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_model_that_scales_its_logits_runs_as_a_whole():
+    torch.manual_seed(0)
+    config = transformers.CohereConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        logit_scale=0.3, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    model = transformers.CohereForCausalLM(config).eval()
+    ids = torch.tensor([[1, 7, 30, 9, 5]])
+    with torch.no_grad():
+        expected = float(model(ids, labels=ids).loss)
+    forward = CausalForward(model)
+    batch = pack_texts([ids[0].numpy()])
+
+    assert float(forward.losses(batch).mean()) == pytest.approx(expected, rel=1e-5)
+    assert float(forward.summed_loss(batch).detach()) / batch.count == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_model_that_looks_ahead_is_refused():
+    config = transformers.BertConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+
+    with pytest.raises(UserError, match="bert models look at later tokens"):
+        CausalForward(transformers.BertLMHeadModel(config))
+
+
+def test_the_check_leaves_the_mode_as_it_was():
+    model = random_gpt2().train()
+    CausalForward(model)
+
+    assert model.training

