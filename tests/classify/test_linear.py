@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
+from bakeoff.errors import UserError
 from bakeoff.spec.schema import LinearContestant
 from tests.classify.small_data import small_table
 
@@ -39,3 +40,8 @@ def test_majority_answers_with_the_shares_of_the_training_split(tmp_path):
     found = MajorityModel.load(tmp_path).probabilities(["fine", "dull"])
 
     assert found.tolist() == [[0.25, 0.75, 0.0]] * 2
+
+
+def test_texts_without_any_frequent_word_are_explained():
+    with pytest.raises(UserError, match="Lower min_document_frequency"):
+        LinearModel.fit(["one", "two", "three"], [0, 1, 0], LinearContestant(min_document_frequency=2), seed=0)

@@ -91,7 +91,7 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
     if (path / "config.json").exists():
         return path
     if (path / "model").exists():
-        return ContestantFolder(path).model
+        return _finished(ContestantFolder(path), path.parent.parent)
     run = RunFolder(path)
     run.must_hold_a_run()
     values = run.spec_values()
@@ -103,7 +103,10 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
     names = list(values["contestants"])
     if contestant is not None and contestant not in names:
         raise UserError(f"{path} has no contestant '{contestant}'.", f"Contestants: {', '.join(names)}.")
-    chosen = run.contestant(contestant or run.verdict().best)
-    if not chosen.finished:
-        raise UserError(f"Contestant '{chosen.name}' of {path} is not trained yet.", f"Type: bakeoff resume {path}")
-    return chosen.model
+    return _finished(run.contestant(contestant or run.verdict().best), path)
+
+
+def _finished(contestant: ContestantFolder, run: Path) -> Path:
+    if not contestant.finished:
+        raise UserError(f"Contestant '{contestant.name}' of {run} is not trained yet.", f"Type: bakeoff resume {run}")
+    return contestant.model

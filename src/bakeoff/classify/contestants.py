@@ -41,10 +41,15 @@ def bake(
     """
     started = time.perf_counter()
     settings = spec.contestants[name]
+    earlier_seconds = 0.0
+    notes: list[str] = []
     if isinstance(settings, RecurrentContestant):
+        from bakeoff.training.checkpoint import trained_seconds  # linear models need no torch
+
+        earlier_seconds = trained_seconds(folder.checkpoint)
         cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     else:
-        cost, notes = _fit(spec, settings, data, folder, progress), []
+        cost = _fit(spec, settings, data, folder, progress)
 
     progress.stage("judging")
     best = load_classifier(folder.model)
@@ -54,7 +59,7 @@ def bake(
     folder.write_scores(_scores(data.test, data.label_names, probabilities, losses))
     folder.write_samples(_samples(best, data.test, probabilities))
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
-    cost.total_seconds = time.perf_counter() - started
+    cost.total_seconds = earlier_seconds + time.perf_counter() - started
     return ContestantResult(
         name=name,
         method=settings.method,
@@ -108,7 +113,6 @@ def _train_recurrent(
     folder: ContestantFolder,
     progress: Progress,
 ) -> tuple[TrainingCost, list[str]]:
-    # Imported here: linear models need no torch.
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
     from bakeoff.training.task import TrainingSettings

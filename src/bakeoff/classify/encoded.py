@@ -12,7 +12,7 @@ import torch
 Rows = npt.NDArray[np.int64]
 
 # Sorting by length alone would put the same long texts together in every epoch. So much noise on the length mixes
-# them, and costs about half as much padding.
+# them, at the price of a little padding.
 _LENGTH_NOISE = 0.01
 
 

@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from bakeoff.errors import UserError
 from bakeoff.runs.folder import write_text
 from bakeoff.spec.schema import LinearContestant
 
@@ -35,9 +36,18 @@ class LinearModel:
         """
         Args:
             labels: Class indices; every class occurs.
+
+        Raises:
+            UserError: no n-gram is frequent enough.
         """
         vectorizer = _vectorizer(settings.max_ngram, min_df=min(settings.min_document_frequency, len(texts)))
-        features = vectorizer.fit_transform(texts)
+        try:
+            features = vectorizer.fit_transform(texts)
+        except ValueError:  # scikit-learn found nothing that is frequent enough
+            raise UserError(
+                f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",
+                "Lower min_document_frequency of the linear contestant, or give more texts.",
+            ) from None
         regression = LogisticRegression(C=settings.inverse_regularization, max_iter=1000, random_state=seed)
         regression.fit(features, labels)
         return cls(vectorizer, regression.coef_, regression.intercept_)

@@ -24,6 +24,7 @@ from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, Figure, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
+from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.loop import train
 from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
@@ -38,7 +39,7 @@ def bake(
     Raises:
         UserError: the model cannot be loaded, or the text does not fit the settings; found out before any training.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() - trained_seconds(folder.checkpoint)
     settings = spec.contestants[name]
     precision = choose_precision(spec.precision)
     progress.stage(f"loading {spec.model}")

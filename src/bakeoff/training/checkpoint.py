@@ -61,6 +61,12 @@ def load_state(folder: Path) -> TrainingState | None:
     return TrainingState(**values, best=Validation(**best) if best else None)
 
 
+def trained_seconds(folder: Path) -> float:
+    """Training time of the earlier sessions of a run that goes on; 0 for a new one."""
+    state = load_state(folder)
+    return state.seconds if state else 0.0
+
+
 def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Optimizer) -> None:
     """Put weights, optimiser and random numbers back to where the checkpoint left them."""
     tensors = load_file(folder / "state.safetensors")
