@@ -46,8 +46,8 @@ def test_results_agree_with_the_scores(sentiment_run):
 @pytest.mark.parametrize("contestant", ["majority", "linear", "lstm", "lstm-lab"])
 def test_predict_gives_what_the_judge_saw(sentiment_run, contestant):
     import pyarrow.parquet as pq
-    from bakeoff.data.tables import prepare_table
 
+    from bakeoff.data.tables import prepare_table
     from bakeoff.spec.load import load_spec
 
     spec = load_spec(sentiment_run / "bakeoff.yaml")

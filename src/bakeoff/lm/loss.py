@@ -17,6 +17,9 @@ import torch.nn.functional as F
 LOGITS_AT_ONCE = 1 << 24
 """Numbers in a chunk of logits: 64 MB in fp32."""
 
+WEIGHT_ROWS_AT_ONCE = 1024
+"""Rows of the weight's gradient that are made at once: they are added to the sum while they are in the cache."""
+
 
 def summed_cross_entropy(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
@@ -62,7 +65,6 @@ class _SummedCrossEntropy(torch.autograd.Function):
         ctx.weight = torch.zeros_like(weight, dtype=torch.float32) if for_weight else None
         ctx.bias = torch.zeros_like(bias, dtype=torch.float32) if for_bias and bias is not None else None
         ctx.dtype = weight.dtype
-        product = torch.empty_like(weight) if for_weight and weight.dtype != torch.float32 else None
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         size = _positions_at_once(weight)
         for start in range(0, len(targets), size):
@@ -79,10 +81,11 @@ class _SummedCrossEntropy(torch.autograd.Function):
             gradient = logits.copy_(gradient)  # back to the dtype of the weights, in the block that is there
             if ctx.hidden is not None:
                 torch.mm(gradient, weight, out=ctx.hidden[start : start + size])
-            if product is not None:
-                ctx.weight += torch.mm(gradient.t(), rows, out=product)
-            elif ctx.weight is not None:
-                ctx.weight.addmm_(gradient.t(), rows)
+            if ctx.weight is not None:
+                for part, columns in zip(
+                    ctx.weight.split(WEIGHT_ROWS_AT_ONCE), gradient.split(WEIGHT_ROWS_AT_ONCE, dim=1), strict=True
+                ):
+                    part += torch.mm(columns.t(), rows)
         return total.float()
 
     @staticmethod
