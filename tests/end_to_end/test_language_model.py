@@ -68,7 +68,6 @@ def test_the_report_shows_a_script_and_does_not_run_it(language_model_run):
 @pytest.mark.parametrize("contestant", ["full", "lora", "pretrained"])
 def test_perplexity_of_a_contestant_is_the_one_in_its_result(language_model_run, results, contestant, tmp_path):
     from bakeoff.data.corpora import prepare_corpus
-
     from bakeoff.spec.load import load_spec
 
     spec = load_spec(language_model_run / "bakeoff.yaml")
