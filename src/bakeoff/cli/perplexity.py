@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import typer
@@ -42,8 +43,9 @@ def command(
         print_json(measured.as_dict())
         return
     low, high = measured.interval
+    interval = "" if math.isnan(low) else f"  (95 % interval {low:.4f} to {high:.4f})"
     console = output()
-    console.print(f"perplexity {measured.perplexity:.4f}  (95 % interval {low:.4f} to {high:.4f})", markup=False)
+    console.print(f"perplexity {measured.perplexity:.4f}{interval}", markup=False)
     console.print(f"protocol   {measured.protocol}, {language_model.precision}", markup=False)
     console.print(
         f"counted    {measured.tokens:,} tokens, {measured.words:,} words, {measured.bytes:,} bytes", markup=False

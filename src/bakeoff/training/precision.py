@@ -100,7 +100,9 @@ class MasterWeights:
 def _move_gradient(master: torch.nn.Parameter):  # type: ignore[no-untyped-def]  # the hook's type is torch's affair
     def move(weight: torch.Tensor) -> None:
         if weight.grad is not None and master.grad is not None:
-            master.grad.add_(weight.grad)
+            # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
+            for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
+                ours.add_(new)
             weight.grad = None
 
     return move
