@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import os
 from pathlib import Path
 
-import torch
-
 from bakeoff.errors import UserError
 from bakeoff.lm.gguf_files import load_gguf
 from bakeoff.lm.quiet import quiet_libraries
+from bakeoff.lm.saving import save_full
 from bakeoff.runs.folder import recover_folder, replaced_folder
 
 PACKAGED = ("smollm2-135m", "stories260k")
@@ -56,8 +54,5 @@ def _convert(file: Path, folder: Path) -> None:
     """Once, about half a minute; two processes that convert at the same time write the same."""
     with quiet_libraries(), replaced_folder(folder) as temporary:
         model, tokenizer = load_gguf(file)
-        config = copy.deepcopy(model.config)
-        config.dtype = torch.float32
-        model.save_pretrained(temporary)
-        config.save_pretrained(temporary)
+        save_full(model, temporary, {})
         tokenizer.save_pretrained(temporary)

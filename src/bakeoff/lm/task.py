@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from bakeoff.lm import sequences
 from bakeoff.lm.adapters import save_adapter
 from bakeoff.lm.forward import CausalForward, TokenBatch
 from bakeoff.lm.pointer import write_pointer
-from bakeoff.lm.quiet import quiet_libraries
+from bakeoff.lm.saving import save_full
 from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
 from bakeoff.training.task import LossSum, Validation
 
@@ -81,12 +80,3 @@ class LanguageModelTask:
         else:
             save_full(self.model, folder, weights)
         self._tokenizer.save_pretrained(folder)
-
-
-def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-    """config.json, generation_config.json and model.safetensors, in fp32 even if the model computes in bf16."""
-    with quiet_libraries():
-        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
-    config = copy.deepcopy(model.config)
-    config.dtype = torch.float32
-    config.save_pretrained(folder)
