@@ -62,10 +62,9 @@ def run(
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
     progress = progress or Progress()
-    machine.prepare()
     checked = _with_absolute_paths(checked)
     prepared, report = _prepare(checked, progress)
-    with _removed_if_nothing_was_trained(folder), folder.locked():
+    with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
         folder.write_environment(machine.environment())
         folder.write_spec(checked.model_dump(mode="json"))
@@ -81,7 +80,6 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     folder = RunFolder(path)
     folder.must_hold_a_run()
     progress = progress or Progress()
-    machine.prepare()
     spec = load_spec(folder.spec_values())
     with folder.locked():
         if all(contestant.finished for contestant in folder.contestants()):
@@ -189,6 +187,7 @@ def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except UserError:
-        if not any(contestant.metrics_size() or contestant.finished for contestant in folder.contestants()):
+        begun = folder.contestants() if folder.holds_a_run else []
+        if not any(contestant.metrics_size() or contestant.finished for contestant in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
