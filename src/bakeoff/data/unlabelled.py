@@ -15,7 +15,7 @@ from bakeoff.data.columns import TEXT_NAMES, choose_column
 from bakeoff.data.files import decode, missing, read_bytes
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import explain_disk_errors
+from bakeoff.runs.folder import replaced_file
 
 _WRITABLE = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -65,12 +65,12 @@ def write_scored(path: Path, table: TextTable | None, texts: list[str], columns:
     scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": texts}
     for name, values in columns.items():
         scored[name if name not in scored else f"predicted_{name}"] = values
-    with explain_disk_errors(path):
+    with replaced_file(path) as temporary:
         if ending == ".parquet":
-            pq.write_table(pa.table(scored), path)
+            pq.write_table(pa.table(scored), temporary)
             return
         rows = zip(*scored.values(), strict=True)
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             if ending == ".jsonl":
                 file.writelines(
                     json.dumps(dict(zip(scored, row, strict=True)), ensure_ascii=False, default=str) + "\n"

@@ -40,35 +40,39 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a missing permission while writing `path` into a sentence."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        # safetensors and Arrow wrap the system's error in classes of their own.
+        wrapped = "No space left on device" in str(error) or "os error 28" in str(error)
+        if number in (errno.ENOSPC, errno.EDQUOT) or wrapped:
             raise UserError(
                 f"The disk is full: {path} could not be written.",
                 "Free some space; `bakeoff resume` goes on from the last checkpoint.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder with -o.") from error
         raise
-    except Exception as error:
-        # safetensors and Arrow wrap the system's error in classes of their own.
-        if "No space left on device" in str(error) or "os error 28" in str(error):
-            raise UserError(
-                f"The disk is full: {path} could not be written.",
-                "Free some space; `bakeoff resume` goes on from the last checkpoint.",
-            ) from error
-        raise
+
+
+@contextlib.contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Write a temporary file; it takes the place of `path` if the block ends well, and vanishes if not."""
+    temporary = path.with_name(f".{path.name}.part")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` atomically."""
-    temporary = path.with_name(f".{path.name}.part")
-    with explain_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -171,11 +175,8 @@ class ContestantFolder:
     # what the judge found
 
     def write_scores(self, table: pa.Table) -> None:
-        temporary = self._scores.with_name(".scores.parquet.part")
-        with explain_disk_errors(self._scores):
-            self.path.mkdir(parents=True, exist_ok=True)
+        with replaced_file(self._scores) as temporary:
             pq.write_table(table, temporary)
-            temporary.replace(self._scores)
 
     def scores(self) -> pa.Table:
         return pq.read_table(self._scores)
