@@ -69,7 +69,8 @@ def read_corpus(source: str, *, column: str = "text") -> Corpus:
         text = sys.stdin.read() if binary is None else decode(binary.read(), "standard input")
         return corpus_from_text("standard input", text)
     path = Path(source).expanduser()
-    return _corpus(path.name, read_text_file(path, column, Counter(), "--column"), source)
+    pieces, _ = read_text_file(path, column, Counter(), "--column")
+    return _corpus(path.name, pieces, source)
 
 
 def corpus_from_text(name: str, text: str) -> Corpus:

@@ -76,7 +76,8 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         )
 
     split = SplitTable(label_names, *(side(name) for name in _SIDES))
-    report = _report(table, rows, split, {name: [keys[row] for row in sides[name]] for name in _SIDES})
+    keyed = {name: [(keys[row], labels[row]) for row in sides[name]] for name in _SIDES}
+    report = _report(table, rows, split, keyed)
     report.split_seed = None if rows.given_sides else seed
     report.notes = [*notes, *report.notes]
     return split, report
@@ -191,14 +192,17 @@ def _check_sides(source: str, sides: dict[str, list[int]], labels: list[int], la
         )
 
 
-def _report(table: RawTable, rows: _Rows, split: SplitTable, keys: dict[str, list[str]]) -> DataReport:
-    counts = Counter(chain.from_iterable(keys.values()))
-    sides_of: dict[str, int] = Counter(chain.from_iterable(set(side) for side in keys.values()))
+def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, list[tuple[str, int]]]) -> DataReport:
+    """
+    Args:
+        keyed: The folded text and the label of every row, by side.
+    """
+    counts = Counter(key for side in keyed.values() for key, _ in side)
+    sides_of = Counter(chain.from_iterable({key for key, _ in side} for side in keyed.values()))
     labels_of: dict[str, set[int]] = defaultdict(set)
+    for key, label in chain.from_iterable(keyed.values()):
+        labels_of[key].add(label)
     sides = {"train": split.train, "validation": split.validation, "test": split.test}
-    for side in sides.values():
-        for text, label in zip(side.texts, side.labels, strict=True):
-            labels_of[folded(text)].add(label)
     contradicting = sum(len(labels) > 1 for labels in labels_of.values())
     across = sum(number > 1 for number in sides_of.values())
     notes = []

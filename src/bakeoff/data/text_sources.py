@@ -34,8 +34,7 @@ class TextSource:
 
     def add_file(self, side: str, path: Path, column: str) -> None:
         """Read one file as (a further part of) a side."""
-        pieces = read_text_file(path, column, self.skipped)
-        self.files[str(path)] = sha256(path.read_bytes())
+        pieces, self.files[str(path)] = read_text_file(path, column, self.skipped)
         before = self.sides[side].pieces if side in self.sides else []
         self.sides[side] = Pieces([*before, *pieces.pieces], pieces.separator)
 
@@ -71,12 +70,15 @@ def read_text_source(source: str, column: str) -> TextSource:
     return found
 
 
-def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "data.column") -> Pieces:
+def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "data.column") -> tuple[Pieces, str]:
     """Read a table of texts (.jsonl, .parquet, .csv, .tsv: a document a row), or plain text under any other name.
 
     Args:
         skipped: Counts rows that hold no text.
         key: How a user names the column, for messages.
+
+    Returns:
+        What it holds, and the SHA-256 of its content.
     """
     if not path.exists():
         raise missing(str(path))
@@ -87,8 +89,9 @@ def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "d
         pieces = _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
-        return pieces
-    return pieces_of_file(decode(read_bytes(path), str(path)), path.name)
+        return pieces, table.files[str(path)]
+    content = read_bytes(path)
+    return pieces_of_file(decode(content, str(path)), path.name), sha256(content)
 
 
 def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str]) -> Pieces:

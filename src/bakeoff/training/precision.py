@@ -7,6 +7,7 @@ al. 2018). Against autocast this saves casting every weight in every forward and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -97,7 +98,7 @@ class MasterWeights:
         return {name: master.detach() for name, master in self.named.items()}
 
 
-def _move_gradient(master: torch.nn.Parameter):  # type: ignore[no-untyped-def]  # the hook's type is torch's affair
+def _move_gradient(master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
     def move(weight: torch.Tensor) -> None:
         if weight.grad is not None and master.grad is not None:
             # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
