@@ -1,9 +1,27 @@
-"""What `run` and `resume` print at the end."""
+"""What `run` and `resume` have in common: progress that says how to go on after Ctrl-C, and the end."""
 
 from __future__ import annotations
 
-from bakeoff.cli.console import output, print_json
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from bakeoff.cli.console import ConsoleProgress, output, print_error, print_json
+from bakeoff.errors import UserError
 from bakeoff.runner import RunOutcome
+
+
+@contextlib.contextmanager
+def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
+    """Progress of the run in `folder`. Ctrl-C ends the command with exit code 130 and names the way on."""
+    try:
+        with ConsoleProgress() as progress:
+            yield progress
+    except KeyboardInterrupt:
+        print_error(UserError("Interrupted.", f"Go on with: bakeoff resume {folder}"))
+        raise typer.Exit(130) from None
 
 
 def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:

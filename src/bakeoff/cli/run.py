@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.console import ConsoleProgress, print_error
 from bakeoff.cli.options import Json
-from bakeoff.cli.outcome import print_outcome
-from bakeoff.errors import UserError
+from bakeoff.cli.outcome import print_outcome, resumable_progress
 
 
 def command(
@@ -30,10 +28,6 @@ def command(
 
     checked = load_spec(spec, assignments or [])
     folder = output or Path("runs") / (checked.name or checked.task)
-    try:
-        with ConsoleProgress() as progress:
-            outcome = runner.run(checked, folder, progress=progress)
-    except KeyboardInterrupt:
-        print_error(UserError("Interrupted.", f"Go on with: bakeoff resume {folder}"))
-        raise typer.Exit(130) from None
+    with resumable_progress(folder) as progress:
+        outcome = runner.run(checked, folder, progress=progress)
     print_outcome(outcome, as_json=json)
