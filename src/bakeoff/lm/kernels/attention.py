@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from bakeoff.lm.kernels.blocks import Block
-from bakeoff.lm.kernels.dropout import kept
+from bakeoff.lm.kernels.dropout import dropped, kept
 
 
 def causal_attention(
@@ -63,7 +63,7 @@ class _CausalAttention(torch.autograd.Function):
         queries = _grouped(query.transpose(1, 2), key_heads).mul_(scaling)
         keys, values = key.reshape(-1, length, size), value.reshape(-1, length, size)
         output = torch.empty_like(queries)
-        all_weights, all_masks = [], []
+        all_weights, all_masks, factor = [], [], 1.0
         for block in blocks:
             lines, columns = block.lines(group), block.columns
             scores = torch.bmm(queries[:, lines], keys[:, columns].transpose(1, 2))
@@ -71,14 +71,16 @@ class _CausalAttention(torch.autograd.Function):
             by_token[..., block.first_masked - block.first_key :] += block.mask
             weights = used = torch.softmax(scores, -1, out=scores)
             if dropout:
-                mask, ctx.factor = kept(weights.shape, dropout)
-                used = weights * mask.to(weights.dtype).mul_(ctx.factor)
+                mask, factor = kept(weights.shape, dropout)
+                used = dropped(weights, mask)
                 all_masks.append(mask)
             output[:, lines] = torch.bmm(used, values[:, columns])
             all_weights.append(weights)
+        if dropout:
+            output.mul_(factor)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(queries, keys, values, output, *all_weights, *all_masks)
-            ctx.blocks, ctx.scaling, ctx.rows, ctx.dropout = blocks, scaling, rows, dropout
+            ctx.blocks, ctx.scaling, ctx.rows, ctx.factor = blocks, scaling, rows, factor
         return _ungrouped(output, rows, length)
 
     @staticmethod
@@ -88,6 +90,8 @@ class _CausalAttention(torch.autograd.Function):
         length, group = keys.shape[1], queries.shape[1] // keys.shape[1]
         outer = _grouped(gradients[0], len(keys) // ctx.rows)
         mean = (outer * output).sum(-1, keepdim=True)
+        if all_masks:
+            outer.mul_(ctx.factor)
         for_queries = torch.empty_like(queries)
         # Every block adds to the keys and values before it: summed in fp32.
         for_keys = torch.zeros_like(keys, dtype=torch.float32)
@@ -96,10 +100,8 @@ class _CausalAttention(torch.autograd.Function):
             lines, columns = block.lines(group), block.columns
             weights = used = all_weights[number]
             part = torch.bmm(outer[:, lines], values[:, columns].transpose(1, 2))
-            if ctx.dropout:
-                mask = all_masks[number].to(weights.dtype).mul_(ctx.factor)
-                part.mul_(mask)
-                used = weights * mask
+            if all_masks:
+                part, used = dropped(part, all_masks[number]), dropped(weights, all_masks[number])
             for_values[:, columns] += torch.bmm(used.transpose(1, 2), outer[:, lines])
             for_scores = part.sub_(mean[:, lines]).mul_(weights)
             for_queries[:, lines] = torch.bmm(for_scores, keys[:, columns])

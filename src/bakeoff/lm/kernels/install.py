@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `attention` | torch's SDPA | 2.5 times faster on CPUs; texts that share a row need no mask |
 | `lora` | PEFT's linear layer | no extra passes over the layer's output |
+| `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the activations kept |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
 """
 
@@ -16,6 +17,8 @@ import torch
 from bakeoff.lm.kernels import transformers_attention
 from bakeoff.lm.kernels.dropout import Dropout
 from bakeoff.lm.kernels.lora import install_lora
+from bakeoff.lm.kernels.mlp import install_mlp
+from bakeoff.lm.kernels.norm import install_norm
 
 
 def install_kernels(model: Any) -> None:
@@ -29,3 +32,5 @@ def install_kernels(model: Any) -> None:
             if type(child) is torch.nn.Dropout:
                 setattr(module, name, Dropout(child.p))
         install_lora(module)
+        install_norm(module)
+        install_mlp(module)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from peft.tuners import lora
 from transformers.pytorch_utils import Conv1D
 
-from bakeoff.lm.kernels.dropout import Dropout, kept
+from bakeoff.lm.kernels.dropout import Dropout, dropped, kept
 
 
 def install_lora(module: torch.nn.Module) -> None:
@@ -40,9 +40,8 @@ def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any)
         base.bias,
         layer.lora_A[name].weight,
         layer.lora_B[name].weight,
-        layer.scaling[name],
+        layer.scaling[name] * factor,
         mask,
-        factor,
     )
     return found.view(*inputs.shape[:-1], -1)
 
@@ -57,13 +56,12 @@ class _LoraLinear(torch.autograd.Function):
         down: torch.Tensor,  # LoRA's A, (rank, in)
         up: torch.Tensor,  # LoRA's B, (out, rank)
         scaling: float,
-        mask: torch.Tensor | None,  # what dropout keeps before the adapter, bool, (rows, in)
-        factor: float,
+        mask: torch.Tensor | None,  # what dropout keeps before the adapter, (rows, in); its factor is in `scaling`
     ) -> torch.Tensor:
-        hidden = _dropped(rows, mask, factor) @ down.t()
+        hidden = _dropped(rows, mask) @ down.t()
         output = F.linear(rows, weight, bias).addmm_(hidden, up.t(), alpha=scaling)
         ctx.save_for_backward(rows, weight, down, up, hidden, mask)
-        ctx.scaling, ctx.factor = scaling, factor
+        ctx.scaling = scaling
         return output
 
     @staticmethod
@@ -72,16 +70,16 @@ class _LoraLinear(torch.autograd.Function):
         rows, weight, down, up, hidden, mask = ctx.saved_tensors
         for_up = (outer.t() @ hidden).mul_(ctx.scaling)
         for_hidden = (outer @ up).mul_(ctx.scaling)
-        for_down = for_hidden.t() @ _dropped(rows, mask, ctx.factor)
+        for_down = for_hidden.t() @ _dropped(rows, mask)
         for_rows = None
         if ctx.needs_input_grad[0]:
             for_rows = outer @ weight
             if mask is None:
                 for_rows.addmm_(for_hidden, down)
             else:
-                for_rows += _dropped(for_hidden @ down, mask, ctx.factor)
-        return for_rows, None, None, for_down, for_up, None, None, None
+                for_rows += dropped(for_hidden @ down, mask)
+        return for_rows, None, None, for_down, for_up, None, None
 
 
-def _dropped(values: torch.Tensor, mask: torch.Tensor | None, factor: float) -> torch.Tensor:
-    return values if mask is None else values * mask.to(values.dtype).mul_(factor)
+def _dropped(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    return values if mask is None else dropped(values, mask)
