@@ -115,4 +115,3 @@ class MasterWeights:
 
     def state(self) -> dict[str, torch.Tensor]:
         return {name: master.detach() for name, master in self.named.items()}
-
