@@ -128,7 +128,10 @@ def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, pro
         contestant = folder.contestant(name)
         if not contestant.finished:
             machine.reset_peak_memory()
-            contestant.write_result(_bake_contestant(spec, name, prepared, contestant, progress))
+            result = _bake_contestant(spec, name, prepared, contestant, progress)
+            if (processes := distributed.world_size()) > 1:
+                result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
+            contestant.write_result(result)
         progress.result(contestant.result())
     progress.stage("writing the report")
     return _conclude(folder, spec)

@@ -20,15 +20,17 @@ from tests.end_to_end.test_kill import everything_measured, lines_of_metrics, ru
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
 LANGUAGE_MODEL_SPEC = {
     **LANGUAGE_MODEL,
-    "budget": {"tokens": 2000, "evaluations": 2},
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.003, "test": 0.003}},
+    "budget": {"tokens": 1200, "evaluations": 2},
     "contestants": {
         "pretrained": {},
-        "full": {"block_size": 128, "learning_rate": 1e-3},
-        "lora": {"block_size": 128, "learning_rate": 1e-3, "r": 4},
-        "lines": {"method": "full", "sequences": "lines", "batch_size": 3},
+        "full": {"block_size": 64, "learning_rate": 1e-3},
+        "lora": {"block_size": 64, "learning_rate": 1e-3, "r": 4},
+        "lines": {"method": "full", "sequences": "lines", "block_size": 128, "batch_size": 3},
         "one-block": {"method": "full", "block_size": 256, "batch_size": 1},  # the second process has none
-        "with-dropout": {"method": "lora", "block_size": 128, "dropout": 0.1},
+        "with-dropout": {"method": "lora", "block_size": 64, "dropout": 0.1},
     },
+    "judge": {"protocols": ["window", "document", "lab"], "context_length": 128, "resamples": 20},
 }
 SENTIMENT_SPEC = {
     **SENTIMENT,

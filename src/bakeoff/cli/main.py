@@ -16,6 +16,11 @@ from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
 from bakeoff.training import distributed
 
+DIVIDED = ("run", "resume", "perplexity")
+"""Commands that several processes under torchrun do together; the first one does the others alone."""
+
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="bakeoff",
     help="Train small text models head to head on your own data and get an answer you can defend.",
@@ -38,6 +43,10 @@ def version(
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
+    elif context.invoked_subcommand not in DIVIDED and distributed.world_size() > 1:
+        if not distributed.is_first():
+            raise typer.Exit
+        distributed.work_alone()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +83,7 @@ def _only_the_first_speaks() -> Iterator[None]:
         ):
             yield
     except BaseException as error:
-        if not (isinstance(error, SystemExit) and not error.code):
+        if not (isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)):
             distributed.leave_it_to_the_first()
         raise
 

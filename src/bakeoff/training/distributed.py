@@ -127,6 +127,11 @@ def sum_gradients(weights: Iterable[torch.nn.Parameter]) -> None:
         summed(weight.grad)
 
 
+def work_alone() -> None:
+    """Forget the other processes, for work that is not divided."""
+    os.environ.pop("TORCHELASTIC_RUN_ID", None)
+
+
 def leave_it_to_the_first() -> None:
     """Before a process fails: most mistakes are everybody's, and torchrun ends the others when the first has failed."""
     if not is_first():
