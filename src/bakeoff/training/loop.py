@@ -51,8 +51,9 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
         progress.message(f"{folder.name}: going on after step {state.step}.")
         if state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
-    distributed.tensors_from_first(weights.state().values())
-    weights.publish()
+    if distributed.world_size() > 1:
+        distributed.tensors_from_first(weights.state().values())
+        weights.publish()
     if state.finished_by is None:
         _Training(task, settings, folder, progress, weights, optimizer, state).run()
     return TrainingCost.model_validate(
@@ -154,6 +155,7 @@ class _Training:
             (result.total / count).backward()
             sums[0] += result.total.detach().double().cpu()
             sums[1] += result.correct or 0
+        self.weights.finish_gradients()
         distributed.sum_gradients(self.weights.named.values())
         loss, correct = distributed.summed(sums).tolist()
         state.epoch_correct += int(correct)

@@ -1,0 +1,67 @@
+"""Dropout whose random numbers cost less than what they drop from.
+
+torch draws them on a CPU one after another, 7 nanoseconds each: in LoRA with dropout that is a tenth of a training step.
+Here torch's generator only draws a seed, so that checkpoints still hold all there is to know, and numpy's SFC64 draws 16
+bits an element from it, six times faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+_LEVELS = 1 << 16
+
+
+def kept(shape: torch.Size, probability: float) -> tuple[torch.Tensor, float]:
+    """Which elements stay, and what they are multiplied by so that the mean stays too.
+
+    Args:
+        probability: Of an element to be dropped, 0 to 1 (exclusive); rounded to 1/65,536.
+
+    Returns:
+        0 or 1, int8, of the given shape on the CPU, and the factor.
+    """
+    level = round(probability * _LEVELS)
+    seed = int(torch.randint(2**62, ()))
+    count = shape.numel()
+    bits = np.random.SFC64(seed).random_raw(-(-count // 4)).view(np.uint16)[:count]
+    return torch.from_numpy((bits >= level).view(np.int8)).view(shape), _LEVELS / (_LEVELS - level)
+
+
+def dropped(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`values`, with 0 where the mask is 0; not yet multiplied by the factor."""
+    if values.dtype == torch.bfloat16 and values.is_contiguous():  # ten times faster than a product
+        return (values.view(torch.int16) & mask.to(torch.int16).neg_()).view(torch.bfloat16)
+    return values * mask
+
+
+class Dropout(torch.nn.Module):
+    """nn.Dropout (Srivastava et al. 2014) for tensors on the CPU."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.probability == 0:
+            return values
+        result: torch.Tensor = _Dropout.apply(values, *kept(values.shape, self.probability))
+        return result
+
+    def extra_repr(self) -> str:
+        return f"probability={self.probability}"
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, mask: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.save_for_backward(mask)
+        ctx.factor = factor
+        return dropped(values, mask).mul_(factor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        return dropped(gradients[0], *ctx.saved_tensors).mul_(ctx.factor), None, None

@@ -1,0 +1,69 @@
+"""The gated layer of Llama-type models, down(silu(gate) * up), keeping gate and up for the backward pass, and no more.
+
+SwiGLU: Shazeer 2020. What the activation gives is cheaper to compute again than to keep, and is computed for few rows at
+a time, while they are in the cache.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers.activations import NewGELUActivation
+
+ROWS = 256
+"""Rows that are activated at once."""
+
+
+def install_mlp(module: torch.nn.Module) -> None:
+    """Compute the activation of a gated layer, or GPT-2's, in fewer passes; leave other modules alone."""
+    parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    activation = getattr(module, "act_fn", None)
+    is_silu = isinstance(activation, torch.nn.SiLU) or type(activation).__name__ == "SiLUActivation"
+    if type(module).__name__.endswith("MLP") and is_silu and all(isinstance(part, torch.nn.Module) for part in parts):
+        module.forward = partial(_gated, module)  # type: ignore[method-assign]
+    for name, child in module.named_children():
+        if type(child) is NewGELUActivation:  # eight operations for what torch has as one
+            setattr(module, name, torch.nn.GELU(approximate="tanh"))
+
+
+def _gated(module: Any, inputs: torch.Tensor) -> torch.Tensor:
+    gate, up, down = module.gate_proj(inputs), module.up_proj(inputs), module.down_proj
+    if type(down) is torch.nn.Linear and down.bias is None:
+        result: torch.Tensor = _GatedLinear.apply(gate, up, down.weight)
+        return result
+    projected: torch.Tensor = down(F.silu(gate) * up)
+    return projected
+
+
+class _GatedLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(gate, up, weight)
+        product = torch.empty_like(gate)
+        for gates, ups, result in _parts(gate, up, product):
+            torch.mul(F.silu(gates), ups, out=result)
+        return F.linear(product, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        gate, up, weight = ctx.saved_tensors
+        (outer,) = gradients
+        for_product = outer @ weight  # becomes the gradient of `up`
+        for_gate, product = torch.empty_like(gate), torch.empty_like(gate)
+        for_weight = None
+        for gates, ups, inner, to_gate, together in _parts(gate, up, for_product, for_gate, product):
+            active = F.silu(gates)
+            if ctx.needs_input_grad[2]:
+                torch.mul(active, ups, out=together)
+            torch.ops.aten.silu_backward.grad_input(inner * ups, gates, grad_input=to_gate)
+            inner.mul_(active)
+        if ctx.needs_input_grad[2]:
+            for_weight = outer.flatten(0, -2).t() @ product.flatten(0, -2)
+        return for_gate, for_product, for_weight
+
+
+def _parts(*tensors: torch.Tensor) -> zip[tuple[torch.Tensor, ...]]:
+    return zip(*(tensor.flatten(0, -2).split(ROWS) for tensor in tensors), strict=True)

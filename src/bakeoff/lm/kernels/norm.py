@@ -1,0 +1,64 @@
+"""Root mean square normalisation (Zhang and Sennrich 2019) that keeps its bf16 input for the backward pass, and no more.
+
+As transformers writes it, every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
+memory. Here a few hundred rows at a time go through all steps while they are in the cache.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+
+ROWS = 256
+"""Rows that are normalised at once: 0.6 MB in fp32 for 576 numbers a row."""
+
+
+def install_norm(module: torch.nn.Module) -> None:
+    """Compute `module` in one operation where it is a root mean square normalisation; leave others alone."""
+    epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+    if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
+        return
+    fast = partial(_forward, module, epsilon)
+    weight = module.weight
+    sample = torch.linspace(-3, 3, 2 * weight.shape[0], dtype=weight.dtype, device=weight.device).view(2, -1)
+    with torch.no_grad():
+        if torch.allclose(module(sample), fast(sample)):  # some add 1 to the weight
+            module.forward = fast  # type: ignore[method-assign]
+
+
+def _forward(module: Any, epsilon: float, inputs: torch.Tensor) -> torch.Tensor:
+    normalised: torch.Tensor = _RootMeanSquareNorm.apply(inputs, module.weight, epsilon)
+    return normalised
+
+
+class _RootMeanSquareNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        output = torch.empty_like(rows)
+        inverse = torch.empty(len(rows), 1, dtype=torch.float32)
+        for part, result, scale in zip(rows.split(ROWS), output.split(ROWS), inverse.split(ROWS), strict=True):
+            values = part.to(torch.float32, copy=True)
+            torch.rsqrt(torch.linalg.vecdot(values, values)[:, None].div_(rows.shape[1]).add_(epsilon), out=scale)
+            torch.mul(values.mul_(scale).to(rows.dtype), weight, out=result)
+        ctx.save_for_backward(rows, weight, inverse)
+        return output.view(inputs.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        rows, weight, inverse = ctx.saved_tensors
+        outer = gradients[0].reshape(rows.shape)
+        for_rows = torch.empty_like(rows)
+        for_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        parts = (tensor.split(ROWS) for tensor in (rows, outer, inverse, for_rows))
+        for part, gradient, scale, result in zip(*parts, strict=True):
+            normalised = part.to(torch.float32, copy=True).mul_(scale)
+            values = gradient.to(torch.float32, copy=True)
+            if for_weight is not None:
+                for_weight += torch.mul(values, normalised).sum(0)
+            values.mul_(weight)
+            mean = torch.linalg.vecdot(values, normalised)[:, None].div_(rows.shape[1])
+            result.copy_(values.addcmul_(normalised, mean, value=-1).mul_(scale))
+        return for_rows.view(gradients[0].shape), None if for_weight is None else for_weight.to(weight.dtype), None
