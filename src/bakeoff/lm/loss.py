@@ -100,9 +100,9 @@ class _SummedCrossEntropy(torch.autograd.Function):
                 # Every chunk adds to all of it, so it is summed in fp32 even for bf16 weights.
                 if ctx.weight is None:
                     ctx.weight = torch.zeros_like(weight, dtype=torch.float32)
-                slabs = zip(ctx.weight.split(WEIGHT_ROWS_AT_ONCE), logits.split(WEIGHT_ROWS_AT_ONCE, dim=1), strict=True)
-                for slab, columns in slabs:
-                    slab += torch.mm(columns.t(), rows)
+                slabs, columns = ctx.weight.split(WEIGHT_ROWS_AT_ONCE), logits.split(WEIGHT_ROWS_AT_ONCE, dim=1)
+                for slab, part in zip(slabs, columns, strict=True):
+                    slab += torch.mm(part.t(), rows)
             del logits  # before the next chunk is made
         return total.float()
 

@@ -93,9 +93,9 @@ class _CausalAttention(torch.autograd.Function):
         if all_masks:
             outer.mul_(ctx.factor)
         for_queries = torch.empty_like(queries)
-        # Every block adds to the keys and values before it: summed in fp32.
-        for_keys = torch.zeros_like(keys, dtype=torch.float32)
-        for_values = torch.zeros_like(values, dtype=torch.float32)
+        # Every block adds to the keys and values before it: summed in fp32 at least.
+        exact = torch.promote_types(keys.dtype, torch.float32)
+        for_keys, for_values = torch.zeros_like(keys, dtype=exact), torch.zeros_like(values, dtype=exact)
         for number, block in enumerate(ctx.blocks):
             lines, columns = block.lines(group), block.columns
             weights = used = all_weights[number]
@@ -119,11 +119,11 @@ class _CausalAttention(torch.autograd.Function):
 def _grouped(tensor: torch.Tensor, key_heads: int) -> torch.Tensor:
     """(rows, length, heads, size) to (rows * key-value heads, length * group, size), always a copy."""
     rows, _, _, size = tensor.shape
-    grouped = tensor.unflatten(2, (key_heads, -1)).transpose(1, 2)
+    grouped: torch.Tensor = tensor.unflatten(2, (key_heads, -1)).transpose(1, 2)
     return grouped.clone(memory_format=torch.contiguous_format).view(rows * key_heads, -1, size)
 
 
 def _ungrouped(tensor: torch.Tensor, rows: int, length: int) -> torch.Tensor:
     """The way back, to (rows, length, heads, size), contiguous."""
-    by_token = tensor.unflatten(0, (rows, -1)).unflatten(2, (length, -1)).transpose(1, 2)
+    by_token: torch.Tensor = tensor.unflatten(0, (rows, -1)).unflatten(2, (length, -1)).transpose(1, 2)
     return by_token.reshape(rows, length, -1, tensor.shape[-1])

@@ -30,7 +30,7 @@ def install_kernels(model: Any) -> None:
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is torch.nn.Dropout:
-                setattr(module, name, Dropout(child.p))
+                setattr(module, name, Dropout(child.p).train(child.training))
         install_lora(module)
         install_norm(module)
         install_mlp(module)

@@ -17,7 +17,7 @@ from transformers.pytorch_utils import Conv1D
 from bakeoff.lm.kernels.dropout import Dropout, dropped, kept
 
 
-def install_lora(module: torch.nn.Module) -> None:
+def install_lora(module: Any) -> None:
     """Compute `module` in one operation where it is PEFT's plain LoRA on a linear layer; leave others alone."""
     if type(module) is lora.Linear and not module.lora_variant and not any(module.lora_bias.values()):
         module.forward = partial(_forward, module)
@@ -33,7 +33,7 @@ def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any)
     rows = inputs.reshape(-1, inputs.shape[-1])
     mask, factor = None, 1.0
     if isinstance(dropout, Dropout) and dropout.training:
-        mask, factor = kept(rows.shape, dropout.probability)
+        mask, factor = kept(rows.shape, dropout.p)
     found: torch.Tensor = _LoraLinear.apply(
         rows,
         base.weight if isinstance(base, torch.nn.Linear) else base.weight.t(),

@@ -1,6 +1,6 @@
 """The gated layer of Llama-type models, down(silu(gate) * up), keeping gate and up for the backward pass, and no more.
 
-SwiGLU: Shazeer 2020. What the activation gives is cheaper to compute again than to keep, and is computed for few rows at
+SwiGLU: Shazeer 2020. What the activation gives is cheaper to compute again than to keep. It is computed for few rows at
 a time, while they are in the cache.
 """
 
@@ -17,13 +17,13 @@ ROWS = 256
 """Rows that are activated at once."""
 
 
-def install_mlp(module: torch.nn.Module) -> None:
+def install_mlp(module: Any) -> None:
     """Compute the activation of a gated layer, or GPT-2's, in fewer passes; leave other modules alone."""
     parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     activation = getattr(module, "act_fn", None)
     is_silu = isinstance(activation, torch.nn.SiLU) or type(activation).__name__ == "SiLUActivation"
-    if type(module).__name__.endswith("MLP") and is_silu and all(isinstance(part, torch.nn.Module) for part in parts):
-        module.forward = partial(_gated, module)  # type: ignore[method-assign]
+    if type(module).__name__.endswith("MLP") and is_silu and None not in parts:
+        module.forward = partial(_gated, module)
     for name, child in module.named_children():
         if type(child) is NewGELUActivation:  # eight operations for what torch has as one
             setattr(module, name, torch.nn.GELU(approximate="tanh"))
@@ -31,7 +31,8 @@ def install_mlp(module: torch.nn.Module) -> None:
 
 def _gated(module: Any, inputs: torch.Tensor) -> torch.Tensor:
     gate, up, down = module.gate_proj(inputs), module.up_proj(inputs), module.down_proj
-    if type(down) is torch.nn.Linear and down.bias is None:
+    adapted = type(down) is not torch.nn.Linear
+    if not adapted and down.bias is None:
         result: torch.Tensor = _GatedLinear.apply(gate, up, down.weight)
         return result
     projected: torch.Tensor = down(F.silu(gate) * up)

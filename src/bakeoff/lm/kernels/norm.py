@@ -1,4 +1,4 @@
-"""Root mean square normalisation (Zhang and Sennrich 2019) that keeps its bf16 input for the backward pass, and no more.
+"""Root mean square normalisation (Zhang and Sennrich 2019) that keeps its input for the backward pass, and no more.
 
 As transformers writes it, every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
 memory. Here a few hundred rows at a time go through all steps while they are in the cache.
@@ -15,7 +15,7 @@ ROWS = 256
 """Rows that are normalised at once: 0.6 MB in fp32 for 576 numbers a row."""
 
 
-def install_norm(module: torch.nn.Module) -> None:
+def install_norm(module: Any) -> None:
     """Compute `module` in one operation where it is a root mean square normalisation; leave others alone."""
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
@@ -25,7 +25,7 @@ def install_norm(module: torch.nn.Module) -> None:
     sample = torch.linspace(-3, 3, 2 * weight.shape[0], dtype=weight.dtype, device=weight.device).view(2, -1)
     with torch.no_grad():
         if torch.allclose(module(sample), fast(sample)):  # some add 1 to the weight
-            module.forward = fast  # type: ignore[method-assign]
+            module.forward = fast
 
 
 def _forward(module: Any, epsilon: float, inputs: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,8 @@ def attention_forward(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' signature. What is not plain causal attention over whole rows goes to torch's own kernel."""
-    if attention_mask is not None or query.shape[2] != key.shape[2]:
+    causal = kwargs.get("is_causal", getattr(module, "is_causal", True))
+    if attention_mask is not None or query.shape[2] != key.shape[2] or not causal:
         attended, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )

@@ -1,0 +1,154 @@
+"""A model computes with the kernels what transformers and PEFT compute without them."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import peft
+import pytest
+import torch
+import transformers
+
+from bakeoff.lm.kernels import transformers_attention
+from bakeoff.lm.kernels.install import install_kernels
+from bakeoff.lm.kernels.norm import install_norm
+
+IDS = torch.arange(3, 153).view(2, 75)
+
+
+def llama(**changes) -> transformers.PreTrainedModel:
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes, **heads, **changes))
+
+
+def gpt2(**changes) -> transformers.PreTrainedModel:
+    torch.manual_seed(1)
+    config = transformers.GPT2Config(vocab_size=160, n_positions=80, n_embd=24, n_layer=2, n_head=4, **changes)
+    return transformers.GPT2LMHeadModel(config)
+
+
+def qwen() -> transformers.PreTrainedModel:
+    """Llama's modules with biases and norms on queries and keys."""
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160, "head_dim": 8}
+    return transformers.Qwen3ForCausalLM(
+        transformers.Qwen3Config(**sizes, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=80)
+    )
+
+
+MODELS = {"llama": llama, "tied": lambda: llama(tie_word_embeddings=True), "gpt2": gpt2, "qwen": qwen}
+
+
+def adapted(model: transformers.PreTrainedModel, dropout: float = 0.0) -> peft.PeftModel:
+    torch.manual_seed(2)
+    is_gpt2 = model.config.model_type == "gpt2"
+    config = peft.LoraConfig(
+        r=3, lora_alpha=5, lora_dropout=dropout, target_modules="all-linear", fan_in_fan_out=is_gpt2
+    )
+    model = peft.get_peft_model(model, config)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:  # zero at first: nothing would be seen of the adapter
+            torch.nn.init.normal_(weight, std=0.2)
+    return model
+
+
+def loss_and_gradients(model) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    loss = model(input_ids=IDS, labels=IDS).loss
+    loss.backward()
+    return loss.detach(), {name: each.grad for name, each in model.named_parameters() if each.requires_grad}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
+def test_loss_and_gradients_are_those_of_the_libraries(name, lora):
+    model = MODELS[name]()
+    model = (adapted(model) if lora else model).eval()  # without dropout
+    plain = copy.deepcopy(model)
+    install_kernels(model)
+
+    expected_loss, expected = loss_and_gradients(plain)
+    found_loss, found = loss_and_gradients(model)
+
+    torch.testing.assert_close(found_loss, expected_loss)
+    assert found.keys() == expected.keys()
+    for weight, gradient in expected.items():
+        assert (found[weight] - gradient).norm() <= 1e-5 * gradient.norm() + 1e-9, weight
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_loras_dropout_drops_before_the_adapter_and_nowhere_else(name):
+    model = adapted(MODELS[name](), dropout=0.5).eval()
+    install_kernels(model)
+    layer = next(each for each in model.modules() if isinstance(each, peft.tuners.lora.Linear))
+    inputs = torch.randn(3, layer.in_features)
+    base = layer.base_layer(inputs)
+    whole = layer(inputs) - base
+    layer.lora_dropout.train()
+
+    with torch.no_grad():
+        draws = torch.stack([layer(inputs) - base for _ in range(4000)])
+
+    assert draws.std(0).min() > 0
+    assert (draws.mean(0) - whole).norm() / whole.norm() < 0.1
+
+
+def test_peft_still_merges_and_disables_its_adapters():
+    model = adapted(llama()).eval()
+    install_kernels(model)
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits
+        with model.disable_adapter():
+            base = model(input_ids=IDS).logits
+        merged = model.merge_and_unload()(input_ids=IDS).logits
+    torch.testing.assert_close(merged, expected, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(base, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_generation_with_padding_and_a_cache_is_that_of_transformers(name):
+    model = MODELS[name]().eval()
+    ids, mask = IDS[:, :10], torch.ones(2, 10, dtype=torch.long)
+    mask[0, :4] = 0
+    settings = {"attention_mask": mask, "max_new_tokens": 8, "do_sample": False, "pad_token_id": 0}
+    expected = model.generate(ids, **settings)
+    install_kernels(model)
+    assert model.config._attn_implementation == transformers_attention.NAME
+    assert torch.equal(model.generate(ids, **settings), expected)
+
+
+def test_a_saved_model_says_nothing_of_the_kernels(tmp_path):
+    model = llama()
+    install_kernels(model)
+    model.save_pretrained(tmp_path)
+    assert transformers_attention.NAME not in (tmp_path / "config.json").read_text()
+    assert json.loads((tmp_path / "config.json").read_text())["hidden_size"] == 24
+    reloaded = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    torch.testing.assert_close(reloaded(input_ids=IDS).logits, model(input_ids=IDS).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_normalisation_by_another_formula_is_left_alone():
+    class OffsetRMSNorm(torch.nn.Module):  # Gemma's
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.eps = torch.nn.Parameter(torch.zeros(8)), 1e-6
+
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            return values * torch.rsqrt(values.square().mean(-1, keepdim=True) + self.eps) * (1 + self.weight)
+
+    norm = OffsetRMSNorm()
+    install_norm(norm)
+    assert "forward" not in vars(norm)
+
+
+def test_an_attention_window_is_respected():
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160}
+    config = transformers.MistralConfig(**sizes, num_attention_heads=4, num_key_value_heads=2, sliding_window=8)
+    model = transformers.MistralForCausalLM(config).eval()
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits
+        install_kernels(model)
+        torch.testing.assert_close(model(input_ids=IDS).logits, expected, rtol=1e-4, atol=1e-5)
