@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -44,9 +45,11 @@ def refused(*arguments: str | os.PathLike[str], stdin: str = "") -> str:
     return typed.err
 
 
-def start(*arguments: str | os.PathLike[str], **options: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | os.PathLike[str], program: Sequence[str] = ("-m", "bakeoff"), **options: Any
+) -> subprocess.Popen[str]:
     """Start a command in a process of its own, for tests that kill it."""
-    words = [sys.executable, "-m", "bakeoff.cli.main", *(os.fspath(argument) for argument in arguments)]
+    words = [sys.executable, *program, *(os.fspath(argument) for argument in arguments)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 

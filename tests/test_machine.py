@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+
+import pytest
 
 from bakeoff import machine
 
 
 def in_a_new_process(code: str, **variables: str) -> str:
     """A process without torch, in which the settings of this one are not there yet."""
-    import os
-
     environment = {name: value for name, value in os.environ.items() if name not in machine.SETTINGS}
     environment.update(variables)
     found = subprocess.run(
@@ -34,6 +36,21 @@ def test_a_torch_that_runs_already_is_left_alone():
     code = "import torch; from bakeoff import machine; print(machine.prepare())"
 
     assert in_a_new_process(code) == "{}"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are bound on Linux only")
+def test_processes_of_torchrun_divide_the_cores():
+    code = "import os; from bakeoff import machine; machine.prepare(); print(sorted(os.sched_getaffinity(0)))"
+    cores = os.sched_getaffinity(0)
+
+    first, second = (
+        set(json.loads(in_a_new_process(code, LOCAL_WORLD_SIZE="2", LOCAL_RANK=number))) for number in ("0", "1")
+    )
+
+    assert first
+    assert len(first) == len(second)
+    assert first | second <= cores
+    assert len(cores) == 1 or not first & second
 
 
 def test_peak_memory_is_that_of_the_work_since_the_reset():

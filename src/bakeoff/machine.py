@@ -39,9 +39,23 @@ def prepare() -> dict[str, str]:
         The settings now in force, by name of the environment variable.
     """
     if sys.platform == "linux" and "torch" not in sys.modules:
+        _keep_to_own_cores()
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
     return {name: os.environ[name] for name in SETTINGS if name in os.environ}
+
+
+def _keep_to_own_cores() -> None:
+    """Divide the cores over the processes that torchrun has started here.
+
+    OMP_PROC_BIND puts the first thread of a process on the first core that it may use: without this, all on the same.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if processes > 1:
+        cores, number = sorted(os.sched_getaffinity(0)), int(os.environ["LOCAL_RANK"])
+        each = len(cores) // processes
+        own = cores[number * each : (number + 1) * each] or [cores[number % len(cores)]]
+        os.sched_setaffinity(0, own)
 
 
 def reset_peak_memory() -> None:
@@ -103,7 +117,7 @@ def package_version(name: str) -> str | None:
 def _command() -> list[str]:
     """What was typed, without the path of the program."""
     program, *arguments = sys.argv
-    return ["bakeoff" if Path(program).name in ("bakeoff", "main.py") else program, *arguments]
+    return ["bakeoff" if Path(program).name in ("bakeoff", "main.py", "__main__.py") else program, *arguments]
 
 
 def _processor() -> str:

@@ -18,6 +18,7 @@ from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
 from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec
+from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
 
@@ -49,11 +50,16 @@ def run(
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Receives news while the bake-off runs.
 
+    Under torchrun every process must call this. They train and score together; the first one writes the run folder,
+    which all must see, and receives the news.
+
     Raises:
         UserError: something the user can mend. No folder is left behind when nothing was trained yet.
     """
     checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
+    if not distributed.is_first():
+        return _take_part(folder, _with_absolute_paths(checked))
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
@@ -72,7 +78,7 @@ def run(
 
 
 def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
-    """Go on with a run that was killed, or report a finished one anew.
+    """Go on with a run that was killed, or report a finished one anew. Under torchrun as `run`.
 
     Raises:
         UserError: the folder holds no run, or its data have changed since.
@@ -81,8 +87,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     folder.must_hold_a_run()
     progress = progress or Progress()
     spec = load_spec(folder.spec_values())
+    if not distributed.is_first():
+        return _take_part(folder, spec)
     with folder.locked():
         if all(contestant.finished for contestant in folder.contestants()):
+            _tell_what_is_left(folder)
             return _conclude(folder, spec)
         prepared, report = _prepare(spec, progress)
         if report.fingerprint != folder.data().fingerprint:
@@ -112,16 +121,38 @@ def _prepare(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, 
 
 
 def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
+    _tell_what_is_left(folder)
     names = list(spec.contestants)
     for number, name in enumerate(names, start=1):
         progress.contestant(name, number, len(names))
         contestant = folder.contestant(name)
         if not contestant.finished:
             machine.reset_peak_memory()
-            contestant.write_result(_bake_contestant(spec, name, prepared, contestant, progress))
+            result = _bake_contestant(spec, name, prepared, contestant, progress)
+            if (processes := distributed.world_size()) > 1:
+                result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
+            contestant.write_result(result)
         progress.result(contestant.result())
     progress.stage("writing the report")
     return _conclude(folder, spec)
+
+
+def _tell_what_is_left(folder: RunFolder) -> None:
+    """To the other processes, which may not look themselves: the first one writes into the folder meanwhile."""
+    for contestant in folder.contestants():
+        distributed.from_first(contestant.finished)
+
+
+def _take_part(folder: RunFolder, spec: Spec) -> RunOutcome:
+    """What the processes other than the first do: train and score along with it, and write nothing."""
+    silent = Progress()
+    left = [name for name in spec.contestants if not distributed.from_first(False)]
+    if left:
+        prepared, _ = _prepare(spec, silent)
+    for name in left:
+        _bake_contestant(spec, name, prepared, folder.contestant(name, writes=False), silent)
+    distributed.wait()  # for the verdict
+    return RunOutcome(folder.path, [contestant.result() for contestant in folder.contestants()], folder.verdict())
 
 
 def _bake_contestant(
@@ -153,6 +184,7 @@ def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
     for contestant in contestants:
         write_model_card(contestant, folder)
     write_report(folder)
+    distributed.wait()
     return RunOutcome(folder.path, results, verdict)
 
 

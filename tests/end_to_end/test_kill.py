@@ -52,9 +52,9 @@ def lines_of_metrics(path: Path) -> int:
     return sum(len(file.read_bytes().splitlines()) for file in path.glob("contestants/*/metrics.jsonl"))
 
 
-def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals) -> str:
+def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals, **options) -> str:
     """Start a command and kill it as soon as the run has written so many lines of metrics; returns what it said."""
-    process = start(*arguments)
+    process = start(*arguments, **options)
     deadline = time.monotonic() + 120
     while process.poll() is None and lines_of_metrics(path) < lines:
         assert time.monotonic() < deadline, "the run did not get that far"

@@ -42,6 +42,12 @@ class TinyTask:
             for rows in order.split(self.batch_size)
         ]
 
+    def split(self, batch: TinyBatch, parts: int) -> Sequence[TinyBatch]:
+        return [
+            TinyBatch(inputs, targets)
+            for inputs, targets in zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
+        ]
+
     def loss(self, batch: TinyBatch) -> LossSum:
         parameter = next(self.model.parameters())
         errors = self.model(batch.inputs.to(parameter.dtype)).float() - batch.targets

@@ -24,6 +24,7 @@ from bakeoff.spec.schema import (
     MajorityContestant,
     RecurrentContestant,
 )
+from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
 FIRST_TEXTS = 5
@@ -49,7 +50,9 @@ def bake(
         earlier_seconds = trained_seconds(folder.checkpoint)
         cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     else:
-        cost = _fit(spec, settings, data, folder, progress)
+        # Learnt in one go: there is nothing to divide, so the first process does it.
+        cost = _fit(spec, settings, data, folder, progress) if folder.writes else TrainingCost(precision="fp64")
+    distributed.wait()  # until the first process has written the model
 
     progress.stage("judging")
     best = load_classifier(folder.model)

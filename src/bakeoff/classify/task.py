@@ -86,8 +86,10 @@ class RecurrentTask:
         return padding_share(self._train.lengths, self._batches(1))
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
-        lengths = self._train.lengths
-        return [[TextBatch(rows, int(lengths[rows].sum()))] for rows in self._batches(epoch)]
+        return [[self._text_batch(rows)] for rows in self._batches(epoch)]
+
+    def split(self, batch: TextBatch, parts: int) -> Sequence[TextBatch]:
+        return [self._text_batch(rows) for rows in np.array_split(batch.rows, min(parts, batch.count))]
 
     def loss(self, batch: TextBatch) -> LossSum:
         words, lengths = self._train.padded(batch.rows)
@@ -109,6 +111,9 @@ class RecurrentTask:
         write_config(
             folder, ModelConfig(self._settings.method, self._label_names, self._settings.model_dump(mode="json"))
         )
+
+    def _text_batch(self, rows: Rows) -> TextBatch:
+        return TextBatch(rows, int(self._train.lengths[rows].sum()))
 
     def _batches(self, epoch: int) -> list[Rows]:
         return shuffled_batches(self._train.lengths, self._settings.batch_size, self._seed, epoch)

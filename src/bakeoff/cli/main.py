@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import typer
 
@@ -12,6 +14,12 @@ from bakeoff import machine
 from bakeoff.cli import doctor, generate, perplexity, predict, report, resume, run
 from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
+from bakeoff.training import distributed
+
+DIVIDED = ("run", "resume", "perplexity")
+"""Commands that several processes under torchrun do together; the first one does the others alone."""
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="bakeoff",
@@ -35,6 +43,10 @@ def version(
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
+    elif context.invoked_subcommand not in DIVIDED and distributed.world_size() > 1:
+        if not distributed.is_first():
+            raise typer.Exit
+        distributed.work_alone()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,13 +59,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff says itself what a user must know
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        app(args=None if arguments is None else list(arguments))
+        with _only_the_first_speaks():
+            app(args=None if arguments is None else list(arguments))
     except UserError as error:
         print_error(error)
         return 2
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0
+
+
+@contextlib.contextmanager
+def _only_the_first_speaks() -> Iterator[None]:
+    """Under torchrun every process does the same. What only another one has to say is heard when it fails."""
+    if distributed.is_first():
+        yield
+        return
+    try:
+        with (
+            Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+        ):
+            yield
+    except BaseException as error:
+        if not (isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)):
+            distributed.leave_it_to_the_first()
+        raise
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -70,3 +71,34 @@ def pack_texts(texts: Sequence[Ids]) -> TokenBatch:
         tokens=len(ids),
         position_ids=torch.from_numpy(np.concatenate([np.arange(len(text)) for text in texts]))[None],
     )
+
+
+def split_batch(batch: TokenBatch, parts: int) -> list[TokenBatch]:
+    """At most so many batches of about the same size, which hold the same rows in the same order.
+
+    Rows with several texts are divided between texts; a batch of a single row or text stays whole.
+    """
+    rows, length = batch.input_ids.shape
+    if batch.position_ids is None:
+        edges = torch.arange(rows + 1) * length
+    else:
+        beginnings = torch.nonzero(batch.position_ids.flatten() == 0).flatten()
+        edges = torch.cat([beginnings, torch.tensor([rows * length])])
+    wanted = torch.linspace(0, rows * length, parts + 1)
+    cuts = edges[(edges[:, None] - wanted).abs().argmin(dim=0)].unique().tolist()
+    return [_part(batch, first, last) for first, last in pairwise(cuts)]
+
+
+def _part(batch: TokenBatch, first: int, last: int) -> TokenBatch:
+    """What lies between two positions of the flattened rows, which are beginnings of rows or texts."""
+    inside = (batch.predicted >= first) & (batch.predicted < last)
+    predicted = batch.predicted[inside] - first
+    ids, positions = batch.input_ids.flatten()[first:last], None
+    if batch.position_ids is not None:
+        positions = batch.position_ids.flatten()[first:last][None]
+        return TokenBatch(ids[None], predicted, batch.targets[inside], last - first, positions)
+    length = batch.input_ids.shape[1]
+    # Padding follows the last token that predicts.
+    ends = torch.zeros((last - first) // length, dtype=torch.int64)
+    ends.scatter_reduce_(0, predicted // length, predicted % length + 1, "amax")
+    return TokenBatch(ids.view(-1, length), predicted, batch.targets[inside], int(ends.sum()))

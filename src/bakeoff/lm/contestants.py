@@ -24,6 +24,7 @@ from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, Figure, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
+from bakeoff.training import distributed
 from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.loop import train
 from bakeoff.training.precision import Precision, choose_precision
@@ -50,14 +51,16 @@ def bake(
         _check_prompt(base, prompt)
 
     if isinstance(settings, PretrainedContestant):
-        with replaced_folder(folder.model) as temporary:
-            write_pointer(temporary, spec.model)
+        if folder.writes:
+            with replaced_folder(folder.model) as temporary:
+                write_pointer(temporary, spec.model)
         cost, trainable, total = TrainingCost(precision=precision), 0, _parameters(base.model)
     else:
         task, trainable, total = _task(spec, settings, base, data)
         cost = train(task, _training_settings(spec, settings, precision), folder, progress)
         del task
     del base  # its memory is needed for the judge
+    distributed.wait()  # until the first process has written the model
 
     progress.stage("loading the best weights")
     best = load_language_model(str(folder.path), precision=precision)

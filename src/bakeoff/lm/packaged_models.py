@@ -11,6 +11,7 @@ from bakeoff.lm.gguf_files import load_gguf
 from bakeoff.lm.quiet import quiet_libraries
 from bakeoff.lm.saving import save_full
 from bakeoff.runs.folder import recover_folder, replaced_folder
+from bakeoff.training import distributed
 
 PACKAGED = ("smollm2-135m", "stories260k")
 _WHEEL_VERSION = "0.1.2"
@@ -28,9 +29,10 @@ def packaged_folder(name: str, cache: Path | None = None) -> Path:
     if name == "stories260k":
         return Path(__file__).parent / "packaged" / "stories260k"
     folder = (cache or default_cache()) / f"smollm2-135m-{_WHEEL_VERSION}"
-    recover_folder(folder)
-    if not folder.exists():
-        _convert(_wheel_file(), folder)
+    with distributed.first_goes_first():
+        recover_folder(folder)
+        if not folder.exists():
+            _convert(_wheel_file(), folder)
     return folder
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import torch
 
 from bakeoff.data.types import Corpus
 from bakeoff.judge.intervals import bootstrap_ratio
@@ -16,6 +17,7 @@ from bakeoff.judge.pairing import loss_units, protocol_name
 from bakeoff.lm.batching import batches_of_rows
 from bakeoff.lm.protocols import ScoringPlan, plan_scoring
 from bakeoff.spec.schema import Protocol
+from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -114,18 +116,22 @@ def score_plan(
     batch_tokens: int = BATCH_TOKENS,
     progress: Progress | None = None,
 ) -> Scores:
-    """Score what `plan_scoring` has laid out."""
-    losses: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(plan.rows)
+    """Score what `plan_scoring` has laid out. Under torchrun every process must call this; each scores its share."""
+    sizes = [len(row.targets) for row in plan.rows]
+    losses = [np.zeros(size) for size in sizes]
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
-    for numbers, batch in batches_of_rows(plan.rows, batch_tokens):
+    for numbers, batch in distributed.every_nth(batches_of_rows(plan.rows, batch_tokens)):
         found = language_model.forward.losses(batch).double().numpy()
-        ends = np.cumsum([len(plan.rows[number].targets) for number in numbers])
+        ends = np.cumsum([sizes[number] for number in numbers])
         for number, part in zip(numbers, np.split(found, ends[:-1]), strict=True):
             losses[number] = part
-        done += batch.tokens
+        done += batch.tokens * distributed.world_size()
         if progress:
-            progress.stage(f"scoring {name}", done / total)
+            progress.stage(f"scoring {name}", min(1.0, done / total))
+    # Each loss is found by one process and is zero in the others: the sum is exact.
+    together = distributed.summed(torch.from_numpy(np.concatenate(losses))).numpy()
+    losses = np.split(together, np.cumsum(sizes)[:-1])
     pieces = plan.pieces
     return Scores(
         protocol=plan.protocol,

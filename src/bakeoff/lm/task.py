@@ -12,10 +12,12 @@ import torch
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import sequences
 from bakeoff.lm.adapters import save_adapter
+from bakeoff.lm.batching import split_batch
 from bakeoff.lm.forward import CausalForward, TokenBatch
 from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.saving import save_full
 from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
+from bakeoff.training import distributed
 from bakeoff.training.task import LossSum, Validation
 
 
@@ -60,17 +62,20 @@ class LanguageModelTask:
             for start in range(0, len(order), size)
         ]
 
+    def split(self, batch: TokenBatch, parts: int) -> Sequence[TokenBatch]:
+        return split_batch(batch, parts)
+
     def loss(self, batch: TokenBatch) -> LossSum:
         return LossSum(self._forward.summed_loss(batch))
 
     def validate(self) -> Validation:
         """Nats per predicted token of the validation side, cut as the training side is."""
-        total, count = 0.0, 0
+        sums = torch.zeros(2, dtype=torch.float64)  # of the losses, and of the predicted tokens
         size = self._settings.batch_size
-        for start in range(0, len(self._validation), size):
-            for batch in self._batch(self._validation[start : start + size]):
-                total += float(self._forward.losses(batch).double().sum())
-                count += batch.count
+        steps = [self._validation[start : start + size] for start in range(0, len(self._validation), size)]
+        for batch in distributed.every_nth(batch for step in steps for batch in self._batch(step)):
+            sums += torch.tensor([float(self._forward.losses(batch).double().sum()), batch.count])
+        total, count = distributed.summed(sums).tolist()
         return Validation(total / count)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:

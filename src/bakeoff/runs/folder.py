@@ -101,7 +101,8 @@ def recover_folder(path: Path) -> None:
     """Undo a `replaced_folder` that was killed between its two renames."""
     old = path.with_name(f".{path.name}.old")
     if not path.exists() and old.exists():
-        old.rename(path)
+        with contextlib.suppress(FileNotFoundError):  # another process has just done it
+            old.rename(path)
 
 
 def folder_bytes(path: Path) -> int:
@@ -121,6 +122,8 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 
 class ContestantFolder:
     """contestants/NAME/ of a run."""
+
+    writes = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -198,6 +201,24 @@ class ContestantFolder:
         return _read(self._result, ContestantResult)
 
 
+class ReadOnlyContestantFolder(ContestantFolder):
+    """For processes that compute along with the one that writes: what they would write is written already."""
+
+    writes = False
+
+    def append_metrics(self, line: StepLine | EpochLine) -> None:
+        pass
+
+    def cut_metrics(self, size: int) -> None:
+        pass
+
+    def write_scores(self, table: pa.Table) -> None:
+        pass
+
+    def write_samples(self, samples: Iterable[Sample]) -> None:
+        pass
+
+
 class RunFolder:
     """runs/NAME/: one bake-off."""
 
@@ -224,8 +245,9 @@ class RunFolder:
             hint = f"Runs nearby: {', '.join(near)}." if near else "Start one with `bakeoff run sentiment`."
             raise UserError(f"{self.path} {what}.", hint)
 
-    def contestant(self, name: str) -> ContestantFolder:
-        return ContestantFolder(self._contestants / name)
+    def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
+        kind = ContestantFolder if writes else ReadOnlyContestantFolder
+        return kind(self._contestants / name)
 
     def contestants(self) -> list[ContestantFolder]:
         """The contestants in the order of the spec."""

@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, recover_folder, replaced_folder
 from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
-from bakeoff.training import schedule
+from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.precision import MasterWeights
@@ -29,6 +30,9 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
 
     Goes on from ``folder.checkpoint`` where there is one. The metrics are those of an uninterrupted training then,
     to the last bit on the same machine with the same number of threads, except where seconds limit the budget.
+
+    Under torchrun every process must call this. Each step's micro-batches are divided over them and their gradients
+    added up, so that all keep the same weights, those of a single process. Only the masks of dropout are others.
 
     Raises:
         UserError: the loss is not a number any more, or the disk is full.
@@ -47,6 +51,9 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
         progress.message(f"{folder.name}: going on after step {state.step}.")
         if state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
+    if distributed.world_size() > 1:
+        distributed.tensors_from_first(weights.state().values())
+        weights.publish()
     if state.finished_by is None:
         _Training(task, settings, folder, progress, weights, optimizer, state).run()
     return TrainingCost.model_validate(
@@ -106,7 +113,7 @@ class _Training:
                 for step in self.task.steps(state.epoch)[state.step_in_epoch :]:
                     started = time.perf_counter()
                     line = self._step(step)
-                    state.seconds += time.perf_counter() - started
+                    state.seconds = distributed.from_first(state.seconds + time.perf_counter() - started)
                     line.seconds = state.seconds
                     self.folder.append_metrics(line)
                     share, limit = self._spent()
@@ -118,15 +125,16 @@ class _Training:
                         self._evaluate()
                     if epoch_ended and state.finished_by is None:
                         self._start_epoch()
+                    stop = bool(distributed.from_first(interrupted()))
                     if (
                         epoch_ended
                         or state.finished_by
-                        or interrupted()
+                        or stop
                         or state.seconds - last_checkpoint >= CHECKPOINT_SECONDS
                     ):
                         self._save_checkpoint()
                         last_checkpoint = state.seconds
-                    if interrupted() and state.finished_by is None:
+                    if stop and state.finished_by is None:
                         raise KeyboardInterrupt
                     if state.finished_by or epoch_ended:
                         break
@@ -140,15 +148,19 @@ class _Training:
         count = sum(batch.count for batch in batches)
         self.task.model.train()
         self.weights.zero_gradients()
-        loss = torch.zeros((), dtype=torch.float64)
-        for batch in batches:
+        self._draw_masks_of_its_own()
+        sums = torch.zeros(2, dtype=torch.float64)  # of the loss, and of correct answers
+        for batch in distributed.share_of_step(batches, self.task.split):
             result = self.task.loss(batch)
             (result.total / count).backward()
-            loss += result.total.detach().double().cpu()
-            state.epoch_correct += result.correct or 0
-            state.tokens += batch.tokens
+            sums[0] += result.total.detach().double().cpu()
+            sums[1] += result.correct or 0
         self.weights.finish_gradients()
-        mean = float(loss) / count
+        distributed.sum_gradients(self.weights.named.values())
+        loss, correct = distributed.summed(sums).tolist()
+        state.epoch_correct += int(correct)
+        state.tokens += sum(batch.tokens for batch in batches)
+        mean = loss / count
         if not math.isfinite(mean):
             raise UserError(
                 f"{self.folder.name}: the loss is {mean} at step {state.step + 1}.",
@@ -160,11 +172,17 @@ class _Training:
         self.weights.publish()
         state.step += 1
         state.step_in_epoch += 1
-        state.epoch_loss += float(loss)
+        state.epoch_loss += loss
         state.epoch_count += count
         return StepLine(
             step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
         )
+
+    def _draw_masks_of_its_own(self) -> None:
+        """Dropout in the other processes: not the first one's masks, and the same after a resume."""
+        if not distributed.is_first():
+            seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
+            torch.manual_seed(int(seed.generate_state(1)[0]))
 
     def _spent(self) -> tuple[float, schedule.StoppedBy]:
         state = self.state
@@ -199,8 +217,9 @@ class _Training:
         )
         if best:
             state.best, state.best_epoch = validation, state.epoch
-            with replaced_folder(self.folder.model) as temporary:
-                self.task.save_model(temporary, self.weights.state())
+            if self.folder.writes:
+                with replaced_folder(self.folder.model) as temporary:
+                    self.task.save_model(temporary, self.weights.state())
         self.folder.append_metrics(line)
         self.progress.epoch(line)
 
@@ -211,5 +230,6 @@ class _Training:
         state.epoch_loss, state.epoch_count, state.epoch_correct = 0.0, 0, 0
 
     def _save_checkpoint(self) -> None:
-        self.state.metrics_size = self.folder.metrics_size()
-        save_checkpoint(self.folder.checkpoint, self.state, self.weights, self.optimizer)
+        if self.folder.writes:
+            self.state.metrics_size = self.folder.metrics_size()
+            save_checkpoint(self.folder.checkpoint, self.state, self.weights, self.optimizer)

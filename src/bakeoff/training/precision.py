@@ -13,12 +13,16 @@ from typing import Literal
 
 import torch
 
+from bakeoff.training import distributed
+
 Precision = Literal["fp32", "bf16"]
 
 
 def choose_device() -> torch.device:
-    """The GPU if there is one, otherwise the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU if there is one (under torchrun each process has its own), otherwise the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", distributed.local_rank()) if distributed.world_size() > 1 else torch.device("cuda")
 
 
 def computes_bf16_fast(device: torch.device) -> bool:

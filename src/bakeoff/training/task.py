@@ -62,6 +62,9 @@ class Task(Protocol):
         A micro-batch is a `Batch`. The gradient of a step is that of its summed losses divided by its summed counts.
         """
 
+    def split(self, batch: Any, parts: int) -> Sequence[Any]:
+        """At most so many micro-batches that hold together what `batch` holds, for as many processes."""
+
     def loss(self, batch: Any) -> LossSum: ...
 
     def validate(self) -> Validation: ...

@@ -1,0 +1,201 @@
+"""Two processes under a real torchrun do what one does: the same perplexity, the same training, one report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from bakeoff.runs.folder import RunFolder
+from tests.command import Typed, bakeoff
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.test_kill import everything_measured, lines_of_metrics, run_and_kill
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
+LANGUAGE_MODEL_SPEC = {
+    **LANGUAGE_MODEL,
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.003, "test": 0.003}},
+    "budget": {"tokens": 1200, "evaluations": 2},
+    "contestants": {
+        "pretrained": {},
+        "full": {"block_size": 64, "learning_rate": 1e-3},
+        "lora": {"block_size": 64, "learning_rate": 1e-3, "r": 4},
+        "lines": {"method": "full", "sequences": "lines", "block_size": 128, "batch_size": 3},
+        "one-block": {"method": "full", "block_size": 256, "batch_size": 1},  # the second process has none
+        "with-dropout": {"method": "lora", "block_size": 64, "dropout": 0.1},
+    },
+    "judge": {"protocols": ["window", "document", "lab"], "context_length": 128, "resamples": 20},
+}
+SENTIMENT_SPEC = {
+    **SENTIMENT,
+    "budget": {"epochs": 1},
+    "contestants": {
+        "linear": {},
+        "lstm": {
+            "embedding_size": 16,
+            "hidden_size": 16,
+            "batch_size": 33,
+            "embedding_dropout": 0.0,
+            "dropout": 0.0,
+            "word_dropout": 0.0,
+        },
+    },
+}
+SAME_IN_BOTH = ["full", "lora", "lines", "one-block"]
+
+
+def torchrun(*arguments: str | os.PathLike[str]) -> Typed:
+    found = subprocess.run(
+        [sys.executable, *TORCHRUN, *map(os.fspath, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    return Typed(found.returncode, found.stdout, found.stderr)
+
+
+def both(folder: Path, spec: dict) -> tuple[RunFolder, RunFolder]:
+    file = write_spec(folder / "spec.yaml", spec)
+    alone = bakeoff("run", file, "-o", folder / "alone")
+    assert alone.code == 0, alone.err
+    together = torchrun("run", file, "-o", folder / "together")
+    assert together.code == 0, together.err
+    (folder / "said.txt").write_text(together.out + together.err)
+    return RunFolder(folder / "alone"), RunFolder(folder / "together")
+
+
+@pytest.fixture(scope="module")
+def language_models(tmp_path_factory) -> tuple[RunFolder, RunFolder]:
+    return both(tmp_path_factory.mktemp("language-model"), LANGUAGE_MODEL_SPEC)
+
+
+@pytest.fixture(scope="module")
+def classifiers(tmp_path_factory) -> tuple[RunFolder, RunFolder]:
+    return both(tmp_path_factory.mktemp("classification"), SENTIMENT_SPEC)
+
+
+def assert_same_weights(ours: Path, theirs: Path) -> None:
+    (file,) = theirs.glob("*model.safetensors")
+    expected, found = load_file(file), load_file(ours / file.name)
+    assert found.keys() == expected.keys()
+    errors = {name: float((found[name] - each).norm() / each.norm()) for name, each in expected.items()}
+    assert {name: error for name, error in errors.items() if not error <= 1e-5} == {}
+
+
+@pytest.mark.parametrize("contestant", SAME_IN_BOTH)
+def test_weights_after_some_steps_are_those_of_one_process(language_models, contestant):
+    alone, together = (run.contestant(contestant) for run in language_models)
+
+    assert alone.result().training.steps == together.result().training.steps >= 3
+    assert alone.result().training.tokens == together.result().training.tokens
+    assert_same_weights(together.model, alone.model)
+
+
+@pytest.mark.parametrize("contestant", SAME_IN_BOTH)
+def test_losses_are_those_of_one_process(language_models, contestant):
+    (steps, epochs), (our_steps, our_epochs) = (run.contestant(contestant).metrics() for run in language_models)
+
+    assert [line.loss for line in our_steps] == pytest.approx([line.loss for line in steps], rel=1e-5)
+    assert [line.validation_loss for line in our_epochs] == pytest.approx(
+        [line.validation_loss for line in epochs], rel=1e-5
+    )
+
+
+def test_dropout_trains_nearly_the_same(language_models):
+    """Its masks are others: no more than chance may differ."""
+    alone, together = (run.contestant("with-dropout").metrics()[1][-1].validation_loss for run in language_models)
+
+    assert together != alone
+    assert together == pytest.approx(alone, rel=1e-2)
+
+
+@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+def test_perplexity_of_a_contestant_is_that_of_one_process(language_models, protocol):
+    alone, together = (
+        [figure for figure in run.contestant("pretrained").result().figures if figure.protocol.startswith(protocol)]
+        for run in language_models
+    )
+
+    assert [figure.name for figure in together] == [figure.name for figure in alone]
+    assert [figure.value for figure in together] == pytest.approx([figure.value for figure in alone], rel=1e-6)
+
+
+def test_the_perplexity_command_answers_once(language_models, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("Once upon a time, there was a little girl named Lily. She loved to play outside. \n" * 40)
+    command = ["perplexity", "stories260k", text, "--protocol", "document", "--context-length", "64", "--json"]
+
+    together = torchrun(*command)
+
+    assert together.code == 0, together.err
+    assert len(together.out.splitlines()) == 1
+    expected = bakeoff(*command).json
+    assert together.json["perplexity"] == pytest.approx(expected["perplexity"], rel=1e-6)
+    assert together.json["interval"] == pytest.approx(expected["interval"], rel=1e-6)
+
+
+def test_there_is_one_report_and_one_voice(language_models):
+    alone, together = language_models
+    said = (together.path.parent / "said.txt").read_text()
+
+    files = {file.relative_to(together.path) for file in together.path.rglob("*")}
+    assert files == {file.relative_to(alone.path) for file in alone.path.rglob("*")}
+    assert said.count("[2/6] full") == 1
+    assert said.count("Report: ") == 1
+    assert len(together.contestant("full").metrics()[0]) == len(alone.contestant("full").metrics()[0])
+
+
+def test_a_classifier_s_batches_are_divided_too(classifiers):
+    alone, together = (run.contestant("lstm") for run in classifiers)
+
+    assert_same_weights(together.model, alone.model)
+    assert [line.train_accuracy for line in together.metrics()[1]] == [
+        line.train_accuracy for line in alone.metrics()[1]
+    ]
+    assert classifiers[1].contestant("linear").result().figures == classifiers[0].contestant("linear").result().figures
+
+
+def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, tmp_path):
+    whole = language_models[1].path
+    spec = write_spec(tmp_path / "spec.yaml", LANGUAGE_MODEL_SPEC)
+    killed = tmp_path / "killed"
+
+    said = run_and_kill(["run", spec, "-o", killed], killed, 3, signal.SIGINT, program=TORCHRUN)
+
+    assert said.count(f"bakeoff resume {killed}") == 1
+    assert 3 <= lines_of_metrics(killed) < lines_of_metrics(whole)
+    assert (killed / "contestants" / "full" / "checkpoint" / "state.safetensors").exists()
+    resumed = torchrun("resume", killed, "--json")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["folder"] == str(killed)
+    assert everything_measured(killed) == everything_measured(whole)
+
+
+def test_a_finished_run_is_reported_anew(language_models):
+    together = language_models[1]
+    before = everything_measured(together.path)
+
+    typed = torchrun("resume", together.path, "--json")
+
+    assert typed.code == 0, typed.err
+    assert len(typed.out.splitlines()) == 1
+    assert everything_measured(together.path) == before
+
+
+def test_a_mistake_is_explained_once(tmp_path):
+    file = write_spec(tmp_path / "spec.yaml", {**LANGUAGE_MODEL_SPEC, "model": "./no-such-model"})
+
+    typed = torchrun("run", file, "-o", tmp_path / "run")
+
+    assert typed.code != 0
+    assert typed.out == ""
+    assert typed.err.count("There is no model ./no-such-model") == 1
+    assert "exitcode  : 2" in typed.err  # torchrun's own table; its own exit code is 1 whatever went wrong
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,307 @@
+"""The gradient is that of the plain padded computation, tensor by tensor: nothing that saves work changes it.
+
+The oracle is transformers (and PEFT) alone: one row per text, padded on the right up to the longest, with an attention
+mask, labels of -100 and the library's own mean loss. It has a model of its own, with eager attention and no kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.data.types import SplitCorpus
+from bakeoff.lm import loss, sequences
+from bakeoff.lm.adapters import add_lora
+from bakeoff.lm.batching import pack_texts, pad_rows
+from bakeoff.lm.forward import CausalForward, TokenBatch
+from bakeoff.lm.protocols import Row
+from bakeoff.lm.task import LanguageModelTask
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.spec.schema import Budget, FullContestant, LoraContestant, TrainedLanguageModel
+from bakeoff.training import loop
+from bakeoff.training.precision import MasterWeights
+from bakeoff.training.progress import Progress
+from bakeoff.training.task import TrainingSettings
+from tests.lm.conftest import ARTICLES, corpus_of
+
+VOCABULARY = 512
+EXACT = 1e-5
+ROUNDED = 0.2
+"""Relative error of a tensor's gradient where the arithmetic is bf16: each operation rounds by up to 0.4 %."""
+
+Gradients = dict[str, torch.Tensor]
+Texts = Sequence[Sequence[int]]
+
+
+def llama(*, tied: bool) -> Any:
+    """Llama's architecture with grouped queries: four heads share two heads of keys and values."""
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+        tie_word_embeddings=tied,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    torch.manual_seed(7)
+    return transformers.LlamaForCausalLM(config)
+
+
+def gpt2() -> Any:
+    config = transformers.GPT2Config(
+        vocab_size=VOCABULARY,
+        n_positions=64,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        initializer_range=0.2,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    torch.manual_seed(7)
+    return transformers.GPT2LMHeadModel(config)
+
+
+def with_lora(model: Any) -> Any:
+    """Adapters that have been trained for a while: new ones are zero, and the gradient of a half of them is, too."""
+    adapted = add_lora(model, LoraContestant(r=4, target_modules="all-linear"), reference="random", seed=3)
+    random = torch.Generator().manual_seed(11)
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.copy_(0.1 * torch.randn(weight.shape, generator=random))
+    return adapted
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "llama, tied": lambda: llama(tied=True),
+    "llama, untied": lambda: llama(tied=False),
+    "gpt2": gpt2,
+    "llama, tied, lora": lambda: with_lora(llama(tied=True)),
+    "llama, untied, lora": lambda: with_lora(llama(tied=False)),
+    "gpt2, lora": lambda: with_lora(gpt2()),
+}
+all_models = pytest.mark.parametrize("name", MODELS)
+
+
+@pytest.fixture(scope="module")
+def models() -> Callable[[str], Any]:
+    made: dict[str, Any] = {}
+
+    def model(name: str) -> Any:
+        if name not in made:
+            made[name] = MODELS[name]()
+        return made[name]
+
+    return model
+
+
+# --- the oracle and the comparison ------------------------------------------------------------------------------------
+
+
+def padded_gradients(name: str, texts: Texts, unpredicted: Sequence[int] | None = None) -> Gradients:
+    """Gradient of transformers' own mean loss.
+
+    Args:
+        name: One of MODELS.
+        unpredicted: How many tokens at the beginning of each text are context only; absent: the first one.
+    """
+    plain = MODELS[name]().train()
+    inner = plain.get_base_model() if hasattr(plain, "get_base_model") else plain
+    inner.set_attn_implementation("eager")
+    ids = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, -100)
+    for row, text in enumerate(texts):
+        context = unpredicted[row] if unpredicted is not None else 1
+        ids[row, : len(text)] = torch.tensor(text)
+        mask[row, : len(text)] = 1
+        labels[row, context : len(text)] = torch.tensor(text[context:])
+    plain(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss.backward()
+    return trained_gradients(plain)
+
+
+def trained_gradients(model: Any) -> Gradients:
+    return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def our_gradients(model: Any, batches: Sequence[TokenBatch]) -> Gradients:
+    """One step's gradient as the training loop makes it: summed losses divided by the count of all batches."""
+    model.train()
+    model.zero_grad()
+    forward = CausalForward(model)
+    count = sum(batch.count for batch in batches)
+    for batch in batches:
+        (forward.summed_loss(batch) / count).backward()
+    return trained_gradients(model)
+
+
+def relative_errors(found: Gradients, expected: Gradients) -> dict[str, float]:
+    assert found.keys() == expected.keys()
+    return {name: float((found[name] - each).norm() / each.norm()) for name, each in expected.items()}
+
+
+def assert_same(found: Gradients, expected: Gradients, tolerance: float = EXACT) -> None:
+    wrong = {name: error for name, error in relative_errors(found, expected).items() if not error <= tolerance}
+    assert wrong == {}
+
+
+def some_texts(lengths: Sequence[int], seed: int = 0) -> list[list[int]]:
+    random = np.random.default_rng(seed)
+    return [random.integers(3, VOCABULARY, length).tolist() for length in lengths]
+
+
+def row_of(text: Sequence[int], unpredicted: int = 1) -> Row:
+    ids = np.array(text)
+    return Row(ids[:-1], ids[unpredicted:])
+
+
+def packed(texts: Texts) -> TokenBatch:
+    return pack_texts([np.array(text) for text in texts])
+
+
+# Among texts of two tokens alone, the gradient of queries and keys is zero: there is nothing to be relative to.
+LENGTHS = st.lists(st.integers(2, 40), max_size=6).flatmap(lambda lengths: st.permutations([12, *lengths]))
+
+
+# --- one thing at a time ---------------------------------------------------------------------------------------------
+
+
+@all_models
+@settings(max_examples=8, deadline=None)
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
+def test_packing(models, name, lengths, seed):
+    model, texts = models(name), some_texts(lengths, seed)
+
+    assert_same(our_gradients(model, [packed(texts)]), padded_gradients(name, texts))
+
+
+@all_models
+@settings(max_examples=8, deadline=None)
+@given(lengths=LENGTHS, context=st.integers(1, 39))
+def test_padding_of_rows_with_context(models, name, lengths, context):
+    """Windows of a stream predict their ends only."""
+    model, texts = models(name), some_texts(lengths)
+    unpredicted = [min(context, length - 1) for length in lengths]
+
+    found = our_gradients(model, [pad_rows([row_of(*each) for each in zip(texts, unpredicted, strict=True)])])
+
+    assert_same(found, padded_gradients(name, texts, unpredicted))
+
+
+@all_models
+@pytest.mark.parametrize("lengths", [[25, 25, 25, 25], [25, 25, 25, 9], [25, 2, 25, 25]])
+def test_blocks_of_which_one_may_be_short(models, monkeypatch, name, lengths):
+    monkeypatch.setattr(sequences, "MICRO_BATCH_TOKENS", 50)
+    model, texts = models(name), some_texts(lengths)
+
+    batches = sequences.batch_blocks([row_of(text) for text in texts])
+
+    assert len(batches) > 1
+    assert_same(our_gradients(model, batches), padded_gradients(name, texts))
+
+
+@all_models
+@settings(max_examples=8, deadline=None)
+@given(lengths=LENGTHS, room=st.integers(2, 120))
+def test_accumulation_over_lines_of_unequal_counts(models, name, lengths, room):
+    model, texts = models(name), some_texts(lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences, "MICRO_BATCH_TOKENS", room)
+        batches = sequences.batch_lines([Row(np.array(text), np.array(text[1:])) for text in texts])
+
+    assert_same(our_gradients(model, batches), padded_gradients(name, texts))
+
+
+@all_models
+def test_accumulation_weighs_by_tokens_and_not_by_batches(models, name):
+    """A mean of the batches' means, the usual mistake, is far off where counts differ; ours is not."""
+    model, texts = models(name), some_texts([40, 40, 3])
+    batches = [packed(texts[:2]), packed(texts[2:])]
+    expected = padded_gradients(name, texts)
+    each = [our_gradients(model, [batch]) for batch in batches]
+    mistaken = {weight: (each[0][weight] + each[1][weight]) / 2 for weight in expected}
+
+    assert min(relative_errors(mistaken, expected).values()) > 1000 * EXACT
+    assert_same(our_gradients(model, batches), expected)
+
+
+@all_models
+@pytest.mark.parametrize("positions", [1, 5, 64])
+def test_loss_in_chunks(models, monkeypatch, name, positions):
+    model, texts = models(name), some_texts([17, 30, 5])
+    expected = padded_gradients(name, texts)
+
+    monkeypatch.setattr(loss, "CHUNK_BYTES", positions * VOCABULARY * 4)
+
+    assert_same(our_gradients(model, [packed(texts)]), expected)
+
+
+# --- all of them together, in the training loop's own step ------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(monkeypatch) -> Iterator[Gradients]:
+    """The gradients of the masters as the first step left them."""
+    gradients: Gradients = {}
+
+    class Recording(MasterWeights):
+        def publish(self) -> None:
+            if not gradients:
+                gradients.update({name: master.grad.clone() for name, master in self.named.items()})
+            super().publish()
+
+    monkeypatch.setattr(loop, "MasterWeights", Recording)
+    return gradients
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", EXACT), ("bf16", ROUNDED)])
+@pytest.mark.parametrize("kind", ["blocks", "lines"])
+@all_models
+def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, name, kind, precision, tolerance):
+    """One step over the whole corpus, whose last block is a short one: several micro-batches, the loss in chunks."""
+    monkeypatch.setattr(sequences, "MICRO_BATCH_TOKENS", 50)
+    monkeypatch.setattr(loss, "CHUNK_BYTES", 7 * VOCABULARY * 4)
+    model = MODELS[name]()
+    corpus = corpus_of(ARTICLES)
+    contestant: TrainedLanguageModel = LoraContestant() if "lora" in name else FullContestant()
+    chosen = contestant.model_copy(update={"sequences": kind, "block_size": 40, "batch_size": 1000})
+    task = LanguageModelTask(
+        model,
+        stories.tokenizer,
+        SplitCorpus(train=corpus, validation=corpus, test=corpus),
+        chosen,
+        base_model="stories260k",
+        context_length=64,
+        seed=0,
+    )
+    (step,) = task.steps(1)
+    assert len(step) > 2
+    if kind == "blocks":
+        rows = sequences.blocks(stories.tokenizer, corpus, 40)
+        assert len(rows[-1].inputs) < 40
+        texts = [[int(row.inputs[0]), *row.targets.tolist()] for row in rows]
+    else:
+        texts = [row.inputs.tolist() for row in sequences.lines(stories.tokenizer, corpus, 40)]
+    expected = padded_gradients(name, texts)
+
+    training = TrainingSettings(budget=Budget(epochs=1), learning_rate=1e-3, gradient_clip=None, precision=precision)
+    cost = loop.train(task, training, ContestantFolder(tmp_path / "contestant"), Progress())
+
+    assert cost.steps == 1
+    assert_same(recorded, expected, tolerance)

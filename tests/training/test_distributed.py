@@ -1,0 +1,56 @@
+"""How a step is divided over processes; tests/end_to_end/test_distributed.py starts real ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakeoff.training import distributed
+
+
+def split(batch: list[int], parts: int) -> list[list[int]]:
+    """Batches of numbers, which cannot be divided further than into single numbers."""
+    each = -(-len(batch) // parts)
+    return [batch[start : start + each] for start in range(0, len(batch), each)]
+
+
+def shares(batches: list[list[int]], processes: int) -> list[list[list[int]]]:
+    found = []
+    for number in range(processes):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": processes, "RANK": number}.items():
+                patch.setenv(name, str(value))
+            found.append(distributed.share_of_step(batches, split))
+    return found
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=7), processes=st.integers(1, 4))
+def test_the_shares_make_up_the_step(sizes, processes):
+    numbers = iter(range(1000))
+    batches = [[next(numbers) for _ in range(size)] for size in sizes]
+
+    found = shares(batches, processes)
+
+    assert sorted(number for share in found for batch in share for number in batch) == list(range(sum(sizes)))
+
+
+def test_whole_batches_are_dealt_out_and_the_rest_is_divided():
+    assert shares([[1, 1], [2, 2], [3, 3]], 2) == [[[1, 1], [3]], [[2, 2], [3]]]
+
+
+def test_a_process_may_have_nothing_to_do():
+    assert shares([[7]], 2) == [[[7]], []]
+
+
+def test_a_single_process_talks_to_nobody(monkeypatch):
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")  # some clusters set it for every program
+    values = torch.ones(3)
+
+    assert distributed.is_first()
+    assert distributed.summed(values) is values
+    assert distributed.from_first(2.5) == 2.5
+    assert list(distributed.every_nth("abc")) == ["a", "b", "c"]
+    assert not torch.distributed.is_initialized()
