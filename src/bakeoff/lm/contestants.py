@@ -12,6 +12,7 @@ from bakeoff import machine
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.lm.activation_checkpointing import checkpoint_activations
 from bakeoff.lm.adapters import add_lora
 from bakeoff.lm.generation import stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
@@ -115,6 +116,8 @@ def _task(
     model = base.model
     if isinstance(settings, LoraContestant):
         model = add_lora(model, settings, reference=base.reference, seed=spec.seed)
+    if settings.activation_checkpointing:
+        checkpoint_activations(model)
     task = LanguageModelTask(
         model,
         base.tokenizer,
