@@ -25,6 +25,12 @@ class TinyBatch:
     def tokens(self) -> int:
         return len(self.inputs)
 
+    def halves(self) -> list[TinyBatch]:
+        middle = len(self.inputs) // 2
+        if middle == 0:
+            return [self]
+        return [TinyBatch(self.inputs[part], self.targets[part]) for part in (slice(middle), slice(middle, None))]
+
 
 class TinyTask:
     def __init__(self, *, micro_batches: int = 1, dropout: float = 0.1, rows: int = 48, batch_size: int = 8) -> None:

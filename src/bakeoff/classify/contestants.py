@@ -115,6 +115,7 @@ def _train_recurrent(
 ) -> tuple[TrainingCost, list[str]]:
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
+    from bakeoff.training.memory import memory_notes
     from bakeoff.training.task import TrainingSettings
 
     progress.stage("encoding texts")
@@ -131,7 +132,8 @@ def _train_recurrent(
     notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
     if task.share_cut:
         notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
-    return train(task, training, folder, progress), notes
+    cost = train(task, training, folder, progress)
+    return cost, [*notes, *memory_notes(cost)]
 
 
 def _scores(

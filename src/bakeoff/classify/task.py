@@ -55,11 +55,21 @@ class TextBatch:
     """Rows of the training split."""
 
     rows: Rows
-    tokens: int  # words in them
+    lengths: npt.NDArray[np.int64]  # words in each of them
 
     @property
     def count(self) -> int:
         return len(self.rows)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.lengths.sum())
+
+    def halves(self) -> list[TextBatch]:
+        middle = len(self.rows) // 2
+        if middle == 0:
+            return [self]
+        return [TextBatch(self.rows[part], self.lengths[part]) for part in (slice(middle), slice(middle, None))]
 
 
 class RecurrentTask:
@@ -87,7 +97,7 @@ class RecurrentTask:
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
         lengths = self._train.lengths
-        return [[TextBatch(rows, int(lengths[rows].sum()))] for rows in self._batches(epoch)]
+        return [[TextBatch(rows, lengths[rows])] for rows in self._batches(epoch)]
 
     def loss(self, batch: TextBatch) -> LossSum:
         words, lengths = self._train.padded(batch.rows)

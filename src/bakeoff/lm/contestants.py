@@ -27,6 +27,7 @@ from bakeoff.runs.results import ContestantResult, Figure, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
 from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.loop import train
+from bakeoff.training.memory import memory_notes
 from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import TrainingSettings
@@ -68,6 +69,7 @@ def bake(
     cost.total_seconds = time.perf_counter() - started
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     judge = spec.judge
+    judging = [f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else []
     figures = []
     for each in scores:
         found = summary(each, confidence=judge.confidence, resamples=judge.resamples, seed=spec.seed)
@@ -83,7 +85,7 @@ def bake(
         total_parameters=total,
         trainable_parameters=trainable,
         model_bytes=folder_bytes(folder.model),
-        notes=[f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else [],
+        notes=[*judging, *memory_notes(cost)],
     )
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from bakeoff.errors import UserError
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+from bakeoff.training.memory import by_parts
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,29 @@ class TokenBatch:
     def count(self) -> int:
         return len(self.targets)
 
+    def halves(self) -> list[TokenBatch]:
+        """Two batches: of rows, or of the texts in a single row. A single text stays whole."""
+        rows, length = self.input_ids.shape
+        if rows > 1:
+            cut = rows // 2 * length
+            parts = self.input_ids.split([rows // 2, rows - rows // 2])
+        else:
+            starts = [] if self.position_ids is None else (self.position_ids[0] == 0).nonzero().flatten().tolist()[1:]
+            if not starts:
+                return [self]
+            cut = min(starts, key=lambda start: abs(start - length / 2))
+            parts = self.input_ids.split([cut, length - cut], dim=1)
+        first = self.predicted < cut
+        halves = []
+        for ids, chosen, begin in zip(parts, (first, ~first), (0, cut), strict=True):
+            predicted = self.predicted[chosen] - begin
+            positions = None
+            if self.position_ids is not None:
+                positions = self.position_ids.flatten()[begin : begin + ids.numel()].view(ids.shape)
+            tokens = ids.numel() if rows == 1 else _tokens_up_to_the_last_predicting_one(predicted, ids)
+            halves.append(TokenBatch(ids, predicted, self.targets[chosen], tokens, positions))
+        return halves
+
     def to(self, device: torch.device) -> TokenBatch:
         if device == self.input_ids.device:
             return self
@@ -37,6 +61,13 @@ class TokenBatch:
         return TokenBatch(
             self.input_ids.to(device), self.predicted.to(device), self.targets.to(device), self.tokens, positions
         )
+
+
+def _tokens_up_to_the_last_predicting_one(predicted: torch.Tensor, rows: torch.Tensor) -> int:
+    """What follows the last token of a row that predicts something is padding."""
+    length = rows.shape[1]
+    ends = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    return int(ends.scatter_reduce(0, predicted // length, predicted % length + 1, "amax").sum())
 
 
 class CausalForward:
@@ -70,8 +101,10 @@ class CausalForward:
 
     @torch.no_grad()
     def losses(self, batch: TokenBatch) -> torch.Tensor:
-        """The loss of each target in nats, fp32 on the CPU, shape (targets,)."""
-        batch = batch.to(self.device)
+        """The loss of each target in nats, fp32 on the CPU, shape (targets,); by parts where memory runs short."""
+        return torch.cat(by_parts(self._losses, batch.to(self.device)))
+
+    def _losses(self, batch: TokenBatch) -> torch.Tensor:
         if self._whole:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="none").cpu()
         return cross_entropies(self._hidden(batch), self._head.weight, self._head.bias, batch.targets).cpu()

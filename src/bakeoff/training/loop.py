@@ -16,6 +16,7 @@ from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
 from bakeoff.training import schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
+from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import Task, TrainingSettings
@@ -31,7 +32,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     to the last bit on the same machine with the same number of threads, except where seconds limit the budget.
 
     Raises:
-        UserError: the loss is not a number any more, or the disk is full.
+        UserError: the loss is not a number any more, the disk is full, or there is too little memory for one text.
         KeyboardInterrupt: after Ctrl-C, once the running step has ended and a checkpoint is written.
     """
     torch.manual_seed(settings.seed)
@@ -56,6 +57,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
             "tokens": state.tokens,
             "seconds": state.seconds,
             "peak_memory_bytes": machine.peak_memory_bytes(),
+            "micro_batch_tokens": state.micro_batch_tokens,
             "precision": settings.precision,
             "best_epoch": state.best_epoch,
             "stopped_by": state.finished_by,
@@ -91,12 +93,14 @@ class _Training:
         self.weights = weights
         self.optimizer = optimizer
         self.state = state
+        self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{folder.name}: {text}"))
         first_epoch = task.steps(1)
         if not first_epoch:
             raise UserError("There is nothing to train on: the training split is empty.")
         self.steps_per_epoch = len(first_epoch)
         tokens_per_epoch = sum(batch.tokens for step in first_epoch for batch in step)
         self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
+        self.micro_batches.look_ahead(task, first_epoch, missing_bytes(weights, optimizer))
 
     def run(self) -> None:
         state = self.state
@@ -139,15 +143,10 @@ class _Training:
             group["lr"] = rate
         count = sum(batch.count for batch in batches)
         self.task.model.train()
-        self.weights.zero_gradients()
-        loss = torch.zeros((), dtype=torch.float64)
-        for batch in batches:
-            result = self.task.loss(batch)
-            (result.total / count).backward()
-            loss += result.total.detach().double().cpu()
-            state.epoch_correct += result.correct or 0
-            state.tokens += batch.tokens
-        mean = float(loss) / count
+        loss, correct = self.micro_batches.compute(batches, lambda parts: self._gradients(parts, count))
+        state.tokens += sum(batch.tokens for batch in batches)
+        state.epoch_correct += correct
+        mean = loss / count
         if not math.isfinite(mean):
             raise UserError(
                 f"{self.folder.name}: the loss is {mean} at step {state.step + 1}.",
@@ -159,11 +158,23 @@ class _Training:
         self.weights.publish()
         state.step += 1
         state.step_in_epoch += 1
-        state.epoch_loss += float(loss)
+        state.epoch_loss += loss
         state.epoch_count += count
         return StepLine(
             step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
         )
+
+    def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
+        """The gradient of the batches' loss divided by `count`; their summed loss, and how many were right."""
+        self.weights.zero_gradients()
+        loss = torch.zeros((), dtype=torch.float64)
+        correct = 0
+        for batch in batches:
+            result = self.task.loss(batch)
+            (result.total / count).backward()
+            loss += result.total.detach().double().cpu()
+            correct += result.correct or 0
+        return float(loss), correct
 
     def _spent(self) -> tuple[float, schedule.StoppedBy]:
         state = self.state

@@ -70,9 +70,10 @@ class MasterWeights:
                 weight.register_post_accumulate_grad_hook(_move_gradient(master))
 
     def zero_gradients(self) -> None:
-        for master in self.named.values():
+        for name, master in self.named.items():
             if self._copied and master.grad is not None:
                 master.grad.zero_()
+                self._trained[name].grad = None  # not moved yet, where a backward pass failed in the middle
             else:
                 master.grad = None
 

@@ -23,6 +23,9 @@ class Batch(Protocol):
     def tokens(self) -> int:
         """Real tokens (words) in the batch; padding is not counted."""
 
+    def halves(self) -> Sequence[Batch]:
+        """Two batches that together are this one, in the same order; only itself where it cannot be divided."""
+
 
 @dataclass(frozen=True)
 class LossSum:
