@@ -63,7 +63,7 @@ def run(
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
     progress = progress or Progress()
     checked = _with_absolute_paths(checked)
-    prepared, report = _prepare(checked, progress)
+    prepared, report = prepare_data(checked, progress)
     with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
         folder.write_environment(machine.environment())
@@ -84,7 +84,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     with folder.locked():
         if all(contestant.finished for contestant in folder.contestants()):
             return _conclude(folder, spec)
-        prepared, report = _prepare(spec, progress)
+        prepared, report = prepare_data(spec, progress)
         if report.fingerprint != folder.data().fingerprint:
             raise UserError(
                 f"The data of {folder.path} have changed since the run began ({report.source}).",
@@ -93,7 +93,8 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _bake(folder, spec, prepared, progress)
 
 
-def _prepare(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+    """Read and divide the data of a bake-off, and say what was found on the way."""
     progress.stage("reading data")
     prepared: SplitTable | SplitCorpus
     if isinstance(spec, ClassificationSpec):

@@ -133,7 +133,7 @@ def test_halves_of_a_batch_have_its_loss():
         assert sum(part.tokens for part in parts) == batch.tokens
         losses = [task.loss(part) for part in parts]
         whole = task.loss(batch)
-        assert float(sum(loss.total for loss in losses)) == pytest.approx(float(whole.total), rel=1e-5)
+        assert sum(loss.total.item() for loss in losses) == pytest.approx(whole.total.item(), rel=1e-5)
         assert sum(loss.correct for loss in losses) == whole.correct
 
 

@@ -46,18 +46,18 @@ def bake(
     precision = choose_precision(spec.precision)
     progress.stage(f"loading {spec.model}")
     base = load_language_model(spec.model, precision="fp32")
-    judged = _judged_side(spec, data)
-    plans = [_plan(spec, base, judged, protocol) for protocol in spec.judge.protocols]
+    judged = judged_side(spec, data)
+    plans = [scoring_plan(spec, base, judged, protocol) for protocol in spec.judge.protocols]
     for prompt in spec.judge.prompts:
         _check_prompt(base, prompt)
 
     if isinstance(settings, PretrainedContestant):
         with replaced_folder(folder.model) as temporary:
             write_pointer(temporary, spec.model)
-        cost, trainable, total = TrainingCost(precision=precision), 0, _parameters(base.model)
+        cost, trainable, total = TrainingCost(precision=precision), 0, count_parameters(base.model)
     else:
-        task, trainable, total = _task(spec, settings, base, data)
-        cost = train(task, _training_settings(spec, settings, precision), folder, progress)
+        task, trainable, total = training_task(spec, settings, base, data)
+        cost = train(task, training_settings(spec, settings, precision), folder, progress)
         del task
     del base  # its memory is needed for the judge
 
@@ -89,14 +89,14 @@ def bake(
     )
 
 
-def _judged_side(spec: LanguageModelSpec, data: SplitCorpus) -> Corpus:
+def judged_side(spec: LanguageModelSpec, data: SplitCorpus) -> Corpus:
     side = data.test if spec.judge.split == "test" else data.validation
     if side is None:
         raise UserError("There is no test text to judge on.", "Give data.test, or set judge.split: validation.")
     return side
 
 
-def _plan(spec: LanguageModelSpec, base: LanguageModel, judged: Corpus, protocol: Any) -> ScoringPlan:
+def scoring_plan(spec: LanguageModelSpec, base: LanguageModel, judged: Corpus, protocol: Any) -> ScoringPlan:
     return plan_scoring(
         base.tokenizer,
         judged,
@@ -111,7 +111,7 @@ def _check_prompt(base: LanguageModel, prompt: str) -> None:
     stream_tokens(base, prompt_tokens(base.tokenizer, prompt), max_new_tokens=1)
 
 
-def _task(
+def training_task(
     spec: LanguageModelSpec, settings: TrainedLanguageModel, base: LanguageModel, data: SplitCorpus
 ) -> tuple[LanguageModelTask, int, int]:
     """The task, and how many of its parameters are trained, of how many."""
@@ -129,10 +129,10 @@ def _task(
         context_length=base.context_length,
         seed=spec.seed,
     )
-    return task, _parameters(model, trained_only=True), _parameters(model)
+    return task, count_parameters(model, trained_only=True), count_parameters(model)
 
 
-def _training_settings(
+def training_settings(
     spec: LanguageModelSpec, settings: TrainedLanguageModel, precision: Precision
 ) -> TrainingSettings:
     return TrainingSettings(
@@ -147,7 +147,7 @@ def _training_settings(
     )
 
 
-def _parameters(model: Any, *, trained_only: bool = False) -> int:
+def count_parameters(model: Any, *, trained_only: bool = False) -> int:
     return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 

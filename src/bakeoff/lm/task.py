@@ -52,6 +52,10 @@ class LanguageModelTask:
         self._train = cut(tokenizer, data.train, size)
         self._validation = cut(tokenizer, data.validation, size)
 
+    @property
+    def validation_tokens(self) -> int:
+        return sum(len(row.inputs) for row in self._validation)
+
     def steps(self, epoch: int) -> Sequence[Sequence[TokenBatch]]:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._train))
         size = self._settings.batch_size

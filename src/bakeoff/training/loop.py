@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,6 +66,17 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     )
 
 
+def take_steps(
+    task: Task, settings: TrainingSettings, name: str, steps: Iterable[Sequence[Any]], progress: Progress
+) -> Iterator[StepLine]:
+    """Train on these steps alone: no validation, no files. A line after each, as `train` would write it."""
+    torch.manual_seed(settings.seed)
+    weights = MasterWeights(task.model, settings.precision)
+    folder = ContestantFolder(Path(name))  # for its name only
+    training = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+    yield from map(training.timed_step, steps)
+
+
 def _optimizer(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019). Vectors (biases, norms) are not decayed."""
     matrices = [weight for weight in weights.named.values() if weight.dim() >= 2]
@@ -108,10 +120,7 @@ class _Training:
         with deferred_interrupt() as interrupted:
             while state.finished_by is None:
                 for step in self.task.steps(state.epoch)[state.step_in_epoch :]:
-                    started = time.perf_counter()
-                    line = self._step(step)
-                    state.seconds += time.perf_counter() - started
-                    line.seconds = state.seconds
+                    line = self.timed_step(step)
                     self.folder.append_metrics(line)
                     share, limit = self._spent()
                     self.progress.step(line, min(share, 1.0))
@@ -134,6 +143,13 @@ class _Training:
                         raise KeyboardInterrupt
                     if state.finished_by or epoch_ended:
                         break
+
+    def timed_step(self, batches: Sequence[Any]) -> StepLine:
+        started = time.perf_counter()
+        line = self._step(batches)
+        self.state.seconds += time.perf_counter() - started
+        line.seconds = self.state.seconds
+        return line
 
     def _step(self, batches: Sequence[Any]) -> StepLine:
         """One optimiser step over micro-batches, weighted by their counts as if they were one batch."""

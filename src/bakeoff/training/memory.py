@@ -27,6 +27,7 @@ SPARE = 0.1
 """Share of the available memory that is not planned for: other programs need some, and estimates err."""
 
 Found = TypeVar("Found")
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -122,7 +123,7 @@ SAVING_MEMORY = (
 )
 
 
-def divided(batch: Batch, most_tokens: int | None) -> Iterator[Batch]:
+def divided(batch: AnyBatch, most_tokens: int | None) -> Iterator[AnyBatch]:
     """The batch, halved until no part has more than `most_tokens` or a part cannot be divided; in order."""
     halves = [batch] if most_tokens is None or batch.tokens <= most_tokens else batch.halves()
     if len(halves) == 1:
@@ -132,7 +133,7 @@ def divided(batch: Batch, most_tokens: int | None) -> Iterator[Batch]:
         yield from divided(half, most_tokens)
 
 
-def by_parts(compute: Callable[[Any], Found], batch: Batch) -> list[Found]:
+def by_parts(compute: Callable[[AnyBatch], Found], batch: AnyBatch) -> list[Found]:
     """`compute` of the batch, or of its parts in order where memory does not suffice for the whole."""
     try:
         return [compute(batch)]

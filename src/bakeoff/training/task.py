@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import torch
 
@@ -23,7 +23,7 @@ class Batch(Protocol):
     def tokens(self) -> int:
         """Real tokens (words) in the batch; padding is not counted."""
 
-    def halves(self) -> Sequence[Batch]:
+    def halves(self) -> Sequence[Self]:
         """Two batches that together are this one, in the same order; only itself where it cannot be divided."""
 
 
