@@ -61,11 +61,11 @@ def plan_contestants(spec: LanguageModelSpec, data: SplitCorpus, progress: Progr
     plans = []
     for number, (name, settings) in enumerate(spec.contestants.items(), start=1):
         progress.contestant(name, number, len(spec.contestants))
+        gc.collect()  # the model before it: its memory would count as this one's
         if isinstance(settings, TrainedLanguageModel):
             plans.append(_plan_trained(spec, name, settings, data, judging, progress))
         else:
             plans.append(_plan_pretrained(spec, name, judging, progress))
-        gc.collect()
     return plans
 
 
