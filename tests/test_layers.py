@@ -16,7 +16,7 @@ LAYERS = [
     {"data", "judge", "training"},
     {"classify", "lm"},
     {"report"},
-    {"runner"},
+    {"runner", "planner"},
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

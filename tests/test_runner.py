@@ -31,7 +31,7 @@ def test_a_failure_before_the_spec_is_written_is_told_and_leaves_no_folder(tmp_p
 def test_a_run_that_finds_the_folder_taken_does_not_remove_it(tmp_path, monkeypatch):
     """Another process takes the folder while this one reads its data."""
     taken = RunFolder(tmp_path / "run")
-    prepare = runner._prepare
+    prepare = runner.prepare_data
 
     with taken.locked():
         (taken.path / ".lock").rename(tmp_path / "held")  # not there yet when this process looks at the folder
@@ -43,7 +43,7 @@ def test_a_run_that_finds_the_folder_taken_does_not_remove_it(tmp_path, monkeypa
             (tmp_path / "held").rename(taken.path / ".lock")
             return prepared
 
-        monkeypatch.setattr(runner, "_prepare", prepare_while_the_other_begins)
+        monkeypatch.setattr(runner, "prepare_data", prepare_while_the_other_begins)
         with pytest.raises(UserError, match="Another process is working"):
             runner.run(SPEC, taken.path)
 

@@ -20,6 +20,7 @@ from bakeoff.errors import UserError
 if TYPE_CHECKING:
     from bakeoff.classify.classifier import Classifier, load_classifier
     from bakeoff.lm.sources import LanguageModel, load_language_model
+    from bakeoff.planner import plan
     from bakeoff.runner import RunOutcome, resume, run
     from bakeoff.spec.load import load_spec
 
@@ -31,6 +32,7 @@ __all__ = [
     "load_classifier",
     "load_language_model",
     "load_spec",
+    "plan",
     "resume",
     "run",
 ]
@@ -42,6 +44,7 @@ _HOMES = {
     "load_classifier": "bakeoff.classify.classifier",
     "load_language_model": "bakeoff.lm.sources",
     "load_spec": "bakeoff.spec.load",
+    "plan": "bakeoff.planner",
     "resume": "bakeoff.runner",
     "run": "bakeoff.runner",
 }

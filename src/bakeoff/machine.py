@@ -5,12 +5,14 @@ Importing this module imports nothing heavy, since `prepare` must run before tor
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -58,31 +60,104 @@ def _keep_to_own_cores() -> None:
         os.sched_setaffinity(0, own)
 
 
+_earlier_peak = 0
+"""Peak before `memory_growth` started a measurement of its own."""
+
+
 def reset_peak_memory() -> None:
     """Give free memory back and start measuring the peak anew, so that contestants do not inherit each other's."""
-    try:
+    global _earlier_peak
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM, see proc(5)
-    except (OSError, AttributeError):
-        pass  # not Linux: the peak is that of the whole process
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+    _mark_peak()
+    _earlier_peak = 0
 
 
 def peak_memory_bytes() -> int:
     """Peak resident memory since `reset_peak_memory`, in bytes; on a GPU that of the GPU's allocations."""
+    return max(_earlier_peak, _peak_since_mark())
+
+
+def memory_growth(work: Callable[[], object]) -> int:
+    """What `work` takes at its peak, above what was in use before it, in bytes; 0 where the system cannot tell."""
+    global _earlier_peak
+    _earlier_peak = peak_memory_bytes()
+    can_tell = _mark_peak()
+    before = memory_bytes()
+    work()
+    return max(0, _peak_since_mark() - before) if can_tell else 0
+
+
+def _mark_peak() -> bool:
+    """Let the system measure the peak from now on; False where it always is that of the whole process."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return True
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM, see proc(5)
+    except OSError:
+        return False
+    return True
+
+
+def _peak_since_mark() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    except OSError:
-        pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, but bytes on macOS
+
+
+def memory_bytes() -> int:
+    """Resident memory of this process at the moment, in bytes; on a GPU that of its allocations."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.memory_allocated())
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def available_memory_bytes() -> int:
+    """What this process can still take without swapping: of the machine's memory, and of its container's share.
+
+    On a GPU that of the GPU.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0]) + int(unused)
+    import psutil
+
+    return min([int(psutil.virtual_memory().available), *_room_in_groups()])
+
+
+def _room_in_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """Bytes left in each control group (version 2) around this process that has a limit."""
+    room = []
+    with contextlib.suppress(OSError):
+        for line in own.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("0::"):
+                group = root / line[3:].strip("/")
+                room += [_room(folder) for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return [each for each in room if each is not None]
+
+
+def _room(group: Path) -> int | None:
+    try:
+        limit, used = ((group / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):
+        return None
+    if limit == "max":
+        return None
+    files = int(statistics.get("inactive_file", 0)) + int(statistics.get("active_file", 0))  # given back when needed
+    return max(0, int(limit) - int(used) + files)
 
 
 def environment() -> Environment:

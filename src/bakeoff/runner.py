@@ -69,7 +69,7 @@ def run(
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
     progress = progress or Progress()
     checked = _with_absolute_paths(checked)
-    prepared, report = _prepare(checked, progress)
+    prepared, report = prepare_data(checked, progress)
     with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
         folder.write_environment(machine.environment())
@@ -93,7 +93,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         if all(contestant.finished for contestant in folder.contestants()):
             _tell_what_is_left(folder)
             return _conclude(folder, spec)
-        prepared, report = _prepare(spec, progress)
+        prepared, report = prepare_data(spec, progress)
         if report.fingerprint != folder.data().fingerprint:
             raise UserError(
                 f"The data of {folder.path} have changed since the run began ({report.source}).",
@@ -102,7 +102,8 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _bake(folder, spec, prepared, progress)
 
 
-def _prepare(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+    """Read and divide the data of a bake-off, and say what was found on the way."""
     progress.stage("reading data")
     prepared: SplitTable | SplitCorpus
     if isinstance(spec, ClassificationSpec):
@@ -148,7 +149,7 @@ def _take_part(folder: RunFolder, spec: Spec) -> RunOutcome:
     silent = Progress()
     left = [name for name in spec.contestants if not distributed.from_first(False)]
     if left:
-        prepared, _ = _prepare(spec, silent)
+        prepared, _ = prepare_data(spec, silent)
     for name in left:
         _bake_contestant(spec, name, prepared, folder.contestant(name, writes=False), silent)
     distributed.wait()  # for the verdict

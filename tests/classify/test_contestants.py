@@ -10,8 +10,10 @@ import yaml
 
 from bakeoff.classify.classifier import load_classifier
 from bakeoff.classify.contestants import bake
+from bakeoff.classify.task import RecurrentTask
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
 from tests.classify.small_data import SMALL_LSTM, small_table, spec
 
@@ -118,6 +120,21 @@ def test_losses_of_a_small_training_are_pinned(run):
     assert len(epochs) == 6
     assert epochs[-1].validation_loss < epochs[0].validation_loss
     assert [line.train_loss for line in epochs[:2]] == pytest.approx(PINNED, abs=1e-4)
+
+
+def test_halves_of_a_batch_have_its_loss():
+    """What training does where memory runs short; without dropout, whose random numbers depend on the shape."""
+    settings = spec({"lstm": {**SMALL_LSTM, "embedding_dropout": 0, "dropout": 0, "word_dropout": 0}}).contestants
+    task = RecurrentTask(TABLE, settings["lstm"], seed=1)
+    for (batch,) in task.steps(1):
+        parts = list(divided(batch, 1))
+
+        assert len(parts) == batch.count
+        assert sum(part.tokens for part in parts) == batch.tokens
+        losses = [task.loss(part) for part in parts]
+        whole = task.loss(batch)
+        assert sum(loss.total.item() for loss in losses) == pytest.approx(whole.total.item(), rel=1e-5)
+        assert sum(loss.correct for loss in losses) == whole.correct
 
 
 def test_three_classes(tmp_path):

@@ -19,6 +19,7 @@ SHRUNK = {
     " --set contestants.lstm.hidden_size=8",
     "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set judge.max_new_tokens=5"
     " --set judge.resamples=100 --set data.fraction=0.01",
+    "bakeoff plan my.yaml": "--set data.rows=40",
     "bakeoff run my.yaml": "--set data.rows=40",
 }
 MY_REVIEWS = "review,opinion\n" + "".join(

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.lm.batching import pack_texts, pad_rows, split_batch
+from bakeoff.lm.batching import pack_texts, pad_rows
 from bakeoff.lm.protocols import Row
 
 LENGTHS = st.lists(st.integers(2, 20), min_size=1, max_size=8)
@@ -30,7 +30,7 @@ def some_batch(kind: str, lengths: list[int]):
 def test_parts_make_up_the_whole(stories, kind, lengths, parts):
     batch = some_batch(kind, lengths)
 
-    found = split_batch(batch, parts)
+    found = batch.split(parts)
 
     assert 1 <= len(found) <= parts
     assert sum(part.tokens for part in found) == batch.tokens
@@ -42,11 +42,11 @@ def test_parts_make_up_the_whole(stories, kind, lengths, parts):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_parts_are_of_about_the_same_size(kind):
-    assert [part.tokens for part in split_batch(some_batch(kind, [13] * 4), 2)] == [26 if kind == "packed" else 24] * 2
+    assert [part.tokens for part in some_batch(kind, [13] * 4).split(2)] == [26 if kind == "packed" else 24] * 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_single_text_stays_whole(kind):
-    (part,) = split_batch(some_batch(kind, [9]), 4)
+    (part,) = some_batch(kind, [9]).split(4)
 
     assert part.count == some_batch(kind, [9]).count

@@ -42,6 +42,38 @@ def test_packed_and_padded_texts_have_the_losses_of_texts_alone(request, name, t
     np.testing.assert_allclose(padded.numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
+@settings(max_examples=15, deadline=None)
+@given(texts=TEXTS, packed=st.booleans())
+def test_halves_of_a_batch_have_its_losses(gpt2, texts, packed):
+    if packed:
+        batch = pack_texts([np.array(text) for text in texts])
+    else:
+        batch = pad_rows([Row(np.array(text[:-1]), np.array(text[1:])) for text in texts])
+    pieces = [batch]
+    while (finer := [half for piece in pieces for half in piece.split(2)]) and len(finer) > len(pieces):
+        pieces = finer
+        found = np.concatenate([gpt2.forward.losses(piece).numpy() for piece in pieces])
+        np.testing.assert_allclose(found, gpt2.forward.losses(batch).numpy(), rtol=1e-4, atol=1e-4)
+        assert sum(piece.tokens for piece in pieces) == batch.tokens
+
+    assert len(pieces) == len(texts)
+
+
+def test_losses_are_computed_by_parts_where_memory_runs_short(gpt2, monkeypatch):
+    batch = pack_texts([np.arange(3, 20), np.arange(5, 11), np.arange(100, 130)])
+    expected = gpt2.forward.losses(batch)
+    whole = CausalForward._losses
+
+    def refuse(self, part):
+        if part.tokens > 30:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        return whole(self, part)
+
+    monkeypatch.setattr(CausalForward, "_losses", refuse)
+
+    torch.testing.assert_close(gpt2.forward.losses(batch), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_packed_gradients_are_the_sum_of_those_of_texts_alone(gpt2):
     texts = [np.array([5, 9, 3, 77]), np.array([8, 8, 400]), np.array([12, 13])]
 

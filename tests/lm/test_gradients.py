@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss, sequences
 from bakeoff.lm.adapters import add_lora
-from bakeoff.lm.batching import pack_texts, pad_rows
-from bakeoff.lm.forward import CausalForward, TokenBatch
+from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
+from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.task import LanguageModelTask
 from bakeoff.runs.folder import ContestantFolder

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from bakeoff.training import distributed
 
 
-def split(batch: list[int], parts: int) -> list[list[int]]:
-    """Batches of numbers, which cannot be divided further than into single numbers."""
-    each = -(-len(batch) // parts)
-    return [batch[start : start + each] for start in range(0, len(batch), each)]
+class Numbers(list[int]):
+    """A batch that cannot be divided further than into single numbers."""
+
+    def split(self, parts: int) -> list[Numbers]:
+        each = -(-len(self) // parts)
+        return [Numbers(self[start : start + each]) for start in range(0, len(self), each)]
 
 
 def shares(batches: list[list[int]], processes: int) -> list[list[list[int]]]:
@@ -22,7 +24,7 @@ def shares(batches: list[list[int]], processes: int) -> list[list[list[int]]]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": processes, "RANK": number}.items():
                 patch.setenv(name, str(value))
-            found.append(distributed.share_of_step(batches, split))
+            found.append(distributed.share_of_step([Numbers(batch) for batch in batches]))
     return found
 
 

@@ -25,6 +25,10 @@ class TinyBatch:
     def tokens(self) -> int:
         return len(self.inputs)
 
+    def split(self, parts: int) -> list[TinyBatch]:
+        pieces = (values.tensor_split(min(parts, self.count)) for values in (self.inputs, self.targets))
+        return [TinyBatch(*piece) for piece in zip(*pieces, strict=True)]
+
 
 class TinyTask:
     def __init__(self, *, micro_batches: int = 1, dropout: float = 0.1, rows: int = 48, batch_size: int = 8) -> None:
@@ -40,12 +44,6 @@ class TinyTask:
         return [
             [TinyBatch(self.inputs[part], self.targets[part]) for part in _uneven(rows, self.micro_batches)]
             for rows in order.split(self.batch_size)
-        ]
-
-    def split(self, batch: TinyBatch, parts: int) -> Sequence[TinyBatch]:
-        return [
-            TinyBatch(inputs, targets)
-            for inputs, targets in zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
         ]
 
     def loss(self, batch: TinyBatch) -> LossSum:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from bakeoff.spec.schema import (
 )
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
+
+if TYPE_CHECKING:
+    from bakeoff.training.task import TrainingSettings
 
 FIRST_TEXTS = 5
 MISTAKES = 10
@@ -118,11 +122,21 @@ def _train_recurrent(
 ) -> tuple[TrainingCost, list[str]]:
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
-    from bakeoff.training.task import TrainingSettings
+    from bakeoff.training.memory import memory_notes
 
     progress.stage("encoding texts")
     task = RecurrentTask(data, settings, spec.seed)
-    training = TrainingSettings(
+    notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
+    if task.share_cut:
+        notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
+    cost = train(task, training_settings(spec, settings), folder, progress)
+    return cost, [*notes, *memory_notes(cost)]
+
+
+def training_settings(spec: ClassificationSpec, settings: RecurrentContestant) -> TrainingSettings:
+    from bakeoff.training.task import TrainingSettings
+
+    return TrainingSettings(
         budget=spec.budget,
         learning_rate=settings.learning_rate,
         schedule=settings.schedule,
@@ -131,10 +145,6 @@ def _train_recurrent(
         gradient_clip=settings.gradient_clip,
         seed=spec.seed,
     )
-    notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
-    if task.share_cut:
-        notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
-    return train(task, training, folder, progress), notes
 
 
 def _scores(

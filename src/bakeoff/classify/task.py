@@ -55,11 +55,19 @@ class TextBatch:
     """Rows of the training split."""
 
     rows: Rows
-    tokens: int  # words in them
+    lengths: npt.NDArray[np.int64]  # words in each of them
 
     @property
     def count(self) -> int:
         return len(self.rows)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.lengths.sum())
+
+    def split(self, parts: int) -> list[TextBatch]:
+        pieces = np.array_split(np.arange(self.count), min(parts, self.count))
+        return [TextBatch(self.rows[piece], self.lengths[piece]) for piece in pieces]
 
 
 class RecurrentTask:
@@ -86,10 +94,8 @@ class RecurrentTask:
         return padding_share(self._train.lengths, self._batches(1))
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
-        return [[self._text_batch(rows)] for rows in self._batches(epoch)]
-
-    def split(self, batch: TextBatch, parts: int) -> Sequence[TextBatch]:
-        return [self._text_batch(rows) for rows in np.array_split(batch.rows, min(parts, batch.count))]
+        lengths = self._train.lengths
+        return [[TextBatch(rows, lengths[rows])] for rows in self._batches(epoch)]
 
     def loss(self, batch: TextBatch) -> LossSum:
         words, lengths = self._train.padded(batch.rows)
@@ -111,9 +117,6 @@ class RecurrentTask:
         write_config(
             folder, ModelConfig(self._settings.method, self._label_names, self._settings.model_dump(mode="json"))
         )
-
-    def _text_batch(self, rows: Rows) -> TextBatch:
-        return TextBatch(rows, int(self._train.lengths[rows].sum()))
 
     def _batches(self, epoch: int) -> list[Rows]:
         return shuffled_batches(self._train.lengths, self._settings.batch_size, self._seed, epoch)

@@ -3,17 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 
-from bakeoff.lm.forward import TokenBatch
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.tokens import Ids
 
 MOST_PADDING = 0.1
 """Largest share of a batch that may be padding."""
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Rows that go through the model at once, and what is to be predicted in them.
+
+    There is no attention mask: a causal model never looks to the right, so padding there changes nothing. Rows that
+    hold several texts carry `position_ids` that start anew with each; transformers keeps such texts apart.
+    """
+
+    input_ids: torch.Tensor  # int64, shape (rows, length)
+    predicted: torch.Tensor  # positions in the flattened rows whose successor is predicted, int64, shape (targets,)
+    targets: torch.Tensor  # the successors, int64, shape (targets,)
+    tokens: int  # real tokens in the rows
+    position_ids: torch.Tensor | None = None  # int64, shape (rows, length)
+
+    @property
+    def count(self) -> int:
+        return len(self.targets)
+
+    def split(self, parts: int) -> list[TokenBatch]:
+        """At most so many batches of about the same size, which hold the same rows in the same order.
+
+        Rows with several texts are divided between texts; a batch of a single row or text stays whole.
+        """
+        rows, length = self.input_ids.shape
+        if self.position_ids is None:
+            edges = torch.arange(rows + 1) * length
+        else:
+            beginnings = torch.nonzero(self.position_ids.flatten() == 0).flatten().cpu()
+            edges = torch.cat([beginnings, torch.tensor([rows * length])])
+        wanted = torch.linspace(0, rows * length, parts + 1)
+        cuts = edges[(edges[:, None] - wanted).abs().argmin(dim=0)].unique().tolist()
+        return [self._part(first, last) for first, last in pairwise(cuts)]
+
+    def _part(self, first: int, last: int) -> TokenBatch:
+        """What lies between two positions of the flattened rows, which are beginnings of rows or texts."""
+        inside = (self.predicted >= first) & (self.predicted < last)
+        predicted, targets = self.predicted[inside] - first, self.targets[inside]
+        ids = self.input_ids.flatten()[first:last]
+        if self.position_ids is not None:
+            return TokenBatch(
+                ids[None], predicted, targets, last - first, self.position_ids.flatten()[first:last][None]
+            )
+        length = self.input_ids.shape[1]
+        # Padding follows the last token that predicts.
+        ends = ids.new_zeros((last - first) // length)
+        ends.scatter_reduce_(0, predicted // length, predicted % length + 1, "amax")
+        return TokenBatch(ids.view(-1, length), predicted, targets, int(ends.sum()))
+
+    def to(self, device: torch.device) -> TokenBatch:
+        if device == self.input_ids.device:
+            return self
+        positions = None if self.position_ids is None else self.position_ids.to(device)
+        return TokenBatch(
+            self.input_ids.to(device), self.predicted.to(device), self.targets.to(device), self.tokens, positions
+        )
 
 
 def batches_of_rows(rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
@@ -71,34 +128,3 @@ def pack_texts(texts: Sequence[Ids]) -> TokenBatch:
         tokens=len(ids),
         position_ids=torch.from_numpy(np.concatenate([np.arange(len(text)) for text in texts]))[None],
     )
-
-
-def split_batch(batch: TokenBatch, parts: int) -> list[TokenBatch]:
-    """At most so many batches of about the same size, which hold the same rows in the same order.
-
-    Rows with several texts are divided between texts; a batch of a single row or text stays whole.
-    """
-    rows, length = batch.input_ids.shape
-    if batch.position_ids is None:
-        edges = torch.arange(rows + 1) * length
-    else:
-        beginnings = torch.nonzero(batch.position_ids.flatten() == 0).flatten()
-        edges = torch.cat([beginnings, torch.tensor([rows * length])])
-    wanted = torch.linspace(0, rows * length, parts + 1)
-    cuts = edges[(edges[:, None] - wanted).abs().argmin(dim=0)].unique().tolist()
-    return [_part(batch, first, last) for first, last in pairwise(cuts)]
-
-
-def _part(batch: TokenBatch, first: int, last: int) -> TokenBatch:
-    """What lies between two positions of the flattened rows, which are beginnings of rows or texts."""
-    inside = (batch.predicted >= first) & (batch.predicted < last)
-    predicted = batch.predicted[inside] - first
-    ids, positions = batch.input_ids.flatten()[first:last], None
-    if batch.position_ids is not None:
-        positions = batch.position_ids.flatten()[first:last][None]
-        return TokenBatch(ids[None], predicted, batch.targets[inside], last - first, positions)
-    length = batch.input_ids.shape[1]
-    # Padding follows the last token that predicts.
-    ends = torch.zeros((last - first) // length, dtype=torch.int64)
-    ends.scatter_reduce_(0, predicted // length, predicted % length + 1, "amax")
-    return TokenBatch(ids.view(-1, length), predicted, batch.targets[inside], int(ends.sum()))

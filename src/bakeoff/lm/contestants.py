@@ -12,6 +12,7 @@ from bakeoff import machine
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.lm.activation_checkpointing import checkpoint_activations
 from bakeoff.lm.adapters import add_lora
 from bakeoff.lm.generation import stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
@@ -27,6 +28,7 @@ from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedCon
 from bakeoff.training import distributed
 from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.loop import train
+from bakeoff.training.memory import memory_notes
 from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import TrainingSettings
@@ -45,8 +47,8 @@ def bake(
     precision = choose_precision(spec.precision)
     progress.stage(f"loading {spec.model}")
     base = load_language_model(spec.model, precision="fp32")
-    judged = _judged_side(spec, data)
-    plans = [_plan(spec, base, judged, protocol) for protocol in spec.judge.protocols]
+    judged = judged_side(spec, data)
+    plans = [scoring_plan(spec, base, judged, protocol) for protocol in spec.judge.protocols]
     for prompt in spec.judge.prompts:
         _check_prompt(base, prompt)
 
@@ -54,10 +56,10 @@ def bake(
         if folder.writes:
             with replaced_folder(folder.model) as temporary:
                 write_pointer(temporary, spec.model)
-        cost, trainable, total = TrainingCost(precision=precision), 0, _parameters(base.model)
+        cost, trainable, total = TrainingCost(precision=precision), 0, count_parameters(base.model)
     else:
-        task, trainable, total = _task(spec, settings, base, data)
-        cost = train(task, _training_settings(spec, settings, precision), folder, progress)
+        task, trainable, total = training_task(spec, settings, base, data)
+        cost = train(task, training_settings(spec, settings, precision), folder, progress)
         del task
     del base  # its memory is needed for the judge
     distributed.wait()  # until the first process has written the model
@@ -70,6 +72,7 @@ def bake(
     cost.total_seconds = time.perf_counter() - started
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     judge = spec.judge
+    judging = [f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else []
     figures = []
     for each in scores:
         found = summary(each, confidence=judge.confidence, resamples=judge.resamples, seed=spec.seed)
@@ -85,18 +88,18 @@ def bake(
         total_parameters=total,
         trainable_parameters=trainable,
         model_bytes=folder_bytes(folder.model),
-        notes=[f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else [],
+        notes=[*judging, *memory_notes(cost)],
     )
 
 
-def _judged_side(spec: LanguageModelSpec, data: SplitCorpus) -> Corpus:
+def judged_side(spec: LanguageModelSpec, data: SplitCorpus) -> Corpus:
     side = data.test if spec.judge.split == "test" else data.validation
     if side is None:
         raise UserError("There is no test text to judge on.", "Give data.test, or set judge.split: validation.")
     return side
 
 
-def _plan(spec: LanguageModelSpec, base: LanguageModel, judged: Corpus, protocol: Any) -> ScoringPlan:
+def scoring_plan(spec: LanguageModelSpec, base: LanguageModel, judged: Corpus, protocol: Any) -> ScoringPlan:
     return plan_scoring(
         base.tokenizer,
         judged,
@@ -111,13 +114,15 @@ def _check_prompt(base: LanguageModel, prompt: str) -> None:
     stream_tokens(base, prompt_tokens(base.tokenizer, prompt), max_new_tokens=1)
 
 
-def _task(
+def training_task(
     spec: LanguageModelSpec, settings: TrainedLanguageModel, base: LanguageModel, data: SplitCorpus
 ) -> tuple[LanguageModelTask, int, int]:
     """The task, and how many of its parameters are trained, of how many."""
     model = base.model
     if isinstance(settings, LoraContestant):
         model = add_lora(model, settings, reference=base.reference, seed=spec.seed)
+    if settings.activation_checkpointing:
+        checkpoint_activations(model)
     task = LanguageModelTask(
         model,
         base.tokenizer,
@@ -127,10 +132,10 @@ def _task(
         context_length=base.context_length,
         seed=spec.seed,
     )
-    return task, _parameters(model, trained_only=True), _parameters(model)
+    return task, count_parameters(model, trained_only=True), count_parameters(model)
 
 
-def _training_settings(
+def training_settings(
     spec: LanguageModelSpec, settings: TrainedLanguageModel, precision: Precision
 ) -> TrainingSettings:
     return TrainingSettings(
@@ -145,7 +150,7 @@ def _training_settings(
     )
 
 
-def _parameters(model: Any, *, trained_only: bool = False) -> int:
+def count_parameters(model: Any, *, trained_only: bool = False) -> int:
     return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 

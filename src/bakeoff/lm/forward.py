@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from bakeoff.errors import UserError
+from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.kernels.install import install_kernels
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
-
-
-@dataclass(frozen=True)
-class TokenBatch:
-    """Rows that go through the model at once, and what is to be predicted in them.
-
-    There is no attention mask: a causal model never looks to the right, so padding there changes nothing. Rows that
-    hold several texts carry `position_ids` that start anew with each; transformers keeps such texts apart.
-    """
-
-    input_ids: torch.Tensor  # int64, shape (rows, length)
-    predicted: torch.Tensor  # positions in the flattened rows whose successor is predicted, int64, shape (targets,)
-    targets: torch.Tensor  # the successors, int64, shape (targets,)
-    tokens: int  # real tokens in the rows
-    position_ids: torch.Tensor | None = None  # int64, shape (rows, length)
-
-    @property
-    def count(self) -> int:
-        return len(self.targets)
-
-    def to(self, device: torch.device) -> TokenBatch:
-        if device == self.input_ids.device:
-            return self
-        positions = None if self.position_ids is None else self.position_ids.to(device)
-        return TokenBatch(
-            self.input_ids.to(device), self.predicted.to(device), self.targets.to(device), self.tokens, positions
-        )
+from bakeoff.training.memory import by_parts
 
 
 class CausalForward:
@@ -72,8 +46,10 @@ class CausalForward:
 
     @torch.no_grad()
     def losses(self, batch: TokenBatch) -> torch.Tensor:
-        """The loss of each target in nats, fp32 on the CPU, shape (targets,)."""
-        batch = batch.to(self.device)
+        """The loss of each target in nats, fp32 on the CPU, shape (targets,); by parts where memory runs short."""
+        return torch.cat(by_parts(self._losses, batch.to(self.device)))
+
+    def _losses(self, batch: TokenBatch) -> torch.Tensor:
         if self._whole:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="none").cpu()
         return cross_entropies(self._hidden(batch), self._head.weight, self._head.bias, batch.targets).cpu()

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.data.types import Corpus
-from bakeoff.lm.batching import pack_texts, pad_rows
-from bakeoff.lm.forward import TokenBatch
+from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.tokens import beginning_token, end_token, tokenize
 

@@ -12,8 +12,8 @@ import torch
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import sequences
 from bakeoff.lm.adapters import save_adapter
-from bakeoff.lm.batching import split_batch
-from bakeoff.lm.forward import CausalForward, TokenBatch
+from bakeoff.lm.batching import TokenBatch
+from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.saving import save_full
 from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
@@ -54,6 +54,10 @@ class LanguageModelTask:
         self._train = cut(tokenizer, data.train, size)
         self._validation = cut(tokenizer, data.validation, size)
 
+    @property
+    def validation_tokens(self) -> int:
+        return sum(len(row.inputs) for row in self._validation)
+
     def steps(self, epoch: int) -> Sequence[Sequence[TokenBatch]]:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._train))
         size = self._settings.batch_size
@@ -61,9 +65,6 @@ class LanguageModelTask:
             self._batch([self._train[number] for number in order[start : start + size]])
             for start in range(0, len(order), size)
         ]
-
-    def split(self, batch: TokenBatch, parts: int) -> Sequence[TokenBatch]:
-        return split_batch(batch, parts)
 
     def loss(self, batch: TokenBatch) -> LossSum:
         return LossSum(self._forward.summed_loss(batch))

@@ -36,6 +36,9 @@ class TrainingCost(Record):
     seconds: float = Field(0.0, description="Training alone, over all sessions of a resumed run.")
     total_seconds: float = Field(0.0, description="Preparing, training, evaluating, saving.")
     peak_memory_bytes: int = 0
+    micro_batch_tokens: int | None = Field(
+        None, description="Most tokens that went through the model at once, where memory ran short; None: it sufficed."
+    )
     precision: str = "fp32"
     best_epoch: int | None = None
     stopped_by: Literal["epochs", "tokens", "seconds", "nothing to train"] = "nothing to train"

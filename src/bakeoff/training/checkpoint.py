@@ -29,6 +29,7 @@ class TrainingState:
     epoch_correct: int = 0
     best: Validation | None = None
     best_epoch: int | None = None
+    micro_batch_tokens: int | None = None  # more do not go through the model at once, since memory ran short
     metrics_size: int = 0
     finished_by: str | None = None
 

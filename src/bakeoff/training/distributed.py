@@ -13,7 +13,7 @@ import functools
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,10 @@ from bakeoff.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+    from bakeoff.training.task import Batch
+
 Item = TypeVar("Item")
+AnyBatch = TypeVar("AnyBatch", bound="Batch")
 
 TIMEOUT = timedelta(days=1)
 """How long a process waits for the others: the first may fit, save or write for long. A process that has ended is
@@ -101,17 +104,14 @@ def every_nth(items: Iterable[Item]) -> Iterator[Item]:
     return itertools.islice(items, rank(), None, world_size())
 
 
-def share_of_step(batches: Sequence[Item], split: Callable[[Item, int], Sequence[Item]]) -> list[Item]:
+def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
     """This process's micro-batches of a step: whole ones, and its parts of those that cannot be dealt out evenly.
 
     The shares of all processes make up the step; one of them may be empty.
-
-    Args:
-        split: Divides a micro-batch into at most so many parts.
     """
     size = world_size()
     dealt = len(batches) - len(batches) % size
-    parts = [split(batch, size) for batch in batches[dealt:]] if size > 1 else []
+    parts = [batch.split(size) for batch in batches[dealt:]] if size > 1 else []
     return [*batches[rank() : dealt : size], *(part[rank()] for part in parts if rank() < len(part))]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
 from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
+from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import Task, TrainingSettings
@@ -35,7 +37,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     added up, so that all keep the same weights, those of a single process. Only the masks of dropout are others.
 
     Raises:
-        UserError: the loss is not a number any more, or the disk is full.
+        UserError: the loss is not a number any more, the disk is full, or there is too little memory for one text.
         KeyboardInterrupt: after Ctrl-C, once the running step has ended and a checkpoint is written.
     """
     torch.manual_seed(settings.seed)
@@ -63,11 +65,23 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
             "tokens": state.tokens,
             "seconds": state.seconds,
             "peak_memory_bytes": machine.peak_memory_bytes(),
+            "micro_batch_tokens": state.micro_batch_tokens,
             "precision": settings.precision,
             "best_epoch": state.best_epoch,
             "stopped_by": state.finished_by,
         }
     )
+
+
+def take_steps(
+    task: Task, settings: TrainingSettings, name: str, steps: Iterable[Sequence[Any]], progress: Progress
+) -> Iterator[StepLine]:
+    """Train on these steps alone: no validation, no files. A line after each, as `train` would write it."""
+    torch.manual_seed(settings.seed)
+    weights = MasterWeights(task.model, settings.precision)
+    folder = ContestantFolder(Path(name))  # for its name only
+    training = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+    yield from map(training.timed_step, steps)
 
 
 def _optimizer(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
@@ -98,12 +112,14 @@ class _Training:
         self.weights = weights
         self.optimizer = optimizer
         self.state = state
+        self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{folder.name}: {text}"))
         first_epoch = task.steps(1)
         if not first_epoch:
             raise UserError("There is nothing to train on: the training split is empty.")
         self.steps_per_epoch = len(first_epoch)
         tokens_per_epoch = sum(batch.tokens for step in first_epoch for batch in step)
         self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
+        self.micro_batches.look_ahead(task, first_epoch, missing_bytes(weights, optimizer))
 
     def run(self) -> None:
         state = self.state
@@ -111,10 +127,7 @@ class _Training:
         with deferred_interrupt() as interrupted:
             while state.finished_by is None:
                 for step in self.task.steps(state.epoch)[state.step_in_epoch :]:
-                    started = time.perf_counter()
-                    line = self._step(step)
-                    state.seconds = distributed.from_first(state.seconds + time.perf_counter() - started)
-                    line.seconds = state.seconds
+                    line = self.timed_step(step)
                     self.folder.append_metrics(line)
                     share, limit = self._spent()
                     self.progress.step(line, min(share, 1.0))
@@ -139,6 +152,13 @@ class _Training:
                     if state.finished_by or epoch_ended:
                         break
 
+    def timed_step(self, batches: Sequence[Any]) -> StepLine:
+        started = time.perf_counter()
+        line = self._step(batches)
+        self.state.seconds = distributed.from_first(self.state.seconds + time.perf_counter() - started)
+        line.seconds = self.state.seconds
+        return line
+
     def _step(self, batches: Sequence[Any]) -> StepLine:
         """One optimiser step over micro-batches, weighted by their counts as if they were one batch."""
         state, settings = self.state, self.settings
@@ -147,17 +167,12 @@ class _Training:
             group["lr"] = rate
         count = sum(batch.count for batch in batches)
         self.task.model.train()
-        self.weights.zero_gradients()
         self._draw_masks_of_its_own()
-        sums = torch.zeros(2, dtype=torch.float64)  # of the loss, and of correct answers
-        for batch in distributed.share_of_step(batches, self.task.split):
-            result = self.task.loss(batch)
-            (result.total / count).backward()
-            sums[0] += result.total.detach().double().cpu()
-            sums[1] += result.correct or 0
-        self.weights.finish_gradients()
+        loss, correct = self.micro_batches.compute(
+            distributed.share_of_step(batches), lambda parts: self._gradients(parts, count)
+        )
         distributed.sum_gradients(self.weights.named.values())
-        loss, correct = distributed.summed(sums).tolist()
+        loss, correct = distributed.summed(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
         state.epoch_correct += int(correct)
         state.tokens += sum(batch.tokens for batch in batches)
         mean = loss / count
@@ -183,6 +198,19 @@ class _Training:
         if not distributed.is_first():
             seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
+
+    def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
+        """The gradient of the batches' loss divided by `count`; their summed loss, and how many were right."""
+        self.weights.zero_gradients()
+        loss = torch.zeros((), dtype=torch.float64)
+        correct = 0
+        for batch in batches:
+            result = self.task.loss(batch)
+            (result.total / count).backward()
+            loss += result.total.detach().double().cpu()
+            correct += result.correct or 0
+        self.weights.finish_gradients()
+        return float(loss), correct
 
     def _spent(self) -> tuple[float, schedule.StoppedBy]:
         state = self.state

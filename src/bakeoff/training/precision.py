@@ -70,9 +70,10 @@ class MasterWeights:
                 weight.register_post_accumulate_grad_hook(self._move_gradient_to(self.named[name]))
 
     def zero_gradients(self) -> None:
-        for master in self.named.values():
+        for name, master in self.named.items():
             if self._copied:
                 self._without_gradient.add(master)  # the block stays: fresh large ones are slow to get
+                self._trained[name].grad = None  # not moved yet, where a backward pass failed in the middle
             else:
                 master.grad = None
 

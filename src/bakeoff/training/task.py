@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import torch
 
@@ -22,6 +22,9 @@ class Batch(Protocol):
     @property
     def tokens(self) -> int:
         """Real tokens (words) in the batch; padding is not counted."""
+
+    def split(self, parts: int) -> Sequence[Self]:
+        """At most so many batches that together are this one, in the same order; only itself where it is one text."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,6 @@ class Task(Protocol):
 
         A micro-batch is a `Batch`. The gradient of a step is that of its summed losses divided by its summed counts.
         """
-
-    def split(self, batch: Any, parts: int) -> Sequence[Any]:
-        """At most so many micro-batches that hold together what `batch` holds, for as many processes."""
 
     def loss(self, batch: Any) -> LossSum: ...
 

@@ -1,0 +1,136 @@
+"""What the contestants of a classification bake-off will take, before any of them is trained."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from bakeoff import machine
+from bakeoff.classify.linear import LinearModel
+from bakeoff.data.types import SplitTable
+from bakeoff.runs.folder import folder_bytes
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.spec.schema import ClassificationSpec, LinearContestant, RecurrentContestant
+from bakeoff.training.progress import Progress
+
+SAMPLE_CHARACTERS = 3_000_000
+"""A linear model is fitted on so many characters of training texts, which take a few seconds."""
+
+_FLOAT32 = 4  # bytes
+
+
+def plan_contestants(spec: ClassificationSpec, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
+    """Tokenise and count as the bake-off would; take a few steps, and fit linear models on a part of the texts.
+
+    Raises:
+        UserError: whatever would end the bake-off before its first step.
+    """
+    plans = []
+    for number, (name, settings) in enumerate(spec.contestants.items(), start=1):
+        progress.contestant(name, number, len(spec.contestants))
+        machine.reset_peak_memory()
+        if isinstance(settings, RecurrentContestant):
+            plans.append(_plan_recurrent(spec, name, settings, data, progress))
+        elif isinstance(settings, LinearContestant):
+            plans.append(_plan_linear(spec, name, settings, data, progress))
+        else:
+            plans.append(_plan_majority(name))
+    return plans
+
+
+def _plan_recurrent(
+    spec: ClassificationSpec, name: str, settings: RecurrentContestant, data: SplitTable, progress: Progress
+) -> ContestantPlan:
+    from bakeoff.classify.contestants import training_settings
+    from bakeoff.classify.task import RecurrentTask
+    from bakeoff.training.measuring import measure_training
+
+    progress.stage("encoding texts")
+    started = time.perf_counter()
+    task = RecurrentTask(data, settings, spec.seed)
+    preparing = time.perf_counter() - started
+    parameters = sum(weight.numel() for weight in task.model.parameters())
+    with tempfile.TemporaryDirectory() as folder:
+        task.save_model(Path(folder), dict(task.model.state_dict()))
+        model_bytes = folder_bytes(Path(folder))
+    training = measure_training(task, training_settings(spec, settings), name, progress)
+    progress.stage("validating")
+    started = time.perf_counter()
+    task.validate()
+    validating = time.perf_counter() - started
+    judging = validating * (training.evaluations + len(data.test) / len(data.validation))
+    return ContestantPlan(
+        name=name,
+        method=settings.method,
+        epochs=training.course.epochs,
+        steps=training.course.steps,
+        tokens=training.course.tokens,
+        training_seconds=training.seconds,
+        judging_seconds=judging,
+        total_seconds=preparing + training.seconds + judging,
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        model_bytes=model_bytes,
+        # The weights and AdamW's two moments; the new one is complete before the old one goes.
+        disk_bytes=2 * (model_bytes + 3 * _FLOAT32 * parameters),
+        trainable_parameters=parameters,
+        total_parameters=parameters,
+        notes=training.notes,
+    )
+
+
+def _plan_linear(
+    spec: ClassificationSpec, name: str, settings: LinearContestant, data: SplitTable, progress: Progress
+) -> ContestantPlan:
+    """A linear model is fitted in one go: on all texts where they are few, otherwise on the first ones."""
+    progress.stage("fitting a part")
+    characters = sum(map(len, data.train.texts))
+    rows = len(data.train)
+    if characters > SAMPLE_CHARACTERS:
+        rows = max(len(data.label_names) * 10, int(rows * SAMPLE_CHARACTERS / characters))
+    factor = len(data.train) / rows
+    model: list[LinearModel] = []
+    started = time.perf_counter()
+    growth = machine.memory_growth(
+        lambda: model.append(LinearModel.fit(data.train.texts[:rows], data.train.labels[:rows], settings, spec.seed))
+    )
+    seconds = (time.perf_counter() - started) * factor
+    started = time.perf_counter()
+    model[0].probabilities(data.test.texts[:rows])
+    judging = (time.perf_counter() - started) * max(1.0, len(data.test) / rows)
+    with tempfile.TemporaryDirectory() as folder:
+        model[0].save(Path(folder))
+        model_bytes = int(folder_bytes(Path(folder)) * factor)
+    whole = rows == len(data.train)
+    notes = [
+        f"Fitted on {rows:,} of {len(data.train):,} texts; time, memory and disk are scaled up, and the number of "
+        "n-grams is only known when all are read."
+    ]
+    return ContestantPlan(
+        name=name,
+        method=settings.method,
+        training_seconds=seconds,
+        judging_seconds=judging,
+        total_seconds=seconds + judging,
+        peak_memory_bytes=machine.peak_memory_bytes() + int(growth * (factor - 1)),
+        model_bytes=model_bytes,
+        disk_bytes=2 * model_bytes,
+        trainable_parameters=model[0].parameters if whole else None,
+        total_parameters=model[0].parameters if whole else None,
+        notes=[] if whole else notes,
+    )
+
+
+def _plan_majority(name: str) -> ContestantPlan:
+    """It only counts labels: nothing that could be measured."""
+    return ContestantPlan(
+        name=name,
+        method="majority",
+        judging_seconds=0.0,
+        total_seconds=0.0,
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        model_bytes=0,
+        disk_bytes=0,
+        trainable_parameters=0,
+        total_parameters=0,
+    )

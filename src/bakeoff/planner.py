@@ -1,0 +1,96 @@
+"""What a bake-off will take, before anything is trained: read, count, and measure a little on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bakeoff import machine
+from bakeoff.data.types import SplitCorpus, SplitTable
+from bakeoff.judge.wording import size
+from bakeoff.runner import prepare_data
+from bakeoff.runs.plans import ContestantPlan, Plan
+from bakeoff.spec.load import load_spec
+from bakeoff.spec.schema import FullContestant, LanguageModelSpec, RecurrentContestant, Section, Spec
+from bakeoff.training.progress import Progress
+
+
+def plan(
+    spec: str | Path | Mapping[str, Any] | Spec, *, overrides: Sequence[str] = (), progress: Progress | None = None
+) -> Plan:
+    """Tell what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
+
+    The data are read, divided and tokenised as `run` does it; every contestant takes a few of its own steps. Nothing
+    is kept. `docs/how-to/plan.md` describes the method.
+
+    Args:
+        spec: Name of a built-in bake-off, path of a YAML file, its values, or a checked spec.
+        overrides: Assignments such as `contestants.lstm.hidden_size=256`.
+        progress: Receives news.
+
+    Raises:
+        UserError: whatever would end the bake-off before its first step.
+    """
+    checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
+    progress = progress or Progress()
+    started = time.perf_counter()
+    room = machine.memory_bytes() + machine.available_memory_bytes()
+    prepared, _ = prepare_data(checked, progress)
+    reading = time.perf_counter() - started
+    contestants = _plan_contestants(checked, prepared, progress)
+    kept = sum(each.model_bytes for each in contestants)
+    found = Plan(
+        name=checked.name or checked.task,
+        task=checked.task,
+        contestants=contestants,
+        total_seconds=reading + sum(each.total_seconds for each in contestants),
+        peak_memory_bytes=max(each.peak_memory_bytes for each in contestants),
+        disk_bytes=kept + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
+        available_memory_bytes=room,
+        free_disk_bytes=shutil.disk_usage(Path.cwd()).free,
+        measuring_seconds=time.perf_counter() - started,
+    )
+    found.warnings = _warnings(found, checked)
+    return found
+
+
+def _plan_contestants(spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> list[ContestantPlan]:
+    # Imported here for the same reason as in `run`: linear models need not wait for torch.
+    if isinstance(spec, LanguageModelSpec):
+        from bakeoff.lm.planning import plan_contestants as plan_language_models
+
+        assert isinstance(prepared, SplitCorpus)
+        return plan_language_models(spec, prepared, progress)
+    from bakeoff.classify.planning import plan_contestants as plan_classifiers
+
+    assert isinstance(prepared, SplitTable)
+    return plan_classifiers(spec, prepared, progress)
+
+
+def _warnings(found: Plan, spec: Spec) -> list[str]:
+    warnings = []
+    for each in found.contestants:
+        if each.peak_memory_bytes > found.available_memory_bytes:
+            warnings.append(
+                f"{each.name} needs {size(each.peak_memory_bytes)} of memory, and {size(found.available_memory_bytes)} "
+                f"are there: {_saving_memory(spec.contestants[each.name])}."
+            )
+    if found.disk_bytes > found.free_disk_bytes:
+        warnings.append(
+            f"The run needs up to {size(found.disk_bytes)} of disk, and {size(found.free_disk_bytes)} are free here: "
+            "free some, or put the run on another disk with -o."
+        )
+    return warnings
+
+
+def _saving_memory(settings: Section) -> str:
+    if isinstance(settings, RecurrentContestant):
+        return "lower its batch_size, max_length or hidden_size"
+    if getattr(settings, "activation_checkpointing", True):
+        return "train with method lora" if isinstance(settings, FullContestant) else "choose a smaller model"
+    return "set its activation_checkpointing: true" + (
+        ", or train with method lora" if isinstance(settings, FullContestant) else ""
+    )

@@ -1,0 +1,127 @@
+"""How long a training will take and how many steps it has, from its own data and a few of its own steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from bakeoff.spec.schema import Budget
+from bakeoff.training import schedule
+from bakeoff.training.loop import take_steps
+from bakeoff.training.memory import divided
+from bakeoff.training.progress import Progress
+from bakeoff.training.task import Task, TrainingSettings
+
+MEASURED_SECONDS = 4.0
+"""Steps are measured for about so long; at least the largest one is."""
+
+_QUANTILES = (1.0, 0.0, 0.5, 0.25, 0.75)  # of the steps' sizes; the largest first, since it needs the most memory
+
+ALIKE = 0.8
+"""Share of the longest's tokens that makes another one as long for a measurement."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a budget amounts to on the training data."""
+
+    steps: int
+    tokens: int
+    epochs: int  # begun
+
+
+@dataclass(frozen=True)
+class MeasuredTraining:
+    """What a training will take."""
+
+    course: Course
+    seconds: float
+    evaluations: int
+    notes: list[str]
+
+
+def measure_training(task: Task, settings: TrainingSettings, name: str, progress: Progress) -> MeasuredTraining:
+    """Count the steps of a training and take a few of them. The task's model is of no use afterwards.
+
+    Steps are taken from the first epoch: only the largest where all are alike, otherwise also smaller ones, and the
+    time of a step in between is interpolated. They are repeated, and the median counts, while that costs little.
+
+    Raises:
+        UserError: there is nothing to train on, or memory does not suffice for a single text.
+    """
+    steps = task.steps(1)
+    sizes = np.array([_tokens(step) for step in steps])
+    chosen = _representative(sizes) if len(sizes) else []
+    seconds = _measured_seconds(task, settings, name, [steps[number] for number in chosen], progress)
+    by_size = np.array(sorted(zip(sizes[chosen], seconds, strict=False)))
+    step_seconds = float(np.interp(sizes, by_size[:, 0], by_size[:, 1]).mean())
+    course = count_course(task, settings.budget)
+    notes = []
+    if course is None or course.steps * step_seconds > (settings.budget.seconds or np.inf):
+        limit = settings.budget.seconds or 0.0
+        taken = max(1, round(limit / step_seconds))
+        if course is not None:
+            notes.append(f"budget.seconds ends the training after about {taken:,} of {course.steps:,} steps.")
+        course = Course(taken, round(taken * float(sizes.mean())), -(-taken // len(sizes)))
+    return MeasuredTraining(
+        course,
+        seconds=course.steps * step_seconds,
+        evaluations=min(settings.budget.evaluations or course.epochs, course.steps),
+        notes=notes,
+    )
+
+
+def count_course(task: Task, budget: Budget) -> Course | None:
+    """Steps and tokens until the epochs or tokens of a budget are spent, exactly; None where only seconds limit it."""
+    if budget.epochs is None and budget.tokens is None:
+        return None
+    counted = budget.model_copy(update={"seconds": None})
+    per_epoch = [_tokens(step) for step in task.steps(1)]
+    # All epochs have the same texts, and so the same sums: only the last one is walked through.
+    whole = min((budget.epochs or np.inf), np.ceil((budget.tokens or np.inf) / sum(per_epoch))) - 1
+    steps, tokens, epoch = int(whole) * len(per_epoch), int(whole) * sum(per_epoch), int(whole) + 1
+    for number, step in enumerate(task.steps(epoch), start=1):
+        steps, tokens = steps + 1, tokens + _tokens(step)
+        epochs = epoch - 1 + number / len(per_epoch)
+        if schedule.spent(counted, epochs=epochs, tokens=tokens, seconds=0.0)[0] >= 1:
+            break
+    return Course(steps, tokens, epoch)
+
+
+def _measured_seconds(
+    task: Task, settings: TrainingSettings, name: str, steps: Sequence[Sequence[Any]], progress: Progress
+) -> list[float]:
+    """Seconds of each step, or of the first few of them; the median where a step was taken repeatedly."""
+    taken: list[list[float]] = [[] for _ in steps]
+    # The first step of all is slow (memory is allocated, kernels are chosen): a single text will do for it.
+    texts = [part for step in steps[:1] for batch in step for part in divided(batch, 1)]
+    warm_up = [max(texts, key=lambda text: text.tokens)] if texts else []
+    endless = (steps[number % len(steps)] for number in range(1_000_000))
+    lines = take_steps(task, settings, name, (step for each in ([warm_up], endless) for step in each), progress)
+    began = next(lines).seconds
+    started = time.perf_counter()
+    for number, line in enumerate(lines):
+        taken[number % len(steps)].append(line.seconds - began)
+        began = line.seconds
+        share = (time.perf_counter() - started) / MEASURED_SECONDS
+        progress.stage("measuring steps", min(1.0, share))
+        if share >= 1 and number + 1 >= min(2, len(steps)):
+            break
+    return [median(each) for each in taken if each]
+
+
+def _representative(sizes: np.ndarray[Any, Any]) -> list[int]:
+    """Numbers of the steps to measure."""
+    order = np.argsort(sizes, kind="stable")
+    if sizes[order[len(order) // 10]] >= ALIKE * sizes.max():
+        return [int(order[-1])]
+    return list(dict.fromkeys(int(order[round(share * (len(order) - 1))]) for share in _QUANTILES))
+
+
+def _tokens(step: Sequence[Any]) -> int:
+    return sum(batch.tokens for batch in step)
