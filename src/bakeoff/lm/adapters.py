@@ -138,13 +138,16 @@ def _refuse_shared_weights(adapted: Any) -> None:
 
 
 def _start_from_principal_components(adapted: Any, rank: int) -> None:
+    values = {}
     for name, layer in _adapted_layers(adapted):
         if not isinstance(layer, AdaptedLinear):
             raise UserError(f"PiSSA adapts linear layers only, and {name} is none.", "Choose another `variant`.")
-        smaller = min(layer.in_features, layer.out_features)
-        if rank > smaller:
-            raise UserError(
-                f"PiSSA takes r singular values of each weight, and {name} has {smaller}, not {rank}.",
-                f"Set r to {smaller} or less.",
-            )
+        values[name] = min(layer.in_features, layer.out_features)
+    name = min(values, key=lambda each: values[each])
+    if rank > values[name]:
+        raise UserError(
+            f"PiSSA takes r singular values out of each weight, and {name} has {values[name]}, not {rank}.",
+            f"Set r to {values[name]} or less.",
+        )
+    for _, layer in _adapted_layers(adapted):
         layer.pissa_init("default", _PISSA)

@@ -65,7 +65,8 @@ def find_learning_rate(
     """
     started = time.perf_counter()
     first_epoch = task.steps(1)
-    length = min(max(STEPS, (total_steps or 0) // 10) // TRIALS, len(first_epoch) // 2)
+    length = max(STEPS, (total_steps or 0) // 10) // TRIALS
+    length = min(length, total_steps or length, len(first_epoch) // 2)
     if not length:
         raise UserError(
             "`learning_rate: auto` needs at least two steps an epoch, to train on one and to judge on the other.",
