@@ -33,7 +33,8 @@ def test_value_and_gradients_equal_the_plain_loss(positions, vocabulary, at_once
     expected = torch.autograd.grad(plain * scale, (hidden, weight, bias))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loss, "LOGITS_AT_ONCE", at_once)
+        patch.setattr(loss, "CHUNK_BYTES", 4 * at_once)
+        patch.setattr(loss, "SOFTMAX_ROWS", 3)
         patch.setattr(loss, "WEIGHT_ROWS_AT_ONCE", 7)
         total = loss.summed_cross_entropy(hidden, weight, bias, targets)
         each = loss.cross_entropies(hidden, weight, bias, targets)
@@ -51,7 +52,7 @@ def test_in_bf16_the_gradient_of_the_weight_does_not_suffer_from_chunks(monkeypa
     plain = F.cross_entropy(F.linear(*exact), targets, reduction="sum")
     expected = torch.autograd.grad(plain, exact[1])[0]
 
-    monkeypatch.setattr(loss, "LOGITS_AT_ONCE", 50 * 256 // chunks)
+    monkeypatch.setattr(loss, "CHUNK_BYTES", 2 * 50 * 256 // chunks)
     total = loss.summed_cross_entropy(hidden, weight, None, targets)
     found = torch.autograd.grad(total, weight)[0]
 

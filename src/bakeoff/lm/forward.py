@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from bakeoff.errors import UserError
+from bakeoff.lm.kernels.install import install_kernels
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
 
 
@@ -51,6 +52,7 @@ class CausalForward:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        install_kernels(model)
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._backbone: Any = getattr(inner, inner.base_model_prefix, None)
         self._head: Any = inner.get_output_embeddings()

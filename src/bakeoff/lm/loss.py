@@ -1,7 +1,7 @@
 """Cross-entropy of a linear layer's outputs without ever holding all of them.
 
 With 49,152 tokens in the vocabulary, the logits of 2,048 positions are 400 MB in fp32, and their gradient as much
-again. Here they are made for a few hundred positions at a time, turned into the gradient at once and forgotten: the
+again. Here they are made for a thousand positions at a time, turned into the gradient at once and forgotten: the
 gradient is known in the forward pass, since it is the softmax minus one at the target (the idea of Liger-Kernel's and
 PyTorch's `linear_cross_entropy`; this one keeps the weight's gradient in fp32, skips it where the layer is frozen and
 runs on older versions of PyTorch).
@@ -9,13 +9,17 @@ runs on older versions of PyTorch).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-LOGITS_AT_ONCE = 1 << 24
-"""Numbers in a chunk of logits: 64 MB in fp32."""
+CHUNK_BYTES = 100 << 20
+"""Memory of a chunk of logits: a thousand positions in bf16. Larger products are no faster."""
+
+SOFTMAX_ROWS = 8
+"""Positions whose softmax is computed at once, in fp32: they stay in the cache from one operation to the next."""
 
 WEIGHT_ROWS_AT_ONCE = 1024
 """Rows of the weight's gradient that are made at once: they are added to the sum while they are in the cache."""
@@ -46,12 +50,19 @@ def cross_entropies(
     for start in range(0, len(targets), size):
         part = slice(start, start + size)
         logits = F.linear(hidden[part], weight, bias)
-        losses[part] = F.cross_entropy(logits.float(), targets[part], reduction="none")
+        for rows, target, loss in _softmax_parts(logits, targets[part], losses[part]):
+            loss.copy_(F.cross_entropy(rows.float(), target, reduction="none"))
     return losses
 
 
 def _positions_at_once(weight: torch.Tensor) -> int:
-    return max(1, LOGITS_AT_ONCE // weight.shape[0])
+    return max(1, CHUNK_BYTES // (weight.shape[0] * weight.element_size()))
+
+
+def _softmax_parts(*tensors: torch.Tensor) -> Iterable[tuple[torch.Tensor, ...]]:
+    """The tensors' rows, few at a time on a CPU, all at once on a GPU."""
+    size = SOFTMAX_ROWS if tensors[0].device.type == "cpu" else len(tensors[0])
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
 
 class _SummedCrossEntropy(torch.autograd.Function):
@@ -61,31 +72,38 @@ class _SummedCrossEntropy(torch.autograd.Function):
     ) -> torch.Tensor:
         for_hidden, for_weight, for_bias, _ = ctx.needs_input_grad
         ctx.hidden = torch.empty_like(hidden) if for_hidden else None
-        # Summed in fp32 even for bf16 weights: every chunk adds to all of it.
-        ctx.weight = torch.zeros_like(weight, dtype=torch.float32) if for_weight else None
+        ctx.weight = None
         ctx.bias = torch.zeros_like(bias, dtype=torch.float32) if for_bias and bias is not None else None
         ctx.dtype = weight.dtype
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         size = _positions_at_once(weight)
         for start in range(0, len(targets), size):
-            rows, target = hidden[start : start + size], targets[start : start + size, None]
+            rows = hidden[start : start + size]
             logits = F.linear(rows, weight, bias)
-            log_probabilities = F.log_softmax(logits, dim=-1, dtype=torch.float32)
-            total -= log_probabilities.gather(1, target).sum(dtype=torch.float64)
-            if not (for_hidden or for_weight or for_bias):
-                continue
-            gradient = log_probabilities.exp_()
-            gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0).expand_as(target))
+            for part, target in _softmax_parts(logits, targets[start : start + size, None]):
+                values = part.float()
+                total -= values.gather(1, target).sum(dtype=torch.float64)
+                largest = values.amax(1, keepdim=True)
+                exponentials = values.sub_(largest).exp_()
+                summed = exponentials.sum(1, keepdim=True)
+                total += (largest + summed.log()).sum(dtype=torch.float64)
+                gradient = exponentials.div_(summed)
+                gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0).expand_as(target))
+                part.copy_(gradient)  # the block that held the logits now holds their gradient
             if ctx.bias is not None:
-                ctx.bias += gradient.sum(0)
-            gradient = logits.copy_(gradient)  # back to the dtype of the weights, in the block that is there
+                ctx.bias += logits.sum(0, dtype=torch.float32)
             if ctx.hidden is not None:
-                torch.mm(gradient, weight, out=ctx.hidden[start : start + size])
-            if ctx.weight is not None:
-                for part, columns in zip(
-                    ctx.weight.split(WEIGHT_ROWS_AT_ONCE), gradient.split(WEIGHT_ROWS_AT_ONCE, dim=1), strict=True
-                ):
-                    part += torch.mm(columns.t(), rows)
+                torch.mm(logits, weight, out=ctx.hidden[start : start + size])
+            if for_weight and len(rows) == len(targets):
+                ctx.weight = torch.mm(logits.t(), rows)
+            elif for_weight:
+                # Every chunk adds to all of it, so it is summed in fp32 even for bf16 weights.
+                if ctx.weight is None:
+                    ctx.weight = torch.zeros_like(weight, dtype=torch.float32)
+                slabs = zip(ctx.weight.split(WEIGHT_ROWS_AT_ONCE), logits.split(WEIGHT_ROWS_AT_ONCE, dim=1), strict=True)
+                for slab, columns in slabs:
+                    slab += torch.mm(columns.t(), rows)
+            del logits  # before the next chunk is made
         return total.float()
 
     @staticmethod

@@ -181,6 +181,7 @@ class _Training:
             loss += result.total.detach().double().cpu()
             state.epoch_correct += result.correct or 0
             state.tokens += batch.tokens
+        self.weights.finish_gradients()
         mean = float(loss) / count
         if not math.isfinite(mean):
             raise DivergedError(

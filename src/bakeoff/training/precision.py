@@ -49,32 +49,51 @@ def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
 class MasterWeights:
     """The trained parameters of a model in fp32.
 
-    In fp32 the masters are the model's own parameters. In bf16 they are copies: each gradient is added to its master's
-    fp32 gradient as soon as the backward pass has finished it (so that bf16 gradients neither add up their rounding
-    errors over micro-batches nor stay in memory), and `publish` rounds the masters back into the model.
+    In fp32 the masters are the model's own parameters. In bf16 the model gets rounded copies: each gradient is added to
+    its master's fp32 gradient as soon as the backward pass has finished it (so that bf16 gradients neither add up their
+    rounding errors over micro-batches nor stay in memory), and `publish` rounds the masters back into the model.
     """
 
     def __init__(self, model: torch.nn.Module, precision: Precision) -> None:
         self._trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self._copied = precision == "bf16"
         self.named: dict[str, torch.nn.Parameter] = self._trained
+        self._without_gradient: set[torch.nn.Parameter] = set()
         if self._copied:
-            self.named = {
-                name: torch.nn.Parameter(weight.detach().to(torch.float32, copy=True))
-                for name, weight in self._trained.items()
-            }
+            self.named = {name: torch.nn.Parameter(weight.detach()) for name, weight in self._trained.items()}
             cast_parameters(model, torch.bfloat16)
             for name, weight in self._trained.items():
-                master = self.named[name]
-                master.grad = torch.zeros_like(master)  # kept and zeroed: fresh large blocks are slow to get
-                weight.register_post_accumulate_grad_hook(_move_gradient(master))
+                weight.register_post_accumulate_grad_hook(self._move_gradient_to(self.named[name]))
 
     def zero_gradients(self) -> None:
         for master in self.named.values():
-            if self._copied and master.grad is not None:
-                master.grad.zero_()
+            if self._copied:
+                self._without_gradient.add(master)  # the block stays: fresh large ones are slow to get
             else:
                 master.grad = None
+
+    def finish_gradients(self) -> None:
+        """Call after the last backward pass of a step: a weight that took no part in it has a gradient of zero."""
+        for master in self._without_gradient:
+            master.grad = torch.zeros_like(master)
+        self._without_gradient.clear()
+
+    def _move_gradient_to(self, master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
+        def move(weight: torch.Tensor) -> None:
+            if weight.grad is None:
+                return
+            if master in self._without_gradient:
+                self._without_gradient.remove(master)
+                if master.grad is None:
+                    master.grad = torch.empty_like(master)
+                master.grad.copy_(weight.grad)
+            elif master.grad is not None:
+                # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
+                for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
+                    ours.add_(new)
+            weight.grad = None
+
+        return move
 
     def publish(self) -> None:
         """Round the masters into the weights that the model computes with."""
@@ -97,13 +116,3 @@ class MasterWeights:
     def state(self) -> dict[str, torch.Tensor]:
         return {name: master.detach() for name, master in self.named.items()}
 
-
-def _move_gradient(master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
-    def move(weight: torch.Tensor) -> None:
-        if weight.grad is not None and master.grad is not None:
-            # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
-            for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
-                ours.add_(new)
-            weight.grad = None
-
-    return move

@@ -1,0 +1,1 @@
+"""Faster ways to compute what transformers and PEFT compute, for CPUs. `install` says which and why."""

@@ -1,0 +1,68 @@
+"""Which keys a block of queries looks at, for causal attention over texts that may share a row."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from dataclasses import dataclass
+
+import torch
+
+BLOCK = 64
+"""Queries in a block: the triangle above the diagonal is computed in blocks on the diagonal only."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Queries `start` to `end` and the keys `first_key` to `end` that they may look at."""
+
+    start: int
+    end: int
+    first_key: int
+    first_masked: int  # keys before this one are visible to all queries of the block
+    mask: torch.Tensor  # 0 or -inf, shape (queries, 1, keys from first_masked to end)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.first_key, self.end)
+
+    def lines(self, group: int) -> slice:
+        """Where the queries stand when each is followed by those of the other heads in its group."""
+        return slice(self.start * group, self.end * group)
+
+
+_last: dict[torch.dtype, tuple[weakref.ref[torch.Tensor], list[list[Block]]]] = {}
+
+
+def blocks_of_rows(position_ids: torch.Tensor, dtype: torch.dtype) -> list[list[Block]]:
+    """The blocks of each row of a batch.
+
+    Args:
+        position_ids: Of each token in its text, int64, shape (rows, length); a text begins where they do not go on by
+            one. A single row stands for all rows of a batch.
+        dtype: Of the masks.
+    """
+    known = _last.get(dtype)
+    if known is not None and known[0]() is position_ids:  # every layer asks for the same batch
+        return known[1]
+    blocks = [_blocks_of_row(positions, dtype) for positions in position_ids]
+    _last[dtype] = weakref.ref(position_ids), blocks
+    return blocks
+
+
+def _blocks_of_row(positions: torch.Tensor, dtype: torch.dtype) -> list[Block]:
+    length = len(positions)
+    begins = torch.zeros(length, dtype=torch.bool)
+    begins[1:] = positions[1:] != positions[:-1] + 1
+    first_keys = torch.where(begins, torch.arange(length), 0).cummax(0).values
+    return [_block(start, min(start + BLOCK, length), first_keys, dtype) for start in range(0, length, BLOCK)]
+
+
+def _block(start: int, end: int, first_keys: torch.Tensor, dtype: torch.dtype) -> Block:
+    first_key = int(first_keys[start])
+    one_text = int(first_keys[end - 1]) == first_key
+    first_masked = start if one_text else first_key
+    queries, keys = torch.arange(start, end)[:, None], torch.arange(first_masked, end)
+    hidden = (keys > queries) | (keys < first_keys[start:end, None])
+    mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -math.inf)
+    return Block(start, end, first_key, first_masked, mask[:, None])

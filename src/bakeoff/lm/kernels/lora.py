@@ -1,0 +1,87 @@
+"""A linear layer with a LoRA adapter (Hu et al. 2021) as one operation.
+
+PEFT computes the layer, the adapter, the scaled adapter and their sum, each a pass over memory, forwards and backwards.
+Here the small products are added to the large one's result while they are made, and the frozen weight has no gradient.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from peft.tuners import lora
+from transformers.pytorch_utils import Conv1D
+
+from bakeoff.lm.kernels.dropout import Dropout, kept
+
+
+def install_lora(module: torch.nn.Module) -> None:
+    """Compute `module` in one operation where it is PEFT's plain LoRA on a linear layer; leave others alone."""
+    if type(module) is lora.Linear and not module.lora_variant and not any(module.lora_bias.values()):
+        module.forward = partial(_forward, module)
+
+
+def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any) -> torch.Tensor:
+    base, adapters = layer.base_layer, layer.active_adapters
+    if layer.disable_adapters or layer.merged or len(adapters) != 1 or type(base) not in (torch.nn.Linear, Conv1D):
+        plain: torch.Tensor = type(layer).forward(layer, inputs, *arguments, **settings)
+        return plain
+    (name,) = adapters
+    dropout = layer.lora_dropout[name]
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    mask, factor = None, 1.0
+    if isinstance(dropout, Dropout) and dropout.training:
+        mask, factor = kept(rows.shape, dropout.probability)
+    found: torch.Tensor = _LoraLinear.apply(
+        rows,
+        base.weight if isinstance(base, torch.nn.Linear) else base.weight.t(),
+        base.bias,
+        layer.lora_A[name].weight,
+        layer.lora_B[name].weight,
+        layer.scaling[name],
+        mask,
+        factor,
+    )
+    return found.view(*inputs.shape[:-1], -1)
+
+
+class _LoraLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: torch.Tensor,  # (rows, in)
+        weight: torch.Tensor,  # (out, in), frozen
+        bias: torch.Tensor | None,  # (out,), frozen
+        down: torch.Tensor,  # LoRA's A, (rank, in)
+        up: torch.Tensor,  # LoRA's B, (out, rank)
+        scaling: float,
+        mask: torch.Tensor | None,  # what dropout keeps before the adapter, bool, (rows, in)
+        factor: float,
+    ) -> torch.Tensor:
+        hidden = _dropped(rows, mask, factor) @ down.t()
+        output = F.linear(rows, weight, bias).addmm_(hidden, up.t(), alpha=scaling)
+        ctx.save_for_backward(rows, weight, down, up, hidden, mask)
+        ctx.scaling, ctx.factor = scaling, factor
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (outer,) = gradients
+        rows, weight, down, up, hidden, mask = ctx.saved_tensors
+        for_up = (outer.t() @ hidden).mul_(ctx.scaling)
+        for_hidden = (outer @ up).mul_(ctx.scaling)
+        for_down = for_hidden.t() @ _dropped(rows, mask, ctx.factor)
+        for_rows = None
+        if ctx.needs_input_grad[0]:
+            for_rows = outer @ weight
+            if mask is None:
+                for_rows.addmm_(for_hidden, down)
+            else:
+                for_rows += _dropped(for_hidden @ down, mask, ctx.factor)
+        return for_rows, None, None, for_down, for_up, None, None, None
+
+
+def _dropped(values: torch.Tensor, mask: torch.Tensor | None, factor: float) -> torch.Tensor:
+    return values if mask is None else values * mask.to(values.dtype).mul_(factor)
