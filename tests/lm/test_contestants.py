@@ -26,7 +26,15 @@ SETTINGS = {
         "method": "lora", "sequences": "lines", "block_size": 32, "r": 2, "dropout": 0.1,
         "target_modules": "all-linear", "learning_rate": 1e-2,
     },
+    "rslora": {"method": "lora", "block_size": 64, "variant": "rslora", "r": 16, "learning_rate": 5e-3},
+    "dora": {"method": "lora", "block_size": 64, "variant": "dora", "r": 2, "learning_rate": 1e-2},
+    "pissa": {"method": "lora", "block_size": 64, "variant": "pissa", "r": 2, "learning_rate": 5e-3},
+    "loraplus": {"method": "lora", "block_size": 64, "variant": "loraplus", "r": 2, "learning_rate": 2e-3},
+    "merged": {"method": "lora", "block_size": 64, "r": 2, "learning_rate": 1e-2, "merge": True},
+    "auto": {"method": "full", "block_size": 64, "learning_rate": "auto"},
+    "lora-auto": {"method": "lora", "sequences": "lines", "r": 2, "dropout": 0.1, "learning_rate": "auto"},
 }  # fmt: skip
+ADAPTERS = ["lora", "lora-lines", "rslora", "dora", "pissa", "loraplus"]
 
 
 def spec_of(model: str = "stories260k", **changes) -> LanguageModelSpec:
@@ -69,8 +77,7 @@ def test_training_lowers_perplexity(baked):
     figures = {name: result.figure("perplexity", "document").value for name, (_, result) in baked.items()}
 
     assert figures["full"] < 0.8 * figures["pretrained"]
-    assert figures["lora"] < 0.95 * figures["pretrained"]
-    assert figures["lora-lines"] < 0.95 * figures["pretrained"]
+    assert all(figures[name] < 0.95 * figures["pretrained"] for name in ADAPTERS)
 
 
 def test_figures_are_named_by_their_protocol(baked):
@@ -93,6 +100,8 @@ def test_parameters_are_counted(baked):
     assert counts["full"] == (260_032, 260_032)
     # r * (inputs + outputs) for q_proj (64 to 64) and v_proj (64 to 32) in each of 5 layers
     assert counts["lora"] == (5 * 2 * (128 + 96), 260_032 + 5 * 2 * (128 + 96))
+    assert counts["pissa"] == counts["loraplus"] == counts["lora"]
+    assert counts["dora"][0] == counts["lora"][0] + 5 * 96  # a length for each row
 
 
 def test_scores_hold_what_the_figures_sum_up(baked):
@@ -114,7 +123,7 @@ def test_a_full_model_loads_with_plain_transformers(baked, corpus):
     assert found.nll == pytest.approx(document_loss(plain, tokenizer, corpus), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lora", "lora-lines"])
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_an_adapter_loads_with_plain_peft(baked, corpus, name):
     folder, _ = baked[name]
     plain = peft.AutoPeftModelForCausalLM.from_pretrained(folder.model)
@@ -123,6 +132,81 @@ def test_an_adapter_loads_with_plain_peft(baked, corpus, name):
     found = load_language_model(str(folder.path)).perplexity(corpus, protocol="document", context_length=512)
     assert found.nll == pytest.approx(document_loss(plain, tokenizer, corpus), rel=1e-5)
     assert json.loads((folder.model / "base_model.json").read_text()) == {"base_model": "stories260k"}
+
+
+def test_a_merged_model_is_the_adapted_one_and_loads_with_plain_transformers(baked, corpus):
+    folder, result = baked["merged"]
+    plain = transformers.AutoModelForCausalLM.from_pretrained(folder.model)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder.model)
+
+    apart = baked["lora"][1].figure("perplexity", "window").value
+    assert result.figure("perplexity", "window").value == pytest.approx(apart, rel=1e-4)
+    assert plain.dtype == torch.float32
+    found = load_language_model(str(folder.path)).perplexity(corpus, protocol="document", context_length=512)
+    assert found.nll == pytest.approx(document_loss(plain, tokenizer, corpus), rel=1e-5)
+    assert not list(folder.model.glob("adapter*"))
+    assert not (folder.model / "base_model.json").exists()
+    assert result.notes == []
+
+
+def test_merging_that_shows_is_said_with_both_perplexities(split, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.lm.merging.TOLERANCE", -1.0)
+    said = []
+
+    class Listening(Progress):
+        def message(self, text):
+            said.append(text)
+
+    result = bake(spec_of(), "merged", split, ContestantFolder(tmp_path / "merged"), Listening())
+
+    found = result.figure("perplexity", "window").value
+    (note,) = result.notes
+    assert said == [f"merged: {note}"]
+    assert note.startswith(
+        f"Merged into the model, the adapter has a perplexity of {found:.4f}; computed apart from it"
+    )
+    assert note.endswith("(window(context=64, stride=32), fp32).")
+    apart = float(note.split("apart from it, ")[1].split(" ")[0])
+    assert apart == pytest.approx(found, rel=1e-4)
+
+
+def test_in_bf16_an_adapter_is_merged_in_fp32(split, tmp_path):
+    """The base weights have more digits than bf16 keeps; the layers without an adapter must not lose them."""
+    folder = ContestantFolder(tmp_path / "merged")
+
+    bake(spec_of(precision="bf16"), "merged", split, folder, Progress())
+
+    merged = dict(transformers.AutoModelForCausalLM.from_pretrained(folder.model).named_parameters())
+    base = dict(load_language_model("stories260k").model.named_parameters())
+    untouched = [name for name in base if not name.endswith(("q_proj.weight", "v_proj.weight"))]
+    assert all(torch.equal(merged[name], base[name]) for name in untouched)
+    assert not torch.equal(base["model.embed_tokens.weight"], base["model.embed_tokens.weight"].bfloat16().float())
+
+
+def test_a_rate_that_was_chosen_is_the_one_in_the_settings_and_the_notes(baked):
+    _, result = baked["auto"]
+    test = result.training.range_test
+
+    assert result.settings["learning_rate"] == test.learning_rate
+    assert test.learning_rate > 3e-4  # a model so small is trained with more than the usual 5e-5
+    (note,) = result.notes
+    assert note.startswith(f"The learning rate {test.learning_rate:g} was chosen by a range test of {test.steps} steps")
+    assert note.endswith(f"{test.rates[-1]:g}: {test.losses[-1]:.4f}.")
+    assert result.training.total_seconds > result.training.seconds + test.seconds
+    assert baked["full"][1].training.range_test is None
+
+
+@pytest.mark.parametrize("name", ["auto", "lora-auto", "pissa"])
+def test_a_training_with_the_chosen_rate_is_the_same_to_the_bit(baked, split, tmp_path, name):
+    """`auto` leaves no trace, and neither does a second start of PiSSA."""
+    folder, result = baked[name]
+    again = ContestantFolder(tmp_path / name)
+    rate = result.settings["learning_rate"]
+
+    bake(spec_of(contestants={name: SETTINGS[name] | {"learning_rate": rate}}), name, split, again, Progress())
+
+    for file in folder.model.glob("*.safetensors"):
+        assert file.read_bytes() == (again.model / file.name).read_bytes()
 
 
 def test_losses_of_a_small_training(baked):
@@ -159,17 +243,20 @@ def test_samples_are_the_model_s_own(baked):
     assert sample.statistics is not None
 
 
-def test_gpt2_trains_without_a_warning(split, stories, tmp_path, recwarn):
+@pytest.mark.parametrize("variant", ["lora", "rslora", "dora", "pissa", "loraplus"])
+def test_gpt2_trains_without_a_warning(split, stories, tmp_path, recwarn, variant):
     """GPT-2 keeps its weights the other way round, which PEFT warns of where it is not told."""
     random_gpt2().save_pretrained(tmp_path / "gpt2")
     stories.tokenizer.save_pretrained(tmp_path / "gpt2")
     folder = ContestantFolder(tmp_path / "lora")
+    contestants = {"lora": SETTINGS["lora"] | {"variant": variant, "merge": True}}
 
-    result = bake(spec_of(str(tmp_path / "gpt2")), "lora", split, folder, Progress())
+    result = bake(spec_of(str(tmp_path / "gpt2"), contestants=contestants), "lora", split, folder, Progress())
 
     assert [str(warning.message) for warning in recwarn if "fan_in_fan_out" in str(warning.message)] == []
-    assert result.trainable_parameters == 2 * 2 * (32 + 96)  # c_attn of two layers
-    assert not result.notes
+    lengths = 2 * 96 if variant == "dora" else 0
+    assert result.trainable_parameters == 2 * 2 * (32 + 96) + lengths  # c_attn of two layers
+    assert not result.notes  # merging did not show
 
 
 def test_in_bf16_the_saved_model_is_fp32_and_near(split, baked, tmp_path):

@@ -63,6 +63,28 @@ def test_equals_a_plain_pytorch_loop(tmp_path):
     assert (cost.steps, cost.epochs, cost.tokens, cost.stopped_by) == (18, 3, 144, "epochs")
 
 
+def test_a_parameter_with_a_multiplier_has_a_rate_of_its_own(tmp_path):
+    settings = TrainingSettings(budget=Budget(epochs=2), learning_rate=0.01, rate_multipliers={"3.weight": 4.0})
+    _, folder = train(TinyTask(dropout=0.0), tmp_path / "ours", settings)
+
+    task = TinyTask(dropout=0.0)
+    named = dict(task.model.named_parameters())
+    faster = named.pop("3.weight")
+    groups = [{"params": [*named.values()]}, {"params": [faster], "lr": 0.04}]
+    optimizer = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.0)
+    expected = []
+    for batch in [batch for epoch in (1, 2) for (batch,) in task.steps(epoch)]:
+        loss = (task.model(batch.inputs) - batch.targets).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+        optimizer.step()
+        expected.append(loss.item())
+
+    assert losses(folder) == pytest.approx(expected, rel=1e-5)
+    assert {line.learning_rate for line in folder.metrics()[0]} == {0.01}
+
+
 def test_losses_of_a_fixed_run_are_pinned(tmp_path):
     _, folder = train(TinyTask(), tmp_path)
 

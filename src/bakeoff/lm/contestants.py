@@ -13,9 +13,10 @@ from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
-from bakeoff.lm.adapters import add_lora
+from bakeoff.lm.adapters import add_lora, rate_multipliers
 from bakeoff.lm.generation import stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.merging import is_adapter, merging_note, write_merged
 from bakeoff.lm.perplexity import Perplexity, score_plan, summary
 from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.protocols import ScoringPlan, plan_scoring
@@ -23,7 +24,7 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.task import LanguageModelTask
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
-from bakeoff.runs.results import ContestantResult, Figure, Sample, TrainingCost
+from bakeoff.runs.results import ContestantResult, Figure, RangeTest, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
 from bakeoff.training import distributed
 from bakeoff.training.checkpoint import trained_seconds
@@ -59,7 +60,7 @@ def bake(
         cost, trainable, total = TrainingCost(precision=precision), 0, count_parameters(base.model)
     else:
         task, trainable, total = training_task(spec, settings, base, data)
-        cost = train(task, training_settings(spec, settings, precision), folder, progress)
+        cost = train(task, training_settings(spec, settings, task, precision), folder, progress)
         del task
     del base  # its memory is needed for the judge
     distributed.wait()  # until the first process has written the model
@@ -69,10 +70,18 @@ def bake(
     scores = [score_plan(best, plan, progress=progress) for plan in plans]
     folder.write_scores(pa.concat_tables([each.table() for each in scores]))
     folder.write_samples(_samples(spec, best, progress))
+    notes = [f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else []
+    if cost.range_test:
+        notes.append(_range_test_note(cost.range_test))
+    if isinstance(settings, LoraContestant) and settings.merge and is_adapter(folder.model):
+        if note := merging_note(folder.model, best, scores[0], plans[0], progress):
+            progress.message(f"{name}: {note}")
+            notes.append(note)
+        if folder.writes:
+            write_merged(folder.model)
     cost.total_seconds = time.perf_counter() - started
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     judge = spec.judge
-    judging = [f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else []
     figures = []
     for each in scores:
         found = summary(each, confidence=judge.confidence, resamples=judge.resamples, seed=spec.seed)
@@ -81,14 +90,14 @@ def bake(
         name=name,
         method=settings.method,
         task="language-model",
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json") | _chosen_rate(cost),
         seed=spec.seed,
         figures=figures,
         training=cost,
         total_parameters=total,
         trainable_parameters=trainable,
         model_bytes=folder_bytes(folder.model),
-        notes=[*judging, *memory_notes(cost)],
+        notes=[*notes, *memory_notes(cost)],
     )
 
 
@@ -136,17 +145,35 @@ def training_task(
 
 
 def training_settings(
-    spec: LanguageModelSpec, settings: TrainedLanguageModel, precision: Precision
+    spec: LanguageModelSpec, settings: TrainedLanguageModel, task: LanguageModelTask, precision: Precision
 ) -> TrainingSettings:
+    default_rate = type(settings).model_fields["learning_rate"].default
     return TrainingSettings(
         budget=spec.budget,
-        learning_rate=settings.learning_rate,
+        learning_rate=default_rate if settings.learning_rate == "auto" else settings.learning_rate,
+        range_test=settings.learning_rate == "auto",
+        rate_multipliers=rate_multipliers(task.model, settings) if isinstance(settings, LoraContestant) else {},
         schedule=settings.schedule,
         warmup_steps=settings.warmup_steps,
         weight_decay=settings.weight_decay,
         gradient_clip=settings.gradient_clip,
         seed=spec.seed,
         precision=precision,
+    )
+
+
+def _chosen_rate(cost: TrainingCost) -> dict[str, float]:
+    return {"learning_rate": cost.range_test.learning_rate} if cost.range_test else {}
+
+
+def _range_test_note(found: RangeTest) -> str:
+    tried = ", ".join(
+        f"{rate:g}: {'not a number' if loss is None else format(loss, '.4f')}"
+        for rate, loss in zip(found.rates, found.losses, strict=True)
+    )
+    return (
+        f"The learning rate {found.learning_rate:g} was chosen by a range test of {found.steps} steps "
+        f"({found.seconds:.1f} s, not part of the budget). Loss of held-out training text by rate: {tried}."
     )
 
 

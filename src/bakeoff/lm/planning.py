@@ -160,7 +160,7 @@ def _plan_trained(
     del plans  # made for the time that it takes
     task, trainable, total = training_task(spec, settings, base, data)
     preparing = time.perf_counter() - started
-    training = measure_training(task, training_settings(spec, settings, precision), name, progress)
+    training = measure_training(task, training_settings(spec, settings, task, precision), name, progress)
     validating = training.evaluations * task.validation_tokens * judging.seconds_per_token
     judged = validating + loading + judging.seconds  # of the best weights
     model_bytes = _FLOAT32 * (total if isinstance(settings, FullContestant) else trainable) + _tokenizer_bytes(base)

@@ -18,6 +18,8 @@ def quiet_libraries() -> Iterator[None]:
         with warnings.catch_warnings():
             # PEFT asks transformers for an attribute by its old name; there is nothing that a user could do about it.
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            # `add_lora` refuses such layers in a sentence of its own.
+            warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
             yield
     finally:
         if drawn:

@@ -40,7 +40,11 @@ class Source:
 
 
 def load_language_model(
-    name: str, *, precision: Literal["auto", "fp32", "bf16"] = "fp32", cache: Path | None = None
+    name: str,
+    *,
+    precision: Literal["auto", "fp32", "bf16"] = "fp32",
+    merged: bool = True,
+    cache: Path | None = None,
 ) -> LanguageModel:
     """Load a causal language model.
 
@@ -48,13 +52,14 @@ def load_language_model(
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         precision: Of the arithmetic: fp32 is the reference; `auto` takes bf16 where the machine computes it fast.
+        merged: Adapters are merged into the model, in fp32, which makes it as fast as its base; False: kept apart.
         cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
         UserError: there is no such model, the hub cannot be reached, or the files are damaged or of a kind that
             cannot be read.
     """
-    model, tokenizer, reference = load_weights(name, cache=cache)
+    model, tokenizer, reference = load_weights(name, merged=merged, cache=cache)
     return ready(model, tokenizer, name=name, reference=reference, precision=precision)
 
 
@@ -78,8 +83,8 @@ def ready(
     )
 
 
-def load_weights(name: str, *, cache: Path | None = None) -> tuple[Any, Any, str]:
-    """The model in fp32 on the CPU (adapters merged), its tokenizer, and its name for plain transformers.
+def load_weights(name: str, *, merged: bool = True, cache: Path | None = None) -> tuple[Any, Any, str]:
+    """The model in fp32 on the CPU, its tokenizer, and its name for plain transformers.
 
     Raises:
         UserError: as `load_language_model`.
@@ -89,7 +94,7 @@ def load_weights(name: str, *, cache: Path | None = None) -> tuple[Any, Any, str
         if source.path.is_file():
             model, tokenizer = load_gguf(source.path)
         elif (source.path / "adapter_config.json").exists():
-            model, tokenizer = _load_adapter(source.path, cache)
+            model, tokenizer = _load_adapter(source.path, cache, merged=merged)
         else:
             model, tokenizer = _load_folder(source.path)
     if not tokenizer.vocab_size:  # what transformers makes up where there are no files
@@ -181,8 +186,8 @@ def _load_folder(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _load_adapter(folder: Path, cache: Path | None) -> tuple[Any, Any]:
-    """A base model with a PEFT adapter, merged: as fast as the base, and the same function."""
+def _load_adapter(folder: Path, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
+    """A base model with a PEFT adapter; merged it is as fast as the base, and the same function."""
     try:
         config = peft.PeftConfig.from_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -194,7 +199,9 @@ def _load_adapter(folder: Path, cache: Path | None) -> tuple[Any, Any]:
         )
     model, tokenizer, _ = load_weights(base, cache=cache)
     try:
-        merged = peft.PeftModel.from_pretrained(model, folder).merge_and_unload()
+        adapted = peft.PeftModel.from_pretrained(model, folder)
+        if merged:
+            adapted = adapted.merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise UserError(
             f"The adapter in {folder} cannot be put on {base}: {_first_line(error)}",
@@ -202,7 +209,7 @@ def _load_adapter(folder: Path, cache: Path | None) -> tuple[Any, Any]:
         ) from None
     if (folder / "tokenizer.json").exists():
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    return merged.eval(), tokenizer
+    return adapted.eval(), tokenizer
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:

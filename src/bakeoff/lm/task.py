@@ -11,7 +11,7 @@ import torch
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import sequences
-from bakeoff.lm.adapters import save_adapter
+from bakeoff.lm.adapters import save_adapter, trained_weights
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.pointer import write_pointer
@@ -37,7 +37,7 @@ class LanguageModelTask:
     ) -> None:
         """
         Args:
-            model: In fp32; a PeftModel for LoRA.
+            model: In fp32; a PeftModel for LoRA, as `add_lora` has made it.
             base_model: Name of the model as the spec gives it.
             context_length: Blocks and lines are never longer.
             seed: Of the order of blocks or lines.
@@ -48,6 +48,8 @@ class LanguageModelTask:
         self._base_model = base_model
         self._seed = seed
         self._forward = CausalForward(model)
+        pissa = isinstance(settings, LoraContestant) and settings.variant == "pissa"
+        self._taken_out = trained_weights(model) if pissa else None
         cut = sequences.blocks if settings.sequences == "blocks" else sequences.lines
         self._batch = sequences.batch_blocks if settings.sequences == "blocks" else sequences.batch_lines
         size = min(settings.block_size, context_length)
@@ -81,7 +83,7 @@ class LanguageModelTask:
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         if isinstance(self._settings, LoraContestant):
-            save_adapter(self.model, folder, weights)
+            save_adapter(self.model, folder, weights, taken_out=self._taken_out)
             write_pointer(folder, self._base_model)
         else:
             save_full(self.model, folder, weights)

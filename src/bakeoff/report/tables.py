@@ -68,7 +68,14 @@ def cost_rows(run: LoadedRun) -> list[Row]:
         ("Model on disk", "", lambda result: _or_dash(result.model_bytes, size)),
         ("Precision", "of the arithmetic", lambda result: result.training.precision),
     ]
+    if any(result.training.range_test for result in run.results):
+        measures.insert(1, ("Range test", "of the learning rate, not part of the budget", _range_test_seconds))
     return [Row(title, remark, [Cell(show(result)) for result in run.results]) for title, remark, show in measures]
+
+
+def _range_test_seconds(result: ContestantResult) -> str:
+    test = result.training.range_test
+    return duration(test.seconds) if test else "–"
 
 
 def _or_dash(value: Any, show: Callable[[Any], str]) -> str:

@@ -27,6 +27,18 @@ class Figure(Record):
     higher_is_better: bool
 
 
+class RangeTest(Record):
+    """How `learning_rate: auto` was decided: short trainings, each undone, and the loss after each of them."""
+
+    learning_rate: float = Field(description="The rate that was chosen.")
+    rates: list[float] = Field(description="The rates that were tried, rising.")
+    losses: list[float | None] = Field(
+        description="Loss of held-out training text after each; null: not a number any more."
+    )
+    steps: int = Field(description="Optimiser steps of all trials; they do not count against the budget.")
+    seconds: float = Field(description="Not part of the training's seconds, but of its total seconds.")
+
+
 class TrainingCost(Record):
     """What training took. Times are seconds of wall clock, memory is the process' peak resident set."""
 
@@ -42,6 +54,7 @@ class TrainingCost(Record):
     precision: str = "fp32"
     best_epoch: int | None = None
     stopped_by: Literal["epochs", "tokens", "seconds", "nothing to train"] = "nothing to train"
+    range_test: RangeTest | None = Field(None, description="Where `learning_rate: auto` was asked for.")
 
 
 class Confusion(Record):

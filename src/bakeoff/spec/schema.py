@@ -6,14 +6,31 @@ reads a file or imports torch.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def _rate_or_auto(value: Any) -> Any:
+    """Checked here rather than by pydantic's union, which would report each of its two types as a problem."""
+    if value == "auto":
+        return value
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if isinstance(value, bool) or not 0 < rate < math.inf:
+        raise ValueError(f"must be a number above 0, or `auto`, not {value!r}")
+    return rate
+
+
+RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 
 
 class Section(BaseModel):
@@ -210,7 +227,9 @@ class PretrainedContestant(Section):
 class TrainedLanguageModel(Section):
     """Settings that full fine-tuning and LoRA share."""
 
-    learning_rate: PositiveFloat = Field(5e-5, description="Peak learning rate of AdamW.")
+    learning_rate: RateOrAuto = Field(
+        5e-5, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+    )
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="Course after the warm-up.")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="Steps in which the learning rate rises from 0.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="Decoupled weight decay.")
@@ -239,13 +258,39 @@ class LoraContestant(TrainedLanguageModel):
     """Low-rank adaptation (Hu et al. 2021) through PEFT: the model is frozen, small adapters are trained."""
 
     method: Literal["lora"] = "lora"
-    learning_rate: PositiveFloat = Field(2e-4, description="Peak learning rate of AdamW.")
+    variant: Literal["lora", "rslora", "dora", "pissa", "loraplus"] = Field(
+        "lora",
+        description="`lora`; `rslora`: scaled by alpha / sqrt(r); `dora`: the length of each row is trained apart from "
+        "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
+    )
+    learning_rate: RateOrAuto = Field(
+        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+    )
+    loraplus_ratio: Annotated[float, Field(ge=1)] | None = Field(
+        None, description="For `loraplus`: rate of the B matrices / rate of the A matrices; absent: 16."
+    )
     r: PositiveInt = Field(16, description="Rank of the adapters.")
-    alpha: PositiveFloat = Field(32, description="Adapters are scaled by alpha / r.")
+    alpha: PositiveFloat = Field(32, description="Adapters are scaled by alpha / r (`rslora`: alpha / sqrt(r)).")
     dropout: Probability = Field(0.0, description="Dropout before the adapters.")
     target_modules: Literal["default", "all-linear"] | list[str] = Field(
         "default", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
     )
+    merge: bool = Field(
+        False, description="model/ holds the whole model with the adapters merged into it, instead of the adapters."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ratio_of_loraplus(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("variant") == "loraplus" and values.get("loraplus_ratio") is None:
+            values = {**values, "loraplus_ratio": 16.0}
+        return values
+
+    @model_validator(mode="after")
+    def _ratio_is_for_loraplus(self) -> LoraContestant:
+        if self.loraplus_ratio is not None and self.variant != "loraplus":
+            raise ValueError(f"loraplus_ratio is for `variant: loraplus`, not for `variant: {self.variant}`")
+        return self
 
 
 LanguageModelContestant = Annotated[

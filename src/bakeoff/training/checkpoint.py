@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bakeoff.runs.folder import recover_folder, replaced_folder
+from bakeoff.runs.results import RangeTest, Record
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.task import Validation
 
@@ -32,14 +33,18 @@ class TrainingState:
     micro_batch_tokens: int | None = None  # more do not go through the model at once, since memory ran short
     metrics_size: int = 0
     finished_by: str | None = None
+    range_test: RangeTest | None = None
 
 
 def save_checkpoint(
     folder: Path, state: TrainingState, weights: MasterWeights, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Replace the checkpoint atomically. A finished training keeps no tensors: its best model is in model/."""
+    """Replace the checkpoint atomically.
+
+    A finished training keeps no tensors, since its best model is in model/, and neither does one before its first step.
+    """
     with replaced_folder(folder) as temporary:
-        if state.finished_by is None:
+        if state.step and state.finished_by is None:
             tensors = {f"weights.{name}": tensor for name, tensor in weights.state().items()}
             for name, master in weights.named.items():
                 for key, value in optimizer.state[master].items():
@@ -48,7 +53,7 @@ def save_checkpoint(
             if torch.cuda.is_available():
                 tensors["random.cuda"] = torch.cuda.get_rng_state()
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary / "state.safetensors")
-        (temporary / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+        (temporary / "state.json").write_text(json.dumps(asdict(state), default=Record.model_dump), encoding="utf-8")
 
 
 def load_state(folder: Path) -> TrainingState | None:
@@ -58,14 +63,20 @@ def load_state(folder: Path) -> TrainingState | None:
     if not path.exists():
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
-    best = values.pop("best")
-    return TrainingState(**values, best=Validation(**best) if best else None)
+    best, range_test = values.pop("best"), values.pop("range_test")
+    return TrainingState(
+        **values,
+        best=Validation(**best) if best else None,
+        range_test=RangeTest.model_validate(range_test) if range_test else None,
+    )
 
 
 def trained_seconds(folder: Path) -> float:
-    """Training time of the earlier sessions of a run that goes on; 0 for a new one."""
+    """Time of training and range test in the earlier sessions of a run that goes on; 0 for a new one."""
     state = load_state(folder)
-    return state.seconds if state else 0.0
+    if state is None:
+        return 0.0
+    return state.seconds + (state.range_test.seconds if state.range_test else 0.0)
 
 
 def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Optimizer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import torch
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, recover_folder, replaced_folder
-from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
+from bakeoff.runs.results import EpochLine, RangeTest, StepLine, TrainingCost
 from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
+from bakeoff.training.range_test import DivergedError, find_learning_rate
 from bakeoff.training.task import Task, TrainingSettings
 
 CHECKPOINT_SECONDS = 300.0
@@ -51,11 +53,21 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     else:
         folder.cut_metrics(state.metrics_size)
         progress.message(f"{folder.name}: going on after step {state.step}.")
-        if state.finished_by is None:
+        if state.step and state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
     if distributed.world_size() > 1:
         distributed.tensors_from_first(weights.state().values())
         weights.publish()
+    if settings.range_test:
+        if state.range_test is None:
+            state.range_test = _range_test(task, settings, folder, progress, weights)
+            if folder.writes:
+                save_checkpoint(folder.checkpoint, state, weights, optimizer)
+            progress.message(
+                f"{folder.name}: learning rate {state.range_test.learning_rate:g}, from a range test of "
+                f"{state.range_test.steps} steps ({state.range_test.seconds:.1f} s)."
+            )
+        settings = replace(settings, learning_rate=state.range_test.learning_rate)
     if state.finished_by is None:
         _Training(task, settings, folder, progress, weights, optimizer, state).run()
     return TrainingCost.model_validate(
@@ -69,6 +81,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
             "precision": settings.precision,
             "best_epoch": state.best_epoch,
             "stopped_by": state.finished_by,
+            "range_test": state.range_test,
         }
     )
 
@@ -86,10 +99,32 @@ def take_steps(
 
 def _optimizer(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019). Vectors (biases, norms) are not decayed."""
-    matrices = [weight for weight in weights.named.values() if weight.dim() >= 2]
-    vectors = [weight for weight in weights.named.values() if weight.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.learning_rate, fused=True)
+    groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
+    for name, weight in weights.named.items():
+        groups.setdefault((weight.dim() >= 2, settings.rate_multipliers.get(name, 1.0)), []).append(weight)
+    return torch.optim.AdamW(
+        [
+            {"params": params, "weight_decay": settings.weight_decay if decayed else 0.0, "rate_multiplier": multiplier}
+            for (decayed, multiplier), params in groups.items()
+        ],
+        lr=settings.learning_rate,
+        fused=True,
+    )
+
+
+def _range_test(
+    task: Task, settings: TrainingSettings, folder: ContestantFolder, progress: Progress, weights: MasterWeights
+) -> RangeTest:
+    def new_training(settings: TrainingSettings) -> _Training:
+        return _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+
+    def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
+        trial = new_training(settings)
+        for step in steps:
+            trial._step(step)
+
+    total_steps = new_training(settings).total_steps
+    return find_learning_rate(task, settings, weights, try_steps, total_steps=total_steps, progress=progress)
 
 
 class _Training:
@@ -164,7 +199,7 @@ class _Training:
         state, settings = self.state, self.settings
         rate = schedule.learning_rate(settings, state.step, self._spent()[0], self.total_steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_multiplier"]
         count = sum(batch.count for batch in batches)
         self.task.model.train()
         self._draw_masks_of_its_own()
@@ -177,7 +212,7 @@ class _Training:
         state.tokens += sum(batch.tokens for batch in batches)
         mean = loss / count
         if not math.isfinite(mean):
-            raise UserError(
+            raise DivergedError(
                 f"{self.folder.name}: the loss is {mean} at step {state.step + 1}.",
                 f"Lower its learning_rate (now {settings.learning_rate:g}) or set gradient_clip: 1.0.",
             )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -84,5 +84,7 @@ class TrainingSettings:
     warmup_share: float = 0.0  # used where warmup_steps is 0
     weight_decay: float = 0.0
     gradient_clip: float | None = 1.0
+    range_test: bool = False  # a range test chooses the learning rate; `learning_rate` is where it starts
+    rate_multipliers: Mapping[str, float] = field(default_factory=dict)  # by parameter; those not named have 1
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -1,0 +1,126 @@
+"""LoRA and its variants: they start as the model that they adapt, and plain PEFT computes what was trained."""
+
+from __future__ import annotations
+
+import copy
+
+import peft
+import peft.optimizers
+import pytest
+import torch
+
+from bakeoff.errors import UserError
+from bakeoff.lm.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
+from bakeoff.spec.schema import LoraContestant
+from bakeoff.training.precision import MasterWeights
+from tests.lm.conftest import random_gpt2
+
+VARIANTS = ["lora", "rslora", "dora", "pissa", "loraplus"]
+TOKENS = torch.tensor([[1, 403, 407, 261, 378, 31, 285]])
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def base(request, stories):
+    return copy.deepcopy(stories.model) if request.param == "llama" else random_gpt2()
+
+
+def adapt(model, variant: str = "lora", **settings):
+    contestant = LoraContestant(variant=variant, **{"r": 4, "target_modules": "all-linear", **settings})
+    return add_lora(copy.deepcopy(model), contestant, reference="base", seed=1)
+
+
+def logits(model) -> torch.Tensor:
+    with torch.no_grad():
+        return model.eval()(TOKENS).logits
+
+
+def move(model) -> None:
+    """Stands for a training: every trained parameter changes."""
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.05 * torch.randn_like(parameter)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_adapted_model_starts_as_the_model_it_adapts(base, variant):
+    torch.testing.assert_close(logits(adapt(base, variant)), logits(base), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_plain_peft_computes_the_same_on_the_original_model(base, variant, tmp_path):
+    """PiSSA, too, though it has changed the weights of the model that was trained."""
+    adapted = adapt(base, variant)
+    first = trained_weights(adapted) if variant == "pissa" else None
+    move(adapted)
+
+    save_adapter(adapted, tmp_path, MasterWeights(adapted, "fp32").state(), taken_out=first)
+    plain = peft.PeftModel.from_pretrained(copy.deepcopy(base), tmp_path)
+
+    assert (logits(adapted) - logits(base)).abs().max() > 0.1
+    torch.testing.assert_close(logits(plain), logits(adapted), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logits(plain.merge_and_unload()), logits(adapted), rtol=1e-4, atol=1e-4)
+
+
+def test_pissa_is_saved_unrounded_after_training_in_bf16(base, tmp_path):
+    """What is subtracted are the first values in fp32, so an untrained adapter is exactly none."""
+    adapted = adapt(base, "pissa")
+    first = trained_weights(adapted)
+    weights = MasterWeights(adapted, "bf16")
+
+    save_adapter(adapted, tmp_path, weights.state(), taken_out=first)
+    plain = peft.PeftModel.from_pretrained(copy.deepcopy(base), tmp_path)
+
+    torch.testing.assert_close(logits(plain), logits(base), rtol=1e-4, atol=1e-4)
+
+
+def test_rslora_scales_by_the_root_of_the_rank(base, tmp_path):
+    scales = {
+        variant: {scale for each in adapt(base, variant, r=16, alpha=8).modules()
+                  if isinstance(each, peft.tuners.lora.LoraLayer) for scale in each.scaling.values()}
+        for variant in ("lora", "rslora")
+    }  # fmt: skip
+
+    assert scales == {"lora": {0.5}, "rslora": {2.0}}
+
+
+def test_pissa_takes_the_largest_singular_values_out(base):
+    adapted = adapt(base, "pissa", r=8)
+    name = next(name for name, each in adapted.named_modules() if isinstance(each, peft.tuners.lora.Linear))
+    after = adapted.get_submodule(name).get_base_layer().weight
+    before = base.get_submodule(name.removeprefix("base_model.model.")).weight
+
+    expected = torch.linalg.svdvals(before)
+    torch.testing.assert_close(torch.linalg.svdvals(after)[: len(expected) - 8], expected[8:], rtol=0.05, atol=1e-3)
+
+
+def test_loraplus_hurries_the_b_matrices_only(base):
+    contestant = LoraContestant(variant="loraplus", loraplus_ratio=4, target_modules="all-linear")
+    adapted = add_lora(base, contestant, reference="base", seed=1)
+
+    found = rate_multipliers(adapted, contestant)
+    assert set(found.values()) == {4.0}
+    assert found.keys() == {name for name in trained_weights(adapted) if "lora_B" in name}
+    assert rate_multipliers(adapted, LoraContestant()) == {}
+    theirs = peft.optimizers.create_loraplus_optimizer(adapted, torch.optim.AdamW, lr=1.0, loraplus_lr_ratio=4)
+    faster = {id(each) for group in theirs.param_groups if group["lr"] == 4 for each in group["params"]}
+    assert faster == {id(each) for name, each in adapted.named_parameters() if name in found}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_adapter_on_tied_weights_is_refused(base, variant):
+    """Merged, it would change the embeddings as well."""
+    with pytest.raises(UserError, match=r"cannot adapt lm_head: it shares its weights"):
+        adapt(base, variant, target_modules=["lm_head"])
+
+
+def test_pissa_is_refused_where_there_are_too_few_singular_values(base):
+    with pytest.raises(UserError, match=r"has 32, not 40.\nSet r to 32 or less"):
+        adapt(base, "pissa", r=40)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_layers_that_do_not_exist_are_refused(base, variant):
+    with pytest.raises(UserError, match=r"LoRA finds no layers(.|\n)*`all-linear`"):
+        adapt(base, variant, target_modules=["query"])
