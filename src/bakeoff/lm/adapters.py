@@ -20,7 +20,7 @@ from bakeoff.spec.schema import LoraContestant
 
 Weights = dict[str, torch.Tensor]
 
-# The approximate SVD with 16 iterations is as good as the exact one in PiSSA's paper, and five to ten times quicker.
+# The approximate SVD with 16 iterations is as good as the exact one in PiSSA's paper, and five times quicker.
 _PISSA = "pissa_niter_16"
 
 
