@@ -132,7 +132,9 @@ def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):
 
     test = cost.range_test
     before = calls[: calls.index("validate")]
-    assert before.count("held out") == before.count("loss") - 6 == test.steps <= 12  # 6 steps of the first epoch
+    assert (
+        before.count("held out") == before.count("loss") - 7 == test.steps <= 12
+    )  # memory, and 6 steps of the first epoch
     assert len(test.rates) == len(test.losses) <= 6
     assert (cost.steps, cost.tokens) == (18, 144)
     assert progress.messages == [

@@ -26,11 +26,12 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.spec.schema import FullContestant, LanguageModelSpec, TrainedLanguageModel
-from bakeoff.training.measuring import ALIKE, measure_training
+from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, TrainedLanguageModel
+from bakeoff.training.measuring import ALIKE, MeasuredTraining, measure_training
 from bakeoff.training.memory import divided
 from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
+from bakeoff.training.range_test import TRIALS, trial_steps
 
 PIECE_TOKENS = 1024
 """Scoring is measured on pieces of batches of about so many tokens."""
@@ -163,7 +164,8 @@ def _plan_trained(
     training = measure_training(task, training_settings(spec, settings, task, precision), name, progress)
     validating = training.evaluations * task.validation_tokens * judging.seconds_per_token
     judged = validating + loading + judging.seconds  # of the best weights
-    model_bytes = _FLOAT32 * (total if isinstance(settings, FullContestant) else trainable) + _tokenizer_bytes(base)
+    model_bytes = _FLOAT32 * _saved_parameters(settings, trainable, total) + _tokenizer_bytes(base)
+    testing, notes = _range_test(settings, training)
     checkpoint_bytes = 3 * _FLOAT32 * trainable  # the weights and AdamW's two moments
     return ContestantPlan(
         name=name,
@@ -173,14 +175,33 @@ def _plan_trained(
         tokens=training.course.tokens,
         training_seconds=training.seconds,
         judging_seconds=judged,
-        total_seconds=preparing + training.seconds + judged,
+        total_seconds=preparing + testing + training.seconds + judged,
         peak_memory_bytes=max(machine.peak_memory_bytes(), judging.peak_memory_bytes),
         model_bytes=model_bytes,
         disk_bytes=2 * (model_bytes + checkpoint_bytes),  # the new one is complete before the old one goes
         trainable_parameters=trainable,
         total_parameters=total,
-        notes=training.notes,
+        notes=[*training.notes, *notes],
     )
+
+
+def _saved_parameters(settings: TrainedLanguageModel, trainable: int, total: int) -> int:
+    if not isinstance(settings, LoraContestant):
+        return total
+    if settings.merge:
+        return total - trainable
+    return (2 if settings.variant == "pissa" else 1) * trainable  # the start is saved along, to be subtracted
+
+
+def _range_test(settings: TrainedLanguageModel, training: MeasuredTraining) -> tuple[float, list[str]]:
+    """Seconds that `learning_rate: auto` takes at most, and what to say of it."""
+    steps = training.course.steps
+    if settings.learning_rate != "auto" or not steps:
+        return 0.0, []
+    tried = TRIALS * trial_steps(steps)
+    # Every step is trained on, and as many are judged on: a forward pass, a third of a step.
+    seconds = training.seconds / steps * tried * 4 / 3
+    return seconds, [f"The range test takes up to {tried} steps of its own, counted in the total time."]
 
 
 def _tokenizer_bytes(model: LanguageModel) -> int:

@@ -58,18 +58,21 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     if distributed.world_size() > 1:
         distributed.tensors_from_first(weights.state().values())
         weights.publish()
+    training = _Training(task, settings, folder, progress, weights, optimizer, state)
+    if state.finished_by is None:
+        training.look_ahead()
     if settings.range_test:
         if state.range_test is None:
-            state.range_test = _range_test(task, settings, folder, progress, weights)
+            state.range_test = _range_test(training)
             if folder.writes:
                 save_checkpoint(folder.checkpoint, state, weights, optimizer)
             progress.message(
                 f"{folder.name}: learning rate {state.range_test.learning_rate:g}, from a range test of "
                 f"{state.range_test.steps} steps ({state.range_test.seconds:.1f} s)."
             )
-        settings = replace(settings, learning_rate=state.range_test.learning_rate)
+        training.settings = replace(settings, learning_rate=state.range_test.learning_rate)
     if state.finished_by is None:
-        _Training(task, settings, folder, progress, weights, optimizer, state).run()
+        training.run()
     return TrainingCost.model_validate(
         {
             "epochs": state.epoch,
@@ -94,6 +97,7 @@ def take_steps(
     weights = MasterWeights(task.model, settings.precision)
     folder = ContestantFolder(Path(name))  # for its name only
     training = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+    training.look_ahead()
     yield from map(training.timed_step, steps)
 
 
@@ -112,19 +116,19 @@ def _optimizer(weights: MasterWeights, settings: TrainingSettings) -> torch.opti
     )
 
 
-def _range_test(
-    task: Task, settings: TrainingSettings, folder: ContestantFolder, progress: Progress, weights: MasterWeights
-) -> RangeTest:
-    def new_training(settings: TrainingSettings) -> _Training:
-        return _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+def _range_test(training: _Training) -> RangeTest:
+    """Choose the learning rate of a training that has not begun, by throw-away trainings of the same model."""
+    task, folder, progress, weights = training.task, training.folder, training.progress, training.weights
 
     def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
-        trial = new_training(settings)
+        state = TrainingState(micro_batch_tokens=training.state.micro_batch_tokens)
+        trial = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), state)
         for step in steps:
-            trial._step(step)
+            trial.timed_step(step)
 
-    total_steps = new_training(settings).total_steps
-    return find_learning_rate(task, settings, weights, try_steps, total_steps=total_steps, progress=progress)
+    return find_learning_rate(
+        task, training.settings, weights, try_steps, total_steps=training.total_steps, progress=progress
+    )
 
 
 class _Training:
@@ -154,7 +158,10 @@ class _Training:
         self.steps_per_epoch = len(first_epoch)
         tokens_per_epoch = sum(batch.tokens for step in first_epoch for batch in step)
         self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
-        self.micro_batches.look_ahead(task, first_epoch, missing_bytes(weights, optimizer))
+
+    def look_ahead(self) -> None:
+        """Choose micro-batches that fit into the memory, before the first step."""
+        self.micro_batches.look_ahead(self.task, self.task.steps(1), missing_bytes(self.weights, self.optimizer))
 
     def run(self) -> None:
         state = self.state

@@ -90,7 +90,7 @@ class MicroBatches:
         text = max(divided(largest, 1), key=lambda batch: batch.tokens)
         if torch.cuda.is_available() or text.tokens >= (self._state.micro_batch_tokens or largest.tokens):
             return
-        task.model.train()
+        task.model.eval()  # so that nothing counts or draws; what dropout keeps is little
         try:
             with torch.random.fork_rng(devices=[]):
                 activations = machine.memory_growth(lambda: task.loss(text))

@@ -25,6 +25,7 @@ import torch
 from bakeoff.errors import UserError
 from bakeoff.runs.results import RangeTest
 from bakeoff.spec.schema import Budget
+from bakeoff.training import distributed
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import Task, TrainingSettings
@@ -65,8 +66,7 @@ def find_learning_rate(
     """
     started = time.perf_counter()
     first_epoch = task.steps(1)
-    length = max(STEPS, (total_steps or 0) // 10) // TRIALS
-    length = min(length, total_steps or length, len(first_epoch) // 2)
+    length = min(trial_steps(total_steps), len(first_epoch) // 2)
     if not length:
         raise UserError(
             "`learning_rate: auto` needs at least two steps an epoch, to train on one and to judge on the other.",
@@ -90,7 +90,7 @@ def find_learning_rate(
         try:
             with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
                 take_steps(replace(trial, learning_rate=rate), learnt)
-                return _mean_loss(task, held_out)
+                return distributed.from_first(_mean_loss(task, held_out))
         except DivergedError:
             return math.inf
         finally:
@@ -104,6 +104,16 @@ def find_learning_rate(
         steps=trials * length,
         seconds=time.perf_counter() - started,
     )
+
+
+def trial_steps(total_steps: int | None) -> int:
+    """Steps of one trial, at most.
+
+    Args:
+        total_steps: Expected steps of the training, if known.
+    """
+    length = max(STEPS, (total_steps or 0) // 10) // TRIALS
+    return min(length, total_steps or length)
 
 
 def lowest(loss_after: Callable[[float], float], start: float) -> tuple[float, dict[float, float]]:
