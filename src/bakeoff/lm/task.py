@@ -77,7 +77,8 @@ class LanguageModelTask:
         size = self._settings.batch_size
         steps = [self._validation[start : start + size] for start in range(0, len(self._validation), size)]
         for batch in distributed.every_nth(batch for step in steps for batch in self._batch(step)):
-            sums += torch.tensor([float(self._forward.losses(batch).double().sum()), batch.count])
+            sums[0] += self._forward.losses(batch).double().sum()
+            sums[1] += batch.count
         total, count = distributed.summed(sums).tolist()
         return Validation(total / count)
 

@@ -28,8 +28,7 @@ Item = TypeVar("Item")
 AnyBatch = TypeVar("AnyBatch", bound="Batch")
 
 TIMEOUT = timedelta(days=1)
-"""How long a process waits for the others: the first may fit, save or write for long. A process that has ended is
-noticed at once."""
+"""How long a process waits for the others: the first may save or write for long. That one has ended is seen at once."""
 
 GRACE_SECONDS = 10.0
 """How long the other processes leave it to the first to say what is wrong."""
