@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison import figures, running, tables
-from comparison.parts import FULL, PARTS, QUICK, Sizes
+from comparison.parts import FULL, NOT_QUICK, PARTS, QUICK, Sizes
 from peers.job import Job
 
 MODELS = ("smollm2-135m", "gpt2-random")
@@ -34,12 +34,13 @@ def main(arguments: list[str] | None = None) -> None:
         _say(f"Other programs are busy on this machine (load average {load[0]:.1f}): the figures will be poor.")
     record: dict[str, Any] = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": ["python", *sys.argv],
         "load_average_at_start": load,
         "text": options.text,
         "sizes": dataclasses.asdict(sizes),
         "models": {},
     }
-    parts = options.only or [name for name in PARTS if not (options.quick and name == "quality")]
+    parts = options.only or [name for name in PARTS if not (options.quick and name in NOT_QUICK)]
     for model in options.model or MODELS[: 1 if options.quick else None]:
         with tempfile.TemporaryDirectory() as folder:
             prepared = running.run_job(Job("prepare.model", model, folder=str(Path(folder) / model)))
@@ -88,7 +89,9 @@ def _circumstances(record: dict[str, Any]) -> str:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
-        "--quick", action="store_true", help="once instead of three times, less of everything, one model, no `quality`"
+        "--quick",
+        action="store_true",
+        help=f"once instead of three times, less of everything, one model, without {' and '.join(NOT_QUICK)}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, anew after each part")
     parser.add_argument(

@@ -87,9 +87,9 @@ def test_everybody_writes_the_same_text(tmp_path: Path):
 
 @pytest.mark.usefixtures("in_this_process")
 def test_quality_compares_both_precisions(tmp_path: Path):
-    found = run(tmp_path / "figures.json", "quality")
+    found = run(tmp_path / "figures.json", "quality", "lab-bf16")
 
-    assert set(reached(found)) == {"Quality, full: bf16 against fp32", "Quality, lora: bf16 against fp32"}
+    assert len(found["targets"]) == 3
     assert None not in reached(found).values()
 
 
