@@ -6,6 +6,8 @@ import importlib.util
 import time
 from pathlib import Path
 
+import torch
+
 from peers.inputs import PROMPT
 from peers.job import Job, Measured, NotAvailable
 
@@ -14,11 +16,13 @@ def generate(job: Job) -> Measured:
     """Greedy, in the precision of the GGUF file."""
     import llama_cpp
 
-    model = llama_cpp.Llama(str(_gguf_file(job)), n_ctx=1024, verbose=False)
-    model.create_completion(PROMPT, max_tokens=4, temperature=0)
+    threads = torch.get_num_threads()  # its own default is half the cores
+    model = llama_cpp.Llama(str(_gguf_file(job)), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False)
+    settings = {"temperature": 0.0, "repeat_penalty": 1.0}
+    model.create_completion(PROMPT, max_tokens=4, **settings)
     model.reset()
     started = time.perf_counter()
-    found = model.create_completion(PROMPT, max_tokens=job.new_tokens, temperature=0)
+    found = model.create_completion(PROMPT, max_tokens=job.new_tokens, **settings)
     seconds = time.perf_counter() - started
     return Measured(seconds, found["usage"]["completion_tokens"], details={"text": found["choices"][0]["text"]})
 

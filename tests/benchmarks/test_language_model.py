@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +94,35 @@ def test_quality_compares_both_precisions(tmp_path: Path):
 
     assert len(found["targets"]) == 3
     assert None not in reached(found).values()
+
+
+def test_llama_cpp_is_measured_where_it_is_installed_and_the_model_has_a_gguf_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """With a stand-in for the package, which takes minutes to build."""
+    asked: list[dict[str, Any]] = []
+
+    class Llama:
+        def __init__(self, path: str, **settings: Any) -> None:
+            assert Path(path).suffix == ".gguf"
+
+        def create_completion(self, prompt: str, **settings: Any) -> dict[str, Any]:
+            asked.append(settings)
+            return {"usage": {"completion_tokens": 7}, "choices": [{"text": " by the"}]}
+
+        def reset(self) -> None: ...
+
+    monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Llama))
+    with pytest.raises(NotAvailable, match="no GGUF file"):
+        measure(Job("llama.generate", "stories260k"))
+    (tmp_path / "model.gguf").touch()
+    place = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: place)
+
+    found = measure(Job("llama.generate", "cache/smollm2-135m-0.1.2", new_tokens=7))
+
+    assert (found.tokens, found.details["text"]) == (7, " by the")
+    assert asked[-1] == {"max_tokens": 7, "temperature": 0.0, "repeat_penalty": 1.0}
 
 
 def test_a_process_of_its_own_answers():
