@@ -1,0 +1,125 @@
+"""From repetitions to medians, ratios, and what was reached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from statistics import median
+
+from comparison.parts import Part, Target
+from comparison.running import Outcome
+from peers.job import Measured
+
+TIE = 2**-7
+"""Two logits closer than this, relative to their size, are one number in bf16."""
+
+
+@dataclass(frozen=True)
+class Medians:
+    """Of the repetitions of a contender."""
+
+    seconds: float
+    speed: float  # real tokens per second
+    memory: float  # bytes
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A target and what became of it; `ratio` and `reached` are None where somebody is missing."""
+
+    target: Target
+    ours: str
+    peer: str  # name and figure
+    ratio: str
+    wanted: str
+    reached: bool | None
+
+
+def medians(outcome: Outcome) -> Medians | None:
+    runs = outcome.repetitions
+    if outcome.failure or not runs:
+        return None
+    values = [run.value for run in runs if run.value is not None]
+    return Medians(
+        seconds=median(run.seconds for run in runs),
+        speed=median(run.tokens_per_second for run in runs),
+        memory=median(run.peak_memory_bytes for run in runs),
+        value=median(values) if values else None,
+    )
+
+
+def judge(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[Judged]:
+    """Every target of a part.
+
+    Args:
+        outcomes: By part and contender; of this part, and of those that came before it.
+    """
+    return [_judge(target, part.name, outcomes) for target in part.targets]
+
+
+def _judge(target: Target, part: str, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Judged:
+    def find(name: str) -> Outcome | None:
+        home, _, contender = name.rpartition(": ")
+        outcome = outcomes.get(home or part, {}).get(contender)
+        return outcome if outcome and medians(outcome) else None
+
+    wanted = {
+        "speed": f">= {target.bound:g}x",
+        "memory": f"<= {target.bound:g}x",
+        "value": f"within {target.bound:g}",
+        "text": "the same, or a tie",
+    }[target.figure]
+    ours = find(target.ours)
+    peers = [outcome for name in target.peers if (outcome := find(name))]
+    if ours is None or not peers:
+        return Judged(target, "-", "-", "not measured", wanted, None)
+    if target.figure == "text":
+        found, same = compare_texts(ours.repetitions[0], peers[0].repetitions[0])
+        return Judged(target, "", "", found, wanted, same)
+    mine = _figure(target, ours)
+    theirs = [_figure(target, peer) for peer in peers]
+    if target.figure == "speed":
+        form, other = "{:.1f} tokens / s", max(theirs)
+        found, reached = f"{mine / other:.2f}x", mine / other >= target.bound
+    elif target.figure == "memory":
+        form, other = "{:.2f} GB", min(theirs)
+        found, reached = f"{mine / other:.2f}x", mine / other <= target.bound
+    else:
+        form, other = "{:.8g}", theirs[0]
+        difference = abs(mine / other - 1)
+        found, reached = f"{difference:.1e}", difference <= target.bound
+    return Judged(target, form.format(mine), form.format(other), found, wanted, reached)
+
+
+def _figure(target: Target, outcome: Outcome) -> float:
+    found = medians(outcome)
+    assert found is not None
+    if target.figure == "speed":
+        return found.speed
+    if target.figure == "memory":
+        return found.memory / 1e9
+    return math.nan if found.value is None else found.value
+
+
+def compare_texts(ours: Measured, reference: Measured) -> tuple[str, bool]:
+    """Whether two greedy texts are the same, and if not, how sure the reference was where they part.
+
+    Args:
+        reference: Its details hold `text_lengths`, `best_logits` and `second_logits`, one a token.
+    """
+    mine, theirs = ours.details["text"], reference.details["text"]
+    if mine == theirs:
+        return "the same", True
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(mine, theirs, strict=False)))
+    lengths = reference.details["text_lengths"]
+    token = next((number for number, length in enumerate(lengths) if length > common), len(lengths) - 1)
+    best, second = reference.details["best_logits"][token], reference.details["second_logits"][token]
+    tie = math.isclose(best, second, rel_tol=TIE)
+    return (
+        f"token {token + 1} differs; there fp32's two best logits are {best:.3f} and {second:.3f}"
+        + (": a tie in bf16" if tie else ""),
+        tie,
+    )

@@ -1,0 +1,87 @@
+"""The model, the text and the settings that all peers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.types import Corpus, Document, SplitCorpus
+from bakeoff.lm import sequences
+from bakeoff.lm.protocols import DEFAULT_CONTEXT_LENGTH, Row
+from bakeoff.spec.schema import FullContestant, LoraContestant, TextData
+from peers.job import Job
+
+SEED = 12
+PROMPT = "GPT-2 is a language model based on transformer developed by OpenAI"
+
+
+def contestant(job: Job) -> FullContestant | LoraContestant:
+    """How everybody trains; for LoRA with the adapters of the published lab.
+
+    The learning rate is constant, so that it does not depend on how a trainer counts its progress.
+    """
+    shared: dict[str, Any] = {
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "gradient_clip": 1.0,
+        "sequences": "blocks",
+        "block_size": 512,
+        "batch_size": 4,
+    }
+    if job.method == "full":
+        return FullContestant(learning_rate=5e-5, **shared)
+    return LoraContestant(learning_rate=2e-4, r=64, alpha=16, dropout=0.1, target_modules="default", **shared)
+
+
+def split(job: Job) -> SplitCorpus:
+    return prepare_corpus(TextData(text=job.text), SEED)[0]
+
+
+def judged_side(job: Job) -> Corpus:
+    sides = split(job)
+    return sides.test or sides.validation
+
+
+def training_blocks(job: Job, tokenizer: Any) -> list[Row]:
+    """The blocks that `bakeoff run` trains on, in its order: the losses can be compared step by step."""
+    settings = contestant(job)
+    rows = sequences.blocks(tokenizer, split(job).train, settings.block_size)
+    order = np.random.default_rng([SEED, 1]).permutation(len(rows))
+    needed = (job.warmup_steps + job.steps) * settings.batch_size
+    return [rows[number] for number in order[:needed]]
+
+
+def typical_lines(lines: Sequence[str], count: int) -> list[str]:
+    """`count` of the lines, in their order, with lengths that are spread as those of all."""
+    by_length = sorted(range(len(lines)), key=lambda number: len(lines[number]))
+    count = min(count, len(lines))
+    chosen = sorted(by_length[(2 * place + 1) * len(lines) // (2 * count)] for place in range(count))
+    return [lines[number] for number in chosen]
+
+
+def judged_lines(job: Job) -> Corpus:
+    """As one document, for protocol `lab`."""
+    lines = typical_lines(judged_side(job).lines, job.rows)
+    return Corpus("lines", [Document("lines", "".join(lines), lines)], separator="")
+
+
+def judged_documents(job: Job) -> Corpus:
+    """The first documents, `job.characters` long together, for protocol `document`."""
+    side = judged_side(job)
+    documents: list[Document] = []
+    room = job.characters
+    for document in side.documents:
+        if room <= 0:
+            break
+        text = document.text[:room]
+        documents.append(Document(document.name, text, text.splitlines(keepends=True)))
+        room -= len(text)
+    return Corpus("documents", documents, side.separator)
+
+
+def context_length(config: Any) -> int:
+    """What the protocols take by default."""
+    return min(int(config.max_position_embeddings), DEFAULT_CONTEXT_LENGTH)

@@ -1,0 +1,47 @@
+"""What a process is asked to measure, and what it answers. Imports nothing heavy: the command line needs it, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Method = Literal["full", "lora"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One measurement. A measurement that does not need a field ignores it."""
+
+    measure: str  # `trainer.packed` is the function `packed` of peers/trainer.py
+    model: str  # a Hugging Face folder; for `prepare.model` a name
+    text: str = "wikitext-2-part"
+    method: Method = "full"
+    precision: Precision = "fp32"
+    batch_size: int = 4  # rows or windows; training always takes 4
+    warmup_steps: int = 1  # taken first, and not counted
+    steps: int = 1
+    validation_lines: int = 32
+    rows: int = 24
+    characters: int = 24_000  # of the documents that are scored
+    new_tokens: int = 100
+    folder: str = ""  # where `prepare.model` may write
+
+
+@dataclass
+class Measured:
+    """What was found. `seconds` is for one unit: a step, an evaluation, a text."""
+
+    seconds: float
+    tokens: float  # real tokens in these seconds
+    value: float | None = None  # the loss, perplexity or sum of losses that was reached
+    peak_memory_bytes: int = 0  # of the whole process
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds
+
+
+class NotAvailable(Exception):  # noqa: N818 - it is no error: the row says what is missing
+    """A peer cannot be measured here, and why."""

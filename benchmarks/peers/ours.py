@@ -1,0 +1,100 @@
+"""bakeoff itself, through its public functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+import time
+from itertools import pairwise
+
+import bakeoff
+from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.runs.folder import RunFolder
+from peers import inputs
+from peers.job import Job, Measured
+
+
+def train(job: Job) -> Measured:
+    """A bake-off of one contestant, as `bakeoff run` does it. The value is the loss of the last step."""
+    settings = inputs.contestant(job)
+    validation = inputs.split(job).validation
+    tokens_per_step = settings.block_size * settings.batch_size
+    spec = {
+        "task": "language-model",
+        "model": job.model,
+        "data": {
+            "text": job.text,
+            "fraction": {"validation": min(1.0, job.validation_lines / len(validation.lines))},
+        },
+        # One token more than the steps before the last can have: a step with a shorter block counts as a step.
+        "budget": {"tokens": (job.warmup_steps + job.steps - 1) * tokens_per_step + 1, "evaluations": 1},
+        "contestants": {job.method: settings.model_dump()},
+        "judge": {"protocols": ["document"], "split": "validation"},
+        "precision": job.precision,
+        "seed": inputs.SEED,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        bakeoff.run(spec, folder)
+        contestant = RunFolder(folder).contestant(job.method)
+        steps, evaluations = contestant.metrics()
+        precision = contestant.result().training.precision
+    seconds = [after - before for before, after in pairwise([0.0, *(step.seconds for step in steps)])]
+    tokens = [after - before for before, after in pairwise([0, *(step.tokens for step in steps)])]
+    counted = seconds[job.warmup_steps :]
+    return Measured(
+        seconds=sum(counted) / len(counted),
+        tokens=sum(tokens[job.warmup_steps :]) / len(counted),
+        value=steps[-1].loss,
+        details={
+            "step_seconds": counted,
+            "losses": [step.loss for step in steps],
+            "precision": precision,
+            "validation_perplexity": math.exp(evaluations[-1].validation_loss),
+        },
+    )
+
+
+def quality(job: Job) -> Measured:
+    """As `train`; the value is the perplexity of the validation lines at the end."""
+    found = train(job)
+    found.value = found.details["validation_perplexity"]
+    return found
+
+
+def lab_perplexity(job: Job) -> Measured:
+    model = bakeoff.load_language_model(job.model, precision=job.precision)
+    lines = inputs.judged_lines(job)
+    model.perplexity(inputs.judged_lines(_short(job)), protocol="lab")
+    started = time.perf_counter()
+    found = model.perplexity(lines, protocol="lab")
+    return Measured(time.perf_counter() - started, found.tokens, found.perplexity, details={"protocol": found.protocol})
+
+
+def document_perplexity(job: Job) -> Measured:
+    """The value is the sum of all losses in nats."""
+    model = bakeoff.load_language_model(job.model, precision=job.precision)
+    documents = inputs.judged_documents(job)
+    model.perplexity(inputs.judged_documents(_short(job)), protocol="document")
+    started = time.perf_counter()
+    found = model.perplexity(documents, protocol="document")
+    seconds = time.perf_counter() - started
+    details = {"protocol": found.protocol, "word_perplexity": found.word_perplexity}
+    return Measured(seconds, found.tokens, found.nll * found.tokens, details=details)
+
+
+def generate(job: Job) -> Measured:
+    model = bakeoff.load_language_model(job.model, precision=job.precision)
+    model.generate(inputs.PROMPT, max_new_tokens=4)
+    started = time.perf_counter()
+    text = model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)
+    seconds = time.perf_counter() - started
+    count = [len(prompt_tokens(model.tokenizer, each)) for each in (inputs.PROMPT, inputs.PROMPT + text)]
+    # A text may be cut into other tokens than those it was written with, but never counts as more than was asked for.
+    tokens = count[1] - count[0]
+    return Measured(seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision})
+
+
+def _short(job: Job) -> Job:
+    """What is scored before the clock runs."""
+    return dataclasses.replace(job, rows=2, characters=200)

@@ -1,0 +1,44 @@
+"""The models as folders, and the machine in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import transformers
+
+from bakeoff import machine
+from bakeoff.lm.sources import find
+from peers.inputs import SEED
+from peers.job import Job, Measured
+
+PEERS = ("accelerate", "lm-eval", "llama-cpp-python")
+
+
+def model(job: Job) -> Measured:
+    """Find (or make) the model `job.model`; details hold its folder and the environment."""
+    folder = _gpt2_random(Path(job.folder)) if job.model == "gpt2-random" else find(job.model).path
+    environment = machine.environment()
+    versions = {name: version for name in PEERS if (version := machine.package_version(name))}
+    return Measured(
+        seconds=0.0,
+        tokens=0,
+        details={
+            "folder": str(folder),
+            "environment": {**environment.model_dump(mode="json"), "packages": {**environment.packages, **versions}},
+        },
+    )
+
+
+def _gpt2_random(folder: Path) -> Path:
+    """GPT-2 small's shape with random weights, and SmolLM2's tokenizer: its 49,152 ids fit into the 50,257 of GPT-2."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(find("smollm2-135m").path)
+    config = transformers.GPT2Config(bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id)
+    torch.manual_seed(SEED)
+    made = transformers.GPT2LMHeadModel(config)
+    with torch.no_grad():
+        made.transformer.wte.weight[len(tokenizer) :] = 0  # no text would belong to these ids: never the best guess
+    made.save_pretrained(folder)
+    tokenizer.model_max_length = config.n_positions
+    tokenizer.save_pretrained(folder)
+    return folder
