@@ -59,7 +59,7 @@ def gpt_neox():
 
 
 def mistral_with_a_window():
-    return transformers.MistralForCausalLM(transformers.MistralConfig(**SHAPE, sliding_window=8))
+    return transformers.MistralForCausalLM(transformers.MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=8))
 
 
 KNOWN = [tied, untied_with_biases, stretched, qwen2, qwen3, mistral, random_gpt2]
