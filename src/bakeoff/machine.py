@@ -30,7 +30,7 @@ SETTINGS = {
 
 PACKAGES = (
     *("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors"),
-    *("scikit-learn", "numpy", "pyarrow", "pydantic"),
+    *("scikit-learn", "numpy", "pyarrow", "pydantic", "openvino"),
 )
 
 

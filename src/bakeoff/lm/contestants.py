@@ -14,7 +14,7 @@ from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
 from bakeoff.lm.adapters import add_lora, rate_multipliers
-from bakeoff.lm.generation import stream_tokens, text_pieces
+from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.merging import is_adapter, merging_note, write_merged
 from bakeoff.lm.perplexity import Perplexity, score_plan, summary
@@ -69,7 +69,6 @@ def bake(
     best = load_language_model(str(folder.path), precision=precision)
     scores = [score_plan(best, plan, progress=progress) for plan in plans]
     folder.write_scores(pa.concat_tables([each.table() for each in scores]))
-    folder.write_samples(_samples(spec, best, progress))
     notes = [f"Perplexity was computed in {best.precision}."] if best.precision != "fp32" else []
     if cost.range_test:
         notes.append(_range_test_note(cost.range_test))
@@ -79,6 +78,11 @@ def bake(
             notes.append(note)
         if folder.writes:
             write_merged(folder.model)
+        distributed.wait()
+    if spec.judge.prompts and best.precision != "fp32":
+        del best
+        best = load_language_model(str(folder.path), precision="fp32")  # texts do not depend on the machine
+    folder.write_samples(_samples(spec, best, progress))
     cost.total_seconds = time.perf_counter() - started
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     judge = spec.judge
@@ -183,18 +187,20 @@ def count_parameters(model: Any, *, trained_only: bool = False) -> int:
 
 def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -> list[Sample]:
     samples = []
+    best.decoder_for(len(spec.judge.prompts) * spec.judge.max_new_tokens)
     for number, prompt in enumerate(spec.judge.prompts):
         progress.stage("writing texts", number / len(spec.judge.prompts))
-        started = time.perf_counter()
+        report = WritingReport()
         prompt_ids = prompt_tokens(best.tokenizer, prompt)
-        new_ids = list(stream_tokens(best, prompt_ids, max_new_tokens=spec.judge.max_new_tokens))
+        new_ids = list(stream_tokens(best, prompt_ids, max_new_tokens=spec.judge.max_new_tokens, report=report))
         text = "".join(text_pieces(best.tokenizer, prompt_ids, iter(new_ids)))
         samples.append(
             Sample(
                 prompt=prompt,
                 text=text,
                 tokens=len(new_ids),
-                seconds=time.perf_counter() - started,
+                seconds=report.seconds,
+                engine=report.engine,
                 statistics=text_statistics(text),
             )
         )

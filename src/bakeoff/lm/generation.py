@@ -1,17 +1,37 @@
-"""Writing: one token at a time with a cache of keys and values, as text as soon as it is certain."""
+"""Writing: token after token with a cache of keys and values, as text as soon as it is certain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from bakeoff.errors import UserError
+from bakeoff.lm.decoding.speculation import Counts, speculate
 from bakeoff.lm.tokens import prompt_tokens
 
 if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
+
+
+@dataclass
+class WritingReport:
+    """How a text was written; filled while it is."""
+
+    engine: Literal["transformers", "openvino"] = "transformers"
+    engine_reason: str = ""  # why it was not OpenVINO
+    tokens: int = 0
+    seconds: float = 0.0  # computing the tokens, the prompt included; without `preparing_seconds`
+    preparing_seconds: float = 0.0  # building the decoder, if this text was the first to need it
+    drafted: int = 0  # tokens that were guessed, and how many of them rightly
+    accepted: int = 0
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds if self.seconds else 0.0
 
 
 def stream_text(
@@ -23,6 +43,7 @@ def stream_text(
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int = 0,
+    report: WritingReport | None = None,
 ) -> Iterator[str]:
     """The continuation of a prompt, piece by piece; `LanguageModel.stream` describes the arguments."""
     prompt_ids = prompt_tokens(language_model.tokenizer, prompt)
@@ -34,6 +55,7 @@ def stream_text(
         top_k=top_k,
         top_p=top_p,
         seed=seed,
+        report=report,
     )
     return text_pieces(language_model.tokenizer, prompt_ids, new_ids)
 
@@ -47,6 +69,7 @@ def stream_tokens(
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int = 0,
+    report: WritingReport | None = None,
 ) -> Iterator[int]:
     """Ids of the continuation, without the end-of-text token that ends it.
 
@@ -54,26 +77,59 @@ def stream_tokens(
         UserError: the prompt fills the context, or a setting is out of its range.
     """
     _check(len(prompt_ids), language_model.context_length, max_new_tokens, temperature, top_k, top_p)
-    return _stream_tokens(language_model, prompt_ids, max_new_tokens, temperature, top_k, top_p, seed)
+    random = torch.Generator().manual_seed(seed)
+
+    def choose(logits: torch.Tensor) -> int:
+        return int(logits.argmax()) if temperature == 0 else draw(logits.cpu(), temperature, top_k, top_p, random)
+
+    limit = min(max_new_tokens, language_model.context_length - len(prompt_ids))
+    return _stream_tokens(language_model, prompt_ids, limit, choose, random, report or WritingReport())
 
 
 def _stream_tokens(
     language_model: LanguageModel,
     prompt_ids: list[int],
-    max_new_tokens: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    seed: int,
+    limit: int,
+    choose: Callable[[torch.Tensor], int],
+    random: torch.Generator,
+    report: WritingReport,
+) -> Iterator[int]:
+    started = time.perf_counter()
+    decoder = language_model.decoder_for(limit)
+    report.preparing_seconds = time.perf_counter() - started
+    ends = end_tokens(language_model.model, language_model.tokenizer)
+    counts = Counts()
+    if isinstance(decoder, str):
+        report.engine_reason = decoder
+        new_ids = _one_by_one(language_model, prompt_ids, limit, ends, choose)
+    else:
+        report.engine = "openvino"
+        new_ids = speculate(
+            decoder.begin(), prompt_ids, limit=limit, ends=ends, choose=choose, random=random, counts=counts
+        )
+    while True:
+        started = time.perf_counter()
+        token = next(new_ids, None)
+        report.seconds += time.perf_counter() - started
+        report.drafted, report.accepted = counts.drafted, counts.accepted
+        if token is None:
+            return
+        report.tokens += 1
+        yield token
+
+
+def _one_by_one(
+    language_model: LanguageModel,
+    prompt_ids: list[int],
+    limit: int,
+    ends: set[int],
+    choose: Callable[[torch.Tensor], int],
 ) -> Iterator[int]:
     forward = language_model.forward
-    ends = end_tokens(language_model.model, language_model.tokenizer)
-    random = torch.Generator().manual_seed(seed)
     waiting, cache = prompt_ids, None
-    for _ in range(min(max_new_tokens, language_model.context_length - len(prompt_ids))):
+    for _ in range(limit):
         logits, cache = forward.next_logits(torch.tensor([waiting], device=forward.device), cache)
-        greedy = temperature == 0
-        token = int(logits.argmax()) if greedy else draw(logits.cpu(), temperature, top_k, top_p, random)
+        token = choose(logits)
         if token in ends:
             return
         yield token
@@ -85,17 +141,26 @@ def draw(
 ) -> int:
     """Draw a token: temperature, then top-k (Fan et al. 2018), then nucleus sampling (Holtzman et al. 2020).
 
+    The random numbers belong to the tokens of the vocabulary, not to their ranks, so that logits that differ a little
+    draw the same token nearly always: speculative decoding lives on that.
+
     Args:
         logits: fp32, shape (vocabulary,).
     """
-    logits, ids = (logits / temperature).sort(descending=True, stable=True)
-    if top_k is not None:
-        logits, ids = logits[:top_k], ids[:top_k]
-    probabilities = logits.softmax(-1)
+    probabilities = (logits / temperature).softmax(-1)
+    if top_k is not None or top_p is not None:
+        probabilities = _most_probable(probabilities, top_k, top_p)
+    return int(torch.multinomial(probabilities, 1, generator=random))
+
+
+def _most_probable(probabilities: torch.Tensor, top_k: int | None, top_p: float | None) -> torch.Tensor:
+    """Zero for all but the most probable tokens; the rest need not add up to 1."""
+    ranked, ids = probabilities.sort(descending=True, stable=True)
+    ranked, ids = ranked[:top_k], ids[:top_k]
     if top_p is not None:
         # A token stays if those before it do not reach top_p yet, so that the first one always stays.
-        probabilities = probabilities * (probabilities.cumsum(-1) - probabilities < max(top_p, 1e-9))
-    return int(ids[torch.multinomial(probabilities, 1, generator=random)])
+        ranked = ranked * (ranked.cumsum(-1) - ranked < max(top_p, 1e-9) * ranked.sum())
+    return torch.zeros_like(probabilities).scatter(0, ids, ranked)
 
 
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bakeoff.data.corpora import corpus_from_text, read_corpus
 from bakeoff.data.types import Corpus
+from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.generation import stream_text
+from bakeoff.lm.generation import WritingReport, stream_text
 from bakeoff.lm.perplexity import Perplexity, score, summary
 from bakeoff.spec.schema import Protocol
 from bakeoff.training.precision import Precision
 from bakeoff.training.progress import Progress
+
+DECODER_PAYS_FROM = 64
+"""Tokens from which on building the OpenVINO decoder takes less time than it spares, whatever the model's size."""
 
 
 @dataclass(frozen=True)
 class LanguageModel:
     """A causal language model with its tokenizer, ready to read and write.
 
-    `model` is transformers' own, in evaluation mode; a LoRA adapter is merged into its weights.
+    `model` is transformers' own, in evaluation mode; a LoRA adapter is merged into its weights. They must not change
+    after the first text: the decoder that writes keeps a copy of them.
     """
 
     model: Any  # transformers.PreTrainedModel
@@ -65,10 +71,17 @@ class LanguageModel:
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int = 0,
+        report: WritingReport | None = None,
     ) -> str:
         """The continuation of a prompt (without the prompt). Arguments as in `stream`."""
         pieces = self.stream(
-            prompt, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+            prompt,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            report=report,
         )
         return "".join(pieces)
 
@@ -81,6 +94,7 @@ class LanguageModel:
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int = 0,
+        report: WritingReport | None = None,
     ) -> Iterator[str]:
         """The continuation of a prompt, piece by piece as it is written. No chat template is applied.
 
@@ -90,6 +104,7 @@ class LanguageModel:
             top_k: Draw only from the k most probable tokens.
             top_p: Draw only from the most probable tokens that together reach this probability.
             seed: The same seed draws the same text.
+            report: Filled with how and how fast the text is written.
 
         Raises:
             UserError: the prompt fills the context, or a setting is out of its range.
@@ -102,7 +117,21 @@ class LanguageModel:
             top_k=top_k,
             top_p=top_p,
             seed=seed,
+            report=report,
         )
+
+    def decoder_for(self, tokens: int) -> OpenVinoDecoder | str:
+        """The fast decoder, built once if this many tokens are worth it, or why there is none."""
+        if "_decoder" not in self.__dict__ and tokens < DECODER_PAYS_FROM:
+            return f"it pays from {DECODER_PAYS_FROM} tokens on"
+        return self._decoder
+
+    @cached_property
+    def _decoder(self) -> OpenVinoDecoder | str:
+        try:
+            return OpenVinoDecoder(self.model, self.context_length)
+        except NoDecoderError as reason:
+            return str(reason)
 
 
 def _corpus(text: Corpus | str | Path) -> Corpus:

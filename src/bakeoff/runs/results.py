@@ -123,7 +123,8 @@ class Sample(Record):
     prompt: str = Field(description="The prompt, or the (shortened) text that was classified.")
     text: str = Field("", description="What the model wrote after the prompt.")
     tokens: int = 0
-    seconds: float = 0.0
+    seconds: float = Field(0.0, description="To compute the tokens of `text`, its prompt included.")
+    engine: Literal["transformers", "openvino"] | None = Field(None, description="What computed them.")
     statistics: TextStatistics | None = None
     label: str | None = Field(None, description="True label of a classified text.")
     predicted: str | None = None

@@ -1,0 +1,192 @@
+"""A model compiled twice by OpenVINO, exactly and as a cheap draft, with one cache for both.
+
+Reading the weights is what a token costs (at batch 1 every weight is used once), so the draft's are kept in int8.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bakeoff.lm.decoding.architectures import Architecture, read_architecture
+from bakeoff.lm.decoding.openvino_graph import build_graph
+
+ROOM = 256  # tokens: the cache grows by this
+CHUNK = 512  # tokens of a prompt that go through at once: attention needs memory for their product with the cache
+TOLERANCE = 1e-4  # of the largest logit; other orders of summation differ by a few 1e-6
+
+
+class NoDecoderError(Exception):
+    """Why this model cannot be written with OpenVINO here; a reason for people, not an error."""
+
+
+class OpenVinoDecoder:
+    """A model that is ready to write; any number of texts may be in progress.
+
+    Raises:
+        NoDecoderError: openvino is missing, the architecture is unknown, or the logits are not the model's own.
+    """
+
+    def __init__(self, model: Any, context_length: int) -> None:
+        if {(each.dtype, each.device.type) for each in model.parameters()} != {(torch.float32, "cpu")}:
+            raise NoDecoderError("the model does not compute in fp32 on the CPU")
+        architecture = read_architecture(model, context_length)
+        if architecture is None:
+            raise NoDecoderError(f"this kind of {model.config.model_type} model is not among those that it knows")
+        self.architecture = architecture
+        self._cores = _process_cores()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # int8 is how weights are kept, not how they are multiplied
+            "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        with running_on(self._cores), torch.inference_mode():
+            core = _core()
+            try:
+                self._exact = core.compile_model(build_graph(architecture, "fp32"), "CPU", settings)
+                self._draft = core.compile_model(build_graph(architecture, "int8"), "CPU", settings)
+            except RuntimeError as error:  # all that OpenVINO raises, such as for a processor that it does not know
+                raise NoDecoderError(f"openvino refuses: {str(error).strip().splitlines()[-1]}") from None
+        self._compare(model)
+
+    def begin(self) -> TextCache:
+        """The cache of a new text."""
+        requests = self._exact.create_infer_request(), self._draft.create_infer_request()
+        return TextCache(self.architecture, *requests, self._cores)
+
+    @torch.inference_mode()
+    def _compare(self, model: Any) -> None:
+        ids = [each % model.get_input_embeddings().num_embeddings for each in range(3, 35, 4)]
+        expected = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -3:]
+        cache = self.begin()
+        cache.exact_logits(ids[:5])
+        cache.draft_logits(ids[5])
+        cache.length = 5
+        found = cache.exact_logits(ids[5:], wanted=3)
+        if not torch.allclose(found, expected, rtol=0, atol=TOLERANCE * max(1.0, float(expected.abs().max()))):
+            raise NoDecoderError("its logits are not those of transformers")
+
+
+class TextCache:
+    """Keys and values of one text. `length` tokens of it are valid: set it back to forget the tokens after."""
+
+    def __init__(self, architecture: Architecture, exact: Any, draft: Any, cores: set[int]) -> None:
+        self.length = 0
+        self._architecture = architecture
+        self._cores = cores
+        self._exact, self._draft = exact, draft
+        self._rotation: dict[str, np.ndarray[Any, Any]] = {}
+        self._kept = np.empty(
+            (architecture.layer_count, 2, architecture.key_value_heads, 0, architecture.head_size), np.float32
+        )
+
+    def exact_logits(self, ids: list[int], wanted: int = 1) -> torch.Tensor:
+        """Append tokens; the logits after the last `wanted` of them, fp32, shape (wanted, vocabulary).
+
+        The logits are valid until the next call.
+        """
+        *beginning, last = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+        for chunk in beginning:
+            self._run(self._exact, chunk, 1)
+        return self._run(self._exact, last, wanted)
+
+    def draft_logits(self, token: int) -> torch.Tensor:
+        """Append a token; a guess of the logits after it, fp32, shape (vocabulary,). Valid until the next call."""
+        return self._run(self._draft, [token], 1)[0]
+
+    def _run(self, request: Any, ids: list[int], wanted: int) -> torch.Tensor:
+        from openvino import Tensor
+
+        begin, end = self.length, self.length + len(ids)
+        self._make_room(end)
+        a = self._architecture
+        with torch.inference_mode():
+            hidden = a.embed(torch.tensor(ids), begin)
+        inputs = {
+            "hidden": hidden.numpy(),
+            "mask": self._mask(len(ids)),
+            "wanted": np.arange(len(ids) - wanted, len(ids)),
+            **{name: table[begin:end] for name, table in self._rotation.items()},
+        }
+        for name, value in inputs.items():
+            request.set_tensor(name, Tensor(value, shared_memory=True))
+        with running_on(self._cores):
+            request.infer()
+        added = request.get_output_tensor(1).data
+        self._kept[:, :, :, begin:end] = added.reshape(*self._kept.shape[:3], len(ids), a.head_size)
+        self.length = end
+        return torch.from_numpy(request.get_output_tensor(0).data)
+
+    def _mask(self, length: int) -> np.ndarray[Any, Any]:
+        room = self._kept.shape[3]
+        mask = np.zeros((length, room + length), np.float32)
+        mask[:, self.length : room] = -np.inf
+        mask[:, room:] = np.triu(np.full((length, length), -np.inf, np.float32), 1)
+        return np.tile(mask, (self._architecture.heads // self._architecture.key_value_heads, 1))
+
+    def _make_room(self, tokens: int) -> None:
+        from openvino import Tensor
+
+        if tokens <= self._kept.shape[3]:
+            return
+        before, room = self._kept, -(-tokens // ROOM) * ROOM
+        self._kept = np.zeros((*before.shape[:3], room, before.shape[4]), np.float32)
+        self._kept[:, :, :, : self.length] = before[:, :, :, : self.length]
+        for number, pair in enumerate(self._kept):
+            for name, rows in zip(("key", "value"), pair, strict=True):
+                for request in (self._exact, self._draft):
+                    request.set_tensor(f"{name}.{number}", Tensor(rows, shared_memory=True))
+        if self._architecture.rotation is not None:
+            with torch.inference_mode():
+                tables = self._architecture.rotation(room)
+            self._rotation = {name: table.numpy() for name, table in zip(("cos", "sin"), tables, strict=True)}
+
+
+def _process_cores() -> set[int]:
+    """The cores that this process may use; empty where threads are not bound to cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        return set()
+    torch.zeros(1 << 20)  # large enough to start OpenMP's threads: together they have all cores
+    return set().union(*(os.sched_getaffinity(int(thread.name)) for thread in Path("/proc/self/task").iterdir()))
+
+
+@contextmanager
+def running_on(cores: set[int]) -> Iterator[None]:
+    """Let OpenVINO start its threads on all of these cores.
+
+    Pinned OpenMP threads (see `machine.SETTINGS`) pin the main thread, too, and what it starts would share its core.
+    """
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _core() -> Any:
+    """OpenVINO's core. Its package for reporting its use over the network stays out; OpenVINO works without."""
+    hidden = "openvino_telemetry"
+    hide = hidden not in sys.modules
+    if hide:
+        sys.modules[hidden] = None  # type: ignore[assignment]  # importing it fails
+    try:
+        import openvino
+
+        return openvino.Core()
+    except ImportError:
+        raise NoDecoderError("openvino is not installed") from None
+    finally:
+        if hide:
+            del sys.modules[hidden]

@@ -1,0 +1,164 @@
+"""One step of a decoder-only transformer as an OpenVINO graph: tokens in, logits and new keys and values out.
+
+The cache of keys and values is an input that the graph only reads, with a mask for the rows that hold nothing yet, and
+the new rows are an output: so a rejected draft leaves no trace, and two graphs (exact and draft) can share one cache.
+
+The graph is written operation by operation. OpenVINO's own converter would trace the model, which takes longer and
+depends on transformers' inner workings, and it reports its use over the network unless told not to.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from bakeoff.lm.decoding.architectures import Architecture, Layer, Linear, Norm
+
+Weights = Literal["fp32", "int8"]
+
+SLAB = 128  # rows rounded at a time, so that what is between fp32 and int8 stays in the cache
+
+
+def build_graph(architecture: Architecture, weights: Weights) -> Any:
+    """The graph (an `openvino.Model`).
+
+    Inputs, all fp32 but `wanted` (int64), where `length` new tokens follow a cache with room for `room` tokens:
+        hidden: Embedded tokens, shape (length, hidden_size).
+        cos, sin: Only with rotary positions, shape (length, head_size).
+        mask: Added to the scores, shape (heads / key_value_heads * length, room + length).
+        wanted: Which of the new tokens' logits are wanted, shape (wanted,).
+        key.N, value.N: The cache of layer N, shape (key_value_heads, room, head_size).
+    Outputs:
+        logits: Shape (wanted, vocabulary).
+        added: New keys and values, shape (layers * 2 * key_value_heads, length, head_size).
+    """
+    return _Builder(architecture, weights).build()
+
+
+class _Builder:
+    def __init__(self, architecture: Architecture, weights: Weights) -> None:
+        import openvino
+        from openvino import opset13
+
+        self.openvino = openvino
+        self.ops = opset13
+        self.architecture = architecture
+        self.weights = weights
+
+    def build(self) -> Any:
+        a, ops = self.architecture, self.ops
+        float32 = self.openvino.Type.f32
+        hidden = ops.parameter([-1, a.hidden_size], float32, name="hidden")
+        mask = ops.parameter([-1, -1], float32, name="mask")
+        wanted = ops.parameter([-1], self.openvino.Type.i64, name="wanted")
+        inputs = [hidden, mask, wanted]
+        rotation = None
+        if a.rotation is not None:
+            tables = [ops.parameter([-1, a.head_size], float32, name=name) for name in ("cos", "sin")]
+            inputs += tables
+            rotation = [ops.unsqueeze(table, self._integers(1)) for table in tables]
+        added = []
+        state = hidden
+        for number, layer in enumerate(a.layers()):
+            cache = [
+                ops.parameter([a.key_value_heads, -1, a.head_size], float32, name=f"{name}.{number}")
+                for name in ("key", "value")
+            ]
+            inputs += cache
+            attended, key, value = self._attention(
+                layer, self._norm(state, layer.attention_norm), rotation, mask, cache
+            )
+            added += [key, value]
+            state = ops.add(state, attended)
+            state = ops.add(state, self._feed_forward(layer, self._norm(state, layer.feed_forward_norm)))
+        state = self._norm(ops.gather(state, wanted, self._integers(0)), a.final_norm)
+        logits = self._linear(state, a.head)
+        return self.openvino.Model([logits, ops.concat(added, 0)], inputs, f"decoder-{self.weights}")
+
+    def _attention(self, layer: Layer, state: Any, rotation: Any, mask: Any, cache: list[Any]) -> tuple[Any, Any, Any]:
+        a, ops = self.architecture, self.ops
+        groups = a.heads // a.key_value_heads
+        joint = self._linear(state, layer.query_key_value)
+        joint = ops.reshape(joint, self._integers([0, a.heads + 2 * a.key_value_heads, a.head_size]), True)
+        query, key, value = ops.variadic_split(
+            joint, self._integers(1), self._integers([a.heads, a.key_value_heads, a.key_value_heads])
+        ).outputs()
+        if layer.query_norm is not None:
+            query = self._norm(query, layer.query_norm)
+        if layer.key_norm is not None:
+            key = self._norm(key, layer.key_norm)
+        if rotation is not None:
+            query, key = self._rotate(query, rotation), self._rotate(key, rotation)
+        # Heads that share their keys and values become rows of one product: (key_value_heads, groups * length, size).
+        query = ops.multiply(query, self._floats(layer.attention_scale))
+        query = ops.reshape(query, self._integers([0, a.key_value_heads, groups, a.head_size]), True)
+        query = ops.transpose(query, self._integers([1, 2, 0, 3]))
+        query = ops.reshape(query, self._integers([a.key_value_heads, -1, a.head_size]), False)
+        key, value = (ops.transpose(each, self._integers([1, 0, 2])) for each in (key, value))
+        # Products with cache and new rows apart: joining them first would copy the whole cache in every step.
+        old, new = cache[0], key
+        scores = ops.concat([ops.matmul(query, old, False, True), ops.matmul(query, new, False, True)], 2)
+        attention = ops.softmax(ops.add(scores, mask), -1)
+        room = ops.gather(ops.shape_of(cache[0]), self._integers([1]), self._integers(0))
+        lengths = ops.concat([room, self._integers([-1])], 0)
+        attention_old, attention_new = ops.variadic_split(attention, self._integers(2), lengths).outputs()
+        mixed = ops.add(
+            ops.matmul(attention_old, cache[1], False, False), ops.matmul(attention_new, value, False, False)
+        )
+        mixed = ops.reshape(mixed, self._integers([a.heads, -1, a.head_size]), False)
+        mixed = ops.reshape(ops.transpose(mixed, self._integers([1, 0, 2])), self._integers([0, -1]), True)
+        return self._linear(mixed, layer.attention_output), key, value
+
+    def _rotate(self, heads: Any, rotation: Any) -> Any:
+        """Rotary positions (Su et al. 2021), the halves of a head being the two coordinates."""
+        ops, half = self.ops, self.architecture.head_size // 2
+        first, second = ops.variadic_split(heads, self._integers(2), self._integers([half, half])).outputs()
+        turned = ops.concat([ops.multiply(second, self._floats(-1.0)), first], 2)
+        return ops.add(ops.multiply(heads, rotation[0]), ops.multiply(turned, rotation[1]))
+
+    def _feed_forward(self, layer: Layer, state: Any) -> Any:
+        ops, act = self.ops, self.architecture.activation
+        up = self._linear(state, layer.up)
+        gate = up
+        if layer.gated:
+            gate, up = ops.split(up, self._integers(1), 2).outputs()
+        gate = ops.swish(gate) if act == "silu" else ops.gelu(gate, "tanh" if act == "gelu_tanh" else "erf")
+        return self._linear(ops.multiply(gate, up) if layer.gated else gate, layer.down)
+
+    def _norm(self, state: Any, norm: Norm) -> Any:
+        ops = self.ops
+        epsilon, last = self._floats(norm.epsilon), self._integers([-1])
+        if norm.bias is not None:
+            state = ops.mvn(state, last, True, norm.epsilon, "inside_sqrt")
+            return ops.add(ops.multiply(state, self._constant(norm.weight)), self._constant(norm.bias))
+        mean = ops.reduce_mean(ops.power(state, self._floats(2.0)), last, True)
+        state = ops.multiply(state, ops.divide(self._floats(1.0), ops.sqrt(ops.add(mean, epsilon))))
+        return ops.multiply(state, self._constant(norm.weight))
+
+    def _linear(self, state: Any, linear: Linear) -> Any:
+        ops = self.ops
+        weight = torch.cat(linear.weights) if len(linear.weights) > 1 else linear.weights[0]
+        found = ops.matmul(state, self._matrix(weight), False, True)
+        return found if linear.bias is None else ops.add(found, self._constant(linear.bias))
+
+    def _matrix(self, weight: torch.Tensor) -> Any:
+        if self.weights == "fp32":
+            return self._constant(weight)
+        # Symmetric, a scale per row: the arithmetic stays fp32, only the reading gets four times cheaper.
+        rounded, scales = torch.empty(weight.shape, dtype=torch.int8), torch.empty(len(weight), 1)
+        for rows, whole, scale in zip(weight.split(SLAB), rounded.split(SLAB), scales.split(SLAB), strict=True):
+            scale.copy_(rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127))
+            whole.copy_((rows / scale).round_())
+        return self.ops.multiply(self.ops.convert(self._constant(rounded), "f32"), self._constant(scales))
+
+    def _constant(self, tensor: torch.Tensor) -> Any:
+        """Without a copy where the tensor lies in memory as it is: the graph lives no longer than the model."""
+        return self.ops.constant(tensor.detach().contiguous().numpy(), shared_memory=True)
+
+    def _floats(self, value: float) -> Any:
+        return self.ops.constant(np.float32(value))
+
+    def _integers(self, value: int | list[int]) -> Any:
+        return self.ops.constant(np.array(value, dtype=np.int64))

@@ -1,0 +1,268 @@
+"""The fast decoder writes what transformers writes, token by token, and steps aside where it cannot."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+import transformers
+
+from bakeoff.lm import language_model as language_model_module
+from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
+from bakeoff.lm.decoding.speculation import Counts, repeated, speculate
+from bakeoff.lm.generation import WritingReport, stream_tokens
+from bakeoff.lm.sources import ready
+from tests.lm.conftest import random_gpt2
+
+SHAPE = {
+    "vocab_size": 512, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "max_position_embeddings": 80, "initializer_range": 0.3, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+
+
+def tied():
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(**SHAPE, num_key_value_heads=2, tie_word_embeddings=True)
+    )
+
+
+def untied_with_biases():
+    config = transformers.LlamaConfig(**SHAPE, num_key_value_heads=1, attention_bias=True, mlp_bias=True)
+    model = transformers.LlamaForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def stretched():
+    rope = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE, rope_parameters=rope))
+
+
+def qwen2():
+    return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**SHAPE, num_key_value_heads=2))
+
+
+def qwen3():
+    return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**SHAPE, num_key_value_heads=2, head_dim=16))
+
+
+def mistral():
+    config = transformers.MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=None)
+    return transformers.MistralForCausalLM(config)
+
+
+def gpt_neox():
+    return transformers.GPTNeoXForCausalLM(transformers.GPTNeoXConfig(**SHAPE))
+
+
+def mistral_with_a_window():
+    return transformers.MistralForCausalLM(transformers.MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=8))
+
+
+KNOWN = [tied, untied_with_biases, stretched, qwen2, qwen3, mistral, random_gpt2]
+
+
+def made(build, stories, **changes):
+    torch.manual_seed(3)
+    model = build()
+    for name, value in changes.items():
+        setattr(model.generation_config, name, value)
+    return ready(model, stories.tokenizer, name="random", reference="random", precision="fp32")
+
+
+def plain(language_model, ids, count, end=2):
+    found = language_model.model.generate(
+        torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=count,
+        do_sample=False, pad_token_id=0, eos_token_id=end,
+    )[0, len(ids) :].tolist()  # fmt: skip
+    return found[: found.index(end)] if end in found else found
+
+
+def fast(language_model, ids, count, **settings):
+    """The tokens, after a check that the decoder is what wrote them."""
+    assert isinstance(language_model.decoder_for(10_000), OpenVinoDecoder)
+    report = WritingReport()
+    found = list(stream_tokens(language_model, ids, max_new_tokens=count, report=report, **settings))
+    assert report.engine == "openvino"
+    assert report.tokens == len(found)
+    assert report.accepted <= report.drafted
+    return found
+
+
+@pytest.mark.parametrize("build", KNOWN, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 40])
+def test_greedy_equals_plain_transformers(build, count, stories):
+    language_model = made(build, stories)
+    ids = [1, 17, 300, 42, 5]
+
+    assert fast(language_model, ids, count) == plain(language_model, ids, count)
+
+
+@pytest.mark.parametrize("prompt", ["Once upon a time", "The dog", ""])
+def test_a_real_model_writes_its_story(stories, prompt):
+    ids = stories.tokenizer(prompt)["input_ids"]
+    ids = ids if ids[:1] == [1] else [1, *ids]
+
+    assert fast(stories, ids, 200) == plain(stories, ids, 200)
+
+
+def test_a_prompt_longer_than_a_chunk_and_a_cache_that_grows(stories, monkeypatch):
+    monkeypatch.setattr("bakeoff.lm.decoding.openvino_decoder.CHUNK", 7)
+    monkeypatch.setattr("bakeoff.lm.decoding.openvino_decoder.ROOM", 8)
+    ids = stories.tokenizer("Once upon a time, there was a little girl named Lily. She loved to play.")["input_ids"]
+
+    assert fast(stories, [1, *ids], 50) == plain(stories, [1, *ids], 50)
+
+
+@pytest.mark.parametrize("position", range(1, 12))
+def test_a_text_ends_at_its_end_token_wherever_that_falls_among_the_guesses(stories, position):
+    language_model = made(tied, stories)
+    ids = [1, 17, 300, 42, 5]
+    text = plain(language_model, ids, 40)
+    end = text[position]
+    language_model = made(tied, stories, eos_token_id=end)
+
+    assert fast(language_model, ids, 40) == text[: text.index(end)]
+
+
+def test_a_text_ends_where_the_context_is_full(stories):
+    language_model = made(random_gpt2, stories)
+    prompt = [1, *range(3, 50)]
+
+    found = fast(language_model, prompt, 100)
+
+    assert len(found) == language_model.context_length - len(prompt)
+    assert found == plain(language_model, prompt, len(found))
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_k": 20}, {"top_p": 0.9}, {"top_k": 50, "top_p": 0.8}])
+def test_draws_are_those_of_the_plain_loop(stories, settings):
+    ids = [1, *stories.tokenizer("Once upon a time")["input_ids"][1:]]
+    untouched = made(lambda: stories.model, stories)
+    slowly = list(stream_tokens(untouched, ids, max_new_tokens=60, temperature=0.8, seed=4, **settings))
+
+    assert fast(stories, ids, 60, temperature=0.8, seed=4, **settings) == slowly
+
+
+def test_texts_that_are_read_in_turn_do_not_disturb_each_other(stories):
+    assert isinstance(stories.decoder_for(10_000), OpenVinoDecoder)
+    prompts = [stories.tokenizer(prompt)["input_ids"] for prompt in ("Once upon a time", "The dog")]
+    alone = [list(stream_tokens(stories, ids, max_new_tokens=30)) for ids in prompts]
+    streams = [stream_tokens(stories, ids, max_new_tokens=30) for ids in prompts]
+
+    assert list(zip(*streams, strict=True)) == list(zip(*alone, strict=True))
+
+
+def test_a_closed_stream_leaves_nothing_behind(stories):
+    ids = [1, *stories.tokenizer("Once upon a time")["input_ids"][1:]]
+    whole = fast(stories, ids, 30)
+    stream = stream_tokens(stories, ids, max_new_tokens=30)
+    beginning = [next(stream) for _ in range(3)]
+    stream.close()
+
+    assert beginning == whole[:3]
+    assert fast(stories, ids, 30) == whole
+
+
+class Wrong:
+    """A cache whose draft is always wrong."""
+
+    def __init__(self, cache):
+        self.cache = cache
+
+    @property
+    def length(self):
+        return self.cache.length
+
+    @length.setter
+    def length(self, value):
+        self.cache.length = value
+
+    def exact_logits(self, ids, wanted=1):
+        return self.cache.exact_logits(ids, wanted)
+
+    def draft_logits(self, token):
+        return -self.cache.draft_logits(token)
+
+
+def test_a_useless_draft_costs_time_but_not_the_text(stories):
+    language_model = made(untied_with_biases, stories)
+    ids, counts = [1, 17, 300, 42, 5], Counts()
+    decoder = language_model.decoder_for(10_000)
+
+    found = speculate(
+        Wrong(decoder.begin()), ids, limit=30, ends={2}, choose=lambda row: int(row.argmax()),
+        random=torch.Generator(), counts=counts,
+    )  # fmt: skip
+
+    assert list(found) == plain(language_model, ids, 30)
+    assert counts.drafted > 30
+
+
+def test_what_followed_the_last_time():
+    assert repeated([9, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4]) == [5, 6, 1, 2, 3, 4]
+    assert repeated([7, 7, 7, 7, 7]) == [7]
+    assert repeated([1, 2, 3]) == []
+    assert repeated([1, 2, 3, 4, 5]) == []
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [(gpt_neox, "this kind of gpt_neox model"), (mistral_with_a_window, "this kind of mistral model")],
+)
+def test_other_architectures_are_written_by_transformers(build, reason, stories):
+    language_model = made(build, stories)
+    report = WritingReport()
+
+    found = list(stream_tokens(language_model, [1, 17, 300], max_new_tokens=64, report=report))
+
+    assert found == plain(language_model, [1, 17, 300], 64)
+    assert report.engine == "transformers"
+    assert reason in report.engine_reason
+
+
+def test_without_openvino_transformers_writes(stories, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    language_model = made(tied, stories)
+    report = WritingReport()
+
+    found = list(stream_tokens(language_model, [1, 17], max_new_tokens=64, report=report))
+
+    assert found == plain(language_model, [1, 17], 64)
+    assert (report.engine, report.engine_reason) == ("transformers", "openvino is not installed")
+
+
+def test_a_short_text_does_not_wait_for_the_decoder(stories):
+    language_model = made(tied, stories)
+
+    assert language_model.decoder_for(language_model_module.DECODER_PAYS_FROM - 1) == "it pays from 64 tokens on"
+    assert isinstance(language_model.decoder_for(language_model_module.DECODER_PAYS_FROM), OpenVinoDecoder)
+    assert isinstance(language_model.decoder_for(1), OpenVinoDecoder)
+
+
+def test_other_logits_than_those_of_the_model_are_found_out(stories):
+    model = tied().eval()
+    scaled = model.model.layers[1].self_attn.register_forward_pre_hook(
+        lambda module, _, settings: ((), settings | {"hidden_states": settings["hidden_states"] * 1.01}),
+        with_kwargs=True,
+    )
+
+    with pytest.raises(NoDecoderError, match="not those of transformers"):
+        OpenVinoDecoder(model, 64)
+    scaled.remove()
+    assert OpenVinoDecoder(model, 64)
+
+
+def test_bf16_is_written_by_transformers(stories):
+    language_model = ready(tied(), stories.tokenizer, name="random", reference="random", precision="bf16")
+
+    assert language_model.decoder_for(1000) == "the model does not compute in fp32 on the CPU"
+
+
+def test_openvino_does_not_report_its_use(stories):
+    stories.decoder_for(10_000)
+
+    assert "openvino_telemetry" not in sys.modules
