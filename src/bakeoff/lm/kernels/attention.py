@@ -78,18 +78,20 @@ class _CausalAttention(torch.autograd.Function):
             all_weights.append(weights)
         if dropout:
             output.mul_(factor)
+        result = _ungrouped(output, rows, length)
         if any(ctx.needs_input_grad):
-            ctx.save_for_backward(queries, keys, values, output, *all_weights, *all_masks)
+            ctx.save_for_backward(queries, keys, values, result, *all_weights, *all_masks)
             ctx.blocks, ctx.scaling, ctx.rows, ctx.factor = blocks, scaling, rows, factor
-        return _ungrouped(output, rows, length)
+        return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        queries, keys, values, output, *saved = ctx.saved_tensors
+        queries, keys, values, result, *saved = ctx.saved_tensors
         all_weights, all_masks = saved[: len(ctx.blocks)], saved[len(ctx.blocks) :]
         length, group = keys.shape[1], queries.shape[1] // keys.shape[1]
-        outer = _grouped(gradients[0], len(keys) // ctx.rows)
-        mean = (outer * output).sum(-1, keepdim=True)
+        key_heads = len(keys) // ctx.rows
+        outer = _grouped(gradients[0], key_heads)
+        mean = _grouped((gradients[0] * result).sum(-1, keepdim=True), key_heads)
         if all_masks:
             outer.mul_(ctx.factor)
         for_queries = torch.empty_like(queries)
