@@ -103,6 +103,15 @@ def test_generate_writes_what_the_judge_saw(language_model_run):
     assert typed.json["text"] == json.loads(lines[0])["text"]
 
 
+def test_generate_says_how_the_text_was_written():
+    typed = bakeoff("generate", "stories260k", "Once upon a time", "--max-new-tokens", "64", "--json").json
+
+    assert typed["engine"] == "openvino"
+    assert typed["tokens"] == 64
+    assert typed["drafted"] >= typed["accepted"] > 30
+    assert typed["tokens_per_second"] > 0
+
+
 def test_generate_streams_the_prompt_and_its_continuation():
     typed = bakeoff("generate", "stories260k", "Once upon a time", "--max-new-tokens", "10")
 

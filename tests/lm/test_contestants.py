@@ -286,3 +286,16 @@ def test_mistakes_are_found_before_any_training(split, tmp_path, monkeypatch, ch
 
     with pytest.raises(UserError, match=expected):
         bake(spec_of(**changes), name, split, ContestantFolder(tmp_path / name), Progress())
+
+
+def test_texts_are_written_in_fp32_whatever_the_judge_computes_in(split, tmp_path):
+    judge = {"context_length": 64, "prompts": ["Once upon a time"] * 2, "max_new_tokens": 64, "resamples": 50}
+    spec = spec_of("stories260k", contestants={"pretrained": {"method": "pretrained"}}, precision="bf16", judge=judge)
+    folder = ContestantFolder(tmp_path / "pretrained")
+
+    result = bake(spec, "pretrained", split, folder, Progress())
+
+    sample, _ = folder.samples()
+    assert result.notes == ["Perplexity was computed in bf16."]
+    assert sample.text == load_language_model("stories260k").generate("Once upon a time", max_new_tokens=64)
+    assert (sample.engine, sample.tokens) == ("openvino", 64)

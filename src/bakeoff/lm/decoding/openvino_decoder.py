@@ -91,9 +91,10 @@ class TextCache:
     def exact_logits(self, ids: list[int], wanted: int = 1) -> torch.Tensor:
         """Append tokens; the logits after the last `wanted` of them, fp32, shape (wanted, vocabulary).
 
-        The logits are valid until the next call.
+        Many tokens go through in chunks if only one is wanted. The logits are valid until the next call.
         """
-        *beginning, last = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+        size = max(CHUNK, len(ids) if wanted > 1 else 1)
+        *beginning, last = [ids[start : start + size] for start in range(0, len(ids), size)]
         for chunk in beginning:
             self._run(self._exact, chunk, 1)
         return self._run(self._exact, last, wanted)

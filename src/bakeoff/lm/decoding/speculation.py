@@ -17,7 +17,8 @@ from typing import Protocol
 
 import torch
 
-DRAFTED = 6  # tokens guessed by the draft before the model checks them
+DRAFTED = 8  # tokens guessed by the draft, at most, before the model checks them
+DOUBT = 0.15  # logits: where the draft's two best are this close, its next guesses would often be in vain
 REPEATED = 12  # tokens guessed by repetition
 MATCH = 4  # as many tokens must have occurred before
 
@@ -103,7 +104,11 @@ def _drafted(
     state = random.get_state()
     guesses: list[int] = []
     while len(guesses) < count and token not in ends:
-        token = choose(cache.draft_logits(token))
+        logits = cache.draft_logits(token)
+        token = choose(logits)
         guesses.append(token)
+        best, second = logits.topk(2).values
+        if best - second < DOUBT:
+            break
     random.set_state(state)
     return guesses
