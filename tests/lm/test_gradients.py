@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss, sequences
+from bakeoff.lm import task as language_model_task
 from bakeoff.lm.adapters import add_lora
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
@@ -206,11 +207,10 @@ def test_padding_of_rows_with_context(models, name, lengths, context):
 
 @all_models
 @pytest.mark.parametrize("lengths", [[25, 25, 25, 25], [25, 25, 25, 9], [25, 2, 25, 25]])
-def test_blocks_of_which_one_may_be_short(models, monkeypatch, name, lengths):
-    monkeypatch.setattr(sequences, "MICRO_BATCH_TOKENS", 50)
+def test_blocks_of_which_one_may_be_short(models, name, lengths):
     model, texts = models(name), some_texts(lengths)
 
-    batches = sequences.batch_blocks([row_of(text) for text in texts])
+    batches = sequences.batch_blocks([row_of(text) for text in texts], 50)
 
     assert len(batches) > 1
     assert_same(our_gradients(model, batches), padded_gradients(name, texts))
@@ -221,9 +221,7 @@ def test_blocks_of_which_one_may_be_short(models, monkeypatch, name, lengths):
 @given(lengths=LENGTHS, room=st.integers(2, 120))
 def test_accumulation_over_lines_of_unequal_counts(models, name, lengths, room):
     model, texts = models(name), some_texts(lengths)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sequences, "MICRO_BATCH_TOKENS", room)
-        batches = sequences.batch_lines([Row(np.array(text), np.array(text[1:])) for text in texts])
+    batches = sequences.batch_lines([Row(np.array(text), np.array(text[1:])) for text in texts], room)
 
     assert_same(our_gradients(model, batches), padded_gradients(name, texts))
 
@@ -275,7 +273,8 @@ def recorded(monkeypatch) -> Iterator[Gradients]:
 @all_models
 def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, name, kind, precision, tolerance):
     """One step over the whole corpus, whose last block is a short one: several micro-batches, the loss in chunks."""
-    monkeypatch.setattr(sequences, "MICRO_BATCH_TOKENS", 50)
+    for name_of_limit in ("MICRO_BATCH_TOKENS", "MICRO_BATCH_TOKENS_FULL"):
+        monkeypatch.setattr(language_model_task, name_of_limit, 50)
     monkeypatch.setattr(loss, "CHUNK_BYTES", 7 * VOCABULARY * 4)
     model = MODELS[name]()
     corpus = corpus_of(ARTICLES)

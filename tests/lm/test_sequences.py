@@ -47,11 +47,10 @@ def test_lines_leave_out_blank_ones_and_are_cut(stories, corpus):
 
 @pytest.mark.parametrize(("cut", "batch"), [(sequences.blocks, sequences.batch_blocks),
                                             (sequences.lines, sequences.batch_lines)])  # fmt: skip
-def test_batches_hold_no_padding_and_stay_small(stories, monkeypatch, cut, batch):
-    monkeypatch.setattr(sequences, "MICRO_BATCH_TOKENS", 100)
+def test_batches_hold_no_padding_and_stay_small(stories, cut, batch):
     rows = cut(stories.tokenizer, corpus_of(ARTICLES), 40)
 
-    batches = batch(rows)
+    batches = batch(rows, 100)
 
     assert all(each.input_ids.numel() == each.tokens <= 100 for each in batches)
     assert sum(each.tokens for each in batches) == sum(len(row.inputs) for row in rows)

@@ -12,9 +12,6 @@ from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.tokens import beginning_token, end_token, tokenize
 
-MICRO_BATCH_TOKENS = 2048
-"""Tokens that go through the model at once in training, where a step has more: bounds the activations."""
-
 
 def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     """Documents joined by end-of-text and cut into blocks; what remains at the end is a shorter block.
@@ -45,27 +42,28 @@ def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     ]
 
 
-def batch_blocks(rows: Sequence[Row]) -> list[TokenBatch]:
-    """Micro-batches of blocks; a shorter block goes through the model on its own rather than being padded."""
+def batch_blocks(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+    """Micro-batches of at most so many tokens (or one block); a shorter block is not padded but goes on its own."""
     longest = max(len(row.inputs) for row in rows)
     whole = [row for row in rows if len(row.inputs) == longest]
-    parts = _divided(whole, lambda row: longest) + [[row] for row in rows if len(row.inputs) < longest]
+    parts = _divided(whole, lambda row: longest, most_tokens) + [[row] for row in rows if len(row.inputs) < longest]
     return [pad_rows(part) for part in parts]
 
 
-def batch_lines(rows: Sequence[Row]) -> list[TokenBatch]:
-    """Micro-batches of lines, packed behind one another."""
-    return [pack_texts([row.inputs for row in part]) for part in _divided(rows, lambda row: len(row.inputs))]
+def batch_lines(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+    """Micro-batches of lines, packed behind one another, of at most so many tokens (or one line)."""
+    parts = _divided(rows, lambda row: len(row.inputs), most_tokens)
+    return [pack_texts([row.inputs for row in part]) for part in parts]
 
 
-def _divided(rows: Sequence[Row], tokens: Callable[[Row], int]) -> list[list[Row]]:
-    """Rows in order, as many together as MICRO_BATCH_TOKENS allows."""
+def _divided(rows: Sequence[Row], tokens: Callable[[Row], int], most_tokens: int) -> list[list[Row]]:
+    """Rows in order, as many together as `most_tokens` allows."""
     parts: list[list[Row]] = []
     room = 0
     for row in rows:
         if tokens(row) > room or not parts:
             parts.append([])
-            room = MICRO_BATCH_TOKENS
+            room = most_tokens
         parts[-1].append(row)
         room -= tokens(row)
     return parts
