@@ -193,7 +193,7 @@ def generation(job: Job, sizes: Sizes) -> Part:
         unit="text",
         value=None,
         contenders={
-            OURS: replace(job, measure="ours.generate", precision="auto"),
+            OURS: replace(job, measure="ours.generate", precision="fp32"),
             fp32: replace(job, measure="plain.generate", precision="fp32"),
             bf16: replace(job, measure="plain.generate", precision="bf16"),
             "llama.cpp": replace(job, measure="llama.generate"),

@@ -85,14 +85,16 @@ def document_perplexity(job: Job) -> Measured:
 
 def generate(job: Job) -> Measured:
     model = bakeoff.load_language_model(job.model, precision=job.precision)
-    model.generate(inputs.PROMPT, max_new_tokens=4)
+    started = time.perf_counter()
+    model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)  # the first text of this length builds the decoder
+    first = time.perf_counter() - started
     started = time.perf_counter()
     text = model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)
     seconds = time.perf_counter() - started
     count = [len(prompt_tokens(model.tokenizer, each)) for each in (inputs.PROMPT, inputs.PROMPT + text)]
     # A text may be cut into other tokens than those it was written with, but never counts as more than was asked for.
     tokens = count[1] - count[0]
-    return Measured(seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision})
+    return Measured(seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision, "first": first})
 
 
 def _short(job: Job) -> Job:
