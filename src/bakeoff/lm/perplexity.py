@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Counts = npt.NDArray[np.int64]
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 """Tokens that go through the model at once while scoring."""
 
 
