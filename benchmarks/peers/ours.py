@@ -94,7 +94,9 @@ def generate(job: Job) -> Measured:
     count = [len(prompt_tokens(model.tokenizer, each)) for each in (inputs.PROMPT, inputs.PROMPT + text)]
     # A text may be cut into other tokens than those it was written with, but never counts as more than was asked for.
     tokens = count[1] - count[0]
-    return Measured(seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision, "first": first})
+    return Measured(
+        seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision, "first": first}
+    )
 
 
 def _short(job: Job) -> Job:

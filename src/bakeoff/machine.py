@@ -64,11 +64,16 @@ _earlier_peak = 0
 """Peak before `memory_growth` started a measurement of its own."""
 
 
+def give_memory_back() -> None:
+    """Let the system have what was freed; the C library keeps much of it for later."""
+    with contextlib.suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def reset_peak_memory() -> None:
     """Give free memory back and start measuring the peak anew, so that contestants do not inherit each other's."""
     global _earlier_peak
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    give_memory_back()
     _mark_peak()
     _earlier_peak = 0
 

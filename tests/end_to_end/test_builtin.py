@@ -98,6 +98,18 @@ def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
     assert lora["trainable_parameters"] < full["trainable_parameters"]
 
 
+def test_lora_recipes(tmp_path):
+    fewer = [
+        *("--set", "model=stories260k", "--set", "budget.tokens=2000"),
+        *("--set", "data.fraction={train: 0.01, validation: 0.005, test: 0.005}"),
+    ]
+
+    said = bakeoff("run", "lora-recipes", "-o", tmp_path / "run", *fewer, "--json")
+
+    assert said.code == 0, said.err
+    assert len({result["training"]["tokens"] for result in said.json["results"][1:]}) == 1
+
+
 def test_every_built_in_bake_off_is_tested_here():
     tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
 

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Run a bake-off: train every contestant, judge them on the same data, write a report.
 
-    Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2.
+    Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2, lora-recipes.
     """
     from bakeoff import runner
     from bakeoff.spec.load import load_spec

@@ -63,6 +63,7 @@ def bake(
         cost = train(task, training_settings(spec, settings, task, precision), folder, progress)
         del task
     del base  # its memory is needed for the judge
+    machine.give_memory_back()
     distributed.wait()  # until the first process has written the model
 
     progress.stage("loading the best weights")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-BLOCK = 64
+BLOCK = 128
 """Queries in a block: the triangle above the diagonal is computed in blocks on the diagonal only."""
 
 
