@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import platform
 import resource
@@ -65,7 +66,11 @@ _earlier_peak = 0
 
 
 def give_memory_back() -> None:
-    """Let the system have what was freed; the C library keeps much of it for later."""
+    """Let the system have what is not needed any more.
+
+    Models hang in circles of references, which only the collector finds; the C library keeps freed blocks for later.
+    """
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # not Linux
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -228,7 +228,7 @@ class TrainedLanguageModel(Section):
     """Settings that full fine-tuning and LoRA share."""
 
     learning_rate: RateOrAuto = Field(
-        5e-5, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
     )
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="Course after the warm-up.")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="Steps in which the learning rate rises from 0.")
@@ -264,7 +264,7 @@ class LoraContestant(TrainedLanguageModel):
         "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
     )
     learning_rate: RateOrAuto = Field(
-        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+        2e-3, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
     )
     loraplus_ratio: Annotated[float, Field(ge=1)] | None = Field(
         None, description="For `loraplus`: rate of the B matrices / rate of the A matrices; absent: 16."
@@ -273,7 +273,7 @@ class LoraContestant(TrainedLanguageModel):
     alpha: PositiveFloat = Field(32, description="Adapters are scaled by alpha / r (`rslora`: alpha / sqrt(r)).")
     dropout: Probability = Field(0.0, description="Dropout before the adapters.")
     target_modules: Literal["default", "all-linear"] | list[str] = Field(
-        "default", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
+        "all-linear", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
     )
     merge: bool = Field(
         False, description="model/ holds the whole model with the adapters merged into it, instead of the adapters."

@@ -67,7 +67,7 @@ class MasterWeights:
             self.named = {name: torch.nn.Parameter(weight.detach()) for name, weight in self._trained.items()}
             cast_parameters(model, torch.bfloat16)
             for name, weight in self._trained.items():
-                weight.register_post_accumulate_grad_hook(self._move_gradient_to(self.named[name]))
+                weight.register_post_accumulate_grad_hook(_move_gradient(self.named[name], self._without_gradient))
 
     def zero_gradients(self) -> None:
         for name, master in self.named.items():
@@ -82,23 +82,6 @@ class MasterWeights:
         for master in self._without_gradient:
             master.grad = torch.zeros_like(master)
         self._without_gradient.clear()
-
-    def _move_gradient_to(self, master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
-        def move(weight: torch.Tensor) -> None:
-            if weight.grad is None:
-                return
-            if master in self._without_gradient:
-                self._without_gradient.remove(master)
-                if master.grad is None:
-                    master.grad = torch.empty_like(master)
-                master.grad.copy_(weight.grad)
-            elif master.grad is not None:
-                # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
-                for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
-                    ours.add_(new)
-            weight.grad = None
-
-        return move
 
     def publish(self) -> None:
         """Round the masters into the weights that the model computes with."""
@@ -120,3 +103,24 @@ class MasterWeights:
 
     def state(self) -> dict[str, torch.Tensor]:
         return {name: master.detach() for name, master in self.named.items()}
+
+
+def _move_gradient(
+    master: torch.nn.Parameter, without_gradient: set[torch.nn.Parameter]
+) -> Callable[[torch.Tensor], None]:
+    # Knows nothing of the weight that it hangs on: a circle of references through a tensor might never be freed.
+    def move(weight: torch.Tensor) -> None:
+        if weight.grad is None:
+            return
+        if master in without_gradient:
+            without_gradient.remove(master)
+            if master.grad is None:
+                master.grad = torch.empty_like(master)
+            master.grad.copy_(weight.grad)
+        elif master.grad is not None:
+            # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
+            for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
+                ours.add_(new)
+        weight.grad = None
+
+    return move
