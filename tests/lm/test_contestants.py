@@ -34,6 +34,9 @@ SETTINGS = {
     "auto": {"method": "full", "block_size": 64, "learning_rate": "auto"},
     "lora-auto": {"method": "lora", "sequences": "lines", "r": 2, "dropout": 0.1, "learning_rate": "auto"},
 }  # fmt: skip
+for each in SETTINGS.values():
+    if each["method"] == "lora":
+        each.setdefault("target_modules", "default")  # few layers: quick
 ADAPTERS = ["lora", "lora-lines", "rslora", "dora", "pissa", "loraplus"]
 
 

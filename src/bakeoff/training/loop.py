@@ -20,6 +20,7 @@ from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.memory import MicroBatches, missing_bytes
+from bakeoff.training.optimizer import adamw
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import DivergedError, find_learning_rate
@@ -44,7 +45,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     """
     torch.manual_seed(settings.seed)
     weights = MasterWeights(task.model, settings.precision)
-    optimizer = _optimizer(weights, settings)
+    optimizer = adamw(weights, settings)
     state = load_state(folder.checkpoint)
     recover_folder(folder.model)
     if state is None:
@@ -96,24 +97,9 @@ def take_steps(
     torch.manual_seed(settings.seed)
     weights = MasterWeights(task.model, settings.precision)
     folder = ContestantFolder(Path(name))  # for its name only
-    training = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), TrainingState())
+    training = _Training(task, settings, folder, progress, weights, adamw(weights, settings), TrainingState())
     training.look_ahead()
     yield from map(training.timed_step, steps)
-
-
-def _optimizer(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019). Vectors (biases, norms) are not decayed."""
-    groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
-    for name, weight in weights.named.items():
-        groups.setdefault((weight.dim() >= 2, settings.rate_multipliers.get(name, 1.0)), []).append(weight)
-    return torch.optim.AdamW(
-        [
-            {"params": params, "weight_decay": settings.weight_decay if decayed else 0.0, "rate_multiplier": multiplier}
-            for (decayed, multiplier), params in groups.items()
-        ],
-        lr=settings.learning_rate,
-        fused=True,
-    )
 
 
 def _range_test(training: _Training) -> RangeTest:
@@ -122,7 +108,7 @@ def _range_test(training: _Training) -> RangeTest:
 
     def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
         state = TrainingState(micro_batch_tokens=training.state.micro_batch_tokens)
-        trial = _Training(task, settings, folder, progress, weights, _optimizer(weights, settings), state)
+        trial = _Training(task, settings, folder, progress, weights, adamw(weights, settings), state)
         for step in steps:
             trial.timed_step(step)
 
