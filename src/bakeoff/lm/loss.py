@@ -36,6 +36,8 @@ def summed_cross_entropy(
         bias: Shape (vocabulary,), or None.
         targets: Token ids, shape (positions,).
     """
+    if not torch.is_grad_enabled():  # the function below makes gradients of whatever could have one
+        return cross_entropies(hidden, weight, bias, targets).sum(dtype=torch.float64).float()
     total: torch.Tensor = _SummedCrossEntropy.apply(hidden, weight, bias, targets)
     return total
 

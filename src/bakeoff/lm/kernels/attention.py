@@ -64,6 +64,7 @@ class _CausalAttention(torch.autograd.Function):
         keys, values = key.reshape(-1, length, size), value.reshape(-1, length, size)
         output = torch.empty_like(queries)
         all_weights, all_masks, factor = [], [], 1.0
+        training = any(ctx.needs_input_grad)
         for block in blocks:
             lines, columns = block.lines(group), block.columns
             scores = torch.bmm(queries[:, lines], keys[:, columns].transpose(1, 2))
@@ -75,11 +76,12 @@ class _CausalAttention(torch.autograd.Function):
                 used = dropped(weights, mask)
                 all_masks.append(mask)
             output[:, lines] = torch.bmm(used, values[:, columns])
-            all_weights.append(weights)
+            if training:
+                all_weights.append(weights)
         if dropout:
             output.mul_(factor)
         result = _ungrouped(output, rows, length)
-        if any(ctx.needs_input_grad):
+        if training:
             ctx.save_for_backward(queries, keys, values, result, *all_weights, *all_masks)
             ctx.blocks, ctx.scaling, ctx.rows, ctx.factor = blocks, scaling, rows, factor
         return result
