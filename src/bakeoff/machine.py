@@ -68,9 +68,13 @@ _earlier_peak = 0
 def give_memory_back() -> None:
     """Let the system have what is not needed any more.
 
-    Models hang in circles of references, which only the collector finds; the C library keeps freed blocks for later.
+    Models hang in circles of references, which only the collector finds; the C library, and torch on a GPU, keep freed
+    blocks for later.
     """
     gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
     with contextlib.suppress(OSError, AttributeError):  # not Linux
         ctypes.CDLL(None).malloc_trim(0)
 

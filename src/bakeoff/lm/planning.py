@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
 import time
 from dataclasses import dataclass
@@ -61,7 +60,6 @@ def plan_contestants(spec: LanguageModelSpec, data: SplitCorpus, progress: Progr
     plans = []
     for number, (name, settings) in enumerate(spec.contestants.items(), start=1):
         progress.contestant(name, number, len(spec.contestants))
-        gc.collect()  # the model before it: its memory would count as this one's
         if isinstance(settings, TrainedLanguageModel):
             plans.append(_plan_trained(spec, name, settings, data, judging, progress))
         else:

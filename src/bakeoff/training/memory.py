@@ -9,7 +9,6 @@ is found out before the first step.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -70,9 +69,7 @@ class MicroBatches:
                         SAVING_MEMORY,
                     ) from None
             # Only here, outside of `except`, are the activations of the failed step free.
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            machine.give_memory_back()
             _restore_random_state(random)
             self._limit(smaller, "Memory ran out")
 
