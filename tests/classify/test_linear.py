@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -15,22 +17,59 @@ from bakeoff.spec.schema import LinearContestant
 from tests.classify.small_data import small_table
 
 
+def words_and_marks(text):
+    return re.findall(r"\w+|[^\w\s]", text.lower())
+
+
 @pytest.mark.parametrize("classes", [2, 3])
-def test_linear_equals_scikit_learn_before_and_after_saving(tmp_path, classes):
+def test_without_naive_bayes_it_is_scikit_learns_pipeline(classes):
     table = small_table(classes=classes)
-    settings = LinearContestant(max_ngram=2, min_document_frequency=2, inverse_regularization=3.0)
+    settings = LinearContestant(max_ngram=2, naive_bayes=False, inverse_regularization=3.0)
     peer = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\b\w+\b"),
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, tokenizer=words_and_marks, token_pattern=None),
         LogisticRegression(C=3.0, max_iter=1000),
     ).fit(table.train.texts, table.train.labels)
     texts = [*table.test.texts, "", "unheard of"]
 
     model = LinearModel.fit(table.train.texts, table.train.labels, settings, 0)
-    model.save(tmp_path)
-    loaded = LinearModel.load(tmp_path)
 
     assert model.probabilities(texts) == pytest.approx(peer.predict_proba(texts), abs=1e-9)
-    assert np.array_equal(loaded.probabilities(texts), model.probabilities(texts))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_naive_bayes_weights_are_those_of_the_paper(classes):
+    """NBSVM as Wang and Manning (2012) write it down, from scikit-learn's parts and liblinear's other solver."""
+    table = small_table(classes=classes)
+    labels = np.array(table.train.labels)
+    options = {"ngram_range": (1, 2), "min_df": 2, "tokenizer": words_and_marks, "token_pattern": None}
+    present = CountVectorizer(binary=True, **options).fit_transform(table.train.texts).toarray()
+    tfidf = TfidfVectorizer(sublinear_tf=True, **options).fit(table.train.texts)
+    scores = []
+    for number in range(classes):
+        own = 1 + present[labels == number].sum(axis=0)
+        others = 1 + present[labels != number].sum(axis=0)
+        ratio = np.log((own / own.sum()) / (others / others.sum()))
+        regression = LogisticRegression(C=3.0, solver="liblinear", tol=1e-8, max_iter=10_000)
+        regression.fit(tfidf.transform(table.train.texts).toarray() * ratio, labels == number)
+        scores.append(regression.decision_function(tfidf.transform(table.test.texts).toarray() * ratio))
+
+    settings = LinearContestant(max_ngram=2, inverse_regularization=3.0)
+    model = LinearModel.fit(table.train.texts, table.train.labels, settings, 0)
+
+    found = np.log(model.probabilities(table.test.texts))
+    wanted = scores[1] if classes == 2 else scores[1] - scores[0]  # the difference of the log-probabilities
+    assert found[:, 1] - found[:, 0] == pytest.approx(wanted, abs=0.05)
+
+
+@pytest.mark.parametrize("naive_bayes", [True, False])
+def test_a_saved_model_answers_as_before_and_needs_no_pickle(tmp_path, naive_bayes):
+    table = small_table(classes=3)
+    model = LinearModel.fit(table.train.texts, table.train.labels, LinearContestant(naive_bayes=naive_bayes), 0)
+    model.save(tmp_path)
+
+    loaded = LinearModel.load(tmp_path)
+
+    assert np.array_equal(loaded.probabilities(table.test.texts), model.probabilities(table.test.texts))
     assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
 
 
