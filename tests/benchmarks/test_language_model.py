@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import language_model
-from comparison import figures, parts, running
+from comparison import figures, running
+from comparison import language_model_parts as parts
 from peers.job import Job, Measured, NotAvailable
 from peers.worker import measure
 
@@ -121,7 +122,7 @@ def test_llama_cpp_is_measured_where_it_is_installed_and_the_model_has_a_gguf_fi
 
     found = measure(Job("llama.generate", "cache/smollm2-135m-0.1.2", new_tokens=7))
 
-    assert (found.tokens, found.details["text"]) == (7, " by the")
+    assert (found.count, found.details["text"]) == (7, " by the")
     assert asked[-1] == {"max_tokens": 7, "temperature": 0.0, "repeat_penalty": 1.0}
 
 
