@@ -30,7 +30,7 @@ class Job:
     characters: int = 24_000  # of the documents that are scored
     new_tokens: int = 100
     # Classifiers
-    table: str = ""  # a .parquet or .csv file with the columns review and sentiment; for `tables.prepare` any table
+    table: str = ""  # a parquet file with the columns review and sentiment; for `tables.prepare` any table
     table_rows: int | None = None  # use a random sample of so many rows
     embedding_size: int = 100
     hidden_size: int = 256

@@ -7,7 +7,6 @@ import string
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import mean
 
 import numpy as np
@@ -115,7 +114,7 @@ def predict(job: Job) -> Measured:
 
 def read_sides(job: Job) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Train, validation and test: 70, 10 and 20 %."""
-    frame = pd.read_csv(job.table) if Path(job.table).suffix == ".csv" else pd.read_parquet(job.table)
+    frame = pd.read_parquet(job.table)
     frame["label"] = pd.factorize(frame.sentiment, sort=True)[0]
     rest, test = train_test_split(frame, test_size=0.2, random_state=tables.SEED)
     train, validation = train_test_split(rest, test_size=0.125, random_state=tables.SEED)

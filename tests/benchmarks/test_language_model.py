@@ -6,13 +6,11 @@ import dataclasses
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
 import language_model
 from comparison import figures, running
@@ -23,15 +21,6 @@ from peers.worker import measure
 TINY = dataclasses.replace(
     parts.QUICK, steps=1, rows=6, characters=400, new_tokens=12, quality_steps=2, quality_lines=12
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A model this small only waits for the other thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
