@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from statistics import median
@@ -21,9 +21,10 @@ class Medians:
     """Of the repetitions of a contender."""
 
     seconds: float
-    speed: float  # real tokens per second
+    speed: float  # what the part counts, per second
     memory: float  # bytes
     value: float | None
+    more: dict[str, float]  # the other columns of the part
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,17 @@ class Judged:
     reached: bool | None
 
 
-def medians(outcome: Outcome) -> Medians | None:
+def medians(outcome: Outcome, more: Sequence[str] = ()) -> Medians | None:
     runs = outcome.repetitions
     if outcome.failure or not runs:
         return None
     values = [run.value for run in runs if run.value is not None]
     return Medians(
         seconds=median(run.seconds for run in runs),
-        speed=median(run.tokens_per_second for run in runs),
+        speed=median(run.per_second for run in runs),
         memory=median(run.peak_memory_bytes for run in runs),
         value=median(values) if values else None,
+        more={name: median(run.details[name] for run in runs) for name in more},
     )
 
 
@@ -57,13 +59,13 @@ def judge(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[Jud
     Args:
         outcomes: By part and contender; of this part, and of those that came before it.
     """
-    return [_judge(target, part.name, outcomes) for target in part.targets]
+    return [_judge(target, part, outcomes) for target in part.targets]
 
 
-def _judge(target: Target, part: str, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Judged:
+def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Judged:
     def find(name: str) -> Outcome | None:
         home, _, contender = name.rpartition(": ")
-        outcome = outcomes.get(home or part, {}).get(contender)
+        outcome = outcomes.get(home or part.name, {}).get(contender)
         return outcome if outcome and medians(outcome) else None
 
     wanted = {
@@ -82,7 +84,7 @@ def _judge(target: Target, part: str, outcomes: Mapping[str, Mapping[str, Outcom
     mine = _figure(target, ours)
     theirs = [_figure(target, peer) for peer in peers]
     if target.figure == "speed":
-        form, other = "{:.1f} tokens / s", max(theirs)
+        form, other = f"{{:.1f}} {part.counted} / s", max(theirs)
         found, reached = f"{mine / other:.2f}x", mine / other >= target.bound
     elif target.figure == "memory":
         form, other = "{:.2f} GB", min(theirs)

@@ -66,6 +66,6 @@ def run_part(part: Part, say: Callable[[str], None]) -> dict[str, Outcome]:
                 outcome.repetitions.append(found)
                 say(
                     f"{part.name}: {name}, {repetition + 1} of {part.repetitions}: "
-                    f"{found.seconds:.2f} s, {found.tokens_per_second:.1f} tokens/s"
+                    f"{found.seconds:.2f} s, {found.per_second:.1f} {part.counted} / s"
                 )
     return outcomes

@@ -9,14 +9,19 @@ from comparison.parts import Part
 from comparison.running import Outcome
 
 
-def measurements(model: str, part: Part, outcomes: Mapping[str, Outcome]) -> str:
-    """One part: a row a contender."""
-    head = ["", f"s / {part.unit}", "real tokens / s", "peak memory", part.value or "", f"each s / {part.unit}"]
+def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> str:
+    """One part: a row a contender.
+
+    Args:
+        subject: The model or the data that all work with.
+    """
+    head = ["", f"s / {part.unit}", f"{part.counted} / s", "peak memory", part.value or "", *part.more]
+    head.append(f"each s / {part.unit}")
     rows = []
     for name, outcome in outcomes.items():
-        found = medians(outcome)
+        found = medians(outcome, part.more)
         if found is None:
-            rows.append([name, outcome.failure or "not measured", "", "", "", ""])
+            rows.append([name, outcome.failure or "not measured", *[""] * (len(head) - 2)])
             continue
         rows.append(
             [
@@ -24,18 +29,19 @@ def measurements(model: str, part: Part, outcomes: Mapping[str, Outcome]) -> str
                 f"{found.seconds:.2f}",
                 f"{found.speed:.1f}",
                 f"{found.memory / 1e9:.2f} GB",
-                "" if found.value is None else f"{found.value:.4f}",
+                "" if found.value is None else f"{found.value:.4f}".removesuffix(".0000"),
+                *(f"{found.more[name]:.1f}" for name in part.more),
                 ", ".join(f"{run.seconds:.2f}" for run in outcome.repetitions),
             ]
         )
-    return f"### {part.title}, {model}\n\n{_table(head, rows)}"
+    return f"### {part.title}, {subject}\n\n{_table(head, rows)}"
 
 
-def targets(model: str, judged: Iterable[Judged]) -> str:
-    """All targets of a model: a row each."""
+def targets(subject: str, judged: Iterable[Judged]) -> str:
+    """All targets: a row each."""
     answers = {True: "yes", False: "NO", None: "-"}
     rows = [[each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in judged]
-    return f"### Targets, {model}\n\n{_table(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
+    return f"### Targets, {subject}\n\n{_table(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

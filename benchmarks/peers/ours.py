@@ -44,7 +44,7 @@ def train(job: Job) -> Measured:
     counted = seconds[job.warmup_steps :]
     return Measured(
         seconds=sum(counted) / len(counted),
-        tokens=sum(tokens[job.warmup_steps :]) / len(counted),
+        count=sum(tokens[job.warmup_steps :]) / len(counted),
         value=steps[-1].loss,
         details={
             "step_seconds": counted,

@@ -1,4 +1,4 @@
-"""The models as folders, and the machine in words."""
+"""The models as folders."""
 
 from __future__ import annotations
 
@@ -7,27 +7,16 @@ from pathlib import Path
 import torch
 import transformers
 
-from bakeoff import machine
 from bakeoff.lm.sources import find
+from peers.environment import environment
 from peers.inputs import SEED
 from peers.job import Job, Measured
-
-PEERS = ("accelerate", "lm-eval", "llama-cpp-python")
 
 
 def model(job: Job) -> Measured:
     """Find (or make) the model `job.model`; details hold its folder and the environment."""
     folder = _gpt2_random(Path(job.folder)) if job.model == "gpt2-random" else find(job.model).path
-    environment = machine.environment()
-    versions = {name: version for name in PEERS if (version := machine.package_version(name))}
-    return Measured(
-        seconds=0.0,
-        tokens=0,
-        details={
-            "folder": str(folder),
-            "environment": {**environment.model_dump(mode="json"), "packages": {**environment.packages, **versions}},
-        },
-    )
+    return Measured(seconds=0.0, count=0, details={"folder": str(folder), "environment": environment()})
 
 
 def _gpt2_random(folder: Path) -> Path:

@@ -87,7 +87,7 @@ def _train(job: Job, model: Any, data: list[Any], collator: Any, *, tokens_per_s
     counted = watch.seconds[job.warmup_steps :]
     return Measured(
         seconds=sum(counted) / len(counted),
-        tokens=tokens_per_step,
+        count=tokens_per_step,
         value=watch.losses[-1],
         details={"step_seconds": counted, "losses": watch.losses},
     )

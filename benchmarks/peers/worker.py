@@ -21,7 +21,7 @@ def measure(job: Job) -> Measured:
         NotAvailable: a package or the model is missing, or the memory does not suffice.
     """
     module, function = job.measure.split(".")
-    if module == "ours":
+    if module.startswith("ours"):
         machine.prepare()  # as our commands do, before torch is loaded; peers run as their users would have them
     try:
         found: Measured = getattr(import_module(f"peers.{module}"), function)(job)

@@ -1,0 +1,151 @@
+"""Classifiers: what is compared, who takes part, and what must be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from comparison.parts import OURS, Part, Target
+from peers.job import PREDICTED, Job
+
+LAB = "(a) packed"
+SHAPES = {"100 / 256": (100, 256), "1 / 100": (1, 100)}
+"""Embedding and hidden size of the published lab's networks."""
+COUNTED = "reviews"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much work a measurement does."""
+
+    repetitions: int
+    large_steps: int  # of (a), whose steps at 100 / 256 take eight seconds
+    small_steps: int
+    share: float  # of an epoch that bakeoff trains
+    reviews: int  # that are scored
+    rows: int | None  # of the table, for the alternatives; None: all
+
+
+FULL = Sizes(repetitions=3, large_steps=8, small_steps=30, share=1.0, reviews=2_000, rows=None)
+QUICK = Sizes(repetitions=1, large_steps=2, small_steps=8, share=0.1, reviews=500, rows=8_000)
+
+
+def epoch(job: Job, sizes: Sizes) -> Part:
+    contenders, targets = {}, []
+    wanted = {"100 / 256": (sizes.large_steps, 20), "1 / 100": (sizes.small_steps, 10)}
+    for shape, (steps, bound) in wanted.items():
+        shaped = replace(_shaped(job, shape), steps=steps, loss_steps=job.warmup_steps + steps)
+        ours, lab = f"{OURS}, {shape}", f"{LAB}, {shape}"
+        contenders[ours] = replace(shaped, measure="ours_classifier.epoch", share=sizes.share)
+        contenders[lab] = replace(shaped, measure="lab_lstm.epoch")
+        targets.append(Target(f"Epoch, {shape}: reviews / s against (a)", "speed", ours, (lab,), bound))
+    return Part(
+        name="epoch",
+        title="The lab's LSTM, an epoch",
+        unit="step",
+        counted=COUNTED,
+        value="mean loss of the first steps",
+        contenders=contenders,
+        targets=tuple(targets),
+        repetitions=sizes.repetitions,
+    )
+
+
+def curve(job: Job, sizes: Sizes) -> Part:
+    """Whether both compute the same. Nothing is timed here that counts, so it runs once."""
+    contenders, targets = {}, []
+    for shape, steps in {"100 / 256": sizes.large_steps, "1 / 100": sizes.small_steps}.items():
+        shaped = replace(_shaped(job, shape), steps=steps)
+        ours, lab = f"{OURS}, {shape}", f"{LAB}, {shape}"
+        contenders[ours] = replace(shaped, measure="ours_classifier.curve")
+        contenders[lab] = replace(shaped, measure="lab_lstm.curve")
+        targets.append(Target(f"Curve, {shape}: loss of step {steps}", "value", ours, (lab,), 1e-4))
+    return Part(
+        name="curve",
+        title="The lab's LSTM, the same weights and batches",
+        unit="step",
+        counted=COUNTED,
+        value="loss of the last step",
+        contenders=contenders,
+        targets=tuple(targets),
+        repetitions=1,
+    )
+
+
+def predict(job: Job, sizes: Sizes) -> Part:
+    job = replace(job, reviews=sizes.reviews)
+    contenders = {}
+    for shape in SHAPES:
+        shaped = _shaped(job, shape)
+        contenders[f"{OURS}, {shape}"] = replace(shaped, measure="ours_classifier.predict")
+        contenders[f"{LAB}, {shape}"] = replace(shaped, measure="lab_lstm.predict")
+    contenders["scikit-learn"] = replace(job, measure="scikit_learn.predict")
+    return Part(
+        name="predict",
+        title="Scoring new reviews",
+        unit="run",
+        counted=COUNTED,
+        value=None,
+        contenders=contenders,
+        targets=tuple(
+            Target(f"Predict, {shape}: reviews / s against (a)", "speed", f"{OURS}, {shape}", (f"{LAB}, {shape}",), 5)
+            for shape in SHAPES
+        ),
+        repetitions=sizes.repetitions,
+    )
+
+
+def prepare(job: Job, sizes: Sizes) -> Part:
+    return Part(
+        name="prepare",
+        title="From the file to numbers",
+        unit="run",
+        counted=COUNTED,
+        value="words in the vocabulary",
+        contenders={
+            OURS: replace(job, measure="ours_classifier.prepare"),
+            LAB: replace(job, measure="lab_lstm.prepare"),
+        },
+        targets=(
+            Target("Prepare: reviews / s against (a)", "speed", OURS, (LAB,), 3),
+            # The rows of the training side are others, and (a) knows only the punctuation of ASCII.
+            Target("Prepare: size of the vocabulary", "value", OURS, (LAB,), 0.02),
+        ),
+        repetitions=sizes.repetitions,
+    )
+
+
+def alternatives(job: Job, sizes: Sizes) -> Part:
+    """What a user would take instead. There is nothing to reach."""
+    job = replace(job, table_rows=sizes.rows)
+    ours = replace(job, measure="ours_classifier.contestant")
+    return Part(
+        name="alternatives",
+        title="From texts to a classifier",
+        unit="training",
+        counted=COUNTED,
+        value="test accuracy",
+        contenders={
+            f"{OURS}, linear": replace(ours, contestant="linear"),
+            f"{OURS}, lstm, 1 epoch": replace(ours, contestant="lstm"),
+            "scikit-learn": replace(job, measure="scikit_learn.contestant"),
+            "fastText": replace(job, measure="fast_text.contestant"),
+        },
+        targets=(),
+        repetitions=sizes.repetitions,
+        more=(PREDICTED,),
+    )
+
+
+def _shaped(job: Job, shape: str) -> Job:
+    embedding_size, hidden_size = SHAPES[shape]
+    return replace(job, embedding_size=embedding_size, hidden_size=hidden_size)
+
+
+PARTS: dict[str, Callable[[Job, Sizes], Part]] = {
+    "epoch": epoch,
+    "curve": curve,
+    "predict": predict,
+    "prepare": prepare,
+    "alternatives": alternatives,
+}

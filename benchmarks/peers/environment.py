@@ -1,0 +1,16 @@
+"""The machine and the versions in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bakeoff import machine
+
+PEERS = ("accelerate", "lm-eval", "llama-cpp-python", "pandas", "fasttext-community")
+
+
+def environment() -> dict[str, Any]:
+    """As bakeoff records it with a run, and the versions of the peers that are installed."""
+    found = machine.environment()
+    versions = {name: version for name in PEERS if (version := machine.package_version(name))}
+    return {**found.model_dump(mode="json"), "packages": {**found.packages, **versions}}

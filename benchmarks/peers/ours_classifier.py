@@ -1,0 +1,149 @@
+"""bakeoff's classifiers, through its public functions."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import bakeoff
+from bakeoff.classify.contestants import training_settings
+from bakeoff.classify.task import RecurrentTask, TextBatch
+from bakeoff.runs.results import ContestantResult, StepLine
+from bakeoff.spec.load import load_spec
+from bakeoff.spec.schema import ClassificationSpec, RecurrentContestant
+from bakeoff.training.loop import take_steps
+from bakeoff.training.progress import Progress
+from peers import tables
+from peers.job import PREDICTED, Job, Measured
+
+LAB = "lstm-lab"
+
+
+def prepare(job: Job) -> Measured:
+    """Read, divide, check for repeated texts, tokenise, count and encode. The value is the size of the vocabulary."""
+    settings = _lab_settings(job)
+    started = time.perf_counter()
+    data = tables.split(job)
+    task = RecurrentTask(data, settings, tables.SEED)
+    task.vocabulary.encode(data.test.texts)
+    seconds = time.perf_counter() - started
+    return Measured(seconds, len(data.train) + len(data.validation) + len(data.test), task.vocabulary.size)
+
+
+def epoch(job: Job) -> Measured:
+    """A share of the first epoch of contestant `lstm-lab`, step by step as in a bake-off, without the validation."""
+    settings = _lab_settings(job)
+    task = RecurrentTask(tables.split(job), settings, tables.SEED)
+    whole = task.steps(1)
+    steps = whole[: max(job.loss_steps, round(job.share * len(whole)))]
+    lines = _take_steps(job, task, settings, steps)
+    losses = [line.loss for line in lines]
+    return Measured(
+        seconds=lines[-1].seconds / len(steps),
+        count=sum(batch.count for step in steps for batch in step) / len(steps),
+        value=mean(losses[: job.loss_steps]),
+        details={"losses": losses, "steps": len(steps), "steps_per_epoch": len(whole)},
+    )
+
+
+def curve(job: Job) -> Measured:
+    """The first steps of an epoch without dropout. The value is the loss of the last of them."""
+    task, settings, steps = curve_task(job)
+    lines = _take_steps(job, task, settings, steps)
+    return Measured(
+        seconds=lines[-1].seconds / len(steps),
+        count=sum(batch.count for step in steps for batch in step) / len(steps),
+        value=lines[-1].loss,
+        details={"losses": [line.loss for line in lines]},
+    )
+
+
+def curve_task(job: Job) -> tuple[RecurrentTask, RecurrentContestant, Sequence[Sequence[TextBatch]]]:
+    """What `curve` trains, and the batches of its steps: a peer can begin with the same weights and see the same."""
+    settings = _lab_settings(job, dropout=0.0)
+    task = RecurrentTask(tables.split(job), settings, tables.SEED)
+    return task, settings, task.steps(1)[: job.steps]
+
+
+def predict(job: Job) -> Measured:
+    """Untrained weights cost as much time as trained ones."""
+    data, settings = tables.split(job), _lab_settings(job)
+    task = RecurrentTask(data, settings, tables.SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        task.save_model(Path(folder), task.model.state_dict())
+        classifier = bakeoff.load_classifier(folder)
+    reviews = data.test.texts[: job.reviews]
+    classifier.predict(reviews[:1])
+    started = time.perf_counter()
+    found = classifier.predict(reviews)
+    return Measured(time.perf_counter() - started, len(found))
+
+
+def contestant(job: Job) -> Measured:
+    """A bake-off of one contestant with its default settings, for an epoch where it has epochs.
+
+    The time is that from the texts to the saved model, validation included; the value is the accuracy.
+    """
+    watch = _Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = bakeoff.run(_spec(job, {job.contestant: {}}), folder, progress=watch)
+        classifier = bakeoff.load_classifier(folder, contestant=job.contestant)
+    data = tables.split(job)
+    started = time.perf_counter()
+    classifier.predict(data.test.texts)
+    predicting = time.perf_counter() - started
+    return Measured(
+        seconds=watch.began["judging"] - watch.began[job.contestant],
+        count=len(data.train),
+        value=_accuracy(outcome.results[0]),
+        details={PREDICTED: len(data.test) / predicting},
+    )
+
+
+def _spec(job: Job, contestants: dict[str, Any]) -> ClassificationSpec:
+    spec = load_spec(
+        {
+            "task": "classification",
+            "data": tables.table_data(job).model_dump(),
+            "budget": {"epochs": 1},
+            "contestants": contestants,
+            "seed": tables.SEED,
+        }
+    )
+    assert isinstance(spec, ClassificationSpec)
+    return spec
+
+
+def _lab_settings(job: Job, **changes: float) -> RecurrentContestant:
+    shape = {"embedding_size": job.embedding_size, "hidden_size": job.hidden_size}
+    settings = _spec(job, {LAB: {**shape, **changes}}).contestants[LAB]
+    assert isinstance(settings, RecurrentContestant)
+    return settings
+
+
+def _take_steps(
+    job: Job, task: RecurrentTask, settings: RecurrentContestant, steps: Sequence[Sequence[TextBatch]]
+) -> list[StepLine]:
+    spec = _spec(job, {LAB: settings.model_dump()})
+    return list(take_steps(task, training_settings(spec, settings), LAB, steps, Progress()))
+
+
+def _accuracy(result: ContestantResult) -> float:
+    return next(figure.value for figure in result.figures if figure.name == "accuracy")
+
+
+class _Watch(Progress):
+    """When each contestant and each stage began."""
+
+    def __init__(self) -> None:
+        self.began: dict[str, float] = {}
+
+    def contestant(self, name: str, number: int, total: int) -> None:
+        self.began[name] = time.perf_counter()
+
+    def stage(self, text: str, share: float | None = None) -> None:
+        self.began[text] = time.perf_counter()

@@ -1,0 +1,43 @@
+"""The labelled table that all classifiers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bakeoff.data.tables import prepare_table
+from bakeoff.data.types import SplitTable
+from bakeoff.spec.schema import TableData
+from peers.environment import environment
+from peers.job import Job, Measured
+
+SEED = 12
+
+
+def prepare(job: Job) -> Measured:
+    """Write `job.table`, whatever its form, as a file that every peer can read, with the columns review and sentiment.
+
+    Details hold its path and the environment.
+    """
+    data, _ = prepare_table(TableData(table=job.table, rows=job.table_rows), SEED)
+    sides = (data.train, data.validation, data.test)
+    table = pa.table(
+        {
+            "review": [text for side in sides for text in side.texts],
+            "sentiment": [data.label_names[label] for side in sides for label in side.labels],
+        }
+    )
+    file = Path(job.folder) / "reviews.parquet"
+    pq.write_table(table, file)
+    return Measured(0.0, len(table), details={"table": str(file), "environment": environment()})
+
+
+def table_data(job: Job) -> TableData:
+    """As a spec of bakeoff names it: 20 % test, 10 % validation."""
+    return TableData(table=job.table, text="review", label="sentiment", rows=job.table_rows)
+
+
+def split(job: Job) -> SplitTable:
+    return prepare_table(table_data(job), SEED)[0]
