@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as compute
 
 Punctuation = Literal["strip", "separate"]
 Numbers = npt.NDArray[np.int32]
@@ -30,43 +31,46 @@ class TokenisedTexts:
     offsets: Offsets  # shape (texts + 1,)
 
 
-class _Cache(dict[str, tuple[int, ...]]):
-    """Piece of text between white space -> numbers of its words. Each distinct piece is taken apart only once."""
-
-    def __init__(self, split: Callable[[str], list[str]]) -> None:
-        self._split = split
-        self.numbers: dict[str, int] = {}
-
-    def __missing__(self, piece: str) -> tuple[int, ...]:
-        found = tuple(self.numbers.setdefault(word, len(self.numbers)) for word in self._split(piece))
-        self[piece] = found
-        return found
-
-
 def tokenise(texts: Sequence[str], punctuation: Punctuation) -> TokenisedTexts:
     """Lower the case, treat punctuation and symbols by the rule, and split on white space.
+
+    Arrow finds the distinct pieces between white space; only those are taken apart, each once.
 
     Args:
         punctuation: `strip` deletes each mark, so that "it's" becomes *its* (the lab's rule); `separate` makes each
             mark a word of its own, and the line-break tags of web pages white space.
     """
-    marks = _marks()
-    if punctuation == "strip":
-        table: dict[int, str | None] = dict.fromkeys(map(ord, marks))
-    else:
-        table = {ord(mark): f" {mark} " for mark in marks}
+    if punctuation == "separate":
         texts = [text.replace("<br />", " ") for text in texts]
-    cache = _Cache(lambda piece: piece.translate(table).split())
-    encoded = [
-        np.fromiter(chain.from_iterable(map(cache.__getitem__, text.lower().split())), dtype=np.int32) for text in texts
-    ]
-    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(numbers) for numbers in encoded], out=offsets[1:])
-    numbers = np.concatenate(encoded) if encoded else np.zeros(0, dtype=np.int32)
-    return TokenisedTexts(list(cache.numbers), numbers, offsets)
+    pieces, piece_numbers, piece_offsets = _distinct_words(pa.array(texts, type=pa.large_string()))
+    # Line feeds are white space, so that none stands in a piece.
+    lines = "\n".join(pieces.to_pylist()).lower().translate(_replacements(punctuation)).split("\n")
+    words, word_numbers, word_offsets = _distinct_words(pa.array(lines[: len(pieces)], type=pa.large_string()))
+
+    # Every piece is replaced by its words: where those begin in the result, and in `word_numbers`.
+    counts = np.diff(word_offsets)[piece_numbers]
+    begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    shifts = np.repeat(word_offsets[piece_numbers] - begins[:-1], counts)
+    return TokenisedTexts(
+        words.to_pylist(), word_numbers[np.arange(len(shifts)) + shifts].astype(np.int32), begins[piece_offsets]
+    )
+
+
+def _distinct_words(texts: pa.Array) -> tuple[pa.Array, Offsets, Offsets]:
+    """What stands between white space: the distinct words, their numbers text by text, and where each text begins."""
+    split = compute.utf8_split_whitespace(texts)
+    pieces = split.flatten()
+    real = compute.not_equal(pieces, "")  # Arrow has an empty piece before, after and for want of white space
+    encoded = compute.dictionary_encode(pieces.filter(real))
+    real_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(real.to_numpy(zero_copy_only=False))])
+    return encoded.dictionary, encoded.indices.to_numpy().astype(np.int64), real_before[split.offsets.to_numpy()]
 
 
 @functools.cache
+def _replacements(punctuation: Punctuation) -> dict[int, str]:
+    return {ord(mark): "" if punctuation == "strip" else f" {mark} " for mark in _marks()}
+
+
 def _marks() -> str:
     """Every character that Unicode calls punctuation or a symbol."""
     characters = map(chr, range(sys.maxunicode + 1))
