@@ -14,7 +14,7 @@ from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leaks import likeness, report_likeness
 from bakeoff.data.splitting import carve
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
-from bakeoff.data.types import Corpus, SplitCorpus
+from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.runs.results import DataReport, SideReport
 from bakeoff.spec.schema import TextData
@@ -155,7 +155,8 @@ def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int
         ],
         skipped=dict(source.skipped),
     )
-    sides, found = {}, []
+    sides: dict[str, range] = {}
+    found: list[Document] = []
     for side, corpus in corpora.items():
         sides[side] = range(len(found), len(found) + len(corpus.documents))
         found += corpus.documents

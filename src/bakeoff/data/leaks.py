@@ -78,7 +78,7 @@ def report_likeness(
         labels: The label of every row; empty where there are none.
         noun: What the texts are, e.g. `texts`.
     """
-    moved = "of the given split; they were not moved" if report.split_seed is None else "of the split"
+    moved = "of the given split (they were not moved)" if report.split_seed is None else "of the split"
     same, near = _gather(found.keys, found, sides, labels), _gather(found.near_keys, found, sides, labels)
     near = {key: group for key, group in near.items() if len(group.keys) > 1}
     report.duplicate_texts = sum(group.rows for group in same.values() if group.rows > 1)
@@ -86,16 +86,14 @@ def report_likeness(
     report.near_duplicate_texts = sum(group.rows for group in near.values())
     report.near_across_sides = sum(len(group.sides) > 1 for group in near.values())
     report.near_duplicates = _examples(found, sides, names, labels)
-    notes = [
-        (sum(len(group.labels) > 1 for group in same.values()), f"{noun} occur with different labels."),
-        (report.across_sides, f"{noun} stand on more than one side {moved}."),
-        (
-            sum(len(group.labels) > 1 for group in near.values()),
-            f"groups of near-identical {noun} have different labels: one of them may be wrong.",
-        ),
-        (report.near_across_sides, f"groups of near-identical {noun} stand on more than one side {moved}."),
-    ]
-    report.notes += [f"{number:,} {words}" for number, words in notes if number]
+    contradicting = sum(len(group.labels) > 1 for group in same.values())
+    suspicious = sum(len(group.labels) > 1 for group in near.values())
+    groups = f"Groups of near-identical {noun}"
+    report.notes += [f"{contradicting:,} {noun} occur with different labels."] * (contradicting > 0)
+    report.notes += [f"{report.across_sides:,} {noun} stand on more than one side {moved}."] * (report.across_sides > 0)
+    report.notes += [f"{groups} with different labels, of which one may be wrong: {suspicious:,}."] * (suspicious > 0)
+    if report.near_across_sides:
+        report.notes.append(f"{groups} that stand on more than one side {moved}: {report.near_across_sides:,}.")
     report.notes += [found.note] if found.note else []
 
 
@@ -127,18 +125,21 @@ def _examples(
     found: Likeness, sides: Mapping[str, Sequence[int]], names: Sequence[str], labels: Sequence[str]
 ) -> list[NearDuplicate]:
     """A few pairs: those on different sides first, then those with different labels, then the least similar."""
-    row_of = {found.keys[row]: (row, side) for side, rows in reversed(sides.items()) for row in reversed(rows)}
+    row_of: dict[str, tuple[int, str]] = {}
+    for side, rows in sides.items():
+        for row in rows:
+            row_of.setdefault(found.keys[row], (row, side))
     examples = []
     for first, second, similarity in found.pairs:
         if first not in row_of or second not in row_of:
             continue  # of a part of the text that is not used
-        rows, on = zip(row_of[first], row_of[second], strict=True)
+        pair, on = zip(row_of[first], row_of[second], strict=True)
         examples.append(
             NearDuplicate(
                 similarity=similarity,
-                names=[names[row] for row in rows],
+                names=[names[row] for row in pair],
                 sides=list(on),
-                labels=[labels[row] for row in rows] if labels else [],
+                labels=[labels[row] for row in pair] if labels else [],
                 texts=_shortened(first, second),
             )
         )

@@ -175,7 +175,7 @@ def _neighbours(prefixes: csr_array) -> Integers:
     """Pairs of rows that follow each other closely among those with the same member: larger, smaller, and 0."""
     by_member = prefixes.T.tocsr()
     rows, member = by_member.indices, np.repeat(np.arange(by_member.shape[0]), np.diff(by_member.indptr))
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for distance in range(1, _NEIGHBOURS + 1):
         same = member[distance:] == member[:-distance]
         pairs.update(zip(rows[distance:][same].tolist(), rows[:-distance][same].tolist(), strict=True))

@@ -143,7 +143,7 @@ def describe(seen: Seen) -> list[str]:
             lines.append(f"  and {len(seen.classes) - len(first)} more")
     if uneven := _unevenness(seen):
         lines.append(
-            f"The classes are uneven, 1 to {uneven:.0f}: read macro-F1 and the recall of each class, not accuracy alone."
+            f"The classes are uneven, 1 to {uneven:.0f}: read macro-F1 and each class's recall, not accuracy alone."
         )
     return lines + [shown(note, 200) for note in seen.notes]
 
