@@ -77,6 +77,18 @@ def test_texts_without_labels_make_a_spec_for_language_models(table, tmp_path):
     assert load_spec(yaml.safe_load(starting_spec(str(book)).yaml)).data.text == str(book)
 
 
+def test_a_text_is_judged_on_the_side_it_has_by_protocols_that_fit(tmp_path):
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.txt").write_text("A line of a book.\n" * (300 if name == "valid" else 50))
+
+    judge = load_spec(yaml.safe_load(starting_spec(str(tmp_path)).yaml)).judge
+    assert (judge.split, judge.protocols) == ("validation", ["document", "window"])
+
+    (tmp_path / "test.txt").write_text("A line of a book.\n" * 20)
+    judge = load_spec(yaml.safe_load(starting_spec(str(tmp_path)).yaml)).judge
+    assert (judge.split, judge.protocols) == ("test", ["document"])
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_scalars_are_read_back_and_comments_stay_comments(text):

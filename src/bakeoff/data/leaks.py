@@ -133,13 +133,13 @@ def _examples(
     for first, second, similarity in found.pairs:
         if first not in row_of or second not in row_of:
             continue  # of a part of the text that is not used
-        pair, on = zip(row_of[first], row_of[second], strict=True)
+        pair = [row_of[first], row_of[second]]
         examples.append(
             NearDuplicate(
                 similarity=similarity,
-                names=[names[row] for row in pair],
-                sides=list(on),
-                labels=[labels[row] for row in pair] if labels else [],
+                names=[names[row] for row, _ in pair],
+                sides=[side for _, side in pair],
+                labels=[labels[row] for row, _ in pair] if labels else [],
                 texts=_shortened(first, second),
             )
         )

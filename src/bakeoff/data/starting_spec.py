@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_cou
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_sources import HUB_NAMES, PACKAGED_TEXTS, TEXT_ENDINGS
+from bakeoff.data.types import SplitCorpus
 from bakeoff.runs.results import DataReport
 from bakeoff.spec.schema import ClassificationSpec, RecurrentContestant, TableData, TableSplit, TextData
 
@@ -28,6 +28,7 @@ _LONGEST_KEPT: int = RecurrentContestant.model_fields["max_length"].default
 _MANY_WORDS = 4_000_000  # in the training texts: minutes an epoch on two cores
 _FEW_ROWS = 2_000
 _FEW_TOKENS = 32_768
+_LONGEST_WINDOW = 1024  # tokens, of protocol `window` unless a spec says otherwise
 _LISTED_CLASSES = 20
 
 
@@ -106,7 +107,7 @@ def _language_model(source: str, column: str | None, columns: Sequence[str] = ()
     texts = [document.text for side in sides for document in side.documents]
     seen = _seen(report, "language-model", len(texts), texts)
     seen.columns, seen.text = list(columns), [column] if column else []
-    return StartingSpec(_language_model_yaml(seen, sum(len(each.text.split()) for each in split.train.documents)), seen)
+    return StartingSpec(_language_model_yaml(seen, split), seen)
 
 
 def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> Seen:
@@ -193,12 +194,17 @@ seed: {_SEED} # of the split, the weights and the order
     )
 
 
-def _language_model_yaml(seen: Seen, training_words: int) -> str:
-    few = training_words < _FEW_TOKENS
+def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
+    few = len(split.train.stream.split()) < _FEW_TOKENS
     budget = (
         "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # a first look"
     )
     column = f"\n  column: {scalar(seen.text[0])} # a document a row" if seen.text else ""
+    judged = split.test or split.validation
+    # A word is a token or more, so then there is at least one window to be scored.
+    long = len(judged.stream.split()) >= _LONGEST_WINDOW
+    protocols = "[document, window] # the first one decides" if long else "[document] # `window` needs a longer text"
+    side = "" if split.test else "\n  split: validation # there is no test side"
     return _page(
         seen,
         f"""\
@@ -212,7 +218,7 @@ contestants: # change a setting like this: lora: {{r: 64}}
   full: {{}} # every weight is trained
   lora: {{}} # small adapters are trained: less memory and disk
 judge:
-  protocols: [document, window] # the first one decides
+  protocols: {protocols}{side}
   prompts: [] # texts that every contestant continues
 seed: {_SEED} # of the split and the order
 """,
@@ -232,8 +238,10 @@ def _page(seen: Seen, body: str) -> str:
 
 def scalar(value: str) -> str:
     """A string as YAML, on one line, also inside of brackets."""
-    plain = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10**9).strip()[1:-1]
-    return json.dumps(value) if "\n" in plain else plain
+
+    style: dict[str, Any] = {"allow_unicode": True} if value.isprintable() else {"default_style": '"'}
+    page: str = yaml.safe_dump([value], default_flow_style=True, width=10**9, **style)
+    return page.strip()[1:-1]
 
 
 def shown(text: str, longest: int = 60) -> str:
