@@ -126,7 +126,8 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
 def describe(seen: Seen) -> list[str]:
     """What was seen, in lines for a reader."""
     assert seen.words is not None
-    lines = [f"{seen.rows:,} {'rows' if seen.task == 'classification' else 'documents'}"]
+    noun = "rows" if seen.task == "classification" else "documents, or parts of one, on the sides of the split"
+    lines = [f"{seen.rows:,} {noun}"]
     lines += [f"not used: {count:,} rows, {reason}" for reason, count in seen.skipped.items()]
     if seen.columns:
         lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
