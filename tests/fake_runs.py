@@ -20,6 +20,7 @@ from bakeoff.runs.results import (
     Environment,
     EpochLine,
     Figure,
+    NearDuplicate,
     Sample,
     SideReport,
     StepLine,
@@ -78,6 +79,17 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             ],
             skipped={"empty text": 3},
             duplicate_texts=17,
+            near_duplicate_texts=2,
+            near_across_sides=1,
+            near_duplicates=[
+                NearDuplicate(
+                    similarity=0.875,
+                    names=["17", NASTY],
+                    sides=["train", "test"],
+                    labels=LABELS,
+                    texts=["A fine film", f"A fine {NASTY}"],
+                )
+            ],
             notes=["Identical texts were kept on one side."],
         )
     )

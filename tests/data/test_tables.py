@@ -196,3 +196,31 @@ def test_wrong_tables_are_refused(table, values, settings, expected):
         prepare_table(table(values, **settings), seed=1)
 
     assert caught.value.hint
+
+
+def test_several_columns_are_one_text(table):
+    values = [{"title": f"Title {n}" if n % 2 else "", "body": f"body {n}", "label": "ab"[n % 2]} for n in range(20)]
+    values.append({"title": " ", "body": None, "label": "a"})
+
+    split, report = prepare_table(table(values, text=["title", "body"]), seed=1)
+
+    texts = {text for side in sides_of(split).values() for text in side.texts}
+    assert texts == {f"Title {n}\n\nbody {n}" if n % 2 else f"body {n}" for n in range(20)}
+    assert report.skipped == {"the text is empty or missing": 1}
+    with pytest.raises(UserError, match="no column 'bodi'") as caught:
+        prepare_table(table(values, text=["title", "bodi"]), seed=1)
+    assert "Did you mean 'body'?" in caught.value.hint
+
+
+def test_labels_of_any_kind(table):
+    labels = ["sehr gut", "Pos", "pos", "日本語", "<script>", True, 2, 2.5, "a\x1b[31m"]
+    values = [{"text": f"text {n}", "label": labels[n % 9]} for n in range(90)]
+    values += [{"text": "half a pair", "label": "\ud800"}, {"text": "spaces", "label": " pos\n"}]
+
+    split, report = prepare_table(table(values), seed=1)
+
+    assert split.label_names == sorted(map(str, labels))
+    assert report.skipped == {"the label is missing": 1}
+    assert report.notes == [
+        "The labels 'Pos' and 'pos' differ in nothing but case or white space, and are taken for classes apart."
+    ]

@@ -45,8 +45,21 @@ def test_lines_of_a_text_file_and_texts_without_a_table(tmp_path):
 
 def test_mistakes(reviews, tmp_path):
     with pytest.raises(UserError, match="no column 'body'; it has id, review, label"):
-        read_texts(reviews, "body")
+        read_texts(reviews, ["body"])
     with pytest.raises(UserError, match="does not exist"):
         read_texts(tmp_path / "review.csv")
     with pytest.raises(UserError, match="cannot be written"):
         write_scored(tmp_path / "out.docx", None, ["a", "b"], SCORES)
+
+
+def test_the_columns_that_a_run_was_trained_on_are_read_again(tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text("text,title,body\nx,A title,A body\ny,,Only a body\nz,,\n")
+
+    assert read_texts(file).texts == ["x", "y", "z"]
+    assert read_texts(file, trained_on=["title", "body"]).texts == ["A title\n\nA body", "Only a body", ""]
+    assert read_texts(file, trained_on=["body"]).texts == ["A body", "Only a body", ""]
+    assert read_texts(file, trained_on=["review"]).texts == ["x", "y", "z"]
+    assert read_texts(file, ["title"], trained_on=["body"]).texts == ["A title", "", ""]
+    with pytest.raises(UserError, match="no column 'abstract'"):
+        read_texts(file, trained_on=["title", "abstract"])

@@ -141,3 +141,15 @@ def test_stretches_are_the_text_and_mark_what_occurred_before(text: str) -> None
 
 def test_the_nasty_text_is_in_the_fixture(classification_run: RunFolder) -> None:
     assert any(sample.prompt == NASTY for sample in classification_run.contestants()[1].samples())
+
+
+def test_near_identical_texts_are_shown_in_pairs(classification_run: RunFolder) -> None:
+    write_report(classification_run)
+
+    page = Page(classification_run.html_report.read_text(encoding="utf-8"))
+
+    data = page.text[page.text.index("Near-identical texts") :]
+    for part in ("0.88", "train", "A fine film", "test", "<script>alert('x')</script>", "positive"):
+        assert part in data
+        data = data[data.index(part) :]
+    assert "### Near-identical texts" in classification_run.markdown_report.read_text(encoding="utf-8")

@@ -67,12 +67,21 @@ def test_two_contestants_of_one_method():
     assert spec.contestants["small"].hidden_size == 8
 
 
+@pytest.mark.parametrize("text", [[], ["a", "a"], ["a", 1], 5, {"a": "b"}])
+def test_columns_that_are_none_are_one_problem(text):
+    said = problems({**MINIMAL, "data": {"table": "reviews.csv", "text": text}})
+
+    assert "has 1 problem" in said
+    assert "data.text: must be the name of a column or a list of different ones" in said
+
+
 @pytest.mark.parametrize(
     ("assignment", "read"),
     [
         ("contestants.lstm.hidden_size=256", lambda spec: spec.contestants["lstm"].hidden_size == 256),
         ("data.split.test=0.25", lambda spec: spec.data.split.test == 0.25),
         ("budget.seconds=60", lambda spec: spec.budget.seconds == 60),
+        ("data.text=[title, body]", lambda spec: spec.data.text == ["title", "body"]),
         ("data.table=a: b.csv", lambda spec: spec.data.table == "a: b.csv"),
         ("contestants.lstm-lab.dropout=0", lambda spec: spec.contestants["lstm-lab"].layers == 1),
         ("contestants.lstm.learning_rate=5e-4", lambda spec: spec.contestants["lstm"].learning_rate == 5e-4),

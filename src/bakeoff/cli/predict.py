@@ -20,7 +20,10 @@ def command(
     run: RunPath,
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")] = None,
     file: Annotated[Path | None, typer.Option(help="A table of texts: .csv, .tsv, .jsonl, .parquet, or .txt.")] = None,
-    column: Annotated[str | None, typer.Option(help="Column of the texts; guessed if absent.")] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Column of the texts; repeat it for several. The run's own if absent."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table with labels and probabilities here.")] = None,
     contestant: Annotated[str | None, typer.Option(help="Only this one; all of them if absent.")] = None,
     json: Json = False,
@@ -38,7 +41,8 @@ def command(
     folder.must_hold_a_run()
     names = [contestant] if contestant else [each.name for each in folder.contestants()]
     if file is not None:
-        table = read_texts(file, column)
+        text = folder.spec_values()["data"].get("text") or []
+        table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text)
         inputs = table.texts
     else:
         table = None
@@ -47,12 +51,12 @@ def command(
         raise UserError("There is nothing to classify.", 'For example: bakeoff predict RUN "A fine film"')
     predictions = {name: load_classifier(folder.path, contestant=name).predict(inputs) for name in names}
     if out is not None:
-        columns: dict[str, list[Any]] = {}
+        scored: dict[str, list[Any]] = {}
         for name, found in predictions.items():
             prefix = "" if len(names) == 1 else f"{name}_"
-            columns[f"{prefix}label"] = [each.label for each in found]
-            columns[f"{prefix}probability"] = [each.probability for each in found]
-        write_scored(out, table, inputs, columns)
+            scored[f"{prefix}label"] = [each.label for each in found]
+            scored[f"{prefix}probability"] = [each.probability for each in found]
+        write_scored(out, table, inputs, scored)
         print(f"{len(inputs):,} texts scored: {out}", file=sys.stderr)
     if json:
         print_json({"texts": inputs, "predictions": {name: _plain(found) for name, found in predictions.items()}})
@@ -74,4 +78,5 @@ def _print(texts: list[str], predictions: dict[str, list[Prediction]]) -> None:
         if len(texts) > 1:
             console.print(printable(text), markup=False, overflow="ellipsis", no_wrap=True)
         for name, found in predictions.items():
-            console.print(f"{name:<{width}}  {found[index].label}  {found[index].probability:.4f}", markup=False)
+            label = printable(found[index].label)
+            console.print(f"{name:<{width}}  {label}  {found[index].probability:.4f}", markup=False)

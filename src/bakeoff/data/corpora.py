@@ -11,9 +11,10 @@ import numpy as np
 from bakeoff.data.documents import Piece, Pieces, documents, pieces_of_file
 from bakeoff.data.files import decode
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.splitting import carve, folded
+from bakeoff.data.leaks import likeness, report_likeness
+from bakeoff.data.splitting import carve
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
-from bakeoff.data.types import Corpus, SplitCorpus
+from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.runs.results import DataReport, SideReport
 from bakeoff.spec.schema import TextData
@@ -103,7 +104,8 @@ def _fill_missing_sides(source: TextSource, name: str, seed: int) -> bool:
         return False
     wanted = ["validation"] if "test" in source.sides else ["test", "validation"]
     pieces = source.sides["train"]
-    texts = [folded(" ".join(piece.rows)) for piece in pieces.pieces]
+    alike = likeness([" ".join(piece.rows) for piece in pieces.pieces], range(len(pieces.pieces)))
+    texts = alike.near_keys if len(set(alike.near_keys)) > len(wanted) else alike.keys
     if len(set(texts)) > len(wanted):
         random = np.random.default_rng(seed)
         rest = list(range(len(texts)))
@@ -135,11 +137,7 @@ def _last(pieces: Pieces, rows: int) -> Pieces:
 
 
 def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int | None) -> DataReport:
-    texts = {side: [folded(document.text) for document in corpus.documents] for side, corpus in corpora.items()}
-    counts = Counter(text for side in texts.values() for text in side)
-    sides_of = Counter(text for side in texts.values() for text in set(side))
-    across = sum(number > 1 for number in sides_of.values())
-    return DataReport(
+    report = DataReport(
         source=name,
         files=source.files,
         fingerprint=fingerprint(
@@ -156,9 +154,12 @@ def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int
             for side, corpus in corpora.items()
         ],
         skipped=dict(source.skipped),
-        duplicate_texts=sum(count for count in counts.values() if count > 1),
-        across_sides=across,
-        notes=[f"{across:,} documents stand on more than one side of the given split; they were not moved."]
-        if across
-        else [],
     )
+    sides: dict[str, range] = {}
+    found: list[Document] = []
+    for side, corpus in corpora.items():
+        sides[side] = range(len(found), len(found) + len(corpus.documents))
+        found += corpus.documents
+    alike = likeness([document.text for document in found], range(len(found)))
+    report_likeness(report, alike, sides, [document.name for document in found], [], "documents")
+    return report

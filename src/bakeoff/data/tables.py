@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, label_of, row_names, text_of
+from bakeoff.data.columns import (
+    LABEL_NAMES,
+    choose_column,
+    choose_text_columns,
+    label_of,
+    look_alikes,
+    row_names,
+    row_texts,
+)
 from bakeoff.data.fingerprint import fingerprint
+from bakeoff.data.leaks import Likeness, likeness, report_likeness
 from bakeoff.data.raw_tables import RawTable, read_raw_table
-from bakeoff.data.splitting import carve, folded
+from bakeoff.data.splitting import carve
 from bakeoff.data.types import LabelledTexts, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.results import DataReport, SideReport
 from bakeoff.spec.schema import TableData, TableSplit
 
-_SIDE_NAMES = {
+SIDE_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
@@ -41,29 +51,35 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     """Read a table and divide its rows into train, validation and test.
 
     Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
-    texts that differ in nothing but white space on one side; unless a column names the sides. Each side is shuffled.
+    identical and near-identical texts on one side; unless a column names the sides. Each side is shuffled.
 
     Raises:
         UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
     """
     table = read_raw_table(data.table)
     rows = _usable_rows(table, data)
-    keys = [folded(text) for text in rows.texts]
     random = np.random.default_rng(seed)
-    chosen = list(range(len(keys)))
+    chosen = list(range(len(rows.texts)))
     notes = []
-    if data.rows is not None and data.rows < len(keys):
-        chosen = sorted(random.choice(len(keys), size=data.rows, replace=False).tolist())
-        notes.append(f"A random sample of {data.rows:,} of {len(keys):,} rows is used.")
+    if data.rows is not None and data.rows < len(chosen):
+        notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
+        chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
+    alike = likeness(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen})
-    different = {(rows.labels[row], keys[row]) for row in chosen}
+    for group in look_alikes(label_names):
+        names = " and ".join(map(repr, group))
+        notes.append(f"The labels {names} differ in nothing but case or white space, and are taken for classes apart.")
+    different = {(rows.labels[row], alike.keys[row]) for row in chosen}
     _check_classes(table.source, Counter(label for label, _ in different), given_sides=bool(rows.given_sides))
     number_of = {name: number for number, name in enumerate(label_names)}
     labels = [number_of.get(name, -1) for name in rows.labels]
-    if rows.given_sides:
-        sides = _sides_as_given(table.source, data.split, rows.given_sides, chosen, keys, labels, random)
-    else:
-        sides = _random_sides(data.split, chosen, keys, labels, random)
+
+    def divide(keys: list[str]) -> dict[str, list[int]]:
+        if rows.given_sides:
+            return _sides_as_given(table.source, data.split, rows.given_sides, chosen, keys, labels, random)
+        return _random_sides(data.split, chosen, keys, labels, random)
+
+    sides = _divided(divide, alike, labels, len(label_names))
     _check_sides(table.source, sides, labels, label_names)
 
     def side(name: str) -> LabelledTexts:
@@ -76,27 +92,32 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         )
 
     split = SplitTable(label_names, *(side(name) for name in _SIDES))
-    keyed = {name: [(keys[row], labels[row]) for row in sides[name]] for name in _SIDES}
-    report = _report(table, rows, split, keyed)
+    report = _report(table, rows, split)
     report.split_seed = None if rows.given_sides else seed
-    report.notes = [*notes, *report.notes]
+    report.notes = notes
+    report_likeness(report, alike, sides, rows.ids, rows.labels, "texts")
     return split, report
 
 
 def _usable_rows(table: RawTable, data: TableData) -> _Rows:
-    text_column = choose_column(table, data.text, TEXT_NAMES, "data.text")
+    text_columns = choose_text_columns(table, data.text, "data.text")
     label_column = choose_column(table, data.label, LABEL_NAMES, "data.label")
     side_column = data.split.column
     sides: list[Any] = [None] * len(table)
     if side_column is not None:
         sides = table.columns[choose_column(table, side_column, (), "data.split.column")]
     rows = _Rows()
-    columns = (row_names(table), table.columns[text_column], table.columns[label_column], sides)
-    for name, raw_text, raw_label, raw_side in zip(*columns, strict=True):
-        text, label = text_of(raw_text), label_of(raw_label)
+    columns = (row_names(table), row_texts(table, text_columns), table.columns[label_column], sides)
+    for name, text, raw_label, raw_side in zip(*columns, strict=True):
+        label = label_of(raw_label)
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
             continue
+        if isinstance(raw_label, list | dict):
+            raise UserError(
+                f"{table.source}, row {name}: the label in column {label_column!r} is {str(raw_label)[:40]!r}.",
+                "A label is one word, number or phrase; texts with several labels at once are not supported.",
+            )
         if label is None:
             rows.skipped["the label is missing"] += 1
             continue
@@ -112,7 +133,7 @@ def _usable_rows(table: RawTable, data: TableData) -> _Rows:
         reasons = ", ".join(f"{reason} in {count:,}" for reason, count in rows.skipped.items())
         raise UserError(
             f"{table.source} has no rows that can be used: {reasons or 'it is empty'}.",
-            f"The text was read from column {text_column!r}, the label from {label_column!r}; "
+            f"The text was read from {' and '.join(map(repr, text_columns))}, the label from {label_column!r}; "
             "set data.text and data.label if those are not the right ones.",
         )
     return rows
@@ -120,7 +141,7 @@ def _usable_rows(table: RawTable, data: TableData) -> _Rows:
 
 def _side_name(source: str, column: str, value: str) -> str:
     try:
-        return _SIDE_NAMES[value.strip().lower()]
+        return SIDE_NAMES[value.strip().lower()]
     except KeyError:
         raise UserError(
             f"{source}: column {column!r} holds {value!r}, which is no name of a side.",
@@ -145,6 +166,19 @@ def _check_classes(source: str, counts: Counter[str], *, given_sides: bool) -> N
             "three sides (train, validation, test).",
             "Remove or merge such classes, or check data.label.",
         )
+
+
+def _divided(
+    divide: Callable[[list[str]], dict[str, list[int]]], alike: Likeness, labels: list[int], classes: int
+) -> dict[str, list[int]]:
+    """Near-identical texts on one side; or identical ones only, where too much is alike to make three sides of it."""
+    sides = divide(alike.near_keys)
+    if alike.pairs:
+        wanted = divide(alike.keys)
+        too_small = any(2 * len(sides[name]) < len(wanted[name]) for name in _SIDES)
+        if too_small or len({labels[row] for row in sides["train"]}) < classes:
+            return wanted
+    return sides
 
 
 def _random_sides(
@@ -192,24 +226,8 @@ def _check_sides(source: str, sides: dict[str, list[int]], labels: list[int], la
         )
 
 
-def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, list[tuple[str, int]]]) -> DataReport:
-    """
-    Args:
-        keyed: The folded text and the label of every row, by side.
-    """
-    counts = Counter(key for side in keyed.values() for key, _ in side)
-    sides_of = Counter(chain.from_iterable({key for key, _ in side} for side in keyed.values()))
-    labels_of: dict[str, set[int]] = defaultdict(set)
-    for key, label in chain.from_iterable(keyed.values()):
-        labels_of[key].add(label)
+def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     sides = {"train": split.train, "validation": split.validation, "test": split.test}
-    contradicting = sum(len(labels) > 1 for labels in labels_of.values())
-    across = sum(number > 1 for number in sides_of.values())
-    notes = []
-    if contradicting:
-        notes.append(f"{contradicting:,} texts occur with different labels.")
-    if across:
-        notes.append(f"{across:,} texts stand on more than one side of the given split; they were not moved.")
     return DataReport(
         source=table.source,
         files=table.files,
@@ -232,7 +250,4 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, li
             for name, side in sides.items()
         ],
         skipped=dict(rows.skipped),
-        duplicate_texts=sum(count for count in counts.values() if count > 1),
-        across_sides=across,
-        notes=notes,
     )

@@ -20,7 +20,7 @@ HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
 """Short names of data sets on the hub: id and configuration."""
 
 _OWN_NAMES = (*PACKAGED_TEXTS, *HUB_NAMES)
-_TEXT_ENDINGS = (".txt", ".raw", ".tokens")
+TEXT_ENDINGS = (".txt", ".raw", ".tokens")
 _SIDE_WORDS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
 
 
@@ -58,7 +58,7 @@ def read_text_source(source: str, column: str) -> TextSource:
                 found.add_file(side, file, column)
     elif path.exists():
         found.add_file("train", path, column)
-    elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *_TEXT_ENDINGS), _OWN_NAMES):
+    elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *TEXT_ENDINGS), _OWN_NAMES):
         from bakeoff.data.hub import load_texts  # datasets is slow to import
 
         name, config = HUB_NAMES.get(source, (source, None))
@@ -109,7 +109,7 @@ def _sides_of_folder(folder: Path) -> dict[str, list[Path]]:
     for file in sorted(folder.iterdir()):
         words = re.split(r"[^a-z0-9]+", file.name.lower())
         named = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
-        if file.is_file() and file.suffix.lower() in (*READERS, *_TEXT_ENDINGS) and len(named) == 1:
+        if file.is_file() and file.suffix.lower() in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
             sides.setdefault(named.pop(), []).append(file)
     for side, files in sides.items():
         shards = [re.sub(r"\d+-of-\d+", "", file.name) for file in files if re.search(r"\d+-of-\d+", file.name)]
@@ -122,6 +122,6 @@ def _sides_of_folder(folder: Path) -> dict[str, list[Path]]:
         raise UserError(
             f"{folder} has no file for the training side.",
             f"Its files must be called train, validation (or valid) and test, and end in "
-            f"{', '.join((*_TEXT_ENDINGS, *READERS))}; or name them with data.train, data.validation and data.test.",
+            f"{', '.join((*TEXT_ENDINGS, *READERS))}; or name them with data.train, data.validation and data.test.",
         )
     return sides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.data.columns import TEXT_NAMES, choose_column
+from bakeoff.data.columns import choose_text_columns, row_texts
 from bakeoff.data.files import decode, missing, read_bytes
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.errors import UserError
@@ -28,14 +29,16 @@ class TextTable:
     texts: list[str]
 
 
-def read_texts(path: Path, column: str | None = None) -> TextTable:
+def read_texts(path: Path, columns: Sequence[str] | None = None, trained_on: Sequence[str] = ()) -> TextTable:
     """Read texts from a .csv, .tsv, .jsonl or .parquet file, or the lines of a .txt file.
 
     Args:
-        column: Column of the texts; guessed from common names if None.
+        columns: Columns of the texts, joined as those of a spec's `data.text`.
+        trained_on: Columns that the run's texts came from; read where `columns` names none. A single one that the file
+            does not have gives way to a guess from common names, as does no column at all.
 
     Raises:
-        UserError: the file is missing, empty or malformed, or the column is not there.
+        UserError: the file is missing, empty or malformed, or a column is not there.
     """
     if not path.exists():
         raise missing(str(path))
@@ -43,8 +46,9 @@ def read_texts(path: Path, column: str | None = None) -> TextTable:
         lines = [line for line in decode(read_bytes(path), str(path)).splitlines() if line.strip()]
         return TextTable(RawTable(str(path), {"text": lines}, {}), lines)
     table = read_table_file(path)
-    values = table.columns[choose_column(table, column, TEXT_NAMES, "--column")]
-    return TextTable(table, ["" if value is None else str(value) for value in values])
+    wanted = columns or (trained_on if len(trained_on) > 1 or set(trained_on) & set(table.columns) else None)
+    texts = row_texts(table, choose_text_columns(table, wanted, "--column"))
+    return TextTable(table, [text or "" for text in texts])
 
 
 def write_scored(path: Path, table: TextTable | None, texts: list[str], columns: dict[str, list[Any]]) -> None:

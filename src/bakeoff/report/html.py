@@ -63,6 +63,7 @@ def render_html(run: LoadedRun) -> str:
             side_titles=titles,
             sides=sides,
             data_facts=tables.data_facts(run),
+            near_duplicates=tables.near_duplicate_rows(run),
             environment_facts=tables.environment_facts(run),
             settings_rows=tables.settings_rows,
             command=shlex.join(run.environment.command),

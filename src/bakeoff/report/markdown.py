@@ -17,6 +17,7 @@ from bakeoff.report.tables import (
     environment_facts,
     epoch_rows,
     epoch_titles,
+    near_duplicate_rows,
     paired_rows,
     paired_titles,
     quality_rows,
@@ -72,6 +73,8 @@ def render_markdown(run: LoadedRun) -> str:
     ]
     titles, rows = data_rows(run)
     parts += ["## Data\n", markdown_table(titles, rows), _facts(data_facts(run))]
+    titles, rows = near_duplicate_rows(run)
+    parts += ["### Near-identical texts\n", markdown_table(titles, rows)] if rows else []
     parts += ["## Repeat it\n", code_block(shlex.join(run.environment.command)), _facts(environment_facts(run))]
     for contestant in run.contestants:
         result = contestant.result

@@ -200,8 +200,21 @@ def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
         *((f"Skipped: {reason}", count(rows)) for reason, rows in data.skipped.items()),
         ("Rows whose text occurs again", count(data.duplicate_texts)),
         ("Texts on more than one side", count(data.across_sides)),
+        ("Rows with near-identical texts", count(data.near_duplicate_texts)),
+        ("Groups of near-identical texts on more than one side", count(data.near_across_sides)),
     ]
     return facts + [("Note", note) for note in data.notes]
+
+
+def near_duplicate_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of the examples of near-identical texts, two rows for each pair; [] where none were found."""
+    rows = []
+    for pair in run.data.near_duplicates:
+        similarity = [f"{pair.similarity:.2f}", ""]
+        columns = [similarity, pair.sides, pair.names, *([pair.labels] if pair.labels else []), pair.texts]
+        rows += [list(row) for row in zip(*columns, strict=True)]
+    titles = ["Row", "Label"] if run.is_classification else ["Document"]
+    return ["Similarity", "Side", *titles, "Text"], rows
 
 
 def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:

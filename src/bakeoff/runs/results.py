@@ -143,6 +143,16 @@ class SideReport(Record):
     labels: dict[str, int] = {}
 
 
+class NearDuplicate(Record):
+    """Two texts that are nearly the same; each list has one entry for each of them."""
+
+    similarity: float = Field(description="Word pairs in both / word pairs in either: 0.8 to 1.")
+    names: list[str]
+    sides: list[str]
+    labels: list[str] = Field([], description="Empty where texts have none.")
+    texts: list[str] = Field(description="A stretch of each, from a little before their first difference.")
+
+
 class DataReport(Record):
     """data.json: what was read, how it was split, and what was found on the way."""
 
@@ -154,6 +164,9 @@ class DataReport(Record):
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_sides: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")
+    near_duplicate_texts: int = Field(0, description="Rows in groups of near-identical texts.")
+    near_across_sides: int = Field(0, description="Groups of near-identical texts on more than one side.")
+    near_duplicates: list[NearDuplicate] = Field([], description="Examples: those on different sides come first.")
     notes: list[str] = []
 
 

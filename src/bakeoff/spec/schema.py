@@ -33,6 +33,17 @@ def _rate_or_auto(value: Any) -> Any:
 RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 
 
+def _one_or_several(value: Any) -> Any:
+    """Checked here for the same reason."""
+    several = isinstance(value, list) and len(value) == len(set(map(str, value))) > 0
+    if value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value)):
+        return value
+    raise ValueError(f"must be the name of a column or a list of different ones, not {value!r}")
+
+
+ColumnOrColumns = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
+
+
 class Section(BaseModel):
     """A part of the spec: unknown keys are errors, values do not change after they were checked."""
 
@@ -63,7 +74,7 @@ class Budget(Section):
 
 
 class TableSplit(Section):
-    """How the rows are divided. Identical texts never stand on two sides."""
+    """How the rows are divided. Identical and near-identical texts never stand on two sides."""
 
     validation: Share = Field(0.1, description="Share of all rows used to choose the best epoch.")
     test: Share = Field(0.2, description="Share of all rows that are only looked at once, at the end.")
@@ -87,7 +98,11 @@ class TableData(Section):
         description="A file (.csv, .tsv, .jsonl, .parquet), an aclImdb folder, a hub id such as `stanfordnlp/imdb`, or "
         "the packaged `sentence-polarity`."
     )
-    text: str | None = Field(None, description="Column of the texts. Guessed from common names when absent.")
+    text: ColumnOrColumns = Field(
+        None,
+        description="Column of the texts, or a list of columns (`[title, body]`), which are joined with a blank line "
+        "between them, without empty cells. Guessed from common names when absent.",
+    )
     label: str | None = Field(None, description="Column of the labels. Guessed from common names when absent.")
     rows: PositiveInt | None = Field(None, description="Use a random, seeded sample of so many rows.")
     split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the three sides.")

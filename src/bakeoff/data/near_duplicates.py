@@ -1,0 +1,221 @@
+"""Texts that are nearly the same: a word changed, a sentence appended, other line breaks.
+
+Two texts are compared as sets of word pairs (Broder's shingles of width 2, 1997) by their Jaccard similarity: shared
+pairs / pairs in either. No pair of similar texts is missed by chance, as it could be with hashes: a set similarity join
+with prefix filter (Chaudhuri et al. 2006) orders the word pairs of every text from rare to frequent, and compares two
+texts only if they share one of their rarest, which similar texts must. How many of the rarest: PPJoin (Xiao et al.
+2008).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+THRESHOLD = Fraction(4, 5)
+"""Least Jaccard similarity of near-identical texts."""
+
+SHORTEST = 10
+"""Words. Of a shorter text one changed word leaves too little: it must be the same but for case and white space."""
+
+LARGEST_BUCKET = 1000
+"""So many texts with the same word pair are all compared; of more, each with its neighbours only."""
+
+_NEIGHBOURS = 3
+_COUNTERS = 8_388_593  # a prime; several times the word pairs of 50,000 film reviews
+_PRODUCTS_AT_ONCE = 20_000_000
+_PAIRS_AT_ONCE = 5_000
+
+# Scripts that set no spaces between words (Thai to Burmese, Khmer, kana, Chinese characters): a character is a word.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
+_WORD_OR_MARKS = re.compile(r"\w+|[^\w\s]+")
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Groups of near-identical texts: a chain of similar pairs leads from any member to any other."""
+
+    group: Integers  # of every text; texts that are like no other are groups of one
+    first: Integers  # similar pairs, enough to connect the groups: indices into the texts, shape (pairs,)
+    second: Integers  # larger than `first`
+    similarity: Floats  # THRESHOLD to 1
+    complete: bool  # False: a phrase stands in so many texts that these were compared with their neighbours only
+
+
+def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
+    """Find the near-identical ones among texts that differ (copies of one text are found, too, but cost time)."""
+    numbers, starts = _as_words(texts)
+    lengths = np.diff(starts)
+    long = np.flatnonzero(lengths >= SHORTEST)
+    sets = _word_pairs(numbers, starts, long)
+    by_size = np.argsort([len(each) for each in sets], kind="stable")
+    first, second, similarity, complete = _join([sets[place] for place in by_size])
+    names = long[by_size]
+    short = _same_but_for_case(texts, np.flatnonzero(lengths < SHORTEST))
+    pairs = np.sort(np.concatenate([np.stack([names[first], names[second]], axis=1), short]), axis=1)
+    similarity = np.concatenate([similarity, np.ones(len(short))])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    first, second = pairs[order].T
+    return NearDuplicates(_groups(first, second, len(texts)), first, second, similarity[order], complete)
+
+
+class _Words(dict[str, tuple[int, ...]]):
+    """A piece of text between white space -> the numbers of its words. Each distinct piece is taken apart once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        words = _WORD.findall(piece.casefold())
+        self[piece] = found = tuple(self._numbers.setdefault(word, len(self._numbers)) for word in words)
+        return found
+
+
+def _as_words(texts: Sequence[str]) -> tuple[Integers, Integers]:
+    """The words of all texts as numbers, and where each text begins, shape (texts + 1,)."""
+    words = _Words()
+    rows = [np.fromiter(chain.from_iterable(map(words.__getitem__, text.split())), dtype=np.int32) for text in texts]
+    starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    return np.concatenate([np.zeros(0, dtype=np.int32), *rows]), starts
+
+
+def _word_pairs(numbers: Integers, starts: Integers, rows: Integers) -> list[Integers]:
+    """The sets of word pairs of `rows`, as numbers, each from rare to frequent (and then by number)."""
+    codes = numbers[:-1].astype(np.int64) * (int(numbers.max(initial=0)) + 1) + numbers[1:]
+    # Any order that is the same for all sets will do: pairs may share a counter and look more frequent than they are.
+    counts = np.bincount(codes % _COUNTERS)
+    sets = []
+    for row in rows:
+        ordered = np.sort(codes[starts[row] : starts[row + 1] - 1])
+        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+        sets.append(distinct[np.argsort(counts[distinct % _COUNTERS], kind="stable")])
+    return sets
+
+
+def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
+    """Similar pairs, enough to connect all sets that a chain of similar pairs connects.
+
+    Args:
+        sets: Their members in an order that is the same for all; the smallest set first.
+
+    Returns:
+        The larger (or later) and the smaller set of each pair, their similarity, and whether all were compared.
+    """
+    if not sets:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, np.zeros(0), True
+    larger, smaller, complete = _candidates(sets)
+    similarity = np.full(len(larger), -1.0)
+    # Of many copies of one letter, say, not all pairs need to be counted: first each with the likeliest one.
+    _, likeliest = np.unique(larger, return_index=True)
+    similarity[likeliest] = _similarities(sets, larger[likeliest], smaller[likeliest])
+    similar = similarity >= float(THRESHOLD)
+    group = _groups(larger[similar], smaller[similar], len(sets))
+    open_ = (similarity < 0) & (group[larger] != group[smaller])
+    similarity[open_] = _similarities(sets, larger[open_], smaller[open_])
+    similar = similarity >= float(THRESHOLD)
+    return larger[similar], smaller[similar], similarity[similar], complete
+
+
+def _candidates(sets: list[Integers]) -> tuple[Integers, Integers, bool]:
+    """Pairs that may be similar: the larger set, the smaller one, those that share most first; and completeness."""
+    sizes = np.array([len(each) for each in sets], dtype=np.int64)
+    lengths = sizes - _least(THRESHOLD, sizes) + 1  # of the prefix; similar sets have a member in common there
+    codes = np.concatenate([np.zeros(0, dtype=np.int64), *(each[:n] for each, n in zip(sets, lengths, strict=True))])
+    distinct, member = np.unique(codes, return_inverse=True)
+    starts = np.append(0, np.cumsum(lengths))
+    texts_with = np.bincount(member, minlength=len(distinct))
+    common = texts_with > LARGEST_BUCKET
+
+    def matrix(members: npt.NDArray[np.bool_]) -> csr_array:
+        keep = members[member]
+        kept = np.append(0, np.cumsum(keep))[starts]
+        return csr_array((np.ones(kept[-1], dtype=np.int32), member[keep], kept), shape=(len(sets), len(distinct)))
+
+    prefixes, common_ones = matrix(~common & (texts_with > 1)), matrix(common)
+    found = np.concatenate([*_sharing(prefixes, sizes, np.diff(common_ones.indptr)), _neighbours(common_ones)], axis=1)
+    found = found[:, np.lexsort((-found[2], found[0]))]
+    return found[0], found[1], not common.any()
+
+
+def _sharing(prefixes: csr_array, sizes: Integers, left_out: Integers) -> list[Integers]:
+    """Pairs that share enough in their prefixes to be similar: larger, smaller, shared members.
+
+    Args:
+        left_out: Members of each prefix that are not in `prefixes`, shape (sets,).
+    """
+    by_member = prefixes.T.tocsr()
+    part = np.cumsum(prefixes @ np.diff(by_member.indptr)) // _PRODUCTS_AT_ONCE
+    beyond = _least(THRESHOLD, sizes) - 1  # members after the prefix
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    for number in np.unique(part):
+        rows = np.flatnonzero(part == number)
+        shared = (prefixes[rows] @ by_member).tocoo()
+        larger, smaller = rows[shared.row], shared.col.astype(np.int64)
+        at_most = shared.data + np.minimum(left_out[larger], left_out[smaller]) + beyond[larger]
+        needed = _least(THRESHOLD / (1 + THRESHOLD), sizes[larger] + sizes[smaller])
+        fits = (smaller < larger) & (sizes[smaller] >= _least(THRESHOLD, sizes[larger])) & (at_most >= needed)
+        found.append(np.stack([larger[fits], smaller[fits], shared.data[fits]]).astype(np.int64))
+    return found
+
+
+def _neighbours(prefixes: csr_array) -> Integers:
+    """Pairs of rows that follow each other closely among those with the same member: larger, smaller, and 0."""
+    by_member = prefixes.T.tocsr()
+    rows, member = by_member.indices, np.repeat(np.arange(by_member.shape[0]), np.diff(by_member.indptr))
+    pairs: set[tuple[int, int]] = set()
+    for distance in range(1, _NEIGHBOURS + 1):
+        same = member[distance:] == member[:-distance]
+        pairs.update(zip(rows[distance:][same].tolist(), rows[:-distance][same].tolist(), strict=True))
+    larger_smaller = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
+    return np.concatenate([larger_smaller, np.zeros((1, len(pairs)), dtype=np.int64)])
+
+
+def _similarities(sets: list[Integers], first: Integers, second: Integers) -> Floats:
+    """Jaccard similarity of sets[first[i]] and sets[second[i]], shape (pairs,)."""
+    found = [np.zeros(0)]
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        one, other = first[start : start + _PAIRS_AT_ONCE], second[start : start + _PAIRS_AT_ONCE]
+        members = np.concatenate([sets[place] for place in chain.from_iterable(zip(one, other, strict=True))])
+        sizes = np.array([len(sets[a]) + len(sets[b]) for a, b in zip(one, other, strict=True)])
+        pair = np.repeat(np.arange(len(one)), sizes)
+        order = np.lexsort((members, pair))
+        members, pair = members[order], pair[order]
+        twice = (members[1:] == members[:-1]) & (pair[1:] == pair[:-1])
+        shared = np.bincount(pair[1:][twice], minlength=len(one))
+        found.append(shared / (sizes - shared))
+    return np.concatenate(found)
+
+
+def _least(share: Fraction, sizes: Integers) -> Integers:
+    """`share` of each size, rounded up."""
+    return -(-sizes * share.numerator // share.denominator)
+
+
+def _groups(first: Integers, second: Integers, count: int) -> Integers:
+    links = csr_array((np.ones(len(first), dtype=bool), (first, second)), shape=(count, count))
+    found: Integers = connected_components(links, directed=False)[1].astype(np.int64)
+    return found
+
+
+def _same_but_for_case(texts: Sequence[str], rows: Integers) -> Integers:
+    """Each of `rows` with the first one like it, shape (pairs, 2)."""
+    first_of: dict[tuple[str, ...], int] = {}
+    pairs = []
+    for row in rows.tolist():
+        first = first_of.setdefault(tuple(_WORD_OR_MARKS.findall(texts[row].casefold())), row)
+        if first != row:
+            pairs.append((first, row))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
