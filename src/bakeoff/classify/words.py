@@ -50,11 +50,10 @@ def tokenise(texts: Sequence[str], punctuation: Punctuation) -> TokenisedTexts:
         punctuation: `strip` deletes each mark, so that "it's" becomes *its* (the lab's rule); `separate` makes each
             mark a word of its own, and the line-break tags of web pages white space.
     """
-    marks = _marks()
     if punctuation == "strip":
-        table: dict[int, str | None] = dict.fromkeys(map(ord, marks))
+        table: dict[int, str | None] = dict.fromkeys(map(ord, marks()))
     else:
-        table = {ord(mark): f" {mark} " for mark in marks}
+        table = {ord(mark): f" {mark} " for mark in marks()}
         texts = [text.replace("<br />", " ") for text in texts]
     cache = _Cache(lambda piece: piece.translate(table).split())
     encoded = [
@@ -67,7 +66,7 @@ def tokenise(texts: Sequence[str], punctuation: Punctuation) -> TokenisedTexts:
 
 
 @functools.cache
-def _marks() -> str:
+def marks() -> str:
     """Every character that Unicode calls punctuation or a symbol."""
     characters = map(chr, range(sys.maxunicode + 1))
     return "".join(character for character in characters if unicodedata.category(character)[0] in "PS")
