@@ -58,7 +58,7 @@ class ExplainedText:
 
     def _notes(self) -> Iterator[str]:
         yield "[+word] speaks for the label, [−word] against it: by so much its log-odds fall or rise without the word."
-        yield "Top words: the fifth that speaks for the label most, removed together. Random: as many, mean of 20 draws."
+        yield "Top words: the fifth that speaks for the label most, removed at once. Random: as many, mean of 20 draws."
         for name, explanation in self._explanations.items():
             if explanation.words_at_once > 1:
                 yield f"{one_line(name)}: the text is long; {explanation.words_at_once} words were left out at a time."
