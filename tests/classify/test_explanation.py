@@ -14,7 +14,7 @@ from bakeoff.classify.classifier import Classifier, load_classifier
 from bakeoff.classify.contestants import bake
 from bakeoff.classify.explanation import MOST_QUESTIONS, Explanation, contributions, explain, without, word_spans
 from bakeoff.classify.linear import LinearModel
-from bakeoff.classify.samples import MARKED_WORDS, SHOWN_CHARACTERS, judged_samples
+from bakeoff.classify.marks import MARKED_WORDS, strongest_marks
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import LabelledTexts
 from bakeoff.runs.folder import ContestantFolder
@@ -112,10 +112,8 @@ def test_only_the_shown_part_is_examined_and_the_whole_text_read():
 
     assert [word.word for word in words] == ["early"]
     assert max(end for _, end in words[0].spans) <= 300
-    samples = judged_samples(Classifier(["a", "b"], model), LabelledTexts(["1"], [text], [0]), np.array([[0.3, 0.7]]))
-    assert samples[0].prompt.endswith("…")
-    assert len(samples[0].prompt) == SHOWN_CHARACTERS
-    assert samples[0].marks == []
+    assert strongest_marks(model, text, label=1, shown=300) == []
+    assert [mark.contribution for mark in strongest_marks(model, text, 1, len(text))] == [pytest.approx(1.0)]
 
 
 @pytest.fixture(scope="module")
@@ -140,24 +138,28 @@ def trained(tmp_path_factory) -> dict[str, Classifier]:
     return {name: load_classifier(folder / name / "model") for name in checked.contestants}
 
 
-def test_a_linear_model_s_contributions_are_those_of_scikit_learn_s_own_decision(sentences, linear):
-    train, test = sentences
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", min_df=3)
-    contestant = LinearContestant(max_ngram=2, min_document_frequency=3)
-    ours = Classifier(linear.labels, LinearModel.fit(train.texts, train.labels, contestant, 12))
-    theirs = make_pipeline(
-        vectorizer, LogisticRegression(C=contestant.inverse_regularization, max_iter=1000, random_state=12)
-    ).fit(train.texts, train.labels)
+class ScikitLearn:
+    """Somebody else's classifier, whose log-odds are known: its decision function."""
 
+    def __init__(self, train: LabelledTexts) -> None:
+        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+        self.pipeline = make_pipeline(words, LogisticRegression(C=10)).fit(train.texts, train.labels)
+
+    def probabilities(self, texts):
+        return self.pipeline.predict_proba(texts)
+
+
+def test_contributions_are_differences_of_scikit_learn_s_decision_function(sentences):
+    train, test = sentences
+    model = ScikitLearn(train)
     for text in test.texts[:20]:
-        found = ours.explain(text)
-        sign = 1 if found.label == "positive" else -1
+        plain = " ".join(text[start:end] for start, end in word_spans(text))
+        found = explain(model, ["negative", "positive"], plain)
         for word in found.words:
-            left = " ".join(each for each in text.split(" ") if each.lower() != word.word.lower())
-            if len(word_spans(left)) != len(word_spans(text)) - len(word.spans):
-                continue  # the word also stands inside a piece with marks, which this simple removal leaves
-            difference = sign * float(np.diff(theirs.decision_function([left, text]))[0])
-            assert word.contribution == pytest.approx(difference, abs=1e-9), (text, word)
+            left = " ".join(each for each in plain.split() if each.lower() != word.word.lower())
+            before, after = model.pipeline.decision_function([plain, left])
+            difference = before - after if found.label == "positive" else after - before
+            assert word.contribution == pytest.approx(difference, abs=1e-9), (plain, word)
 
 
 @pytest.mark.parametrize("name", ["linear", "lstm", "gru"])
@@ -185,16 +187,17 @@ def test_odd_texts_are_explained_too(trained, name, text):
     assert all(np.isfinite(word.contribution) for word in found.words)
 
 
-def test_marks_of_samples_are_the_strongest_words_of_the_shown_text(linear, sentences):
-    _, test = sentences
-    samples = judged_samples(linear, test, linear.probabilities(test.texts))
+def test_marks_are_the_strongest_words_in_the_order_of_the_text(linear, sentences):
+    for text in sentences[1].texts[:5]:
+        found = linear.explain(text)
+        strongest = {word.word.lower(): word.contribution for word in found.words[:MARKED_WORDS]}
 
-    for sample in samples[:5]:
-        whole = linear.explain(sample.prompt)
-        strongest = {word.word.lower(): word.contribution for word in whole.words[:MARKED_WORDS]}
-        assert sample.marks, sample.prompt
-        for mark in sample.marks:
-            assert strongest[sample.prompt[mark.start : mark.end].lower()] == pytest.approx(mark.contribution)
+        marks = strongest_marks(linear, text, linear.labels.index(found.label), len(text))
+
+        assert marks
+        assert [mark.start for mark in marks] == sorted(mark.start for mark in marks)
+        for mark in marks:
+            assert strongest[text[mark.start : mark.end].lower()] == pytest.approx(mark.contribution)
 
 
 @pytest.mark.parametrize("name", ["linear", "lstm"])

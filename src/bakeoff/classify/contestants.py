@@ -11,15 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bakeoff import machine
-from bakeoff.classify.classifier import load_classifier
+from bakeoff.classify.classifier import Classifier, load_classifier
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
+from bakeoff.classify.marks import strongest_marks
 from bakeoff.classify.model_config import ModelConfig, write_config
-from bakeoff.classify.samples import judged_samples
 from bakeoff.data.types import LabelledTexts, SplitTable
 from bakeoff.judge.classification import classification_figures, confusion, text_losses
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
-from bakeoff.runs.results import ContestantResult, TrainingCost
+from bakeoff.runs.results import ContestantResult, Sample, TrainingCost
 from bakeoff.spec.schema import (
     ClassificationSpec,
     LinearContestant,
@@ -31,6 +31,10 @@ from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
     from bakeoff.training.task import TrainingSettings
+
+FIRST_TEXTS = 5
+MISTAKES = 10
+SHOWN_CHARACTERS = 300
 
 
 def bake(
@@ -61,8 +65,8 @@ def bake(
     predicted = probabilities.argmax(axis=1)
     losses = text_losses(data.test.labels, probabilities)
     folder.write_scores(_scores(data.test, data.label_names, probabilities, losses))
-    if folder.writes:  # its words are marked, which takes a while
-        folder.write_samples(judged_samples(best, data.test, probabilities))
+    if folder.writes:  # marking their words takes a moment
+        folder.write_samples(_samples(best, data.test, probabilities))
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     cost.total_seconds = earlier_seconds + time.perf_counter() - started
     return ContestantResult(
@@ -160,3 +164,27 @@ def _scores(
             **{f"probability_{name}": probabilities[:, number] for number, name in enumerate(label_names)},
         }
     )
+
+
+def _samples(best: Classifier, test: LabelledTexts, probabilities: npt.NDArray[np.float64]) -> list[Sample]:
+    """The first test texts, and the mistakes that were made with the most confidence."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != np.asarray(test.labels))
+    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
+
+    def sample(row: int, kind: str) -> Sample:
+        text = test.texts[row]
+        shown = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1]
+        return Sample.model_validate(
+            {
+                "prompt": shown if shown == text else shown + "…",
+                "label": best.labels[test.labels[row]],
+                "predicted": best.labels[predicted[row]],
+                "probability": float(probabilities[row].max()),
+                "kind": kind,
+                "marks": strongest_marks(best, text, int(predicted[row]), len(shown)),
+            }
+        )
+
+    first = range(min(FIRST_TEXTS, len(test)))
+    return [*(sample(row, "first") for row in first), *(sample(int(row), "mistake") for row in worst)]

@@ -16,14 +16,13 @@ import torch
 from torch import nn
 
 from bakeoff.classify.classifier import Classifier, load_classifier
-from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.onnx.cells import with_onnx_cells
 from bakeoff.classify.recurrent import RecurrentClassifier
 from bakeoff.classify.task import RecurrentModel
 from bakeoff.classify.vocabulary import PADDING, UNKNOWN
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import RunFolder, replaced_folder, write_text
+from bakeoff.runs.folder import ContestantFolder, RunFolder, replaced_folder, write_text
 from bakeoff.spec.load import load_spec
 from bakeoff.spec.schema import ClassificationSpec, TableData
 
@@ -32,7 +31,6 @@ TOLERANCE = 1e-4
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _COMPARED_TEXTS = 500
-_STANDALONE = "classify.py"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
         raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
     source, texts = _texts(run)
     with replaced_folder(output) as temporary:
-        _write(classifier, classifier.model, temporary, name)
+        _write(classifier.model, run.contestant(name), temporary)
         parity = _compare(classifier, temporary, source, texts)
         files = sorted(file.name for file in temporary.iterdir())
     return OnnxExport(output, name, files, parity)
@@ -112,13 +110,12 @@ def write_graph(network: RecurrentClassifier, path: Path) -> None:
     program.save(path)
 
 
-def _write(classifier: Classifier, model: RecurrentModel, folder: Path, name: str) -> None:
+def _write(model: RecurrentModel, contestant: ContestantFolder, folder: Path) -> None:
     write_graph(model.network, folder / "model.onnx")
-    model.vocabulary.save(folder / "vocabulary.json")
-    settings = model.settings.model_dump(mode="json")
-    write_config(folder, ModelConfig(model.settings.method, classifier.labels, settings))
-    shutil.copyfile(Path(__file__).with_name("standalone.py"), folder / _STANDALONE)
-    write_text(folder / "README.md", _README.format(name=name, method=model.settings.method.upper()))
+    for name in ("vocabulary.json", "config.json"):
+        shutil.copyfile(contestant.model / name, folder / name)
+    shutil.copyfile(Path(__file__).with_name("standalone.py"), folder / "classify.py")
+    write_text(folder / "README.md", _README.format(name=contestant.name, method=model.settings.method.upper()))
 
 
 def _compare(classifier: Classifier, folder: Path, source: str, texts: Sequence[str]) -> Parity:
