@@ -50,7 +50,7 @@ class WordContribution:
 class DeletionCheck:
     """Removing the words with the highest contributions, beside removing random ones."""
 
-    removed: int  # words that were taken out, counting every place
+    removed: int  # places in the text that were taken out
     without_top: float  # probability of the predicted label without the words that speak for it most
     without_random: float  # mean probability of it over random draws of as many words (or a few more)
 

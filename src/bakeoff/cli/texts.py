@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bakeoff.runs.folder import RunFolder
+if TYPE_CHECKING:
+    from bakeoff.runs.folder import RunFolder
 
 
 def given_texts(texts: Sequence[str] | None) -> list[str]:

@@ -8,6 +8,7 @@ https://onnx.ai/onnx/operators/onnx__LSTM.html, https://onnx.ai/onnx/operators/o
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +21,10 @@ _GRU_GATES = (1, 0, 2)  # update, reset, hidden
 class OnnxCell(nn.Module):
     """Stands for an `nn.LSTM` or `nn.GRU` of one layer and direction while a graph is exported; it cannot compute."""
 
+    input_weights: torch.Tensor  # as ONNX has them: with a leading axis of directions, gates in its own order
+    state_weights: torch.Tensor
+    biases: torch.Tensor
+
     def __init__(self, layer: nn.LSTM | nn.GRU) -> None:
         """
         Raises:
@@ -31,7 +36,6 @@ class OnnxCell(nn.Module):
         self._operator = "LSTM" if isinstance(layer, nn.LSTM) else "GRU"
         self._gates = _LSTM_GATES if isinstance(layer, nn.LSTM) else _GRU_GATES
         self.hidden_size = layer.hidden_size
-        # Each has a leading axis of directions.
         self.register_buffer("input_weights", self._reordered(layer.weight_ih_l0))
         self.register_buffer("state_weights", self._reordered(layer.weight_hh_l0))
         biases = [self._reordered(layer.bias_ih_l0), self._reordered(layer.bias_hh_l0)]
@@ -45,7 +49,7 @@ class OnnxCell(nn.Module):
         """States of every position, shape (rows, longest, hidden size), and nothing in the place of the last ones."""
         by_position = states.transpose(0, 1)
         longest, rows, _ = by_position.shape
-        attributes = {"hidden_size": self.hidden_size}
+        attributes: dict[str, Any] = {"hidden_size": self.hidden_size}
         if self._operator == "GRU":
             attributes["linear_before_reset"] = 1  # torch resets after the matrix product
         output = torch.onnx.ops.symbolic(

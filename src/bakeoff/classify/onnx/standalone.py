@@ -13,9 +13,9 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 UNKNOWN = 1  # the number of every word that is not in the vocabulary; 0 fills short texts up
@@ -40,7 +40,7 @@ class OnnxClassifier:
         """The probability of every label, for each text."""
         return [dict(zip(self.labels, row.tolist(), strict=True)) for row in self.probabilities(texts)]
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (texts, labels)."""
         found = [np.zeros((0, len(self.labels)), dtype=np.float32)]
         for start in range(0, len(texts), TEXTS_AT_ONCE):
