@@ -52,6 +52,7 @@ def contribution_of(found: Explanation) -> dict[str, float]:
         ('It\'s a well-made film, "fine"...', ["It's", "a", "well-made", "film", "fine"]),
         ("<br />The end--", ["br", "The", "end"]),
         ("यह हिन्दी है", ["यह", "हिन्दी", "है"]),
+        ("a\x1b[31m b", ["a", "31m", "b"]),
         (" ?! \n", []),
     ],
 )

@@ -17,7 +17,7 @@ import bakeoff as library
 from bakeoff.classify.onnx import export
 from tests.command import bakeoff, refused
 
-TEXT = "A fine film, and a moving one: <script>alert(1)</script> \x1b[31mfine."
+TEXT = "A fine film, and a moving one: <script>alert(1)</script> \x1b[31m fine."
 CONTESTANTS = ["majority", "linear", "lstm", "lstm-lab"]
 
 

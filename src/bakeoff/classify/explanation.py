@@ -105,7 +105,7 @@ def contributions(
 
 
 def word_spans(text: str) -> list[Span]:
-    """Start and end of every word: characters that are neither space nor punctuation nor symbols.
+    """Start and end of every word: characters that are neither space nor control, punctuation nor symbol.
 
     An apostrophe or a hyphen between two of them belongs to the word.
     """
@@ -160,5 +160,5 @@ def _log_odds(model: Probabilities, texts: Sequence[str], label: int) -> npt.NDA
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    inside = rf"[^\s{re.escape(marks())}]+"
+    inside = rf"[^\s\x00-\x1f\x7f-\x9f{re.escape(marks())}]+"
     return re.compile(rf"{inside}(?:['’-]{inside})*")

@@ -36,10 +36,10 @@ class OnnxCell(nn.Module):
         self._operator = "LSTM" if isinstance(layer, nn.LSTM) else "GRU"
         self._gates = _LSTM_GATES if isinstance(layer, nn.LSTM) else _GRU_GATES
         self.hidden_size = layer.hidden_size
-        self.register_buffer("input_weights", self._reordered(layer.weight_ih_l0))
-        self.register_buffer("state_weights", self._reordered(layer.weight_hh_l0))
-        biases = [self._reordered(layer.bias_ih_l0), self._reordered(layer.bias_hh_l0)]
-        self.register_buffer("biases", torch.cat(biases, dim=1))
+        weights = {name: self._reordered(weight) for name, weight in layer.named_parameters()}
+        self.register_buffer("input_weights", weights["weight_ih_l0"])
+        self.register_buffer("state_weights", weights["weight_hh_l0"])
+        self.register_buffer("biases", torch.cat([weights["bias_ih_l0"], weights["bias_hh_l0"]], dim=1))
 
     def _reordered(self, weights: torch.Tensor) -> torch.Tensor:
         parts = weights.detach().chunk(len(self._gates))
