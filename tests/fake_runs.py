@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from bakeoff.classify.explanation import word_spans
 from bakeoff.judge.classification import classification_figures, confusion
 from bakeoff.judge.intervals import bootstrap_ratio
 from bakeoff.judge.pairing import loss_units
@@ -20,6 +21,7 @@ from bakeoff.runs.results import (
     Environment,
     EpochLine,
     Figure,
+    Mark,
     NearDuplicate,
     Sample,
     SideReport,
@@ -193,8 +195,13 @@ def _classified(labels: np.ndarray, positive: np.ndarray) -> list[Sample]:
 
     def sample(index: int, kind: str) -> Sample:
         guess = int(positive[index] > 0.5)
+        text = texts[index % len(texts)]
+        strengths = dict(zip(word_spans(text), (1.25, 0.0, -0.5), strict=False))
         return Sample(
-            prompt=texts[index % len(texts)],
+            prompt=text,
+            marks=[
+                Mark(start=start, end=end, contribution=value) for (start, end), value in strengths.items() if value
+            ],
             label=LABELS[labels[index]],
             predicted=LABELS[guess],
             probability=float(max(positive[index], 1 - positive[index])),

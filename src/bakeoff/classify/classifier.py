@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.classify.explanation import Explanation, explain
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
 from bakeoff.classify.model_config import read_config
@@ -64,6 +65,10 @@ class Classifier:
             )
             for row in self.probabilities(texts)
         ]
+
+    def explain(self, text: str) -> Explanation:
+        """Which words moved the decision."""
+        return explain(self, self.labels, text)
 
 
 def load_classifier(path: str | Path, *, contestant: str | None = None) -> Classifier:

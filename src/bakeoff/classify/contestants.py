@@ -14,6 +14,7 @@ from bakeoff import machine
 from bakeoff.classify.classifier import Classifier, load_classifier
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
+from bakeoff.classify.marks import strongest_marks
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.data.types import LabelledTexts, SplitTable
 from bakeoff.judge.classification import classification_figures, confusion, text_losses
@@ -64,7 +65,8 @@ def bake(
     predicted = probabilities.argmax(axis=1)
     losses = text_losses(data.test.labels, probabilities)
     folder.write_scores(_scores(data.test, data.label_names, probabilities, losses))
-    folder.write_samples(_samples(best, data.test, probabilities))
+    if folder.writes:  # marking their words takes a moment
+        folder.write_samples(_samples(best, data.test, probabilities))
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     cost.total_seconds = earlier_seconds + time.perf_counter() - started
     return ContestantResult(
@@ -172,13 +174,15 @@ def _samples(best: Classifier, test: LabelledTexts, probabilities: npt.NDArray[n
 
     def sample(row: int, kind: str) -> Sample:
         text = test.texts[row]
+        shown = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1]
         return Sample.model_validate(
             {
-                "prompt": text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…",
+                "prompt": shown if shown == text else shown + "…",
                 "label": best.labels[test.labels[row]],
                 "predicted": best.labels[predicted[row]],
                 "probability": float(probabilities[row].max()),
                 "kind": kind,
+                "marks": strongest_marks(best, text, int(predicted[row]), len(shown)),
             }
         )
 

@@ -80,7 +80,7 @@ def _reorder(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 def _last_states(states: torch.Tensor, lengths: torch.Tensor, settings: RecurrentContestant) -> torch.Tensor:
     """The state after the last word that each direction reads: forward the last word, backward the first."""
-    rows = torch.arange(len(states), device=states.device)
+    rows = torch.arange(states.shape[0], device=states.device)
     forward = states[rows, lengths - 1, : settings.hidden_size]
     backward = states[:, 0, settings.hidden_size :]
     return torch.cat([forward, backward], dim=1)

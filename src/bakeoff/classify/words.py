@@ -68,10 +68,10 @@ def _distinct_words(texts: pa.Array) -> tuple[pa.Array, Offsets, Offsets]:
 
 @functools.cache
 def _replacements(punctuation: Punctuation) -> dict[int, str]:
-    return {ord(mark): "" if punctuation == "strip" else f" {mark} " for mark in _marks()}
+    return {ord(mark): "" if punctuation == "strip" else f" {mark} " for mark in marks()}
 
 
-def _marks() -> str:
+def marks() -> str:
     """Every character that Unicode calls punctuation or a symbol."""
     characters = map(chr, range(sys.maxunicode + 1))
     return "".join(character for character in characters if unicodedata.category(character)[0] in "PS")

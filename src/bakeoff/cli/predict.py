@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bakeoff.cli.console import output, print_json, printable
-from bakeoff.cli.options import Json, RunPath
+from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
+from bakeoff.cli.texts import chosen_contestants, given_texts
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 def command(
     run: RunPath,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")] = None,
+    texts: Texts = None,
     file: Annotated[Path | None, typer.Option(help="A table of texts: .csv, .tsv, .jsonl, .parquet, or .txt.")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", help="Column of the texts; repeat it for several. The run's own if absent."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table with labels and probabilities here.")] = None,
-    contestant: Annotated[str | None, typer.Option(help="Only this one; all of them if absent.")] = None,
+    contestant: OnlyContestant = None,
     json: Json = False,
 ) -> None:
     """Classify texts with the contestants of a finished run. Without TEXT and --file, standard input, line by line."""
@@ -38,15 +39,14 @@ def command(
     if out is not None and out.exists():
         raise UserError(f"{out} exists already.", "Choose another name for --out, or remove it first.")
     folder = RunFolder(run)
-    folder.must_hold_a_run()
-    names = [contestant] if contestant else [each.name for each in folder.contestants()]
+    names = chosen_contestants(folder, contestant)
     if file is not None:
         text = folder.spec_values()["data"].get("text") or []
         table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text)
         inputs = table.texts
     else:
         table = None
-        inputs = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
+        inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is nothing to classify.", 'For example: bakeoff predict RUN "A fine film"')
     predictions = {name: load_classifier(folder.path, contestant=name).predict(inputs) for name in names}

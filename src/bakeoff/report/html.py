@@ -17,6 +17,7 @@ from bakeoff.report import plots, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
+from bakeoff.report.marked_text import marked_pieces, marked_words, signed_log_odds
 from bakeoff.report.safe_text import visible
 from bakeoff.runs.folder import RunFolder, write_text
 from bakeoff.runs.results import Confusion, Sample
@@ -58,6 +59,9 @@ def render_html(run: LoadedRun) -> str:
             epoch_rows=tables.epoch_rows,
             errors=[_errors(contestant) for contestant in run.contestants if contestant.result.confusion],
             predictions=[_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],
+            any_marks=any(sample.marks for contestant in run.contestants for sample in contestant.samples),
+            marked_pieces=marked_pieces,
+            marked_words=marked_words,
             prompts=_prompts(run.contestants),
             explanations=explanations(run),
             side_titles=titles,
@@ -81,7 +85,7 @@ def _environment() -> Environment:
     )
     # Everything that is printed loses its control characters first, wherever it comes from.
     environment.finalize = _printed
-    environment.filters.update(count=count, level=level, percent=percent, unbroken=_unbroken)
+    environment.filters.update(count=count, level=level, percent=percent, unbroken=_unbroken, log_odds=signed_log_odds)
     return environment
 
 

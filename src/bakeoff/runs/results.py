@@ -117,6 +117,16 @@ class TextStatistics(Record):
     distinct_2: float = Field(description="Distinct word pairs / word pairs.")
 
 
+class Mark(Record):
+    """A word that moved a classifier's decision."""
+
+    start: int = Field(description="First character of the word in the text.")
+    end: int = Field(description="Character after its last.")
+    contribution: float = Field(
+        description="What the word, wherever it stands, adds to the predicted label's log-odds."
+    )
+
+
 class Sample(Record):
     """A line of samples.jsonl: a generated text, or a classified test text."""
 
@@ -130,6 +140,7 @@ class Sample(Record):
     predicted: str | None = None
     probability: float | None = Field(None, description="Probability of the predicted label.")
     kind: Literal["generated", "first", "mistake"] = "generated"
+    marks: list[Mark] = Field([], description="The strongest words of a classified text, in the order of the text.")
 
 
 class SideReport(Record):

@@ -1,0 +1,50 @@
+"""bakeoff explain"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.console import output, print_json
+from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
+from bakeoff.cli.texts import chosen_contestants, given_texts
+from bakeoff.errors import UserError
+
+if TYPE_CHECKING:
+    from bakeoff.classify.explanation import Explanation
+
+
+def command(
+    run: RunPath,
+    texts: Texts = None,
+    contestant: OnlyContestant = None,
+    top: Annotated[int, typer.Option(min=1, help="Words to show, the strongest first.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show which words moved the decision of each contestant. Without TEXT, standard input, line by line."""
+    from bakeoff.classify.classifier import load_classifier
+    from bakeoff.runs.folder import RunFolder
+
+    folder = RunFolder(run)
+    names = chosen_contestants(folder, contestant)
+    inputs = given_texts(texts)
+    if not inputs:
+        raise UserError("There is nothing to explain.", 'For example: bakeoff explain RUN "A fine film"')
+    classifiers = {name: load_classifier(folder.path, contestant=name) for name in names}
+    found = {name: [classifier.explain(text) for text in inputs] for name, classifier in classifiers.items()}
+    if json:
+        values = {name: [_plain(each, top) for each in explanations] for name, explanations in found.items()}
+        print_json({"texts": inputs, "explanations": values})
+        return
+    from bakeoff.report.explained import ExplainedText
+
+    for index in range(len(inputs)):
+        output().print(ExplainedText({name: explanations[index] for name, explanations in found.items()}, top))
+
+
+def _plain(explanation: Explanation, top: int) -> dict[str, Any]:
+    values = asdict(explanation)
+    del values["text"]
+    return values | {"words": values["words"][:top]}

@@ -1,0 +1,25 @@
+"""What the commands that classify texts ask of the command line alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bakeoff.runs.folder import RunFolder
+
+
+def given_texts(texts: Sequence[str] | None) -> list[str]:
+    """The texts on the command line, or the lines of standard input that are not blank."""
+    return list(texts or [line.rstrip("\n") for line in sys.stdin if line.strip()])
+
+
+def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:
+    """The one that was named, or all of a run.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    run.must_hold_a_run()
+    return [contestant] if contestant else [each.name for each in run.contestants()]
