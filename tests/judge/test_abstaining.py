@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.judge.abstaining import WANTED, abstaining, choose_threshold, coverage_curve
@@ -17,6 +17,7 @@ answers = st.lists(
 
 
 @given(answers, st.sampled_from(WANTED))
+@settings(deadline=None)
 def test_a_threshold_keeps_its_promise_and_no_lower_one_does(texts: list[tuple[float, bool]], wanted: float) -> None:
     top, right = (np.array(side) for side in zip(*texts, strict=True))
     found = choose_threshold(top, right, wanted)
@@ -31,6 +32,7 @@ def test_a_threshold_keeps_its_promise_and_no_lower_one_does(texts: list[tuple[f
 
 
 @given(answers)
+@settings(deadline=None)
 def test_every_point_of_the_curve_is_what_its_threshold_gives(texts: list[tuple[float, bool]]) -> None:
     top, right = (np.array(side) for side in zip(*texts, strict=True))
     curve = coverage_curve(top, right, 0.95)

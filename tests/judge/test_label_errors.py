@@ -22,7 +22,7 @@ def planted(classes: int, share: float, skill: float) -> tuple[np.ndarray, np.nd
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_planted_errors_are_found_and_stand_first(classes: int) -> None:
-    given, probabilities, changed = planted(classes, share=0.05, skill=2)
+    given, probabilities, changed = planted(classes, share=0.05, skill=3)
     found = suspects(given, probabilities).texts
     assert changed[found].mean() > 0.7  # 0.05 of all texts
     assert changed[found].sum() > 0.5 * changed.sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
@@ -16,6 +16,7 @@ answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, 
 
 
 @given(answers)
+@settings(deadline=None)
 def test_values_equal_scikit_learn_and_what_cannot_be_counted_is_none(pairs: list[tuple[int, int]]) -> None:
     labels, predictions = zip(*pairs, strict=True)
     expected = precision_recall_fscore_support(labels, predictions, labels=range(4), zero_division=np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
@@ -13,6 +13,7 @@ from bakeoff.judge.roc import roc_auc
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.9])), min_size=1, max_size=40))
+@settings(deadline=None)
 def test_it_is_scikit_learn_s_ties_included_and_the_same_for_both_classes(texts: list[tuple[bool, float]]) -> None:
     positive, scores = (np.array(side) for side in zip(*texts, strict=True))
     found, turned = roc_auc(positive, scores, 0.95), roc_auc(~positive, 1 - scores, 0.95)
