@@ -253,7 +253,7 @@ class StepLine(Record):
     step: int
     epoch: int
     loss: float = Field(
-        description="Mean loss of the step per token (language models) or per text, weighted as in training (classifiers)."
+        description="Mean loss of the step per token (language models) or per text, class weights included."
     )
     learning_rate: float
     tokens: int = Field(description="Training tokens seen so far.")
