@@ -21,13 +21,14 @@ def words_and_marks(text):
     return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
 @pytest.mark.parametrize("classes", [2, 3])
-def test_without_naive_bayes_it_is_scikit_learns_pipeline(classes):
-    table = small_table(classes=classes)
-    settings = LinearContestant(max_ngram=2, naive_bayes=False, inverse_regularization=3.0)
+def test_without_naive_bayes_it_is_scikit_learns_pipeline(classes, class_weights):
+    table = small_table(rows=121, classes=classes)
+    settings = LinearContestant(max_ngram=2, naive_bayes=False, inverse_regularization=3.0, class_weights=class_weights)
     peer = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, tokenizer=words_and_marks, token_pattern=None),
-        LogisticRegression(C=3.0, max_iter=1000),
+        LogisticRegression(C=3.0, max_iter=1000, class_weight=None if class_weights == "none" else "balanced"),
     ).fit(table.train.texts, table.train.labels)
     texts = [*table.test.texts, "", "unheard of"]
 

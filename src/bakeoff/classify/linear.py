@@ -61,7 +61,12 @@ class LinearModel:
         if settings.naive_bayes:
             weights, intercepts = _naive_bayes_regression(counts, features, classes, settings, seed)
         else:
-            regression = LogisticRegression(C=settings.inverse_regularization, max_iter=1000, random_state=seed)
+            regression = LogisticRegression(
+                C=settings.inverse_regularization,
+                class_weight=_class_weight(settings),
+                max_iter=1000,
+                random_state=seed,
+            )
             regression.fit(features, classes)
             weights, intercepts = regression.coef_, regression.intercept_
         return cls(ngrams, tfidf, weights, intercepts)
@@ -116,12 +121,22 @@ def _naive_bayes_regression(
         ratios = _log_ratios(present, inside)
         # The dual solver: it ends in seconds with a million features, where the number of texts is the smaller one.
         regression = LogisticRegression(
-            C=settings.inverse_regularization, solver="liblinear", dual=True, tol=0.01, random_state=seed
+            C=settings.inverse_regularization,
+            class_weight=_class_weight(settings),
+            solver="liblinear",
+            dual=True,
+            tol=0.01,
+            random_state=seed,
         )
         regression.fit(features.multiply(ratios).tocsr(), inside)
         weights.append(regression.coef_[0] * ratios)
         intercepts.append(regression.intercept_[0])
     return np.stack(weights), np.array(intercepts)
+
+
+def _class_weight(settings: LinearContestant) -> str | None:
+    """As scikit-learn calls it."""
+    return None if settings.class_weights == "none" else settings.class_weights
 
 
 def _log_ratios(present: csr_matrix, inside: npt.NDArray[np.bool_]) -> Array:

@@ -57,12 +57,26 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     )
 
 
-def answers(scores: pa.Table) -> tuple[list[str], npt.NDArray[np.bool_]]:
-    """A classifier's test texts in the order of their names, and whether each was classified rightly.
+@dataclass(frozen=True)
+class ClassifierAnswers:
+    """A classifier's test texts in the order of their names; the three lists have the same length."""
 
+    names: list[str]
+    labels: list[str]
+    predictions: list[str]
+
+    @property
+    def right(self) -> npt.NDArray[np.float64]:
+        """1 where the prediction is the label, else 0."""
+        pairs = zip(self.labels, self.predictions, strict=True)
+        return np.array([label == guess for label, guess in pairs], dtype=np.float64)
+
+
+def answers(scores: pa.Table) -> ClassifierAnswers:
+    """
     Args:
         scores: scores.parquet of a classifier: `document`, `label`, `predicted`.
     """
     rows = scores.sort_by("document")
-    right = pc.equal(rows["label"], rows["predicted"]).to_numpy()
-    return [str(name) for name in rows["document"].to_pylist()], right.astype(bool)
+    names = [str(name) for name in rows["document"].to_pylist()]
+    return ClassifierAnswers(names, rows["label"].to_pylist(), rows["predicted"].to_pylist())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.judge.intervals import mcnemar, paired_bootstrap_ratio
+from bakeoff.judge.classification import macro_f1, macro_f1_of_counts
+from bakeoff.judge.intervals import Interval, mcnemar, paired_bootstrap_metric, paired_bootstrap_ratio
 from bakeoff.judge.pairing import answers, loss_units, protocol_name
 from bakeoff.judge.sentences import sentences
 from bakeoff.runs.results import Comparison, ContestantResult, Verdict
@@ -63,30 +65,60 @@ def compare(
     seed: int,
 ) -> Comparison | None:
     """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from."""
-    p_value: float | None
-    if better.task == "classification":
-        names, right_a = answers(scores[better.name])
-        other_names, right_b = answers(scores[worse.name])
-        a, b, weights = right_a.astype(np.float64), right_b.astype(np.float64), np.ones(len(names))
-        figure, p_value = "accuracy", mcnemar(right_a, right_b) if names == other_names else None
-    else:
-        protocol = better.figures[0].protocol
-        units, other_units = (loss_units(scores[result.name], protocol) for result in (better, worse))
-        names, other_names = [".".join(name) for name in units.names], [".".join(name) for name in other_units.names]
-        a, b, weights = units.nats, other_units.nats, units.weights
-        figure, p_value = protocol_name(protocol), None
-        if not np.array_equal(weights, other_units.weights):
-            raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
-    if names != other_names:
+    draws = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    compare_scores = _compare_classifiers if better.task == "classification" else _compare_language_models
+    return compare_scores(better, worse, scores[better.name], scores[worse.name], draws)
+
+
+def _compare_classifiers(
+    better: ContestantResult, worse: ContestantResult, scores_a: pa.Table, scores_b: pa.Table, draws: dict[str, Any]
+) -> Comparison | None:
+    a, b = answers(scores_a), answers(scores_b)
+    if a.names != b.names or a.labels != b.labels:
         raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
-    ends = paired_bootstrap_ratio(a, b, weights, confidence=confidence, resamples=resamples, seed=seed)
+    ends: Interval | None
+    if better.figures[0].name == "macro_f1":
+        classes = {label: number for number, label in enumerate(sorted({*a.labels, *a.predictions, *b.predictions}))}
+        labels, guesses_a, guesses_b = (
+            [classes[label] for label in side] for side in (a.labels, a.predictions, b.predictions)
+        )
+        ends = paired_bootstrap_metric(labels, guesses_a, guesses_b, macro_f1_of_counts, **draws)
+        difference = macro_f1(labels, guesses_a) - macro_f1(labels, guesses_b)
+        return _comparison(better, worse, "macro_f1", difference, ends)
+    ends = paired_bootstrap_ratio(a.right, b.right, np.ones(len(a.names)), **draws)
+    difference = float(a.right.mean() - b.right.mean())
+    return _comparison(better, worse, "accuracy", difference, ends, mcnemar(a.right, b.right))
+
+
+def _compare_language_models(
+    better: ContestantResult, worse: ContestantResult, scores_a: pa.Table, scores_b: pa.Table, draws: dict[str, Any]
+) -> Comparison | None:
+    protocol = better.figures[0].protocol
+    a, b = loss_units(scores_a, protocol), loss_units(scores_b, protocol)
+    if not np.array_equal(a.weights, b.weights):
+        raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
+    if a.names != b.names:
+        raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
+    ends = paired_bootstrap_ratio(a.nats, b.nats, a.weights, **draws)
+    difference = float((a.nats - b.nats).sum() / a.weights.sum())
+    return _comparison(better, worse, protocol_name(protocol), difference, ends)
+
+
+def _comparison(
+    better: ContestantResult,
+    worse: ContestantResult,
+    figure: str,
+    difference: float,
+    ends: Interval | None,
+    p_value: float | None = None,
+) -> Comparison | None:
     if ends is None:
         return None
     return Comparison(
         better=better.name,
         worse=worse.name,
         figure=figure,
-        difference=float((a - b).sum() / weights.sum()),
+        difference=difference,
         low=ends[0],
         high=ends[1],
         p_value=p_value,

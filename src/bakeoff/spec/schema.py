@@ -15,6 +15,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+ClassWeights = Literal["none", "balanced"]
 
 
 def _rate_or_auto(value: Any) -> Any:
@@ -137,6 +138,9 @@ class LinearContestant(Section):
         True, description="Weight each n-gram by its log-count ratio of naive Bayes (NBSVM, Wang and Manning 2012)."
     )
     inverse_regularization: PositiveFloat = Field(10.0, description="scikit-learn's C.")
+    class_weights: ClassWeights = Field(
+        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
+    )
 
 
 class RecurrentContestant(Section):
@@ -158,6 +162,9 @@ class RecurrentContestant(Section):
         "head_tail", description="What is kept of a longer text: its head, or half head and half tail."
     )
     vocabulary: Vocabulary = Field(default_factory=lambda: Vocabulary(), description="Rule of the vocabulary.")
+    class_weights: ClassWeights = Field(
+        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
+    )
     learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW.")
     schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="Course after the warm-up.")
     warmup: Probability = Field(0.1, description="Share of all steps in which the learning rate rises from 0.")
@@ -174,6 +181,9 @@ ClassificationContestant = Annotated[
 class ClassificationJudge(Section):
     """How classifiers are compared: accuracy and macro-F1 on the test split, paired on the same texts."""
 
+    metric: Literal["accuracy", "macro_f1"] = Field(
+        "accuracy", description="What decides the verdict; the best epoch is that of the highest validation accuracy."
+    )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
 

@@ -75,30 +75,31 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
         raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
     source, texts = _texts(run)
     with replaced_folder(output) as temporary:
-        _write(classifier.model, run.contestant(name), temporary)
+        _write(classifier.model, classifier.temperature, run.contestant(name), temporary)
         parity = _compare(classifier, temporary, source, texts)
         files = sorted(file.name for file in temporary.iterdir())
     return OnnxExport(output, name, files, parity)
 
 
 class _Exported(nn.Module):
-    """The graph: logits, and the probabilities that the classifier gives."""
+    """The graph: logits, and the calibrated probabilities that the classifier gives."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
+        self.temperature = temperature
 
     def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = self.network(words, lengths)
-        return logits, logits.softmax(dim=1)
+        return logits, (logits / self.temperature).softmax(dim=1)
 
 
-def write_graph(network: RecurrentClassifier, path: Path) -> None:
+def write_graph(network: RecurrentClassifier, temperature: float, path: Path) -> None:
     """Write the network as an ONNX model of any number of texts of any length."""
     axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("longest")}
     with _quiet():
         program = torch.onnx.export(
-            _Exported(with_onnx_cells(network)).eval(),
+            _Exported(with_onnx_cells(network), temperature).eval(),
             (torch.tensor([[UNKNOWN] * 3, [UNKNOWN, PADDING, PADDING]]), torch.tensor([3, 1])),
             input_names=["words", "lengths"],
             output_names=["logits", "probabilities"],
@@ -110,8 +111,8 @@ def write_graph(network: RecurrentClassifier, path: Path) -> None:
     program.save(path)
 
 
-def _write(model: RecurrentModel, contestant: ContestantFolder, folder: Path) -> None:
-    write_graph(model.network, folder / "model.onnx")
+def _write(model: RecurrentModel, temperature: float, contestant: ContestantFolder, folder: Path) -> None:
+    write_graph(model.network, temperature, folder / "model.onnx")
     for name in ("vocabulary.json", "config.json"):
         shutil.copyfile(contestant.model / name, folder / name)
     shutil.copyfile(Path(__file__).with_name("standalone.py"), folder / "classify.py")
