@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from bakeoff import machine
-from bakeoff.lm.sources import find
+from bakeoff.pretrained.sources import find
 from peers.inputs import SEED
 from peers.job import Job, Measured
 

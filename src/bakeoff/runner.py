@@ -194,7 +194,7 @@ def _with_absolute_paths(spec: Spec) -> Spec:
     if isinstance(spec, ClassificationSpec):
         table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
         return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(table))})
-    from bakeoff.lm.packaged_models import PACKAGED
+    from bakeoff.pretrained.packaged_models import PACKAGED
 
     files = spec.data.model_dump(include={"text", "train", "validation", "test"})
     if spec.data.text in PACKAGED_TEXTS:

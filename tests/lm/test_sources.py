@@ -16,9 +16,9 @@ import transformers
 from huggingface_hub import errors as hub_errors
 
 from bakeoff.errors import UserError
-from bakeoff.lm import packaged_models, sources
-from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.sources import load_language_model
+from bakeoff.pretrained import packaged_models, sources
+from bakeoff.pretrained.pointer import write_pointer
 from tests.lm.conftest import random_gpt2
 
 PROMPT = "Once upon a time"

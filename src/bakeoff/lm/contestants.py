@@ -13,16 +13,16 @@ from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
-from bakeoff.lm.adapters import add_lora, rate_multipliers
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.merging import is_adapter, merging_note, write_merged
 from bakeoff.lm.perplexity import Perplexity, score_plan, summary
-from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.protocols import ScoringPlan, plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.task import LanguageModelTask
 from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.pretrained.adapters import add_lora, rate_multipliers
+from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, Figure, RangeTest, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel

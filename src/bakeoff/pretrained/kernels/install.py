@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from bakeoff.lm.kernels import transformers_attention
-from bakeoff.lm.kernels.dropout import Dropout
-from bakeoff.lm.kernels.lora import install_lora
-from bakeoff.lm.kernels.mlp import install_mlp
-from bakeoff.lm.kernels.norm import install_norm
+from bakeoff.pretrained.kernels import transformers_attention
+from bakeoff.pretrained.kernels.dropout import Dropout
+from bakeoff.pretrained.kernels.lora import install_lora
+from bakeoff.pretrained.kernels.mlp import install_mlp
+from bakeoff.pretrained.kernels.norm import install_norm
 
 
 def install_kernels(model: Any) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
-from bakeoff.lm.quiet import quiet_libraries
+from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.spec.schema import LoraContestant
 
 Weights = dict[str, torch.Tensor]
