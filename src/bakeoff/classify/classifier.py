@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
-from bakeoff.classify.model_config import read_config
+from bakeoff.classify.model_config import config_path, read_config
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 
@@ -82,13 +82,17 @@ def load_classifier(path: str | Path, *, contestant: str | None = None) -> Class
         return Classifier(config.labels, MajorityModel.load(folder))
     if config.method == "linear":
         return Classifier(config.labels, LinearModel.load(folder))
+    if config.method == "transformer":
+        from bakeoff.classify.transformer import TransformerModel  # others need not wait for transformers
+
+        return Classifier(config.labels, TransformerModel.load(folder, config))
     from bakeoff.classify.task import RecurrentModel  # the others need no torch
 
     return Classifier(config.labels, RecurrentModel.load(folder, config))
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:
-    if (path / "config.json").exists():
+    if config_path(path).exists():
         return path
     if (path / "model").exists():
         return _finished(ContestantFolder(path), path.parent.parent)

@@ -49,9 +49,26 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
         target_modules=None if settings.target_modules == "default" else settings.target_modules,
         use_rslora=settings.variant == "rslora",
         use_dora=settings.variant == "dora",
-        # GPT-2's layers keep their weights the other way round.
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
+    adapted = put_adapters(model, config, reference=reference, seed=seed)
+    if settings.variant == "pissa":
+        _start_from_principal_components(adapted, settings.r)
+    return adapted
+
+
+def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: int) -> Any:
+    """Freeze `model` and put the adapters of `config` on it.
+
+    Args:
+        reference: Name of the base model for plain PEFT; it is saved with the adapter.
+        seed: Of the adapters' first values.
+
+    Raises:
+        UserError: the model has no layers of the names in `target_modules`, no default is known for it, or adapters
+            would sit on shared weights.
+    """
+    # GPT-2's layers keep their weights the other way round.
+    config.fan_in_fan_out = any(isinstance(module, Conv1D) for module in model.modules())
     torch.manual_seed(seed)
     try:
         with quiet_libraries():
@@ -70,8 +87,6 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
         ) from None
     adapted.peft_config["default"].base_model_name_or_path = reference
     _refuse_shared_weights(adapted)
-    if settings.variant == "pissa":
-        _start_from_principal_components(adapted, settings.r)
     return adapted
 
 

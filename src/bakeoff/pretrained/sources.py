@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors import SafetensorError
 
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf
+from bakeoff.pretrained.heads import agree_on_padding, missing_weights, model_class
 from bakeoff.pretrained.packaged_models import PACKAGED, packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
@@ -34,12 +36,16 @@ class Source:
     reference: str  # what plain transformers would load
 
 
-def load_weights(name: str, *, merged: bool = True, cache: Path | None = None) -> tuple[Any, Any, str]:
+def load_weights(
+    name: str, *, labels: Sequence[str] | None = None, merged: bool = True, cache: Path | None = None
+) -> tuple[Any, Any, str]:
     """The model in fp32 on the CPU, its tokenizer, and its name for plain transformers.
 
     Args:
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
+        labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
+            do not hold, or hold for another number of labels, gets random weights (torch's generator).
         merged: Adapters are merged into the model; False: kept apart.
         cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
@@ -50,11 +56,11 @@ def load_weights(name: str, *, merged: bool = True, cache: Path | None = None) -
     source = find(name, cache)
     with quiet_libraries():
         if source.path.is_file():
-            model, tokenizer = load_gguf(source.path)
+            model, tokenizer = load_gguf(source.path, labels)
         elif (source.path / "adapter_config.json").exists():
-            model, tokenizer = _load_adapter(source.path, cache, merged=merged)
+            model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
         else:
-            model, tokenizer = _load_folder(source.path)
+            model, tokenizer = _load_folder(source.path, labels)
     if not tokenizer.vocab_size:  # what transformers makes up where there are no files
         raise UserError(
             f"{source.path} holds no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
@@ -64,6 +70,8 @@ def load_weights(name: str, *, merged: bool = True, cache: Path | None = None) -
             f"The tokenizer of {name} does not say where its tokens begin.",
             "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
         )
+    if labels is not None:
+        agree_on_padding(model, tokenizer)
     return model, tokenizer, source.reference
 
 
@@ -122,20 +130,25 @@ def _hub_folder(name: str) -> Path:
         ) from None
 
 
-def _load_folder(folder: Path) -> tuple[Any, Any]:
+def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
+    kind, settings = model_class(labels)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder)
+        config = transformers.AutoConfig.from_pretrained(folder, **settings)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        model, report = kind.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=labels is not None,
         )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise UserError(
             f"The model in {folder} cannot be loaded: {_first_line(error)}",
-            "It needs config.json of a causal language model, model.safetensors and tokenizer.json, all complete.",
+            f"It needs config.json of {_needed(labels)}, model.safetensors and tokenizer.json, all complete.",
         ) from None
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if missing:
+    if missing := missing_weights(model, report, labels):
         raise UserError(
             f"The weights in {folder} do not fit its config.json: {missing[0]} is missing or of another shape "
             f"({len(missing)} in all).",
@@ -144,7 +157,11 @@ def _load_folder(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _load_adapter(folder: Path, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
+def _needed(labels: Sequence[str] | None) -> str:
+    return "a causal language model" if labels is None else "a causal language model or an encoder"
+
+
+def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
     """A base model with a PEFT adapter; merged it is as fast as the base, and the same function."""
     try:
         config = peft.PeftConfig.from_pretrained(folder)
@@ -155,7 +172,7 @@ def _load_adapter(folder: Path, cache: Path | None, *, merged: bool) -> tuple[An
         raise UserError(
             f"{folder}/adapter_config.json does not name its base model.", "Add base_model_name_or_path to it."
         )
-    model, tokenizer, _ = load_weights(base, cache=cache)
+    model, tokenizer, _ = load_weights(base, labels=labels, cache=cache)
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
         if merged:

@@ -21,11 +21,15 @@ from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
 
 
-def install_kernels(model: Any) -> None:
-    """Change a model on the CPU in place, so that it computes the same in less time; elsewhere change nothing."""
+def install_kernels(model: Any, *, causal: bool = True) -> None:
+    """Change a model on the CPU in place, so that it computes the same in less time; elsewhere change nothing.
+
+    Args:
+        causal: No token sees later ones. Of encoders the attention is left as it is.
+    """
     if next(model.parameters()).device.type != "cpu":
         return
-    if model.config._attn_implementation == "sdpa":
+    if causal and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(transformers_attention.NAME)
     for module in list(model.modules()):
         for name, child in module.named_children():
