@@ -134,6 +134,8 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
     kind, settings = model_class(labels)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **settings)
+        if labels is not None and config.is_encoder_decoder:
+            raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         model, report = kind.from_pretrained(
             folder,
