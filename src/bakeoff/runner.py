@@ -204,8 +204,8 @@ def _with_absolute_paths(spec: Spec) -> Spec:
     files = spec.data.model_dump(include={"text", "train", "validation", "test"})
     if spec.data.text in PACKAGED_TEXTS:
         del files["text"]
-    data = spec.data.model_copy(update=_absolute(files))
-    return spec.model_copy(update={"data": data, **_absolute_model(spec.model)})
+    text = spec.data.model_copy(update=_absolute(files))
+    return spec.model_copy(update={"data": text, **_absolute_model(spec.model)})
 
 
 def _absolute_model(model: str) -> dict[str, str]:

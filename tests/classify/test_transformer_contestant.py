@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gguf
 import peft
 import pytest
 import torch
@@ -19,6 +18,7 @@ from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.classify.small_data import small_table, spec
 from tests.classify.small_transformers import model_folder
+from tests.pretrained.small_gguf import write_gguf
 
 TABLE = small_table()
 
@@ -179,13 +179,15 @@ def test_a_network_that_is_not_complete(tmp_path):
     assert "bert.encoder.layer.2" in refused(folder, tmp_path)
 
 
-def test_a_gguf_file_without_weights(tmp_path):
-    writer = gguf.GGUFWriter(str(tmp_path / "empty.gguf"), "llama")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
+def test_a_gguf_file_is_trained_and_one_without_a_layer_is_refused(tmp_path):
+    write_gguf(tmp_path / "whole.gguf")
+    write_gguf(tmp_path / "part.gguf", leave_out="blk.0.ffn_up")
+    folder = ContestantFolder(tmp_path / "whole")
 
-    assert "empty.gguf" in refused(tmp_path / "empty.gguf", tmp_path)
+    bake(spec_of(tmp_path / "whole.gguf", tuning="full"), "transformer", TABLE, folder, Progress())
+
+    assert load_file(folder.model / "model.safetensors")["score.weight"].shape == (2, 32)
+    assert "part.gguf does not hold all weights" in refused(tmp_path / "part.gguf", tmp_path)
 
 
 def test_more_tokens_than_the_model_reads(tmp_path):

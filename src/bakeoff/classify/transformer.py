@@ -14,6 +14,7 @@ import torch
 from bakeoff.classify.encoded import EncodedTexts, Rows, batches_by_length
 from bakeoff.classify.model_config import ModelConfig
 from bakeoff.classify.task import TextBatch
+from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.spec.schema import TransformerContestant
@@ -119,10 +120,6 @@ class TransformerModel:
         if choose_precision(settings.precision) == "bf16":
             cast_parameters(model, torch.bfloat16)
         return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, settings.max_length))
-
-
-def count_parameters(model: Any, *, trained_only: bool = False) -> int:
-    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 
 @torch.no_grad()

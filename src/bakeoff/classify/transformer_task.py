@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from bakeoff.classify.encoded import EncodedTexts, Rows, padding_share, shuffled_batches
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.task import TextBatch
-from bakeoff.classify.transformer import TOKENS_AT_ONCE, SequenceClassifier, count_parameters
+from bakeoff.classify.transformer import TOKENS_AT_ONCE, SequenceClassifier
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
 from bakeoff.judge.classification import accuracy, log_loss
-from bakeoff.pretrained.adapters import put_adapters, save_adapter
+from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
 from bakeoff.pretrained.heads import head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full

@@ -21,7 +21,7 @@ from bakeoff.lm.protocols import ScoringPlan, plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.task import LanguageModelTask
 from bakeoff.lm.tokens import prompt_tokens
-from bakeoff.pretrained.adapters import add_lora, rate_multipliers
+from bakeoff.pretrained.adapters import add_lora, count_parameters, rate_multipliers
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, Figure, RangeTest, Sample, TrainingCost
@@ -181,10 +181,6 @@ def _range_test_note(found: RangeTest) -> str:
         f"The learning rate {found.learning_rate:g} was chosen by a range test of {found.steps} steps "
         f"({found.seconds:.1f} s, not part of the budget). Loss of held-out training text by rate: {tried}."
     )
-
-
-def count_parameters(model: Any, *, trained_only: bool = False) -> int:
-    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 
 def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -> list[Sample]:

@@ -97,6 +97,10 @@ def rate_multipliers(adapted: Any, settings: LoraContestant) -> dict[str, float]
     return {name: settings.loraplus_ratio for name, _ in adapted.named_parameters() if ".lora_B." in name}
 
 
+def count_parameters(model: Any, *, trained_only: bool = False) -> int:
+    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
+
+
 def trained_weights(adapted: Any) -> Weights:
     """A copy of the adapters as they are now, by their names in `adapted`."""
     return {name: each.detach().clone() for name, each in adapted.named_parameters() if each.requires_grad}

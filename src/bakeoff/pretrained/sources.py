@@ -61,7 +61,7 @@ def load_weights(
             model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
         else:
             model, tokenizer = _load_folder(source.path, labels)
-    if not tokenizer.vocab_size:  # what transformers makes up where there are no files
+    if not tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens):  # made up where there are no files
         raise UserError(
             f"{source.path} holds no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
         )

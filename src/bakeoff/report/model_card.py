@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from bakeoff.judge.wording import duration, parameters, size
+from bakeoff.judge.wording import duration, parameters, size, training_unit
 from bakeoff.report.explanations import explain
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line
@@ -129,7 +129,7 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
 
 def _training(result: ContestantResult) -> str:
     training = result.training
-    unit = "tokens" if result.task == "language-model" or result.method == "transformer" else "words"
+    unit = training_unit([result.method])
     if not training.seconds:
         return "The model is as it came: nothing was trained."
     steps = f" in {training.steps:,} steps" if training.steps else ""
