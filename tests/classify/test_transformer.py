@@ -172,13 +172,15 @@ def test_the_head_is_trained_beside_the_adapters_and_nothing_else(folders, kind)
     assert {name.split(".modules_to_save")[0].rsplit(".", 1)[-1] for name in trained} == heads[kind]
 
 
-def test_the_seed_decides_the_head(folders):
-    def head(seed: int) -> torch.Tensor:
-        contestant = TransformerContestant.model_validate(settings_of(folders["bert"], "full"))
-        return TransformerTask(TABLE, contestant, seed=seed).model.classifier.weight
+def test_a_new_head_prefers_no_class_and_the_seed_decides_the_rest_of_it(folders):
+    def begun(seed: int) -> TransformerTask:
+        return TransformerTask(TABLE, TransformerContestant.model_validate(settings_of(folders["bert"], "full")), seed)
 
-    assert torch.equal(head(1), head(1))
-    assert not torch.equal(head(1), head(2))
+    first, again, other = begun(1), begun(1), begun(2)
+    assert first.validate().loss == pytest.approx(np.log(2))
+    poolers = [task.model.bert.pooler.dense.weight for task in (first, again, other)]
+    assert torch.equal(poolers[0], poolers[1])
+    assert not torch.equal(poolers[0], poolers[2])
 
 
 def test_next_to_nothing_is_padding(folders):

@@ -11,14 +11,14 @@ import torch
 from transformers import AutoTokenizer
 
 from bakeoff.errors import UserError
-from bakeoff.pretrained.heads import missing_weights, model_class
+from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
 
 def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any]:
     """The model, de-quantised to fp32, and the tokenizer of a GGUF file. Takes half a minute for 135 million weights.
 
     Args:
-        labels: Of a sequence classifier, whose head gets random weights; None: a causal language model.
+        labels: Of a sequence classifier, whose head begins anew; None: a causal language model.
 
     Raises:
         UserError: the file is damaged, or transformers cannot read this architecture.
@@ -42,6 +42,8 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
             f"{path} does not hold all weights of its model: {missing[0]} is missing ({len(missing)} in all).",
             "Download or copy the file again.",
         )
+    if labels is not None:
+        begin_evenly(loaded, report)
     # A model that came from GGUF is marked as quantised and refuses to be saved; a fresh one with its weights is not.
     config = loaded.config
     for mark in ("quantization_config", "_pre_quantization_dtype"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 import transformers
 
 from bakeoff.errors import UserError
@@ -43,11 +44,28 @@ def missing_weights(model: Any, report: Mapping[str, Any], labels: Sequence[str]
     Args:
         report: transformers' loading info.
     """
-    missing = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
+    missing = _not_loaded(report)
     if labels is None:
         return missing
     network = f"{model.base_model_prefix}."
     return [key for key in missing if key.startswith(network) and f".{_POOLER}." not in key]
+
+
+def begin_evenly(model: Any, report: Mapping[str, Any]) -> None:
+    """Set a classifier's output layer to zero where it is new: at first every class is as probable as the others.
+
+    With random weights a model of large states (SmolLM2's) begins at 8 nats, and spends its first steps on them.
+    """
+    new = _not_loaded(report)
+    for name, module in model.named_modules():
+        is_output = isinstance(module, torch.nn.Linear) and module.out_features == model.config.num_labels
+        if is_output and f"{name}.weight" in new and not name.startswith(f"{model.base_model_prefix}."):
+            for weight in module.parameters():
+                torch.nn.init.zeros_(weight)
+
+
+def _not_loaded(report: Mapping[str, Any]) -> list[str]:
+    return sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
 
 
 def agree_on_padding(model: Any, tokenizer: Any) -> None:

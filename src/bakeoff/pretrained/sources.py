@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf
-from bakeoff.pretrained.heads import agree_on_padding, missing_weights, model_class
+from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
 from bakeoff.pretrained.packaged_models import PACKAGED, packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
@@ -45,7 +45,8 @@ def load_weights(
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
-            do not hold, or hold for another number of labels, gets random weights (torch's generator).
+            do not hold, or hold for another number of labels, begins anew: its output layer with zeros, layers before
+            that with random weights (torch's generator).
         merged: Adapters are merged into the model; False: kept apart.
         cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
@@ -156,6 +157,8 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             f"({len(missing)} in all).",
             "Copy the model again, all files from one place.",
         )
+    if labels is not None:
+        begin_evenly(model, report)
     return model.eval(), tokenizer
 
 
