@@ -14,6 +14,7 @@ LAYERS = [
     {"runs"},
     {"machine"},
     {"data", "judge", "training"},
+    {"pretrained"},
     {"classify", "lm"},
     {"report"},
     {"runner", "planner"},

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from bakeoff.lm.sources import find
+from bakeoff.pretrained.sources import find
 from peers.environment import environment
 from peers.inputs import SEED
 from peers.job import Job, Measured

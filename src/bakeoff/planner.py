@@ -14,7 +14,14 @@ from bakeoff.judge.wording import size
 from bakeoff.runner import prepare_data
 from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.spec.load import load_spec
-from bakeoff.spec.schema import FullContestant, LanguageModelSpec, RecurrentContestant, Section, Spec
+from bakeoff.spec.schema import (
+    FullContestant,
+    LanguageModelSpec,
+    RecurrentContestant,
+    Section,
+    Spec,
+    TransformerContestant,
+)
 from bakeoff.training.progress import Progress
 
 
@@ -89,6 +96,8 @@ def _warnings(found: Plan, spec: Spec) -> list[str]:
 def _saving_memory(settings: Section) -> str:
     if isinstance(settings, RecurrentContestant):
         return "lower its batch_size, max_length or hidden_size"
+    if isinstance(settings, TransformerContestant):
+        return "choose a smaller model" if settings.tuning == "lora" else "train with tuning: lora"
     if getattr(settings, "activation_checkpointing", True):
         return "train with method lora" if isinstance(settings, FullContestant) else "choose a smaller model"
     return "set its activation_checkpointing: true" + (

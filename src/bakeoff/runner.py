@@ -17,7 +17,7 @@ from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
-from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec
+from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec, TransformerContestant
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -193,14 +193,25 @@ def _with_absolute_paths(spec: Spec) -> Spec:
     """Local files by their full path, so that a run can be resumed from any folder."""
     if isinstance(spec, ClassificationSpec):
         table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
-        return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(table))})
-    from bakeoff.lm.packaged_models import PACKAGED
-
+        contestants = {
+            name: each.model_copy(update=_absolute_model(each.model))
+            if isinstance(each, TransformerContestant)
+            else each
+            for name, each in spec.contestants.items()
+        }
+        data = spec.data.model_copy(update=_absolute(table))
+        return spec.model_copy(update={"data": data, "contestants": contestants})
     files = spec.data.model_dump(include={"text", "train", "validation", "test"})
     if spec.data.text in PACKAGED_TEXTS:
         del files["text"]
-    model = {"model": spec.model} if spec.model not in PACKAGED else {}
-    return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(files)), **_absolute(model)})
+    text = spec.data.model_copy(update=_absolute(files))
+    return spec.model_copy(update={"data": text, **_absolute_model(spec.model)})
+
+
+def _absolute_model(model: str) -> dict[str, str]:
+    from bakeoff.pretrained.packaged_models import PACKAGED
+
+    return _absolute({"model": model}) if model not in PACKAGED else {}
 
 
 def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:

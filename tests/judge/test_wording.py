@@ -57,3 +57,16 @@ def test_a_size_is_short_and_within_five_percent(count: int) -> None:
     factor = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
     assert float(value) * factor == pytest.approx(count, rel=0.05)
     assert len(value) <= 6
+
+
+@pytest.mark.parametrize(
+    ("methods", "unit"),
+    [
+        (["majority", "linear", "lstm"], "words"),
+        (["pretrained", "full", "lora"], "tokens"),
+        (["transformer"], "tokens"),
+        (["transformer", "gru"], "words or tokens"),
+    ],
+)
+def test_a_unit_is_that_of_the_methods(methods: list[str], unit: str) -> None:
+    assert wording.training_unit(methods) == unit

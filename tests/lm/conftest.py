@@ -85,6 +85,6 @@ def stories_folder(tmp_path: Path) -> Path:
     """stories260k as a folder of one's own, to be damaged."""
     import shutil
 
-    from bakeoff.lm.packaged_models import packaged_folder
+    from bakeoff.pretrained.packaged_models import packaged_folder
 
     return Path(shutil.copytree(packaged_folder("stories260k"), tmp_path / "stories"))

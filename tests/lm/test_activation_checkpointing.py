@@ -11,9 +11,9 @@ import transformers
 
 from bakeoff.errors import UserError
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
-from bakeoff.lm.adapters import add_lora
 from bakeoff.lm.batching import pack_texts
 from bakeoff.lm.forward import CausalForward
+from bakeoff.pretrained.adapters import add_lora
 from bakeoff.spec.schema import LoraContestant
 from tests.lm.conftest import random_gpt2
 

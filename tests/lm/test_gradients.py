@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss, sequences
 from bakeoff.lm import task as language_model_task
-from bakeoff.lm.adapters import add_lora
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.protocols import Row
 from bakeoff.lm.task import LanguageModelTask
+from bakeoff.pretrained.adapters import add_lora
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.spec.schema import Budget, FullContestant, LoraContestant, TrainedLanguageModel
 from bakeoff.training import loop

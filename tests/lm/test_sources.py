@@ -7,19 +7,17 @@ import shutil
 import subprocess
 import sys
 
-import gguf
-import numpy as np
 import pytest
-import tokenizers
 import torch
 import transformers
 from huggingface_hub import errors as hub_errors
 
 from bakeoff.errors import UserError
-from bakeoff.lm import packaged_models, sources
-from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.sources import load_language_model
+from bakeoff.pretrained import packaged_models, sources
+from bakeoff.pretrained.pointer import write_pointer
 from tests.lm.conftest import random_gpt2
+from tests.pretrained.small_gguf import write_gguf
 
 PROMPT = "Once upon a time"
 
@@ -99,46 +97,8 @@ def test_loading_says_nothing():
 def small_gguf(tmp_path_factory):
     """A Llama with random weights and a byte-level vocabulary, written by llama.cpp's own library."""
     path = tmp_path_factory.mktemp("gguf") / "small.gguf"
-    write_gguf(path, "llama")
+    write_gguf(path)
     return path
-
-
-def write_gguf(path, architecture: str) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(0)
-    size, inner, vocabulary = 32, 64, 260
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_context_length(48)
-    writer.add_embedding_length(size)
-    writer.add_block_count(1)
-    writer.add_feed_forward_length(inner)
-    writer.add_head_count(2)
-    writer.add_head_count_kv(2)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_freq_base(10000.0)
-    writer.add_vocab_size(vocabulary)
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(["<s>", "</s>", "<unk>", *letters, "he"])
-    writer.add_token_types([3, 3, 3, *[1] * (vocabulary - 3)])
-    writer.add_token_merges(["h e"])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
-    writer.add_unk_token_id(2)
-    shapes = {
-        "token_embd": (vocabulary, size), "output": (vocabulary, size), "output_norm": (size,),
-        "blk.0.attn_norm": (size,), "blk.0.ffn_norm": (size,),
-        "blk.0.attn_q": (size, size), "blk.0.attn_k": (size, size), "blk.0.attn_v": (size, size),
-        "blk.0.attn_output": (size, size), "blk.0.ffn_gate": (inner, size), "blk.0.ffn_up": (inner, size),
-        "blk.0.ffn_down": (size, inner),
-    }  # fmt: skip
-    tensors = {name: random.normal(size=shape).astype(np.float32) * 0.3 for name, shape in shapes.items()}
-    for name, tensor in tensors.items():
-        writer.add_tensor(f"{name}.weight", tensor)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return tensors
 
 
 def test_a_gguf_file_is_an_ordinary_model(small_gguf, tmp_path):
@@ -153,8 +113,23 @@ def test_a_gguf_file_is_an_ordinary_model(small_gguf, tmp_path):
     assert first.bytes == 15
 
 
+def test_the_output_layer_of_a_gguf_file_may_be_its_embedding(tmp_path):
+    write_gguf(tmp_path / "tied.gguf", leave_out="output")
+
+    model = load_language_model(str(tmp_path / "tied.gguf")).model
+
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+def test_a_gguf_file_without_a_layer(tmp_path):
+    """transformers would make one up, with random weights."""
+    write_gguf(tmp_path / "part.gguf", leave_out="blk.0.ffn_up")
+
+    assert "part.gguf does not hold all weights" in refused(tmp_path / "part.gguf")
+
+
 def test_a_gguf_file_of_an_unsupported_architecture(tmp_path):
-    write_gguf(tmp_path / "odd.gguf", "rwkv6")
+    write_gguf(tmp_path / "odd.gguf", architecture="rwkv6")
 
     said = refused(tmp_path / "odd.gguf")
 

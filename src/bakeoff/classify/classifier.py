@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bakeoff.classify.explanation import Explanation, explain
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
-from bakeoff.classify.model_config import ModelConfig, read_config
+from bakeoff.classify.model_config import ModelConfig, config_path, read_config
 from bakeoff.errors import UserError
 from bakeoff.judge.calibration import with_temperature
 from bakeoff.runs.folder import ContestantFolder, RunFolder
@@ -97,13 +97,17 @@ def _load_model(folder: Path, config: ModelConfig) -> TextModel:
         return MajorityModel.load(folder)
     if config.method == "linear":
         return LinearModel.load(folder)
+    if config.method == "transformer":
+        from bakeoff.classify.transformer import TransformerModel  # others need not wait for transformers
+
+        return TransformerModel.load(folder, config)
     from bakeoff.classify.task import RecurrentModel  # the others need no torch
 
     return RecurrentModel.load(folder, config)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:
-    if (path / "config.json").exists():
+    if config_path(path).exists():
         return path
     if (path / "model").exists():
         return _finished(ContestantFolder(path), path.parent.parent)

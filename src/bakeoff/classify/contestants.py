@@ -18,6 +18,7 @@ from bakeoff.spec.schema import (
     LinearContestant,
     MajorityContestant,
     RecurrentContestant,
+    TransformerContestant,
 )
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
@@ -38,11 +39,16 @@ def bake(
     settings = spec.contestants[name]
     earlier_seconds = 0.0
     notes: list[str] = []
-    if isinstance(settings, RecurrentContestant):
+    trained_parameters: int | None = None  # where it is not all of them
+    if isinstance(settings, RecurrentContestant | TransformerContestant):
         from bakeoff.training.checkpoint import trained_seconds  # linear models need no torch
 
         earlier_seconds = trained_seconds(folder.checkpoint)
-        cost, notes = _train_recurrent(spec, settings, data, folder, progress)
+        if isinstance(settings, TransformerContestant):
+            cost, notes, trained_parameters = _train_transformer(spec, settings, data, folder, progress)
+            machine.give_memory_back()  # the best weights need it
+        else:
+            cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     else:
         # Learnt in one go: there is nothing to divide, so the first process does it.
         cost = _fit(spec, settings, data, folder, progress) if folder.writes else TrainingCost(precision="fp64")
@@ -61,7 +67,7 @@ def bake(
         figures=judgement.figures,
         training=cost,
         total_parameters=model.parameters,
-        trainable_parameters=model.parameters,
+        trainable_parameters=model.parameters if trained_parameters is None else trained_parameters,
         model_bytes=folder_bytes(folder.model),
         confusion=judgement.confusion,
         classes=judgement.classes,
@@ -114,11 +120,39 @@ def _train_recurrent(
     return cost, [*notes, *memory_notes(cost)]
 
 
-def training_settings(spec: ClassificationSpec, settings: RecurrentContestant) -> TrainingSettings:
+def _train_transformer(
+    spec: ClassificationSpec,
+    settings: TransformerContestant,
+    data: SplitTable,
+    folder: ContestantFolder,
+    progress: Progress,
+) -> tuple[TrainingCost, list[str], int]:
+    """What the training took, what to say of it, and how many parameters were trained."""
+    from bakeoff.classify.transformer_task import TransformerTask
+    from bakeoff.training.loop import train
+    from bakeoff.training.memory import memory_notes
+
+    progress.stage(f"loading {settings.model}")
+    task = TransformerTask(data, settings, spec.seed)
+    notes = [f"{task.padding_share:.1%} of the work was padding."]
+    if task.share_cut:
+        notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} tokens.")
+    cost = train(task, training_settings(spec, settings), folder, progress)
+    if cost.precision != "fp32":
+        notes.append(f"Probabilities were computed in {cost.precision}.")
+    return cost, [*notes, *memory_notes(cost)], task.trained_parameters
+
+
+def training_settings(
+    spec: ClassificationSpec, settings: RecurrentContestant | TransformerContestant
+) -> TrainingSettings:
+    from bakeoff.training.precision import choose_precision
     from bakeoff.training.task import TrainingSettings
 
+    assert settings.learning_rate is not None  # filled in by the schema
     return TrainingSettings(
         budget=spec.budget,
+        precision=choose_precision(settings.precision) if isinstance(settings, TransformerContestant) else "fp32",
         learning_rate=settings.learning_rate,
         schedule=settings.schedule,
         warmup_share=settings.warmup,

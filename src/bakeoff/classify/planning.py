@@ -11,7 +11,7 @@ from bakeoff.classify.linear import LinearModel
 from bakeoff.data.types import SplitTable
 from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.spec.schema import ClassificationSpec, LinearContestant, RecurrentContestant
+from bakeoff.spec.schema import ClassificationSpec, LinearContestant, RecurrentContestant, TransformerContestant
 from bakeoff.training.progress import Progress
 
 SAMPLE_CHARACTERS = 3_000_000
@@ -32,6 +32,10 @@ def plan_contestants(spec: ClassificationSpec, data: SplitTable, progress: Progr
         machine.reset_peak_memory()
         if isinstance(settings, RecurrentContestant):
             plans.append(_plan_recurrent(spec, name, settings, data, progress))
+        elif isinstance(settings, TransformerContestant):
+            from bakeoff.classify.transformer_planning import plan_transformer  # others need not wait for transformers
+
+            plans.append(plan_transformer(spec, name, settings, data, progress))
         elif isinstance(settings, LinearContestant):
             plans.append(_plan_linear(spec, name, settings, data, progress))
         else:

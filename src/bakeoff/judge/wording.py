@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from bakeoff.runs.results import Figure
 
@@ -118,3 +119,14 @@ FIGURE_NAMES = {
 def figure_name(name: str) -> str:
     """What readers call a figure; unknown names lose their underscores."""
     return FIGURE_NAMES.get(name, name.replace("_", " "))
+
+
+def training_unit(methods: Iterable[str]) -> str:
+    """What the training texts of contestants are counted in: words, but by pretrained models in their own tokens.
+
+    >>> training_unit(["linear", "lstm"]), training_unit(["lora"]), training_unit(["lstm", "transformer"])
+    ('words', 'tokens', 'words or tokens')
+    """
+    by_words = {"majority", "linear", "lstm", "gru"}
+    units = {"words" if method in by_words else "tokens" for method in methods}
+    return " or ".join(sorted(units, reverse=True))

@@ -13,16 +13,16 @@ from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.judge.text_statistics import text_statistics
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
-from bakeoff.lm.adapters import add_lora, rate_multipliers
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.merging import is_adapter, merging_note, write_merged
 from bakeoff.lm.perplexity import Perplexity, score_plan, summary
-from bakeoff.lm.pointer import write_pointer
 from bakeoff.lm.protocols import ScoringPlan, plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.task import LanguageModelTask
 from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.pretrained.adapters import add_lora, count_parameters, rate_multipliers
+from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, Figure, RangeTest, Sample, TrainingCost
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, PretrainedContestant, TrainedLanguageModel
@@ -181,10 +181,6 @@ def _range_test_note(found: RangeTest) -> str:
         f"The learning rate {found.learning_rate:g} was chosen by a range test of {found.steps} steps "
         f"({found.seconds:.1f} s, not part of the budget). Loss of held-out training text by rate: {tried}."
     )
-
-
-def count_parameters(model: Any, *, trained_only: bool = False) -> int:
-    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 
 def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -> list[Sample]:

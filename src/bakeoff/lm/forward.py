@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 from bakeoff.errors import UserError
 from bakeoff.lm.batching import TokenBatch
-from bakeoff.lm.kernels.install import install_kernels
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.training.memory import by_parts
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import Scores, score_plan, summary
 from bakeoff.lm.protocols import ScoringPlan
-from bakeoff.lm.saving import save_full
-from bakeoff.lm.sources import load_language_model, load_weights
+from bakeoff.lm.sources import load_language_model
+from bakeoff.pretrained.saving import save_full
+from bakeoff.pretrained.sources import load_weights
 from bakeoff.runs.folder import replaced_folder
 from bakeoff.training.progress import Progress
 

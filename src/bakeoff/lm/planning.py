@@ -11,7 +11,6 @@ from bakeoff import machine
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm.batching import TokenBatch, batches_of_rows
 from bakeoff.lm.contestants import (
-    count_parameters,
     judged_side,
     scoring_plan,
     training_settings,
@@ -23,6 +22,7 @@ from bakeoff.lm.perplexity import BATCH_TOKENS
 from bakeoff.lm.protocols import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.spec.schema import LanguageModelSpec, LoraContestant, TrainedLanguageModel

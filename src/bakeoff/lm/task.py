@@ -11,11 +11,11 @@ import torch
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import sequences
-from bakeoff.lm.adapters import save_adapter, trained_weights
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.pointer import write_pointer
-from bakeoff.lm.saving import save_full
+from bakeoff.pretrained.adapters import save_adapter, trained_weights
+from bakeoff.pretrained.pointer import write_pointer
+from bakeoff.pretrained.saving import save_full
 from bakeoff.spec.schema import LoraContestant, TrainedLanguageModel
 from bakeoff.training import distributed
 from bakeoff.training.task import LossSum, Validation

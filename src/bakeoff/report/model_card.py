@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from bakeoff.judge.wording import duration, parameters, size
+from bakeoff.judge.wording import duration, parameters, size, training_unit
 from bakeoff.report.explanations import explain
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line
@@ -45,12 +45,11 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
 
 def _metadata(name: str, result: ContestantResult, spec: dict[str, Any], model: Path) -> ModelCardData:
     is_model = result.task == "language-model"
-    base, licence = _KNOWN_MODELS.get(spec.get("model", ""), (_hub_id(spec.get("model")), "unknown"))
-    if not is_model:
-        base, licence = None, "unknown"
+    base_model = _base_model(result, spec)
+    base, licence = _KNOWN_MODELS.get(base_model or "", (_hub_id(base_model), "unknown"))
     source = spec["data"].get("table") or spec["data"].get("text")
     dataset = _KNOWN_DATA.get(source or "") or _hub_id(source)
-    library = "peft" if (model / "adapter_config.json").exists() else "transformers" if is_model else "bakeoff"
+    library = "peft" if (model / "adapter_config.json").exists() else "transformers" if base_model else "bakeoff"
     return ModelCardData(
         model_name=name,
         license=licence,
@@ -61,6 +60,11 @@ def _metadata(name: str, result: ContestantResult, spec: dict[str, Any], model: 
         tags=["bakeoff"],
         eval_results=[_eval_result(figure, result, source or "own data", dataset) for figure in result.figures],
     )
+
+
+def _base_model(result: ContestantResult, spec: dict[str, Any]) -> str | None:
+    """The pretrained model that a contestant stands on; None where it began with nothing."""
+    return spec.get("model") if result.task == "language-model" else result.settings.get("model")
 
 
 def _eval_result(figure: Figure, result: ContestantResult, source: str, dataset: str | None) -> EvalResult:
@@ -84,9 +88,12 @@ def _hub_id(source: str | None) -> str | None:
 
 def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFolder) -> str:
     data, environment, training = run.data(), run.environment(), result.training
+    base_model = _base_model(result, spec)
     what = (
-        f"A causal language model: `{escape(Path(str(spec.get('model'))).name)}` by method `{result.method}`."
+        f"A causal language model: `{escape(Path(str(base_model)).name)}` by method `{result.method}`."
         if result.task == "language-model"
+        else f"A text classifier on the pretrained `{escape(Path(base_model).name)}` ({result.settings['tuning']})."
+        if base_model
         else f"A text classifier by method `{result.method}`, trained from scratch."
     )
     figures = [
@@ -115,14 +122,14 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
         "Judged on one test set and one seed. Nothing was measured about fairness, safety or other kinds of text.\n",
         *(f"- {escape(note)}\n" for note in result.notes),
     ]
-    if result.task == "language-model" and spec.get("model") not in _KNOWN_MODELS:
+    if base_model and base_model not in _KNOWN_MODELS:
         parts.append("The licence of the base model applies; look it up before passing this model on.\n")
     return "\n".join(parts)
 
 
 def _training(result: ContestantResult) -> str:
     training = result.training
-    unit = "tokens" if result.task == "language-model" else "words"
+    unit = training_unit([result.method])
     if not training.seconds:
         return "The model is as it came: nothing was trained."
     steps = f" in {training.steps:,} steps" if training.steps else ""

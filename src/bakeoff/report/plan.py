@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.judge.wording import count, duration, parameters, size
+from bakeoff.judge.wording import count, duration, parameters, size, training_unit
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -46,13 +46,12 @@ class PlanTable:
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
         for each in contestants:
             table.add_column(Text(one_line(each.name)), justify="right", overflow="fold")
-        for title, show in _rows(self._plan.task):
+        for title, show in _rows(training_unit(each.method for each in self._plan.contestants)):
             table.add_row(title, *(show(each) for each in contestants))
         return table
 
 
-def _rows(task: str) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
-    unit = "words" if task == "classification" else "tokens"
+def _rows(unit: str) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
     return [
         ("Epochs", lambda plan: _or_dash(plan.epochs, count)),
         ("Steps", lambda plan: _or_dash(plan.steps, count)),

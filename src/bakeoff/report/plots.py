@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bakeoff.judge.wording import duration, figure_name, level
+from bakeoff.judge.wording import duration, figure_name, level, training_unit
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -142,8 +142,9 @@ def validation_curves(run: LoadedRun) -> str | None:
     trained = [contestant for contestant in run.contestants if contestant.epochs]
     if len(trained) < 2:
         return None
+    unit = training_unit(contestant.result.method for contestant in trained)
     with mpl.rc_context(STYLE):
-        plot, axes = _axes("Validation loss of all", "training words" if run.is_classification else "training tokens")
+        plot, axes = _axes("Validation loss of all", f"training {unit}")
         for number, contestant in enumerate(trained):
             tokens = [line.tokens for line in contestant.epochs]
             losses = [line.validation_loss for line in contestant.epochs]

@@ -18,6 +18,7 @@ from bakeoff.judge.wording import (
     parameters,
     signed,
     size,
+    training_unit,
 )
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
@@ -67,7 +68,7 @@ def _exact(result: ContestantResult, name: str, protocol: str) -> Figure | None:
 
 def cost_rows(run: LoadedRun) -> list[Row]:
     """What each contestant took."""
-    unit = "words" if run.is_classification else "tokens"
+    unit = training_unit(result.method for result in run.results)
     measures: list[tuple[str, str, Callable[[ContestantResult], str]]] = [
         ("Training time", "", lambda result: _or_dash(result.training.seconds, duration)),
         ("Total time", "with preparing, judging, saving", lambda result: duration(result.training.total_seconds)),

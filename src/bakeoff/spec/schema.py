@@ -173,8 +173,64 @@ class RecurrentContestant(Section):
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
 
 
+_LORA_OF_TRANSFORMERS = {"r": 16, "alpha": 32, "dropout": 0.0, "target_modules": "all-linear"}
+
+
+class TransformerContestant(Section):
+    """A pretrained language model or encoder with a classification head, fine-tuned in full or with LoRA."""
+
+    method: Literal["transformer"] = "transformer"
+    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
+    tuning: Literal["lora", "full"] = Field(
+        "lora", description="What is trained beside the head: small adapters (Hu et al. 2021), or every weight."
+    )
+    r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; absent: 16.")
+    alpha: PositiveFloat | None = Field(None, description="For `lora`: adapters are scaled by alpha / r; absent: 32.")
+    dropout: Probability | None = Field(None, description="For `lora`: dropout before the adapters; absent: 0.")
+    target_modules: Literal["default", "all-linear"] | list[str] | None = Field(
+        None,
+        description="For `lora`: which layers get adapters: PEFT's default for the model, all linear ones, or names; "
+        "absent: `all-linear`.",
+    )
+    learning_rate: PositiveFloat | None = Field(
+        None, description="Peak learning rate of AdamW; absent: 5e-4 for `lora`, 3e-5 for `full`."
+    )
+    schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="Course after the warm-up.")
+    warmup: Probability = Field(0.1, description="Share of all steps in which the learning rate rises from 0.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
+    max_length: PositiveInt = Field(
+        256, description="Tokens of a text that are read: of a longer one, half of them from each end."
+    )
+    class_weights: ClassWeights = Field(
+        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
+    )
+    batch_size: PositiveInt = Field(16, description="Texts per step.")
+    gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Precision of the arithmetic; weights that are trained are always kept in fp32."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_tuning(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        if values.get("tuning", "lora") == "lora":
+            defaults = {"learning_rate": 5e-4, **_LORA_OF_TRANSFORMERS}
+        else:
+            defaults = {"learning_rate": 3e-5}
+        return {**values, **{key: value for key, value in defaults.items() if values.get(key) is None}}
+
+    @model_validator(mode="after")
+    def _adapters_are_for_lora(self) -> TransformerContestant:
+        given = [key for key in _LORA_OF_TRANSFORMERS if getattr(self, key) is not None]
+        if self.tuning == "full" and given:
+            raise ValueError(f"{given[0]} is for `tuning: lora`, not for `tuning: full`")
+        return self
+
+
 ClassificationContestant = Annotated[
-    MajorityContestant | LinearContestant | RecurrentContestant, Field(discriminator="method")
+    MajorityContestant | LinearContestant | RecurrentContestant | TransformerContestant, Field(discriminator="method")
 ]
 
 

@@ -7,8 +7,8 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from bakeoff.lm.saving import save_full
 from bakeoff.lm.sources import load_language_model
+from bakeoff.pretrained.saving import save_full
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
 

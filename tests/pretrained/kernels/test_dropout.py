@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bakeoff.lm.kernels.dropout import Dropout, dropped, kept
+from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.1, 0.5, 0.9])

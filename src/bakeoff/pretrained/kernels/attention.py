@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from bakeoff.lm.kernels.blocks import Block
-from bakeoff.lm.kernels.dropout import dropped, kept
+from bakeoff.pretrained.kernels.blocks import Block
+from bakeoff.pretrained.kernels.dropout import dropped, kept
 
 
 def causal_attention(

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from bakeoff.errors import UserError
-from bakeoff.lm.gguf_files import load_gguf
-from bakeoff.lm.quiet import quiet_libraries
-from bakeoff.lm.saving import save_full
+from bakeoff.pretrained.gguf_files import load_gguf
+from bakeoff.pretrained.quiet import quiet_libraries
+from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.folder import recover_folder, replaced_folder
 from bakeoff.training import distributed
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.lm.kernels.attention import causal_attention
-from bakeoff.lm.kernels.blocks import BLOCK, blocks_of_rows
+from bakeoff.pretrained.kernels.attention import causal_attention
+from bakeoff.pretrained.kernels.blocks import BLOCK, blocks_of_rows
 
 LENGTHS = st.lists(st.integers(1, 2 * BLOCK + 3), min_size=1, max_size=5)
 

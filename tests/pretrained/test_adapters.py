@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bakeoff.errors import UserError
-from bakeoff.lm.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
+from bakeoff.pretrained.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
 from bakeoff.spec.schema import LoraContestant
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2

@@ -9,8 +9,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from bakeoff.lm.kernels.attention import causal_attention
-from bakeoff.lm.kernels.blocks import blocks_of_rows
+from bakeoff.pretrained.kernels.attention import causal_attention
+from bakeoff.pretrained.kernels.blocks import blocks_of_rows
 
 NAME = "bakeoff_causal"
 

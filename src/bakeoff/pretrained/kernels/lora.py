@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from peft.tuners import lora
 from transformers.pytorch_utils import Conv1D
 
-from bakeoff.lm.kernels.dropout import Dropout, dropped, kept
+from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
 
 
 def install_lora(module: Any) -> None:

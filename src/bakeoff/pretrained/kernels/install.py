@@ -14,18 +14,22 @@ from typing import Any
 
 import torch
 
-from bakeoff.lm.kernels import transformers_attention
-from bakeoff.lm.kernels.dropout import Dropout
-from bakeoff.lm.kernels.lora import install_lora
-from bakeoff.lm.kernels.mlp import install_mlp
-from bakeoff.lm.kernels.norm import install_norm
+from bakeoff.pretrained.kernels import transformers_attention
+from bakeoff.pretrained.kernels.dropout import Dropout
+from bakeoff.pretrained.kernels.lora import install_lora
+from bakeoff.pretrained.kernels.mlp import install_mlp
+from bakeoff.pretrained.kernels.norm import install_norm
 
 
-def install_kernels(model: Any) -> None:
-    """Change a model on the CPU in place, so that it computes the same in less time; elsewhere change nothing."""
+def install_kernels(model: Any, *, causal: bool = True) -> None:
+    """Change a model on the CPU in place, so that it computes the same in less time; elsewhere change nothing.
+
+    Args:
+        causal: No token sees later ones. Of encoders the attention is left as it is.
+    """
     if next(model.parameters()).device.type != "cpu":
         return
-    if model.config._attn_implementation == "sdpa":
+    if causal and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(transformers_attention.NAME)
     for module in list(model.modules()):
         for name, child in module.named_children():

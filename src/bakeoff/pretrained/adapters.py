@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
-from bakeoff.lm.quiet import quiet_libraries
+from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.spec.schema import LoraContestant
 
 Weights = dict[str, torch.Tensor]
@@ -49,9 +49,26 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
         target_modules=None if settings.target_modules == "default" else settings.target_modules,
         use_rslora=settings.variant == "rslora",
         use_dora=settings.variant == "dora",
-        # GPT-2's layers keep their weights the other way round.
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
+    adapted = put_adapters(model, config, reference=reference, seed=seed)
+    if settings.variant == "pissa":
+        _start_from_principal_components(adapted, settings.r)
+    return adapted
+
+
+def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: int) -> Any:
+    """Freeze `model` and put the adapters of `config` on it.
+
+    Args:
+        reference: Name of the base model for plain PEFT; it is saved with the adapter.
+        seed: Of the adapters' first values.
+
+    Raises:
+        UserError: the model has no layers of the names in `target_modules`, no default is known for it, or adapters
+            would sit on shared weights.
+    """
+    # GPT-2's layers keep their weights the other way round.
+    config.fan_in_fan_out = any(isinstance(module, Conv1D) for module in model.modules())
     torch.manual_seed(seed)
     try:
         with quiet_libraries():
@@ -70,8 +87,6 @@ def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int)
         ) from None
     adapted.peft_config["default"].base_model_name_or_path = reference
     _refuse_shared_weights(adapted)
-    if settings.variant == "pissa":
-        _start_from_principal_components(adapted, settings.r)
     return adapted
 
 
@@ -80,6 +95,10 @@ def rate_multipliers(adapted: Any, settings: LoraContestant) -> dict[str, float]
     if settings.loraplus_ratio is None:
         return {}
     return {name: settings.loraplus_ratio for name, _ in adapted.named_parameters() if ".lora_B." in name}
+
+
+def count_parameters(model: Any, *, trained_only: bool = False) -> int:
+    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
 
 
 def trained_weights(adapted: Any) -> Weights:

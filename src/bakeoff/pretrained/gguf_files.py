@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gguf
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from bakeoff.errors import UserError
+from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
 
-def load_gguf(path: Path) -> tuple[Any, Any]:
+def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any]:
     """The model, de-quantised to fp32, and the tokenizer of a GGUF file. Takes half a minute for 135 million weights.
+
+    Args:
+        labels: Of a sequence classifier, whose head begins anew; None: a causal language model.
 
     Raises:
         UserError: the file is damaged, or transformers cannot read this architecture.
     """
     architecture = _architecture(path)
+    kind, settings = model_class(labels)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-        loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+        loaded, report = kind.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True, **settings
+        )
     except (ValueError, KeyError, NotImplementedError, OSError, RuntimeError, IndexError) as error:
         if "support" in str(error) or isinstance(error, KeyError | NotImplementedError):
             raise UserError(
@@ -29,6 +37,13 @@ def load_gguf(path: Path) -> tuple[Any, Any]:
                 "Use the model's original Hugging Face folder or hub id instead.",
             ) from None
         raise _damaged(path, error) from None
+    if missing := missing_weights(loaded, report, labels):
+        raise UserError(
+            f"{path} does not hold all weights of its model: {missing[0]} is missing ({len(missing)} in all).",
+            "Download or copy the file again.",
+        )
+    if labels is not None:
+        begin_evenly(loaded, report)
     # A model that came from GGUF is marked as quantised and refuses to be saved; a fresh one with its weights is not.
     config = loaded.config
     for mark in ("quantization_config", "_pre_quantization_dtype"):
@@ -37,7 +52,8 @@ def load_gguf(path: Path) -> tuple[Any, Any]:
     model = type(loaded)(config)
     model.load_state_dict(loaded.state_dict(), assign=True)
     model.tie_weights()
-    model.generation_config = loaded.generation_config
+    if labels is None:
+        model.generation_config = loaded.generation_config
     tokenizer.model_max_length = config.max_position_embeddings
     return model.eval(), tokenizer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bakeoff.lm.quiet import quiet_libraries
+from bakeoff.pretrained.quiet import quiet_libraries
 
 
 def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 import transformers
 
-from bakeoff.lm.kernels import transformers_attention
-from bakeoff.lm.kernels.install import install_kernels
-from bakeoff.lm.kernels.norm import install_norm
+from bakeoff.pretrained.kernels import transformers_attention
+from bakeoff.pretrained.kernels.install import install_kernels
+from bakeoff.pretrained.kernels.norm import install_norm
 
 IDS = torch.arange(3, 153).view(2, 75)
 

@@ -1,0 +1,72 @@
+"""What a transformer will take, before it is trained."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff import machine
+from bakeoff.classify.contestants import training_settings
+from bakeoff.classify.encoded import EncodedTexts
+from bakeoff.classify.transformer_task import TransformerTask
+from bakeoff.data.types import SplitTable
+from bakeoff.runs.folder import folder_bytes
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.spec.schema import ClassificationSpec, TransformerContestant
+from bakeoff.training.measuring import measure_training
+from bakeoff.training.progress import Progress
+
+MEASURED_TOKENS = 8192
+"""Judging is measured on validation texts of about so many tokens."""
+
+_FLOAT32 = 4  # bytes
+
+
+def plan_transformer(
+    spec: ClassificationSpec, name: str, settings: TransformerContestant, data: SplitTable, progress: Progress
+) -> ContestantPlan:
+    """Load, encode and count as the bake-off would; take a few steps, and judge a part of the validation texts.
+
+    Raises:
+        UserError: whatever would end the bake-off before its first step.
+    """
+    progress.stage(f"loading {settings.model}")
+    started = time.perf_counter()
+    task = TransformerTask(data, settings, spec.seed)
+    preparing = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        task.save_model(Path(folder), {name: each.detach() for name, each in task.model.named_parameters()})
+        model_bytes = folder_bytes(Path(folder))
+    training = measure_training(task, training_settings(spec, settings), name, progress)
+    progress.stage("judging a part")
+    part = _first_texts(task.validation, MEASURED_TOKENS)
+    started = time.perf_counter()
+    task.classifier.probabilities(part)
+    text_seconds = (time.perf_counter() - started) / len(part)
+    judging = text_seconds * (training.evaluations * len(data.validation) + len(data.test))
+    return ContestantPlan(
+        name=name,
+        method=settings.method,
+        epochs=training.course.epochs,
+        steps=training.course.steps,
+        tokens=training.course.tokens,
+        training_seconds=training.seconds,
+        judging_seconds=judging,
+        total_seconds=2 * preparing + training.seconds + judging,  # the best weights are loaded, the test side encoded
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        model_bytes=model_bytes,
+        # The weights and AdamW's two moments; the new one is complete before the old one goes.
+        disk_bytes=2 * (model_bytes + 3 * _FLOAT32 * task.trained_parameters),
+        trainable_parameters=task.trained_parameters,
+        total_parameters=task.total_parameters,
+        notes=training.notes,
+    )
+
+
+def _first_texts(encoded: EncodedTexts, tokens: int) -> EncodedTexts:
+    """The split is random, so the first texts stand for all of them."""
+    count = max(1, int(np.searchsorted(encoded.offsets, tokens, side="right")) - 1)
+    return EncodedTexts(encoded.numbers[: encoded.offsets[count]], encoded.offsets[: count + 1])

@@ -1,0 +1,212 @@
+"""From a model's name to a model: hub ids, folders, GGUF files, packaged models, contestants of a run."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+import transformers
+from huggingface_hub import errors as hub_errors
+from huggingface_hub import snapshot_download, try_to_load_from_cache
+from safetensors import SafetensorError
+
+from bakeoff.errors import UserError
+from bakeoff.pretrained.gguf_files import load_gguf
+from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
+from bakeoff.pretrained.packaged_models import PACKAGED, packaged_folder
+from bakeoff.pretrained.pointer import pointed_base
+from bakeoff.pretrained.quiet import quiet_libraries
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+# Weights in safetensors only: the other format runs code when it is read.
+_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model was found."""
+
+    path: Path  # a folder, or a GGUF file
+    reference: str  # what plain transformers would load
+
+
+def load_weights(
+    name: str, *, labels: Sequence[str] | None = None, merged: bool = True, cache: Path | None = None
+) -> tuple[Any, Any, str]:
+    """The model in fp32 on the CPU, its tokenizer, and its name for plain transformers.
+
+    Args:
+        name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
+            or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
+        labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
+            do not hold, or hold for another number of labels, begins anew: its output layer with zeros, layers before
+            that with random weights (torch's generator).
+        merged: Adapters are merged into the model; False: kept apart.
+        cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+
+    Raises:
+        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of a kind that
+            cannot be read.
+    """
+    source = find(name, cache)
+    with quiet_libraries():
+        if source.path.is_file():
+            model, tokenizer = load_gguf(source.path, labels)
+        elif (source.path / "adapter_config.json").exists():
+            model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
+        else:
+            model, tokenizer = _load_folder(source.path, labels)
+    if not tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens):  # made up where there are no files
+        raise UserError(
+            f"{source.path} holds no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
+        )
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"The tokenizer of {name} does not say where its tokens begin.",
+            "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
+        )
+    if labels is not None:
+        agree_on_padding(model, tokenizer)
+    return model, tokenizer, source.reference
+
+
+def find(name: str, cache: Path | None = None) -> Source:
+    """Where the model `name` is, downloaded or converted if need be.
+
+    Raises:
+        UserError: nowhere.
+    """
+    if name in PACKAGED:
+        folder = packaged_folder(name, cache)
+        return Source(folder, str(folder))
+    path = Path(name).expanduser()
+    if path.exists():
+        return _local(path, cache)
+    if name.startswith((".", "/", "~")) or path.suffix == ".gguf" or not _HUB_ID.fullmatch(name):
+        raise UserError(f"There is no model {name}: the file or folder does not exist.", _near(name))
+    return Source(_hub_folder(name), name)
+
+
+def _local(path: Path, cache: Path | None) -> Source:
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise UserError(
+                f"{path} is not a model that can be read.", "Give the folder it lies in, or a file that ends in .gguf."
+            )
+        return Source(path.resolve(), str(path.resolve()))
+    for folder in (path, path / "model"):
+        base = pointed_base(folder)
+        if base is not None and not (folder / "adapter_config.json").exists():
+            return find(base, cache)
+        if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
+            return Source(folder.resolve(), str(folder.resolve()))
+    contestants = sorted(str(each) for each in path.glob("contestants/*"))
+    if contestants:
+        raise UserError(f"{path} is a run with several models.", f"Choose one: {', '.join(contestants)}.")
+    raise UserError(
+        f"The folder {path} holds no model: config.json is missing (and adapter_config.json, too).",
+        "Give a folder that `save_pretrained` has written, or a contestant of a run (RUN/contestants/NAME).",
+    )
+
+
+def _hub_folder(name: str) -> Path:
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
+    except (hub_errors.RepositoryNotFoundError, hub_errors.HFValidationError):
+        raise UserError(f"There is no model {name!r} here or on the hub (or it is not public).", _near(name)) from None
+    except (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, hub_errors.HfHubHTTPError, OSError):
+        cached = try_to_load_from_cache(name, "config.json")
+        if isinstance(cached, str):
+            return Path(cached).parent
+        raise UserError(
+            f"The model {name!r} is not a folder here, not in the hub's cache, and the hub cannot be reached.",
+            f"{_near(name)} Or point at a local copy: a folder with config.json and model.safetensors "
+            f"(in a bake-off: --set model=PATH).",
+        ) from None
+
+
+def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
+    kind, settings = model_class(labels)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **settings)
+        if labels is not None and config.is_encoder_decoder:
+            raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        model, report = kind.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=labels is not None,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise UserError(
+            f"The model in {folder} cannot be loaded: {_first_line(error)}",
+            f"It needs config.json of {_needed(labels)}, model.safetensors and tokenizer.json, all complete.",
+        ) from None
+    if missing := missing_weights(model, report, labels):
+        raise UserError(
+            f"The weights in {folder} do not fit its config.json: {missing[0]} is missing or of another shape "
+            f"({len(missing)} in all).",
+            "Copy the model again, all files from one place.",
+        )
+    if labels is not None:
+        begin_evenly(model, report)
+    return model.eval(), tokenizer
+
+
+def _needed(labels: Sequence[str] | None) -> str:
+    return "a causal language model" if labels is None else "a causal language model or an encoder"
+
+
+def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
+    """A base model with a PEFT adapter; merged it is as fast as the base, and the same function."""
+    try:
+        config = peft.PeftConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}/adapter_config.json cannot be read: {_first_line(error)}") from None
+    base = pointed_base(folder) or config.base_model_name_or_path
+    if not base:
+        raise UserError(
+            f"{folder}/adapter_config.json does not name its base model.", "Add base_model_name_or_path to it."
+        )
+    model, tokenizer, _ = load_weights(base, labels=labels, cache=cache)
+    try:
+        adapted = peft.PeftModel.from_pretrained(model, folder)
+        if merged:
+            adapted = adapted.merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+        raise UserError(
+            f"The adapter in {folder} cannot be put on {base}: {_first_line(error)}",
+            "Adapters that change weights (such as LoRA) can be loaded, on the model they were trained on.",
+        ) from None
+    if (folder / "tokenizer.json").exists():
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return adapted.eval(), tokenizer
+
+
+def context_length(config: Any, tokenizer: Any) -> int:
+    """Positions that the model was built for; 1,024 where nothing says."""
+    for found in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length):
+        if isinstance(found, int) and 0 < found < 1_000_000_000:
+            return found
+    return 1024
+
+
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name.rsplit("/", 1)[-1], PACKAGED, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Packaged models: {', '.join(PACKAGED)}."
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
