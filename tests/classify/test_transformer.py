@@ -128,7 +128,7 @@ def test_the_size_of_a_batch_changes_neither_loss_nor_gradient(folders, monkeypa
         (batches,) = task.steps(1)
         losses = [task.loss(batch).total for batch in batches]
         sum(losses).backward()
-        return float(sum(losses)), torch.cat([each.grad.flatten() for each in task.model.parameters()])
+        return sum(losses).item(), torch.cat([each.grad.flatten() for each in task.model.parameters()])
 
     whole, parts = loss_and_gradient(10**6), loss_and_gradient(32 * size)
     assert parts[0] == pytest.approx(whole[0], rel=1e-5)
@@ -160,7 +160,7 @@ def test_a_real_pretrained_model_learns_and_its_best_weights_are_kept(baked, tun
     _, epochs = folder.metrics()
     assert len(epochs) == 3
     best = max(epochs, key=lambda line: (line.validation_accuracy, -line.validation_loss))
-    found = load_classifier(folder.model).probabilities(TABLE.validation.texts)
+    found = load_classifier(folder.model).model.probabilities(TABLE.validation.texts)
     losses = [-np.log(row[label]) for row, label in zip(found, TABLE.validation.labels, strict=True)]
     assert np.mean(losses) == pytest.approx(best.validation_loss, rel=1e-4)
 
