@@ -28,7 +28,7 @@ LAB = "lstm-lab"
 
 
 def prepare(job: Job) -> Measured:
-    """Read, divide, check for repeated and similar texts, tokenise, count and encode. The value is the size of the vocabulary."""
+    """Read, divide, look for similar texts, tokenise, count and encode. The value is the size of the vocabulary."""
     settings = _lab_settings(job)
     started = time.perf_counter()
     data = tables.split(job)
