@@ -167,7 +167,16 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    run.write_verdict(decide(results, scores, **DRAWS))
+    contestants = run.contestants()
+    run.write_verdict(
+        decide(
+            results,
+            {name: [table] for name, table in scores.items()},
+            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            samples={contestant.name: contestant.samples() for contestant in contestants},
+            **DRAWS,
+        )
+    )
     return run
 
 
@@ -302,7 +311,16 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    run.write_verdict(decide(results, scores, **DRAWS))
+    contestants = run.contestants()
+    run.write_verdict(
+        decide(
+            results,
+            {name: [table] for name, table in scores.items()},
+            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            samples={contestant.name: contestant.samples() for contestant in contestants},
+            **DRAWS,
+        )
+    )
     return run
 
 
@@ -336,12 +354,12 @@ def _language_model_figures(scores: pa.Table) -> list[Figure]:
     figures = []
     for name, protocol in protocols.items():
         units = loss_units(scores, name)
-        ends = bootstrap_ratio(units.nats, units.weights, **DRAWS)
+        ends = bootstrap_ratio(units.values, units.weights, **DRAWS)
         assert ends is not None
         figures.append(
             Figure(
                 name="perplexity",
-                value=math.exp(units.nats.sum() / units.weights.sum()),
+                value=math.exp(units.values.sum() / units.weights.sum()),
                 low=math.exp(ends[0]),
                 high=math.exp(ends[1]),
                 protocol=protocol,

@@ -77,7 +77,7 @@ def verdict_on(accuracies: dict[str, np.ndarray], **more: float) -> Verdict:
         result(name, right.mean(), documents=len(right), seconds=more.get(name, 10.0))
         for name, right in accuracies.items()
     ]
-    return decide(results, {name: classified(right) for name, right in accuracies.items()}, **DRAWS)
+    return decide(results, {name: [classified(right)] for name, right in accuracies.items()}, **DRAWS)
 
 
 @given(
@@ -128,7 +128,7 @@ def language_verdict(losses: dict[str, np.ndarray], pieces: int = 1, **more: flo
     results = [
         result(name, math.exp(loss.mean()), task="language-model", documents=len(loss)) for name, loss in losses.items()
     ]
-    return decide(results, {name: modelled(loss, pieces=pieces) for name, loss in losses.items()}, **DRAWS)
+    return decide(results, {name: [modelled(loss, pieces=pieces)] for name, loss in losses.items()}, **DRAWS)
 
 
 def test_language_models_are_compared_by_documents_in_nats_per_token() -> None:
@@ -147,7 +147,7 @@ def test_language_models_are_compared_by_documents_in_nats_per_token() -> None:
 def test_few_documents_are_resampled_by_their_pieces(documents: int, kind: str, units: int) -> None:
     found = loss_units(modelled(np.full(documents, 3.0), pieces=3), "window(context=64)")
     assert (found.kind, len(found.names)) == (kind, units)
-    assert found.nats.sum() == pytest.approx(3.0 * 50 * documents * 3)
+    assert found.values.sum() == pytest.approx(3.0 * 50 * documents * 3)
 
 
 def test_few_documents_are_mentioned() -> None:
@@ -182,15 +182,15 @@ def test_every_verdict_says_what_was_not_shown() -> None:
     "change", [lambda table: table.slice(1), lambda table: table.set_column(0, "document", [["x"] * len(table)])]
 )
 def test_other_documents_are_refused(change: Callable[[pa.Table], pa.Table]) -> None:
-    tables = {name: classified(np.array([True] * 5)) for name in ("a", "b")}
-    tables["b"] = change(tables["b"])
+    table = classified(np.array([True] * 5))
+    tables = {"a": [table], "b": [change(table)]}
     with pytest.raises(ValueError, match="same documents"):
         decide([result("a", 1.0), result("b", 1.0)], tables, **DRAWS)
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     right = np.array([True, False, True, True])
-    tables = {"a": classified(right), "b": classified(~right)}
-    shuffled = tables | {"b": tables["b"].take([2, 0, 3, 1])}
+    tables = {"a": [classified(right)], "b": [classified(~right)]}
+    shuffled = tables | {"b": [tables["b"][0].take([2, 0, 3, 1])]}
     results = [result("a", 0.75), result("b", 0.25)]
     assert decide(results, tables, **DRAWS) == decide(results, shuffled, **DRAWS)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bakeoff.runs.results import Figure
+
 # With fewer documents their pieces are drawn instead. In simulations 95 % intervals from 5 documents hold the truth in
 # nine cases of ten; those from pieces in one of two, where documents differ, but there is little else to draw from.
 FEWEST_DOCUMENTS = 5
@@ -18,10 +20,10 @@ FEWEST_DOCUMENTS = 5
 class Units:
     """What is drawn with replacement for an interval; the three arrays have the same length."""
 
-    kind: str  # "document" or "piece"
+    kind: str  # "text", "document" or "piece"
     names: list[tuple[str, ...]]
-    nats: npt.NDArray[np.float64]  # summed loss of the unit
-    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by
+    values: npt.NDArray[np.float64]  # summed loss of the unit in nats, or 1 for a right answer
+    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by, or 1
 
 
 def protocol_name(protocol: str) -> str:
@@ -52,17 +54,29 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     return Units(
         kind="document" if by_document else "piece",
         names=list(zip(*(map(str, sums[key].to_pylist()) for key in keys), strict=True)),
-        nats=sums["nll_sum"].to_numpy().astype(np.float64),
+        values=sums["nll_sum"].to_numpy().astype(np.float64),
         weights=sums[f"{weight}_sum"].to_numpy().astype(np.float64),
     )
 
 
-def answers(scores: pa.Table) -> tuple[list[str], npt.NDArray[np.bool_]]:
-    """A classifier's test texts in the order of their names, and whether each was classified rightly.
+def figure_units(scores: pa.Table, figure: Figure) -> Units | None:
+    """The units whose weighted mean a figure (or its logarithm) is, in the order of their names.
 
     Args:
-        scores: scores.parquet of a classifier: `document`, `label`, `predicted`.
+        scores: scores.parquet; of a classifier: `document`, `label`, `predicted`, `loss`.
+
+    Returns:
+        None where the figure is no mean over documents (macro-F1), or no figure of quality.
     """
+    if figure.name == "perplexity":
+        return loss_units(scores, figure.protocol)
+    if figure.name not in ("accuracy", "loss"):
+        return None
     rows = scores.sort_by("document")
-    right = pc.equal(rows["label"], rows["predicted"]).to_numpy()
-    return [str(name) for name in rows["document"].to_pylist()], right.astype(bool)
+    values = rows["loss"] if figure.name == "loss" else pc.equal(rows["label"], rows["predicted"])
+    return Units(
+        kind="text",
+        names=[(str(name),) for name in rows["document"].to_pylist()],
+        values=values.to_numpy().astype(np.float64),
+        weights=np.ones(len(rows)),
+    )

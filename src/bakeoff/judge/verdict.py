@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.judge.intervals import mcnemar, paired_bootstrap_ratio
-from bakeoff.judge.pairing import answers, loss_units, protocol_name
+from bakeoff.judge.intervals import crossed_interval, mcnemar, paired_bootstrap_ratio
+from bakeoff.judge.limits import limits
+from bakeoff.judge.pairing import Units, figure_units, protocol_name
+from bakeoff.judge.pareto import fronts
 from bakeoff.judge.sentences import sentences
-from bakeoff.runs.results import Comparison, ContestantResult, Verdict
+from bakeoff.judge.text_statistics import text_averages
+from bakeoff.judge.time_limit import time_limit
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Figure, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
@@ -21,11 +25,13 @@ def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
 
 def decide(
     results: Sequence[ContestantResult],
-    scores: Mapping[str, pa.Table],
+    scores: Mapping[str, Sequence[pa.Table]],
     *,
     confidence: float,
     resamples: int,
     seed: int,
+    epochs: Mapping[str, Sequence[EpochLine]] | None = None,
+    samples: Mapping[str, Sequence[Sample]] | None = None,
 ) -> Verdict:
     """Rank the contestants by their first figure and compare the best with each of the others.
 
@@ -33,9 +39,12 @@ def decide(
     them count.
 
     Args:
-        results: The finished contestants in the order of the spec, at least one, all of the same task.
-        scores: scores.parquet of each contestant by name.
+        results: The finished contestants in the order of the spec, at least one, all of the same task; means where
+            there are several seeds.
+        scores: scores.parquet of each contestant by name, one a seed.
         confidence: Level of the intervals of the differences, e.g. 0.95.
+        epochs: Evaluations while training by name, of the first seed: who leads under a time limit.
+        samples: Generated texts by name, of the first seed: whose are the most diverse.
 
     Raises:
         ValueError: Two contestants were not judged on the same documents.
@@ -46,49 +55,67 @@ def decide(
         comparison = compare(best, other, scores, confidence=confidence, resamples=resamples, seed=seed)
         if comparison is not None:
             comparisons.append(comparison)
+    limit, texts = time_limit(results, epochs or {}), text_averages(samples or {})
+    words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     return Verdict(
         best=best.name,
-        sentences=sentences(best, others, comparisons, confidence=confidence),
+        sentences=words + limits(best, others, comparisons),
         comparisons=comparisons,
+        time_limit=limit,
+        fronts=fronts(results),
+        texts=texts,
     )
 
 
 def compare(
     better: ContestantResult,
     worse: ContestantResult,
-    scores: Mapping[str, pa.Table],
+    scores: Mapping[str, Sequence[pa.Table]],
     *,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> Comparison | None:
-    """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from."""
-    p_value: float | None
-    if better.task == "classification":
-        names, right_a = answers(scores[better.name])
-        other_names, right_b = answers(scores[worse.name])
-        a, b, weights = right_a.astype(np.float64), right_b.astype(np.float64), np.ones(len(names))
-        figure, p_value = "accuracy", mcnemar(right_a, right_b) if names == other_names else None
-    else:
-        protocol = better.figures[0].protocol
-        units, other_units = (loss_units(scores[result.name], protocol) for result in (better, worse))
-        names, other_names = [".".join(name) for name in units.names], [".".join(name) for name in other_units.names]
-        a, b, weights = units.nats, other_units.nats, units.weights
-        figure, p_value = protocol_name(protocol), None
-        if not np.array_equal(weights, other_units.weights):
-            raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
-    if names != other_names:
+    """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from.
+
+    With several seeds the difference is paired by seed, too; who was trained once stands against every seed.
+    """
+    deciding = better.figures[0]
+    a, b = (_units(scores[result.name], deciding) for result in (better, worse))
+    if a[0].names != b[0].names:
         raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
-    ends = paired_bootstrap_ratio(a, b, weights, confidence=confidence, resamples=resamples, seed=seed)
+    weights = a[0].weights
+    if not np.array_equal(weights, b[0].weights):
+        raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
+    seeds = max(len(a), len(b))
+    if {len(a), len(b)} - {1, seeds}:
+        raise ValueError(f"{better.name} and {worse.name} were not trained with the same number of seeds")
+    values_a, values_b = np.stack([units.values for units in a]), np.stack([units.values for units in b])
+    differences = values_a - values_b  # shape (seeds, units)
+    if seeds > 1:
+        ends = crossed_interval(differences, weights, confidence=confidence)
+    else:
+        ends = paired_bootstrap_ratio(
+            values_a[0], values_b[0], weights, confidence=confidence, resamples=resamples, seed=seed
+        )
     if ends is None:
         return None
+    by_seed = differences.sum(axis=1) / weights.sum()
+    classified = better.task == "classification"
     return Comparison(
         better=better.name,
         worse=worse.name,
-        figure=figure,
-        difference=float((a - b).sum() / weights.sum()),
+        figure="accuracy" if classified else protocol_name(deciding.protocol),
+        difference=float(by_seed.mean()),
         low=ends[0],
         high=ends[1],
-        p_value=p_value,
+        p_value=mcnemar(values_a[0], values_b[0]) if classified and seeds == 1 else None,
         distinguishable=not ends[0] <= 0 <= ends[1],
+        by_seed=by_seed.tolist() if seeds > 1 else [],
     )
+
+
+def _units(scores: Sequence[pa.Table], figure: Figure) -> list[Units]:
+    """The units of the deciding figure with each seed."""
+    found = [figure_units(table, figure) for table in scores]
+    return [units for units in found if units is not None]

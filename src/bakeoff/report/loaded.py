@@ -20,7 +20,7 @@ from bakeoff.runs.results import (
 
 @dataclass(frozen=True)
 class LoadedContestant:
-    """A finished contestant."""
+    """A finished contestant. With several seeds its figures are means, and all else is of the first seed."""
 
     result: ContestantResult
     steps: list[StepLine]
@@ -64,7 +64,7 @@ class LoadedRun:
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:
     steps, epochs = folder.metrics()
-    return LoadedContestant(folder.result(), steps, epochs, folder.samples())
+    return LoadedContestant(folder.average(), steps, epochs, folder.samples())
 
 
 def load_run(run: RunFolder) -> LoadedRun:

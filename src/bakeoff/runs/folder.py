@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -121,7 +121,7 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 
 
 class ContestantFolder:
-    """contestants/NAME/ of a run."""
+    """contestants/NAME/ of a run: what the first seed left. Further seeds lie in repeat-2/, repeat-3/, ... in it."""
 
     writes = True
 
@@ -129,14 +129,25 @@ class ContestantFolder:
         self.path = path
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
+        self.tracking = path / "tracking"
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
         self._samples = path / "samples.jsonl"
         self._result = path / "result.json"
+        self._average = path / "average.json"
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def repeat(self, number: int) -> Self:
+        """The folder of a further seed, in the same layout; 1 is this one."""
+        return self if number == 1 else type(self)(self.path / f"repeat-{number}")
+
+    def repeats(self) -> list[Self]:
+        """This folder and those of the further seeds, in the order of the seeds."""
+        numbers = sorted(int(path.name.removeprefix("repeat-")) for path in self.path.glob("repeat-*"))
+        return [self.repeat(number) for number in [1, *numbers]]
 
     @property
     def finished(self) -> bool:
@@ -200,6 +211,14 @@ class ContestantFolder:
     def result(self) -> ContestantResult:
         return _read(self._result, ContestantResult)
 
+    def write_average(self, result: ContestantResult) -> None:
+        """The means over the seeds of a contestant that was trained with several."""
+        write_text(self._average, result.model_dump_json(indent=2) + "\n")
+
+    def average(self) -> ContestantResult:
+        """The means over all seeds; where there is one, its result."""
+        return _read(self._average, ContestantResult) if self._average.exists() else self.result()
+
 
 class ReadOnlyContestantFolder(ContestantFolder):
     """For processes that compute along with the one that writes: what they would write is written already."""
@@ -246,6 +265,7 @@ class RunFolder:
             raise UserError(f"{self.path} {what}.", hint)
 
     def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
+        """The folder of a contestant's first seed; `repeat` leads to the others."""
         kind = ContestantFolder if writes else ReadOnlyContestantFolder
         return kind(self._contestants / name)
 

@@ -25,6 +25,8 @@ class Figure(Record):
     documents: int = Field(description="Documents (texts, articles) behind the figure.")
     interval_unit: str = Field("document", description="What was resampled or counted for the interval.")
     higher_is_better: bool
+    by_seed: list[float] = Field([], description="With several seeds: the value with each; `value` is their mean.")
+    deviation: float | None = Field(None, description="Standard deviation of the values of several seeds.")
 
 
 class RangeTest(Record):
@@ -72,6 +74,7 @@ class ContestantResult(Record):
     task: Literal["classification", "language-model"]
     settings: dict[str, Any] = Field(description="Every setting, defaults resolved.")
     seed: int
+    seeds: list[int] = Field([], description="All seeds, where the figures are means over several; otherwise empty.")
     figures: list[Figure] = Field(description="The first one decides the verdict.")
     training: TrainingCost
     total_parameters: int
@@ -99,14 +102,57 @@ class Comparison(Record):
     high: float
     p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
     distinguishable: bool = Field(description="The interval does not hold 0.")
+    by_seed: list[float] = Field([], description="The difference with each seed, where there are several.")
+
+
+class TimeLimit(Record):
+    """Where the contestants stood when the quickest of them had been trained (with the first seed)."""
+
+    quickest: str
+    seconds: float = Field(description="Its training time, the limit for all.")
+    figure: Literal["validation accuracy", "validation loss"]
+    values: dict[str, float | None] = Field(
+        description="Best value of each contestant's evaluations up to then; None: there was none yet. Contestants "
+        "that are not evaluated while they learn are left out."
+    )
+    leader: str | None = Field(description="Who has the best value; None where the quickest has no value.")
+
+
+class Front(Record):
+    """The contestants for which nobody else is both at least as good and at most as expensive (Pareto)."""
+
+    cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes"]
+    members: list[str] = Field(description="The cheapest, and worst, of them first.")
+
+
+class TextAverages(Record):
+    """Means of the figures about a contestant's generated texts, each text counting alike."""
+
+    name: str
+    texts: int
+    repeated_4_grams: float
+    distinct_1: float
+    distinct_2: float
+    known_words: float | None = None
 
 
 class Verdict(Record):
-    """verdict.json: the answer in words and the comparisons that it rests on."""
+    """verdict.json: the answer in words and the figures that it rests on beside the contestants' own."""
 
     best: str
     sentences: list[str]
     comparisons: list[Comparison]
+    time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
+    fronts: list[Front] = []
+    texts: list[TextAverages] = []
+
+
+class Overuse(Record):
+    """The word that a text uses most beyond what the fine-tuning text would make one expect."""
+
+    word: str
+    share: float = Field(description="Of the words of the generated text.")
+    expected: float = Field(description="Of the words of the fine-tuning text.")
 
 
 class TextStatistics(Record):
@@ -115,6 +161,8 @@ class TextStatistics(Record):
     repeated_4_grams: float = Field(description="Share of 4-grams of words that occurred before in the text.")
     distinct_1: float = Field(description="Distinct words / words.")
     distinct_2: float = Field(description="Distinct word pairs / word pairs.")
+    known_words: float | None = Field(None, description="Share of the words that occur in the fine-tuning text.")
+    overuse: Overuse | None = Field(None, description="None where no word occurs more often than expected.")
 
 
 class Sample(Record):
