@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
-from bakeoff.classify.model_config import read_config
+from bakeoff.classify.model_config import ModelConfig, read_config
 from bakeoff.errors import UserError
+from bakeoff.judge.calibration import with_temperature
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 
 
@@ -25,9 +26,13 @@ class Prediction:
     probability: float  # of the label
     probabilities: dict[str, float]  # of every label, adds up to 1
 
+    def answer(self, threshold: float) -> str | None:
+        """The label, or None where its probability is below the threshold: better no answer than an unsure one."""
+        return self.label if self.probability >= threshold else None
+
 
 class TextModel(Protocol):
-    """What every method has in common."""
+    """What every method has in common. Its probabilities are not calibrated yet."""
 
     @property
     def parameters(self) -> int: ...
@@ -36,17 +41,18 @@ class TextModel(Protocol):
 
 
 class Classifier:
-    """A trained classifier."""
+    """A trained and calibrated classifier."""
 
-    def __init__(self, labels: list[str], model: TextModel) -> None:
+    def __init__(self, labels: list[str], model: TextModel, temperature: float = 1.0) -> None:
         self.labels = labels
         self.model = model
+        self.temperature = temperature
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Shape (texts, labels). A text's row does not depend on the texts beside it."""
+        """Calibrated, shape (texts, labels). A text's row does not depend on the texts beside it."""
         if not len(texts):
             return np.zeros((0, len(self.labels)))
-        return self.model.probabilities(texts)
+        return with_temperature(self.model.probabilities(texts), self.temperature)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The most probable label of each text.
@@ -78,13 +84,17 @@ def load_classifier(path: str | Path, *, contestant: str | None = None) -> Class
     """
     folder = _model_folder(Path(path), contestant)
     config = read_config(folder)
+    return Classifier(config.labels, _load_model(folder, config), config.temperature)
+
+
+def _load_model(folder: Path, config: ModelConfig) -> TextModel:
     if config.method == "majority":
-        return Classifier(config.labels, MajorityModel.load(folder))
+        return MajorityModel.load(folder)
     if config.method == "linear":
-        return Classifier(config.labels, LinearModel.load(folder))
+        return LinearModel.load(folder)
     from bakeoff.classify.task import RecurrentModel  # the others need no torch
 
-    return Classifier(config.labels, RecurrentModel.load(folder, config))
+    return RecurrentModel.load(folder, config)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:

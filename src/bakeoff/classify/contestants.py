@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
 from bakeoff import machine
-from bakeoff.classify.classifier import Classifier, load_classifier
+from bakeoff.classify.judging import judge
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
 from bakeoff.classify.model_config import ModelConfig, write_config
-from bakeoff.data.types import LabelledTexts, SplitTable
-from bakeoff.judge.classification import classification_figures, confusion, text_losses
+from bakeoff.data.types import SplitTable
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
-from bakeoff.runs.results import ContestantResult, Sample, TrainingCost
+from bakeoff.runs.results import ContestantResult, TrainingCost
 from bakeoff.spec.schema import (
     ClassificationSpec,
     LinearContestant,
@@ -30,10 +24,6 @@ from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
     from bakeoff.training.task import TrainingSettings
-
-FIRST_TEXTS = 5
-MISTAKES = 10
-SHOWN_CHARACTERS = 300
 
 
 def bake(
@@ -59,12 +49,7 @@ def bake(
     distributed.wait()  # until the first process has written the model
 
     progress.stage("judging")
-    best = load_classifier(folder.model)
-    probabilities = best.probabilities(data.test.texts)
-    predicted = probabilities.argmax(axis=1)
-    losses = text_losses(data.test.labels, probabilities)
-    folder.write_scores(_scores(data.test, data.label_names, probabilities, losses))
-    folder.write_samples(_samples(best, data.test, probabilities))
+    model, judgement = judge(data, spec.judge, spec.seed, folder)
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
     cost.total_seconds = earlier_seconds + time.perf_counter() - started
     return ContestantResult(
@@ -73,20 +58,16 @@ def bake(
         task="classification",
         settings=settings.model_dump(mode="json"),
         seed=spec.seed,
-        figures=classification_figures(
-            data.test.labels,
-            predicted,
-            losses,
-            split="test",
-            confidence=spec.judge.confidence,
-            resamples=spec.judge.resamples,
-            seed=spec.seed,
-        ),
+        figures=judgement.figures,
         training=cost,
-        total_parameters=best.model.parameters,
-        trainable_parameters=best.model.parameters,
+        total_parameters=model.parameters,
+        trainable_parameters=model.parameters,
         model_bytes=folder_bytes(folder.model),
-        confusion=confusion(data.test.labels, predicted, data.label_names),
+        confusion=judgement.confusion,
+        classes=judgement.classes,
+        calibration=judgement.calibration,
+        abstaining=judgement.abstaining,
+        suspected_labels=len(judgement.suspects.texts),
         notes=notes,
     )
 
@@ -145,42 +126,3 @@ def training_settings(spec: ClassificationSpec, settings: RecurrentContestant) -
         gradient_clip=settings.gradient_clip,
         seed=spec.seed,
     )
-
-
-def _scores(
-    test: LabelledTexts,
-    label_names: Sequence[str],
-    probabilities: npt.NDArray[np.float64],
-    losses: npt.NDArray[np.float64],
-) -> pa.Table:
-    return pa.table(
-        {
-            "document": test.ids,
-            "label": [label_names[label] for label in test.labels],
-            "predicted": [label_names[label] for label in probabilities.argmax(axis=1)],
-            "loss": losses,
-            **{f"probability_{name}": probabilities[:, number] for number, name in enumerate(label_names)},
-        }
-    )
-
-
-def _samples(best: Classifier, test: LabelledTexts, probabilities: npt.NDArray[np.float64]) -> list[Sample]:
-    """The first test texts, and the mistakes that were made with the most confidence."""
-    predicted = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != np.asarray(test.labels))
-    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
-
-    def sample(row: int, kind: str) -> Sample:
-        text = test.texts[row]
-        return Sample.model_validate(
-            {
-                "prompt": text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…",
-                "label": best.labels[test.labels[row]],
-                "predicted": best.labels[predicted[row]],
-                "probability": float(probabilities[row].max()),
-                "kind": kind,
-            }
-        )
-
-    first = range(min(FIRST_TEXTS, len(test)))
-    return [*(sample(row, "first") for row in first), *(sample(int(row), "mistake") for row in worst)]

@@ -48,7 +48,12 @@ class LinearModel:
                 f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",
                 "Lower min_document_frequency of the linear contestant, or give more texts.",
             ) from None
-        regression = LogisticRegression(C=settings.inverse_regularization, max_iter=1000, random_state=seed)
+        regression = LogisticRegression(
+            C=settings.inverse_regularization,
+            class_weight=None if settings.class_weights == "none" else settings.class_weights,
+            max_iter=1000,
+            random_state=seed,
+        )
         regression.fit(features, labels)
         return cls(vectorizer, regression.coef_, regression.intercept_)
 

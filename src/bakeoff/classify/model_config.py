@@ -18,6 +18,7 @@ class ModelConfig:
     method: str
     labels: list[str]
     settings: dict[str, Any]  # as in the spec, every default resolved
+    temperature: float = 1.0  # logits are divided by it; see judge/calibration.py
     format_version: int = FORMAT_VERSION
 
 

@@ -59,7 +59,8 @@ def _plan_recurrent(
     started = time.perf_counter()
     task.validate()
     validating = time.perf_counter() - started
-    judging = validating * (training.evaluations + len(data.test) / len(data.validation))
+    # Once an evaluation, once for the temperature, and the test side.
+    judging = validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
     return ContestantPlan(
         name=name,
         method=settings.method,
@@ -97,7 +98,7 @@ def _plan_linear(
     seconds = (time.perf_counter() - started) * factor
     started = time.perf_counter()
     model[0].probabilities(data.test.texts[:rows])
-    judging = (time.perf_counter() - started) * max(1.0, len(data.test) / rows)
+    judging = (time.perf_counter() - started) * (len(data.test) + len(data.validation)) / min(rows, len(data.test))
     with tempfile.TemporaryDirectory() as folder:
         model[0].save(Path(folder))
         model_bytes = int(folder_bytes(Path(folder)) * factor)

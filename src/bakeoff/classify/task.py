@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
@@ -85,6 +86,10 @@ class RecurrentTask:
         self._label_names = data.label_names
         self._settings = settings
         self._seed = seed
+        self._class_weights: torch.Tensor | None = None
+        if settings.class_weights == "balanced":
+            weights = compute_class_weight("balanced", classes=np.arange(len(data.label_names)), y=data.train.labels)
+            self._class_weights = torch.tensor(weights, dtype=torch.float32, device=choose_device())
         torch.manual_seed(seed)
         self.model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names)).to(choose_device())
 
@@ -103,7 +108,8 @@ class RecurrentTask:
         logits = self.model(words.to(device), lengths.to(device))
         labels = self._labels[batch.rows].to(device)
         return LossSum(
-            F.cross_entropy(logits, labels, reduction="sum"), correct=int((logits.argmax(dim=1) == labels).sum())
+            F.cross_entropy(logits, labels, weight=self._class_weights, reduction="sum"),
+            correct=int((logits.argmax(dim=1) == labels).sum()),
         )
 
     def validate(self) -> Validation:

@@ -23,6 +23,10 @@ def command(
     column: Annotated[str | None, typer.Option(help="Column of the texts; guessed if absent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table with labels and probabilities here.")] = None,
     contestant: Annotated[str | None, typer.Option(help="Only this one; all of them if absent.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="No label for texts whose probability is below this; see the report."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Classify texts with the contestants of a finished run. Without TEXT and --file, standard input, line by line."""
@@ -46,32 +50,47 @@ def command(
     if not inputs:
         raise UserError("There is nothing to classify.", 'For example: bakeoff predict RUN "A fine film"')
     predictions = {name: load_classifier(folder.path, contestant=name).predict(inputs) for name in names}
+    if threshold is not None:
+        _say_what_is_unanswered(predictions, threshold)
     if out is not None:
         columns: dict[str, list[Any]] = {}
         for name, found in predictions.items():
             prefix = "" if len(names) == 1 else f"{name}_"
-            columns[f"{prefix}label"] = [each.label for each in found]
-            columns[f"{prefix}probability"] = [each.probability for each in found]
+            plain = [_plain(each, threshold) for each in found]
+            for key in ("label", "probability", *(() if threshold is None else ("abstained",))):
+                columns[f"{prefix}{key}"] = [each[key] for each in plain]
         write_scored(out, table, inputs, columns)
         print(f"{len(inputs):,} texts scored: {out}", file=sys.stderr)
     if json:
-        print_json({"texts": inputs, "predictions": {name: _plain(found) for name, found in predictions.items()}})
+        answers = {name: [_plain(each, threshold) for each in found] for name, found in predictions.items()}
+        print_json({"texts": inputs, "predictions": answers})
     elif out is None:
-        _print(inputs, predictions)
+        _print(inputs, predictions, threshold)
 
 
-def _plain(predictions: list[Prediction]) -> list[dict[str, Any]]:
-    return [
-        {"label": each.label, "probability": each.probability, "probabilities": each.probabilities}
-        for each in predictions
-    ]
+def _say_what_is_unanswered(predictions: dict[str, list[Prediction]], threshold: float) -> None:
+    for name, found in predictions.items():
+        unanswered = sum(each.answer(threshold) is None for each in found)
+        below = f"(probability below {threshold:g})"
+        print(f"{printable(name)}: no label for {unanswered:,} of {len(found):,} texts {below}.", file=sys.stderr)
 
 
-def _print(texts: list[str], predictions: dict[str, list[Prediction]]) -> None:
+def _plain(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
+    """As JSON: with a threshold, `label` may be null, and `abstained` says so."""
+    values = {"label": prediction.label, "probability": prediction.probability}
+    if threshold is not None:
+        values |= {"label": prediction.answer(threshold), "abstained": prediction.answer(threshold) is None}
+    return {**values, "probabilities": prediction.probabilities}
+
+
+def _print(texts: list[str], predictions: dict[str, list[Prediction]], threshold: float | None) -> None:
     console = output()
     width = max(len(name) for name in predictions)
     for index, text in enumerate(texts):
         if len(texts) > 1:
             console.print(printable(text), markup=False, overflow="ellipsis", no_wrap=True)
         for name, found in predictions.items():
-            console.print(f"{name:<{width}}  {found[index].label}  {found[index].probability:.4f}", markup=False)
+            each = found[index]
+            unsure = threshold is not None and each.answer(threshold) is None
+            label = printable(f"no label ({each.label}?)" if unsure else each.label)
+            console.print(f"{name:<{width}}  {label}  {each.probability:.4f}", markup=False)

@@ -1,30 +1,23 @@
-"""Figures of a classifier from its labels and predictions: accuracy, macro-F1, loss, confusion matrix."""
+"""Figures of a classifier from labels and probabilities: accuracy, macro-F1, loss, calibration, confusion matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
-from bakeoff.judge.intervals import bootstrap_metric, bootstrap_ratio, wilson
+from bakeoff.judge.calibration import BINS, calibration_error, calibration_error_interval
+from bakeoff.judge.intervals import Interval, bootstrap_metric, bootstrap_ratio, wilson
+from bakeoff.judge.roc import roc_auc
 from bakeoff.runs.results import Confusion, Figure
+
+Metric = Literal["accuracy", "macro_f1"]
 
 # A probability below this one counts as this one, so that a single confident mistake cannot make the loss infinite.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """How well one class is found; 0 where a share would have nothing below the line."""
-
-    label: str
-    precision: float  # of the texts given this label, the share that has it
-    recall: float  # of the texts that have this label, the share that was given it
-    f1: float  # harmonic mean of the two
-    texts: int  # texts that have this label
 
 
 def confusion(labels: npt.ArrayLike, predictions: npt.ArrayLike, label_names: Sequence[str]) -> Confusion:
@@ -64,23 +57,6 @@ def macro_f1(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
     return float(macro_f1_of_counts(confusion_matrix(labels, predictions, labels=range(classes))))
 
 
-def class_scores(matrix: Confusion) -> list[ClassScores]:
-    """Precision, recall and F1 of every class, in the order of the matrix."""
-    rows, columns = np.indices((len(matrix.labels),) * 2)
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        rows.ravel(),
-        columns.ravel(),
-        labels=range(len(matrix.labels)),
-        sample_weight=np.ravel(matrix.counts),
-        zero_division=0,
-    )
-    texts = np.sum(matrix.counts, axis=1)
-    return [
-        ClassScores(label, float(precision[i]), float(recall[i]), float(f1[i]), int(texts[i]))
-        for i, label in enumerate(matrix.labels)
-    ]
-
-
 def text_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Cross-entropy of each text in nats: minus the logarithm of the true label's probability.
 
@@ -100,47 +76,56 @@ def log_loss(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
 
 def classification_figures(
     labels: npt.ArrayLike,
-    predictions: npt.ArrayLike,
-    losses: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    uncalibrated: npt.ArrayLike | None = None,
     *,
+    metric: Metric = "accuracy",
     split: str,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> list[Figure]:
-    """Accuracy (Wilson), macro-F1 (bootstrap) and loss (bootstrap), each with its interval. Accuracy comes first.
+    """Accuracy, macro-F1, loss, expected calibration error and, with two classes, ROC-AUC, each with its interval.
 
     Args:
-        labels, predictions: Class indices, shape (texts,).
-        losses: Cross-entropy of each text in nats, shape (texts,).
+        labels: Class indices, shape (texts,).
+        probabilities: What is judged, shape (texts, classes).
+        uncalibrated: The probabilities before calibration, whose calibration error is kept beside the other.
+        metric: The figure that decides the verdict; it comes first.
         split: Name of the side, e.g. `test`.
     """
-    truth, guesses, nats = np.asarray(labels), np.asarray(predictions), np.asarray(losses, dtype=np.float64)
-    texts = int(truth.size)
-    right = int((truth == guesses).sum())
-    loss_interval = bootstrap_ratio(nats, np.ones_like(nats), confidence=confidence, resamples=resamples, seed=seed)
-    values = [
-        ("accuracy", accuracy(truth, guesses), wilson(right, texts, confidence), True),
-        (
-            "macro_f1",
-            macro_f1(truth, guesses),
-            bootstrap_metric(truth, guesses, macro_f1_of_counts, confidence=confidence, resamples=resamples, seed=seed),
-            True,
-        ),
-        ("loss", float(nats.mean()), loss_interval, False),
-    ]
-    return [
-        Figure(
+    truth, rows = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    guesses, nats = rows.argmax(axis=1), text_losses(truth, rows)
+    draws: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+
+    def figure(name: str, value: float, interval: Interval | None, protocol: str | None = None) -> Figure:
+        return Figure(
             name=name,
             value=value,
             low=interval[0] if interval else None,
             high=interval[1] if interval else None,
             confidence=confidence,
-            protocol=name,
+            protocol=protocol or name,
             split=split,
-            documents=texts,
+            documents=truth.size,
             interval_unit="text",
-            higher_is_better=higher,
+            higher_is_better=name not in ("loss", "calibration_error"),
         )
-        for name, value, interval, higher in values
+
+    def calibration_figure(judged: npt.ArrayLike, protocol: str) -> Figure:
+        ends = calibration_error_interval(truth, judged, **draws)
+        return figure("calibration_error", calibration_error(truth, judged), ends, protocol)
+
+    figures = [
+        figure("accuracy", accuracy(truth, guesses), wilson(int((truth == guesses).sum()), truth.size, confidence)),
+        figure("macro_f1", macro_f1(truth, guesses), bootstrap_metric(truth, guesses, macro_f1_of_counts, **draws)),
+        figure("loss", float(nats.mean()), bootstrap_ratio(nats, np.ones_like(nats), **draws)),
+        calibration_figure(rows, f"ece(bins={BINS})"),
     ]
+    if uncalibrated is not None:
+        figures.append(calibration_figure(uncalibrated, f"uncalibrated(bins={BINS})"))
+    area = roc_auc(truth == 1, rows[:, 1], confidence) if rows.shape[1] == 2 else None
+    if area is not None:
+        ends = None if area.low is None or area.high is None else (area.low, area.high)
+        figures.append(figure("roc_auc", area.value, ends))
+    return sorted(figures, key=lambda each: each.name != metric)

@@ -132,6 +132,40 @@ def bootstrap_metric(
     return _percentiles(np.concatenate(values), confidence, rows.size)
 
 
+def paired_bootstrap_metric(
+    labels: npt.ArrayLike,
+    predictions_a: npt.ArrayLike,
+    predictions_b: npt.ArrayLike,
+    metric: Callable[[npt.NDArray[np.int64]], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Interval of the difference of a metric of two classifiers, a minus b, on the same texts.
+
+    What is drawn are triples of true label and both predictions, so both confusion matrices come from the same texts.
+    Arguments as in `bootstrap_metric`; None where there are fewer than two texts.
+    """
+    rows, a, b = (np.asarray(side, dtype=np.int64) for side in (labels, predictions_a, predictions_b))
+    if not rows.shape == a.shape == b.shape:
+        raise ValueError("labels and predictions must have the same length")
+    if rows.size < 2:
+        return None
+    classes = int(max(rows.max(), a.max(), b.max())) + 1
+    triples, counts = np.unique(np.stack([rows, a, b]), axis=1, return_counts=True)
+    random = np.random.default_rng(seed)
+    values = []
+    for size in _chunks(resamples, 2 * classes * classes + counts.size):
+        drawn = random.multinomial(rows.size, counts / rows.size, size=size)
+        matrices = np.zeros((2, size, classes, classes), dtype=np.int64)
+        for (label, guess_a, guess_b), times in zip(triples.T, drawn.T, strict=True):
+            matrices[0, :, label, guess_a] += times
+            matrices[1, :, label, guess_b] += times
+        values.append(metric(matrices[0]) - metric(matrices[1]))
+    return _percentiles(np.concatenate(values), confidence, rows.size)
+
+
 def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
     """Exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
 
@@ -161,12 +195,15 @@ def _bootstrap_ratio(
     units = above.size
     if units < 2:
         return None
-    random = np.random.default_rng(seed)
-    ratios = []
-    for size in _chunks(resamples, units):
-        drawn = random.integers(units, size=(size, units), dtype=np.int32)
-        ratios.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
+    ratios = [above[drawn].sum(axis=1) / below[drawn].sum(axis=1) for drawn in resampled_rows(units, resamples, seed)]
     return _percentiles(np.concatenate(ratios), confidence, units)
+
+
+def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
+    """Row numbers drawn with replacement, in chunks of shape (some of the resamples, units)."""
+    random = np.random.default_rng(seed)
+    for size in _chunks(resamples, units):
+        yield random.integers(units, size=(size, units), dtype=np.int32)
 
 
 def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:

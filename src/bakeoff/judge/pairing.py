@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bakeoff.judge.classification import macro_f1_of_counts
 from bakeoff.runs.results import Figure
 
 # With fewer documents their pieces are drawn instead. In simulations 95 % intervals from 5 documents hold the truth in
@@ -22,8 +23,8 @@ class Units:
 
     kind: str  # "text", "document" or "piece"
     names: list[tuple[str, ...]]
-    values: npt.NDArray[np.float64]  # summed loss of the unit in nats, or 1 for a right answer
-    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by, or 1
+    values: npt.NDArray[np.float64]  # summed loss of the unit in nats; of a text, its part of the figure
+    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by; 1 of a text
 
 
 def protocol_name(protocol: str) -> str:
@@ -59,24 +60,69 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     )
 
 
+@dataclass(frozen=True)
+class ClassifierAnswers:
+    """A classifier's test texts in the order of their names; the three lists have the same length."""
+
+    names: list[str]
+    labels: list[str]
+    predictions: list[str]
+
+    @property
+    def right(self) -> npt.NDArray[np.float64]:
+        """1 where the prediction is the label, else 0."""
+        pairs = zip(self.labels, self.predictions, strict=True)
+        return np.array([label == guess for label, guess in pairs], dtype=np.float64)
+
+
+def answers(scores: pa.Table) -> ClassifierAnswers:
+    """
+    Args:
+        scores: scores.parquet of a classifier: `document`, `label`, `predicted`.
+    """
+    rows = scores.sort_by("document")
+    names = [str(name) for name in rows["document"].to_pylist()]
+    return ClassifierAnswers(names, rows["label"].to_pylist(), rows["predicted"].to_pylist())
+
+
 def figure_units(scores: pa.Table, figure: Figure) -> Units | None:
     """The units whose weighted mean a figure (or its logarithm) is, in the order of their names.
+
+    Macro-F1 is no mean over texts; each text then stands for the figure plus its influence on it (the infinitesimal
+    jackknife, Efron 1982), whose mean is the figure and whose spread is that of the figure for many texts.
 
     Args:
         scores: scores.parquet; of a classifier: `document`, `label`, `predicted`, `loss`.
 
     Returns:
-        None where the figure is no mean over documents (macro-F1), or no figure of quality.
+        None for other figures.
     """
     if figure.name == "perplexity":
         return loss_units(scores, figure.protocol)
-    if figure.name not in ("accuracy", "loss"):
+    if figure.name not in ("accuracy", "macro_f1", "loss"):
         return None
-    rows = scores.sort_by("document")
-    values = rows["loss"] if figure.name == "loss" else pc.equal(rows["label"], rows["predicted"])
-    return Units(
-        kind="text",
-        names=[(str(name),) for name in rows["document"].to_pylist()],
-        values=values.to_numpy().astype(np.float64),
-        weights=np.ones(len(rows)),
+    found = answers(scores)
+    if figure.name == "loss":
+        values = scores.sort_by("document")["loss"].to_numpy().astype(np.float64)
+    else:
+        values = found.right if figure.name == "accuracy" else _macro_f1_parts(found)
+    return Units("text", [(name,) for name in found.names], values, np.ones(len(found.names)))
+
+
+def _macro_f1_parts(found: ClassifierAnswers) -> npt.NDArray[np.float64]:
+    """Macro-F1 plus, for each text, the derivative of macro-F1 by the share of texts like it; shape (texts,)."""
+    classes = {label: number for number, label in enumerate(sorted({*found.labels, *found.predictions}))}
+    cells = np.array([classes[label] * len(classes) for label in found.labels]) + np.array(
+        [classes[guess] for guess in found.predictions]
     )
+    occurring, place = np.unique(cells, return_inverse=True)
+    fine = 1000 * np.bincount(
+        cells, minlength=len(classes) ** 2
+    )  # macro-F1 does not change where all counts grow alike
+    more = np.tile(fine, (len(occurring), 1))
+    more[np.arange(len(occurring)), occurring] += 1
+    shape = (-1, len(classes), len(classes))
+    whole = macro_f1_of_counts(fine.reshape(shape))
+    slopes = (macro_f1_of_counts(more.reshape(shape)) - whole) * 1000 * len(cells)
+    parts: npt.NDArray[np.float64] = whole + slopes[place]
+    return parts

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from bakeoff.judge.intervals import Interval, crossed_interval
-from bakeoff.judge.pairing import figure_units
-from bakeoff.runs.results import ContestantResult, Figure
+from bakeoff.judge.pairing import Units, figure_units, protocol_name
+from bakeoff.runs.results import Comparison, ContestantResult, Figure
+
+_SHARES = ("accuracy", "macro_f1")  # between 0 and 1
 
 
 def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, confidence: float) -> ContestantResult:
@@ -72,14 +74,62 @@ def mean_value(name: str, values: Sequence[float]) -> float:
 
 
 def _interval(figure: Figure, scores: Sequence[pa.Table], confidence: float) -> Interval | None:
-    units = [figure_units(table, figure) for table in scores]
-    known = [each for each in units if each is not None]
-    if not known:
+    units = _units(scores, figure)
+    if not units:
         return None
-    values = np.stack([each.values for each in known])
-    ends = crossed_interval(values, known[0].weights, confidence=confidence)
+    ends = crossed_interval(np.stack([each.values for each in units]), units[0].weights, confidence=confidence)
     if ends is None:
         return None
-    show: Callable[[float], float] = math.exp if figure.name == "perplexity" else float
-    low, high = show(ends[0]), show(ends[1])
-    return (max(0.0, low), min(1.0, high)) if figure.name == "accuracy" else (low, high)
+    if figure.name == "perplexity":
+        return math.exp(ends[0]), math.exp(ends[1])
+    return (max(0.0, ends[0]), min(1.0, ends[1])) if figure.name in _SHARES else ends
+
+
+def _units(scores: Sequence[pa.Table], figure: Figure) -> list[Units]:
+    """The units of a figure with each seed; none where it has none."""
+    found = [figure_units(table, figure) for table in scores]
+    return [units for units in found if units is not None]
+
+
+def compare_over_seeds(
+    better: ContestantResult,
+    worse: ContestantResult,
+    better_scores: Sequence[pa.Table],
+    worse_scores: Sequence[pa.Table],
+    *,
+    confidence: float,
+) -> Comparison | None:
+    """`better` minus `worse` by their first figure, paired by document and by seed; None for a single unit of text.
+
+    A contestant that was trained once stands against every seed of the other one.
+
+    Args:
+        better, worse: The means over the seeds.
+        better_scores, worse_scores: scores.parquet, one a seed.
+
+    Raises:
+        ValueError: They were not judged on the same documents, or have different numbers of seeds.
+    """
+    deciding = better.figures[0]
+    a, b = _units(better_scores, deciding), _units(worse_scores, deciding)
+    seeds = max(len(a), len(b))
+    if {len(a), len(b)} - {1, seeds}:
+        raise ValueError(f"{better.name} and {worse.name} were not trained with the same number of seeds")
+    weights = a[0].weights
+    if a[0].names != b[0].names or not np.array_equal(weights, b[0].weights):
+        raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
+    differences = np.stack([units.values for units in a]) - np.stack([units.values for units in b])
+    ends = crossed_interval(differences, weights, confidence=confidence)
+    if ends is None:
+        return None
+    by_seed = differences.sum(axis=1) / weights.sum()
+    return Comparison(
+        better=better.name,
+        worse=worse.name,
+        figure=deciding.name if better.task == "classification" else protocol_name(deciding.protocol),
+        difference=float(by_seed.mean()),
+        low=ends[0],
+        high=ends[1],
+        distinguishable=not ends[0] <= 0 <= ends[1],
+        by_seed=by_seed.tolist(),
+    )

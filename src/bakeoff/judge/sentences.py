@@ -97,7 +97,7 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
 
 def _margin(comparison: Comparison) -> tuple[str, str, str]:
     """The lead and its interval, counted so that a lead is positive and the smaller end stands first."""
-    if comparison.figure == "accuracy":
+    if comparison.figure in ("accuracy", "macro_f1"):
         points = [100 * value for value in (comparison.difference, comparison.low, comparison.high)]
         return f"{signed(points[0])} points higher", signed(points[1]), signed(points[2])
     # A difference of losses is the logarithm of a ratio of perplexities.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.judge.intervals import crossed_interval, mcnemar, paired_bootstrap_ratio
+from bakeoff.judge.classification import macro_f1, macro_f1_of_counts
+from bakeoff.judge.intervals import Interval, mcnemar, paired_bootstrap_metric, paired_bootstrap_ratio
 from bakeoff.judge.limits import limits
-from bakeoff.judge.pairing import Units, figure_units, protocol_name
+from bakeoff.judge.pairing import answers, loss_units, protocol_name
 from bakeoff.judge.pareto import fronts
+from bakeoff.judge.repeats import compare_over_seeds
 from bakeoff.judge.sentences import sentences
 from bakeoff.judge.text_statistics import text_averages
 from bakeoff.judge.time_limit import time_limit
-from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Figure, Sample, Verdict
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
@@ -76,46 +79,65 @@ def compare(
     resamples: int,
     seed: int,
 ) -> Comparison | None:
-    """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from.
+    """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from."""
+    if len(scores[better.name]) > 1 or len(scores[worse.name]) > 1:
+        return compare_over_seeds(better, worse, scores[better.name], scores[worse.name], confidence=confidence)
+    draws = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    compare_scores = _compare_classifiers if better.task == "classification" else _compare_language_models
+    return compare_scores(better, worse, scores[better.name][0], scores[worse.name][0], draws)
 
-    With several seeds the difference is paired by seed, too; who was trained once stands against every seed.
-    """
-    deciding = better.figures[0]
-    a, b = (_units(scores[result.name], deciding) for result in (better, worse))
-    if a[0].names != b[0].names:
+
+def _compare_classifiers(
+    better: ContestantResult, worse: ContestantResult, scores_a: pa.Table, scores_b: pa.Table, draws: dict[str, Any]
+) -> Comparison | None:
+    a, b = answers(scores_a), answers(scores_b)
+    if a.names != b.names or a.labels != b.labels:
         raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
-    weights = a[0].weights
-    if not np.array_equal(weights, b[0].weights):
-        raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
-    seeds = max(len(a), len(b))
-    if {len(a), len(b)} - {1, seeds}:
-        raise ValueError(f"{better.name} and {worse.name} were not trained with the same number of seeds")
-    values_a, values_b = np.stack([units.values for units in a]), np.stack([units.values for units in b])
-    differences = values_a - values_b  # shape (seeds, units)
-    if seeds > 1:
-        ends = crossed_interval(differences, weights, confidence=confidence)
-    else:
-        ends = paired_bootstrap_ratio(
-            values_a[0], values_b[0], weights, confidence=confidence, resamples=resamples, seed=seed
+    ends: Interval | None
+    if better.figures[0].name == "macro_f1":
+        classes = {label: number for number, label in enumerate(sorted({*a.labels, *a.predictions, *b.predictions}))}
+        labels, guesses_a, guesses_b = (
+            [classes[label] for label in side] for side in (a.labels, a.predictions, b.predictions)
         )
+        ends = paired_bootstrap_metric(labels, guesses_a, guesses_b, macro_f1_of_counts, **draws)
+        difference = macro_f1(labels, guesses_a) - macro_f1(labels, guesses_b)
+        return _comparison(better, worse, "macro_f1", difference, ends)
+    ends = paired_bootstrap_ratio(a.right, b.right, np.ones(len(a.names)), **draws)
+    difference = float(a.right.mean() - b.right.mean())
+    return _comparison(better, worse, "accuracy", difference, ends, mcnemar(a.right, b.right))
+
+
+def _compare_language_models(
+    better: ContestantResult, worse: ContestantResult, scores_a: pa.Table, scores_b: pa.Table, draws: dict[str, Any]
+) -> Comparison | None:
+    protocol = better.figures[0].protocol
+    a, b = loss_units(scores_a, protocol), loss_units(scores_b, protocol)
+    if not np.array_equal(a.weights, b.weights):
+        raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
+    if a.names != b.names:
+        raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
+    ends = paired_bootstrap_ratio(a.values, b.values, a.weights, **draws)
+    difference = float((a.values - b.values).sum() / a.weights.sum())
+    return _comparison(better, worse, protocol_name(protocol), difference, ends)
+
+
+def _comparison(
+    better: ContestantResult,
+    worse: ContestantResult,
+    figure: str,
+    difference: float,
+    ends: Interval | None,
+    p_value: float | None = None,
+) -> Comparison | None:
     if ends is None:
         return None
-    by_seed = differences.sum(axis=1) / weights.sum()
-    classified = better.task == "classification"
     return Comparison(
         better=better.name,
         worse=worse.name,
-        figure="accuracy" if classified else protocol_name(deciding.protocol),
-        difference=float(by_seed.mean()),
+        figure=figure,
+        difference=difference,
         low=ends[0],
         high=ends[1],
-        p_value=mcnemar(values_a[0], values_b[0]) if classified and seeds == 1 else None,
+        p_value=p_value,
         distinguishable=not ends[0] <= 0 <= ends[1],
-        by_seed=by_seed.tolist() if seeds > 1 else [],
     )
-
-
-def _units(scores: Sequence[pa.Table], figure: Figure) -> list[Units]:
-    """The units of the deciding figure with each seed."""
-    found = [figure_units(table, figure) for table in scores]
-    return [units for units in found if units is not None]

@@ -116,6 +116,8 @@ FIGURE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "loss": "loss",
+    "calibration_error": "calibration error",
+    "roc_auc": "ROC-AUC",
     "perplexity": "perplexity",
     "word_perplexity": "word perplexity",
     "byte_perplexity": "byte perplexity",

@@ -14,6 +14,11 @@ _MEANINGS = {
     "much as a frequent one.",
     "loss": "Cross-entropy in nats per text: minus the logarithm of the probability given to the true label. It "
     "punishes confident mistakes; always saying one half gives 0.69 with two classes.",
+    "calibration_error": "Expected calibration error: texts are put into bins by the probability of their predicted "
+    "label; the distance between the mean probability and the share of right answers of a bin, averaged over the "
+    "texts. At 0, of the answers given with 80 % exactly 80 % are right.",
+    "roc_auc": "Chance that a text of one class gets a higher probability of it than a text of the other class; 0.5 is "
+    "guessing. No threshold is involved.",
     "perplexity": "exp of the mean loss per token: the model is as unsure as if it chose among so many equally likely "
     "tokens. It compares models with the same tokeniser only.",
     "word_perplexity": "exp of the summed loss divided by the words of the text, so that models with different "
@@ -30,12 +35,16 @@ _PROTOCOLS = {
     "overlap; the first token is predicted from the begin-of-text token.",
     "lab": "Each line is a row of its own and the sum is divided by the attended tokens, among them the first of each "
     "row, which is not predicted. Kept to compare with the published lab; the other two say more.",
+    "ece": "Of the probabilities that are judged and predicted: calibrated where the contestant was trained.",
+    "uncalibrated": "Of the probabilities as the model gives them, before temperature scaling.",
 }
 
 _INTERVALS = {
     "accuracy": "Wilson's interval of a share.",
     "macro_f1": "bootstrap over texts.",
     "loss": "bootstrap over texts.",
+    "calibration_error": "bootstrap over texts, reflected; from 0 where chance alone would show as much.",
+    "roc_auc": "DeLong's variance, on the logit scale.",
 }
 
 

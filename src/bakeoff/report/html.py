@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bakeoff.judge.classification import ClassScores, class_scores
 from bakeoff.judge.text_statistics import repeated
 from bakeoff.judge.wording import count, level, percent
-from bakeoff.report import plots, tables
+from bakeoff.report import classifier_plots, classifier_tables, plots, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
 from bakeoff.report.safe_text import visible
 from bakeoff.runs.folder import RunFolder, write_text
-from bakeoff.runs.results import Confusion, Sample
+from bakeoff.runs.results import ClassScore, Confusion, Sample
 
 LARGEST_MATRIX = 20  # classes; with more, the most frequent confusions are listed instead
 _LISTED_CONFUSIONS = 25
-_LISTED_CLASSES = 100
+_LISTED_CLASSES = 200
 
 
 def write_report(run: RunFolder) -> None:
@@ -57,6 +57,16 @@ def render_html(run: LoadedRun) -> str:
             epoch_titles=tables.epoch_titles,
             epoch_rows=tables.epoch_rows,
             errors=[_errors(contestant) for contestant in run.contestants if contestant.result.confusion],
+            class_titles=classifier_tables.CLASS_TITLES,
+            class_rows=classifier_tables.class_rows,
+            calibration_titles=classifier_tables.CALIBRATION_TITLES,
+            calibration=classifier_tables.calibration_rows(run),
+            reliability_plots=_plots(map(classifier_plots.reliability_plot, run.contestants, itertools.count())),
+            threshold_titles=classifier_tables.threshold_titles(run),
+            thresholds=classifier_tables.threshold_rows(run),
+            coverage_plot=_markup(classifier_plots.coverage_plot(run)),
+            suspects=classifier_tables.suspect_list(run),
+            suspect_counts=classifier_tables.suspect_counts(run),
             predictions=[_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],
             prompts=_prompts(run.contestants),
             explanations=explanations(run),
@@ -98,12 +108,15 @@ def _markup(svg: str | None) -> Markup | None:
     return None if svg is None else Markup(svg)
 
 
+def _plots(svgs: Iterable[str | None]) -> list[Markup]:
+    return [Markup(svg) for svg in svgs if svg is not None]
+
+
 def _curves(run: LoadedRun) -> list[Markup]:
-    together = plots.validation_curves(run)
     alone = [
         plot for number, contestant in enumerate(run.contestants) for plot in plots.learning_curves(contestant, number)
     ]
-    return [Markup(plot) for plot in ([together] if together else []) + alone]
+    return _plots([plots.validation_curves(run), *alone])
 
 
 @dataclass(frozen=True)
@@ -114,12 +127,13 @@ class ErrorView:
     matrix: Confusion | None  # None where it has too many classes to show
     row_shares: list[list[float]]  # of each true label, the share of each prediction
     confusions: list[tuple[str, str, int]]  # true, predicted, texts; the most frequent ones, for large matrices
-    classes: list[ClassScores]
+    classes: list[ClassScore]  # of large matrices the hardest first
 
 
 def _errors(contestant: LoadedContestant) -> ErrorView:
     matrix = contestant.result.confusion
     assert matrix is not None
+    scores = contestant.result.classes
     small = len(matrix.labels) <= LARGEST_MATRIX
     shares = [[number / max(sum(row), 1) for number in row] for row in matrix.counts]
     pairs = [
@@ -133,7 +147,7 @@ def _errors(contestant: LoadedContestant) -> ErrorView:
         matrix if small else None,
         shares if small else [],
         [] if small else sorted(pairs, key=lambda pair: -pair[2])[:_LISTED_CONFUSIONS],
-        class_scores(matrix)[:_LISTED_CLASSES],
+        scores if small else sorted(scores, key=lambda score: score.f1.value if score.f1 else 1.0)[:_LISTED_CLASSES],
     )
 
 

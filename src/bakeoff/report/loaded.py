@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import (
@@ -26,6 +28,7 @@ class LoadedContestant:
     steps: list[StepLine]
     epochs: list[EpochLine]
     samples: list[Sample]
+    suspected: dict[str, str] = field(default_factory=dict)  # test text -> the label it may have instead of its own
 
     @property
     def name(self) -> str:
@@ -64,11 +67,18 @@ class LoadedRun:
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:
     steps, epochs = folder.metrics()
-    return LoadedContestant(folder.average(), steps, epochs, folder.samples())
+    return LoadedContestant(folder.average(), steps, epochs, folder.samples(), _suspected(folder.scores()))
+
+
+def _suspected(scores: pa.Table) -> dict[str, str]:
+    if "suspected_label" not in scores.column_names:
+        return {}
+    rows = scores.select(["document", "suspected_label"]).drop_null()
+    return dict(zip(rows["document"].to_pylist(), rows["suspected_label"].to_pylist(), strict=True))
 
 
 def load_run(run: RunFolder) -> LoadedRun:
-    """Read everything but the scores.
+    """Read everything; of the scores only the suspected labels are kept.
 
     Raises:
         UserError: The folder holds no run, or the run has not finished.

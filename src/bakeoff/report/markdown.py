@@ -7,6 +7,16 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from bakeoff.judge.wording import percent
+from bakeoff.report.classifier_tables import (
+    CALIBRATION_TITLES,
+    CLASS_TITLES,
+    calibration_rows,
+    class_rows,
+    suspect_counts,
+    suspect_list,
+    threshold_rows,
+    threshold_titles,
+)
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line, visible
@@ -23,6 +33,7 @@ from bakeoff.report.tables import (
     settings_rows,
 )
 
+_LISTED_CLASSES = 20
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
@@ -61,7 +72,7 @@ def render_markdown(run: LoadedRun) -> str:
     parts += ["## Comparison\n", markdown_table(["", *names], quality + costs)]
     if run.verdict.comparisons:
         parts += ["Paired on the same test documents:\n", markdown_table(paired_titles(run), paired_rows(run))]
-    parts += [*_training(run), *_errors(run), *_texts(run)]
+    parts += [*_training(run), *_errors(run), *_sureness(run), *_texts(run)]
     parts += [
         "## What the figures mean\n",
         "".join(
@@ -100,6 +111,12 @@ def _errors(run: LoadedRun) -> Iterable[str]:
             rows = [[label, *map(str, counts)] for label, counts in zip(matrix.labels, matrix.counts, strict=True)]
             yield f"### Confusion matrix of {escape(contestant.name)}\n"
             yield markdown_table(["true \\ predicted", *matrix.labels], rows)
+        if contestant.result.classes:
+            hardest = sorted(contestant.result.classes, key=lambda score: score.f1.value if score.f1 else 1.0)
+            few = len(hardest) <= _LISTED_CLASSES
+            classes = contestant.result.classes if few else hardest[:_LISTED_CLASSES]
+            yield f"### {'Classes' if few else 'Hardest classes'} of {escape(contestant.name)}\n"
+            yield _estimates(CLASS_TITLES, class_rows(classes))
         mistakes = [sample for sample in contestant.samples if sample.kind == "mistake"]
         if mistakes:
             yield f"### Worst mistakes of {escape(contestant.name)}\n"
@@ -107,6 +124,40 @@ def _errors(run: LoadedRun) -> Iterable[str]:
                 ["Text", "True", "Predicted", "Probability"],
                 [[s.prompt, s.label or "", s.predicted or "", f"{s.probability or 0:.4f}"] for s in mistakes],
             )
+
+
+def _sureness(run: LoadedRun) -> Iterable[str]:
+    """How sure classifiers are, what to gain from it, and labels that look wrong."""
+    if calibration := calibration_rows(run):
+        yield "## Calibration\n"
+        yield _estimates(CALIBRATION_TITLES, calibration)
+    if thresholds := threshold_rows(run):
+        yield "## Leaving unsure texts unanswered\n"
+        yield "Thresholds were chosen on the validation side; the last three columns are measured on the test side.\n"
+        yield markdown_table(threshold_titles(run), thresholds)
+    if found := suspect_list(run):
+        yield "## Labels to look at again\n"
+        yield f"A list to read, not a list of errors. {escape(suspect_counts(run))}\n"
+        yield markdown_table(
+            ["Text", "Row", "Given label", "Likelier", "Probability", "Says"],
+            [
+                [
+                    each.sample.prompt,
+                    each.sample.document or "",
+                    each.sample.label or "",
+                    each.sample.predicted or "",
+                    f"{each.sample.probability or 0:.4f}",
+                    ", ".join(each.contestants),
+                ]
+                for each in found
+            ],
+        )
+
+
+def _estimates(titles: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]) -> str:
+    return markdown_table(
+        titles, [[f"{value} ({interval})" if interval else value for value, interval in row] for row in rows]
+    )
 
 
 def _texts(run: LoadedRun) -> Iterable[str]:

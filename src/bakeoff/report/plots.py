@@ -1,15 +1,9 @@
-"""Plots as inline SVG. Their colours are CSS variables of the page, so that light and dark both work.
-
-matplotlib is given stand-in colours, which are replaced in the SVG; text stays text and takes the page's font.
-"""
+"""Plots of a run: the verdict's intervals, what quality cost, and the course of training."""
 
 from __future__ import annotations
 
-import io
-import re
 import statistics
 from collections.abc import Sequence
-from html import escape
 
 import matplotlib as mpl
 import numpy as np
@@ -18,55 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bakeoff.judge.wording import duration, figure_name, level
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import StepLine
 
-# Stand-in colour -> what the SVG says instead.
-_TEXT, _LINE, _MUTED, _PAPER = "#010101", "#020202", "#030303", "#040404"
-_SERIES = [f"#0505{number:02x}" for number in range(1, 9)]
-_COLOURS = {
-    _TEXT: "currentColor",
-    _LINE: "var(--line)",
-    _MUTED: "var(--muted)",
-    _PAPER: "var(--paper)",
-    **{colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)},
-}
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bakeoff",  # the same data give the same file
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "text.color": _TEXT,
-    "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _LINE,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.labelsize": 9,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.7,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "xtick.major.size": 3,
-    "ytick.major.size": 0,
-    "lines.linewidth": 1.8,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "figure.facecolor": "none",
-    "font.size": 9,
-}
-_WIDTH = 4.9  # inches; small enough that the text stays readable on a phone
 _MOST_POINTS = 240
-_LEGEND_LETTERS = 75  # that fit into a row of the legend, with 6 for each entry's line
 _TIMES = {
     0.01: "10 ms",
     0.1: "0.1 s",
@@ -84,23 +35,23 @@ def interval_plot(run: LoadedRun) -> str:
     """The deciding figure of every contestant with its interval, as an SVG."""
     deciding = run.deciding_figure
     figures = [result.figures[0] for result in run.results]
-    with mpl.rc_context(_STYLE):
-        plot = Figure(figsize=(_WIDTH, 0.75 + 0.36 * len(figures)), layout="constrained")
+    with mpl.rc_context(STYLE):
+        plot = Figure(figsize=(WIDTH, 0.75 + 0.36 * len(figures)), layout="constrained")
         axes = plot.add_subplot()
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
         for row, (name, figure) in enumerate(zip(run.results, figures, strict=True)):
-            colour = _SERIES[0] if name.name == run.verdict.best else _MUTED
+            colour = SERIES[0] if name.name == run.verdict.best else MUTED
             if figure.low is not None and figure.high is not None:
                 axes.plot([figure.low, figure.high], [row, row], color=colour, linewidth=2.4, solid_capstyle="round")
             axes.plot([figure.value], [row], "o", color=colour, markersize=6.5)
-        axes.set_yticks(range(len(figures)), [one_line(result.name) for result in run.results], color=_TEXT)
+        axes.set_yticks(range(len(figures)), [one_line(result.name) for result in run.results], color=TEXT)
         axes.set_ylim(len(figures) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         better = "higher is better" if deciding.higher_is_better else "lower is better"
         axes.set_xlabel(f"{figure_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
     words = "; ".join(f"{result.name} {figure.value:.4g}" for result, figure in zip(run.results, figures, strict=True))
-    return _svg(plot, "intervals", f"{figure_name(deciding.name)} of every contestant with its interval: {words}.")
+    return as_svg(plot, "intervals", f"{figure_name(deciding.name)} of every contestant with its interval: {words}.")
 
 
 def cost_plot(run: LoadedRun) -> str | None:
@@ -111,39 +62,39 @@ def cost_plot(run: LoadedRun) -> str | None:
     trained = [result for result in run.results if result.training.seconds > 0]
     if len(trained) < 2:
         return None
-    with mpl.rc_context(_STYLE):
-        plot = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
+    with mpl.rc_context(STYLE):
+        plot = Figure(figsize=(WIDTH, 2.5), layout="constrained")
         axes = plot.add_subplot()
         axes.margins(x=0.2, y=0.18)
         for result in run.results:
             figure, seconds, name = result.figures[0], result.training.seconds, one_line(result.name)
-            colour = _SERIES[0] if result.name == run.verdict.best else _MUTED
+            colour = SERIES[0] if result.name == run.verdict.best else MUTED
             if seconds > 0:
                 if figure.low is not None and figure.high is not None:
                     axes.plot([seconds] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
                 axes.plot([seconds], [figure.value], "o", color=colour, markersize=6.5)
                 slow = seconds > statistics.median(result.training.seconds for result in trained)
                 offset, side = ((-8, 4), "right") if slow else ((8, 4), "left")
-                axes.annotate(name, (seconds, figure.value), offset, textcoords="offset points", color=_TEXT, ha=side)
+                axes.annotate(name, (seconds, figure.value), offset, textcoords="offset points", color=TEXT, ha=side)
             else:
-                axes.axhline(figure.value, color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+                axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
                 axes.annotate(
                     name,
                     (0.01, figure.value),
                     (0, 4),
                     xycoords=("axes fraction", "data"),
                     textcoords="offset points",
-                    color=_TEXT,
+                    color=TEXT,
                 )
         _time_axis(axes, [result.training.seconds for result in trained])
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel("training time")
-        axes.set_title(f"{figure_name(run.deciding_figure.name)} by training time", fontsize=9, color=_MUTED)
+        axes.set_title(f"{figure_name(run.deciding_figure.name)} by training time", fontsize=9, color=MUTED)
     words = "; ".join(
         f"{result.name} {result.figures[0].value:.4g} after {duration(result.training.seconds)}"
         for result in run.results
     )
-    return _svg(plot, "cost", f"{figure_name(run.deciding_figure.name)} against training time: {words}.")
+    return as_svg(plot, "cost", f"{figure_name(run.deciding_figure.name)} against training time: {words}.")
 
 
 def _time_axis(axes: Axes, seconds: Sequence[float]) -> None:
@@ -169,20 +120,20 @@ def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
     kept = max((index for index, line in enumerate(lines) if line.best), default=None)
     steps = [line.step for line in lines]
     plots = []
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         plot, axes = _axes(f"{contestant.name}: loss")
         if contestant.steps:
-            axes.plot(*_thinned(contestant.steps), color=_SERIES[1], alpha=0.45, linewidth=1, label="training, by step")
-        _curve(axes, steps, [line.train_loss for line in lines], _SERIES[1], "training")
-        _curve(axes, steps, [line.validation_loss for line in lines], _SERIES[0], "validation")
+            axes.plot(*_thinned(contestant.steps), color=SERIES[1], alpha=0.45, linewidth=1, label="training, by step")
+        _curve(axes, steps, [line.train_loss for line in lines], SERIES[1], "training")
+        _curve(axes, steps, [line.validation_loss for line in lines], SERIES[0], "validation")
         _mark(axes, steps, [line.validation_loss for line in lines], kept)
-        plots.append(_svg(plot, f"loss-{number}", _course(contestant, "loss")))
+        plots.append(as_svg(plot, f"loss-{number}", _course(contestant, "loss")))
         if any(line.validation_accuracy is not None for line in lines):
             plot, axes = _axes(f"{contestant.name}: accuracy")
-            _curve(axes, steps, [line.train_accuracy for line in lines], _SERIES[1], "training")
-            _curve(axes, steps, [line.validation_accuracy for line in lines], _SERIES[0], "validation")
+            _curve(axes, steps, [line.train_accuracy for line in lines], SERIES[1], "training")
+            _curve(axes, steps, [line.validation_accuracy for line in lines], SERIES[0], "validation")
             _mark(axes, steps, [line.validation_accuracy for line in lines], kept)
-            plots.append(_svg(plot, f"accuracy-{number}", _course(contestant, "accuracy")))
+            plots.append(as_svg(plot, f"accuracy-{number}", _course(contestant, "accuracy")))
     return plots
 
 
@@ -191,19 +142,19 @@ def validation_curves(run: LoadedRun) -> str | None:
     trained = [contestant for contestant in run.contestants if contestant.epochs]
     if len(trained) < 2:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         plot, axes = _axes("Validation loss of all", "training words" if run.is_classification else "training tokens")
         for number, contestant in enumerate(trained):
             tokens = [line.tokens for line in contestant.epochs]
             losses = [line.validation_loss for line in contestant.epochs]
-            _curve(axes, tokens, losses, _SERIES[number % len(_SERIES)], one_line(contestant.name))
-        _legend(axes)
+            _curve(axes, tokens, losses, SERIES[number % len(SERIES)], one_line(contestant.name))
+        add_legend(axes)
     ends = "; ".join(f"{entry.name} ends at {entry.epochs[-1].validation_loss:.4f}" for entry in trained)
-    return _svg(plot, "validation", f"Validation loss by training tokens: {ends}.")
+    return as_svg(plot, "validation", f"Validation loss by training tokens: {ends}.")
 
 
 def _axes(title: str, x_label: str = "optimiser step") -> tuple[Figure, Axes]:
-    plot = Figure(figsize=(_WIDTH, 3.1), layout="constrained")
+    plot = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     axes = plot.add_subplot()
     axes.set_title(one_line(title), fontweight="bold")
     axes.set_xlabel(x_label)
@@ -223,20 +174,8 @@ def _mark(axes: Axes, x: Sequence[int], y: Sequence[float | None], kept: int | N
     """A ring around the evaluation whose weights were kept, and the legend."""
     value = None if kept is None else y[kept]
     if kept is not None and value is not None:
-        axes.plot([x[kept]], [value], "o", color=_SERIES[0], markersize=10, fillstyle="none", label="kept")
-    _legend(axes)
-
-
-def _legend(axes: Axes) -> None:
-    """Below the plot, in as many rows as the names need."""
-    names = axes.get_legend_handles_labels()[1]
-    lengths = [len(name) + 6 for name in names]
-    columns = len(names) if sum(lengths) <= _LEGEND_LETTERS else max(1, _LEGEND_LETTERS // max(lengths))
-    rows = -(-len(names) // columns)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.set_figheight(figure.get_figheight() + 0.2 * (rows - 1))
-    figure.legend(loc="outside lower center", ncols=columns, handlelength=1.2, columnspacing=1.2)
+        axes.plot([x[kept]], [value], "o", color=SERIES[0], markersize=10, fillstyle="none", label="kept")
+    add_legend(axes)
 
 
 def _thinned(lines: Sequence[StepLine]) -> tuple[list[float], list[float]]:
@@ -253,28 +192,3 @@ def _course(contestant: LoadedContestant, what: str) -> str:
     else:
         ends = f"from {first.validation_accuracy or 0:.4f} to {last.validation_accuracy or 0:.4f}"
     return f"{contestant.name}: {what} by optimiser step; on the validation side {ends}. The table has every value."
-
-
-def _svg(plot: Figure, prefix: str, description: str) -> str:
-    """The figure as an SVG element with a description for those who cannot see it."""
-    buffer = io.StringIO()
-    with mpl.rc_context(_STYLE):
-        plot.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    # What would reach beyond this SVG: a style for the whole page, and fonts other than the page's.
-    text = re.sub(r"\s*<(metadata|style)[ >].*?</\1>", "", text, flags=re.DOTALL)
-    text = re.sub(r" font-family: [^;\"]*;", "", text)
-    for stand_in, colour in _COLOURS.items():
-        text = text.replace(stand_in, colour)
-    # Several SVGs share one page: their ids must not meet.
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
-    label = escape(one_line(description))
-    return re.sub(
-        r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
-        rf'<svg class="plot" \1 role="img" aria-label="{label.replace(chr(92), chr(92) * 2)}" '
-        r'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">',
-        text,
-        count=1,
-    )

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.judge.wording import count, duration, interval, level, number, p_value, parameters, signed, size
+from bakeoff.judge.wording import (
+    count,
+    duration,
+    figure_name,
+    interval,
+    level,
+    number,
+    p_value,
+    parameters,
+    signed,
+    size,
+)
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Figure
@@ -88,14 +99,14 @@ def paired_rows(run: LoadedRun) -> list[list[str]]:
 
 
 def paired_titles(run: LoadedRun) -> list[str]:
-    difference = "Points of accuracy" if run.is_classification else "Perplexity"
+    difference = f"Points of {figure_name(run.deciding_figure.name)}" if run.is_classification else "Perplexity"
     titles = ["Best", "Against", difference, f"{level(run.deciding_figure.confidence)} interval"]
     return [*titles, *(["McNemar's p"] if run.is_classification else ["Nats per token"]), "Told apart"]
 
 
 def _paired_row(comparison: Comparison) -> list[str]:
     told = "yes" if comparison.distinguishable else "no"
-    if comparison.figure == "accuracy":
+    if comparison.figure in ("accuracy", "macro_f1"):
         difference, low, high = (plus(100 * v) for v in (comparison.difference, comparison.low, comparison.high))
         chance = "–" if comparison.p_value is None else p_value(comparison.p_value)
         return [comparison.better, comparison.worse, difference, f"{low} to {high}", chance, told]

@@ -66,6 +66,70 @@ class Confusion(Record):
     counts: list[list[int]]
 
 
+class Estimate(Record):
+    """A share or score between 0 and 1, and both ends of its interval if one was computed."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class ClassScore(Record):
+    """How well one class is found. None where nothing could be counted: no such text, or none called so."""
+
+    label: str
+    texts: int = Field(description="Texts that have this label.")
+    predicted: int = Field(description="Texts that were given this label.")
+    precision: Estimate | None = Field(description="Of the texts given this label, the share that has it.")
+    recall: Estimate | None = Field(description="Of the texts that have this label, the share that was given it.")
+    f1: Estimate | None = Field(description="Harmonic mean of the two.")
+
+
+class ReliabilityBin(Record):
+    """Texts whose label got a probability in (low, high]: how sure the classifier was, and how often it was right."""
+
+    low: float
+    high: float
+    texts: int
+    confidence: float = Field(description="Mean probability of the predicted label.")
+    accuracy: float
+
+
+class Calibration(Record):
+    """What temperature scaling did. Logits are divided by the temperature; the predicted label stays."""
+
+    temperature: float = Field(description="Above 1: the classifier was too sure of itself. 1: left as it was.")
+    validation_texts: int = Field(description="Texts that the temperature was fitted on.")
+    loss_before: float = Field(description="Loss on the judged side without it, nats per text.")
+    chance: float = Field(description="Expected calibration error that perfect calibration would show on these texts.")
+    bins: list[ReliabilityBin] = Field(description="With the temperature; bins without texts are left out.")
+    bins_before: list[ReliabilityBin]
+
+
+class CoveragePoint(Record):
+    """Only texts whose label has at least the probability `threshold` are answered."""
+
+    threshold: float
+    coverage: float = Field(description="Share of the texts that are answered.")
+    accuracy: Estimate = Field(description="Share of the answers that are right.")
+
+
+class ThresholdChoice(Record):
+    """The lowest threshold that gave the wanted accuracy on the validation side, and what it gave on the judged one."""
+
+    wanted: float
+    threshold: float | None = Field(description="None: no threshold reached it.")
+    coverage: float = 0.0
+    accuracy: Estimate | None = Field(None, description="None: no text was answered.")
+
+
+class Abstaining(Record):
+    """What a classifier gains by leaving texts unanswered that it is not sure about."""
+
+    curve: list[CoveragePoint] = Field(description="From the surest answers to all of them; a part of the points.")
+    choices: list[ThresholdChoice]
+
+
 class ContestantResult(Record):
     """result.json of one contestant."""
 
@@ -81,6 +145,10 @@ class ContestantResult(Record):
     trainable_parameters: int
     model_bytes: int = Field(description="Size of model/ on disk.")
     confusion: Confusion | None = None
+    classes: list[ClassScore] = Field([], description="In the order of the labels.")
+    calibration: Calibration | None = Field(None, description="None where nothing was calibrated.")
+    abstaining: Abstaining | None = None
+    suspected_labels: int | None = Field(None, description="Judged texts whose given label may be wrong.")
     notes: list[str] = Field([], description="What a reader must know, e.g. texts that were cut.")
 
     def figure(self, name: str, protocol: str | None = None) -> Figure | None:
@@ -96,8 +164,8 @@ class Comparison(Record):
 
     better: str
     worse: str
-    figure: str = Field(description="accuracy, or the protocol whose loss (nats per token) is compared.")
-    difference: float = Field(description="Of accuracies, or of losses in nats per token (negative: better is lower).")
+    figure: str = Field(description="accuracy, macro_f1, or the protocol whose loss (nats per token) is compared.")
+    difference: float = Field(description="Of the figures, or of losses in nats per token (negative: better is lower).")
     low: float
     high: float
     p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
@@ -177,7 +245,10 @@ class Sample(Record):
     label: str | None = Field(None, description="True label of a classified text.")
     predicted: str | None = None
     probability: float | None = Field(None, description="Probability of the predicted label.")
-    kind: Literal["generated", "first", "mistake"] = "generated"
+    document: str | None = Field(None, description="Name of the row of a classified text, as in scores.parquet.")
+    kind: Literal["generated", "first", "mistake", "suspect"] = Field(
+        "generated", description="`suspect`: the given label may be wrong, and `predicted` is the likelier one."
+    )
 
 
 class SideReport(Record):

@@ -15,6 +15,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+ClassWeights = Literal["none", "balanced"]
 
 
 def _rate_or_auto(value: Any) -> Any:
@@ -121,6 +122,9 @@ class LinearContestant(Section):
     max_ngram: Annotated[int, Field(ge=1, le=5)] = Field(2, description="Longest n-gram of words.")
     min_document_frequency: PositiveInt = Field(2, description="Ignore n-grams found in fewer training texts.")
     inverse_regularization: PositiveFloat = Field(10.0, description="scikit-learn's C.")
+    class_weights: ClassWeights = Field(
+        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
+    )
 
 
 class RecurrentContestant(Section):
@@ -142,6 +146,9 @@ class RecurrentContestant(Section):
         "head_tail", description="What is kept of a longer text: its head, or half head and half tail."
     )
     vocabulary: Vocabulary = Field(default_factory=lambda: Vocabulary(), description="Rule of the vocabulary.")
+    class_weights: ClassWeights = Field(
+        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
+    )
     learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW.")
     schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="Course after the warm-up.")
     warmup: Probability = Field(0.1, description="Share of all steps in which the learning rate rises from 0.")
@@ -158,6 +165,9 @@ ClassificationContestant = Annotated[
 class ClassificationJudge(Section):
     """How classifiers are compared: accuracy and macro-F1 on the test split, paired on the same texts."""
 
+    metric: Literal["accuracy", "macro_f1"] = Field(
+        "accuracy", description="What decides the verdict; the best epoch is that of the highest validation accuracy."
+    )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
 
