@@ -19,7 +19,7 @@ from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
 from bakeoff.spec.repeats import seeds
 from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec
-from bakeoff.training import distributed
+from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
 
 
@@ -68,6 +68,7 @@ def run(
         )
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+    trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
     checked = _with_absolute_paths(checked)
     prepared, report = prepare_data(checked, progress)
@@ -90,6 +91,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     spec = load_spec(folder.spec_values())
     if not distributed.is_first():
         return _take_part(folder, spec)
+    trackers.must_be_installed(spec.tracker)
     with folder.locked():
         if all(training.folder.finished for training in _trainings(folder, spec)):
             _tell_what_is_left(folder, spec)
@@ -150,7 +152,10 @@ def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, pro
         progress.contestant(training.label, number, len(trainings))
         if not training.folder.finished:
             machine.reset_peak_memory()
-            result = _bake_contestant(training, prepared, progress)
+            run = spec.name or folder.path.resolve().name
+            home = training.folder.tracking
+            with trackers.tracked(spec.tracker, progress, run=run, training=training.label, folder=home) as heard:
+                result = _bake_contestant(training, prepared, heard)
             if (processes := distributed.world_size()) > 1:
                 result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
             if spec.repeats > 1 and len(seeds(spec, training.name)) == 1:

@@ -205,6 +205,14 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, li
     sides = {"train": split.train, "validation": split.validation, "test": split.test}
     contradicting = sum(len(labels) > 1 for labels in labels_of.values())
     across = sum(number > 1 for number in sides_of.values())
+    strings = {
+        name: [
+            string
+            for text, label in zip(side.texts, side.labels, strict=True)
+            for string in (text, split.label_names[label])
+        ]
+        for name, side in sides.items()
+    }
     notes = []
     if contradicting:
         notes.append(f"{contradicting:,} texts occur with different labels.")
@@ -213,21 +221,14 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, li
     return DataReport(
         source=table.source,
         files=table.files,
-        fingerprint=fingerprint(
-            (
-                name,
-                chain.from_iterable(
-                    (text, split.label_names[label]) for text, label in zip(side.texts, side.labels, strict=True)
-                ),
-            )
-            for name, side in sides.items()
-        ),
+        fingerprint=fingerprint(strings.items()),
         sides=[
             SideReport(
                 name=name,
                 rows=len(side),
                 characters=sum(map(len, side.texts)),
                 labels={label: side.labels.count(number) for number, label in enumerate(split.label_names)},
+                fingerprint=fingerprint([(name, strings[name])]),
             )
             for name, side in sides.items()
         ],

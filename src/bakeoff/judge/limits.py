@@ -34,13 +34,14 @@ def _seeds(results: Sequence[ContestantResult]) -> str:
     judged = documents(results[0].figures[0])
     repeated = [result for result in results if result.seeds]
     if not repeated:
+        seed = listed(sorted({str(result.seed) for result in results}))
         return (
             f"Not shown: what another seed, another split or other data would give. Each contestant was trained once, "
-            f"with seed {results[0].seed}; the intervals cover the choice of the {judged} and nothing else."
+            f"with seed {seed}; the intervals cover the choice of the {judged} and nothing else."
         )
     seeds = repeated[0].seeds
     once = [result.name for result in results if not result.seeds]
-    rest = f", {listed(once)} once, since nothing in it depends on the seed" if once else ""
+    rest = f", {listed(once)} once" if once else ""
     return (
         f"Not shown: what another split or other data would give. {listed([result.name for result in repeated])} "
         f"trained with {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}){rest}; the intervals cover the choice of the "

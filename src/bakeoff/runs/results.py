@@ -260,6 +260,7 @@ class SideReport(Record):
     lines: int | None = None
     characters: int = 0
     labels: dict[str, int] = {}
+    fingerprint: str | None = Field(None, description="SHA-256 of its texts (and labels) as used, in order.")
 
 
 class DataReport(Record):
