@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.judge.classification import classification_figures, confusion
+from bakeoff.judge.calibration import with_temperature
+from bakeoff.judge.classification import text_losses
 from bakeoff.judge.intervals import bootstrap_ratio
+from bakeoff.judge.judgement import Answers, Judgement, judge_classifier
 from bakeoff.judge.pairing import loss_units
 from bakeoff.judge.text_statistics import text_statistics
 from bakeoff.judge.verdict import decide
@@ -96,18 +99,19 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             margins = 1.6 * (skill + hardness + random.normal(0, 0.8, size=texts))
         true = 1 / (1 + np.exp(-margins))
         positive = np.where(labels == 1, true, 1 - true)
-        predicted = (positive > 0.5).astype(int)
-        folder = run.contestant(name)
-        scores[name] = pa.table(
-            {
-                "document": [f"row-{index}" for index in range(texts)],
-                "label": [LABELS[label] for label in labels],
-                "predicted": [LABELS[guess] for guess in predicted],
-                "loss": -np.log(true),
-                "probability_negative": 1 - positive,
-                "probability_positive": positive,
-            }
+        # The even half of the texts plays the validation side too; contestants that were trained are too sure.
+        said = np.stack([1 - positive, positive], axis=1)
+        said = said if skill is None else with_temperature(said, 0.6)
+        judgement = judge_classifier(
+            Answers(labels[: texts // 2].tolist(), said[: texts // 2]),
+            Answers(labels.tolist(), said),
+            LABELS,
+            calibrate=skill is not None,
+            metric="accuracy",
+            **DRAWS,
         )
+        folder = run.contestant(name)
+        scores[name] = _classifier_scores(labels, judgement)
         if name == "lstm":
             steps = 5 * 117
             for step in range(1, steps + 1):
@@ -139,8 +143,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
                         )
                     )
         folder.write_scores(scores[name])
-        folder.write_samples(_classified(labels, positive))
-        figures = classification_figures(labels, predicted, -np.log(true), split="test", **DRAWS)
+        folder.write_samples(_classified(labels, judgement))
         results.append(
             ContestantResult(
                 name=name,
@@ -148,7 +151,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
                 task="classification",
                 settings=spec.contestants[name].model_dump(mode="json"),
                 seed=12,
-                figures=figures,
+                figures=judgement.figures,
                 training=TrainingCost(
                     epochs=5 if name == "lstm" else 0,
                     steps=585 if name == "lstm" else 0,
@@ -162,7 +165,11 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
                 total_parameters=numbers,
                 trainable_parameters=numbers,
                 model_bytes=numbers * 4 + 1200,
-                confusion=confusion(labels, predicted, LABELS),
+                confusion=judgement.confusion,
+                classes=judgement.classes,
+                calibration=judgement.calibration,
+                abstaining=judgement.abstaining,
+                suspected_labels=len(judgement.suspects.texts),
                 notes=["12 test texts were longer than 400 words and were cut."] if name == "lstm" else [],
             )
         )
@@ -180,7 +187,24 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
     return run
 
 
-def _classified(labels: np.ndarray, positive: np.ndarray) -> list[Sample]:
+def _classifier_scores(labels: np.ndarray, judgement: Judgement) -> pa.Table:
+    suspected: list[str | None] = [None] * len(labels)
+    for text, suggestion in zip(judgement.suspects.texts, judgement.suspects.suggestions, strict=True):
+        suspected[text] = LABELS[suggestion]
+    return pa.table(
+        {
+            "document": [f"row-{index}" for index in range(len(labels))],
+            "label": [LABELS[label] for label in labels],
+            "predicted": [LABELS[guess] for guess in judgement.probabilities.argmax(axis=1)],
+            "loss": text_losses(labels, judgement.probabilities),
+            "suspected_label": pa.array(suspected, pa.string()),
+            "probability_negative": judgement.probabilities[:, 0],
+            "probability_positive": judgement.probabilities[:, 1],
+        }
+    )
+
+
+def _classified(labels: np.ndarray, judgement: Judgement) -> list[Sample]:
     texts = [
         "a gorgeous, witty, seductive movie .",
         "it's slow -- very , very slow .",
@@ -188,18 +212,25 @@ def _classified(labels: np.ndarray, positive: np.ndarray) -> list[Sample]:
         "though everything might be literate and smart , it never took off and always seemed static .",
     ]
 
-    def sample(index: int, kind: str) -> Sample:
-        guess = int(positive[index] > 0.5)
+    probabilities = judgement.probabilities
+
+    def sample(index: int, kind: Literal["first", "mistake", "suspect"]) -> Sample:
+        guess = int(probabilities[index].argmax())
         return Sample(
             prompt=texts[index % len(texts)],
             label=LABELS[labels[index]],
             predicted=LABELS[guess],
-            probability=float(max(positive[index], 1 - positive[index])),
-            kind="first" if kind == "first" else "mistake",
+            probability=float(probabilities[index, guess]),
+            document=f"row-{index}",
+            kind=kind,
         )
 
-    true = np.where(labels == 1, positive, 1 - positive)
-    return [sample(i, "first") for i in range(6)] + [sample(int(i), "mistake") for i in np.argsort(true)[:6]]
+    true = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return [
+        *(sample(index, "first") for index in range(6)),
+        *(sample(int(index), "mistake") for index in np.argsort(true)[:6]),
+        *(sample(int(index), "suspect") for index in judgement.suspects.texts[:8]),
+    ]
 
 
 def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:

@@ -10,7 +10,6 @@ from sklearn import metrics
 
 from bakeoff.judge.classification import (
     accuracy,
-    class_scores,
     classification_figures,
     confusion,
     log_loss,
@@ -31,17 +30,11 @@ def test_accuracy_and_macro_f1_equal_scikit_learn(pairs: list[tuple[int, int]]) 
 
 
 @given(answers)
-def test_every_text_is_in_one_cell_and_the_classes_are_scored_from_it(pairs: list[tuple[int, int]]) -> None:
+def test_every_text_is_in_one_cell(pairs: list[tuple[int, int]]) -> None:
     labels, predictions = zip(*pairs, strict=True)
-    matrix = confusion(labels, predictions, NAMES)
-    for true, row in enumerate(matrix.counts):
+    for true, row in enumerate(confusion(labels, predictions, NAMES).counts):
         for guess, count in enumerate(row):
             assert count == pairs.count((true, guess))
-    expected = metrics.precision_recall_fscore_support(labels, predictions, labels=range(4), zero_division=0)
-    for index, scores in enumerate(class_scores(matrix)):
-        assert scores.label == NAMES[index]
-        found = (scores.precision, scores.recall, scores.f1, scores.texts)
-        assert found == pytest.approx(tuple(column[index] for column in expected))
 
 
 def test_log_loss_equals_scikit_learn_and_stays_finite() -> None:
@@ -52,16 +45,41 @@ def test_log_loss_equals_scikit_learn_and_stays_finite() -> None:
     assert np.isfinite(text_losses([0], [[0.0, 1.0]])).all()
 
 
+PROBABILITIES = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.1, 0.9], [0.3, 0.7], [0.45, 0.55]])
+LABELS = [0, 1, 1, 0, 1, 0, 1]
+
+
 def test_figures_say_what_they_are_and_lie_inside_their_intervals() -> None:
-    labels, predictions = [0, 1, 1, 0, 1, 0, 1, 1], [0, 1, 0, 0, 1, 1, 1, 1]
     figures = classification_figures(
-        labels, predictions, np.linspace(0.1, 1.5, 8), split="test", confidence=0.9, resamples=200, seed=1
+        LABELS, PROBABILITIES, PROBABILITIES, split="test", confidence=0.9, resamples=200, seed=1
     )
-    assert [figure.name for figure in figures] == ["accuracy", "macro_f1", "loss"]
-    assert figures[0].value == 0.75
+    names = ["accuracy", "macro_f1", "loss", "calibration_error", "calibration_error", "roc_auc"]
+    assert [figure.name for figure in figures] == names
+    assert len({(figure.name, figure.protocol) for figure in figures}) == len(figures)
+    assert figures[0].value == pytest.approx(5 / 7)
+    assert figures[2].value == pytest.approx(metrics.log_loss(LABELS, PROBABILITIES))
     for figure in figures:
         assert figure.low is not None
         assert figure.high is not None
         assert figure.low <= figure.value <= figure.high
-        assert (figure.documents, figure.split, figure.confidence) == (8, "test", 0.9)
-        assert figure.higher_is_better is (figure.name != "loss")
+        assert (figure.documents, figure.split, figure.confidence) == (7, "test", 0.9)
+        assert figure.higher_is_better is (figure.name not in ("loss", "calibration_error"))
+
+
+def test_the_figure_that_decides_comes_first() -> None:
+    draws = {"split": "test", "confidence": 0.9, "resamples": 50, "seed": 1}
+    by_accuracy = classification_figures(LABELS, PROBABILITIES, **draws)
+    by_macro_f1 = classification_figures(LABELS, PROBABILITIES, metric="macro_f1", **draws)
+    assert [figure.name for figure in by_macro_f1][:2] == ["macro_f1", "accuracy"]
+    assert sorted(by_macro_f1, key=lambda figure: figure.name) == sorted(by_accuracy, key=lambda figure: figure.name)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_class_without_test_texts_changes_nothing_for_the_others(classes: int) -> None:
+    """Its figures are left out, and those of all texts are computed."""
+    probabilities = np.full((4, classes), 0.1)
+    probabilities[:, 0] = 1 - probabilities[:, 1:].sum(axis=1)
+    draws = {"split": "test", "confidence": 0.95, "resamples": 50, "seed": 1}
+    figures = {figure.name: figure.value for figure in classification_figures([0] * 4, probabilities, **draws)}
+    assert figures["accuracy"] == figures["macro_f1"] == 1
+    assert "roc_auc" not in figures

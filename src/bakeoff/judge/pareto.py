@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bakeoff.runs.results import ContestantResult, Front
+from bakeoff.runs.findings import Front
+from bakeoff.runs.results import ContestantResult
 
 COSTS: dict[str, Callable[[ContestantResult], float]] = {
     "training_seconds": lambda result: result.training.seconds,

@@ -21,7 +21,8 @@ from bakeoff.judge.wording import (
     times,
     unit,
 )
-from bakeoff.runs.results import Comparison, ContestantResult, TextAverages, TimeLimit
+from bakeoff.runs.findings import TextAverages, TimeLimit
+from bakeoff.runs.results import Comparison, ContestantResult
 
 # A contestant that cannot be told from the best one is called the better buy from this share of its time downwards.
 _CHEAPER = 0.8

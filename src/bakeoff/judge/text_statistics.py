@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from bakeoff.runs.results import Overuse, Sample, TextAverages, TextStatistics
+from bakeoff.runs.findings import Overuse, TextAverages, TextStatistics
+from bakeoff.runs.results import Sample
 
 
 def repeated(words: Sequence[str], length: int) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bakeoff.runs.results import ContestantResult, EpochLine, TimeLimit
+from bakeoff.runs.findings import TimeLimit
+from bakeoff.runs.results import ContestantResult, EpochLine
 
 # Times that differ by less are taken for equal: the test figures then are those at equal seconds.
 _LONGER = 1.1

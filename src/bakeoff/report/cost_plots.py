@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from bakeoff.judge.pareto import COSTS
+from bakeoff.judge.pareto import COSTS, fronts
 from bakeoff.judge.wording import duration, figure_name, parameters, size
 from bakeoff.report.drawing import LINE, MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
@@ -82,7 +82,8 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
 
 def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float]) -> None:
     figures = {result.name: result.figures[0].value for result in run.results}
-    members = [name for front in run.verdict.fronts if front.cost == cost for name in front.members if paid[name] > 0]
+    (front,) = (each for each in fronts(run.results) if each.cost == cost)
+    members = [name for name in front.members if paid[name] > 0]
     if len(members) > 1:
         x, y = [paid[name] for name in members], [figures[name] for name in members]
         axes.plot(x, y, color=LINE, linewidth=3, drawstyle="steps-post", zorder=0)

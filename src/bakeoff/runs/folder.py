@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +21,12 @@ import pydantic
 import yaml
 
 from bakeoff.errors import UserError
+from bakeoff.runs.record import Record
 from bakeoff.runs.results import (
     ContestantResult,
     DataReport,
     Environment,
     EpochLine,
-    Record,
     Sample,
     StepLine,
     Verdict,
@@ -123,10 +123,10 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 class ContestantFolder:
     """contestants/NAME/ of a run: what the first seed left. Further seeds lie in repeat-2/, repeat-3/, ... in it."""
 
-    writes = True
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        """`writes`: False in processes that compute along with the one that writes, whose writing does nothing."""
         self.path = path
+        self.writes = writes
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
         self.tracking = path / "tracking"
@@ -140,14 +140,14 @@ class ContestantFolder:
     def name(self) -> str:
         return self.path.name
 
-    def repeat(self, number: int) -> Self:
+    def repeat(self, number: int) -> ContestantFolder:
         """The folder of a further seed, in the same layout; 1 is this one."""
-        return self if number == 1 else type(self)(self.path / f"repeat-{number}")
+        return self if number == 1 else ContestantFolder(self.path / f"repeat-{number}", writes=self.writes)
 
-    def repeats(self) -> list[Self]:
+    def repeats(self) -> list[ContestantFolder]:
         """This folder and those of the further seeds, in the order of the seeds."""
-        numbers = sorted(int(path.name.removeprefix("repeat-")) for path in self.path.glob("repeat-*"))
-        return [self.repeat(number) for number in [1, *numbers]]
+        further = len(list(self.path.glob("repeat-*")))
+        return [self.repeat(number) for number in range(1, further + 2)]
 
     @property
     def finished(self) -> bool:
@@ -156,10 +156,11 @@ class ContestantFolder:
     # metrics.jsonl
 
     def append_metrics(self, line: StepLine | EpochLine) -> None:
-        with explain_disk_errors(self._metrics):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._metrics.open("a", encoding="utf-8") as file:
-                file.write(line.model_dump_json() + "\n")
+        if self.writes:
+            with explain_disk_errors(self._metrics):
+                self.path.mkdir(parents=True, exist_ok=True)
+                with self._metrics.open("a", encoding="utf-8") as file:
+                    file.write(line.model_dump_json() + "\n")
 
     def metrics_size(self) -> int:
         """Bytes of metrics.jsonl; a checkpoint remembers them."""
@@ -167,7 +168,7 @@ class ContestantFolder:
 
     def cut_metrics(self, size: int) -> None:
         """Forget the lines that were written after the checkpoint from which a run goes on."""
-        if self._metrics.exists():
+        if self.writes and self._metrics.exists():
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
@@ -186,22 +187,21 @@ class ContestantFolder:
                     epochs.append(EpochLine.model_validate(values))
         return steps, epochs
 
-    # what the judge found
-
     def write_scores(self, table: pa.Table) -> None:
-        with replaced_file(self._scores) as temporary:
-            pq.write_table(table, temporary)
+        if self.writes:
+            with replaced_file(self._scores) as temporary:
+                pq.write_table(table, temporary)
 
     def scores(self) -> pa.Table:
         return pq.read_table(self._scores)
 
     def write_samples(self, samples: Iterable[Sample]) -> None:
-        write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
+        if self.writes:
+            write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
 
     def samples(self) -> list[Sample]:
-        if not self._samples.exists():
-            return []
-        return [Sample.model_validate_json(line) for line in self._samples.read_text(encoding="utf-8").splitlines()]
+        lines = self._samples.read_text(encoding="utf-8").splitlines() if self._samples.exists() else []
+        return [Sample.model_validate_json(line) for line in lines]
 
     def write_result(self, result: ContestantResult) -> None:
         """The last file of a contestant: its presence says that nothing is left to do."""
@@ -218,24 +218,6 @@ class ContestantFolder:
     def average(self) -> ContestantResult:
         """The means over all seeds; where there is one, its result."""
         return _read(self._average, ContestantResult) if self._average.exists() else self.result()
-
-
-class ReadOnlyContestantFolder(ContestantFolder):
-    """For processes that compute along with the one that writes: what they would write is written already."""
-
-    writes = False
-
-    def append_metrics(self, line: StepLine | EpochLine) -> None:
-        pass
-
-    def cut_metrics(self, size: int) -> None:
-        pass
-
-    def write_scores(self, table: pa.Table) -> None:
-        pass
-
-    def write_samples(self, samples: Iterable[Sample]) -> None:
-        pass
 
 
 class RunFolder:
@@ -266,8 +248,7 @@ class RunFolder:
 
     def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
         """The folder of a contestant's first seed; `repeat` leads to the others."""
-        kind = ContestantFolder if writes else ReadOnlyContestantFolder
-        return kind(self._contestants / name)
+        return ContestantFolder(self._contestants / name, writes=writes)
 
     def contestants(self) -> list[ContestantFolder]:
         """The contestants in the order of the spec."""

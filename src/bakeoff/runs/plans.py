@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bakeoff.runs.results import Record
+from bakeoff.runs.record import Record
 
 
 class ContestantPlan(Record):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+from bakeoff.runs.findings import Front, TextAverages, TextStatistics, TimeLimit
+from bakeoff.runs.record import Record
 
 
 class Figure(Record):
@@ -173,37 +172,6 @@ class Comparison(Record):
     by_seed: list[float] = Field([], description="The difference with each seed, where there are several.")
 
 
-class TimeLimit(Record):
-    """Where the contestants stood when the quickest of them had been trained (with the first seed)."""
-
-    quickest: str
-    seconds: float = Field(description="Its training time, the limit for all.")
-    figure: Literal["validation accuracy", "validation loss"]
-    values: dict[str, float | None] = Field(
-        description="Best value of each contestant's evaluations up to then; None: there was none yet. Contestants "
-        "that are not evaluated while they learn are left out."
-    )
-    leader: str | None = Field(description="Who has the best value; None where the quickest has no value.")
-
-
-class Front(Record):
-    """The contestants for which nobody else is both at least as good and at most as expensive (Pareto)."""
-
-    cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes"]
-    members: list[str] = Field(description="The cheapest, and worst, of them first.")
-
-
-class TextAverages(Record):
-    """Means of the figures about a contestant's generated texts, each text counting alike."""
-
-    name: str
-    texts: int
-    repeated_4_grams: float
-    distinct_1: float
-    distinct_2: float
-    known_words: float | None = None
-
-
 class Verdict(Record):
     """verdict.json: the answer in words and the figures that it rests on beside the contestants' own."""
 
@@ -211,26 +179,8 @@ class Verdict(Record):
     sentences: list[str]
     comparisons: list[Comparison]
     time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
-    fronts: list[Front] = []
-    texts: list[TextAverages] = []
-
-
-class Overuse(Record):
-    """The word that a text uses most beyond what the fine-tuning text would make one expect."""
-
-    word: str
-    share: float = Field(description="Of the words of the generated text.")
-    expected: float = Field(description="Of the words of the fine-tuning text.")
-
-
-class TextStatistics(Record):
-    """Figures about a generated text, each a share between 0 and 1."""
-
-    repeated_4_grams: float = Field(description="Share of 4-grams of words that occurred before in the text.")
-    distinct_1: float = Field(description="Distinct words / words.")
-    distinct_2: float = Field(description="Distinct word pairs / word pairs.")
-    known_words: float | None = Field(None, description="Share of the words that occur in the fine-tuning text.")
-    overuse: Overuse | None = Field(None, description="None where no word occurs more often than expected.")
+    fronts: list[Front] = Field([], description="One for each kind of cost.")
+    texts: list[TextAverages] = Field([], description="Of contestants that wrote texts.")
 
 
 class Sample(Record):
@@ -259,7 +209,7 @@ class SideReport(Record):
     tokens: int | None = None
     lines: int | None = None
     characters: int = 0
-    labels: dict[str, int] = {}
+    labels: dict[str, int] = Field({}, description="Label -> texts.")
     fingerprint: str | None = Field(None, description="SHA-256 of its texts (and labels) as used, in order.")
 
 
@@ -274,7 +224,7 @@ class DataReport(Record):
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_sides: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")
-    notes: list[str] = []
+    notes: list[str] = Field([], description="What a reader must know.")
 
 
 class Environment(Record):
