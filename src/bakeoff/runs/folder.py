@@ -123,9 +123,10 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 class ContestantFolder:
     """contestants/NAME/ of a run: what the first seed left. Further seeds lie in repeat-2/, repeat-3/, ... in it."""
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
         """`writes`: False in processes that compute along with the one that writes, whose writing does nothing."""
         self.path = path
+        self.name = name or path.name
         self.writes = writes
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
@@ -136,13 +137,10 @@ class ContestantFolder:
         self._result = path / "result.json"
         self._average = path / "average.json"
 
-    @property
-    def name(self) -> str:
-        return self.path.name
-
     def repeat(self, number: int) -> ContestantFolder:
         """The folder of a further seed, in the same layout; 1 is this one."""
-        return self if number == 1 else ContestantFolder(self.path / f"repeat-{number}", writes=self.writes)
+        path = self.path / f"repeat-{number}"
+        return self if number == 1 else ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
 
     def repeats(self) -> list[ContestantFolder]:
         """This folder and those of the further seeds, in the order of the seeds."""
