@@ -152,9 +152,8 @@ def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, pro
         progress.contestant(training.label, number, len(trainings))
         if not training.folder.finished:
             machine.reset_peak_memory()
-            run = spec.name or folder.path.resolve().name
-            home = training.folder.tracking
-            with trackers.tracked(spec.tracker, progress, run=run, training=training.label, folder=home) as heard:
+            bake_off, home = spec.name or folder.path.resolve().name, training.folder.tracking
+            with trackers.tracked(spec.tracker, progress, run=bake_off, training=training.label, folder=home) as heard:
                 result = _bake_contestant(training, prepared, heard)
             if (processes := distributed.world_size()) > 1:
                 result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")

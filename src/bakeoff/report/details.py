@@ -15,9 +15,8 @@ _LENGTHS = 4
 
 
 def seed_titles(run: LoadedRun) -> list[str]:
-    """Columns of `seed_rows`; the seeds are those of the first contestant that has several."""
-    seeds = next((result.seeds for result in run.results if result.seeds), [])
-    return ["Contestant", "Figure", "Mean", "Std. deviation", "Lowest", "Highest", *(f"Seed {seed}" for seed in seeds)]
+    """Columns of `seed_rows`."""
+    return ["Contestant", "Figure", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
 
 
 def seed_rows(run: LoadedRun) -> list[list[str]]:
@@ -26,15 +25,16 @@ def seed_rows(run: LoadedRun) -> list[list[str]]:
     for result in run.results:
         for figure in result.figures:
             if figure.by_seed and figure.deviation is not None:
-                values = [figure.value, figure.deviation, min(figure.by_seed), max(figure.by_seed), *figure.by_seed]
+                summary = [figure.value, figure.deviation, min(figure.by_seed), max(figure.by_seed)]
                 title = f"{title_of(figure)} {protocol_of(figure)}".strip()
-                rows.append([result.name, title, *map(number, values)])
+                values = _filled(run, list(map(number, figure.by_seed)))
+                rows.append([result.name, title, *map(number, summary), *values])
     return rows
 
 
 def difference_titles(run: LoadedRun) -> list[str]:
     """Columns of `difference_rows`."""
-    return ["Best", "Against", *seed_titles(run)[6:]]
+    return ["Best", "Against", *_seed_columns(run)]
 
 
 def difference_rows(run: LoadedRun) -> list[list[str]]:
@@ -46,8 +46,20 @@ def difference_rows(run: LoadedRun) -> list[list[str]]:
                 plus(100 * value) if run.is_classification else f"{plus(100 * math.expm1(value))} %"
                 for value in comparison.by_seed
             ]
-            rows.append([comparison.better, comparison.worse, *shown])
+            rows.append([comparison.better, comparison.worse, *_filled(run, shown)])
     return rows
+
+
+def _seed_columns(run: LoadedRun) -> list[str]:
+    """`Seed 12`, or `Seed no. 1` where contestants of several runs have different ones."""
+    different = {tuple(result.seeds) for result in run.results if result.seeds}
+    if len(different) == 1:
+        return [f"Seed {seed}" for seed in different.pop()]
+    return [f"Seed no. {number}" for number in range(1, max(map(len, different), default=0) + 1)]
+
+
+def _filled(run: LoadedRun, cells: list[str]) -> list[str]:
+    return cells + ["–"] * (len(_seed_columns(run)) - len(cells))
 
 
 def length_titles(run: LoadedRun) -> list[str]:
