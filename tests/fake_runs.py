@@ -14,7 +14,7 @@ from bakeoff.judge.classification import text_losses
 from bakeoff.judge.intervals import bootstrap_ratio
 from bakeoff.judge.judgement import Answers, Judgement, judge_classifier
 from bakeoff.judge.pairing import loss_units
-from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.judge.text_statistics import text_statistics, word_counts
 from bakeoff.judge.verdict import decide
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import (
@@ -32,6 +32,7 @@ from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec
 
 DRAWS = {"confidence": 0.95, "resamples": 300, "seed": 12}
 LABELS = ["negative", "positive"]
+WORDS = word_counts(["The next word can be guessed from the words before it, and most of the time it is a simple one."])
 # What real reviews and models contain sooner or later: markup, markup of terminals, other scripts, very long words.
 NASTY = "<script>alert('x')</script> [red]not red[/red] \x1b[31m ünïcödé 映画 & \"quotes\" | pipes | " + "long" * 40
 
@@ -314,7 +315,9 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             "lora": "the transformer , which was introduced in 2017 and replaced recurrent networks in most tasks .",
         }[name]
         folder.write_samples(
-            Sample(prompt=prompt, text=" " + written, tokens=40, seconds=2.0, statistics=text_statistics(written))
+            Sample(
+                prompt=prompt, text=" " + written, tokens=40, seconds=2.0, statistics=text_statistics(written, WORDS)
+            )
             for prompt in prompts
         )
         results.append(
