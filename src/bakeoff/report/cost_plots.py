@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from bakeoff.judge.pareto import COSTS, fronts
 from bakeoff.judge.wording import duration, figure_name, parameters, size
-from bakeoff.report.drawing import LINE, MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
@@ -86,7 +86,7 @@ def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float]) -> Non
     members = [name for name in front.members if paid[name] > 0]
     if len(members) > 1:
         x, y = [paid[name] for name in members], [figures[name] for name in members]
-        axes.plot(x, y, color=LINE, linewidth=3, drawstyle="steps-post", zorder=0)
+        axes.plot(x, y, color=MUTED, alpha=0.5, linewidth=1.4, drawstyle="steps-post", zorder=0)
 
 
 def _cost_axis(axes: Axes, cost: str, values: Sequence[float], show: Callable[[float], str]) -> None:
