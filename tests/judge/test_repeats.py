@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score
@@ -116,6 +116,7 @@ def test_different_numbers_of_seeds_are_refused() -> None:
 
 
 @given(st.integers(2, 4), st.integers(20, 60), st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
 def test_the_parts_of_macro_f1_are_the_figure_and_its_spread(classes: int, texts: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     labels = random.integers(classes, size=texts)

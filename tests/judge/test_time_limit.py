@@ -75,7 +75,7 @@ def test_the_sentence_names_leader_limit_and_the_others():
 
 
 def test_the_sentence_without_a_leader_says_where_the_others_stood():
-    text = sentences({"linear": 1, "lstm": 40, "gru": 30}, {"lstm": SLOW, "gru": [line(0.5, 3.3)]})
+    text = sentences({"linear": 1, "lstm": 40, "gru": 30}, {"lstm": SLOW, "gru": [line(0.5, 3.3), line(30, 2.9)]})
     assert (
         "When linear had been trained, after 1.0 s, gru stood at a validation loss of 3.3000 and lstm had not been"
         in text

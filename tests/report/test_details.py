@@ -63,7 +63,6 @@ def test_contestants_of_several_runs_may_have_other_seeds(classified: LoadedRun)
 def test_a_run_of_one_seed_has_no_such_rows(classified: LoadedRun, modelled: LoadedRun) -> None:
     for run in (classified, modelled):
         assert (details.seed_rows(run), details.difference_rows(run)) == ([], [])
-        assert "Each seed by itself" not in render_html(run)
 
 
 def test_the_page_shows_every_seed(classified: LoadedRun) -> None:
@@ -88,9 +87,3 @@ def test_documents_stand_in_the_order_of_how_much_they_divide_the_contestants(mo
         ["calm", "100", f"{math.exp(3):.2f}", f"{math.exp(2.9):.2f}", f"{math.exp(0.1):.3f}"],
     ]
     assert [row[:2] for row in details.length_rows(run)] == [["20", "1"], ["100", "1"]]
-
-
-def test_all_documents_of_a_small_run_are_on_the_page(modelled: LoadedRun) -> None:
-    page = Page(render_html(modelled))
-    assert all(f"article {number}" in page.text for number in range(9))
-    assert "Document by document" in page.text

@@ -143,7 +143,10 @@ def test_the_nasty_text_is_in_the_fixture(classification_run: RunFolder) -> None
     assert any(sample.prompt == NASTY for sample in classification_run.contestants()[1].samples())
 
 
-def test_words_of_generated_texts_are_compared_with_the_fine_tuning_text(language_model_run: RunFolder) -> None:
+def test_a_language_model_report_goes_into_texts_and_documents(language_model_run: RunFolder) -> None:
     text = Page(render_html(load_run(language_model_run))).text
     assert "Words from the fine-tuning text" in text
     assert "Most overused word" in text
+    assert "Document by document" in text
+    assert all(f"article {number}" in text for number in range(9))
+    assert "Each seed by itself" not in text
