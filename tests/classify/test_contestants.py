@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import shutil
 
 import pytest
 import yaml
+from sklearn.utils.class_weight import compute_sample_weight
 
 from bakeoff.classify.classifier import load_classifier
 from bakeoff.classify.contestants import bake
 from bakeoff.classify.task import RecurrentTask
+from bakeoff.data.types import LabelledTexts
 from bakeoff.errors import UserError
+from bakeoff.judge.calibration import calibration_error, fit_temperature
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
@@ -52,10 +57,38 @@ def test_scores_figures_and_predictions_agree(run, name):
         assert sum(each.probabilities.values()) == pytest.approx(1)
         assert each.probability == max(each.probabilities.values())
     right = sum(row["label"] == row["predicted"] for row in scores)
-    assert [figure.name for figure in result.figures] == ["accuracy", "macro_f1", "loss"]
+    assert [figure.name for figure in result.figures][:3] == ["accuracy", "macro_f1", "loss"]
     assert result.figures[0].value == pytest.approx(right / len(scores))
     assert result.figures[2].value == pytest.approx(sum(row["loss"] for row in scores) / len(scores))
     assert result.training.total_seconds >= result.training.seconds
+
+
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_the_temperature_is_saved_with_the_model_and_changes_no_label(run, name):
+    folder = run.contestant(name)
+    config = json.loads((folder.model / "config.json").read_text())
+    classifier = load_classifier(folder.path)
+    raw = classifier.model.probabilities(TABLE.test.texts)
+
+    calibration = folder.result().calibration
+
+    assert (calibration is None) is (name == "majority")
+    assert config["temperature"] == classifier.temperature == (calibration.temperature if calibration else 1.0)
+    validation = classifier.model.probabilities(TABLE.validation.texts)
+    if calibration:
+        assert config["temperature"] == fit_temperature(TABLE.validation.labels, validation)
+    assert classifier.probabilities(TABLE.test.texts).argmax(axis=1).tolist() == raw.argmax(axis=1).tolist()
+    errors = [figure for figure in folder.result().figures if figure.name == "calibration_error"]
+    assert errors[-1].value == pytest.approx(calibration_error(TABLE.test.labels, raw))
+
+
+def test_a_model_that_was_saved_before_there_were_temperatures_still_loads(run, tmp_path):
+    shutil.copytree(run.contestant("linear").model, tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    del config["temperature"]
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+
+    assert load_classifier(tmp_path / "model").temperature == 1
 
 
 def test_every_learner_finds_the_telling_word_and_the_floor_does_not(run):
@@ -80,6 +113,7 @@ def test_a_prediction_does_not_depend_on_its_batch(run, name):
 def test_samples_are_the_first_texts_and_the_most_certain_mistakes(run):
     samples = run.contestant("majority").samples()
     first, mistakes = samples[:5], samples[5:]
+    assert [sample.document for sample in first] == TABLE.test.ids[:5]
 
     assert [sample.prompt for sample in first] == TABLE.test.texts[:5]
     assert {sample.kind for sample in first} == {"first"}
@@ -135,6 +169,57 @@ def test_halves_of_a_batch_have_its_loss():
         whole = task.loss(batch)
         assert sum(loss.total.item() for loss in losses) == pytest.approx(whole.total.item(), rel=1e-5)
         assert sum(loss.correct for loss in losses) == whole.correct
+
+
+def test_a_planted_label_error_is_suspected_by_all_who_can_read(tmp_path):
+    table = small_table()
+    table.test.labels[7] = 1 - table.test.labels[7]
+    for name in ("majority", "linear", "lstm"):
+        folder = ContestantFolder(tmp_path / name)
+        result = bake(spec(CONTESTANTS), name, table, folder, Progress())
+        suspected = [sample for sample in folder.samples() if sample.kind == "suspect"]
+        column = folder.scores()["suspected_label"].to_pylist()
+        assert result.suspected_labels == len(suspected) == sum(label is not None for label in column)
+        if name == "majority":
+            assert suspected == []
+            continue
+        assert suspected[0].document == "test-7"
+        names = table.label_names
+        assert (suspected[0].label, suspected[0].predicted) == (names[table.test.labels[7]], column[7])
+
+
+def test_balanced_weights_are_scikit_learn_s_and_the_loss_is_the_weighted_one():
+    """Three texts of four are of one class, so the other class weighs three times as much."""
+    table = small_table()
+    kept = [row for row in range(len(table.train)) if table.train.labels[row] == 0 or row % 3 == 0]
+    side = LabelledTexts(*([column[row] for row in kept] for column in vars(table.train).values()))
+    table = dataclasses.replace(table, train=side)
+    still = {**SMALL_LSTM, "embedding_dropout": 0, "dropout": 0, "word_dropout": 0}
+    plain = RecurrentTask(table, spec({"lstm": still}).contestants["lstm"], seed=1)
+    weighted = RecurrentTask(table, spec({"lstm": {**still, "class_weights": "balanced"}}).contestants["lstm"], seed=1)
+    weights = compute_sample_weight("balanced", side.labels)
+    whole = {}
+    for kind, task in {"plain": plain, "weighted": weighted}.items():
+        batches = [batch.split(batch.count) for (batch,) in task.steps(1)]
+        whole[kind] = {int(text.rows[0]): task.loss(text).total.item() for batch in batches for text in batch}
+    for row, loss in whole["plain"].items():
+        assert whole["weighted"][row] == pytest.approx(loss * weights[row], rel=1e-4)
+    assert weighted.validate() == plain.validate()
+
+
+def test_a_class_may_be_missing_from_the_test_side(tmp_path):
+    table = small_table(classes=3)
+    kept = [row for row in range(len(table.test)) if table.test.labels[row] != 2]
+    side = LabelledTexts(*([column[row] for row in kept] for column in vars(table.test).values()))
+    result = bake(
+        spec(CONTESTANTS),
+        "linear",
+        dataclasses.replace(table, test=side),
+        ContestantFolder(tmp_path / "linear"),
+        Progress(),
+    )
+    assert [score.texts for score in result.classes] == [14, 13, 0]
+    assert result.classes[2].recall is None
 
 
 def test_three_classes(tmp_path):

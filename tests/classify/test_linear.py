@@ -15,13 +15,16 @@ from bakeoff.spec.schema import LinearContestant
 from tests.classify.small_data import small_table
 
 
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
 @pytest.mark.parametrize("classes", [2, 3])
-def test_linear_equals_scikit_learn_before_and_after_saving(tmp_path, classes):
-    table = small_table(classes=classes)
-    settings = LinearContestant(max_ngram=2, min_document_frequency=2, inverse_regularization=3.0)
+def test_linear_equals_scikit_learn_before_and_after_saving(tmp_path, classes, class_weights):
+    table = small_table(rows=121, classes=classes)
+    settings = LinearContestant(
+        max_ngram=2, min_document_frequency=2, inverse_regularization=3.0, class_weights=class_weights
+    )
     peer = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\b\w+\b"),
-        LogisticRegression(C=3.0, max_iter=1000),
+        LogisticRegression(C=3.0, max_iter=1000, class_weight=None if class_weights == "none" else "balanced"),
     ).fit(table.train.texts, table.train.labels)
     texts = [*table.test.texts, "", "unheard of"]
 

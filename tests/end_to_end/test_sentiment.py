@@ -9,6 +9,7 @@ import pytest
 
 import bakeoff as library
 from tests.command import bakeoff
+from tests.end_to_end.conftest import write_spec
 
 
 def test_the_run_folder_is_complete(sentiment_run):
@@ -89,6 +90,59 @@ def test_predict_scores_a_file(sentiment_run, tmp_path, suffix):
     assert [str(row["id"]) for row in rows] == ["7", "8"]
     assert {row["label"] for row in rows} <= {"positive", "negative"}
     assert all(0.5 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_predict_leaves_unsure_texts_without_a_label(sentiment_run, tmp_path):
+    texts = ["A fine film, moving and funny", "xyzzy", "A dull mess", "It has its moments"]
+    file, out = tmp_path / "reviews.csv", tmp_path / "scored.csv"
+    file.write_text("review\n" + "".join(f'"{text}"\n' for text in texts))
+    found = bakeoff("predict", sentiment_run, *texts, "--contestant", "linear", "--json").json["predictions"]["linear"]
+    threshold = sorted(each["probability"] for each in found)[2]  # two are below it, two are not
+
+    options = ["--contestant", "linear", "--threshold", str(threshold)]
+    typed = bakeoff("predict", sentiment_run, "--file", file, "--out", out, *options, "--json")
+
+    assert "linear: no label for 2 of 4 texts" in typed.err
+    for each, before in zip(typed.json["predictions"]["linear"], found, strict=True):
+        unsure = before["probability"] < threshold
+        assert each == {**before, "label": None if unsure else before["label"], "abstained": unsure}
+    rows = list(csv.DictReader(out.open(newline="")))
+    assert [row["label"] for row in rows] == [each["label"] or "" for each in typed.json["predictions"]["linear"]]
+    assert sorted(row["abstained"] for row in rows) == ["False", "False", "True", "True"]
+    printed = bakeoff("predict", sentiment_run, *texts, *options).out
+    assert printed.count("no label (") == 2
+
+
+def test_a_threshold_is_a_probability(sentiment_run):
+    assert bakeoff("predict", sentiment_run, "A fine film", "--threshold", "1.5").code == 2
+
+
+def test_classes_of_unequal_size_judged_by_macro_f1(tmp_path):
+    """Three classes, one of them rare: from the spec to calibrated answers, classes and the report."""
+    words = {"praise": "fine moving", "blame": "dull awful", "doubt": "odd baffling"}
+    rows = [
+        f"a {words[label].split()[number % 2]} film and text number {number},{label}"
+        for label, count in (("praise", 150), ("blame", 120), ("doubt", 12))
+        for number in range(count)
+    ]
+    (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(rows))
+    spec = {
+        "task": "classification",
+        "data": {"table": str(tmp_path / "reviews.csv")},
+        "contestants": {"majority": {}, "linear": {}, "weighted": {"method": "linear", "class_weights": "balanced"}},
+        "judge": {"metric": "macro_f1", "resamples": 100},
+    }
+    outcome = bakeoff("run", write_spec(tmp_path / "spec.yaml", spec), "-o", tmp_path / "run", "--json").json
+
+    assert {each["figure"] for each in outcome["verdict"]["comparisons"]} == {"macro_f1"}
+    assert "macro-F1" in outcome["verdict"]["sentences"][0]
+    for result in outcome["results"]:
+        assert [figure["name"] for figure in result["figures"]][:2] == ["macro_f1", "accuracy"]
+        assert [score["label"] for score in result["classes"]] == ["blame", "doubt", "praise"]
+        assert (result["calibration"] is None) is (result["method"] == "majority")
+        assert result["abstaining"]["curve"][-1]["coverage"] == 1
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(f'id="{section}"' in page for section in ("calibration", "abstaining"))
 
 
 def test_report_is_written_anew(sentiment_run):

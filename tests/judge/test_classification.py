@@ -53,7 +53,7 @@ def test_figures_say_what_they_are_and_lie_inside_their_intervals() -> None:
     figures = classification_figures(
         LABELS, PROBABILITIES, PROBABILITIES, split="test", confidence=0.9, resamples=200, seed=1
     )
-    names = ["accuracy", "macro_f1", "loss", "calibration_error", "calibration_error", "roc_auc"]
+    names = ["accuracy", "macro_f1", "loss", "roc_auc", "calibration_error", "calibration_error"]
     assert [figure.name for figure in figures] == names
     assert len({(figure.name, figure.protocol) for figure in figures}) == len(figures)
     assert figures[0].value == pytest.approx(5 / 7)

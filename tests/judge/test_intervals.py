@@ -17,6 +17,7 @@ from bakeoff.judge.intervals import (
     bootstrap_ratio,
     crossed_interval,
     mcnemar,
+    paired_bootstrap_metric,
     paired_bootstrap_ratio,
     wilson,
 )
@@ -132,6 +133,25 @@ def test_the_interval_of_macro_f1_is_that_of_resampled_texts() -> None:
     texts = random.integers(400, size=(500, 400))
     direct = [f1_score(labels[drawn], predictions[drawn], average="macro") for drawn in texts]
     assert found == pytest.approx(tuple(np.quantile(direct, [0.05, 0.95])), abs=0.008)
+
+
+def test_the_paired_interval_of_macro_f1_is_that_of_texts_resampled_for_both() -> None:
+    random = np.random.default_rng(5)
+    labels = random.choice(3, size=400, p=[0.6, 0.3, 0.1])
+    a = np.where(random.random(400) < 0.8, labels, random.integers(3, size=400))
+    b = np.where(random.random(400) < 0.9, a, random.integers(3, size=400))
+    found = paired_bootstrap_metric(labels, a, b, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
+    turned = paired_bootstrap_metric(labels, b, a, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
+    direct = []
+    for drawn in random.integers(400, size=(300, 400)):
+        scores = [f1_score(labels[drawn], side[drawn], average="macro") for side in (a, b)]
+        direct.append(scores[0] - scores[1])
+    assert found == pytest.approx(tuple(np.quantile(direct, [0.05, 0.95])), abs=0.012)
+    assert turned == pytest.approx((-found[1], -found[0]), abs=0.004)
+
+
+def test_one_text_says_nothing_about_a_difference_of_macro_f1() -> None:
+    assert paired_bootstrap_metric([0], [0], [1], macro_f1_of_counts, **DRAWS) is None
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from bakeoff.judge.intervals import mcnemar
 from bakeoff.judge.pairing import loss_units
@@ -123,6 +124,30 @@ def test_the_difference_is_that_of_the_accuracies_and_never_negative(pairs: list
     assert comparison.difference == pytest.approx(abs(a.mean() - b.mean()))
     assert comparison.low - 1e-12 <= comparison.difference <= comparison.high + 1e-12
     assert comparison.p_value == pytest.approx(mcnemar(a, b))
+
+
+def test_macro_f1_decides_where_it_is_asked_to() -> None:
+    """The one that always answers the frequent class is right more often, and the worse one."""
+    labels = np.array(["common"] * 90 + ["rare"] * 10)
+    careful = np.where(np.arange(100) < 75, "common", "rare")
+    scores = {
+        name: pa.table({"document": [f"t{i}" for i in range(100)], "label": labels, "predicted": predicted})
+        for name, predicted in {"lazy": np.array(["common"] * 100), "careful": careful}.items()
+    }
+    results = []
+    for name, table in scores.items():
+        macro = f1_score(labels, table["predicted"].to_pylist(), average="macro")
+        first = result(name, macro).figures[0].model_copy(update={"name": "macro_f1", "protocol": "macro_f1"})
+        results.append(result(name, macro).model_copy(update={"figures": [first]}))
+
+    verdict = decide(results, scores, **DRAWS)
+
+    (comparison,) = verdict.comparisons
+    assert (verdict.best, comparison.figure, comparison.p_value) == ("careful", "macro_f1", None)
+    assert comparison.difference == pytest.approx(results[1].figures[0].value - results[0].figures[0].value)
+    assert comparison.distinguishable
+    assert verdict.sentences[0].startswith("careful is best: macro-F1 0.7")
+    assert "Its macro-F1 is" in verdict.sentences[1]
 
 
 def language_verdict(losses: dict[str, np.ndarray], pieces: int = 1, **more: float) -> Verdict:

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
+from bakeoff.judge.per_class import class_scores
 from bakeoff.judge.text_statistics import repeated
 from bakeoff.judge.wording import number
+from bakeoff.report.classifier_tables import suspect_counts, suspect_list
 from bakeoff.report.html import render_html, stretches, write_report
 from bakeoff.report.loaded import LoadedRun, load_run
+from bakeoff.report.markdown import render_markdown
 from bakeoff.report.safe_text import visible
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Confusion, Sample
@@ -113,12 +116,53 @@ def test_many_classes_become_a_list_of_confusions(classified: LoadedRun) -> None
     counts = [[0] * 80 for _ in labels]
     counts[7][9] = 41
     contestant = classified.contestants[-1]
-    result = contestant.result.model_copy(update={"confusion": Confusion(labels=labels, counts=counts)})
+    matrix = Confusion(labels=labels, counts=counts)
+    result = contestant.result.model_copy(update={"confusion": matrix, "classes": class_scores(matrix, 0.95)})
     html = render_html(
         replace(classified, contestants=[replace(contestant, result=result), *classified.contestants[:2]])
     )
     assert '<td class="words">class 7</td><td class="words">class 9</td><td>41</td>' in html
     assert len(html) < 500_000
+
+
+def test_sureness_is_told_in_plots_and_in_tables(classified: LoadedRun) -> None:
+    page = Page(render_html(classified))
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    assert {"calibration", "abstaining", "suspects"} <= ids
+    for result in classified.results:
+        for score in result.classes:
+            assert f"{score.recall.low:.3f} to {score.recall.high:.3f}" in page.text
+        if result.calibration:
+            assert f"{result.calibration.temperature:.2f}" in page.text
+            for choice in result.abstaining.choices:
+                assert choice.threshold is None or f"{choice.threshold:.4f}" in page.text
+
+
+def test_suspected_labels_come_by_agreement_and_are_escaped(classified: LoadedRun) -> None:
+    first, *others = classified.contestants
+    sample = Sample(prompt=NASTY, label="<b>a</b>", predicted="b|c", probability=0.7, document="d1", kind="suspect")
+    alone = sample.model_copy(update={"document": "d2", "probability": 0.99})
+    readers = [replace(entry, samples=[sample, alone], suspected={"d1": "b|c"}) for entry in others]
+    readers[0].suspected["d2"] = "b|c"
+    run = replace(classified, contestants=[first, *readers])
+    found = suspect_list(run)
+    assert [(each.sample.document, len(each.contestants)) for each in found] == [("d1", 2), ("d2", 1)]
+    page = Page(render_html(run))
+    assert "<b>a</b> → b|c?" in page.text
+    assert "says linear, lstm (0.7000); text d1" in page.text
+    assert "1 of them by more than one contestant" in suspect_counts(run)
+    assert "Labels to look at again" in render_markdown(run)
+
+
+def test_runs_from_before_these_sections_are_still_reported(classified: LoadedRun) -> None:
+    older = {"classes": [], "calibration": None, "abstaining": None, "suspected_labels": None}
+    contestants = [
+        replace(entry, samples=[], suspected={}, result=entry.result.model_copy(update=older))
+        for entry in classified.contestants
+    ]
+    page = Page(render_html(replace(classified, contestants=contestants)))
+    assert page.open == []
+    assert not {"calibration", "abstaining", "suspects"} & {attributes.get("id") for _, attributes in page.tags}
 
 
 def test_an_unfinished_run_is_refused_in_words(empty_folder: RunFolder) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bakeoff.judge.pareto import COSTS
-from bakeoff.report import plots
+from bakeoff.report import classifier_plots, plots
 from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
@@ -16,6 +16,8 @@ from bakeoff.runs.folder import RunFolder
 def drawn(run: LoadedRun) -> list[str]:
     found = [plots.interval_plot(run), *plots.validation_curves(run), *(cost_plot(run, cost) for cost in COSTS)]
     found += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
+    found += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
+    found.append(classifier_plots.coverage_plot(run))
     return [plot for plot in found if plot is not None]
 
 
@@ -45,7 +47,10 @@ def test_names_are_neither_markup_nor_formulas(loaded: LoadedRun) -> None:
         contestants=[loaded.contestants[0], renamed, *loaded.contestants[2:]],
         verdict=loaded.verdict.model_copy(update={"best": name}),
     )
-    for plot in (plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")):
+    found = [plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")]
+    if loaded.is_classification:
+        found += [classifier_plots.reliability_plot(renamed, 1), classifier_plots.coverage_plot(hostile)]
+    for plot in found:
         assert plot is not None
         assert name in "".join(ElementTree.fromstring(plot).itertext())
         assert name in ElementTree.fromstring(plot).attrib["aria-label"]

@@ -87,9 +87,10 @@ def calibration_error_interval(
     """Bootstrap interval over texts of the expected calibration error.
 
     The error is a sum of distances, which chance can only make larger, in the sample and once more in every resample.
-    Percentiles therefore lie too high (near perfect calibration they never hold the truth). So the resamples are
-    reflected at the sample's value (the basic bootstrap of Davison and Hinkley 1997), and the lower end is 0 where
-    perfect calibration would by chance show as much. The upper end is at least the value itself.
+    Percentiles therefore lie too high (near perfect calibration they never hold the truth). So only the resamples'
+    spread is used: downwards they are reflected at the sample's value (the basic bootstrap of Davison and Hinkley
+    1997), to 0 where perfect calibration would by chance show as much; upwards the distance from their median to the
+    upper percentile is added. `docs/explanation/calibration.md` tells how often this holds the truth.
     """
     gaps, bins = _gaps(labels, probabilities)
     value = calibration_error(labels, probabilities)
@@ -99,12 +100,13 @@ def calibration_error_interval(
         sums = np.bincount(cells.ravel(), weights=gaps[drawn].ravel(), minlength=BINS * len(drawn))
         drawn_values.append(np.abs(sums.reshape(-1, BINS)).sum(axis=1) / gaps.size)
     tail = (1 - confidence) / 2
-    lowest, highest = np.quantile(np.concatenate(drawn_values), [tail, 1 - tail])
+    middle, highest = map(float, np.quantile(np.concatenate(drawn_values), [0.5, 1 - tail]))
     by_chance = np.abs(
         np.random.default_rng(seed).normal(0, _chance_deviations(probabilities), size=(resamples, BINS))
     ).sum(axis=1)
     told_from_chance = value > np.quantile(by_chance, 1 - tail)
-    return max(0.0, 2 * value - float(highest)) if told_from_chance else 0.0, max(value, 2 * value - float(lowest))
+    low = min(max(2 * value - highest, 0.0), value) if told_from_chance else 0.0
+    return low, value + highest - middle
 
 
 def chance_error(probabilities: npt.ArrayLike) -> float:

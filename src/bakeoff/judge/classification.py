@@ -85,7 +85,7 @@ def classification_figures(
     resamples: int,
     seed: int,
 ) -> list[Figure]:
-    """Accuracy, macro-F1, loss, expected calibration error and, with two classes, ROC-AUC, each with its interval.
+    """Accuracy, macro-F1, loss, ROC-AUC (of two classes), expected calibration error, each with its interval.
 
     Args:
         labels: Class indices, shape (texts,).
@@ -120,12 +120,12 @@ def classification_figures(
         figure("accuracy", accuracy(truth, guesses), wilson(int((truth == guesses).sum()), truth.size, confidence)),
         figure("macro_f1", macro_f1(truth, guesses), bootstrap_metric(truth, guesses, macro_f1_of_counts, **draws)),
         figure("loss", float(nats.mean()), bootstrap_ratio(nats, np.ones_like(nats), **draws)),
-        calibration_figure(rows, f"ece(bins={BINS})"),
     ]
-    if uncalibrated is not None:
-        figures.append(calibration_figure(uncalibrated, f"uncalibrated(bins={BINS})"))
     area = roc_auc(truth == 1, rows[:, 1], confidence) if rows.shape[1] == 2 else None
     if area is not None:
         ends = None if area.low is None or area.high is None else (area.low, area.high)
         figures.append(figure("roc_auc", area.value, ends))
+    figures.append(calibration_figure(rows, f"ece(bins={BINS})"))
+    if uncalibrated is not None:
+        figures.append(calibration_figure(uncalibrated, f"uncalibrated(bins={BINS})"))
     return sorted(figures, key=lambda each: each.name != metric)

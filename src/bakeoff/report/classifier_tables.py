@@ -36,10 +36,9 @@ def _with_interval(estimate: Estimate | None) -> tuple[str, str]:
 CALIBRATION_TITLES = [
     "Contestant",
     "Temperature",
-    "Fitted on",
-    "Calibration error before",
+    "Error before",
     "after",
-    "by chance alone",
+    "by chance",
     "Loss before",
     "after",
 ]
@@ -58,8 +57,7 @@ def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
         rows.append(
             [
                 (result.name, ""),
-                (f"{found.temperature:.2f}", ""),
-                (f"{count(found.validation_texts)} texts", ""),
+                (f"{found.temperature:.2f}", f"from {count(found.validation_texts)} texts"),
                 (number(before.value), _ends(before)),
                 (number(after.value), _ends(after)),
                 (number(found.chance), ""),
