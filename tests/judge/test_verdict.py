@@ -140,7 +140,7 @@ def test_macro_f1_decides_where_it_is_asked_to() -> None:
         first = result(name, macro).figures[0].model_copy(update={"name": "macro_f1", "protocol": "macro_f1"})
         results.append(result(name, macro).model_copy(update={"figures": [first]}))
 
-    verdict = decide(results, scores, **DRAWS)
+    verdict = decide(results, {name: [table] for name, table in scores.items()}, **DRAWS)
 
     (comparison,) = verdict.comparisons
     assert (verdict.best, comparison.figure, comparison.p_value) == ("careful", "macro_f1", None)
