@@ -39,7 +39,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     if problems:
         raise UserError(
             "These runs were not judged alike:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "Judge them on the same data, split, seed and protocols, and compare them then.",
+            "Judge them on the same data, split, seed and protocols. Rows are known by their id column, or by number.",
         )
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}
@@ -47,7 +47,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         for home, contestant in zip(folder.contestants(), run.contestants, strict=True):
             label = name if len(run.contestants) == 1 else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
-            scores[label] = [_by_position(repeat.scores()) for repeat in home.repeats()]
+            scores[label] = [repeat.scores() for repeat in home.repeats()]
     judge = runs[0].spec["judge"]
     try:
         verdict = decide(
@@ -72,14 +72,6 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         verdict=verdict,
         contestants=contestants,
     )
-
-
-def _by_position(scores: pa.Table) -> pa.Table:
-    """A classifier's texts by their place on the judged side, which is the same: row numbers may differ."""
-    if "label" not in scores.column_names:
-        return scores
-    places = pa.array([f"{place:09d}" for place in range(len(scores))])
-    return scores.set_column(scores.column_names.index("document"), "document", places)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -83,7 +83,7 @@ def test_other_training_texts_are_said(wide, tmp_path):
         f'"{("a fine", "a dull")[n % 2]} film, number {n}",{n % 2},{"test" if n > 79 else "train"}' for n in range(120)
     ]
     for name, kept in (("all", rows), ("fewer", rows[20:])):
-        (tmp_path / f"{name}.csv").write_text("text,label,side\n" + "\n".join(kept))
+        (tmp_path / f"{name}.csv").write_text("text,label,side,id\n" + "\n".join(kept))
     runs = [
         other_run(tmp_path, name, data={"table": str(tmp_path / f"{name}.csv"), "split": {"column": "side"}})
         for name in ("all", "fewer")

@@ -205,11 +205,10 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, li
     sides = {"train": split.train, "validation": split.validation, "test": split.test}
     contradicting = sum(len(labels) > 1 for labels in labels_of.values())
     across = sum(number > 1 for number in sides_of.values())
-    strings = {
+    named = {
         name: [
-            string
-            for text, label in zip(side.texts, side.labels, strict=True)
-            for string in (text, split.label_names[label])
+            (row, text, split.label_names[label])
+            for row, text, label in zip(side.ids, side.texts, side.labels, strict=True)
         ]
         for name, side in sides.items()
     }
@@ -221,14 +220,15 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable, keyed: dict[str, li
     return DataReport(
         source=table.source,
         files=table.files,
-        fingerprint=fingerprint(strings.items()),
+        fingerprint=fingerprint((name, chain.from_iterable(row[1:] for row in side)) for name, side in named.items()),
         sides=[
             SideReport(
                 name=name,
                 rows=len(side),
                 characters=sum(map(len, side.texts)),
                 labels={label: side.labels.count(number) for number, label in enumerate(split.label_names)},
-                fingerprint=fingerprint([(name, strings[name])]),
+                # Sides are shuffled: in the order of the rows' names the same rows are the same side.
+                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named[name])))]),
             )
             for name, side in sides.items()
         ],

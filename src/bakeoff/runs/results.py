@@ -210,7 +210,9 @@ class SideReport(Record):
     lines: int | None = None
     characters: int = 0
     labels: dict[str, int] = Field({}, description="Label -> texts.")
-    fingerprint: str | None = Field(None, description="SHA-256 of its texts (and labels) as used, in order.")
+    fingerprint: str | None = Field(
+        None, description="SHA-256 of its documents, or of its rows' names, texts and labels in the order of the names."
+    )
 
 
 class DataReport(Record):
