@@ -20,7 +20,6 @@ SPECS = {
         **LANGUAGE_MODEL,
         "contestants": {name: LANGUAGE_MODEL["contestants"][name] for name in ("full", "lora")},
     },
-    "several seeds": {**SENTIMENT, "repeats": 2, "contestants": {"lstm": SENTIMENT["contestants"]["lstm"]}},
 }
 
 
@@ -51,7 +50,7 @@ def everything_measured(path: Path) -> dict[str, object]:
 
 
 def lines_of_metrics(path: Path) -> int:
-    return sum(len(file.read_bytes().splitlines()) for file in path.glob("contestants/**/metrics.jsonl"))
+    return sum(len(file.read_bytes().splitlines()) for file in path.glob("contestants/*/metrics.jsonl"))
 
 
 def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals, **options) -> str:
@@ -65,9 +64,9 @@ def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals, *
     return process.communicate(timeout=60)[1]
 
 
-@pytest.mark.parametrize("kind", SPECS)
-def test_killed_again_and_again(kind, tmp_path):
-    spec = write_spec(tmp_path / "spec.yaml", SPECS[kind])
+@pytest.mark.parametrize("task", SPECS)
+def test_killed_again_and_again(task, tmp_path):
+    spec = write_spec(tmp_path / "spec.yaml", SPECS[task])
     assert bakeoff("run", spec, "-o", tmp_path / "whole").code == 0
     total = lines_of_metrics(tmp_path / "whole")
     killed = tmp_path / "killed"

@@ -8,15 +8,19 @@ import statistics
 import pytest
 from safetensors.numpy import load_file
 
+from bakeoff import runner
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import StepLine
+from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
 from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.test_kill import everything_measured
 
 REPEATED = {
     **SENTIMENT,
     "repeats": 3,
     "data": {"table": "sentence-polarity", "rows": 400},
-    "budget": {"epochs": 1},
+    "budget": {"epochs": 2},
     "contestants": {"majority": {}, "linear": {}, "lstm": SENTIMENT["contestants"]["lstm"]},
 }
 
@@ -28,6 +32,32 @@ def repeated_run(tmp_path_factory):
     assert typed.code == 0, typed.err
     assert "[5/5] lstm, seed 14" in typed.err
     return folder / "run"
+
+
+class Stopping(Progress):
+    """Ends the process' work, as a crash would, at a step of the trainings together."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def step(self, line: StepLine, share: float) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("crashed")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_run_that_crashes_in_any_seed_goes_on_as_if_it_had_not(repeated_run, tmp_path, share):
+    lstm = RunFolder(repeated_run).contestant("lstm")
+    steps = sum(repeat.result().training.steps for repeat in lstm.repeats())
+    run = tmp_path / "run"
+
+    with pytest.raises(RuntimeError, match="crashed"):
+        runner.run(REPEATED, run, progress=Stopping(round(share * steps)))
+    assert not all(repeat.finished for repeat in RunFolder(run).contestant("lstm").repeats())
+    runner.resume(run)
+
+    assert everything_measured(run) == everything_measured(repeated_run)
 
 
 def test_what_depends_on_the_seed_is_trained_with_each(repeated_run):
