@@ -171,9 +171,10 @@ def test_halves_of_a_batch_have_its_loss():
         assert sum(loss.correct for loss in losses) == whole.correct
 
 
-def test_a_planted_label_error_is_suspected_by_all_who_can_read(tmp_path):
+def test_planted_label_errors_are_suspected_by_all_who_can_read(tmp_path):
     table = small_table()
-    table.test.labels[7] = 1 - table.test.labels[7]
+    planted = {table.test.ids[row]: table.label_names[table.test.labels[row]] for row in range(6)}
+    table.test.labels[:6] = [1 - label for label in table.test.labels[:6]]
     for name in ("majority", "linear", "lstm"):
         folder = ContestantFolder(tmp_path / name)
         result = bake(spec(CONTESTANTS), name, table, folder, Progress())
@@ -183,9 +184,9 @@ def test_a_planted_label_error_is_suspected_by_all_who_can_read(tmp_path):
         if name == "majority":
             assert suspected == []
             continue
-        assert suspected[0].document == "test-7"
-        names = table.label_names
-        assert (suspected[0].label, suspected[0].predicted) == (names[table.test.labels[7]], column[7])
+        found = [sample for sample in suspected if planted.get(sample.document) == sample.predicted]
+        assert len(found) >= 3
+        assert len(found) >= len(suspected) / 2
 
 
 def test_balanced_weights_are_scikit_learn_s_and_the_loss_is_the_weighted_one():

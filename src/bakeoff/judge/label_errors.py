@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+_ROUNDING = 1e-9  # the mean of equal probabilities may lie above them by its rounding
+
 
 @dataclass(frozen=True)
 class Suspects:
@@ -33,9 +35,10 @@ def suspects(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> Suspects:
     counts = np.bincount(given, minlength=rows.shape[1])
     sums = np.bincount(given, weights=own, minlength=rows.shape[1])
     thresholds = np.divide(sums, counts, out=np.full(rows.shape[1], np.inf), where=counts > 0)
+    below = own < thresholds[given] - _ROUNDING
     reached = np.where(rows >= thresholds, rows, -np.inf)
     suggested = reached.argmax(axis=1)
     margins = reached.max(axis=1) - own
-    found = np.flatnonzero((own < thresholds[given]) & (margins > 0))
+    found = np.flatnonzero(below & (margins > 0))
     ranked = found[np.argsort(-margins[found], kind="stable")]
     return Suspects(ranked, suggested[ranked])

@@ -253,7 +253,9 @@ class StepLine(Record):
     kind: Literal["step"] = "step"
     step: int
     epoch: int
-    loss: float = Field(description="Mean loss per token (language models) or per text (classifiers) of the step.")
+    loss: float = Field(
+        description="Mean loss of the step per token (language models) or per text, class weights included."
+    )
     learning_rate: float
     tokens: int = Field(description="Training tokens seen so far.")
     seconds: float = Field(description="Training seconds so far.")
