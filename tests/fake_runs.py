@@ -15,7 +15,7 @@ from bakeoff.judge.classification import text_losses
 from bakeoff.judge.intervals import bootstrap_ratio
 from bakeoff.judge.judgement import Answers, Judgement, judge_classifier
 from bakeoff.judge.pairing import loss_units
-from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.judge.text_statistics import text_statistics, word_counts
 from bakeoff.judge.verdict import decide
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import (
@@ -35,6 +35,7 @@ from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec
 
 DRAWS = {"confidence": 0.95, "resamples": 300, "seed": 12}
 LABELS = ["negative", "positive"]
+WORDS = word_counts(["The next word can be guessed from the words before it, and most of the time it is a simple one."])
 # What real reviews and models contain sooner or later: markup, markup of terminals, other scripts, very long words.
 NASTY = "<script>alert('x')</script> [red]not red[/red] \x1b[31m ünïcödé 映画 & \"quotes\" | pipes | " + "long" * 40
 
@@ -187,7 +188,16 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    run.write_verdict(decide(results, scores, **DRAWS))
+    contestants = run.contestants()
+    run.write_verdict(
+        decide(
+            results,
+            {name: [table] for name, table in scores.items()},
+            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            samples={contestant.name: contestant.samples() for contestant in contestants},
+            **DRAWS,
+        )
+    )
     return run
 
 
@@ -323,7 +333,9 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             "lora": "the transformer , which was introduced in 2017 and replaced recurrent networks in most tasks .",
         }[name]
         folder.write_samples(
-            Sample(prompt=prompt, text=" " + written, tokens=40, seconds=2.0, statistics=text_statistics(written))
+            Sample(
+                prompt=prompt, text=" " + written, tokens=40, seconds=2.0, statistics=text_statistics(written, WORDS)
+            )
             for prompt in prompts
         )
         results.append(
@@ -351,7 +363,16 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    run.write_verdict(decide(results, scores, **DRAWS))
+    contestants = run.contestants()
+    run.write_verdict(
+        decide(
+            results,
+            {name: [table] for name, table in scores.items()},
+            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            samples={contestant.name: contestant.samples() for contestant in contestants},
+            **DRAWS,
+        )
+    )
     return run
 
 
@@ -385,12 +406,12 @@ def _language_model_figures(scores: pa.Table) -> list[Figure]:
     figures = []
     for name, protocol in protocols.items():
         units = loss_units(scores, name)
-        ends = bootstrap_ratio(units.nats, units.weights, **DRAWS)
+        ends = bootstrap_ratio(units.values, units.weights, **DRAWS)
         assert ends is not None
         figures.append(
             Figure(
                 name="perplexity",
-                value=math.exp(units.nats.sum() / units.weights.sum()),
+                value=math.exp(units.values.sum() / units.weights.sum()),
                 low=math.exp(ends[0]),
                 high=math.exp(ends[1]),
                 protocol=protocol,

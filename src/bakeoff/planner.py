@@ -14,6 +14,7 @@ from bakeoff.judge.wording import size
 from bakeoff.runner import prepare_data
 from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.spec.load import load_spec
+from bakeoff.spec.repeats import seeds
 from bakeoff.spec.schema import (
     FullContestant,
     LanguageModelSpec,
@@ -48,12 +49,14 @@ def plan(
     prepared, _ = prepare_data(checked, progress)
     reading = time.perf_counter() - started
     contestants = _plan_contestants(checked, prepared, progress)
-    kept = sum(each.model_bytes for each in contestants)
+    for each in contestants:
+        each.seeds = len(seeds(checked, each.name))
+    kept = sum(each.seeds * each.model_bytes for each in contestants)
     found = Plan(
         name=checked.name or checked.task,
         task=checked.task,
         contestants=contestants,
-        total_seconds=reading + sum(each.total_seconds for each in contestants),
+        total_seconds=reading + sum(each.seeds * each.total_seconds for each in contestants),
         peak_memory_bytes=max(each.peak_memory_bytes for each in contestants),
         disk_bytes=kept + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
         available_memory_bytes=room,

@@ -17,8 +17,9 @@ from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
+from bakeoff.spec.repeats import seeds
 from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec, TransformerContestant
-from bakeoff.training import distributed
+from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
 
 
@@ -27,7 +28,7 @@ class RunOutcome:
     """A finished bake-off."""
 
     folder: Path
-    results: list[ContestantResult]  # in the order of the spec
+    results: list[ContestantResult]  # in the order of the spec; means where there are several seeds
     verdict: Verdict
 
     @property
@@ -67,6 +68,7 @@ def run(
         )
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+    trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
     checked = _with_absolute_paths(checked)
     prepared, report = prepare_data(checked, progress)
@@ -89,9 +91,10 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     spec = load_spec(folder.spec_values())
     if not distributed.is_first():
         return _take_part(folder, spec)
+    trackers.must_be_installed(spec.tracker)
     with folder.locked():
-        if all(contestant.finished for contestant in folder.contestants()):
-            _tell_what_is_left(folder)
+        if all(training.folder.finished for training in _trainings(folder, spec)):
+            _tell_what_is_left(folder, spec)
             return _conclude(folder, spec)
         prepared, report = prepare_data(spec, progress)
         if report.fingerprint != folder.data().fingerprint:
@@ -121,44 +124,67 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
     return prepared, report
 
 
+@dataclass(frozen=True)
+class _Training:
+    """A contestant with one of its seeds."""
+
+    name: str
+    spec: Spec  # with this seed; the data were divided with that of the run
+    folder: ContestantFolder
+    label: str  # for people
+
+
+def _trainings(folder: RunFolder, spec: Spec, *, writes: bool = True) -> list[_Training]:
+    """Everything that a bake-off trains, in this order."""
+    found = []
+    for name in spec.contestants:
+        for number, seed in enumerate(seeds(spec, name), start=1):
+            label = name if number == 1 and spec.repeats == 1 else f"{name}, seed {seed}"
+            home = folder.contestant(name, writes=writes).repeat(number)
+            found.append(_Training(name, spec.model_copy(update={"seed": seed}), home, label))
+    return found
+
+
 def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
-    _tell_what_is_left(folder)
-    names = list(spec.contestants)
-    for number, name in enumerate(names, start=1):
-        progress.contestant(name, number, len(names))
-        contestant = folder.contestant(name)
-        if not contestant.finished:
+    _tell_what_is_left(folder, spec)
+    trainings = _trainings(folder, spec)
+    for number, training in enumerate(trainings, start=1):
+        progress.contestant(training.label, number, len(trainings))
+        if not training.folder.finished:
             machine.reset_peak_memory()
-            result = _bake_contestant(spec, name, prepared, contestant, progress)
+            bake_off, home = spec.name or folder.path.resolve().name, training.folder.tracking
+            with trackers.tracked(spec.tracker, progress, run=bake_off, training=training.label, folder=home) as heard:
+                result = _bake_contestant(training, prepared, heard)
             if (processes := distributed.world_size()) > 1:
                 result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
-            contestant.write_result(result)
-        progress.result(contestant.result())
+            if spec.repeats > 1 and len(seeds(spec, training.name)) == 1:
+                result.notes.append("Done once: nothing in it depends on the seed.")
+            training.folder.write_result(result)
+        progress.result(training.folder.result())
     progress.stage("writing the report")
     return _conclude(folder, spec)
 
 
-def _tell_what_is_left(folder: RunFolder) -> None:
+def _tell_what_is_left(folder: RunFolder, spec: Spec) -> None:
     """To the other processes, which may not look themselves: the first one writes into the folder meanwhile."""
-    for contestant in folder.contestants():
-        distributed.from_first(contestant.finished)
+    for training in _trainings(folder, spec):
+        distributed.from_first(training.folder.finished)
 
 
 def _take_part(folder: RunFolder, spec: Spec) -> RunOutcome:
     """What the processes other than the first do: train and score along with it, and write nothing."""
     silent = Progress()
-    left = [name for name in spec.contestants if not distributed.from_first(False)]
+    left = [each for each in _trainings(folder, spec, writes=False) if not distributed.from_first(False)]
     if left:
         prepared, _ = prepare_data(spec, silent)
-    for name in left:
-        _bake_contestant(spec, name, prepared, folder.contestant(name, writes=False), silent)
+    for training in left:
+        _bake_contestant(training, prepared, silent)
     distributed.wait()  # for the verdict
-    return RunOutcome(folder.path, [contestant.result() for contestant in folder.contestants()], folder.verdict())
+    return RunOutcome(folder.path, [contestant.average() for contestant in folder.contestants()], folder.verdict())
 
 
-def _bake_contestant(
-    spec: Spec, name: str, prepared: SplitTable | SplitCorpus, folder: ContestantFolder, progress: Progress
-) -> ContestantResult:
+def _bake_contestant(training: _Training, prepared: SplitTable | SplitCorpus, progress: Progress) -> ContestantResult:
+    spec, name, folder = training.spec, training.name, training.folder
     # Imported here: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch.
     if isinstance(spec, LanguageModelSpec):
         from bakeoff.lm.contestants import bake as bake_language_model
@@ -173,17 +199,33 @@ def _bake_contestant(
 
 def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
     """Verdict, model cards and reports, from what the folder holds."""
+    from bakeoff.judge.repeats import average
     from bakeoff.judge.verdict import decide
     from bakeoff.report.html import write_report
     from bakeoff.report.model_card import write_model_card
 
+    judge, results, scores = spec.judge, [], {}
     contestants = folder.contestants()
-    results = [contestant.result() for contestant in contestants]
-    scores = {contestant.name: contestant.scores() for contestant in contestants}
-    verdict = decide(results, scores, confidence=spec.judge.confidence, resamples=spec.judge.resamples, seed=spec.seed)
+    for contestant in contestants:
+        repeats = contestant.repeats()
+        found = [repeat.result() for repeat in repeats]
+        scores[contestant.name] = [repeat.scores() for repeat in repeats]
+        if len(found) > 1:
+            contestant.write_average(average(found, scores[contestant.name], confidence=judge.confidence))
+        results.append(contestant.average())
+    verdict = decide(
+        results,
+        scores,
+        confidence=judge.confidence,
+        resamples=judge.resamples,
+        seed=spec.seed,
+        epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+        samples={contestant.name: contestant.samples() for contestant in contestants},
+    )
     folder.write_verdict(verdict)
     for contestant in contestants:
-        write_model_card(contestant, folder)
+        for repeat in contestant.repeats():
+            write_model_card(repeat, folder)
     write_report(folder)
     distributed.wait()
     return RunOutcome(folder.path, results, verdict)

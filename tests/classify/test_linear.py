@@ -74,6 +74,15 @@ def test_a_saved_model_answers_as_before_and_needs_no_pickle(tmp_path, naive_bay
     assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
 
 
+def test_another_seed_gives_the_same_linear_model():
+    """So `repeats` need not train it again."""
+    table = small_table(classes=3)
+    one, other = (LinearModel.fit(table.train.texts, table.train.labels, LinearContestant(), seed) for seed in (1, 2))
+
+    assert np.array_equal(one.weights, other.weights)
+    assert np.array_equal(one.intercepts, other.intercepts)
+
+
 def test_majority_answers_with_the_shares_of_the_training_split(tmp_path):
     MajorityModel.fit([0, 1, 1, 1], 3).save(tmp_path)
 

@@ -34,7 +34,8 @@ def without_times(value):
 def everything_measured(path: Path) -> dict[str, object]:
     """Results, metrics, scores and texts of every contestant, without what depends on the clock."""
     found: dict[str, object] = {}
-    for contestant in RunFolder(path).contestants():
+    trainings = [repeat for contestant in RunFolder(path).contestants() for repeat in contestant.repeats()]
+    for contestant in trainings:
         steps, epochs = contestant.metrics()
         found[contestant.name] = without_times(
             {

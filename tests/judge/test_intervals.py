@@ -15,6 +15,7 @@ from bakeoff.judge.classification import macro_f1_of_counts
 from bakeoff.judge.intervals import (
     bootstrap_metric,
     bootstrap_ratio,
+    crossed_interval,
     mcnemar,
     paired_bootstrap_metric,
     paired_bootstrap_ratio,
@@ -166,3 +167,63 @@ def test_mcnemar_is_a_fair_coin_over_the_texts_they_disagree_on(pairs: list[tupl
 def test_mcnemar_needs_the_same_texts() -> None:
     with pytest.raises(ValueError, match="same texts"):
         mcnemar([True], [True, False])
+
+
+def expected_to_hold(held: int, simulations: int, nominal: float) -> bool:
+    """Within what chance does to a simulation of an interval that is right: three standard deviations."""
+    return abs(held / simulations - nominal) <= 3 * math.sqrt(nominal * (1 - nominal) / simulations)
+
+
+@pytest.mark.parametrize(("share", "texts"), [(0.5, 100), (0.87, 400), (0.98, 1000)])
+def test_wilson_holds_the_true_share_as_often_as_it_says(share: float, texts: int) -> None:
+    """Exactly, not by simulation: every count that comes into question, weighed by its probability."""
+    spread = 6 * math.sqrt(texts * share * (1 - share))
+    counts = np.arange(max(0, math.floor(texts * share - spread)), min(texts, math.ceil(texts * share + spread)) + 1)
+    ends = np.array([wilson(int(count), texts, 0.95) for count in counts])
+    inside = (ends[:, 0] <= share) & (share <= ends[:, 1])
+    assert 0.93 <= stats.binom.pmf(counts, texts, share)[inside].sum() <= 0.97
+
+
+def test_mcnemar_sees_a_difference_where_there_is_none_no_more_often_than_it_says() -> None:
+    random = np.random.default_rng(6)
+    simulations, found = 800, 0
+    for _ in range(simulations):
+        hardness = random.random(300)  # of the texts, for both
+        a, b = (random.random(300) < 0.5 + 0.5 * hardness for _ in range(2))
+        found += mcnemar(a, b) < 0.05
+    assert 0.01 <= found / simulations <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / simulations)  # exact tests err low
+
+
+def test_the_paired_bootstrap_holds_the_true_difference_as_often_as_it_says() -> None:
+    random = np.random.default_rng(7)
+    simulations, held = 400, 0
+    for repeat in range(simulations):
+        tokens = random.integers(500, 6000, size=60)
+        hardness = random.normal(3.0, 0.4, size=60)
+        a, b = hardness + random.normal(0.1, 0.2, size=60), hardness
+        ends = paired_bootstrap_ratio(tokens * a, tokens * b, tokens, confidence=0.95, resamples=500, seed=repeat)
+        assert ends is not None
+        held += ends[0] <= 0.1 <= ends[1]
+    assert expected_to_hold(held, simulations, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "of_seed", "of_document"), [(3, 0.0, 1.0), (3, 0.1, 1.0), (3, 0.3, 0.2), (5, 0.1, 1.0), (5, 0.3, 0.2)]
+)
+def test_the_interval_over_seeds_and_documents_holds_the_truth_whichever_varies_more(
+    seeds: int, of_seed: float, of_document: float
+) -> None:
+    random = np.random.default_rng(8)
+    simulations, held = 1000, 0
+    for _ in range(simulations):
+        tokens = random.integers(500, 6000, size=80)
+        means = (
+            0.1
+            + random.normal(0, of_seed, size=(seeds, 1))
+            + random.normal(0, of_document, size=80)
+            + random.normal(0, 0.2, size=(seeds, 80))
+        )
+        ends = crossed_interval(tokens * means, tokens, confidence=0.95)
+        assert ends is not None
+        held += ends[0] <= 0.1 <= ends[1]
+    assert 0.92 <= held / simulations <= 0.975

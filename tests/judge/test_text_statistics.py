@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.judge.text_statistics import repeated, text_statistics
+from bakeoff.judge.text_statistics import repeated, text_averages, text_statistics, word_counts
+from bakeoff.runs.findings import Overuse
+from bakeoff.runs.results import Sample
 
 texts = st.lists(st.sampled_from(["the", "cat", "sat", "on"]), max_size=30)
 
@@ -39,3 +41,34 @@ def test_a_repeated_run_stands_earlier_in_the_text(words: list[str], length: int
         run = words[start : start + length]
         before = any(words[i : i + length] == run for i in range(start))
         assert (start in repeated(words, length)) is before
+
+
+TRAINING = word_counts(["The film was good. The film was long.", "A good, good story"])  # 12 words
+
+
+def test_words_are_compared_with_the_fine_tuning_text() -> None:
+    found = text_statistics("Good good film, said the wizard", TRAINING)
+
+    assert found.known_words == pytest.approx(4 / 6)  # not: said, wizard
+    assert found.overuse == Overuse(word="good", share=2 / 6, expected=3 / 12)
+
+
+@pytest.mark.parametrize("text", ["", "...", "a wizard"])
+def test_where_no_word_comes_twice_none_is_overused(text: str) -> None:
+    assert text_statistics(text, TRAINING).overuse is None
+
+
+def test_without_a_fine_tuning_text_nothing_is_compared() -> None:
+    found = text_statistics("good good good")
+    assert (found.known_words, found.overuse) == (None, None)
+
+
+def test_averages_are_means_over_the_texts_of_a_contestant() -> None:
+    texts = ["no no no no", "a b c d"]
+    samples = [Sample(prompt="", text=text, statistics=text_statistics(text, TRAINING)) for text in texts]
+
+    (found,) = text_averages({"lora": samples, "silent": [], "old": [Sample(prompt="")]})
+
+    assert (found.name, found.texts) == ("lora", 2)
+    assert found.distinct_1 == pytest.approx((1 / 4 + 1) / 2)
+    assert found.known_words == pytest.approx((0 + 1 / 4) / 2)

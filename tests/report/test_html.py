@@ -197,3 +197,12 @@ def test_near_identical_texts_are_shown_in_pairs(classification_run: RunFolder) 
         assert part in data
         data = data[data.index(part) :]
     assert "### Near-identical texts" in classification_run.markdown_report.read_text(encoding="utf-8")
+
+
+def test_a_language_model_report_goes_into_texts_and_documents(language_model_run: RunFolder) -> None:
+    text = Page(render_html(load_run(language_model_run))).text
+    assert "Words from the fine-tuning text" in text
+    assert "Most overused word" in text
+    assert "Document by document" in text
+    assert all(f"article {number}" in text for number in range(9))
+    assert "Each seed by itself" not in text

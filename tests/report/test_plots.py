@@ -6,13 +6,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bakeoff.judge.pareto import COSTS
 from bakeoff.report import classifier_plots, plots
+from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 
 
 def drawn(run: LoadedRun) -> list[str]:
-    found = [plots.interval_plot(run), plots.cost_plot(run), plots.validation_curves(run)]
+    found = [plots.interval_plot(run), *plots.validation_curves(run), *(cost_plot(run, cost) for cost in COSTS)]
     found += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
     found += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
     found.append(classifier_plots.coverage_plot(run))
@@ -45,7 +47,7 @@ def test_names_are_neither_markup_nor_formulas(loaded: LoadedRun) -> None:
         contestants=[loaded.contestants[0], renamed, *loaded.contestants[2:]],
         verdict=loaded.verdict.model_copy(update={"best": name}),
     )
-    found = [plots.interval_plot(hostile), plots.cost_plot(hostile)]
+    found = [plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")]
     if loaded.is_classification:
         found += [classifier_plots.reliability_plot(renamed, 1), classifier_plots.coverage_plot(hostile)]
     for plot in found:

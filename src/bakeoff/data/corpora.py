@@ -150,6 +150,7 @@ def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int
                 rows=len(corpus.documents),
                 lines=len(corpus.lines),
                 characters=len(corpus.stream),
+                fingerprint=fingerprint([(side, (document.text for document in corpus.documents))]),
             )
             for side, corpus in corpora.items()
         ],

@@ -228,24 +228,25 @@ def _check_sides(source: str, sides: dict[str, list[int]], labels: list[int], la
 
 def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     sides = {"train": split.train, "validation": split.validation, "test": split.test}
+    named = {
+        name: [
+            (row, text, split.label_names[label])
+            for row, text, label in zip(side.ids, side.texts, side.labels, strict=True)
+        ]
+        for name, side in sides.items()
+    }
     return DataReport(
         source=table.source,
         files=table.files,
-        fingerprint=fingerprint(
-            (
-                name,
-                chain.from_iterable(
-                    (text, split.label_names[label]) for text, label in zip(side.texts, side.labels, strict=True)
-                ),
-            )
-            for name, side in sides.items()
-        ),
+        fingerprint=fingerprint((name, chain.from_iterable(row[1:] for row in side)) for name, side in named.items()),
         sides=[
             SideReport(
                 name=name,
                 rows=len(side),
                 characters=sum(map(len, side.texts)),
                 labels={label: side.labels.count(number) for number, label in enumerate(split.label_names)},
+                # Sides are shuffled: in the order of the rows' names the same rows are the same side.
+                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named[name])))]),
             )
             for name, side in sides.items()
         ],

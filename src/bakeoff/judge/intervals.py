@@ -65,6 +65,37 @@ def paired_bootstrap_ratio(
     return _bootstrap_ratio(difference, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
 
 
+def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float) -> Interval | None:
+    """Interval of a mean over seeds and units, where both are a choice: Student's t after Satterthwaite (1946).
+
+    The variance of the mean is the sum of what the seeds and what the units contribute, each estimated from the means
+    of its side; the degrees of freedom are mostly those of the side that contributes more. It holds whichever that is,
+    unlike a bootstrap over seeds, which is too narrow for a few of them (Sellam et al. 2022 have one for dozens).
+
+    Args:
+        values: One number (or paired difference) a seed and unit, shape (seeds, units), at least two seeds.
+        weights: The units' weights, at least 0, shape (units,). The figure is sum(values) / sum(weights), by seed.
+
+    Returns:
+        Both ends, or None where fewer than two units weigh anything.
+    """
+    below = np.asarray(weights, dtype=np.float64)
+    above = np.asarray(values, dtype=np.float64)[:, below > 0]
+    below = below[below > 0]
+    seeds, units = above.shape
+    if units < 2:
+        return None
+    by_seed = above.sum(axis=1) / below.sum()
+    centre = float(by_seed.mean())
+    deviations = (above.mean(axis=0) - centre * below) / below.mean()  # of a ratio, to first order
+    parts = np.array([by_seed.var(ddof=1) / seeds, deviations.var(ddof=1) / units])
+    if not parts.any():
+        return centre, centre
+    freedom = parts.sum() ** 2 / (parts**2 / [seeds - 1, units - 1]).sum()
+    half = float(stats.t.isf((1 - confidence) / 2, freedom) * math.sqrt(parts.sum()))
+    return centre - half, centre + half
+
+
 def bootstrap_metric(
     labels: npt.ArrayLike,
     predictions: npt.ArrayLike,

@@ -9,6 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bakeoff.judge.classification import macro_f1_of_counts
+from bakeoff.runs.results import Figure
+
 # With fewer documents their pieces are drawn instead. In simulations 95 % intervals from 5 documents hold the truth in
 # nine cases of ten; those from pieces in one of two, where documents differ, but there is little else to draw from.
 FEWEST_DOCUMENTS = 5
@@ -18,10 +21,10 @@ FEWEST_DOCUMENTS = 5
 class Units:
     """What is drawn with replacement for an interval; the three arrays have the same length."""
 
-    kind: str  # "document" or "piece"
+    kind: str  # "text", "document" or "piece"
     names: list[tuple[str, ...]]
-    nats: npt.NDArray[np.float64]  # summed loss of the unit
-    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by
+    values: npt.NDArray[np.float64]  # summed loss of the unit in nats; of a text, its part of the figure
+    weights: npt.NDArray[np.float64]  # tokens that the protocol divides by; 1 of a text
 
 
 def protocol_name(protocol: str) -> str:
@@ -52,7 +55,7 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     return Units(
         kind="document" if by_document else "piece",
         names=list(zip(*(map(str, sums[key].to_pylist()) for key in keys), strict=True)),
-        nats=sums["nll_sum"].to_numpy().astype(np.float64),
+        values=sums["nll_sum"].to_numpy().astype(np.float64),
         weights=sums[f"{weight}_sum"].to_numpy().astype(np.float64),
     )
 
@@ -80,3 +83,46 @@ def answers(scores: pa.Table) -> ClassifierAnswers:
     rows = scores.sort_by("document")
     names = [str(name) for name in rows["document"].to_pylist()]
     return ClassifierAnswers(names, rows["label"].to_pylist(), rows["predicted"].to_pylist())
+
+
+def figure_units(scores: pa.Table, figure: Figure) -> Units | None:
+    """The units whose weighted mean a figure (or its logarithm) is, in the order of their names.
+
+    Macro-F1 is no mean over texts; each text then stands for the figure plus its influence on it (the infinitesimal
+    jackknife, Efron 1982), whose mean is the figure and whose spread is that of the figure for many texts.
+
+    Args:
+        scores: scores.parquet; of a classifier: `document`, `label`, `predicted`, `loss`.
+
+    Returns:
+        None for other figures.
+    """
+    if figure.name == "perplexity":
+        return loss_units(scores, figure.protocol)
+    if figure.name not in ("accuracy", "macro_f1", "loss"):
+        return None
+    found = answers(scores)
+    if figure.name == "loss":
+        values = scores.sort_by("document")["loss"].to_numpy().astype(np.float64)
+    else:
+        values = found.right if figure.name == "accuracy" else _macro_f1_parts(found)
+    return Units("text", [(name,) for name in found.names], values, np.ones(len(found.names)))
+
+
+def _macro_f1_parts(found: ClassifierAnswers) -> npt.NDArray[np.float64]:
+    """Macro-F1 plus, for each text, the derivative of macro-F1 by the share of texts like it; shape (texts,)."""
+    classes = {label: number for number, label in enumerate(sorted({*found.labels, *found.predictions}))}
+    cells = np.array([classes[label] * len(classes) for label in found.labels]) + np.array(
+        [classes[guess] for guess in found.predictions]
+    )
+    occurring, place = np.unique(cells, return_inverse=True)
+    fine = 1000 * np.bincount(
+        cells, minlength=len(classes) ** 2
+    )  # macro-F1 does not change where all counts grow alike
+    more = np.tile(fine, (len(occurring), 1))
+    more[np.arange(len(occurring)), occurring] += 1
+    shape = (-1, len(classes), len(classes))
+    whole = macro_f1_of_counts(fine.reshape(shape))
+    slopes = (macro_f1_of_counts(more.reshape(shape)) - whole) * 1000 * len(cells)
+    parts: npt.NDArray[np.float64] = whole + slopes[place]
+    return parts

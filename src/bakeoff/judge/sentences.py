@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bakeoff.judge.pairing import FEWEST_DOCUMENTS
 from bakeoff.judge.wording import (
-    count,
+    documents,
     duration,
     figure_name,
     interval,
@@ -16,11 +15,14 @@ from bakeoff.judge.wording import (
     number,
     p_value,
     parameters,
+    percent,
     signed,
     size,
     times,
+    unit,
 )
-from bakeoff.runs.results import Comparison, ContestantResult, Figure
+from bakeoff.runs.findings import TextAverages, TimeLimit
+from bakeoff.runs.results import Comparison, ContestantResult
 
 # A contestant that cannot be told from the best one is called the better buy from this share of its time downwards.
 _CHEAPER = 0.8
@@ -35,43 +37,42 @@ def sentences(
     comparisons: Sequence[Comparison],
     *,
     confidence: float,
+    limit: TimeLimit | None = None,
+    texts: Sequence[TextAverages] = (),
 ) -> list[str]:
-    """Who is best, by how much, whether that is more than luck, at what cost, and what was not shown.
+    """Who is best, by how much, whether that is more than luck, at what cost, and who leads under a time limit.
 
     Args:
         best: The contestant with the best first figure.
         others: The rest, best first.
         comparisons: `best` with each of the others for which a paired interval exists.
+        limit: Where the contestants stood when the quickest had been trained.
+        texts: Figures about the generated texts.
     """
     by_name = {comparison.worse: comparison for comparison in comparisons}
     words = [_winner(best, alone=not others)]
     words += [_lead(best, other, by_name.get(other.name), confidence) for other in others]
     words += _better_buy(best, others, by_name)
     words += [_cost(best, other) for other in others if other.trainable_parameters][:_COSTS]
-    words += _limits(best, others, comparisons)
-    return words
+    return words + _time_limit(limit) + _texts(texts)
 
 
 def _winner(best: ContestantResult, *, alone: bool) -> str:
     figure = best.figures[0]
-    ends = f" ({level(figure.confidence)} interval {interval(figure)})" if interval(figure) else ""
-    judged = f"{figure_name(figure.name)} {number(figure.value)}{ends} on {_documents(figure)}"
+    known = [f"{level(figure.confidence)} interval {interval(figure)}"] if interval(figure) else []
+    if figure.by_seed:
+        known.append(f"{number(min(figure.by_seed))} to {number(max(figure.by_seed))} between seeds")
+    ends = f" ({'; '.join(known)})" if known else ""
+    mean = f", the mean of {len(figure.by_seed)} seeds," if figure.by_seed else ""
+    judged = f"{figure_name(figure.name)} {number(figure.value)}{mean}{ends} on {documents(figure)}"
     if alone:
         return f"{best.name} reached {judged}; there was no other contestant to compare it with."
     return f"{best.name} is best: {judged}."
 
 
-def _documents(figure: Figure) -> str:
-    return f"{count(figure.documents)} {figure.split} {_unit(figure)}{'' if figure.documents == 1 else 's'}"
-
-
-def _unit(figure: Figure) -> str:
-    return "text" if figure.higher_is_better else "document"
-
-
 def _lead(best: ContestantResult, other: ContestantResult, comparison: Comparison | None, confidence: float) -> str:
     name, value = figure_name(best.figures[0].name), number(other.figures[0].value)
-    unit = _unit(best.figures[0])
+    chance = f"in the choice of {unit(best.figures[0])}s"
     if comparison is None:
         return (
             f"{other.name} reached a {name} of {value}; with a single piece of test text there is nothing to resample, "
@@ -81,13 +82,17 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
     ends = f"{level(confidence)} interval {low} to {high}"
     if comparison.p_value is not None:
         ends += f", McNemar's p {p_value(comparison.p_value)}"
+    if comparison.by_seed:
+        ahead = sum(difference * comparison.difference > 0 for difference in comparison.by_seed)
+        ends += f", ahead with {ahead} of {len(comparison.by_seed)} seeds"
+        chance += " and seeds"
     if comparison.difference == 0:
         return f"{other.name} is level with it ({ends})."
     if comparison.distinguishable:
-        return f"Its {name} is {lead} than {other.name}'s {value} ({ends}): more than chance in the choice of {unit}s."
+        return f"Its {name} is {lead} than {other.name}'s {value} ({ends}): more than chance {chance}."
     return (
-        f"Its {name} is {lead} than {other.name}'s {value} ({ends}): within chance, these {unit}s do not tell the two "
-        f"apart."
+        f"Its {name} is {lead} than {other.name}'s {value} ({ends}): within chance, these {unit(best.figures[0])}s do "
+        f"not tell the two apart."
     )
 
 
@@ -142,21 +147,38 @@ def _cost(best: ContestantResult, other: ContestantResult) -> str:
     return f"{other.name} {listed(parts)}."
 
 
-def _limits(best: ContestantResult, others: Sequence[ContestantResult], comparisons: Sequence[Comparison]) -> list[str]:
-    """What the evidence does not show."""
-    figure = best.figures[0]
-    words = [
-        f"Not shown: what another seed or another split would give. Each contestant was trained once, with seed "
-        f"{best.seed}; the intervals cover the choice of the {_documents(figure)} and nothing else."
+def _time_limit(limit: TimeLimit | None) -> list[str]:
+    """Who leads at equal seconds; nothing where all took as long."""
+    if limit is None:
+        return []
+    spent = duration(limit.seconds)
+    ranked = sorted(
+        (name for name, value in limit.values.items() if value is not None),
+        key=lambda name: (limit.values[name] or 0) * (-1 if limit.figure == "validation accuracy" else 1),
+    )
+    late = [name for name, value in limit.values.items() if value is None]
+    waiting = [f"{listed(late)} had not been evaluated once"] if late else []
+    if limit.leader is None:
+        stood = [f"{name} stood at a {limit.figure} of {number(limit.values[name] or 0)}" for name in ranked]
+        return [f"When {limit.quickest} had been trained, after {spent}, {listed([*stood, *waiting])}."]
+    others = [f"{name}'s {number(limit.values[name] or 0)}" for name in ranked if name != limit.leader]
+    against = f", against {listed(others)}" if others else ""
+    return [
+        f"Under a limit of {spent} of training, the time of {limit.quickest}, {limit.leader} leads: {limit.figure} "
+        f"{number(limit.values[limit.leader] or 0)}{against}{'; ' + waiting[0] if waiting else ''} (one look at the "
+        f"validation side, without interval)."
     ]
-    if best.task == "language-model" and others and figure.documents < FEWEST_DOCUMENTS:
-        words.append(
-            f"With fewer than {FEWEST_DOCUMENTS} documents their pieces were resampled; pieces of one document "
-            f"resemble each other, so the intervals are too narrow."
-        )
-    if len(comparisons) > 1:
-        words.append(
-            f"{len(comparisons)} comparisons were made and none was corrected for the others: the more contestants, "
-            f"the likelier a lead by luck."
-        )
-    return words
+
+
+def _texts(averages: Sequence[TextAverages]) -> list[str]:
+    """Whose generated texts vary most; nothing where there are none, or no difference."""
+    ranked = sorted(averages, key=lambda each: -each.distinct_2)
+    if len(ranked) < 2 or ranked[0].distinct_2 == ranked[-1].distinct_2:
+        return []
+    first, last = ranked[0], ranked[-1]
+    judged = "1 text each" if first.texts == 1 else f"{first.texts} texts each"
+    return [
+        f"{first.name} writes the most diverse texts (distinct word pairs {percent(first.distinct_2)}, repeated "
+        f"4-grams {percent(first.repeated_4_grams)}), {last.name} the least diverse ({percent(last.distinct_2)}, "
+        f"{percent(last.repeated_4_grams)}): {judged}, without interval."
+    ]

@@ -10,9 +10,14 @@ import pyarrow as pa
 
 from bakeoff.judge.classification import macro_f1, macro_f1_of_counts
 from bakeoff.judge.intervals import Interval, mcnemar, paired_bootstrap_metric, paired_bootstrap_ratio
+from bakeoff.judge.limits import limits
 from bakeoff.judge.pairing import answers, loss_units, protocol_name
+from bakeoff.judge.pareto import fronts
+from bakeoff.judge.repeats import compare_over_seeds
 from bakeoff.judge.sentences import sentences
-from bakeoff.runs.results import Comparison, ContestantResult, Verdict
+from bakeoff.judge.text_statistics import text_averages
+from bakeoff.judge.time_limit import time_limit
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
@@ -23,11 +28,13 @@ def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
 
 def decide(
     results: Sequence[ContestantResult],
-    scores: Mapping[str, pa.Table],
+    scores: Mapping[str, Sequence[pa.Table]],
     *,
     confidence: float,
     resamples: int,
     seed: int,
+    epochs: Mapping[str, Sequence[EpochLine]] | None = None,
+    samples: Mapping[str, Sequence[Sample]] | None = None,
 ) -> Verdict:
     """Rank the contestants by their first figure and compare the best with each of the others.
 
@@ -35,9 +42,12 @@ def decide(
     them count.
 
     Args:
-        results: The finished contestants in the order of the spec, at least one, all of the same task.
-        scores: scores.parquet of each contestant by name.
+        results: The finished contestants in the order of the spec, at least one, all of the same task; means where
+            there are several seeds.
+        scores: scores.parquet of each contestant by name, one a seed.
         confidence: Level of the intervals of the differences, e.g. 0.95.
+        epochs: Evaluations while training by name, of the first seed: who leads under a time limit.
+        samples: Generated texts by name, of the first seed: whose are the most diverse.
 
     Raises:
         ValueError: Two contestants were not judged on the same documents.
@@ -48,26 +58,33 @@ def decide(
         comparison = compare(best, other, scores, confidence=confidence, resamples=resamples, seed=seed)
         if comparison is not None:
             comparisons.append(comparison)
+    limit, texts = time_limit(results, epochs or {}), text_averages(samples or {})
+    words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     return Verdict(
         best=best.name,
-        sentences=sentences(best, others, comparisons, confidence=confidence),
+        sentences=words + limits(best, others, comparisons),
         comparisons=comparisons,
+        time_limit=limit,
+        fronts=fronts(results),
+        texts=texts,
     )
 
 
 def compare(
     better: ContestantResult,
     worse: ContestantResult,
-    scores: Mapping[str, pa.Table],
+    scores: Mapping[str, Sequence[pa.Table]],
     *,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> Comparison | None:
     """`better` minus `worse` on the same documents; None where a single unit of text leaves nothing to draw from."""
+    if len(scores[better.name]) > 1 or len(scores[worse.name]) > 1:
+        return compare_over_seeds(better, worse, scores[better.name], scores[worse.name], confidence=confidence)
     draws = {"confidence": confidence, "resamples": resamples, "seed": seed}
     compare_scores = _compare_classifiers if better.task == "classification" else _compare_language_models
-    return compare_scores(better, worse, scores[better.name], scores[worse.name], draws)
+    return compare_scores(better, worse, scores[better.name][0], scores[worse.name][0], draws)
 
 
 def _compare_classifiers(
@@ -99,8 +116,8 @@ def _compare_language_models(
         raise ValueError(f"{better.name} and {worse.name} do not count the same tokens")
     if a.names != b.names:
         raise ValueError(f"{better.name} and {worse.name} were not judged on the same documents")
-    ends = paired_bootstrap_ratio(a.nats, b.nats, a.weights, **draws)
-    difference = float((a.nats - b.nats).sum() / a.weights.sum())
+    ends = paired_bootstrap_ratio(a.values, b.values, a.weights, **draws)
+    difference = float((a.values - b.values).sum() / a.weights.sum())
     return _comparison(better, worse, protocol_name(protocol), difference, ends)
 
 

@@ -102,6 +102,16 @@ def listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
+def unit(figure: Figure) -> str:
+    """What a figure of quality is counted over: `text` for classifiers, `document` for language models."""
+    return "text" if figure.higher_is_better else "document"
+
+
+def documents(figure: Figure) -> str:
+    """`2,132 test texts`, `1 test document`."""
+    return f"{count(figure.documents)} {figure.split} {unit(figure)}{'' if figure.documents == 1 else 's'}"
+
+
 # What readers call a figure.
 FIGURE_NAMES = {
     "accuracy": "accuracy",

@@ -11,7 +11,7 @@ import pyarrow as pa
 from bakeoff import machine
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
-from bakeoff.judge.text_statistics import text_statistics
+from bakeoff.judge.text_statistics import text_statistics, word_counts
 from bakeoff.lm.activation_checkpointing import checkpoint_activations
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
@@ -85,7 +85,7 @@ def bake(
     if spec.judge.prompts and best.precision != "fp32":
         del best
         best = load_language_model(str(folder.path), precision="fp32")  # texts do not depend on the machine
-    folder.write_samples(_samples(spec, best, progress))
+    folder.write_samples(_samples(spec, best, data, progress))
     cost.total_seconds = time.perf_counter() - started
     judge = spec.judge
     figures = []
@@ -183,8 +183,9 @@ def _range_test_note(found: RangeTest) -> str:
     )
 
 
-def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -> list[Sample]:
+def _samples(spec: LanguageModelSpec, best: LanguageModel, data: SplitCorpus, progress: Progress) -> list[Sample]:
     samples = []
+    training = word_counts(document.text for document in data.train.documents) if spec.judge.prompts else None
     best.decoder_for(len(spec.judge.prompts) * spec.judge.max_new_tokens)
     for number, prompt in enumerate(spec.judge.prompts):
         progress.stage("writing texts", number / len(spec.judge.prompts))
@@ -199,7 +200,7 @@ def _samples(spec: LanguageModelSpec, best: LanguageModel, progress: Progress) -
                 tokens=len(new_ids),
                 seconds=report.seconds,
                 engine=report.engine,
-                statistics=text_statistics(text),
+                statistics=text_statistics(text, training),
             )
         )
     return samples

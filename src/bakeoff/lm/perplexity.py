@@ -151,7 +151,7 @@ def summary(scores: Scores, *, confidence: float = 0.95, resamples: int = 2000, 
     divisor = int((scores.attended if protocol_name(scores.protocol) == "lab" else scores.tokens).sum())
     words, size = int(scores.words.sum()), int(scores.bytes.sum())
     units = loss_units(scores.table(), scores.protocol)
-    ends = bootstrap_ratio(units.nats, units.weights, confidence=confidence, resamples=resamples, seed=seed)
+    ends = bootstrap_ratio(units.values, units.weights, confidence=confidence, resamples=resamples, seed=seed)
     low, high = ends or (math.nan, math.nan)
     return Perplexity(
         protocol=scores.protocol,

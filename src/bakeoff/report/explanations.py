@@ -89,4 +89,10 @@ def explanations(run: LoadedRun) -> list[Explanation]:
     for result in run.results:
         for figure in result.figures:
             found.setdefault((figure.name, figure.protocol), explain(figure))
+    repeated = {(each.name, each.protocol): each for result in run.results for each in result.figures if each.by_seed}
+    for key, figure in repeated.items():
+        has_interval = "and an interval over seeds and texts or documents, Student's t after Satterthwaite"
+        found[key].sentences.append(
+            f"With several seeds: the mean over them{', ' + has_interval if figure.low is not None else ''}."
+        )
     return list(found.values())

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from bakeoff.judge.text_statistics import repeated
 from bakeoff.judge.wording import count, level, percent
-from bakeoff.report import classifier_plots, classifier_tables, plots, tables
+from bakeoff.report import classifier_plots, classifier_tables, cost_plots, details, plots, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
@@ -33,9 +33,13 @@ def write_report(run: RunFolder) -> None:
     Raises:
         UserError: The folder holds no run, or the run has not finished.
     """
-    loaded = load_run(run)
-    write_text(run.html_report, render_html(loaded))
-    write_text(run.markdown_report, render_markdown(loaded))
+    write_pages(load_run(run), run)
+
+
+def write_pages(loaded: LoadedRun, folder: RunFolder) -> None:
+    """Write report.html and report.md of what was loaded into a folder."""
+    write_text(folder.html_report, render_html(loaded))
+    write_text(folder.markdown_report, render_markdown(loaded))
 
 
 def render_html(run: LoadedRun) -> str:
@@ -52,7 +56,11 @@ def render_html(run: LoadedRun) -> str:
             paired_titles=tables.paired_titles(run),
             paired=tables.paired_rows(run),
             interval_plot=Markup(plots.interval_plot(run)),
-            cost_plot=_markup(plots.cost_plot(run)),
+            cost_plot=_markup(cost_plots.cost_plot(run, "training_seconds")),
+            other_cost_plots=_plots(
+                cost_plots.cost_plot(run, cost) for cost in ("peak_memory_bytes", "trainable_parameters")
+            ),
+            details=details,
             curves=_curves(run),
             trained=[contestant for contestant in run.contestants if contestant.epochs],
             epoch_titles=tables.epoch_titles,
@@ -121,7 +129,7 @@ def _curves(run: LoadedRun) -> list[Markup]:
     alone = [
         plot for number, contestant in enumerate(run.contestants) for plot in plots.learning_curves(contestant, number)
     ]
-    return _plots([plots.validation_curves(run), *alone])
+    return _plots([*plots.validation_curves(run), *alone])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bakeoff.judge.documents import DocumentLoss, document_losses
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import (
     ContestantResult,
@@ -22,12 +23,13 @@ from bakeoff.runs.results import (
 
 @dataclass(frozen=True)
 class LoadedContestant:
-    """A finished contestant."""
+    """A finished contestant. With several seeds its figures are means, and all else is of the first seed."""
 
     result: ContestantResult
     steps: list[StepLine]
     epochs: list[EpochLine]
     samples: list[Sample]
+    losses: dict[str, DocumentLoss] = field(default_factory=dict)  # of a language model, by test document
     suspected: dict[str, str] = field(default_factory=dict)  # test text -> the label it may have instead of its own
 
     @property
@@ -66,8 +68,10 @@ class LoadedRun:
 
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:
+    result, scores = folder.average(), folder.scores()
     steps, epochs = folder.metrics()
-    return LoadedContestant(folder.result(), steps, epochs, folder.samples(), _suspected(folder.scores()))
+    losses = document_losses(scores, result.figures[0].protocol) if result.task == "language-model" else {}
+    return LoadedContestant(result, steps, epochs, folder.samples(), losses, _suspected(scores))
 
 
 def _suspected(scores: pa.Table) -> dict[str, str]:

@@ -17,6 +17,7 @@ from bakeoff.report.classifier_tables import (
     threshold_rows,
     threshold_titles,
 )
+from bakeoff.report.details import document_rows, document_titles, seed_rows, seed_titles
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line, visible
@@ -73,6 +74,8 @@ def render_markdown(run: LoadedRun) -> str:
     parts += ["## Comparison\n", markdown_table(["", *names], quality + costs)]
     if run.verdict.comparisons:
         parts += ["Paired on the same test documents:\n", markdown_table(paired_titles(run), paired_rows(run))]
+    if seeds := seed_rows(run):
+        parts += ["Each seed by itself:\n", markdown_table(seed_titles(run), seeds)]
     parts += [*_training(run), *_errors(run), *_sureness(run), *_texts(run)]
     parts += [
         "## What the figures mean\n",
@@ -164,6 +167,9 @@ def _estimates(titles: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]])
 
 
 def _texts(run: LoadedRun) -> Iterable[str]:
+    if not run.is_classification:
+        yield "## Perplexity by document, where they differ most\n"
+        yield markdown_table(document_titles(run), document_rows(run))
     prompts = dict.fromkeys(s.prompt for c in run.contestants for s in c.samples if s.kind == "generated")
     for prompt in prompts:
         yield f"## Continuations of: {escape(prompt)}\n"

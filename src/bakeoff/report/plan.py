@@ -39,6 +39,8 @@ class PlanTable:
                 yield Text(f"{one_line(each.name)}: {visible(note)}")
         for warning in plan.warnings:
             yield Text(f"Warning: {visible(warning)}", "bold yellow")
+        if any(each.seeds > 1 for each in plan.contestants):
+            yield Text("The table says what one training takes, the sum what all of them take.")
         yield Text(f"Counted and measured in {duration(plan.measuring_seconds)}; nothing was kept.", "dim")
 
     def _table(self, contestants: list[ContestantPlan]) -> Table:
@@ -46,13 +48,19 @@ class PlanTable:
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
         for each in contestants:
             table.add_column(Text(one_line(each.name)), justify="right", overflow="fold")
-        for title, show in _rows(training_unit(each.method for each in self._plan.contestants)):
+        for title, show in _rows(self._plan):
             table.add_row(title, *(show(each) for each in contestants))
         return table
 
 
-def _rows(unit: str) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
+def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
+    unit = training_unit(each.method for each in plan.contestants)
+    repeated = any(each.seeds > 1 for each in plan.contestants)
+    seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
+        ("Trainings, one a seed", lambda plan: count(plan.seeds))
+    ]
     return [
+        *(seeds if repeated else []),
         ("Epochs", lambda plan: _or_dash(plan.epochs, count)),
         ("Steps", lambda plan: _or_dash(plan.steps, count)),
         (f"Training {unit}", lambda plan: _or_dash(plan.tokens, count)),

@@ -1,15 +1,14 @@
-"""Plots of a run: the verdict's intervals, what quality cost, and the course of training."""
+"""Plots of a run: the verdict's intervals and the course of training."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from bakeoff.judge.wording import duration, figure_name, level, training_unit
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
@@ -18,17 +17,6 @@ from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import StepLine
 
 _MOST_POINTS = 240
-_TIMES = {
-    0.01: "10 ms",
-    0.1: "0.1 s",
-    1: "1 s",
-    10: "10 s",
-    60: "1 min",
-    600: "10 min",
-    3600: "1 h",
-    36_000: "10 h",
-    360_000: "100 h",
-}
 
 
 def interval_plot(run: LoadedRun) -> str:
@@ -52,64 +40,6 @@ def interval_plot(run: LoadedRun) -> str:
         axes.set_xlabel(f"{figure_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
     words = "; ".join(f"{result.name} {figure.value:.4g}" for result, figure in zip(run.results, figures, strict=True))
     return as_svg(plot, "intervals", f"{figure_name(deciding.name)} of every contestant with its interval: {words}.")
-
-
-def cost_plot(run: LoadedRun) -> str | None:
-    """The deciding figure against training time; None where fewer than two contestants were trained.
-
-    A contestant without training time is a dashed line: what comes for nothing.
-    """
-    trained = [result for result in run.results if result.training.seconds > 0]
-    if len(trained) < 2:
-        return None
-    with mpl.rc_context(STYLE):
-        plot = Figure(figsize=(WIDTH, 2.5), layout="constrained")
-        axes = plot.add_subplot()
-        axes.margins(x=0.2, y=0.18)
-        for result in run.results:
-            figure, seconds, name = result.figures[0], result.training.seconds, one_line(result.name)
-            colour = SERIES[0] if result.name == run.verdict.best else MUTED
-            if seconds > 0:
-                if figure.low is not None and figure.high is not None:
-                    axes.plot([seconds] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
-                axes.plot([seconds], [figure.value], "o", color=colour, markersize=6.5)
-                slow = seconds > statistics.median(result.training.seconds for result in trained)
-                offset, side = ((-8, 4), "right") if slow else ((8, 4), "left")
-                axes.annotate(name, (seconds, figure.value), offset, textcoords="offset points", color=TEXT, ha=side)
-            else:
-                axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-                axes.annotate(
-                    name,
-                    (0.01, figure.value),
-                    (0, 4),
-                    xycoords=("axes fraction", "data"),
-                    textcoords="offset points",
-                    color=TEXT,
-                )
-        _time_axis(axes, [result.training.seconds for result in trained])
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.set_xlabel("training time")
-        axes.set_title(f"{figure_name(run.deciding_figure.name)} by training time", fontsize=9, color=MUTED)
-    words = "; ".join(
-        f"{result.name} {result.figures[0].value:.4g} after {duration(result.training.seconds)}"
-        for result in run.results
-    )
-    return as_svg(plot, "cost", f"{figure_name(run.deciding_figure.name)} against training time: {words}.")
-
-
-def _time_axis(axes: Axes, seconds: Sequence[float]) -> None:
-    """From 0 where the times are alike; logarithmic, with ticks that people use, where they are far apart."""
-    if max(seconds) < 6 * min(seconds):
-        axes.set_xlim(0, 1.25 * max(seconds))
-        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6, 10]))
-        axes.xaxis.set_major_formatter(lambda value, _: duration(value))
-        return
-    axes.set_xscale("log")
-    low, high = min(seconds) / 3, max(seconds) * 6
-    axes.set_xlim(low, high)
-    ticks = {at: label for at, label in _TIMES.items() if low <= at <= high}
-    axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
@@ -137,21 +67,26 @@ def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
     return plots
 
 
-def validation_curves(run: LoadedRun) -> str | None:
-    """Validation loss of all trained contestants over training tokens; None where fewer than two were trained."""
+def validation_curves(run: LoadedRun) -> list[str]:
+    """Validation loss of all trained contestants, by training tokens and by seconds; none where fewer than two were."""
     trained = [contestant for contestant in run.contestants if contestant.epochs]
     if len(trained) < 2:
-        return None
-    unit = training_unit(contestant.result.method for contestant in trained)
-    with mpl.rc_context(STYLE):
-        plot, axes = _axes("Validation loss of all", f"training {unit}")
-        for number, contestant in enumerate(trained):
-            tokens = [line.tokens for line in contestant.epochs]
-            losses = [line.validation_loss for line in contestant.epochs]
-            _curve(axes, tokens, losses, SERIES[number % len(SERIES)], one_line(contestant.name))
-        add_legend(axes)
+        return []
     ends = "; ".join(f"{entry.name} ends at {entry.epochs[-1].validation_loss:.4f}" for entry in trained)
-    return as_svg(plot, "validation", f"Validation loss by training tokens: {ends}.")
+    unit = f"training {training_unit(entry.result.method for entry in trained)}"
+    plots = []
+    with mpl.rc_context(STYLE):
+        for by, label in (("tokens", unit), ("seconds", "training time")):
+            plot, axes = _axes(f"Validation loss of all, by {label}", label)
+            if by == "seconds":
+                axes.xaxis.set_major_formatter(lambda value, _: duration(value))
+            for number, contestant in enumerate(trained):
+                spent = [getattr(line, by) for line in contestant.epochs]
+                losses = [line.validation_loss for line in contestant.epochs]
+                _curve(axes, spent, losses, SERIES[number % len(SERIES)], one_line(contestant.name))
+            add_legend(axes)
+            plots.append(as_svg(plot, f"validation-{by}", f"Validation loss by {label}: {ends}."))
+    return plots
 
 
 def _axes(title: str, x_label: str = "optimiser step") -> tuple[Figure, Axes]:
@@ -165,7 +100,7 @@ def _axes(title: str, x_label: str = "optimiser step") -> tuple[Figure, Axes]:
     return plot, axes
 
 
-def _curve(axes: Axes, x: Sequence[int], y: Sequence[float | None], colour: str, label: str) -> None:
+def _curve(axes: Axes, x: Sequence[float], y: Sequence[float | None], colour: str, label: str) -> None:
     values = [float("nan") if value is None else value for value in y]
     if not np.isnan(values).all():
         axes.plot(x, values, "-o", color=colour, markersize=4, label=label)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bakeoff.judge.wording import level, percent
+from bakeoff.report.details import seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows
@@ -36,6 +37,8 @@ def summary(run: RunFolder) -> RenderableType:
         if contestant.epochs:
             parts += [_heading(f"Training of {contestant.name}"), epoch_table(contestant.epochs)]
     parts += [_heading(f"Comparison on the {loaded.deciding_figure.split} side"), _Comparison(loaded)]
+    if seeds := seed_rows(loaded):
+        parts += [_heading("Each seed by itself"), _plain_table(seed_titles(loaded), seeds)]
     matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]
     if matrices and len(matrices[0][1].labels) <= _LARGEST_MATRIX:
         parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
@@ -49,6 +52,11 @@ def summary(run: RunFolder) -> RenderableType:
 def summary_table(run: RunFolder) -> RenderableType:
     """The comparison alone: every figure with its interval and protocol, and the costs."""
     return _Comparison(load_run(run))
+
+
+def comparison(loaded: LoadedRun) -> RenderableType:
+    """The comparison and the verdict: what `bakeoff compare` prints."""
+    return Group(_Comparison(loaded), _heading("Verdict"), verdict_text(loaded.verdict))
 
 
 def epoch_table(lines: Sequence[EpochLine]) -> Table:
@@ -103,6 +111,15 @@ def _continuation(name: str, sample: Sample) -> RenderableType:
             "dim",
         )
     return Group(title, Padding(Text(visible(sample.text).strip()), (0, 0, 1, 2)))
+
+
+def _plain_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="left" if number < 2 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    return table
 
 
 def _heading(words: str) -> RenderableType:

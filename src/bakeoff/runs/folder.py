@@ -21,12 +21,12 @@ import pydantic
 import yaml
 
 from bakeoff.errors import UserError
+from bakeoff.runs.record import Record
 from bakeoff.runs.results import (
     ContestantResult,
     DataReport,
     Environment,
     EpochLine,
-    Record,
     Sample,
     StepLine,
     Verdict,
@@ -121,22 +121,31 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 
 
 class ContestantFolder:
-    """contestants/NAME/ of a run."""
+    """contestants/NAME/ of a run: what the first seed left. Further seeds lie in repeat-2/, repeat-3/, ... in it."""
 
-    writes = True
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
+        """`writes`: False in processes that compute along with the one that writes, whose writing does nothing."""
         self.path = path
+        self.name = name or path.name
+        self.writes = writes
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
+        self.tracking = path / "tracking"
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
         self._samples = path / "samples.jsonl"
         self._result = path / "result.json"
+        self._average = path / "average.json"
 
-    @property
-    def name(self) -> str:
-        return self.path.name
+    def repeat(self, number: int) -> ContestantFolder:
+        """The folder of a further seed, in the same layout; 1 is this one."""
+        path = self.path / f"repeat-{number}"
+        return self if number == 1 else ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+
+    def repeats(self) -> list[ContestantFolder]:
+        """This folder and those of the further seeds, in the order of the seeds."""
+        further = len(list(self.path.glob("repeat-*")))
+        return [self.repeat(number) for number in range(1, further + 2)]
 
     @property
     def finished(self) -> bool:
@@ -145,10 +154,11 @@ class ContestantFolder:
     # metrics.jsonl
 
     def append_metrics(self, line: StepLine | EpochLine) -> None:
-        with explain_disk_errors(self._metrics):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._metrics.open("a", encoding="utf-8") as file:
-                file.write(line.model_dump_json() + "\n")
+        if self.writes:
+            with explain_disk_errors(self._metrics):
+                self.path.mkdir(parents=True, exist_ok=True)
+                with self._metrics.open("a", encoding="utf-8") as file:
+                    file.write(line.model_dump_json() + "\n")
 
     def metrics_size(self) -> int:
         """Bytes of metrics.jsonl; a checkpoint remembers them."""
@@ -156,7 +166,7 @@ class ContestantFolder:
 
     def cut_metrics(self, size: int) -> None:
         """Forget the lines that were written after the checkpoint from which a run goes on."""
-        if self._metrics.exists():
+        if self.writes and self._metrics.exists():
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
@@ -175,22 +185,21 @@ class ContestantFolder:
                     epochs.append(EpochLine.model_validate(values))
         return steps, epochs
 
-    # what the judge found
-
     def write_scores(self, table: pa.Table) -> None:
-        with replaced_file(self._scores) as temporary:
-            pq.write_table(table, temporary)
+        if self.writes:
+            with replaced_file(self._scores) as temporary:
+                pq.write_table(table, temporary)
 
     def scores(self) -> pa.Table:
         return pq.read_table(self._scores)
 
     def write_samples(self, samples: Iterable[Sample]) -> None:
-        write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
+        if self.writes:
+            write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
 
     def samples(self) -> list[Sample]:
-        if not self._samples.exists():
-            return []
-        return [Sample.model_validate_json(line) for line in self._samples.read_text(encoding="utf-8").splitlines()]
+        lines = self._samples.read_text(encoding="utf-8").splitlines() if self._samples.exists() else []
+        return [Sample.model_validate_json(line) for line in lines]
 
     def write_result(self, result: ContestantResult) -> None:
         """The last file of a contestant: its presence says that nothing is left to do."""
@@ -200,23 +209,13 @@ class ContestantFolder:
     def result(self) -> ContestantResult:
         return _read(self._result, ContestantResult)
 
+    def write_average(self, result: ContestantResult) -> None:
+        """The means over the seeds of a contestant that was trained with several."""
+        write_text(self._average, result.model_dump_json(indent=2) + "\n")
 
-class ReadOnlyContestantFolder(ContestantFolder):
-    """For processes that compute along with the one that writes: what they would write is written already."""
-
-    writes = False
-
-    def append_metrics(self, line: StepLine | EpochLine) -> None:
-        pass
-
-    def cut_metrics(self, size: int) -> None:
-        pass
-
-    def write_scores(self, table: pa.Table) -> None:
-        pass
-
-    def write_samples(self, samples: Iterable[Sample]) -> None:
-        pass
+    def average(self) -> ContestantResult:
+        """The means over all seeds; where there is one, its result."""
+        return _read(self._average, ContestantResult) if self._average.exists() else self.result()
 
 
 class RunFolder:
@@ -246,8 +245,8 @@ class RunFolder:
             raise UserError(f"{self.path} {what}.", hint)
 
     def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
-        kind = ContestantFolder if writes else ReadOnlyContestantFolder
-        return kind(self._contestants / name)
+        """The folder of a contestant's first seed; `repeat` leads to the others."""
+        return ContestantFolder(self._contestants / name, writes=writes)
 
     def contestants(self) -> list[ContestantFolder]:
         """The contestants in the order of the spec."""

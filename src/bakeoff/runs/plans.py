@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bakeoff.runs.results import Record
+from bakeoff.runs.record import Record
 
 
 class ContestantPlan(Record):
@@ -12,6 +12,7 @@ class ContestantPlan(Record):
 
     name: str
     method: str
+    seeds: int = Field(1, description="Trainings, one with each seed. Everything below is what one of them takes.")
     epochs: int = Field(0, description="Epochs begun.")
     steps: int = 0
     tokens: int = Field(0, description="Training tokens (words, for classifiers); padding is not counted.")

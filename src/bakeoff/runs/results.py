@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+from bakeoff.runs.findings import Front, TextAverages, TextStatistics, TimeLimit
+from bakeoff.runs.record import Record
 
 
 class Figure(Record):
@@ -25,6 +24,8 @@ class Figure(Record):
     documents: int = Field(description="Documents (texts, articles) behind the figure.")
     interval_unit: str = Field("document", description="What was resampled or counted for the interval.")
     higher_is_better: bool
+    by_seed: list[float] = Field([], description="With several seeds: the value with each; `value` is their mean.")
+    deviation: float | None = Field(None, description="Standard deviation of the values of several seeds.")
 
 
 class RangeTest(Record):
@@ -136,6 +137,7 @@ class ContestantResult(Record):
     task: Literal["classification", "language-model"]
     settings: dict[str, Any] = Field(description="Every setting, defaults resolved.")
     seed: int
+    seeds: list[int] = Field([], description="All seeds, where the figures are means over several; otherwise empty.")
     figures: list[Figure] = Field(description="The first one decides the verdict.")
     training: TrainingCost
     total_parameters: int
@@ -167,22 +169,18 @@ class Comparison(Record):
     high: float
     p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
     distinguishable: bool = Field(description="The interval does not hold 0.")
+    by_seed: list[float] = Field([], description="The difference with each seed, where there are several.")
 
 
 class Verdict(Record):
-    """verdict.json: the answer in words and the comparisons that it rests on."""
+    """verdict.json: the answer in words and the figures that it rests on beside the contestants' own."""
 
     best: str
     sentences: list[str]
     comparisons: list[Comparison]
-
-
-class TextStatistics(Record):
-    """Figures about a generated text, each a share between 0 and 1."""
-
-    repeated_4_grams: float = Field(description="Share of 4-grams of words that occurred before in the text.")
-    distinct_1: float = Field(description="Distinct words / words.")
-    distinct_2: float = Field(description="Distinct word pairs / word pairs.")
+    time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
+    fronts: list[Front] = Field([], description="One for each kind of cost.")
+    texts: list[TextAverages] = Field([], description="Of contestants that wrote texts.")
 
 
 class Mark(Record):
@@ -222,7 +220,10 @@ class SideReport(Record):
     tokens: int | None = None
     lines: int | None = None
     characters: int = 0
-    labels: dict[str, int] = {}
+    labels: dict[str, int] = Field({}, description="Label -> texts.")
+    fingerprint: str | None = Field(
+        None, description="SHA-256 of its documents, or of its rows' names, texts and labels in the order of the names."
+    )
 
 
 class NearDuplicate(Record):
@@ -249,7 +250,7 @@ class DataReport(Record):
     near_duplicate_texts: int = Field(0, description="Rows in groups of near-identical texts.")
     near_across_sides: int = Field(0, description="Groups of near-identical texts on more than one side.")
     near_duplicates: list[NearDuplicate] = Field([], description="Examples: those on different sides come first.")
-    notes: list[str] = []
+    notes: list[str] = Field([], description="What a reader must know.")
 
 
 class Environment(Record):

@@ -33,6 +33,8 @@ def _rate_or_auto(value: Any) -> Any:
 
 RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 
+Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
+
 
 def _one_or_several(value: Any) -> Any:
     """Checked here for the same reason."""
@@ -254,6 +256,14 @@ class ClassificationSpec(Section):
     contestants: dict[str, ClassificationContestant] = Field(description="Name of each contestant and its settings.")
     judge: ClassificationJudge = Field(default_factory=lambda: ClassificationJudge(), description="The comparison.")
     seed: Annotated[int, Field(ge=0)] = Field(12, description="Seed of the split, the weights and the order.")
+    repeats: PositiveInt = Field(
+        1,
+        description="Train every contestant with so many seeds (seed, seed + 1, ...) on the same split; what does not "
+        "depend on the seed is done once.",
+    )
+    tracker: Tracker = Field(
+        "none", description="Where losses, accuracies and learning rates are also sent while contestants are trained."
+    )
 
 
 # --- language model ---------------------------------------------------------------------------------------------------
@@ -423,6 +433,14 @@ class LanguageModelSpec(Section):
         "auto", description="Precision of the arithmetic; weights that are trained are always kept in fp32."
     )
     seed: Annotated[int, Field(ge=0)] = Field(12, description="Seed of splits, adapters, dropout and order.")
+    repeats: PositiveInt = Field(
+        1,
+        description="Train every contestant with so many seeds (seed, seed + 1, ...) on the same split; what does not "
+        "depend on the seed is done once.",
+    )
+    tracker: Tracker = Field(
+        "none", description="Where losses, accuracies and learning rates are also sent while contestants are trained."
+    )
 
 
 Spec = ClassificationSpec | LanguageModelSpec

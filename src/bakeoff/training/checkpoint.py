@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bakeoff.runs.folder import recover_folder, replaced_folder
-from bakeoff.runs.results import RangeTest, Record
+from bakeoff.runs.record import Record
+from bakeoff.runs.results import RangeTest
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.task import Validation
 

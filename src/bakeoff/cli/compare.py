@@ -1,0 +1,48 @@
+"""bakeoff compare"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bakeoff.cli.console import output as standard_output
+from bakeoff.cli.console import print_json
+from bakeoff.cli.options import Json
+from bakeoff.errors import UserError
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more finished run folders.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write report.html and report.md into this folder.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set the contestants of several runs side by side, where all were judged on the same documents in the same way."""
+    from bakeoff.comparing import compare
+    from bakeoff.report.html import write_pages
+    from bakeoff.report.terminal import comparison
+    from bakeoff.runs.folder import RunFolder
+
+    folder = RunFolder(output) if output else None
+    if folder and (folder.holds_a_run or folder.html_report.exists()):
+        raise UserError(f"{folder.path} holds a report or a run already.", "Choose another folder with -o.")
+    loaded = compare(runs)
+    if folder:
+        write_pages(loaded, folder)
+    if json:
+        print_json(
+            {
+                "runs": [str(run) for run in runs],
+                "report": str(folder.html_report) if folder else None,
+                "verdict": loaded.verdict.model_dump(mode="json"),
+                "results": [result.model_dump(mode="json") for result in loaded.results],
+            }
+        )
+        return
+    console = standard_output()
+    console.print(comparison(loaded))
+    if folder:
+        console.print(f"Report: {folder.html_report}", markup=False, soft_wrap=True)

@@ -1,0 +1,108 @@
+"""Plots of quality against what it cost, with the contestants that nobody beats on both."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from bakeoff.judge.pareto import COSTS, fronts
+from bakeoff.judge.wording import duration, figure_name, parameters, size
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
+from bakeoff.report.loaded import LoadedRun
+from bakeoff.report.safe_text import one_line
+
+_FAR_APART = 6  # times; costs that differ by more stand on a logarithmic axis
+_TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "training_seconds": ("training time", duration),
+    "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
+    "trainable_parameters": ("trainable parameters", lambda value: parameters(round(value))),
+    "model_bytes": ("model on disk", lambda value: size(round(value))),
+}
+_TIMES = {
+    0.01: "10 ms",
+    0.1: "0.1 s",
+    1: "1 s",
+    10: "10 s",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    36_000: "10 h",
+    360_000: "100 h",
+}
+
+
+def cost_plot(run: LoadedRun, cost: str) -> str | None:
+    """The deciding figure against one of `COSTS`, as an SVG; None where fewer than two contestants cost anything.
+
+    The stepped line is the Pareto front. A contestant that costs nothing is a dashed line.
+    """
+    paid = {result.name: COSTS[cost](result) for result in run.results}
+    costly = [value for value in paid.values() if value > 0]
+    if len(costly) < 2:
+        return None
+    title, show = _TITLES[cost]
+    with mpl.rc_context(STYLE):
+        plot = Figure(figsize=(WIDTH, 2.5), layout="constrained")
+        axes = plot.add_subplot()
+        axes.margins(x=0.2, y=0.18)
+        _front(axes, run, cost, paid)
+        for result in run.results:
+            figure, value, name = result.figures[0], paid[result.name], one_line(result.name)
+            colour = SERIES[0] if result.name == run.verdict.best else MUTED
+            if value > 0:
+                if figure.low is not None and figure.high is not None:
+                    axes.plot([value] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
+                axes.plot([value], [figure.value], "o", color=colour, markersize=6.5)
+                offset, side = ((-8, 4), "right") if value > statistics.median(costly) else ((8, 4), "left")
+                axes.annotate(name, (value, figure.value), offset, textcoords="offset points", color=TEXT, ha=side)
+            else:
+                axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+                axes.annotate(
+                    name,
+                    (0.01, figure.value),
+                    (0, 4),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    color=TEXT,
+                )
+        _cost_axis(axes, cost, costly, show)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_xlabel(title)
+        axes.set_title(f"{figure_name(run.deciding_figure.name)} by {title}", fontsize=9, color=MUTED)
+    words = "; ".join(
+        f"{result.name} {result.figures[0].value:.4g} for {show(paid[result.name])}" for result in run.results
+    )
+    return as_svg(plot, f"cost-{cost}", f"{figure_name(run.deciding_figure.name)} against {title}: {words}.")
+
+
+def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float]) -> None:
+    figures = {result.name: result.figures[0].value for result in run.results}
+    (front,) = (each for each in fronts(run.results) if each.cost == cost)
+    members = [name for name in front.members if paid[name] > 0]
+    if len(members) > 1:
+        x, y = [paid[name] for name in members], [figures[name] for name in members]
+        axes.plot(x, y, color=MUTED, alpha=0.5, linewidth=1.4, drawstyle="steps-post", zorder=0)
+
+
+def _cost_axis(axes: Axes, cost: str, values: Sequence[float], show: Callable[[float], str]) -> None:
+    """From 0 where the costs are alike; logarithmic where they are far apart, with ticks that people use."""
+    if max(values) < _FAR_APART * min(values):
+        axes.set_xlim(0, 1.25 * max(values))
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6, 10]))
+        axes.xaxis.set_major_formatter(lambda value, _: show(value))
+        return
+    axes.set_xscale("log")
+    low, high = min(values) / 3, max(values) * 6
+    axes.set_xlim(low, high)
+    axes.xaxis.set_minor_locator(NullLocator())
+    if cost == "training_seconds":
+        ticks = {at: label for at, label in _TIMES.items() if low <= at <= high}
+        axes.set_xticks(list(ticks), list(ticks.values()))
+    else:
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
+        axes.xaxis.set_major_formatter(lambda value, _: show(value))

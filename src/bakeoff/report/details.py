@@ -1,0 +1,105 @@
+"""Tables for the second look: each seed by itself, and language models by document."""
+
+from __future__ import annotations
+
+import math
+
+from bakeoff.judge.documents import DocumentGroup, by_document, by_length
+from bakeoff.judge.wording import count, number
+from bakeoff.report.explanations import protocol_of, title_of
+from bakeoff.report.loaded import LoadedRun
+from bakeoff.report.tables import plus
+
+LISTED_DOCUMENTS = 20
+_LENGTHS = 4
+
+
+def seed_titles(run: LoadedRun) -> list[str]:
+    """Columns of `seed_rows`."""
+    return ["Contestant", "Figure", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
+
+
+def seed_rows(run: LoadedRun) -> list[list[str]]:
+    """A row for each contestant with several seeds and each of its figures."""
+    rows = []
+    for result in run.results:
+        for figure in result.figures:
+            if figure.by_seed and figure.deviation is not None:
+                summary = [figure.value, figure.deviation, min(figure.by_seed), max(figure.by_seed)]
+                title = f"{title_of(figure)} {protocol_of(figure)}".strip()
+                values = _filled(run, list(map(number, figure.by_seed)))
+                rows.append([result.name, title, *map(number, summary), *values])
+    return rows
+
+
+def difference_titles(run: LoadedRun) -> list[str]:
+    """Columns of `difference_rows`."""
+    return ["Best", "Against", *_seed_columns(run)]
+
+
+def difference_rows(run: LoadedRun) -> list[list[str]]:
+    """The verdict's comparisons with each seed: points, or percent of perplexity."""
+    rows = []
+    for comparison in run.verdict.comparisons:
+        if comparison.by_seed:
+            shown = [
+                plus(100 * value) if run.is_classification else f"{plus(100 * math.expm1(value))} %"
+                for value in comparison.by_seed
+            ]
+            rows.append([comparison.better, comparison.worse, *_filled(run, shown)])
+    return rows
+
+
+def _seed_columns(run: LoadedRun) -> list[str]:
+    """`Seed 12`, or `Seed no. 1` where contestants of several runs have different ones."""
+    different = {tuple(result.seeds) for result in run.results if result.seeds}
+    if len(different) == 1:
+        return [f"Seed {seed}" for seed in different.pop()]
+    return [f"Seed no. {number}" for number in range(1, max(map(len, different), default=0) + 1)]
+
+
+def _filled(run: LoadedRun, cells: list[str]) -> list[str]:
+    return cells + ["–"] * (len(_seed_columns(run)) - len(cells))
+
+
+def length_titles(run: LoadedRun) -> list[str]:
+    return ["Tokens a document", "Documents", *(contestant.name for contestant in run.contestants)]
+
+
+def length_rows(run: LoadedRun) -> list[list[str]]:
+    """Perplexity of short to long documents; nothing where there are fewer than two."""
+    losses = [contestant.losses for contestant in run.contestants]
+    groups = by_length(losses, _LENGTHS) if len(losses[0]) > 1 else []
+    return [
+        [
+            count(group.shortest)
+            if group.shortest == group.longest
+            else f"{count(group.shortest)} to {count(group.longest)}",
+            count(len(group.documents)),
+            *map(number, group.perplexities),
+        ]
+        for group in groups
+    ]
+
+
+def document_titles(run: LoadedRun) -> list[str]:
+    return ["Document", "Tokens", *(contestant.name for contestant in run.contestants), "Highest / lowest"]
+
+
+def document_rows(run: LoadedRun) -> list[list[str]]:
+    """Perplexity by document, those first on which the contestants differ most."""
+    losses = [contestant.losses for contestant in run.contestants]
+    groups = sorted(by_document(losses), key=_most_different)[:LISTED_DOCUMENTS]
+    return [
+        [
+            group.documents[0].strip() or "(without a name)",
+            count(group.tokens),
+            *map(number, group.perplexities),
+            f"{math.exp(group.spread):.3f}",
+        ]
+        for group in groups
+    ]
+
+
+def _most_different(group: DocumentGroup) -> float:
+    return -group.spread

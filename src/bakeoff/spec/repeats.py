@@ -1,0 +1,17 @@
+"""With which seeds the contestants of a bake-off are trained."""
+
+from __future__ import annotations
+
+from bakeoff.spec.schema import LinearContestant, MajorityContestant, PretrainedContestant, Spec
+
+# Counting, a convex problem solved by L-BFGS, and nothing at all: another seed gives the same model.
+DETERMINISTIC = (MajorityContestant, LinearContestant, PretrainedContestant)
+
+
+def seeds(spec: Spec, name: str) -> list[int]:
+    """The seeds of a contestant, at least one: `seed`, `seed` + 1, ... as many as `repeats` says.
+
+    The data are always divided with the first of them.
+    """
+    repeats = 1 if isinstance(spec.contestants[name], DETERMINISTIC) else spec.repeats
+    return [spec.seed + number for number in range(repeats)]

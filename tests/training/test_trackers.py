@@ -1,0 +1,151 @@
+"""What trackers are told. TensorBoard's files are read back by TensorBoard; the other two are stand-ins."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bakeoff.errors import UserError
+from bakeoff.runs.results import EpochLine, StepLine
+from bakeoff.training import trackers
+from bakeoff.training.progress import Progress
+
+
+def step(number: int, loss: float) -> StepLine:
+    return StepLine(step=number, epoch=1, loss=loss, learning_rate=0.1, tokens=8 * number, seconds=0.5 * number)
+
+
+def epoch(number: int, accuracy: float | None = 0.75) -> EpochLine:
+    return EpochLine(epoch=1, step=number, validation_loss=0.4, validation_accuracy=accuracy, best=True)
+
+
+def train(tracker: str, folder: Path, steps: range, progress: Progress | None = None) -> None:
+    with trackers.tracked(
+        tracker, progress or Progress(), run="reviews", training="lstm, seed 13", folder=folder
+    ) as heard:
+        for number in steps:
+            heard.step(step(number, 1 / number), 0.5)
+        heard.epoch(epoch(steps[-1]))
+
+
+def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_tensorboard_reads_what_was_logged(tmp_path):
+    train("tensorboard", tmp_path, range(1, 5))
+
+    assert scalars(tmp_path, "train/loss") == [(n, pytest.approx(1 / n)) for n in range(1, 5)]
+    assert scalars(tmp_path, "train/learning_rate") == [(n, pytest.approx(0.1)) for n in range(1, 5)]
+    assert scalars(tmp_path, "validation/accuracy") == [(4, 0.75)]
+
+
+def test_a_training_that_goes_on_leaves_no_step_twice(tmp_path):
+    train("tensorboard", tmp_path, range(1, 9))
+    train("tensorboard", tmp_path, range(5, 11))  # from the checkpoint after step 4
+
+    assert [number for number, _ in scalars(tmp_path, "train/loss")] == list(range(1, 11))
+    assert [number for number, _ in scalars(tmp_path, "validation/loss")] == [10]
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        self.news: list[object] = []
+
+    def message(self, text: str) -> None:
+        self.news.append(text)
+
+    def stage(self, text: str, share: float | None = None) -> None:
+        self.news.append((text, share))
+
+    def step(self, line: StepLine, share: float) -> None:
+        self.news.append((line, share))
+
+    def epoch(self, line: EpochLine) -> None:
+        self.news.append(line)
+
+
+def test_all_news_of_a_training_is_passed_on(tmp_path):
+    heard = Heard()
+    with trackers.tracked("tensorboard", heard, run="r", training="t", folder=tmp_path) as progress:
+        progress.message("hello")
+        progress.stage("training", 0.5)
+        progress.step(step(1, 0.5), 0.25)
+        progress.epoch(epoch(1))
+
+    assert heard.news == ["hello", ("training", 0.5), (step(1, 0.5), 0.25), epoch(1)]
+
+
+def test_without_a_tracker_nothing_is_in_between(tmp_path):
+    heard = Heard()
+    with trackers.tracked("none", heard, run="r", training="t", folder=tmp_path / "t") as progress:
+        assert progress is heard
+    assert not (tmp_path / "t").exists()
+
+
+class StandIn:
+    """Of mlflow and of wandb: what was called, in order. The real ones are not installed for the tests."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def __enter__(self) -> StandIn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls.append(("end",))
+
+    def set_experiment(self, name: str) -> None:
+        self.calls.append(("experiment", name))
+
+    def start_run(self, *, run_name: str) -> StandIn:
+        self.calls.append(("start", run_name))
+        return self
+
+    def log_metrics(self, values: dict[str, float], *, step: int) -> None:
+        self.calls.append((sorted(values), step))
+
+    def init(self, *, project: str, name: str, dir: str) -> StandIn:
+        self.calls += [("experiment", project), ("start", name)]
+        assert Path(dir).is_dir()
+        return self
+
+    def log(self, values: dict[str, float], *, step: int) -> None:
+        self.calls.append((sorted(values), step))
+
+
+@pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
+def test_mlflow_and_wandb_are_called_alike(tracker, tmp_path, monkeypatch):
+    stand_in = StandIn()
+    module = SimpleNamespace(
+        **{name: getattr(stand_in, name) for name in ("set_experiment", "start_run", "log_metrics", "init")}
+    )
+    monkeypatch.setitem(sys.modules, tracker, module)
+
+    train(tracker, tmp_path / "tracking", range(1, 3))
+
+    figures = ["train/learning_rate", "train/loss", "train/seconds", "train/tokens"]
+    assert stand_in.calls == [
+        ("experiment", "reviews"),
+        ("start", "lstm, seed 13"),
+        (figures, 1),
+        (figures, 2),
+        (["validation/accuracy", "validation/loss"], 2),
+        ("end",),
+    ]
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda _: None)
+
+    trackers.must_be_installed("none")
+    with pytest.raises(
+        UserError, match=r"needs the package mlflow, which is not installed\.\nType: pip install mlflow"
+    ):
+        trackers.must_be_installed("mlflow")
