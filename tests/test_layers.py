@@ -16,7 +16,7 @@ LAYERS = [
     {"data", "judge", "training"},
     {"classify", "lm"},
     {"report"},
-    {"runner", "planner"},
+    {"runner", "planner", "serve"},
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from bakeoff import machine
-from bakeoff.cli import doctor, generate, perplexity, plan, predict, report, resume, run
+from bakeoff.cli import doctor, generate, perplexity, plan, predict, report, resume, run, serve
 from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
 from bakeoff.training import distributed
@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, plan, resume, report, predict, generate, perplexity, doctor):
+for module in (run, plan, resume, report, predict, generate, perplexity, serve, doctor):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 
 

@@ -1,0 +1,51 @@
+"""Two small bake-offs, trained once, and a server that serves both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import bakeoff
+from tests.serve.servers import running
+
+SENTIMENT = {
+    "task": "classification",
+    "data": {"table": "sentence-polarity", "rows": 300},
+    "budget": {"epochs": 1},
+    "contestants": {"majority": {}, "linear": {}, "lstm": {"embedding_size": 8, "hidden_size": 8}},
+    "judge": {"resamples": 100},
+}
+STORIES = {
+    "task": "language-model",
+    "model": "stories260k",
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.01}},
+    "budget": {"tokens": 1000},
+    "contestants": {"pretrained": {}, "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4}},
+    "judge": {
+        "protocols": ["document"],
+        "context_length": 256,
+        "prompts": ["Once upon a time"],
+        "max_new_tokens": 5,
+        "resamples": 100,
+    },
+    "precision": "fp32",
+}
+
+
+@pytest.fixture(scope="session")
+def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bakeoff.run(SENTIMENT, tmp_path_factory.mktemp("runs") / "sentiment").folder
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bakeoff.run(STORIES, tmp_path_factory.mktemp("runs") / "stories").folder
+
+
+@pytest.fixture(scope="session")
+def client(sentiment: Path, stories: Path) -> Iterator[httpx.Client]:
+    with running([sentiment, stories]) as client:
+        yield client
