@@ -1,9 +1,11 @@
-"""Two small bake-offs, trained once, and a server that serves both."""
+"""Two small bake-offs, trained once, a server that serves both, and a browser."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -34,6 +36,8 @@ STORIES = {
     "precision": "fp32",
 }
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
 
 @pytest.fixture(scope="session")
 def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,3 +53,17 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(sentiment: Path, stories: Path) -> Iterator[httpx.Client]:
     with running([sentiment, stories]) as client:
         yield client
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, where one is installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"there is no Chromium here ({', '.join(BROWSERS)})")
+    with playwright.sync_playwright() as started:
+        # Without its sandbox, which cannot be had in containers; the pages are ours.
+        opened = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -11,7 +11,6 @@ import pytest
 import bakeoff
 from bakeoff.runs.folder import RunFolder
 from tests.fake_runs import write_classification_run
-from tests.serve.browser import browser  # noqa: F401
 from tests.serve.servers import running
 from tests.serve.test_progress import evaluation, step
 
@@ -19,7 +18,7 @@ PHONE = {"width": 375, "height": 740}
 
 
 @pytest.fixture
-def page(browser, client: httpx.Client) -> Iterator[object]:  # noqa: F811
+def page(browser, client: httpx.Client) -> Iterator[object]:
     """The page of the server with both runs. Its console must stay silent."""
     with opened(browser, str(client.base_url)) as page:
         yield page
@@ -125,7 +124,7 @@ def young(tmp_path: Path) -> RunFolder:
     return run
 
 
-def test_a_run_is_watched(browser, young: RunFolder) -> None:  # noqa: F811
+def test_a_run_is_watched(browser, young: RunFolder) -> None:
     lstm = young.contestant("lstm")
     with running([young.path]) as client, opened(browser, str(client.base_url)) as page:
         row = page.get_by_role("row", name="lstm")
@@ -143,7 +142,7 @@ def test_a_run_is_watched(browser, young: RunFolder) -> None:  # noqa: F811
         assert "3 classifiers" in page.locator("#summary").inner_text()
 
 
-def test_the_token_is_asked_for(browser, sentiment: Path) -> None:  # noqa: F811
+def test_the_token_is_asked_for(browser, sentiment: Path) -> None:
     with running([sentiment], token="open sesame") as client:
         opening = opened(browser, str(client.base_url))
         with opening as page:
@@ -161,7 +160,7 @@ def test_the_token_is_asked_for(browser, sentiment: Path) -> None:  # noqa: F811
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "desktop"])
-def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size: dict) -> None:  # noqa: F811
+def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size: dict) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     with opened(browser, str(client.base_url), color_scheme=colours, viewport=size, bypass_csp=True) as page:
