@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Task = Literal["classification", "language-model"]
 
@@ -16,7 +16,18 @@ class Ask(BaseModel):
 
 
 ModelId = Annotated[str, Field(description="RUN/CONTESTANT, as `/v1/models` lists it.", max_length=500)]
-Stop = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _speakable(text: str) -> str:
+    """JSON can send half a surrogate pair, which is no character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("not valid Unicode: it holds half of a surrogate pair") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_speakable)]
 
 
 _SUPPORTED: dict[str, object] = {
@@ -38,14 +49,12 @@ class CompletionRequest(Ask):
     """OpenAI's request. The defaults are those of `bakeoff generate`: greedy, 100 tokens."""
 
     model: ModelId
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    prompt: Text | list[Text] = Field(description="A text, or a list of one text.")
     max_tokens: int | None = Field(100, ge=1, description="The text ends here, or where the model's context is full.")
     temperature: float | None = Field(0.0, ge=0, le=2, allow_inf_nan=False, description="0: the most probable token.")
     top_p: float | None = Field(1.0, ge=0, le=1, allow_inf_nan=False)
     seed: int | None = Field(0, ge=0, lt=2**63, description="The same seed draws the same text.")
-    stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = Field(
-        None, description="The text ends before the first of these."
-    )
+    stop: Text | list[Text] | None = Field(None, description="The text ends before any of these, four at most.")
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     user: str | None = Field(None, max_length=1000, description="Not used.")
@@ -57,6 +66,21 @@ class CompletionRequest(Ask):
     presence_penalty: float | None = Field(0.0, description="Only 0.")
     frequency_penalty: float | None = Field(0.0, description="Only 0.")
     logit_bias: dict[str, Any] | None = Field(None, description="Only null or {}.")
+
+    @field_validator("prompt")
+    @classmethod
+    def _one_prompt(cls, value: str | list[str]) -> str | list[str]:
+        if isinstance(value, list) and len(value) != 1:
+            raise ValueError(f"one prompt a request, not {len(value)}")
+        return value
+
+    @field_validator("stop")
+    @classmethod
+    def _few_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
+        stops = value if isinstance(value, list) else [] if value is None else [value]
+        if len(stops) > 4 or not all(0 < len(stop) <= 200 for stop in stops):
+            raise ValueError("at most 4 texts of 1 to 200 characters each")
+        return value
 
     @field_validator(*_SUPPORTED, "logprobs", "suffix")
     @classmethod
@@ -129,7 +153,7 @@ class ModelList(BaseModel):
 
 
 class ClassifyRequest(Ask):
-    texts: list[str] = Field(min_length=1, description="As many as the server allows (256).")
+    texts: list[Text] = Field(min_length=1, description="As many as the server allows (256).")
     models: list[ModelId] | None = Field(None, max_length=100, description="All classifiers, if absent.")
     threshold: float | None = Field(
         None, ge=0, le=1, allow_inf_nan=False, description="No label is given where its probability is below this."
