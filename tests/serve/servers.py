@@ -28,14 +28,14 @@ def running(runs: Sequence[Path], *, limits: Limits | None = None, **options: An
         thread.start()
         try:
             until(lambda: server.started)
-            with httpx.Client(base_url=address, timeout=60) as client:
+            with httpx.Client(base_url=address, timeout=200) as client:
                 yield client
         finally:
             server.should_exit = True
             thread.join()
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that must come to hold soon."""
     ends = time.monotonic() + seconds
     while not holds():

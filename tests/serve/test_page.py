@@ -30,7 +30,7 @@ class opened:  # noqa: N801
     def __init__(self, browser, address: str, **options: object) -> None:
         self._context = browser.new_context(**options)
         self._page = self._context.new_page()
-        self._page.set_default_timeout(20_000)
+        self._page.set_default_timeout(60_000)
         self.complaints: list[str] = []
         self._page.on("console", lambda message: self.complaints.append(message.text))
         self._page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -59,7 +59,7 @@ def test_a_text_is_classified_by_everyone(page, sentiment: Path) -> None:
 
 
 def test_a_prompt_is_continued_by_everyone(page, stories: Path) -> None:
-    page.get_by_label("Prompt").fill("Once upon a time")
+    page.get_by_label("Prompt", exact=True).fill("Once upon a time")
     page.get_by_label("max_new_tokens").fill("30")
     page.get_by_role("button", name="Write").click()
     page.get_by_text("2 have written.").wait_for()
@@ -74,10 +74,10 @@ def test_a_prompt_is_continued_by_everyone(page, stories: Path) -> None:
 
 
 def test_a_draw_and_its_seed(page, stories: Path) -> None:
-    page.get_by_label("Prompt").fill("One day")
+    page.get_by_label("Prompt", exact=True).fill("One day")
     for name, value in {"max_new_tokens": "15", "temperature": "0.9", "seed": "7"}.items():
         page.get_by_label(name).fill(value)
-    page.get_by_label("Prompt").press("Control+Enter")
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
     page.get_by_text("2 have written.").wait_for()
 
     model = bakeoff.load_language_model(str(stories / "contestants" / "lora"))
@@ -88,7 +88,7 @@ def test_a_draw_and_its_seed(page, stories: Path) -> None:
 
 
 def test_a_text_is_stopped(page) -> None:
-    page.get_by_label("Prompt").fill("Once")
+    page.get_by_label("Prompt", exact=True).fill("Once")
     page.get_by_label("max_new_tokens").fill("500")
     page.get_by_label("temperature").fill("2")
     page.get_by_role("button", name="Write").click()
@@ -98,13 +98,16 @@ def test_a_text_is_stopped(page) -> None:
     assert page.get_by_role("button", name="Stop").is_disabled()
 
 
-def test_an_error_is_told_in_its_box(page) -> None:
-    page.get_by_label("Prompt").fill("time " * 600)
-    page.get_by_role("button", name="Write").click()
-    page.locator("#write .failed").first.wait_for()
+def test_an_error_is_told_in_its_box(browser, client: httpx.Client) -> None:
+    opening = opened(browser, str(client.base_url))
+    with opening as page:
+        page.get_by_label("Prompt", exact=True).fill("time " * 600)
+        page.get_by_role("button", name="Write").click()
+        page.get_by_text("2 have written.").wait_for()
 
-    assert "511 are allowed" in page.locator("#write .failed").first.inner_text()
-    page.context.pages[0].evaluate("0")  # the browser writes a refused request into its console by itself
+        assert "511 are allowed" in page.locator("#write .failed").first.inner_text()
+        # The browser itself notes every refused request.
+        opening.complaints = [each for each in opening.complaints if "400" not in each]
 
 
 def test_a_report_opens(page) -> None:
@@ -166,7 +169,7 @@ def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size:
     with opened(browser, str(client.base_url), color_scheme=colours, viewport=size, bypass_csp=True) as page:
         page.get_by_label("Text", exact=True).fill("A fine film")
         page.get_by_role("button", name="Classify").click()
-        page.get_by_label("Prompt").fill("Once upon a time")
+        page.get_by_label("Prompt", exact=True).fill("Once upon a time")
         page.get_by_label("max_new_tokens").fill("10")
         page.get_by_role("button", name="Write").click()
         page.get_by_text("3 answered.").wait_for()

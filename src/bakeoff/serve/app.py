@@ -50,7 +50,6 @@ def create_app(
         docs_url=None,  # the usual pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=limits.body_bytes,
         responses={"default": {"model": errors.ErrorAnswer, "description": "Any other error"}},
     )
     errors.install(api)

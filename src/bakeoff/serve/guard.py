@@ -82,6 +82,8 @@ class Guard:
             await answer(error)(scope, receive, send)
         elif scope["method"] != "POST":
             await self._app(scope, receive, send)
+        elif _announced_bytes(scope) > self._limits.body_bytes:
+            await answer(_too_large(self._limits))(scope, receive, send)
         elif self._active >= self._limits.at_once:
             busy = ApiError(429, f"{self._active} requests are being answered; try again soon.", code="busy")
             await answer(busy)(scope, receive, send)
@@ -89,7 +91,7 @@ class Guard:
             self._active += 1
             self._measures.active.set(self._active)
             try:
-                await self._app(scope, _in_time(receive, self._limits.body_seconds), send)
+                await self._app(scope, _limited(receive, self._limits), send)
             finally:
                 self._active -= 1
                 self._measures.active.set(self._active)
@@ -124,24 +126,37 @@ def _cookie(headers: Headers) -> str:
     return found.value if found else ""
 
 
-def _in_time(receive: Receive, seconds: float) -> Receive:
-    """`receive`, for a body that must be there after so many seconds."""
-    ends = time.monotonic() + seconds
+def _announced_bytes(scope: Scope) -> int:
+    announced = Headers(scope=scope).get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
+
+
+def _too_large(limits: Limits) -> ApiError:
+    return ApiError(413, f"The request is larger than {limits.body_bytes:,} bytes.")
+
+
+def _limited(receive: Receive, limits: Limits) -> Receive:
+    """`receive`, for a body that must be there in time and must not be too large."""
+    ends = time.monotonic() + limits.body_seconds
+    size = 0
     complete = False
 
-    async def receive_in_time() -> Message:
-        nonlocal complete
+    async def receive_within_limits() -> Message:
+        nonlocal size, complete
         if complete:
             return await receive()
         try:
             async with asyncio.timeout(ends - time.monotonic()):
                 message = await receive()
         except TimeoutError:
-            raise HTTPException(408, f"The request did not arrive within {seconds:g} seconds.") from None
+            raise HTTPException(408, f"The request did not arrive within {limits.body_seconds:g} seconds.") from None
+        size += len(message.get("body", b""))
+        if size > limits.body_bytes:
+            raise HTTPException(413, _too_large(limits).message)
         complete = not message.get("more_body", False)
         return message
 
-    return receive_in_time
+    return receive_within_limits
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:
