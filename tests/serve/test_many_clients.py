@@ -57,7 +57,7 @@ def test_a_stream_whose_client_goes_away_ends(client: httpx.Client) -> None:
         assert b"data: {" in connection.recv(10_000)
         assert measured(client, "bakeoff_texts_in_progress") == 1
         begun = measured(client, "bakeoff_tokens_total")
-    until(lambda: measured(client, "bakeoff_texts_in_progress") == 0, seconds=5)
+    until(lambda: measured(client, "bakeoff_texts_in_progress") == 0)
     written = measured(client, "bakeoff_tokens_total")
     time.sleep(0.2)
 
@@ -69,6 +69,6 @@ def test_an_answer_whose_client_goes_away_ends(client: httpx.Client) -> None:
     before = measured(client, "bakeoff_tokens_total")
     with begin_stream(client, max_tokens=500, temperature=2.0, stream=False):
         until(lambda: measured(client, "bakeoff_tokens_total") > before)
-    until(lambda: measured(client, "bakeoff_texts_in_progress") == 0, seconds=5)
+    until(lambda: measured(client, "bakeoff_texts_in_progress") == 0)
 
     assert measured(client, "bakeoff_tokens_total") - before < 500

@@ -30,7 +30,7 @@ class opened:  # noqa: N801
     def __init__(self, browser, address: str, **options: object) -> None:
         self._context = browser.new_context(**options)
         self._page = self._context.new_page()
-        self._page.set_default_timeout(60_000)
+        self._page.set_default_timeout(200_000)
         self.complaints: list[str] = []
         self._page.on("console", lambda message: self.complaints.append(message.text))
         self._page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -32,8 +32,14 @@ def test_no_request_breaks_the_server(client: httpx.Client) -> None:
 
 
 def send_many(operation: schemathesis.APIOperation) -> None:
-    @settings(max_examples=15, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-    @settings(suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=15,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=operation.as_strategy())
     def send(case: schemathesis.Case) -> None:
         body = case.body

@@ -19,6 +19,9 @@ from bakeoff.serve.shapes import Choice, Completion, CompletionRequest
 from bakeoff.serve.worker import Worker
 from bakeoff.serve.writing import Writing
 
+READING_SECONDS = 30
+"""After the end of its time, for a text to be read by a slow client; then the connection is closed."""
+
 
 def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -> APIRouter:
     router = APIRouter()
@@ -101,7 +104,7 @@ class _EventStream(StreamingResponse):
         super().__init__(self._events(first), media_type="text/event-stream")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        patience = self._ends - time.monotonic() + 5  # the text itself has ended by then
+        patience = self._ends - time.monotonic() + READING_SECONDS
         try:
             async with asyncio.timeout(patience):
                 await super().__call__(scope, receive, send)
