@@ -48,7 +48,7 @@ def routes(models: Models, measures: Measures, token: str | None) -> APIRouter:
             response.set_cookie(COOKIE, report_key(token), path=REPORTS, httponly=True, samesite="strict")
         return response
 
-    @router.get("/runs/{run}/report.html", response_class=HTMLResponse, responses=documented(400, 404))
+    @router.get("/runs/{run}/report.html", response_class=Response, responses=documented(400, 404))
     def report(run: str) -> Response:
         """The report of a finished run."""
         served = models.runs.get(run)
