@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def _fields(body: Schema | None, schemas: Schema, *, with_defaults: bool) -> lis
         Field(
             name,
             _kind(each, schemas),
-            _default(each) if with_defaults and name not in required else "",
+            json.dumps(each.get("default")) if with_defaults and name not in required else "",
             each.get("description", ""),
         )
         for name, each in schema.get("properties", {}).items()
@@ -75,10 +76,6 @@ def _fields(body: Schema | None, schemas: Schema, *, with_defaults: bool) -> lis
 def _resolved(schema: Schema, schemas: Schema) -> Schema:
     found: Schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     return found
-
-
-def _default(schema: Schema) -> str:
-    return {None: "null", True: "true", False: "false"}.get(schema.get("default"), str(schema.get("default")))
 
 
 def _kind(schema: Schema, schemas: Schema) -> str:
