@@ -17,7 +17,7 @@ LAYERS = [
     {"pretrained"},
     {"classify", "lm"},
     {"report"},
-    {"runner", "planner", "comparing"},
+    {"runner", "planner", "comparing", "serve"},
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

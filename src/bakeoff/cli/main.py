@@ -11,7 +11,21 @@ from pathlib import Path
 import typer
 
 from bakeoff import machine
-from bakeoff.cli import compare, doctor, explain, export, generate, init, perplexity, plan, predict, report, resume, run
+from bakeoff.cli import (
+    compare,
+    doctor,
+    explain,
+    export,
+    generate,
+    init,
+    perplexity,
+    plan,
+    predict,
+    report,
+    resume,
+    run,
+    serve,
+)
 from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
 from bakeoff.training import distributed
@@ -30,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (init, run, plan, resume, report, compare, predict, explain, export, generate, perplexity, doctor):
+for module in (init, run, plan, resume, report, compare, predict, explain, export, generate, perplexity, serve, doctor):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 
 

@@ -1,0 +1,79 @@
+"""/v1/classify: every classifier labels some texts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+
+from bakeoff.classify.classifier import Classifier, Prediction
+from bakeoff.classify.marks import strongest_marks
+from bakeoff.serve.errors import ApiError, documented
+from bakeoff.serve.limits import Limits
+from bakeoff.serve.models import Models, ServedModel
+from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, MarkedWord, PredictedLabel
+from bakeoff.serve.worker import Worker
+
+TEXTS_A_TURN = 16
+"""Texts that are classified before others have their turn; explained only one, which is work enough."""
+
+LONGEST_MARKED = 20_000
+"""Characters; what marking the words of a longer text would cost keeps the others waiting."""
+
+
+def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/v1/classify",
+        response_model=ClassifyAnswer,
+        responses=documented(400, 404, 408, 413, 429, 500, 503, 504),
+    )
+    async def classify(asked: ClassifyRequest, request: Request) -> ClassifyAnswer:
+        """Label texts with the classifiers of the runs, and say how sure each is."""
+        if len(asked.texts) > limits.texts:
+            raise ApiError(400, f"{len(asked.texts):,} texts; {limits.texts:,} are allowed at once.", param="texts")
+        if asked.models is None:
+            chosen = models.listed("classification")
+        else:
+            chosen = [models.find(id, "classification") for id in dict.fromkeys(asked.models)]
+        ends = time.monotonic() + limits.seconds
+        size = 1 if asked.explain else TEXTS_A_TURN
+        found = []
+        for model in chosen:
+            predictions: list[PredictedLabel] = []
+            while len(predictions) < len(asked.texts) and not await request.is_disconnected():
+                if time.monotonic() >= ends:
+                    raise ApiError(504, f"Not done in {limits.seconds:g} seconds; send fewer texts.", code="timeout")
+                some = asked.texts[len(predictions) : len(predictions) + size]
+                predictions += await worker.do(_predict, models, model, some, asked)
+            found.append(Classified(model=model.id, predictions=predictions))
+        return ClassifyAnswer(data=found)
+
+    return router
+
+
+def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: ClassifyRequest) -> list[PredictedLabel]:
+    classifier = models.classifier(model)
+    return [
+        _labelled(classifier, text, prediction, asked)
+        for text, prediction in zip(texts, classifier.predict(texts), strict=True)
+    ]
+
+
+def _labelled(classifier: Classifier, text: str, prediction: Prediction, asked: ClassifyRequest) -> PredictedLabel:
+    return PredictedLabel(
+        label=prediction.label if asked.threshold is None else prediction.answer(asked.threshold),
+        probability=prediction.probability,
+        probabilities=prediction.probabilities,
+        words=_marked_words(classifier, text, prediction.label) if asked.explain else None,
+    )
+
+
+def _marked_words(classifier: Classifier, text: str, label: str) -> list[MarkedWord] | None:
+    """The words that moved the decision most, in the order of the text; None where it is too long."""
+    if len(text) > LONGEST_MARKED:
+        return None
+    marks = strongest_marks(classifier, text, classifier.labels.index(label), len(text))
+    return [MarkedWord(start=mark.start, end=mark.end, contribution=mark.contribution) for mark in marks]

@@ -1,0 +1,166 @@
+"""What stands between the network and the API: the token, the number of requests, their time, the headers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bakeoff.serve.errors import ApiError, answer
+from bakeoff.serve.limits import Limits
+from bakeoff.serve.measures import Measures
+
+OPEN_PATHS = ("/", "/healthz", "/docs", "/openapi.json")
+OPEN_FOLDER = "/static/"
+REPORTS = "/runs/"
+"""Reports are opened by links, which cannot carry the token: a cookie stands for it, here and nowhere else."""
+COOKIE = "bakeoff_reports"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Guard:
+    """Wraps the whole application.
+
+    Args:
+        token: What clients must know; None: nothing is asked.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str | None, limits: Limits, measures: Measures) -> None:
+        self._app = app
+        self._token = token
+        self._limits = limits
+        self._measures = measures
+        self._active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        try:
+            await self._admit(scope, receive, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._measures.requests.labels(route, status).inc()
+            self._measures.seconds.labels(route).observe(time.perf_counter() - started)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._knows_the_token(scope):
+            error = ApiError(401, "This server asks for a token: Authorization: Bearer TOKEN", code="invalid_api_key")
+            await answer(error)(scope, receive, send)
+        elif scope["method"] != "POST":
+            await self._app(scope, receive, send)
+        elif _announced_bytes(scope) > self._limits.body_bytes:
+            await answer(_too_large(self._limits))(scope, receive, send)
+        elif self._active >= self._limits.at_once:
+            busy = ApiError(429, f"{self._active} requests are being answered; try again soon.", code="busy")
+            await answer(busy)(scope, receive, send)
+        else:
+            self._active += 1
+            self._measures.active.set(self._active)
+            try:
+                await self._app(scope, _limited(receive, self._limits), send)
+            finally:
+                self._active -= 1
+                self._measures.active.set(self._active)
+
+    def _knows_the_token(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if self._token is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
+            return True
+        headers = Headers(scope=scope)
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and _same(given.strip(), self._token):
+            return True
+        reads_a_report = path.startswith(REPORTS) and scope["method"] in ("GET", "HEAD")
+        return reads_a_report and _same(_cookie(headers), report_key(self._token))
+
+
+def report_key(token: str) -> str:
+    """What the cookie for reports says; the token cannot be told from it."""
+    return hmac.new(token.encode(), b"reports", hashlib.sha256).hexdigest()
+
+
+def _same(given: str, expected: str) -> bool:
+    """Compared in a time that does not tell how much of it was right."""
+    return secrets.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _announced_bytes(scope: Scope) -> int:
+    announced = Headers(scope=scope).get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
+
+
+def _too_large(limits: Limits) -> ApiError:
+    return ApiError(413, f"The request is larger than {limits.body_bytes:,} bytes.")
+
+
+def _limited(receive: Receive, limits: Limits) -> Receive:
+    """`receive`, for a body that must be there in time and must not be too large."""
+    ends = time.monotonic() + limits.body_seconds
+    size = 0
+    complete = False
+
+    async def receive_within_limits() -> Message:
+        nonlocal size, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout(ends - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"The request did not arrive within {limits.body_seconds:g} seconds.") from None
+        size += len(message.get("body", b""))
+        if size > limits.body_bytes:
+            raise HTTPException(413, _too_large(limits).message)
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_within_limits
+
+
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    for name, value in _HEADERS.items():
+        headers[name] = value
+    headers["Content-Security-Policy"] = REPORT_POLICY if path.startswith(REPORTS) else PAGE_POLICY
+    headers["Cache-Control"] = "no-cache" if path.startswith(OPEN_FOLDER) else "no-store"

@@ -1,0 +1,32 @@
+"""What /metrics tells Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Measures:
+    """Counters of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "bakeoff_requests", "Requests, by route and status code.", ["route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "bakeoff_request_seconds",
+            "Time to the end of the answer.",
+            ["route"],
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
+            registry=self.registry,
+        )
+        self.active = Gauge(
+            "bakeoff_active_requests", "Requests that compute or wait for their turn.", registry=self.registry
+        )
+        self.tokens = Counter("bakeoff_tokens", "Tokens written.", registry=self.registry)
+        self.writing = Gauge("bakeoff_texts_in_progress", "Texts that are being written.", registry=self.registry)
+        self.loaded = Gauge("bakeoff_loaded_models", "Models in memory.", registry=self.registry)
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,151 @@
+"""The contestants that are served: found in run folders, loaded when they are first asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bakeoff import machine
+from bakeoff.classify.classifier import Classifier, load_classifier
+from bakeoff.errors import UserError
+from bakeoff.lm.language_model import DECODER_PAYS_FROM, LanguageModel
+from bakeoff.lm.sources import load_language_model
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.results import ContestantResult
+from bakeoff.serve.errors import ApiError
+from bakeoff.serve.shapes import Task
+
+BYTES_A_WEIGHT = 12
+"""Memory that loading takes at its peak: the weights in fp32, the decoder's copies, and what building it needs."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A contestant that has finished."""
+
+    id: str  # RUN/CONTESTANT
+    run: str
+    folder: ContestantFolder
+    result: ContestantResult
+
+
+class ServedRun:
+    """A run folder, which may still be in the making."""
+
+    def __init__(self, name: str, folder: RunFolder) -> None:
+        values = folder.spec_values()
+        self.name = name
+        self.folder = folder
+        self.task: Task = values["task"]
+        self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
+        self.methods: dict[str, str] = {name: each["method"] for name, each in values["contestants"].items()}
+        self._models: dict[str, ServedModel] = {}  # a result that is there does not change any more
+
+    def model(self, contestant: str) -> ServedModel | None:
+        """A contestant of this run, once it has finished."""
+        folder = self.folder.contestant(contestant, writes=False)
+        if contestant not in self._models and folder.finished:
+            served = ServedModel(f"{self.name}/{contestant}", self.name, folder, folder.result())
+            self._models[contestant] = served
+        return self._models.get(contestant)
+
+    def models(self) -> Iterator[ServedModel]:
+        """Those that have finished, in the order of the spec."""
+        for contestant in self.methods:
+            if (model := self.model(contestant)) is not None:
+                yield model
+
+
+def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
+    """The runs in these folders, by a name of their own each.
+
+    Raises:
+        UserError: a folder holds no run.
+    """
+    runs: dict[str, ServedRun] = {}
+    for path in dict.fromkeys(path.resolve() for path in paths):
+        folder = RunFolder(path)
+        folder.must_hold_a_run()
+        name, number = path.name, 1
+        while name in runs:
+            number += 1
+            name = f"{path.name}-{number}"
+        runs[name] = ServedRun(name, folder)
+    return runs
+
+
+class Models:
+    """Every contestant of the runs, by id. What loads a model is for the worker's thread alone."""
+
+    def __init__(self, runs: dict[str, ServedRun]) -> None:
+        self.runs = runs
+        self.loaded: OrderedDict[str, Any] = OrderedDict()  # the one that was used last stands last
+
+    def listed(self, task: Task | None = None) -> list[ServedModel]:
+        return [model for run in self.runs.values() if task in (None, run.task) for model in run.models()]
+
+    def find(self, id: str, task: Task | None = None) -> ServedModel:
+        """
+        Raises:
+            ApiError: there is no such model, or it is of another task.
+        """
+        name, _, contestant = id.partition("/")
+        run = self.runs.get(name)
+        if run is None or contestant not in run.methods:
+            known = ", ".join(model.id for model in self.listed(task)) or "none yet"
+            raise ApiError(404, f"There is no model {id!r}. Models: {known}.", param="model", code="model_not_found")
+        if task not in (None, run.task):
+            route = "/v1/classify" if run.task == "classification" else "/v1/completions"
+            raise ApiError(400, f"{id} is not for this: its task is {run.task}. Ask {route}.", param="model")
+        model = run.model(contestant)
+        if model is None:
+            raise ApiError(404, f"{id} is not trained yet.", param="model", code="model_not_ready")
+        return model
+
+    def classifier(self, model: ServedModel) -> Classifier:
+        """
+        Raises:
+            ApiError: it cannot be loaded.
+        """
+        found: Classifier = self._load(model, lambda: load_classifier(model.folder.path))
+        return found
+
+    def language_model(self, model: ServedModel) -> LanguageModel:
+        """Ready to write; its decoder is built at once, so that the same request always gets the same text.
+
+        Raises:
+            ApiError: it cannot be loaded.
+        """
+
+        def load() -> LanguageModel:
+            language_model = load_language_model(str(model.folder.path))
+            language_model.decoder_for(DECODER_PAYS_FROM)
+            return language_model
+
+        found: LanguageModel = self._load(model, load)
+        return found
+
+    def _load(self, model: ServedModel, load: Callable[[], Any]) -> Any:
+        if model.id not in self.loaded:
+            self._make_room(BYTES_A_WEIGHT * model.result.total_parameters)
+            try:
+                self.loaded[model.id] = load()
+            except UserError as error:  # its words name places on the disk
+                _log.error("%s cannot be loaded: %s", model.id, error)
+                raise ApiError(500, f"{model.id} cannot be loaded; the server's log says why.") from error
+        self.loaded.move_to_end(model.id)
+        return self.loaded[model.id]
+
+    def _make_room(self, needed: int) -> None:
+        while machine.available_memory_bytes() < needed:
+            if not self.loaded:
+                raise ApiError(503, "There is not enough memory for this model at the moment.", code="out_of_memory")
+            self.loaded.popitem(last=False)
+            machine.give_memory_back()

@@ -1,0 +1,134 @@
+"""/v1/runs: what the run folders hold at the moment, for a page that watches them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import APIRouter
+
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.results import EpochLine, Figure, StepLine
+from bakeoff.serve.errors import ApiError, documented
+from bakeoff.serve.models import Models, ServedRun
+from bakeoff.serve.shapes import ContestantView, CurvePoint, Curves, FigureView, RunList, RunProgress, RunView
+
+MOST_POINTS = 200
+"""Points of a training curve; more cannot be told apart on a screen."""
+
+Lines = tuple[list[StepLine], list[EpochLine]]
+
+
+def routes(models: Models) -> APIRouter:
+    router = APIRouter()
+    metrics = MetricsReader()
+
+    @router.get("/v1/runs", responses=documented(400))
+    def list_runs() -> RunList:
+        """The runs that are served, finished or not."""
+        return RunList(data=[run_view(run) for run in models.runs.values()])
+
+    @router.get("/v1/runs/{run}", responses=documented(400, 404))
+    def show_run(run: str) -> RunProgress:
+        """One run, with the curves of its training so far."""
+        if run not in models.runs:
+            raise ApiError(404, f"There is no run {run!r}. Runs: {', '.join(models.runs)}.", param="run")
+        served = models.runs[run]
+        lines = {name: metrics(served.folder.contestant(name, writes=False)) for name in served.methods}
+        trained = {name: (steps, epochs) for name, (steps, epochs) in lines.items() if steps}
+        return RunProgress(run=run_view(served), curves=[curves(name, *each) for name, each in trained.items()])
+
+    return router
+
+
+def run_view(run: ServedRun) -> RunView:
+    """A run at the moment. Files that are not there yet leave gaps."""
+    try:
+        verdict = run.folder.verdict().sentences
+    except UserError:
+        verdict = []
+    report = run.folder.html_report.exists()
+    return RunView(
+        name=run.name,
+        task=run.task,
+        finished=bool(verdict),
+        report=f"/runs/{quote(run.name)}/report.html" if report else None,
+        verdict=verdict,
+        contestants=[_contestant_view(run, name) for name in run.methods],
+    )
+
+
+def _contestant_view(run: ServedRun, name: str) -> ContestantView:
+    model = run.model(name)
+    if model is not None:
+        return ContestantView(
+            name=name,
+            method=run.methods[name],
+            state="finished",
+            model=model.id,
+            figure=_figure_view(model.result.figures[0]),
+            training_seconds=model.result.training.seconds,
+        )
+    begun = run.folder.contestant(name, writes=False).metrics_size() > 0
+    return ContestantView(
+        name=name,
+        method=run.methods[name],
+        state="training" if begun else "waiting",
+        model=None,
+        figure=None,
+        training_seconds=None,
+    )
+
+
+def _figure_view(figure: Figure) -> FigureView:
+    return FigureView(
+        name=figure.name,
+        value=_finite(figure.value),
+        low=_finite(figure.low),
+        high=_finite(figure.high),
+        protocol=figure.protocol,
+    )
+
+
+class MetricsReader:
+    """Reads metrics.jsonl again only when its size has changed."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[int, Lines]] = {}
+
+    def __call__(self, folder: ContestantFolder) -> Lines:
+        size = folder.metrics_size()
+        if self._read.get(folder.path, (None,))[0] != size:
+            self._read[folder.path] = size, folder.metrics()
+        return self._read[folder.path][1]
+
+
+def curves(contestant: str, steps: Sequence[StepLine], evaluations: Sequence[EpochLine]) -> Curves:
+    """The training of a contestant, as few points.
+
+    Args:
+        steps: At least one.
+    """
+    last = steps[-1]
+    size = math.ceil(len(steps) / MOST_POINTS)
+    parts = [steps[begin : begin + size] for begin in range(0, len(steps), size)]
+    return Curves(
+        contestant=contestant,
+        step=last.step,
+        epoch=last.epoch,
+        tokens_per_second=last.tokens / last.seconds if last.seconds else None,
+        training=[
+            CurvePoint(tokens=part[-1].tokens, loss=_finite(sum(line.loss for line in part) / len(part)))
+            for part in parts
+        ],
+        validation=[CurvePoint(tokens=line.tokens, loss=_finite(line.validation_loss)) for line in evaluations],
+        validation_accuracy=evaluations[-1].validation_accuracy if evaluations else None,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows neither infinity nor NaN."""
+    return value if value is not None and math.isfinite(value) else None

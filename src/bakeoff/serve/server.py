@@ -1,0 +1,98 @@
+"""A server on a port, from start to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from bakeoff.errors import UserError
+from bakeoff.serve.app import create_app
+from bakeoff.serve.guard import Guard
+from bakeoff.serve.limits import Limits
+from bakeoff.serve.models import find_runs
+
+
+def serve(
+    paths: Sequence[Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    ready: Callable[[str, list[str]], None],
+    limits: Limits | None = None,
+) -> None:
+    """Serve runs until SIGTERM or SIGINT (Ctrl-C). Requests in progress then have some seconds to end.
+
+    Args:
+        paths: Run folders, finished or in the making.
+        port: 0 takes any that is free.
+        token: What clients must send; needed where `host` is not this machine alone.
+        ready: Called with the address and the names of the runs when the server begins to listen.
+
+    Raises:
+        UserError: a folder holds no run, the address cannot be had, or a token is missing.
+    """
+    limits = limits or Limits()
+    only_loopback = is_loopback(host)
+    if not only_loopback and not token:
+        raise UserError(
+            f"Without a token anybody who reaches {host} could use this server.",
+            "Set the environment variable BAKEOFF_TOKEN, or give --token.",
+        )
+    runs = find_runs(paths)
+    app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
+    with listen(host, port) as listening:
+        # uvicorn ends gracefully and then raises the signal again, which would end this process with an error.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        ready(_address(host, listening.getsockname()[1]), list(runs))
+        http_server(app, limits).run(sockets=[listening])
+
+
+def http_server(app: Guard, limits: Limits) -> uvicorn.Server:
+    """What runs the application on a socket."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=limits.stop_seconds,
+    )
+    return uvicorn.Server(config)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine itself can reach `host`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on which clients are waited for.
+
+    Raises:
+        UserError: the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"The server cannot listen on {host}, port {port}: {reason}.",
+            "Choose another with --port (0 takes any that is free) or --host.",
+        ) from None
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,58 @@
+// Requests to the server that this page came from.
+
+export class TokenNeeded extends Error {}
+
+let token = sessionStorage.getItem("token");
+
+// Remember the token for this tab, and let the browser open reports, whose links cannot carry it.
+export async function useToken(value) {
+  token = value;
+  await send("/v1/session", { method: "POST" });
+  sessionStorage.setItem("token", value);
+}
+
+export async function get(path) {
+  return (await send(path)).json();
+}
+
+export async function post(path, body, signal) {
+  return (await send(path, asJson(body, signal))).json();
+}
+
+// The chunks of a streamed answer.
+export async function* stream(path, body, signal) {
+  const response = await send(path, asJson({ ...body, stream: true }, signal));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("The server ended the answer early.");
+    const events = (waiting + value).split("\n\n");
+    waiting = events.pop();
+    for (const event of events) {
+      const data = event.slice("data: ".length);
+      if (data === "[DONE]") return;
+      yield JSON.parse(data);
+    }
+  }
+}
+
+function asJson(body, signal) {
+  return { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal };
+}
+
+async function send(path, options = {}) {
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error("The server does not answer. Is it still running?");
+  }
+  if (response.status === 401) throw new TokenNeeded(token ? "This is not the server's token." : "");
+  if (!response.ok) {
+    const told = await response.json().catch(() => null);
+    throw new Error(told?.error?.message ?? `The server answers ${response.status}.`);
+  }
+  return response;
+}

@@ -1,0 +1,79 @@
+// The runs: their contestants, what came out, and the curves of those that still train.
+
+import { lineChart } from "./curves.js";
+import { count, duration, element, number } from "./dom.js";
+
+export function showRuns(place, runs, curvesOfRuns) {
+  const focused = document.activeElement?.id;
+  place.replaceChildren(...runs.map((run) => runBox(run, curvesOfRuns.get(run.name) ?? [])));
+  if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
+}
+
+function runBox(run, curves) {
+  const byContestant = new Map(curves.map((each) => [each.contestant, each]));
+  return element(
+    "article",
+    { "aria-label": run.name },
+    element("h3", {}, run.name, element("small", {}, run.task.replace("-", " "))),
+    run.finished ? sentences(run.verdict) : element("p", { class: "live" }, "not finished"),
+    run.report ? element("p", {}, element("a", { href: run.report, id: `report-${run.name}` }, "Open the report")) : null,
+    table(run, byContestant),
+    curves.length ? charts(run, curves) : null,
+  );
+}
+
+function sentences(verdict) {
+  return element("ul", { class: "reasons" }, ...verdict.map((sentence) => element("li", {}, sentence)));
+}
+
+function table(run, curves) {
+  const titles = ["Contestant", "State", figureTitle(run), "Training"];
+  const head = element("tr", {}, ...titles.map((title, place) => element("th", { scope: "col", class: place ? "" : "words" }, title)));
+  const rows = run.contestants.map((each) => {
+    const curve = curves.get(each.name);
+    return element(
+      "tr", {},
+      element("th", { scope: "row" }, each.name, each.method === each.name ? null : element("small", {}, each.method)),
+      element("td", {}, each.state, each.state === "training" && curve ? element("small", {}, news(curve)) : null),
+      figureCell(each.figure),
+      element("td", { class: "measure" }, each.training_seconds === null ? "–" : duration(each.training_seconds)),
+    );
+  });
+  const made = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+  const id = `table-${run.name}`;
+  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `Contestants of ${run.name}`, id }, made);
+}
+
+function figureTitle(run) {
+  const figure = run.contestants.find((each) => each.figure !== null)?.figure;
+  if (!figure) return "Result";
+  const words = figure.name.replaceAll("_", " ");
+  return figure.protocol === figure.name ? words : `${words}, ${figure.protocol}`;
+}
+
+function figureCell(figure) {
+  if (figure === null) return element("td", {}, "–");
+  const range = figure.low === null ? null : element("small", {}, `${number(figure.low)} to ${number(figure.high)}`);
+  return element("td", { class: "measure" }, number(figure.value), range);
+}
+
+function news(curve) {
+  const speed = curve.tokens_per_second === null ? "" : ` · ${count(curve.tokens_per_second)} tokens/s`;
+  return `epoch ${curve.epoch} · step ${count(curve.step)}${speed}`;
+}
+
+function charts(run, curves) {
+  const tokens = run.task === "classification" ? "training words" : "training tokens";
+  const series = (key) => curves.map((each) => ({
+    name: each.contestant,
+    // A contestant keeps its colour, whoever else has begun to train.
+    colour: 1 + (run.contestants.findIndex((one) => one.name === each.contestant) % 8),
+    points: each[key].filter((point) => point.loss !== null).map((point) => [point.tokens, point.loss]),
+  }));
+  return element(
+    "div",
+    { class: "curves" },
+    lineChart("Training loss", tokens, series("training"), false),
+    lineChart("Validation loss", tokens, series("validation"), true),
+  );
+}

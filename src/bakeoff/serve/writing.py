@@ -1,0 +1,121 @@
+"""A text that a client has asked for: written step by step, until it ends or nobody waits for it any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
+from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.serve.errors import ApiError
+from bakeoff.serve.limits import Limits
+from bakeoff.serve.shapes import CompletionRequest, Speed, Usage
+
+SMALLEST_TEMPERATURE = 1e-5
+"""Below, logits divided by it are too large for fp32; the most probable token is taken, as in the limit."""
+
+
+class Writing:
+    """A text in progress. Everything but `stop` belongs to the worker's thread.
+
+    Args:
+        ends: By `time.monotonic`: when the text must end.
+
+    Raises:
+        ApiError: the prompt, or the text asked for, is too long.
+    """
+
+    def __init__(self, model: LanguageModel, request: CompletionRequest, limits: Limits, ends: float) -> None:
+        prompt = prompt_tokens(model.tokenizer, request.text)
+        room = min(model.context_length - 1, limits.prompt_tokens)
+        if len(prompt) > room:
+            message = f"The prompt has {len(prompt):,} tokens; {room:,} are allowed. Shorten it."
+            raise ApiError(400, message, param="prompt", code="context_length_exceeded")
+        temperature = request.temperature or 0.0
+        new_tokens = stream_tokens(
+            model,
+            prompt,
+            max_new_tokens=request.max_tokens or 100,
+            temperature=temperature if temperature >= SMALLEST_TEMPERATURE else 0.0,
+            top_p=request.top_p if request.top_p != 1 else None,
+            seed=request.seed or 0,
+            report=(report := WritingReport()),
+        )
+        self._report = report
+        self._prompt_tokens = len(prompt)
+        self._limit = min(request.max_tokens or 100, model.context_length - len(prompt))
+        self._ends = ends
+        self._stopped = False  # by the client
+        self._cut = False  # before it ended by itself
+        self._found_stop: list[str] = []
+        pieces = text_pieces(model.tokenizer, prompt, self._until_stopped(new_tokens))
+        self._pieces = until_stop(pieces, request.stops, self._found_stop)
+
+    def next_piece(self) -> str | None:
+        """Some more of the text; None at its end."""
+        return next(self._pieces, None)
+
+    def stop(self) -> None:
+        """End the text after the token that is being computed."""
+        self._stopped = True
+
+    @property
+    def tokens(self) -> int:
+        return self._report.tokens
+
+    @property
+    def finish_reason(self) -> Literal["stop", "length"]:
+        """Why the text ended, once it has."""
+        ended_itself = self._found_stop or (not self._cut and self.tokens < self._limit)
+        return "stop" if ended_itself else "length"
+
+    @property
+    def usage(self) -> Usage:
+        written = self.tokens
+        return Usage(
+            prompt_tokens=self._prompt_tokens, completion_tokens=written, total_tokens=self._prompt_tokens + written
+        )
+
+    @property
+    def speed(self) -> Speed:
+        report = self._report
+        return Speed(seconds=report.seconds, tokens_per_second=report.tokens_per_second, engine=report.engine)
+
+    def _until_stopped(self, tokens: Iterator[int]) -> Iterator[int]:
+        while not (self._stopped or time.monotonic() >= self._ends):
+            token = next(tokens, None)
+            if token is None:
+                return
+            yield token
+        self._cut = True
+
+
+def until_stop(pieces: Iterable[str], stops: Sequence[str], found: list[str]) -> Iterator[str]:
+    """The pieces of a text up to the stop string that is complete first; it is put into `found`.
+
+    Text that may be the beginning of a stop string is held back until the next piece decides. The result does not
+    depend on how the text is cut into pieces.
+    """
+    held = ""
+    for piece in pieces:
+        held += piece
+        places = [(held.find(stop) + len(stop), held.find(stop), stop) for stop in stops if stop in held]
+        if places:
+            _, begin, stop = min(places)
+            found.append(stop)
+            if begin:
+                yield held[:begin]
+            return
+        kept = max((_shared(held, stop) for stop in stops), default=0)
+        ready, held = held[: len(held) - kept], held[len(held) - kept :]
+        if ready:
+            yield ready
+    if held:
+        yield held
+
+
+def _shared(text: str, stop: str) -> int:
+    """How many characters at the end of `text` are the beginning of `stop`."""
+    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)

@@ -1,0 +1,71 @@
+"""Two small bake-offs, trained once, a server that serves both, and a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import bakeoff
+from bakeoff.serve.limits import Limits
+from tests.serve.servers import running
+
+SENTIMENT = {
+    "task": "classification",
+    "data": {"table": "sentence-polarity", "rows": 300},
+    "budget": {"epochs": 1},
+    "contestants": {"majority": {}, "linear": {}, "lstm": {"embedding_size": 8, "hidden_size": 8}},
+    "judge": {"resamples": 100},
+}
+STORIES = {
+    "task": "language-model",
+    "model": "stories260k",
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.01}},
+    "budget": {"tokens": 1000},
+    "contestants": {"pretrained": {}, "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4}},
+    "judge": {
+        "protocols": ["document"],
+        "context_length": 256,
+        "prompts": ["Once upon a time"],
+        "max_new_tokens": 5,
+        "resamples": 100,
+    },
+    "precision": "fp32",
+}
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bakeoff.run(SENTIMENT, tmp_path_factory.mktemp("runs") / "sentiment").folder
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bakeoff.run(STORIES, tmp_path_factory.mktemp("runs") / "stories").folder
+
+
+@pytest.fixture(scope="session")
+def client(sentiment: Path, stories: Path) -> Iterator[httpx.Client]:
+    # On a busy machine, too, every answer is complete.
+    with running([sentiment, stories], limits=Limits(seconds=1000)) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, where one is installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"there is no Chromium here ({', '.join(BROWSERS)})")
+    with playwright.sync_playwright() as started:
+        # Without its sandbox, which cannot be had in containers; the pages are ours.
+        opened = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -1,0 +1,55 @@
+"""/v1/classify gives what the library gives."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+import bakeoff
+
+TEXTS = ["A fine film, moving and funny", "Dull .", "", "☃ <b>unheard</b> of", "fine " * 3000]
+
+
+def test_every_classifier_answers_as_the_library_does(client: httpx.Client, sentiment) -> None:
+    answer = client.post("/v1/classify", json={"texts": TEXTS}).json()
+
+    assert [each["model"] for each in answer["data"]] == ["sentiment/majority", "sentiment/linear", "sentiment/lstm"]
+    for each in answer["data"]:
+        classifier = bakeoff.load_classifier(sentiment, contestant=each["model"].split("/")[1])
+        for found, expected in zip(each["predictions"], classifier.predict(TEXTS), strict=True):
+            assert found["label"] == expected.label
+            assert found["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_many_texts_keep_their_order(client: httpx.Client, sentiment) -> None:
+    texts = [f"a {word} film" for word in ("fine", "dull", "long", "moving", "tedious")] * 20
+    (answer,) = client.post("/v1/classify", json={"texts": texts, "models": ["sentiment/linear"]}).json()["data"]
+
+    expected = bakeoff.load_classifier(sentiment, contestant="linear").predict(texts)
+    assert [each["label"] for each in answer["predictions"]] == [each.label for each in expected]
+
+
+def test_a_label_below_the_threshold_is_not_given(client: httpx.Client) -> None:
+    def label(threshold: float) -> str | None:
+        asked = {"texts": ["A fine film"], "models": ["sentiment/linear"], "threshold": threshold}
+        return client.post("/v1/classify", json=asked).json()["data"][0]["predictions"][0]["label"]
+
+    assert label(0.5) in ("negative", "positive")
+    assert label(1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "message"),
+    [
+        ({"texts": []}, 400, "at least 1 item"),
+        ({"texts": "A fine film"}, 400, "valid list"),
+        ({"texts": ["x"] * 257}, 400, "257 texts; 256 are allowed"),
+        ({"texts": ["x"], "models": ["stories/lora"]}, 400, "Ask /v1/completions"),
+        ({"texts": ["x"], "models": ["sentiment/gru"]}, 404, "There is no model"),
+    ],
+)
+def test_refusals(client: httpx.Client, asked: dict, status: int, message: str) -> None:
+    answer = client.post("/v1/classify", json=asked)
+
+    assert answer.status_code == status
+    assert message in answer.json()["error"]["message"]

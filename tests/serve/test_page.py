@@ -1,0 +1,197 @@
+"""The page in a real browser: what a person types, clicks, reads and watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import bakeoff
+from bakeoff.runs.folder import RunFolder
+from tests.fake_runs import write_classification_run
+from tests.serve.servers import running
+from tests.serve.test_progress import evaluation, step
+
+PHONE = {"width": 375, "height": 740}
+
+
+@pytest.fixture
+def page(browser, client: httpx.Client) -> Iterator[object]:
+    """The page of the server with both runs. Its console must stay silent."""
+    with opened(browser, str(client.base_url)) as page:
+        yield page
+
+
+class opened:  # noqa: N801
+    """A page, and the check at its end that the browser had nothing to complain of."""
+
+    def __init__(self, browser, address: str, **options: object) -> None:
+        self._context = browser.new_context(**options)
+        self._page = self._context.new_page()
+        self._page.set_default_timeout(200_000)
+        self.complaints: list[str] = []
+        self._page.on("console", lambda message: self.complaints.append(message.text))
+        self._page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._page.goto(address)
+
+    def __enter__(self):
+        return self._page
+
+    def __exit__(self, kind, *_: object) -> None:
+        self._context.close()
+        if kind is None:
+            assert self.complaints == []
+
+
+def test_a_text_is_classified_by_everyone(page, sentiment: Path) -> None:
+    text = "A fine film, <b>moving</b> and funny"
+    page.get_by_label("Text", exact=True).fill(text)
+    page.get_by_role("button", name="Classify").click()
+    page.get_by_text("3 answered.").wait_for()
+
+    for name in ("majority", "linear", "lstm"):
+        (expected,) = bakeoff.load_classifier(sentiment, contestant=name).predict([text])
+        box = page.locator("#classify").get_by_role("article", name=name)
+        assert box.locator(".answer-label").inner_text() == expected.label
+        assert f"{expected.probability:.4f}" in box.inner_text()
+
+
+def test_a_prompt_is_continued_by_everyone(page, stories: Path) -> None:
+    page.get_by_label("Prompt", exact=True).fill("Once upon a time")
+    page.get_by_label("max_new_tokens").fill("30")
+    page.get_by_role("button", name="Write").click()
+    page.get_by_text("2 have written.").wait_for()
+
+    for name in ("pretrained", "lora"):
+        model = bakeoff.load_language_model(str(stories / "contestants" / name))
+        box = page.locator("#write").get_by_role("article", name=name)
+        expected = "Once upon a time" + model.generate("Once upon a time", max_new_tokens=30)
+        assert box.locator(".generated").text_content() == expected
+        assert "tokens/s" in box.inner_text()
+        assert "greedy" in box.inner_text()
+
+
+def test_a_draw_and_its_seed(page, stories: Path) -> None:
+    page.get_by_label("Prompt", exact=True).fill("One day")
+    for name, value in {"max_new_tokens": "15", "temperature": "0.9", "seed": "7"}.items():
+        page.get_by_label(name).fill(value)
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    page.get_by_text("2 have written.").wait_for()
+
+    model = bakeoff.load_language_model(str(stories / "contestants" / "lora"))
+    expected = "One day" + model.generate("One day", max_new_tokens=15, temperature=0.9, seed=7)
+    box = page.locator("#write").get_by_role("article", name="lora")
+    assert box.locator(".generated").text_content() == expected
+    assert "temperature 0.9, seed 7" in box.inner_text()
+
+
+def test_a_text_is_stopped(page) -> None:
+    page.get_by_label("Prompt", exact=True).fill("Once")
+    page.get_by_label("max_new_tokens").fill("500")
+    page.get_by_label("temperature").fill("2")
+    page.get_by_role("button", name="Write").click()
+    page.get_by_role("button", name="Stop").click()
+
+    page.get_by_text("Stopped.").wait_for()
+    assert page.get_by_role("button", name="Stop").is_disabled()
+
+
+def test_an_error_is_told_in_its_box(browser, client: httpx.Client) -> None:
+    opening = opened(browser, str(client.base_url))
+    with opening as page:
+        page.get_by_label("Prompt", exact=True).fill("time " * 600)
+        page.get_by_role("button", name="Write").click()
+        page.get_by_text("2 have written.").wait_for()
+
+        assert "511 are allowed" in page.locator("#write .failed").first.inner_text()
+        # The browser itself notes every refused request.
+        opening.complaints = [each for each in opening.complaints if "400" not in each]
+
+
+def test_a_report_opens(page) -> None:
+    page.get_by_role("article", name="sentiment").get_by_role("link", name="Open the report").click()
+    page.get_by_role("heading", name="Verdict").wait_for()
+
+    assert page.locator("h2").first.evaluate("each => getComputedStyle(each).fontFamily").startswith('"Iowan')
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> RunFolder:
+    run = write_classification_run(tmp_path / "young", texts=60)
+    (run.path / "verdict.json").unlink()
+    lstm = run.contestant("lstm")
+    lstm.cut_metrics(0)
+    (lstm.path / "result.json").rename(lstm.path / "later.json")
+    return run
+
+
+def test_a_run_is_watched(browser, young: RunFolder) -> None:
+    lstm = young.contestant("lstm")
+    with running([young.path]) as client, opened(browser, str(client.base_url)) as page:
+        row = page.get_by_role("row", name="lstm")
+        row.get_by_text("waiting").wait_for()
+        for number in range(1, 30):
+            lstm.append_metrics(step(number, 1 / number))
+        lstm.append_metrics(evaluation(29, 0.61))
+        row.get_by_text("step 29").wait_for()
+        chart = page.get_by_role("img", name="Training loss by training words: lstm 0.0345 after 2,900.")
+        assert len(chart.locator("polyline").get_attribute("points").split()) == 29
+        page.get_by_role("img", name="Validation loss by training words: lstm 0.6100 after 2,900.").wait_for()
+
+        (lstm.path / "later.json").rename(lstm.path / "result.json")
+        row.get_by_text("finished").wait_for()
+        assert "3 classifiers" in page.locator("#summary").inner_text()
+
+
+def test_the_token_is_asked_for(browser, sentiment: Path) -> None:
+    with running([sentiment], token="open sesame") as client:
+        opening = opened(browser, str(client.base_url))
+        with opening as page:
+            page.get_by_label("This server asks for its token").fill("wrong")
+            page.get_by_role("button", name="Send").click()
+            page.get_by_text("This is not the server's token.").wait_for()
+            page.get_by_label("This server asks for its token").fill("open sesame")
+            page.get_by_role("button", name="Send").click()
+            page.get_by_label("Text", exact=True).wait_for()
+            page.get_by_role("link", name="Open the report").click()
+            page.get_by_role("heading", name="Verdict").wait_for()
+            # The browser itself notes every refused request.
+            opening.complaints = [each for each in opening.complaints if "401" not in each]
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "desktop"])
+def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size: dict) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, str(client.base_url), color_scheme=colours, viewport=size, bypass_csp=True) as page:
+        page.get_by_label("Text", exact=True).fill("A fine film")
+        page.get_by_role("button", name="Classify").click()
+        page.get_by_label("Prompt", exact=True).fill("Once upon a time")
+        page.get_by_label("max_new_tokens").fill("10")
+        page.get_by_role("button", name="Write").click()
+        page.get_by_text("3 answered.").wait_for()
+        page.get_by_text("2 have written.").wait_for()
+
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == {"light": "rgb(253, 253, 251)", "dark": "rgb(19, 22, 24)"}[colours]
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        page.goto(f"{client.base_url}/docs")
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_the_keyboard_is_enough(page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the contestants"
+    page.get_by_label("Text", exact=True).focus()
+    page.keyboard.type("A fine film")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("3 answered.").wait_for()

@@ -1,0 +1,98 @@
+"""What is told about runs, from their first line of metrics to the verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import EpochLine, StepLine
+from bakeoff.serve.progress import MOST_POINTS, MetricsReader, curves
+from tests.fake_runs import write_classification_run
+from tests.serve.servers import running
+
+
+def step(number: int, loss: float = 0.5) -> StepLine:
+    return StepLine(step=number, epoch=1, loss=loss, learning_rate=1e-3, tokens=number * 100, seconds=number * 0.5)
+
+
+def evaluation(number: int, loss: float) -> EpochLine:
+    return EpochLine(
+        epoch=1, step=number, validation_loss=loss, validation_accuracy=0.7, tokens=number * 100, best=True
+    )
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> RunFolder:
+    """A run that has just begun: the finished one without what comes later."""
+    run = write_classification_run(tmp_path / "young", texts=60)
+    (run.path / "verdict.json").unlink()
+    for name in ("linear", "lstm"):
+        folder = run.contestant(name)
+        folder.cut_metrics(0)
+        (folder.path / "result.json").unlink()
+    return run
+
+
+def test_a_finished_run(client: httpx.Client) -> None:
+    (run, _) = client.get("/v1/runs").json()["data"]
+
+    assert run["finished"]
+    assert run["report"] == "/runs/sentiment/report.html"
+    assert "is best" in run["verdict"][0]
+    assert [each["state"] for each in run["contestants"]] == ["finished"] * 3
+    assert run["contestants"][1]["figure"]["name"] == "accuracy"
+    assert 0 < run["contestants"][1]["figure"]["value"] < 1
+
+
+def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) -> None:
+    with running([young.path]) as client:
+
+        def look() -> dict:
+            return client.get("/v1/runs/young").json()
+
+        assert [each["state"] for each in look()["run"]["contestants"]] == ["finished", "waiting", "waiting"]
+        assert look()["curves"] == []
+        assert len(client.get("/v1/models").json()["data"]) == 1
+
+        young.contestant("lstm").append_metrics(step(1, 0.75))
+        assert [each["state"] for each in look()["run"]["contestants"]] == ["finished", "waiting", "training"]
+        assert look()["curves"][0]["training"] == [{"tokens": 100, "loss": 0.75}]
+        assert client.post("/v1/classify", json={"texts": ["x"], "models": ["young/lstm"]}).status_code == 404
+
+        young.contestant("lstm").append_metrics(evaluation(1, 0.6))
+        young.contestant("lstm").append_metrics(step(2, 0.25))
+        (curve,) = look()["curves"]
+        assert [point["loss"] for point in curve["training"]] == [0.75, 0.25]
+        assert curve["validation"] == [{"tokens": 100, "loss": 0.6}]
+        assert (curve["step"], curve["tokens_per_second"], curve["validation_accuracy"]) == (2, 200, 0.7)
+        assert not look()["run"]["finished"]
+
+
+def test_a_line_that_is_half_written_waits(young: RunFolder) -> None:
+    folder = young.contestant("lstm")
+    folder.append_metrics(step(1))
+    with (folder.path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind":"step","st')
+
+    steps, _ = MetricsReader()(folder)
+
+    assert [line.step for line in steps] == [1]
+
+
+def test_a_long_training_is_told_in_few_points() -> None:
+    found = curves("lstm", [step(number, loss=number) for number in range(1, 10_001)], [])
+
+    assert len(found.training) <= MOST_POINTS
+    assert found.training[0].loss == pytest.approx(25.5)  # the mean of the first 50
+    assert found.training[-1].tokens == 1_000_000
+
+
+def test_runs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    first = write_classification_run(tmp_path / "a" / "run", texts=60)
+    second = write_classification_run(tmp_path / "b" / "run", texts=60)
+
+    with running([first.path, second.path, first.path]) as client:
+        assert [run["name"] for run in client.get("/v1/runs").json()["data"]] == ["run", "run-2"]
