@@ -38,6 +38,26 @@ def test_a_label_below_the_threshold_is_not_given(client: httpx.Client) -> None:
     assert label(1.0) is None
 
 
+def test_marked_words_are_those_of_explain(client: httpx.Client, sentiment) -> None:
+    text = "A fine film, moving and funny"
+    asked = {"texts": [text], "models": ["sentiment/linear"], "explain": True}
+    (prediction,) = client.post("/v1/classify", json=asked).json()["data"][0]["predictions"]
+
+    expected = bakeoff.load_classifier(sentiment, contestant="linear").explain(text)
+    contribution = {span: word.contribution for word in expected.words for span in word.spans}
+    assert prediction["words"]
+    for word in prediction["words"]:
+        assert word["contribution"] == pytest.approx(contribution[word["start"], word["end"]], abs=1e-6)
+
+
+def test_a_very_long_text_is_labelled_but_not_marked(client: httpx.Client) -> None:
+    asked = {"texts": ["fine " * 5000], "models": ["sentiment/linear"], "explain": True}
+    (prediction,) = client.post("/v1/classify", json=asked).json()["data"][0]["predictions"]
+
+    assert prediction["label"]
+    assert prediction["words"] is None
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "message"),
     [
