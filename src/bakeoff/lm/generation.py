@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import torch
 
@@ -34,29 +34,21 @@ class WritingReport:
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
-def stream_text(
-    language_model: LanguageModel,
-    prompt: str,
-    *,
-    max_new_tokens: int,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: int = 0,
-    report: WritingReport | None = None,
-) -> Iterator[str]:
-    """The continuation of a prompt, piece by piece; `LanguageModel.stream` describes the arguments."""
+class WritingOptions(TypedDict, total=False):
+    """What `stream_tokens` may be told; whoever calls it passes these on as they are."""
+
+    max_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    seed: int
+    report: WritingReport | None
+
+
+def stream_text(language_model: LanguageModel, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
+    """The continuation of a prompt, piece by piece."""
     prompt_ids = prompt_tokens(language_model.tokenizer, prompt)
-    new_ids = stream_tokens(
-        language_model,
-        prompt_ids,
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        report=report,
-    )
+    new_ids = stream_tokens(language_model, prompt_ids, **options)
     return text_pieces(language_model.tokenizer, prompt_ids, new_ids)
 
 
@@ -64,14 +56,22 @@ def stream_tokens(
     language_model: LanguageModel,
     prompt_ids: list[int],
     *,
-    max_new_tokens: int,
+    max_new_tokens: int = 100,
     temperature: float = 0.0,
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int = 0,
     report: WritingReport | None = None,
 ) -> Iterator[int]:
-    """Ids of the continuation, without the end-of-text token that ends it.
+    """Ids of the continuation, without the end-of-text token that ends it. No chat template is applied.
+
+    Args:
+        max_new_tokens: The text ends here at the latest, or where the model's context is full.
+        temperature: 0 takes the most probable token; otherwise logits are divided by it and drawn from.
+        top_k: Draw only from the k most probable tokens.
+        top_p: Draw only from the most probable tokens that together reach this probability.
+        seed: The same seed draws the same text.
+        report: Filled with how and how fast the text is written.
 
     Raises:
         UserError: the prompt fills the context, or a setting is out of its range.

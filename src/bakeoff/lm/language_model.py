@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from bakeoff.data.corpora import corpus_from_text, read_corpus
 from bakeoff.data.types import Corpus
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.generation import WritingReport, stream_text
+from bakeoff.lm.generation import WritingOptions, stream_text
 from bakeoff.lm.perplexity import Perplexity, score, summary
 from bakeoff.spec.schema import Protocol
 from bakeoff.training.precision import Precision
@@ -62,63 +62,21 @@ class LanguageModel:
         scores = score(self, _corpus(text), protocol, context_length=context_length, stride=stride, progress=progress)
         return summary(scores)
 
-    def generate(
-        self,
-        prompt: str,
-        *,
-        max_new_tokens: int = 100,
-        temperature: float = 0.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-        report: WritingReport | None = None,
-    ) -> str:
-        """The continuation of a prompt (without the prompt). Arguments as in `stream`."""
-        pieces = self.stream(
-            prompt,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            report=report,
-        )
-        return "".join(pieces)
+    def generate(self, prompt: str, **options: Unpack[WritingOptions]) -> str:
+        """The continuation of a prompt (without the prompt). Options as in `stream`."""
+        return "".join(self.stream(prompt, **options))
 
-    def stream(
-        self,
-        prompt: str,
-        *,
-        max_new_tokens: int = 100,
-        temperature: float = 0.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-        report: WritingReport | None = None,
-    ) -> Iterator[str]:
+    def stream(self, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
         """The continuation of a prompt, piece by piece as it is written. No chat template is applied.
 
         Args:
-            max_new_tokens: The text ends here at the latest, or where the model's context is full.
-            temperature: 0 takes the most probable token; otherwise logits are divided by it and drawn from.
-            top_k: Draw only from the k most probable tokens.
-            top_p: Draw only from the most probable tokens that together reach this probability.
-            seed: The same seed draws the same text.
-            report: Filled with how and how fast the text is written.
+            options: `max_new_tokens` (100), `temperature` (0: always the most probable token), `top_k`, `top_p`,
+                `seed` and `report`, as `bakeoff.lm.generation.stream_tokens` describes them.
 
         Raises:
             UserError: the prompt fills the context, or a setting is out of its range.
         """
-        return stream_text(
-            self,
-            prompt,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            report=report,
-        )
+        return stream_text(self, prompt, **options)
 
     def decoder_for(self, tokens: int) -> OpenVinoDecoder | str:
         """The fast decoder, built once if this many tokens are worth it, or why there is none."""
