@@ -80,7 +80,8 @@ def test_one_run_is_not_compared(wide, tmp_path):
 def test_other_training_texts_are_said(wide, tmp_path):
     """The same test side by a column; one of the two learns from fewer texts."""
     rows = [
-        f'"{("a fine", "a dull")[n % 2]} film, number {n}",{n % 2},{"test" if n > 79 else "train"}' for n in range(120)
+        f'"{("a fine", "a dull")[n % 2]} film, number {n}",{n % 2},{"test" if n > 79 else "train"},{n}'
+        for n in range(120)
     ]
     for name, kept in (("all", rows), ("fewer", rows[20:])):
         (tmp_path / f"{name}.csv").write_text("text,label,side,id\n" + "\n".join(kept))
