@@ -10,14 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
+from bakeoff.data.pretraining_texts import pretraining_files, pretrainings
 from bakeoff.data.raw_tables import PACKAGED_TABLES
 from bakeoff.data.text_sources import PACKAGED_TEXTS
 from bakeoff.data.types import SplitCorpus, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.pretraining import PretrainingFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
-from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec
+from bakeoff.spec.schema import (
+    ClassificationContestant,
+    ClassificationSpec,
+    LanguageModelSpec,
+    RecurrentContestant,
+    Section,
+    Spec,
+)
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -94,9 +103,9 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
             _tell_what_is_left(folder)
             return _conclude(folder, spec)
         prepared, report = prepare_data(spec, progress)
-        if report.fingerprint != folder.data().fingerprint:
+        if (source := _changed(spec, report, folder.data())) is not None:
             raise UserError(
-                f"The data of {folder.path} have changed since the run began ({report.source}).",
+                f"The data of {folder.path} have changed since the run began ({source}).",
                 "Put the old data back, or start a new run with -o.",
             )
         return _bake(folder, spec, prepared, progress)
@@ -110,6 +119,7 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
         from bakeoff.data.tables import prepare_table
 
         prepared, report = prepare_table(spec.data, spec.seed)
+        report.files.update(pretraining_files(spec))
     else:
         from bakeoff.data.corpora import prepare_corpus
 
@@ -119,6 +129,14 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
     for note in report.notes:
         progress.message(note)
     return prepared, report
+
+
+def _changed(spec: Spec, now: DataReport, before: DataReport) -> str | None:
+    """What does not hold the texts any more that the run began with, if anything."""
+    if now.fingerprint != before.fingerprint:
+        return now.source
+    unlabelled = [each.text for each in pretrainings(spec)] if isinstance(spec, ClassificationSpec) else []
+    return next((file for file in unlabelled if now.files[file] != before.files[file]), None)
 
 
 def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
@@ -193,7 +211,9 @@ def _with_absolute_paths(spec: Spec) -> Spec:
     """Local files by their full path, so that a run can be resumed from any folder."""
     if isinstance(spec, ClassificationSpec):
         table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
-        return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(table))})
+        contestants = {name: _with_absolute_texts(settings) for name, settings in spec.contestants.items()}
+        data = spec.data.model_copy(update=_absolute(table))
+        return spec.model_copy(update={"data": data, "contestants": contestants})
     from bakeoff.lm.packaged_models import PACKAGED
 
     files = spec.data.model_dump(include={"text", "train", "validation", "test"})
@@ -201,6 +221,13 @@ def _with_absolute_paths(spec: Spec) -> Spec:
         del files["text"]
     model = {"model": spec.model} if spec.model not in PACKAGED else {}
     return spec.model_copy(update={"data": spec.data.model_copy(update=_absolute(files)), **_absolute(model)})
+
+
+def _with_absolute_texts(settings: ClassificationContestant) -> ClassificationContestant:
+    if not isinstance(settings, RecurrentContestant) or settings.pretrain is None:
+        return settings
+    pretrain = settings.pretrain.model_copy(update=_absolute({"text": settings.pretrain.text}))
+    return settings.model_copy(update={"pretrain": pretrain})
 
 
 def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:
@@ -221,6 +248,6 @@ def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
         yield
     except UserError:
         begun = folder.contestants() if folder.holds_a_run else []
-        if not any(contestant.metrics_size() or contestant.finished for contestant in begun):
+        if not any(each.metrics_size() or PretrainingFolder(each).metrics_size() or each.finished for each in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise

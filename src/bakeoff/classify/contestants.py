@@ -53,6 +53,10 @@ def bake(
         from bakeoff.training.checkpoint import trained_seconds  # linear models need no torch
 
         earlier_seconds = trained_seconds(folder.checkpoint)
+        if settings.pretrain:
+            from bakeoff.classify.pretraining import pretrained_seconds
+
+            earlier_seconds += pretrained_seconds(folder)
         cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     else:
         # Learnt in one go: there is nothing to divide, so the first process does it.
@@ -126,13 +130,22 @@ def _train_recurrent(
     from bakeoff.training.loop import train
     from bakeoff.training.memory import memory_notes
 
+    pretrained = None
+    if settings.pretrain:
+        from bakeoff.classify.pretraining import pretrain
+
+        pretrained = pretrain(spec, settings, training_settings(spec, settings), data, folder, progress)
     progress.stage("encoding texts")
-    task = RecurrentTask(data, settings, spec.seed)
+    task = RecurrentTask(data, settings, spec.seed, pretrained)
     notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
     if task.share_cut:
         notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
     cost = train(task, training_settings(spec, settings), folder, progress)
-    return cost, [*notes, *memory_notes(cost)]
+    notes += memory_notes(cost)
+    if pretrained:
+        notes += pretrained.notes
+        cost = pretrained.added_to(cost)
+    return cost, notes
 
 
 def training_settings(spec: ClassificationSpec, settings: RecurrentContestant) -> TrainingSettings:

@@ -111,7 +111,9 @@ class TableData(Section):
 class Vocabulary(Section):
     """Which words of the training split get a number of their own; every other word becomes 'unknown'."""
 
-    min_frequency: PositiveInt = Field(2, description="Words seen less often in the training split are unknown.")
+    min_frequency: PositiveInt = Field(
+        2, description="Words seen less often in the training split (and the texts of `pretrain`) are unknown."
+    )
     max_size: PositiveInt | None = Field(None, description="Keep only so many words, the most frequent ones.")
     stop_words: Literal["keep", "remove"] = Field(
         "keep", description="`remove` drops English stop words (the lab's rule; it loses *not* and *no*)."
@@ -139,6 +141,18 @@ class LinearContestant(Section):
     inverse_regularization: PositiveFloat = Field(10.0, description="scikit-learn's C.")
 
 
+class Pretraining(Section):
+    """Before the classifier, its embedding and layers are trained to predict words (Dai and Le 2015)."""
+
+    text: str = Field(
+        description="A file of unlabelled texts: .csv, .tsv, .jsonl, .parquet, or .txt with a text a line. The texts "
+        "of the training split are used as well."
+    )
+    column: ColumnOrColumns = Field(None, description="Column or columns of the texts; absent: as in `data.text`.")
+    epochs: PositiveInt = Field(2, description="Passes over these texts; they do not count against the budget.")
+    learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW in these passes.")
+
+
 class RecurrentContestant(Section):
     """An LSTM or GRU trained from scratch."""
 
@@ -164,6 +178,18 @@ class RecurrentContestant(Section):
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
     batch_size: PositiveInt = Field(64, description="Texts per step.")
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
+    pretrain: Pretraining | None = Field(
+        None, description="Train the layers to predict words before; not with several layers in both directions."
+    )
+
+    @model_validator(mode="after")
+    def _can_predict_words(self) -> RecurrentContestant:
+        if self.pretrain is not None and self.bidirectional and self.layers > 1:
+            raise ValueError(
+                "pretrain needs `layers: 1` or `bidirectional: false`, since a second layer over both directions has "
+                "seen the word that it would have to predict"
+            )
+        return self
 
 
 ClassificationContestant = Annotated[
