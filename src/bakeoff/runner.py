@@ -135,7 +135,8 @@ def _changed(spec: Spec, now: DataReport, before: DataReport) -> str | None:
     """What does not hold the texts any more that the run began with, if anything."""
     if now.fingerprint != before.fingerprint:
         return now.source
-    unlabelled = [each.text for each in pretrainings(spec)] if isinstance(spec, ClassificationSpec) else []
+    requests = pretrainings(spec) if isinstance(spec, ClassificationSpec) else []
+    unlabelled = [str(each.path) for each in requests]
     return next((file for file in unlabelled if now.files[file] != before.files[file]), None)
 
 

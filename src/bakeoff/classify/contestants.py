@@ -50,13 +50,10 @@ def bake(
     earlier_seconds = 0.0
     notes: list[str] = []
     if isinstance(settings, RecurrentContestant):
-        from bakeoff.training.checkpoint import trained_seconds  # linear models need no torch
+        from bakeoff.classify.pretraining import pretrained_seconds  # linear models need no torch
+        from bakeoff.training.checkpoint import trained_seconds
 
-        earlier_seconds = trained_seconds(folder.checkpoint)
-        if settings.pretrain:
-            from bakeoff.classify.pretraining import pretrained_seconds
-
-            earlier_seconds += pretrained_seconds(folder)
+        earlier_seconds = trained_seconds(folder.checkpoint) + pretrained_seconds(folder)
         cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     else:
         # Learnt in one go: there is nothing to divide, so the first process does it.
@@ -126,15 +123,14 @@ def _train_recurrent(
     folder: ContestantFolder,
     progress: Progress,
 ) -> tuple[TrainingCost, list[str]]:
+    from bakeoff.classify.pretraining import cost_together, pretrain, pretraining_notes
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
     from bakeoff.training.memory import memory_notes
 
-    pretrained = None
+    pretrained, summary = None, None
     if settings.pretrain:
-        from bakeoff.classify.pretraining import pretrain
-
-        pretrained = pretrain(spec, settings, training_settings(spec, settings), data, folder, progress)
+        pretrained, summary = pretrain(spec, settings, training_settings(spec, settings), data, folder, progress)
     progress.stage("encoding texts")
     task = RecurrentTask(data, settings, spec.seed, pretrained)
     notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
@@ -142,9 +138,9 @@ def _train_recurrent(
         notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
     cost = train(task, training_settings(spec, settings), folder, progress)
     notes += memory_notes(cost)
-    if pretrained:
-        notes += pretrained.notes
-        cost = pretrained.added_to(cost)
+    if summary:
+        notes += pretraining_notes(summary)
+        cost = cost_together(summary.cost, cost)
     return cost, notes
 
 

@@ -44,45 +44,11 @@ class Pretrained:
 
     vocabulary: WordVocabulary
     weights: dict[str, torch.Tensor]  # of the embedding and the layers, named as in `RecurrentClassifier`
-    summary: PretrainingSummary | None = None  # None where it is only planned
 
     @classmethod
-    def load(cls, folder: Path, summary: PretrainingSummary) -> Pretrained:
+    def load(cls, folder: Path) -> Pretrained:
         weights = load_file(folder / "model.safetensors")
-        return cls(WordVocabulary.load(folder / "vocabulary.json"), weights, summary)
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader of the result must know."""
-        if self.summary is None:
-            return []
-        found, cost = self.summary, self.summary.cost
-        notes = [
-            f"Before, it was pretrained on {found.texts:,} texts of {Path(found.source).name} and the "
-            f"{found.training_texts:,} of the training split: {found.words:,} words, {cost.epochs} "
-            f"{'epoch' if cost.epochs == 1 else 'epochs'}, loss of held-out words {found.loss:.3f} nats. This took "
-            f"{cost.seconds:.0f} s, which count in its training time, not against the budget."
-        ]
-        if found.held_out:
-            notes.append(
-                "Left out of pretraining, because they stand in the validation or test split: "
-                f"{found.held_out:,} of the texts of {Path(found.source).name}."
-            )
-        return notes
-
-    def added_to(self, cost: TrainingCost) -> TrainingCost:
-        """The cost of a classifier's training together with that of pretraining; the epochs remain its own."""
-        if self.summary is None:
-            return cost
-        before = self.summary.cost
-        return cost.model_copy(
-            update={
-                "steps": before.steps + cost.steps,
-                "tokens": before.tokens + cost.tokens,
-                "seconds": before.seconds + cost.seconds,
-                "peak_memory_bytes": max(before.peak_memory_bytes, cost.peak_memory_bytes),
-            }
-        )
+        return cls(WordVocabulary.load(folder / "vocabulary.json"), weights)
 
 
 def pretrain(
@@ -92,7 +58,7 @@ def pretrain(
     data: SplitTable,
     contestant: ContestantFolder,
     progress: Progress,
-) -> Pretrained:
+) -> tuple[Pretrained, PretrainingSummary]:
     """Pretrain a contestant, or go on with it, or load what came of it in an earlier session of the run.
 
     Args:
@@ -111,7 +77,7 @@ def pretrain(
             f"Pretraining on {len(texts.texts):,} unlabelled and {len(data.train):,} training texts, "
             f"{task.words:,} words with {task.vocabulary.size:,} in the vocabulary."
         )
-        cost = train(task, pretraining_settings(settings.pretrain, training), folder, _Told(progress))
+        cost = train(task, pretraining_settings(settings.pretrain, training), folder, _PretrainingNews(progress))
         if folder.writes:
             _, epochs = folder.metrics()
             folder.write_summary(
@@ -129,7 +95,7 @@ def pretrain(
     recover_folder(folder.model)
     summary = folder.summary()
     assert summary is not None
-    return Pretrained.load(folder.model, summary)
+    return Pretrained.load(folder.model), summary
 
 
 def pretraining_settings(pretrain: Pretraining, training: TrainingSettings) -> TrainingSettings:
@@ -142,6 +108,35 @@ def pretrained_seconds(contestant: ContestantFolder) -> float:
     folder = PretrainingFolder(contestant)
     summary = folder.summary()
     return summary.cost.seconds if summary else trained_seconds(folder.checkpoint)
+
+
+def pretraining_notes(found: PretrainingSummary) -> list[str]:
+    """What a reader of the result must know."""
+    file, cost = Path(found.source).name, found.cost
+    notes = [
+        f"Before, it was pretrained on {found.texts:,} texts of {file} and the {found.training_texts:,} of the "
+        f"training split: {found.words:,} words, {cost.epochs} {'epoch' if cost.epochs == 1 else 'epochs'}, loss of "
+        f"held-out words {found.loss:.3f} nats. This took {cost.seconds:.0f} s, which count in its training time, not "
+        "against the budget."
+    ]
+    if found.held_out:
+        notes.append(
+            "Left out of pretraining, because they stand in the validation or test split: "
+            f"{found.held_out:,} of the texts of {file}."
+        )
+    return notes
+
+
+def cost_together(before: TrainingCost, own: TrainingCost) -> TrainingCost:
+    """The cost of pretraining and of the classifier's own training; the epochs are those of the latter."""
+    return own.model_copy(
+        update={
+            "steps": before.steps + own.steps,
+            "tokens": before.tokens + own.tokens,
+            "seconds": before.seconds + own.seconds,
+            "peak_memory_bytes": max(before.peak_memory_bytes, own.peak_memory_bytes),
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -257,7 +252,7 @@ def _predictions(
     return found + known[ends - 1] - known[begins] if directions == 2 else found
 
 
-class _Told(Progress):
+class _PretrainingNews(Progress):
     """News of pretraining under its own name, apart from those of the classifier's training."""
 
     def __init__(self, progress: Progress) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bakeoff.data.splitting import folded
 from bakeoff.data.types import SplitTable
@@ -64,4 +63,4 @@ def _read(pretrain: Pretraining, trained_on: str | Sequence[str] | None) -> Text
         return [columns] if isinstance(columns, str) else list(columns or [])
 
     key = "contestants.NAME.pretrain.column"
-    return read_texts(Path(pretrain.text).expanduser(), listed(pretrain.column), listed(trained_on), key)
+    return read_texts(pretrain.path, listed(pretrain.column), listed(trained_on), key)

@@ -87,7 +87,8 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
     what = (
         f"A causal language model: `{escape(Path(str(spec.get('model'))).name)}` by method `{result.method}`."
         if result.task == "language-model"
-        else f"A text classifier by method `{result.method}`, trained from scratch."
+        else f"A text classifier by method `{result.method}`, "
+        f"{'pretrained on unlabelled texts' if result.settings.get('pretrain') else 'trained from scratch'}."
     )
     figures = [
         [

@@ -7,6 +7,7 @@ reads a file or imports torch.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -152,9 +153,13 @@ class Pretraining(Section):
     epochs: PositiveInt = Field(2, description="Passes over these texts; they do not count against the budget.")
     learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW in these passes.")
 
+    @property
+    def path(self) -> Path:
+        return Path(self.text).expanduser()
+
 
 class RecurrentContestant(Section):
-    """An LSTM or GRU trained from scratch."""
+    """An LSTM or GRU, trained from scratch or from what it learnt of unlabelled texts."""
 
     method: Literal["lstm", "gru"] = "lstm"
     embedding_size: PositiveInt = Field(128, description="Numbers per word vector.")
