@@ -21,7 +21,8 @@ KINDS = [
 def predictor(**settings) -> WordPredictor:
     torch.manual_seed(1)
     model = WordPredictor(
-        RecurrentContestant.model_validate({"embedding_size": 6, "hidden_size": 5, **settings}), VOCABULARY
+        RecurrentContestant.model_validate({"embedding_size": 6, "hidden_size": 5, **settings}),
+        torch.full((VOCABULARY,), 1 / VOCABULARY),
     )
     torch.nn.init.normal_(model.embedding.weight)
     torch.nn.init.normal_(model.bias)

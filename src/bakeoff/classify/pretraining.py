@@ -184,15 +184,15 @@ class PretrainingTask:
         fitting = max(1, int(np.searchsorted(self._pieces.lengths[held_out].cumsum(), _HELD_OUT_WORDS)))
         self._held_out: Rows = held_out[:fitting]
         self._rows: Rows = np.sort(order[fitting:])
-        weights = np.bincount(encoded.numbers, minlength=self.vocabulary.size) ** _SMOOTHING
-        weights[:FIRST_WORD] = 0  # neither padding nor unknown words are predicted
-        self._sampling = torch.from_numpy(weights / weights.sum())
+        counts = torch.from_numpy(np.bincount(encoded.numbers, minlength=self.vocabulary.size)).double()
+        counts[:FIRST_WORD] = 0  # neither padding nor unknown words are predicted
+        self._sampling = counts**_SMOOTHING / (counts**_SMOOTHING).sum()
         device = choose_device()
         self._log_probabilities = self._sampling.log().float().to(device)
         self._settings = settings
         self._seed = seed
         torch.manual_seed(seed)
-        self.model = WordPredictor(settings, self.vocabulary.size).to(device)
+        self.model = WordPredictor(settings, counts / counts.sum()).to(device)
 
     @property
     def pretrained(self) -> Pretrained:
@@ -205,7 +205,7 @@ class PretrainingTask:
         return [[PieceBatch(self._rows[some], lengths[some], self._predictions[self._rows[some]])] for some in batches]
 
     def loss(self, batch: PieceBatch) -> LossSum:
-        """The sampled softmax's, which is below that of the whole softmax."""
+        """The sampled softmax's. It is on another scale than that of the whole softmax."""
         vectors, targets = self._predict(batch.rows)
         negatives = torch.multinomial(self._sampling, NEGATIVES, replacement=True).to(targets.device)
         return LossSum(

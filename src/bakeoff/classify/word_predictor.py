@@ -18,6 +18,7 @@ DROPOUT = 0.2
 """On the word vectors, between layers, and before the prediction."""
 
 _INITIAL_DEVIATION = 0.1  # of the word vectors: logits are products of two, and begin near 0
+_LOWEST_FREQUENCY = 1e-12  # for a finite bias of padding and unknown words, which are not predicted
 _LOGITS_AT_ONCE = 2**24  # 64 MB
 
 
@@ -27,9 +28,13 @@ class WordPredictor(nn.Module):
     The settings must have one layer or one direction: a layer over both directions would see the word to predict.
     """
 
-    def __init__(self, settings: RecurrentContestant, vocabulary_size: int) -> None:
+    def __init__(self, settings: RecurrentContestant, frequencies: torch.Tensor) -> None:
+        """`frequencies`: of each word, adding up to 1, shape (vocabulary,); 0 for padding and unknown words.
+
+        The model begins near these: only what the context tells is left to learn.
+        """
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size, padding_idx=PADDING)
+        self.embedding = nn.Embedding(len(frequencies), settings.embedding_size, padding_idx=PADDING)
         nn.init.normal_(self.embedding.weight, std=_INITIAL_DEVIATION)
         with torch.no_grad():
             self.embedding.weight[PADDING] = 0
@@ -38,7 +43,7 @@ class WordPredictor(nn.Module):
         self.projections = nn.ModuleList(
             nn.Linear(settings.hidden_size, settings.embedding_size) for _ in range(directions)
         )
-        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.bias = nn.Parameter(frequencies.clamp_min(_LOWEST_FREQUENCY).log().float())
 
     def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Predict every known word but the first that each direction reads; no position of padding.
