@@ -16,8 +16,8 @@ LAYERS = [
     {"data", "judge", "training"},
     {"pretrained"},
     {"classify", "lm"},
-    {"report"},
-    {"runner", "planner", "comparing", "serve"},
+    {"absolute_paths", "report"},
+    {"comparing", "planner", "runner", "serve"},
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
-from bakeoff.data.raw_tables import PACKAGED_TABLES
-from bakeoff.data.text_sources import PACKAGED_TEXTS
+from bakeoff.absolute_paths import with_absolute_paths
+from bakeoff.data.pretraining_texts import pretraining_files, pretrainings
 from bakeoff.data.types import SplitCorpus, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.pretraining import PretrainingFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.spec.load import load_spec
 from bakeoff.spec.repeats import seeds
-from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec, Section, Spec, TransformerContestant
+from bakeoff.spec.schema import (
+    ClassificationSpec,
+    LanguageModelSpec,
+    Section,
+    Spec,
+)
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
 
@@ -60,7 +66,7 @@ def run(
     checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
     if not distributed.is_first():
-        return _take_part(folder, _with_absolute_paths(checked))
+        return _take_part(folder, with_absolute_paths(checked))
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
@@ -70,7 +76,7 @@ def run(
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
     trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
-    checked = _with_absolute_paths(checked)
+    checked = with_absolute_paths(checked)
     prepared, report = prepare_data(checked, progress)
     with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
@@ -97,9 +103,9 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
             _tell_what_is_left(folder, spec)
             return _conclude(folder, spec)
         prepared, report = prepare_data(spec, progress)
-        if report.fingerprint != folder.data().fingerprint:
+        if (source := _changed(spec, report, folder.data())) is not None:
             raise UserError(
-                f"The data of {folder.path} have changed since the run began ({report.source}).",
+                f"The data of {folder.path} have changed since the run began ({source}).",
                 "Put the old data back, or start a new run with -o.",
             )
         return _bake(folder, spec, prepared, progress)
@@ -113,6 +119,7 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
         from bakeoff.data.tables import prepare_table
 
         prepared, report = prepare_table(spec.data, spec.seed)
+        report.files.update(pretraining_files(spec))
     else:
         from bakeoff.data.corpora import prepare_corpus
 
@@ -122,6 +129,15 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
     for note in report.notes:
         progress.message(note)
     return prepared, report
+
+
+def _changed(spec: Spec, now: DataReport, before: DataReport) -> str | None:
+    """What does not hold the texts any more that the run began with, if anything."""
+    if now.fingerprint != before.fingerprint:
+        return now.source
+    requests = pretrainings(spec) if isinstance(spec, ClassificationSpec) else []
+    unlabelled = [str(each.path) for each in requests]
+    return next((file for file in unlabelled if now.files[file] != before.files[file]), None)
 
 
 @dataclass(frozen=True)
@@ -231,35 +247,6 @@ def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
     return RunOutcome(folder.path, results, verdict)
 
 
-def _with_absolute_paths(spec: Spec) -> Spec:
-    """Local files by their full path, so that a run can be resumed from any folder."""
-    if isinstance(spec, ClassificationSpec):
-        table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
-        contestants = {
-            name: each.model_copy(update=_absolute_model(each.model))
-            if isinstance(each, TransformerContestant)
-            else each
-            for name, each in spec.contestants.items()
-        }
-        data = spec.data.model_copy(update=_absolute(table))
-        return spec.model_copy(update={"data": data, "contestants": contestants})
-    files = spec.data.model_dump(include={"text", "train", "validation", "test"})
-    if spec.data.text in PACKAGED_TEXTS:
-        del files["text"]
-    text = spec.data.model_copy(update=_absolute(files))
-    return spec.model_copy(update={"data": text, **_absolute_model(spec.model)})
-
-
-def _absolute_model(model: str) -> dict[str, str]:
-    from bakeoff.pretrained.packaged_models import PACKAGED
-
-    return _absolute({"model": model}) if model not in PACKAGED else {}
-
-
-def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: str(Path(value).resolve()) for name, value in values.items() if value and Path(value).exists()}
-
-
 def _free_name(path: Path) -> Path:
     number = 2
     while (candidate := path.with_name(f"{path.name}-{number}")).exists():
@@ -274,6 +261,6 @@ def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
         yield
     except UserError:
         begun = folder.contestants() if folder.holds_a_run else []
-        if not any(contestant.metrics_size() or contestant.finished for contestant in begun):
+        if not any(each.metrics_size() or PretrainingFolder(each).metrics_size() or each.finished for each in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise

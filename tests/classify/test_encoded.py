@@ -36,6 +36,19 @@ def test_head_and_tail_keep_half_from_each_end(texts, length):
     assert decoded(encoded(texts).cut(length, "head_tail")) == expected
 
 
+@given(TEXTS, st.integers(1, 12))
+def test_pieces_of_a_text_are_few_and_of_nearly_equal_length(texts, length):
+    pieces = iter(decoded(encoded(texts).pieces(length)))
+
+    for text in texts:
+        own = [next(pieces) for _ in range(-(-len(text) // length))]
+        assert [word for piece in own for word in piece] == text
+        sizes = [len(piece) for piece in own]
+        assert max(sizes) <= length
+        assert max(sizes) - min(sizes) <= 1
+    assert list(pieces) == []
+
+
 @given(TEXTS, st.data())
 def test_padded_rows_hold_the_texts_and_zeros_on_the_right(texts, data):
     rows = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=6))

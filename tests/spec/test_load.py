@@ -67,6 +67,28 @@ def test_two_contestants_of_one_method():
     assert spec.contestants["small"].hidden_size == 8
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"pretrain": "more.txt"}, "lstm.pretrain: must be `key: value` pairs, not 'more.txt'"),
+        ({"pretrain": {}}, "lstm.pretrain.text: is missing"),
+        ({"pretrain": {"text": "more.txt", "epoch": 1}}, "unknown key 'epoch'; did you mean 'epochs'?"),
+        ({"pretrain": {"text": "more.txt", "epochs": 0}}, "lstm.pretrain.epochs: must be greater than 0"),
+        ({"pretrain": {"text": "more.txt"}, "layers": 2}, "pretrain needs `layers: 1` or `bidirectional: false`"),
+    ],
+)
+def test_pretraining_that_cannot_be(settings, said):
+    assert said in problems({**MINIMAL, "contestants": {"lstm": settings}})
+
+
+def test_pretraining_of_several_layers_in_one_direction():
+    settings = {"pretrain": {"text": "more.txt"}, "layers": 2, "bidirectional": False}
+    spec = load_spec({**MINIMAL, "contestants": {"gru": settings}}, ["contestants.gru.pretrain.epochs=5"])
+
+    assert spec.contestants["gru"].pretrain.epochs == 5
+    assert load_spec(spec.model_dump(mode="json")) == spec
+
+
 @pytest.mark.parametrize("text", [[], ["a", "a"], ["a", 1], 5, {"a": "b"}])
 def test_columns_that_are_none_are_one_problem(text):
     said = problems({**MINIMAL, "data": {"table": "reviews.csv", "text": text}})

@@ -41,9 +41,10 @@ def bake(
     notes: list[str] = []
     trained_parameters: int | None = None  # where it is not all of them
     if isinstance(settings, RecurrentContestant | TransformerContestant):
-        from bakeoff.training.checkpoint import trained_seconds  # linear models need no torch
+        from bakeoff.classify.pretraining import pretrained_seconds  # linear models need no torch
+        from bakeoff.training.checkpoint import trained_seconds
 
-        earlier_seconds = trained_seconds(folder.checkpoint)
+        earlier_seconds = trained_seconds(folder.checkpoint) + pretrained_seconds(folder)
         if isinstance(settings, TransformerContestant):
             cost, notes, trained_parameters = _train_transformer(spec, settings, data, folder, progress)
             machine.give_memory_back()  # the best weights need it
@@ -107,17 +108,25 @@ def _train_recurrent(
     folder: ContestantFolder,
     progress: Progress,
 ) -> tuple[TrainingCost, list[str]]:
+    from bakeoff.classify.pretraining import cost_together, pretrain, pretraining_notes
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
     from bakeoff.training.memory import memory_notes
 
+    pretrained, summary = None, None
+    if settings.pretrain:
+        pretrained, summary = pretrain(spec, settings, training_settings(spec, settings), data, folder, progress)
     progress.stage("encoding texts")
-    task = RecurrentTask(data, settings, spec.seed)
+    task = RecurrentTask(data, settings, spec.seed, pretrained)
     notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
     if task.share_cut:
         notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
     cost = train(task, training_settings(spec, settings), folder, progress)
-    return cost, [*notes, *memory_notes(cost)]
+    notes += memory_notes(cost)
+    if summary:
+        notes += pretraining_notes(summary)
+        cost = cost_together(summary.cost, cost)
+    return cost, notes
 
 
 def _train_transformer(

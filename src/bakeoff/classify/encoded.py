@@ -44,6 +44,16 @@ class EncodedTexts:
         kept = (length <= max_length) | (position < max_length - tail) | (position >= length - tail)
         return EncodedTexts.from_lengths(self.numbers[kept], np.minimum(lengths, max_length))
 
+    def pieces(self, max_length: int) -> EncodedTexts:
+        """Cut longer texts into as few pieces of at most `max_length` words as possible, of nearly equal length."""
+        lengths = self.lengths
+        parts = -(-lengths // max_length)
+        shortest = lengths // parts
+        one_longer = lengths - shortest * parts  # so many of a text's pieces have one word more
+        text = np.repeat(np.arange(len(self)), parts)
+        number = np.arange(len(text)) - np.repeat(np.cumsum(parts) - parts, parts)
+        return EncodedTexts.from_lengths(self.numbers, shortest[text] + (number < one_longer[text]))
+
     def padded(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
         """Some texts side by side.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakeoff import machine
 from bakeoff.classify.linear import LinearModel
@@ -13,6 +14,9 @@ from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.spec.schema import ClassificationSpec, LinearContestant, RecurrentContestant, TransformerContestant
 from bakeoff.training.progress import Progress
+
+if TYPE_CHECKING:
+    from bakeoff.classify.pretraining import Pretrained
 
 SAMPLE_CHARACTERS = 3_000_000
 """A linear model is fitted on so many characters of training texts, which take a few seconds."""
@@ -31,7 +35,8 @@ def plan_contestants(spec: ClassificationSpec, data: SplitTable, progress: Progr
         progress.contestant(name, number, len(spec.contestants))
         machine.reset_peak_memory()
         if isinstance(settings, RecurrentContestant):
-            plans.append(_plan_recurrent(spec, name, settings, data, progress))
+            plan_recurrent = _plan_pretrained if settings.pretrain else _plan_recurrent
+            plans.append(plan_recurrent(spec, name, settings, data, progress))
         elif isinstance(settings, TransformerContestant):
             from bakeoff.classify.transformer_planning import plan_transformer  # others need not wait for transformers
 
@@ -43,8 +48,48 @@ def plan_contestants(spec: ClassificationSpec, data: SplitTable, progress: Progr
     return plans
 
 
-def _plan_recurrent(
+def _plan_pretrained(
     spec: ClassificationSpec, name: str, settings: RecurrentContestant, data: SplitTable, progress: Progress
+) -> ContestantPlan:
+    """The plan of the classifier, and what its pretraining adds to it."""
+    import torch
+
+    from bakeoff.classify.contestants import training_settings
+    from bakeoff.classify.pretraining import PretrainingTask, pretraining_settings
+    from bakeoff.data.pretraining_texts import pretraining_texts
+    from bakeoff.training.measuring import measure_training
+
+    assert settings.pretrain is not None
+    progress.stage("encoding texts for pretraining")
+    started = time.perf_counter()
+    task = PretrainingTask(pretraining_texts(settings.pretrain, spec.data.text, data), data, settings, spec.seed)
+    preparing = time.perf_counter() - started
+    rules = pretraining_settings(settings.pretrain, training_settings(spec, settings))
+    before = measure_training(task, rules, name, progress)
+    started = time.perf_counter()
+    with torch.no_grad():
+        task.validate()
+    validating = (time.perf_counter() - started) * before.evaluations
+    plan = _plan_recurrent(spec, name, settings, data, progress, task.pretrained)
+    plan.steps += before.course.steps
+    plan.tokens += before.course.tokens
+    plan.training_seconds += before.seconds
+    plan.total_seconds += preparing + before.seconds + validating
+    plan.peak_memory_bytes = machine.peak_memory_bytes()
+    plan.disk_bytes += plan.model_bytes  # the pretrained weights stay until there is a result
+    plan.notes.append(
+        f"Pretraining: {before.course.steps:,} steps over {before.course.tokens:,} words, in {before.seconds:.0f} s."
+    )
+    return plan
+
+
+def _plan_recurrent(
+    spec: ClassificationSpec,
+    name: str,
+    settings: RecurrentContestant,
+    data: SplitTable,
+    progress: Progress,
+    pretrained: Pretrained | None = None,
 ) -> ContestantPlan:
     from bakeoff.classify.contestants import training_settings
     from bakeoff.classify.task import RecurrentTask
@@ -52,7 +97,7 @@ def _plan_recurrent(
 
     progress.stage("encoding texts")
     started = time.perf_counter()
-    task = RecurrentTask(data, settings, spec.seed)
+    task = RecurrentTask(data, settings, spec.seed, pretrained)
     preparing = time.perf_counter() - started
     parameters = sum(weight.numel() for weight in task.model.parameters())
     with tempfile.TemporaryDirectory() as folder:

@@ -26,18 +26,9 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, settings: RecurrentContestant, vocabulary_size: int, classes: int) -> None:
         super().__init__()
         self.settings = settings
-        cell = nn.LSTM if settings.method == "lstm" else nn.GRU
-        directions = 2 if settings.bidirectional else 1
-        width = settings.hidden_size * directions
+        width = settings.hidden_size * (2 if settings.bidirectional else 1)
         self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size, padding_idx=PADDING)
-        # One module a layer and direction: torch's own stack would flip whole rows, padding first.
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                cell(settings.embedding_size if layer == 0 else width, settings.hidden_size, batch_first=True)
-                for _ in range(directions)
-            )
-            for layer in range(settings.layers)
-        )
+        self.layers = recurrent_layers(settings)
         self.output = nn.Linear(width * (2 if settings.pooling == "max_mean" else 1), classes)
 
     def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -48,9 +39,7 @@ class RecurrentClassifier(nn.Module):
             lengths: Shape (rows,), at least 1.
         """
         settings = self.settings
-        position = torch.arange(words.shape[1], device=words.device)
-        inside = position < lengths[:, None]
-        flipped = torch.where(inside, lengths[:, None] - 1 - position, position)
+        inside, flipped = inside_and_flipped(lengths, words.shape[1])
         if self.training and settings.word_dropout:
             dropped = torch.rand(words.shape, device=words.device) < settings.word_dropout
             words = words.masked_fill(dropped & inside, UNKNOWN)
@@ -64,16 +53,40 @@ class RecurrentClassifier(nn.Module):
         return logits
 
 
+def recurrent_layers(settings: RecurrentContestant) -> nn.ModuleList:
+    """One module a layer and direction: torch's own stack would flip whole rows, padding first."""
+    cell = nn.LSTM if settings.method == "lstm" else nn.GRU
+    directions = 2 if settings.bidirectional else 1
+    width = settings.hidden_size * directions
+    return nn.ModuleList(
+        nn.ModuleList(
+            cell(settings.embedding_size if layer == 0 else width, settings.hidden_size, batch_first=True)
+            for _ in range(directions)
+        )
+        for layer in range(settings.layers)
+    )
+
+
+def inside_and_flipped(lengths: torch.Tensor, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which positions hold words, and the position that each word takes in a row flipped inside its own length.
+
+    Both have the shape (rows, longest).
+    """
+    position = torch.arange(longest, device=lengths.device)
+    inside = position < lengths[:, None]
+    return inside, torch.where(inside, lengths[:, None] - 1 - position, position)
+
+
 def _run_directions(directions: nn.Module, states: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
     """States of one layer, forward and then backward ones side by side, shape (rows, longest, width)."""
     forward, *backward = directions.children()
     outputs = [forward(states)[0]]
     for module in backward:
-        outputs.append(_reorder(module(_reorder(states, flipped))[0], flipped))
+        outputs.append(reorder(module(reorder(states, flipped))[0], flipped))
     return torch.cat(outputs, dim=2) if backward else outputs[0]
 
 
-def _reorder(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+def reorder(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """Take the states of each row in the order of `positions`, shape (rows, longest)."""
     return states.gather(1, positions[:, :, None].expand_as(states))
 

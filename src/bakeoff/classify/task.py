@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from bakeoff.classify.class_weights import loss_weights
 from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
 from bakeoff.classify.model_config import ModelConfig, write_config
+from bakeoff.classify.pretraining import Pretrained
 from bakeoff.classify.recurrent import RecurrentClassifier, class_probabilities
 from bakeoff.classify.vocabulary import WordVocabulary
 from bakeoff.classify.words import tokenise
@@ -74,9 +75,11 @@ class TextBatch:
 class RecurrentTask:
     """The network with its training and validation texts, tokenised once."""
 
-    def __init__(self, data: SplitTable, settings: RecurrentContestant, seed: int) -> None:
+    def __init__(
+        self, data: SplitTable, settings: RecurrentContestant, seed: int, pretrained: Pretrained | None = None
+    ) -> None:
         training = tokenise(data.train.texts, settings.vocabulary.punctuation)
-        self.vocabulary = WordVocabulary.build(training, settings.vocabulary)
+        self.vocabulary = pretrained.vocabulary if pretrained else WordVocabulary.build(training, settings.vocabulary)
         uncut = self.vocabulary.encode_tokenised(training)
         self.share_cut = float(np.mean(uncut.lengths > settings.max_length))
         self._train = uncut.cut(settings.max_length, settings.truncation)
@@ -89,6 +92,8 @@ class RecurrentTask:
         self._class_weights = loss_weights(settings.class_weights, data.train.labels, len(data.label_names))
         torch.manual_seed(seed)
         self.model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names)).to(choose_device())
+        if pretrained:
+            self.model.load_state_dict({**self.model.state_dict(), **pretrained.weights})
 
     @property
     def padding_share(self) -> float:

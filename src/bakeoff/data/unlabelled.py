@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bakeoff.data.columns import choose_text_columns, row_texts
-from bakeoff.data.files import decode, missing, read_bytes
+from bakeoff.data.files import decode, missing, read_bytes, sha256
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import replaced_file
@@ -29,13 +29,16 @@ class TextTable:
     texts: list[str]
 
 
-def read_texts(path: Path, columns: Sequence[str] | None = None, trained_on: Sequence[str] = ()) -> TextTable:
+def read_texts(
+    path: Path, columns: Sequence[str] | None = None, trained_on: Sequence[str] = (), key: str = "--column"
+) -> TextTable:
     """Read texts from a .csv, .tsv, .jsonl or .parquet file, or the lines of a .txt file.
 
     Args:
         columns: Columns of the texts, joined as those of a spec's `data.text`.
         trained_on: Columns that the run's texts came from; read where `columns` names none. A single one that the file
             does not have gives way to a guess from common names, as does no column at all.
+        key: How a user names the columns, for messages.
 
     Raises:
         UserError: the file is missing, empty or malformed, or a column is not there.
@@ -43,11 +46,12 @@ def read_texts(path: Path, columns: Sequence[str] | None = None, trained_on: Seq
     if not path.exists():
         raise missing(str(path))
     if path.suffix.lower() == ".txt":
-        lines = [line for line in decode(read_bytes(path), str(path)).splitlines() if line.strip()]
-        return TextTable(RawTable(str(path), {"text": lines}, {}), lines)
+        content = read_bytes(path)
+        lines = [line for line in decode(content, str(path)).splitlines() if line.strip()]
+        return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(content)}), lines)
     table = read_table_file(path)
     wanted = columns or (trained_on if len(trained_on) > 1 or set(trained_on) & set(table.columns) else None)
-    texts = row_texts(table, choose_text_columns(table, wanted, "--column"))
+    texts = row_texts(table, choose_text_columns(table, wanted, key))
     return TextTable(table, [text or "" for text in texts])
 
 

@@ -94,7 +94,8 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
         if result.task == "language-model"
         else f"A text classifier on the pretrained `{escape(Path(base_model).name)}` ({result.settings['tuning']})."
         if base_model
-        else f"A text classifier by method `{result.method}`, trained from scratch."
+        else f"A text classifier by method `{result.method}`, "
+        f"{'pretrained on unlabelled texts' if result.settings.get('pretrain') else 'trained from scratch'}."
     )
     figures = [
         [

@@ -131,6 +131,7 @@ class ContestantFolder:
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
         self.tracking = path / "tracking"
+        self.pretraining = path / "pretraining"  # see runs/pretraining.py
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
         self._samples = path / "samples.jsonl"
@@ -204,7 +205,8 @@ class ContestantFolder:
     def write_result(self, result: ContestantResult) -> None:
         """The last file of a contestant: its presence says that nothing is left to do."""
         write_text(self._result, result.model_dump_json(indent=2) + "\n")
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        for needless in (self.checkpoint, self.pretraining):
+            shutil.rmtree(needless, ignore_errors=True)
 
     def result(self) -> ContestantResult:
         return _read(self._result, ContestantResult)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import difflib
 import re
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pydantic
 import yaml
@@ -158,6 +159,8 @@ def _describe(problem: Any, located: Located, task: str) -> str:
         text = f"must be {context['expected']}, not {value!r}" + (f"; did you mean '{near}'?" if near else "")
     elif kind == "value_error":
         text = str(context["error"])
+    elif kind == "model_type":
+        text = f"must be `key: value` pairs, not {value!r}"
     elif kind.startswith("int_"):
         text = f"must be a whole number, not {value!r}"
     elif kind.startswith("float_"):
@@ -177,11 +180,19 @@ def _keys(path: Sequence[str | int], located: Located, task: str) -> list[str]:
         method = _merge(presets().get(name, {}), settings).get("method", name)
         section, parts = methods(task)[str(method)], parts[2:]
     for part in parts:
-        found = section.model_fields[str(part)].annotation
-        if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        found = section_of(section.model_fields[str(part)].annotation)
+        if found is None:
             return []
         section = found
     return list(section.model_fields)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, be it always there or `Section | None`; None for plain values."""
+    for kind in get_args(annotation) if get_origin(annotation) is types.UnionType else (annotation,):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

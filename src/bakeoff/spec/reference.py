@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bakeoff.spec.load import CONTESTANTS, SPECS, methods, presets
+from bakeoff.spec.load import CONTESTANTS, SPECS, methods, presets, section_of
 
 HEADER = """# Every key of a spec
 
@@ -53,8 +53,10 @@ def _rows(section: type[BaseModel], prefix: str) -> list[str]:
         if name == "method":
             continue
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            rows += _rows(kind, f"{prefix}{name}.")
+        part = section_of(kind)
+        always_there = kind is part
+        if part is not None and always_there:
+            rows += _rows(part, f"{prefix}{name}.")
             continue
         default = field.get_default(call_default_factory=True)
         if default is PydanticUndefined:
@@ -65,6 +67,8 @@ def _rows(section: type[BaseModel], prefix: str) -> list[str]:
             shown = f"`{_plain(default)}`"
         meaning = (field.description or _sentence(section)).replace("|", "\\|")
         rows.append(f"| `{prefix}{name}` | {_type(kind)} | {shown} | {meaning} |\n")
+        if part is not None:
+            rows += _rows(part, f"{prefix}{name}.")
     return rows
 
 
@@ -80,6 +84,8 @@ def _type(kind: Any) -> str:
         return f"list of {_type(get_args(kind)[0])}"
     if origin is dict:
         return "name: settings"
+    if section_of(kind) is not None:
+        return "settings"
     return {int: "whole number", float: "number", str: "text", bool: "true / false"}.get(kind, str(kind))
 
 

@@ -7,6 +7,7 @@ reads a file or imports torch.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -114,7 +115,9 @@ class TableData(Section):
 class Vocabulary(Section):
     """Which words of the training split get a number of their own; every other word becomes 'unknown'."""
 
-    min_frequency: PositiveInt = Field(2, description="Words seen less often in the training split are unknown.")
+    min_frequency: PositiveInt = Field(
+        2, description="Words seen less often in the training split (and the texts of `pretrain`) are unknown."
+    )
     max_size: PositiveInt | None = Field(None, description="Keep only so many words, the most frequent ones.")
     stop_words: Literal["keep", "remove"] = Field(
         "keep", description="`remove` drops English stop words (the lab's rule; it loses *not* and *no*)."
@@ -145,8 +148,24 @@ class LinearContestant(Section):
     )
 
 
+class Pretraining(Section):
+    """Before the classifier, its embedding and layers are trained to predict words (Dai and Le 2015)."""
+
+    text: str = Field(
+        description="A file of unlabelled texts: .csv, .tsv, .jsonl, .parquet, or .txt with a text a line. The texts "
+        "of the training split are used as well."
+    )
+    column: ColumnOrColumns = Field(None, description="Column or columns of the texts; absent: as in `data.text`.")
+    epochs: PositiveInt = Field(2, description="Passes over these texts; they do not count against the budget.")
+    learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW in these passes.")
+
+    @property
+    def path(self) -> Path:
+        return Path(self.text).expanduser()
+
+
 class RecurrentContestant(Section):
-    """An LSTM or GRU trained from scratch."""
+    """An LSTM or GRU, trained from scratch or from what it learnt of unlabelled texts."""
 
     method: Literal["lstm", "gru"] = "lstm"
     embedding_size: PositiveInt = Field(128, description="Numbers per word vector.")
@@ -173,6 +192,18 @@ class RecurrentContestant(Section):
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
     batch_size: PositiveInt = Field(64, description="Texts per step.")
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
+    pretrain: Pretraining | None = Field(
+        None, description="Train the layers to predict words before; not with several layers in both directions."
+    )
+
+    @model_validator(mode="after")
+    def _can_predict_words(self) -> RecurrentContestant:
+        if self.pretrain is not None and self.bidirectional and self.layers > 1:
+            raise ValueError(
+                "pretrain needs `layers: 1` or `bidirectional: false`, since a second layer over both directions has "
+                "seen the word that it would have to predict"
+            )
+        return self
 
 
 _LORA_OF_TRANSFORMERS = {"r": 16, "alpha": 32, "dropout": 0.0, "target_modules": "all-linear"}

@@ -1,0 +1,49 @@
+"""Names of local files in a spec become full paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bakeoff.data.raw_tables import PACKAGED_TABLES
+from bakeoff.data.text_sources import PACKAGED_TEXTS
+from bakeoff.spec.schema import (
+    ClassificationContestant,
+    ClassificationSpec,
+    RecurrentContestant,
+    Spec,
+    TransformerContestant,
+)
+
+
+def with_absolute_paths(spec: Spec) -> Spec:
+    """Local files by their full path, so that a run can be resumed from any folder."""
+    if isinstance(spec, ClassificationSpec):
+        table = {"table": spec.data.table} if spec.data.table not in PACKAGED_TABLES else {}
+        contestants = {name: _with_absolute_source(settings) for name, settings in spec.contestants.items()}
+        data = spec.data.model_copy(update=_absolute(table))
+        return spec.model_copy(update={"data": data, "contestants": contestants})
+    files = spec.data.model_dump(include={"text", "train", "validation", "test"})
+    if spec.data.text in PACKAGED_TEXTS:
+        del files["text"]
+    text = spec.data.model_copy(update=_absolute(files))
+    return spec.model_copy(update={"data": text, **_absolute_model(spec.model)})
+
+
+def _absolute_model(model: str) -> dict[str, str]:
+    from bakeoff.pretrained.packaged_models import PACKAGED
+
+    return _absolute({"model": model}) if model not in PACKAGED else {}
+
+
+def _with_absolute_source(settings: ClassificationContestant) -> ClassificationContestant:
+    if isinstance(settings, TransformerContestant):
+        return settings.model_copy(update=_absolute_model(settings.model))
+    if isinstance(settings, RecurrentContestant) and settings.pretrain is not None:
+        pretrain = settings.pretrain.model_copy(update=_absolute({"text": settings.pretrain.text}))
+        return settings.model_copy(update={"pretrain": pretrain})
+    return settings
+
+
+def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: str(Path(value).resolve()) for name, value in values.items() if value and Path(value).exists()}

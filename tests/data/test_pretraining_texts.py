@@ -1,0 +1,71 @@
+"""Unlabelled texts from files of every kind, without those that a classifier is judged by."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bakeoff.data.pretraining_texts import pretraining_files, pretraining_texts
+from bakeoff.errors import UserError
+from bakeoff.spec.schema import Pretraining
+from tests.classify.small_data import SMALL_LSTM, small_table, spec
+
+TEXTS = ["A fine film.", "Dull, dull.", "Weird"]
+TABLE = small_table()
+
+
+@pytest.mark.parametrize("ending", ["txt", "csv", "jsonl", "parquet"])
+def test_files_of_every_kind(tmp_path, ending):
+    file = tmp_path / f"more.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.table({"n": [1, 2, 3], "review": TEXTS}), file)
+    else:
+        rows = {"txt": TEXTS, "csv": ["n,review", *(f'1,"{text}"' for text in TEXTS)]}
+        rows["jsonl"] = [json.dumps({"review": text}) for text in TEXTS]
+        file.write_text("\n".join(rows[ending]))
+
+    found = pretraining_texts(Pretraining(text=str(file)), None, TABLE)
+
+    assert (found.source, found.texts, found.held_out) == (str(file), TEXTS, 0)
+
+
+def test_texts_of_the_validation_and_test_split_are_left_out_and_those_of_training_are_not(tmp_path):
+    table = replace(TABLE, test=replace(TABLE.test, texts=["two\n\n words ", *TABLE.test.texts[1:]]))
+    unlabelled = ["two words", TABLE.validation.texts[3], TABLE.train.texts[0], "Two words", ""]
+    pq.write_table(pa.table({"text": unlabelled}), tmp_path / "more.parquet")
+
+    found = pretraining_texts(Pretraining(text=str(tmp_path / "more.parquet")), None, table)
+
+    assert found.texts == [TABLE.train.texts[0], "Two words"]
+    assert found.held_out == 2
+
+
+def test_columns_are_those_of_the_table_unless_others_are_named(tmp_path):
+    (tmp_path / "more.csv").write_text("title,body\nGood,Very good\n")
+
+    def texts(column, trained_on) -> list[str]:
+        return pretraining_texts(Pretraining(text=str(tmp_path / "more.csv"), column=column), trained_on, TABLE).texts
+
+    assert texts(None, ["title", "body"]) == ["Good\n\nVery good"]
+    assert texts("title", ["title", "body"]) == ["Good"]
+    with pytest.raises(UserError, match=r"no column 'titel'.*\n?.*pretrain.column"):
+        texts("titel", None)
+
+
+def test_every_file_is_looked_at_beforehand(tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    (tmp_path / "b.txt").write_text("b\n")
+
+    def files(*names: str) -> dict[str, str]:
+        settings = {name: {**SMALL_LSTM, "pretrain": {"text": str(tmp_path / name)}} for name in names}
+        contestants = {name: {**each, "method": "lstm"} for name, each in settings.items()}
+        return pretraining_files(spec({"linear": {}, **contestants}))
+
+    assert list(files("a.txt", "b.txt")) == [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
+    assert files() == {}
+    with pytest.raises(UserError, match=r"c\.txt does not exist"):
+        files("a.txt", "c.txt")
