@@ -1,477 +1,66 @@
-"""Every key that a spec may have, with its type, default and meaning.
+"""Every key that a spec may have, with its type, default and meaning: the place to import them from.
 
-This module is the single source of the YAML keys, of their checks and of ``docs/reference/spec.md``. Nothing here
+Its modules are the single source of the YAML keys, of their checks and of ``docs/reference/spec.md``. Nothing in them
 reads a file or imports torch.
 """
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(gt=0, le=1)]
-ClassWeights = Literal["none", "balanced"]
-
-
-def _rate_or_auto(value: Any) -> Any:
-    """Checked here rather than by pydantic's union, which would report each of its two types as a problem."""
-    if value == "auto":
-        return value
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        rate = math.nan
-    if isinstance(value, bool) or not 0 < rate < math.inf:
-        raise ValueError(f"must be a number above 0, or `auto`, not {value!r}")
-    return rate
-
-
-RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
-
-Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
-
-
-def _one_or_several(value: Any) -> Any:
-    """Checked here for the same reason."""
-    several = isinstance(value, list) and len(value) == len(set(map(str, value))) > 0
-    if value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value)):
-        return value
-    raise ValueError(f"must be the name of a column or a list of different ones, not {value!r}")
-
-
-ColumnOrColumns = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
-
-
-class Section(BaseModel):
-    """A part of the spec: unknown keys are errors, values do not change after they were checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-# --- budget -----------------------------------------------------------------------------------------------------------
-
-
-class Budget(Section):
-    """What every contestant may spend. The first limit that is reached ends its training."""
-
-    epochs: PositiveInt | None = Field(None, description="Passes over the training data.")
-    tokens: PositiveInt | None = Field(None, description="Training tokens (words, for classifiers) to see.")
-    seconds: PositiveFloat | None = Field(None, description="Seconds of training, evaluation not counted.")
-    evaluations: PositiveInt | None = Field(
-        None, description="Evaluations on the validation split, evenly over the budget; absent: one an epoch."
-    )
-
-    @model_validator(mode="after")
-    def _has_a_limit(self) -> Budget:
-        if self.epochs is None and self.tokens is None and self.seconds is None:
-            raise ValueError("a budget needs at least one of epochs, tokens, seconds")
-        return self
-
-
-# --- classification ---------------------------------------------------------------------------------------------------
-
-
-class TableSplit(Section):
-    """How the rows are divided. Identical and near-identical texts never stand on two sides."""
-
-    validation: Share = Field(0.1, description="Share of all rows used to choose the best epoch.")
-    test: Share = Field(0.2, description="Share of all rows that are only looked at once, at the end.")
-    column: str | None = Field(
-        None,
-        description="A column that names the side of each row (train, validation or valid, test) and replaces the "
-        "random split; rows of `test` stay test, and validation is taken from train where the column names none.",
-    )
-
-    @model_validator(mode="after")
-    def _leaves_training_rows(self) -> TableSplit:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must be below 1, so that rows are left to train on")
-        return self
-
-
-class TableData(Section):
-    """A labelled table."""
-
-    table: str = Field(
-        description="A file (.csv, .tsv, .jsonl, .parquet), an aclImdb folder, a hub id such as `stanfordnlp/imdb`, or "
-        "the packaged `sentence-polarity`."
-    )
-    text: ColumnOrColumns = Field(
-        None,
-        description="Column of the texts, or a list of columns (`[title, body]`), which are joined with a blank line "
-        "between them, without empty cells. Guessed from common names when absent.",
-    )
-    label: str | None = Field(None, description="Column of the labels. Guessed from common names when absent.")
-    rows: PositiveInt | None = Field(None, description="Use a random, seeded sample of so many rows.")
-    split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the three sides.")
-
-
-class Vocabulary(Section):
-    """Which words of the training split get a number of their own; every other word becomes 'unknown'."""
-
-    min_frequency: PositiveInt = Field(
-        2, description="Words seen less often in the training split (and the texts of `pretrain`) are unknown."
-    )
-    max_size: PositiveInt | None = Field(None, description="Keep only so many words, the most frequent ones.")
-    stop_words: Literal["keep", "remove"] = Field(
-        "keep", description="`remove` drops English stop words (the lab's rule; it loses *not* and *no*)."
-    )
-    punctuation: Literal["strip", "separate"] = Field(
-        "separate", description="`strip` deletes punctuation (the lab's rule); `separate` makes each mark a word."
-    )
-
-
-class MajorityContestant(Section):
-    """Always answers the most frequent class of the training split: the floor."""
-
-    method: Literal["majority"] = "majority"
-
-
-class LinearContestant(Section):
-    """TF-IDF of word n-grams and logistic regression (scikit-learn)."""
-
-    method: Literal["linear"] = "linear"
-    max_ngram: Annotated[int, Field(ge=1, le=5)] = Field(3, description="Longest n-gram of words.")
-    min_document_frequency: PositiveInt = Field(2, description="Ignore n-grams found in fewer training texts.")
-    naive_bayes: bool = Field(
-        True, description="Weight each n-gram by its log-count ratio of naive Bayes (NBSVM, Wang and Manning 2012)."
-    )
-    inverse_regularization: PositiveFloat = Field(10.0, description="scikit-learn's C.")
-    class_weights: ClassWeights = Field(
-        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
-    )
-
-
-class Pretraining(Section):
-    """Before the classifier, its embedding and layers are trained to predict words (Dai and Le 2015)."""
-
-    text: str = Field(
-        description="A file of unlabelled texts: .csv, .tsv, .jsonl, .parquet, or .txt with a text a line. The texts "
-        "of the training split are used as well."
-    )
-    column: ColumnOrColumns = Field(None, description="Column or columns of the texts; absent: as in `data.text`.")
-    epochs: PositiveInt = Field(2, description="Passes over these texts; they do not count against the budget.")
-    learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW in these passes.")
-
-    @property
-    def path(self) -> Path:
-        return Path(self.text).expanduser()
-
-
-class RecurrentContestant(Section):
-    """An LSTM or GRU, trained from scratch or from what it learnt of unlabelled texts."""
-
-    method: Literal["lstm", "gru"] = "lstm"
-    embedding_size: PositiveInt = Field(128, description="Numbers per word vector.")
-    hidden_size: PositiveInt = Field(128, description="Numbers per hidden state and direction.")
-    layers: PositiveInt = Field(1, description="Recurrent layers.")
-    bidirectional: bool = Field(True, description="Read the text in both directions.")
-    pooling: Literal["last", "max_mean"] = Field(
-        "max_mean", description="What reaches the classifier: the last state, or maximum and mean over all states."
-    )
-    embedding_dropout: Probability = Field(0.3, description="Dropout on the word vectors.")
-    dropout: Probability = Field(0.5, description="Dropout between layers and before the output.")
-    word_dropout: Probability = Field(0.1, description="Share of words replaced by 'unknown' while training.")
-    max_length: PositiveInt = Field(400, description="Longer texts are cut to so many words.")
-    truncation: Literal["head", "head_tail"] = Field(
-        "head_tail", description="What is kept of a longer text: its head, or half head and half tail."
-    )
-    vocabulary: Vocabulary = Field(default_factory=lambda: Vocabulary(), description="Rule of the vocabulary.")
-    class_weights: ClassWeights = Field(
-        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
-    )
-    learning_rate: PositiveFloat = Field(2e-3, description="Peak learning rate of AdamW.")
-    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="Course after the warm-up.")
-    warmup: Probability = Field(0.1, description="Share of all steps in which the learning rate rises from 0.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
-    batch_size: PositiveInt = Field(64, description="Texts per step.")
-    gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
-    pretrain: Pretraining | None = Field(
-        None, description="Train the layers to predict words before; not with several layers in both directions."
-    )
-
-    @model_validator(mode="after")
-    def _can_predict_words(self) -> RecurrentContestant:
-        if self.pretrain is not None and self.bidirectional and self.layers > 1:
-            raise ValueError(
-                "pretrain needs `layers: 1` or `bidirectional: false`, since a second layer over both directions has "
-                "seen the word that it would have to predict"
-            )
-        return self
-
-
-_LORA_OF_TRANSFORMERS = {"r": 16, "alpha": 32, "dropout": 0.0, "target_modules": "all-linear"}
-
-
-class TransformerContestant(Section):
-    """A pretrained language model or encoder with a classification head, fine-tuned in full or with LoRA."""
-
-    method: Literal["transformer"] = "transformer"
-    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
-    tuning: Literal["lora", "full"] = Field(
-        "lora", description="What is trained beside the head: small adapters (Hu et al. 2021), or every weight."
-    )
-    r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; absent: 16.")
-    alpha: PositiveFloat | None = Field(None, description="For `lora`: adapters are scaled by alpha / r; absent: 32.")
-    dropout: Probability | None = Field(None, description="For `lora`: dropout before the adapters; absent: 0.")
-    target_modules: Literal["default", "all-linear"] | list[str] | None = Field(
-        None,
-        description="For `lora`: which layers get adapters: PEFT's default for the model, all linear ones, or names; "
-        "absent: `all-linear`.",
-    )
-    learning_rate: PositiveFloat | None = Field(
-        None, description="Peak learning rate of AdamW; absent: 5e-4 for `lora`, 3e-5 for `full`."
-    )
-    schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="Course after the warm-up.")
-    warmup: Probability = Field(0.1, description="Share of all steps in which the learning rate rises from 0.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
-    max_length: PositiveInt = Field(
-        256, description="Tokens of a text that are read: of a longer one, half of them from each end."
-    )
-    class_weights: ClassWeights = Field(
-        "none", description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."
-    )
-    batch_size: PositiveInt = Field(16, description="Texts per step.")
-    gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Precision of the arithmetic; weights that are trained are always kept in fp32."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_the_tuning(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        if values.get("tuning", "lora") == "lora":
-            defaults = {"learning_rate": 5e-4, **_LORA_OF_TRANSFORMERS}
-        else:
-            defaults = {"learning_rate": 3e-5}
-        return {**values, **{key: value for key, value in defaults.items() if values.get(key) is None}}
-
-    @model_validator(mode="after")
-    def _adapters_are_for_lora(self) -> TransformerContestant:
-        given = [key for key in _LORA_OF_TRANSFORMERS if getattr(self, key) is not None]
-        if self.tuning == "full" and given:
-            raise ValueError(f"{given[0]} is for `tuning: lora`, not for `tuning: full`")
-        return self
-
-
-ClassificationContestant = Annotated[
-    MajorityContestant | LinearContestant | RecurrentContestant | TransformerContestant, Field(discriminator="method")
-]
-
-
-class ClassificationJudge(Section):
-    """How classifiers are compared: accuracy and macro-F1 on the test split, paired on the same texts."""
-
-    metric: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="What decides the verdict; the best epoch is that of the highest validation accuracy."
-    )
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
-    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
-
-
-class ClassificationSpec(Section):
-    """A bake-off of text classifiers."""
-
-    task: Literal["classification"]
-    name: str | None = Field(None, description="Name of the bake-off; the output folder is runs/NAME.")
-    data: TableData = Field(description="The labelled table.")
-    budget: Budget = Field(default_factory=lambda: Budget(epochs=5), description="The same for every contestant.")
-    contestants: dict[str, ClassificationContestant] = Field(description="Name of each contestant and its settings.")
-    judge: ClassificationJudge = Field(default_factory=lambda: ClassificationJudge(), description="The comparison.")
-    seed: Annotated[int, Field(ge=0)] = Field(12, description="Seed of the split, the weights and the order.")
-    repeats: PositiveInt = Field(
-        1,
-        description="Train every contestant with so many seeds (seed, seed + 1, ...) on the same split; what does not "
-        "depend on the seed is done once.",
-    )
-    tracker: Tracker = Field(
-        "none", description="Where losses, accuracies and learning rates are also sent while contestants are trained."
-    )
-
-
-# --- language model ---------------------------------------------------------------------------------------------------
-
-
-class Fraction(Section):
-    """How much of each side is used: its first lines."""
-
-    train: Share = Field(1.0, description="Share of the training lines.")
-    validation: Share = Field(1.0, description="Share of the validation lines.")
-    test: Share = Field(1.0, description="Share of the test lines.")
-
-
-class TextData(Section):
-    """A text corpus with three sides."""
-
-    text: str | None = Field(
-        None,
-        description="The packaged `wikitext-2-part`, a hub id (`wikitext-2` stands for "
-        "`Salesforce/wikitext`, `wikitext-2-raw-v1`), a folder with train / validation / test files, or one file "
-        "(.txt, .raw, .jsonl, .parquet) that is split by documents with the seed.",
-    )
-    train: str | None = Field(None, description="File of the training text, instead of `text`.")
-    validation: str | None = Field(None, description="File of the validation text, instead of `text`.")
-    test: str | None = Field(None, description="File of the test text; may be absent when judging on validation.")
-    column: str = Field("text", description="Column of the texts in .jsonl and .parquet files.")
-    fraction: Fraction = Field(
-        default_factory=lambda: Fraction(), description="Use the first part of the lines; one number stands for all."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_fraction_for_all(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("fraction"), int | float):
-            share = values["fraction"]
-            values = {**values, "fraction": {"train": share, "validation": share, "test": share}}
-        return values
-
-    @model_validator(mode="after")
-    def _names_a_source(self) -> TextData:
-        files = [self.train, self.validation, self.test]
-        if self.text is None and (self.train is None or self.validation is None):
-            raise ValueError("give `text`, or the files `train` and `validation` (and `test`)")
-        if self.text is not None and any(files):
-            raise ValueError("give either `text` or the files `train`, `validation`, `test`, not both")
-        return self
-
-
-class PretrainedContestant(Section):
-    """The model as it came: no training."""
-
-    method: Literal["pretrained"] = "pretrained"
-
-
-class TrainedLanguageModel(Section):
-    """Settings that full fine-tuning and LoRA share."""
-
-    learning_rate: RateOrAuto = Field(
-        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
-    )
-    schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="Course after the warm-up.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="Steps in which the learning rate rises from 0.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="Decoupled weight decay.")
-    sequences: Literal["blocks", "lines"] = Field(
-        "blocks",
-        description="`blocks`: documents joined by end-of-text and cut into blocks; `lines`: each line on its own, "
-        "isolated from the others (the lab's way, without its padding).",
-    )
-    block_size: PositiveInt = Field(512, description="Tokens per block; for `lines`, the longest line.")
-    batch_size: PositiveInt = Field(4, description="Blocks or lines per step.")
-    gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
-    activation_checkpointing: bool = Field(
-        False,
-        description="Keep only the input of each layer, and compute the layer again when its gradient is due: far less "
-        "memory and the same result, for about a third more time.",
-    )
-
-
-class FullContestant(TrainedLanguageModel):
-    """Full fine-tuning: every weight is trained."""
-
-    method: Literal["full"] = "full"
-
-
-class LoraContestant(TrainedLanguageModel):
-    """Low-rank adaptation (Hu et al. 2021) through PEFT: the model is frozen, small adapters are trained."""
-
-    method: Literal["lora"] = "lora"
-    variant: Literal["lora", "rslora", "dora", "pissa", "loraplus"] = Field(
-        "lora",
-        description="`lora`; `rslora`: scaled by alpha / sqrt(r); `dora`: the length of each row is trained apart from "
-        "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
-    )
-    learning_rate: RateOrAuto = Field(
-        2e-3, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
-    )
-    loraplus_ratio: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="For `loraplus`: rate of the B matrices / rate of the A matrices; absent: 16."
-    )
-    r: PositiveInt = Field(16, description="Rank of the adapters.")
-    alpha: PositiveFloat = Field(32, description="Adapters are scaled by alpha / r (`rslora`: alpha / sqrt(r)).")
-    dropout: Probability = Field(0.0, description="Dropout before the adapters.")
-    target_modules: Literal["default", "all-linear"] | list[str] = Field(
-        "all-linear", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
-    )
-    merge: bool = Field(
-        False, description="model/ holds the whole model with the adapters merged into it, instead of the adapters."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _ratio_of_loraplus(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("variant") == "loraplus" and values.get("loraplus_ratio") is None:
-            values = {**values, "loraplus_ratio": 16.0}
-        return values
-
-    @model_validator(mode="after")
-    def _ratio_is_for_loraplus(self) -> LoraContestant:
-        if self.loraplus_ratio is not None and self.variant != "loraplus":
-            raise ValueError(f"loraplus_ratio is for `variant: loraplus`, not for `variant: {self.variant}`")
-        return self
-
-
-LanguageModelContestant = Annotated[
-    PretrainedContestant | FullContestant | LoraContestant, Field(discriminator="method")
-]
-
-Protocol = Literal["window", "document", "lab"]
-
-
-class LanguageModelJudge(Section):
-    """How language models are compared: perplexity by named protocols, and what they write."""
-
-    protocols: Annotated[list[Protocol], Field(min_length=1)] = Field(
-        ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."
-    )
-    split: Literal["test", "validation"] = Field("test", description="The side that is judged.")
-    context_length: PositiveInt | None = Field(
-        None, description="Tokens the model sees at once; absent: the model's own, at most 1024."
-    )
-    stride: PositiveInt | None = Field(
-        None, description="Step between windows of protocol `window`; absent: half the context."
-    )
-    prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
-    max_new_tokens: PositiveInt = Field(100, description="Tokens written for each prompt, at most.")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
-    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
-
-    @model_validator(mode="after")
-    def _stride_fits(self) -> LanguageModelJudge:
-        if self.stride and self.context_length and self.stride > self.context_length:
-            raise ValueError(f"stride {self.stride} is larger than context_length {self.context_length}")
-        return self
-
-
-class LanguageModelSpec(Section):
-    """A bake-off of ways to adapt one language model to a text."""
-
-    task: Literal["language-model"]
-    name: str | None = Field(None, description="Name of the bake-off; the output folder is runs/NAME.")
-    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
-    data: TextData = Field(description="The text corpus.")
-    budget: Budget = Field(default_factory=lambda: Budget(epochs=3), description="The same for every contestant.")
-    contestants: dict[str, LanguageModelContestant] = Field(description="Name of each contestant and its settings.")
-    judge: LanguageModelJudge = Field(default_factory=lambda: LanguageModelJudge(), description="The comparison.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Precision of the arithmetic; weights that are trained are always kept in fp32."
-    )
-    seed: Annotated[int, Field(ge=0)] = Field(12, description="Seed of splits, adapters, dropout and order.")
-    repeats: PositiveInt = Field(
-        1,
-        description="Train every contestant with so many seeds (seed, seed + 1, ...) on the same split; what does not "
-        "depend on the seed is done once.",
-    )
-    tracker: Tracker = Field(
-        "none", description="Where losses, accuracies and learning rates are also sent while contestants are trained."
-    )
-
+from bakeoff.spec.classification import (
+    ClassificationContestant,
+    ClassificationJudge,
+    ClassificationSpec,
+    LinearContestant,
+    MajorityContestant,
+    Pretraining,
+    RecurrentContestant,
+    TableData,
+    TableSplit,
+    TransformerContestant,
+    Vocabulary,
+)
+from bakeoff.spec.language_model import (
+    FullContestant,
+    LanguageModelContestant,
+    LanguageModelSpec,
+    LoraContestant,
+    PretrainedContestant,
+    Protocol,
+    TextData,
+    TrainedLanguageModel,
+)
+from bakeoff.spec.sections import (
+    Budget,
+    ClassWeights,
+    Section,
+    Tracker,
+)
 
 Spec = ClassificationSpec | LanguageModelSpec
+
+__all__ = [
+    "Budget",
+    "ClassWeights",
+    "ClassificationContestant",
+    "ClassificationJudge",
+    "ClassificationSpec",
+    "FullContestant",
+    "LanguageModelContestant",
+    "LanguageModelSpec",
+    "LinearContestant",
+    "LoraContestant",
+    "MajorityContestant",
+    "PretrainedContestant",
+    "Pretraining",
+    "Protocol",
+    "RecurrentContestant",
+    "Section",
+    "Spec",
+    "TableData",
+    "TableSplit",
+    "TextData",
+    "Tracker",
+    "TrainedLanguageModel",
+    "TransformerContestant",
+    "Vocabulary",
+]
