@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -37,8 +35,6 @@ STORIES = {
     "precision": "fp32",
 }
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
 
 @pytest.fixture(scope="session")
 def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -55,17 +51,3 @@ def client(sentiment: Path, stories: Path) -> Iterator[httpx.Client]:
     # On a busy machine, too, every answer is complete.
     with running([sentiment, stories], limits=Limits(seconds=1000)) as client:
         yield client
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    """A headless Chromium, where one is installed."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"there is no Chromium here ({', '.join(BROWSERS)})")
-    with playwright.sync_playwright() as started:
-        # Without its sandbox, which cannot be had in containers; the pages are ours.
-        opened = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
