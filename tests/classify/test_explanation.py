@@ -126,7 +126,7 @@ def sentences() -> tuple[LabelledTexts, LabelledTexts]:
 @pytest.fixture(scope="module")
 def linear(sentences) -> Classifier:
     train, _ = sentences
-    return Classifier(["negative", "positive"], LinearModel.fit(train.texts, train.labels, LinearContestant(), 12))
+    return Classifier(["negative", "positive"], LinearModel.fit(train.texts, train.labels, LinearContestant()))
 
 
 @pytest.fixture(scope="module")

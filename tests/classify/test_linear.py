@@ -32,7 +32,7 @@ def test_without_naive_bayes_it_is_scikit_learns_pipeline(classes, class_weights
     ).fit(table.train.texts, table.train.labels)
     texts = [*table.test.texts, "", "unheard of"]
 
-    model = LinearModel.fit(table.train.texts, table.train.labels, settings, 0)
+    model = LinearModel.fit(table.train.texts, table.train.labels, settings)
 
     assert model.probabilities(texts) == pytest.approx(peer.predict_proba(texts), abs=1e-9)
 
@@ -55,7 +55,7 @@ def test_naive_bayes_weights_are_those_of_the_paper(classes):
         scores.append(regression.decision_function(tfidf.transform(table.test.texts).toarray() * ratio))
 
     settings = LinearContestant(max_ngram=2, inverse_regularization=3.0)
-    model = LinearModel.fit(table.train.texts, table.train.labels, settings, 0)
+    model = LinearModel.fit(table.train.texts, table.train.labels, settings)
 
     found = np.log(model.probabilities(table.test.texts))
     wanted = scores[1] if classes == 2 else scores[1] - scores[0]  # the difference of the log-probabilities
@@ -65,7 +65,7 @@ def test_naive_bayes_weights_are_those_of_the_paper(classes):
 @pytest.mark.parametrize("naive_bayes", [True, False])
 def test_a_saved_model_answers_as_before_and_needs_no_pickle(tmp_path, naive_bayes):
     table = small_table(classes=3)
-    model = LinearModel.fit(table.train.texts, table.train.labels, LinearContestant(naive_bayes=naive_bayes), 0)
+    model = LinearModel.fit(table.train.texts, table.train.labels, LinearContestant(naive_bayes=naive_bayes))
     model.save(tmp_path)
 
     loaded = LinearModel.load(tmp_path)
@@ -74,10 +74,12 @@ def test_a_saved_model_answers_as_before_and_needs_no_pickle(tmp_path, naive_bay
     assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
 
 
-def test_another_seed_gives_the_same_linear_model():
-    """So `repeats` need not train it again."""
+@pytest.mark.parametrize("naive_bayes", [True, False])
+def test_the_same_texts_give_the_same_model(naive_bayes):
+    """So `repeats` need not train it with another seed."""
     table = small_table(classes=3)
-    one, other = (LinearModel.fit(table.train.texts, table.train.labels, LinearContestant(), seed) for seed in (1, 2))
+    settings = LinearContestant(naive_bayes=naive_bayes)
+    one, other = (LinearModel.fit(table.train.texts, table.train.labels, settings) for _ in range(2))
 
     assert np.array_equal(one.weights, other.weights)
     assert np.array_equal(one.intercepts, other.intercepts)
@@ -93,4 +95,4 @@ def test_majority_answers_with_the_shares_of_the_training_split(tmp_path):
 
 def test_texts_without_any_frequent_word_are_explained():
     with pytest.raises(UserError, match="Lower min_document_frequency"):
-        LinearModel.fit(["one", "two", "three"], [0, 1, 0], LinearContestant(min_document_frequency=2), seed=0)
+        LinearModel.fit(["one", "two", "three"], [0, 1, 0], LinearContestant(min_document_frequency=2))

@@ -91,7 +91,7 @@ def _fit(
     started = time.perf_counter()
     model: MajorityModel | LinearModel
     if isinstance(settings, LinearContestant):
-        model = LinearModel.fit(data.train.texts, data.train.labels, settings, spec.seed)
+        model = LinearModel.fit(data.train.texts, data.train.labels, settings)
     else:
         model = MajorityModel.fit(data.train.labels, len(data.label_names))
     seconds = time.perf_counter() - started

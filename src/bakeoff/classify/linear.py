@@ -40,8 +40,9 @@ class LinearModel:
         self.intercepts = intercepts  # shape (1 or classes,)
 
     @classmethod
-    def fit(cls, texts: Sequence[str], labels: Sequence[int], settings: LinearContestant, seed: int) -> LinearModel:
-        """
+    def fit(cls, texts: Sequence[str], labels: Sequence[int], settings: LinearContestant) -> LinearModel:
+        """Learn from texts; the result depends on nothing else.
+
         Args:
             labels: Class indices; every class occurs.
 
@@ -59,13 +60,12 @@ class LinearModel:
         features = tfidf.fit_transform(counts)
         classes = np.asarray(labels)
         if settings.naive_bayes:
-            weights, intercepts = _naive_bayes_regression(counts, features, classes, settings, seed)
+            weights, intercepts = _naive_bayes_regression(counts, features, classes, settings)
         else:
             regression = LogisticRegression(
                 C=settings.inverse_regularization,
                 class_weight=_class_weight(settings),
                 max_iter=1000,
-                random_state=seed,
             )
             regression.fit(features, classes)
             weights, intercepts = regression.coef_, regression.intercept_
@@ -106,7 +106,7 @@ class LinearModel:
 
 
 def _naive_bayes_regression(
-    counts: csr_matrix, features: csr_matrix, labels: npt.NDArray[np.int64], settings: LinearContestant, seed: int
+    counts: csr_matrix, features: csr_matrix, labels: npt.NDArray[np.int64], settings: LinearContestant
 ) -> tuple[Array, Array]:
     """One regression for two classes, otherwise one a class against the rest.
 
@@ -126,7 +126,7 @@ def _naive_bayes_regression(
             solver="liblinear",
             dual=True,
             tol=0.01,
-            random_state=seed,
+            random_state=0,  # the problem has one solution, whatever the order in which texts are visited
         )
         regression.fit(features.multiply(ratios).tocsr(), inside)
         weights.append(regression.coef_[0] * ratios)

@@ -142,7 +142,7 @@ def _plan_linear(
     model: list[LinearModel] = []
     started = time.perf_counter()
     growth = machine.memory_growth(
-        lambda: model.append(LinearModel.fit(data.train.texts[:rows], data.train.labels[:rows], settings, spec.seed))
+        lambda: model.append(LinearModel.fit(data.train.texts[:rows], data.train.labels[:rows], settings))
     )
     seconds = (time.perf_counter() - started) * factor
     started = time.perf_counter()

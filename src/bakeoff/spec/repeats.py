@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bakeoff.spec.schema import LinearContestant, MajorityContestant, PretrainedContestant, Spec
 
-# Counting, a convex problem solved by L-BFGS, and nothing at all: another seed gives the same model.
+# Counting, a convex problem, and nothing at all: no seed is used.
 DETERMINISTIC = (MajorityContestant, LinearContestant, PretrainedContestant)
 
 
