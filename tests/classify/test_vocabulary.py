@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bakeoff.classify.vocabulary import FIRST_WORD, UNKNOWN, WordVocabulary
-from bakeoff.classify.words import TokenisedTexts, tokenise
+from bakeoff.classify.words import tokenise
+from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.spec.schema import Vocabulary
 
 LAB = Vocabulary(min_frequency=5, stop_words="remove", punctuation="strip")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, hstack
 
-from bakeoff.classify.words import TokenisedTexts
+from bakeoff.data.numbered_words import TokenisedTexts
 
 Integers = npt.NDArray[np.int64]
 
@@ -59,15 +59,13 @@ def learn_ngrams(
     """
     rows = len(texts.offsets) - 1
     documents = _documents(texts)
-    known, words, counts = _frequent(texts.numbers.astype(np.int64), documents, rows, min_document_frequency)
+    known, words = _frequent(texts.numbers.astype(np.int64), documents, min_document_frequency)
     kept = [texts.words[number] for number in known]
-    blocks, codes, found = [counts], [], words
+    blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
     for length in range(2, max_ngram + 1):
-        known, found, counts = _frequent(
-            _codes(found, words, documents, length, len(kept)), documents, rows, min_document_frequency
-        )
+        known, found = _frequent(_codes(found, words, documents, length, len(kept)), documents, min_document_frequency)
         codes.append(known)
-        blocks.append(counts)
+        blocks.append(_count_matrix(documents, found, (rows, len(known))))
     return NgramVocabulary(kept, codes), hstack(blocks, format="csr")
 
 
@@ -105,30 +103,20 @@ def _codes(shorter: Integers, words: Integers, documents: Integers, length: int,
     return codes
 
 
-def _frequent(
-    codes: Integers, documents: Integers, rows: int, min_document_frequency: int
-) -> tuple[Integers, Integers, csr_matrix]:
-    """The codes that stand in enough texts; the place among them of each position's, or -1; their counts."""
+def _frequent(codes: Integers, documents: Integers, min_document_frequency: int) -> tuple[Integers, Integers]:
+    """The codes that stand in enough texts, ascending, and the place among them of each position's, or -1."""
+    found = np.full(len(codes), _NONE, dtype=np.int64)
     places = np.flatnonzero(codes >= 0)
     order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
-    codes_, documents_ = codes[order], documents[order]
     if not len(order):
-        return codes_, np.full(len(codes), _NONE, dtype=np.int64), csr_matrix((rows, 0))
-    new_code = np.concatenate([[True], codes_[1:] != codes_[:-1]])
-    new_pair = new_code | np.concatenate([[True], documents_[1:] != documents_[:-1]])
+        return codes[order], found
+    codes, documents = codes[order], documents[order]
+    new_code = np.concatenate([[True], codes[1:] != codes[:-1]])
+    new_text = new_code | np.concatenate([[True], documents[1:] != documents[:-1]])
     number = np.cumsum(new_code) - 1  # of each position's code among all distinct ones
-    pairs = np.flatnonzero(new_pair)
-    kept = np.bincount(number[pairs]) >= min_document_frequency
-    place = np.where(kept, np.cumsum(kept) - 1, _NONE)
-    found = np.full(len(codes), _NONE, dtype=np.int64)
-    found[order] = place[number]
-    counts = np.diff(np.append(pairs, len(order)))
-    columns = place[number[pairs]]
-    used = columns >= 0
-    matrix = csr_matrix(
-        (counts[used].astype(np.float64), (documents_[pairs][used], columns[used])), shape=(rows, int(kept.sum()))
-    )
-    return codes_[new_code][kept], found, matrix
+    kept = np.bincount(number[new_text]) >= min_document_frequency
+    found[order] = np.where(kept, np.cumsum(kept) - 1, _NONE)[number]
+    return codes[new_code][kept], found
 
 
 def _positions(codes: Integers, known: Integers) -> Integers:
@@ -140,8 +128,6 @@ def _positions(codes: Integers, known: Integers) -> Integers:
 
 
 def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
+    """How often each column, -1 for none, stands in each text."""
     used = columns >= 0
-    ones = np.ones(int(used.sum()))
-    matrix = csr_matrix((ones, (documents[used], columns[used])), shape=shape)
-    matrix.sum_duplicates()
-    return matrix
+    return csr_matrix((np.ones(int(used.sum())), (documents[used], columns[used])), shape=shape)

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bakeoff.classify.encoded import EncodedTexts
-from bakeoff.classify.words import Punctuation, TokenisedTexts, tokenise
+from bakeoff.classify.words import Punctuation, tokenise
+from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.runs.folder import write_text
 from bakeoff.spec.schema import Vocabulary
 

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from bakeoff.data.numbered_words import Numbers, number_words
+
 THRESHOLD = Fraction(4, 5)
 """Least Jaccard similarity of near-identical texts."""
 
@@ -71,27 +73,13 @@ def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
     return NearDuplicates(_groups(first, second, len(texts)), first, second, similarity[order], complete)
 
 
-class _Words(dict[str, tuple[int, ...]]):
-    """A piece of text between white space -> the numbers of its words. Each distinct piece is taken apart once."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-
-    def __missing__(self, piece: str) -> tuple[int, ...]:
-        words = _WORD.findall(piece.casefold())
-        self[piece] = found = tuple(self._numbers.setdefault(word, len(self._numbers)) for word in words)
-        return found
-
-
-def _as_words(texts: Sequence[str]) -> tuple[Integers, Integers]:
+def _as_words(texts: Sequence[str]) -> tuple[Numbers, Integers]:
     """The words of all texts as numbers, and where each text begins, shape (texts + 1,)."""
-    words = _Words()
-    rows = [np.fromiter(chain.from_iterable(map(words.__getitem__, text.split())), dtype=np.int32) for text in texts]
-    starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    return np.concatenate([np.zeros(0, dtype=np.int32), *rows]), starts
+    found = number_words(texts, lambda pieces: [" ".join(_WORD.findall(piece.casefold())) for piece in pieces])
+    return found.numbers, found.offsets
 
 
-def _word_pairs(numbers: Integers, starts: Integers, rows: Integers) -> list[Integers]:
+def _word_pairs(numbers: Numbers, starts: Integers, rows: Integers) -> list[Integers]:
     """The sets of word pairs of `rows`, as numbers, each from rare to frequent (and then by number)."""
     codes = numbers[:-1].astype(np.int64) * (int(numbers.max(initial=0)) + 1) + numbers[1:]
     # Any order that is the same for all sets will do: pairs may share a counter and look more frequent than they are.
