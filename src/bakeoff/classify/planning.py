@@ -17,6 +17,7 @@ from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
     from bakeoff.classify.pretraining import Pretrained
+    from bakeoff.training.measuring import MeasuredTraining
 
 SAMPLE_CHARACTERS = 3_000_000
 """A linear model is fitted on so many characters of training texts, which take a few seconds."""
@@ -110,21 +111,45 @@ def _plan_recurrent(
     validating = time.perf_counter() - started
     # Once an evaluation, once for the temperature, and the test side.
     judging = validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
+    return plan_of_training(
+        name,
+        settings.method,
+        training,
+        preparing_seconds=preparing,
+        judging_seconds=judging,
+        model_bytes=model_bytes,
+        trainable_parameters=parameters,
+        total_parameters=parameters,
+    )
+
+
+def plan_of_training(
+    name: str,
+    method: str,
+    training: MeasuredTraining,
+    *,
+    preparing_seconds: float,
+    judging_seconds: float,
+    model_bytes: int,
+    trainable_parameters: int,
+    total_parameters: int,
+) -> ContestantPlan:
+    """The plan of a network, from what was measured of it."""
     return ContestantPlan(
         name=name,
-        method=settings.method,
+        method=method,
         epochs=training.course.epochs,
         steps=training.course.steps,
         tokens=training.course.tokens,
         training_seconds=training.seconds,
-        judging_seconds=judging,
-        total_seconds=preparing + training.seconds + judging,
+        judging_seconds=judging_seconds,
+        total_seconds=preparing_seconds + training.seconds + judging_seconds,
         peak_memory_bytes=machine.peak_memory_bytes(),
         model_bytes=model_bytes,
         # The weights and AdamW's two moments; the new one is complete before the old one goes.
-        disk_bytes=2 * (model_bytes + 3 * _FLOAT32 * parameters),
-        trainable_parameters=parameters,
-        total_parameters=parameters,
+        disk_bytes=2 * (model_bytes + 3 * _FLOAT32 * trainable_parameters),
+        trainable_parameters=trainable_parameters,
+        total_parameters=total_parameters,
         notes=training.notes,
     )
 

@@ -10,17 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
 
-from bakeoff.classify.class_weights import loss_weights
 from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
+from bakeoff.classify.losses import class_weights, training_loss, validation_of
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.pretraining import Pretrained
 from bakeoff.classify.recurrent import RecurrentClassifier, class_probabilities
 from bakeoff.classify.vocabulary import WordVocabulary
 from bakeoff.classify.words import tokenise
 from bakeoff.data.types import LabelledTexts, SplitTable
-from bakeoff.judge.classification import accuracy, log_loss
 from bakeoff.spec.schema import RecurrentContestant
 from bakeoff.training.precision import choose_device
 from bakeoff.training.task import LossSum, Validation
@@ -89,7 +87,7 @@ class RecurrentTask:
         self._label_names = data.label_names
         self._settings = settings
         self._seed = seed
-        self._class_weights = loss_weights(settings.class_weights, data.train.labels, len(data.label_names))
+        self._class_weights = class_weights(settings.class_weights, data.train.labels, len(data.label_names))
         torch.manual_seed(seed)
         self.model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names)).to(choose_device())
         if pretrained:
@@ -108,17 +106,11 @@ class RecurrentTask:
         words, lengths = self._train.padded(batch.rows)
         device = self._device
         logits = self.model(words.to(device), lengths.to(device))
-        labels = self._labels[batch.rows].to(device)
-        weights = None if self._class_weights is None else self._class_weights.to(device)
-        return LossSum(
-            F.cross_entropy(logits, labels, weight=weights, reduction="sum"),
-            correct=int((logits.argmax(dim=1) == labels).sum()),
-        )
+        return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
         probabilities = class_probabilities(self.model, self._validation)
-        labels = self._validation_side.labels
-        return Validation(log_loss(labels, probabilities), accuracy(labels, probabilities.argmax(axis=1)))
+        return validation_of(self._validation_side.labels, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, folder / "model.safetensors")

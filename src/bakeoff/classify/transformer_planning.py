@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bakeoff import machine
 from bakeoff.classify.contestants import training_settings
 from bakeoff.classify.encoded import EncodedTexts
+from bakeoff.classify.planning import plan_of_training
 from bakeoff.classify.transformer_task import TransformerTask
 from bakeoff.data.types import SplitTable
 from bakeoff.runs.folder import folder_bytes
@@ -21,8 +21,6 @@ from bakeoff.training.progress import Progress
 
 MEASURED_TOKENS = 8192
 """Judging is measured on validation texts of about so many tokens."""
-
-_FLOAT32 = 4  # bytes
 
 
 def plan_transformer(
@@ -47,22 +45,15 @@ def plan_transformer(
     task.classifier.probabilities(part)
     text_seconds = (time.perf_counter() - started) / len(part)
     judging = text_seconds * (training.evaluations * len(data.validation) + len(data.test))
-    return ContestantPlan(
-        name=name,
-        method=settings.method,
-        epochs=training.course.epochs,
-        steps=training.course.steps,
-        tokens=training.course.tokens,
-        training_seconds=training.seconds,
+    return plan_of_training(
+        name,
+        settings.method,
+        training,
+        preparing_seconds=2 * preparing,  # the best weights are loaded, the test side encoded
         judging_seconds=judging,
-        total_seconds=2 * preparing + training.seconds + judging,  # the best weights are loaded, the test side encoded
-        peak_memory_bytes=machine.peak_memory_bytes(),
         model_bytes=model_bytes,
-        # The weights and AdamW's two moments; the new one is complete before the old one goes.
-        disk_bytes=2 * (model_bytes + 3 * _FLOAT32 * task.trained_parameters),
         trainable_parameters=task.trained_parameters,
         total_parameters=task.total_parameters,
-        notes=training.notes,
     )
 
 

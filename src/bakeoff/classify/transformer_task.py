@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import peft
 import torch
-from torch.nn import functional as F
 
-from bakeoff.classify.class_weights import loss_weights
 from bakeoff.classify.encoded import EncodedTexts, Rows, padding_share, shuffled_batches
+from bakeoff.classify.losses import class_weights, training_loss, validation_of
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.task import TextBatch
 from bakeoff.classify.transformer import TOKENS_AT_ONCE, SequenceClassifier
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
-from bakeoff.judge.classification import accuracy, log_loss
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
 from bakeoff.pretrained.heads import head_modules
 from bakeoff.pretrained.pointer import write_pointer
@@ -54,7 +52,7 @@ class TransformerTask:
         self.share_cut = float(np.mean(uncut.lengths > settings.max_length))
         self._train = self.classifier.cut(uncut)
         self._labels = torch.tensor(data.train.labels)
-        self._class_weights = loss_weights(settings.class_weights, data.train.labels, len(data.label_names))
+        self._class_weights = class_weights(settings.class_weights, data.train.labels, len(data.label_names))
         self.validation: EncodedTexts = self.classifier.cut(self.classifier.encode(data.validation.texts))
         self._data = data
         self._settings = settings
@@ -72,17 +70,10 @@ class TransformerTask:
 
     def loss(self, batch: TextBatch) -> LossSum:
         logits = self.classifier.logits(self._train, batch.rows)
-        labels = self._labels[batch.rows].to(logits.device)
-        weights = None if self._class_weights is None else self._class_weights.to(logits.device)
-        return LossSum(
-            F.cross_entropy(logits, labels, weight=weights, reduction="sum"),
-            correct=int((logits.argmax(dim=1) == labels).sum()),
-        )
+        return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        probabilities = self.classifier.probabilities(self.validation)
-        labels = self._data.validation.labels
-        return Validation(log_loss(labels, probabilities), accuracy(labels, probabilities.argmax(axis=1)))
+        return validation_of(self._data.validation.labels, self.classifier.probabilities(self.validation))
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         if self._settings.tuning == "lora":
