@@ -37,12 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="once instead of three times, less of everything")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, anew after each part")
-    parser.add_argument(
-        "--only", action="append", choices=list(PARTS), help="run this part; may be given several times"
-    )
+    parser = program.options(__doc__, PARTS, "")
     parser.add_argument(
         "--data",
         default="sentence-polarity",

@@ -42,16 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"once instead of three times, less of everything, one model, without {' and '.join(NOT_QUICK)}",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, anew after each part")
-    parser.add_argument(
-        "--only", action="append", choices=list(PARTS), help="run this part; may be given several times"
-    )
+    parser = program.options(__doc__, PARTS, f", one model, without {' and '.join(NOT_QUICK)}")
     parser.add_argument(
         "--model",
         action="append",

@@ -188,16 +188,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    contestants = run.contestants()
-    run.write_verdict(
-        decide(
-            results,
-            {name: [table] for name, table in scores.items()},
-            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
-            samples={contestant.name: contestant.samples() for contestant in contestants},
-            **DRAWS,
-        )
-    )
+    _write_verdict(run, results, scores)
     return run
 
 
@@ -250,6 +241,19 @@ def _classified(labels: np.ndarray, judgement: Judgement) -> list[Sample]:
         *(sample(int(index), "mistake") for index in np.argsort(true)[:6]),
         *(sample(int(index), "suspect") for index in judgement.suspects.texts[:8]),
     ]
+
+
+def _write_verdict(run: RunFolder, results: list[ContestantResult], scores: dict[str, pa.Table]) -> None:
+    contestants = run.contestants()
+    run.write_verdict(
+        decide(
+            results,
+            {name: [table] for name, table in scores.items()},
+            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            samples={contestant.name: contestant.samples() for contestant in contestants},
+            **DRAWS,
+        )
+    )
 
 
 def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
@@ -363,16 +367,7 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             )
         )
         folder.write_result(results[-1])
-    contestants = run.contestants()
-    run.write_verdict(
-        decide(
-            results,
-            {name: [table] for name, table in scores.items()},
-            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
-            samples={contestant.name: contestant.samples() for contestant in contestants},
-            **DRAWS,
-        )
-    )
+    _write_verdict(run, results, scores)
     return run
 
 

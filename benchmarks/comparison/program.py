@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from comparison import figures, running, tables
 from comparison.parts import Part
+
+
+def options(documentation: str | None, parts: Collection[str], quick: str) -> argparse.ArgumentParser:
+    """The options of all benchmark programs.
+
+    Args:
+        documentation: The program's own; its first line is shown.
+        parts: Names of all parts.
+        quick: What `--quick` leaves out.
+    """
+    parser = argparse.ArgumentParser(description=(documentation or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help=f"once instead of three times, less of everything{quick}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, anew after each part")
+    parser.add_argument("--only", action="append", choices=parts, help="run this part; may be given several times")
+    return parser
 
 
 def begin(sizes: Any, **more: Any) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import torch
+
+from comparison import running
+from peers.job import Job, Measured, NotAvailable
+from peers.worker import measure
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A model this small only waits for the other thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each measurement without a process of its own: importing transformers twenty times would take minutes."""
+
+    def run_job(job: Job) -> Measured | str:
+        try:
+            return measure(job)
+        except NotAvailable as reason:
+            return str(reason)
+
+    monkeypatch.setattr(running, "run_job", run_job)

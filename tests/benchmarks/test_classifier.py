@@ -18,10 +18,10 @@ from bakeoff.classify.task import RecurrentModel
 from bakeoff.classify.vocabulary import WordVocabulary
 from bakeoff.classify.words import tokenise
 from comparison import classifier_parts as parts
-from comparison import running
 from peers import lab_lstm, ours_classifier, tables
-from peers.job import PREDICTED, Job, Measured, NotAvailable
-from peers.worker import measure
+from peers.job import PREDICTED, Job
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TINY = dataclasses.replace(parts.QUICK, large_steps=1, small_steps=2, reviews=20, rows=150)
 
@@ -34,14 +34,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_job(job: Job) -> Measured | str:
-        try:
-            return measure(job)
-        except NotAvailable as reason:
-            return str(reason)
-
-    monkeypatch.setattr(running, "run_job", run_job)
+def in_this_process(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "QUICK", TINY)
 
 

@@ -18,22 +18,15 @@ from comparison import language_model_parts as parts
 from peers.job import Job, Measured, NotAvailable
 from peers.worker import measure
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = dataclasses.replace(
     parts.QUICK, steps=1, rows=6, characters=400, new_tokens=12, quality_steps=2, quality_lines=12
 )
 
 
 @pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each measurement without a process of its own: importing transformers twenty times would take minutes."""
-
-    def run_job(job: Job) -> Measured | str:
-        try:
-            return measure(job)
-        except NotAvailable as reason:
-            return str(reason)
-
-    monkeypatch.setattr(running, "run_job", run_job)
+def in_this_process(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language_model, "QUICK", TINY)
 
 

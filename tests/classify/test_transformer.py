@@ -32,13 +32,7 @@ CONTESTANTS = [(kind, tuning) for kind in KINDS for tuning in TUNINGS]
 ODD_TEXTS = ["", "  \n", "?!", "dull " * 200, "日本語", "fine"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Models this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
