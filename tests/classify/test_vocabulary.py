@@ -48,6 +48,16 @@ def test_a_text_s_words_do_not_depend_on_the_texts_beside_it(texts, rule):
     assert words_of(tokenise(texts, rule)) == [words_of(tokenise([text], rule))[0] for text in texts]
 
 
+def test_what_lies_behind_the_last_text_in_memory_does_not_matter():
+    """Arrow's split reads on behind a text that ends with white space, where 64 bytes are full (apache/arrow#37757)."""
+    words = "x" * 61  # and " ! ", which the mark is rewritten to
+    for size in range(1000):
+        left_in_memory = [b" " * (size % 200) for _ in range(20)]
+        del left_in_memory
+        texts = tokenise([f"{words}!"], "separate")
+        assert [texts.words[number] for number in texts.numbers] == [words, "!"]
+
+
 @given(st.lists(st.text(alphabet="abcd .,", max_size=80), min_size=1, max_size=8), st.integers(1, 4))
 def test_vocabulary_holds_the_frequent_words_the_most_frequent_first(texts, min_frequency):
     training = tokenise(texts, "strip")
