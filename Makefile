@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	echo "Demo finished in $$(( $$(date +%s) - start )) seconds. Open runs/sentiment/report.html and runs/language-model/report.html"
 
 test: $(VENV)/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

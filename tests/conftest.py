@@ -6,7 +6,9 @@ and compute with one thread: other numbers, in the ninth digit.
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,14 @@ import pytest
 import torch
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_configure() -> None:
+    """Tests that run side by side have a core each, and so have the processes that they start."""
+    if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+        torch.set_num_threads(1)
 
 
 def pytest_report_header() -> str:

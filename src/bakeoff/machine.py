@@ -96,6 +96,7 @@ def memory_growth(work: Callable[[], object]) -> int:
     """What `work` takes at its peak, above what was in use before it, in bytes; 0 where the system cannot tell."""
     global _earlier_peak
     _earlier_peak = peak_memory_bytes()
+    give_memory_back()  # or `work` would fill what is free but kept, which would not be seen
     can_tell = _mark_peak()
     before = memory_bytes()
     work()
