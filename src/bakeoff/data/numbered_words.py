@@ -45,8 +45,8 @@ def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
 
 def _distinct(texts: Sequence[str]) -> tuple[list[str], Offsets, Offsets]:
     """What stands between white space: the distinct pieces, their numbers text by text, and where each text begins."""
-    # Arrow looks at the byte after white space even where the last text has ended: a piece of heap, unless one more text
-    # ends with something else.
+    # Arrow looks at the byte after white space even where the last text has ended: a piece of heap, unless one more
+    # text ends with something else.
     split = compute.utf8_split_whitespace(pa.array([*texts, "end"], type=pa.large_string()))[:-1]
     pieces = split.flatten()
     real = compute.not_equal(pieces, "")  # Arrow has an empty piece before, after and for want of white space
