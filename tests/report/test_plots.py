@@ -66,3 +66,21 @@ def test_long_trainings_make_no_long_plots(loaded: LoadedRun) -> None:
 
 def test_a_contestant_that_was_not_trained_has_no_curve(loaded: LoadedRun) -> None:
     assert plots.learning_curves(loaded.contestants[0], 0) == []
+
+
+def test_names_of_contestants_that_cost_and_reach_the_same_do_not_overlap(loaded: LoadedRun) -> None:
+    costly = next(entry for entry in loaded.contestants if COSTS["model_bytes"](entry.result) > 0)
+    twins = [
+        replace(costly, result=costly.result.model_copy(update={"name": name})) for name in ("first", "second", "third")
+    ]
+    plot = cost_plot(
+        replace(loaded, contestants=twins, verdict=loaded.verdict.model_copy(update={"best": "first"})), "model_bytes"
+    )
+    assert plot is not None
+    heights = [
+        float(text.attrib["y"])
+        for text in ElementTree.fromstring(plot).iter()
+        if text.text in ("first", "second", "third")
+    ]
+    assert len(heights) == 3
+    assert min(heights[1] - heights[0], heights[2] - heights[1]) > 9  # the size of the letters

@@ -44,7 +44,8 @@ def plan_transformer(
     started = time.perf_counter()
     task.classifier.probabilities(part)
     text_seconds = (time.perf_counter() - started) / len(part)
-    judging = text_seconds * (training.evaluations * len(data.validation) + len(data.test))
+    # The validation side once an evaluation and once for the temperature, and the test side.
+    judging = text_seconds * ((training.evaluations + 1) * len(data.validation) + len(data.test))
     return plan_of_training(
         name,
         settings.method,

@@ -17,6 +17,7 @@ from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
 _FAR_APART = 6  # times; costs that differ by more stand on a logarithmic axis
+_NAME_ABOVE, _NAME_HEIGHT, _NAME_WIDTH = 4, 11, 60  # points: above its point, between two lines, of a usual name
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
@@ -42,6 +43,7 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
     The stepped line is the Pareto front. A contestant that costs nothing is a dashed line.
     """
     paid = {result.name: COSTS[cost](result) for result in run.results}
+    figures = {result.name: result.figures[0].value for result in run.results}
     costly = [value for value in paid.values() if value > 0]
     if len(costly) < 2:
         return None
@@ -50,7 +52,7 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
         plot = Figure(figsize=(WIDTH, 2.5), layout="constrained")
         axes = plot.add_subplot()
         axes.margins(x=0.2, y=0.18)
-        _front(axes, run, cost, paid)
+        _front(axes, run, cost, paid, figures)
         for result in run.results:
             figure, value, name = result.figures[0], paid[result.name], one_line(result.name)
             colour = SERIES[0] if result.name == run.verdict.best else MUTED
@@ -58,8 +60,6 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
                 if figure.low is not None and figure.high is not None:
                     axes.plot([value] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
                 axes.plot([value], [figure.value], "o", color=colour, markersize=6.5)
-                offset, side = ((-8, 4), "right") if value > statistics.median(costly) else ((8, 4), "left")
-                axes.annotate(name, (value, figure.value), offset, textcoords="offset points", color=TEXT, ha=side)
             else:
                 axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
                 axes.annotate(
@@ -71,6 +71,7 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
                     color=TEXT,
                 )
         _cost_axis(axes, cost, costly, show)
+        _names(plot, axes, {name: (paid[name], figures[name]) for name in paid if paid[name] > 0})
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(title)
         axes.set_title(f"{figure_name(run.deciding_figure.name)} by {title}", fontsize=9, color=MUTED)
@@ -80,8 +81,25 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
     return as_svg(plot, f"cost-{cost}", f"{figure_name(run.deciding_figure.name)} against {title}: {words}.")
 
 
-def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float]) -> None:
-    figures = {result.name: result.figures[0].value for result in run.results}
+def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Write each name beside its point; where points are close to each other, one name below the other."""
+    plot.draw_without_rendering()  # the layout is known after this, and with it the distances
+    point_size = plot.dpi / 72  # pixels
+    middle = statistics.median(value for value, _ in points.values())
+    written: list[tuple[float, float]] = []  # of earlier names: pixels of their points, and how high they stand
+    for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
+        x, y = axes.transData.transform(point)
+        height = y + _NAME_ABOVE * point_size
+        for other, taken in written:
+            if abs(other - x) < _NAME_WIDTH * point_size:
+                height = min(height, taken - _NAME_HEIGHT * point_size)
+        written.append((x, height))
+        beside, side = (-8, "right") if point[0] > middle else (8, "left")
+        offset = (beside, (height - y) / point_size)
+        axes.annotate(one_line(name), point, offset, textcoords="offset points", color=TEXT, ha=side)
+
+
+def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float], figures: dict[str, float]) -> None:
     (front,) = (each for each in fronts(run.results) if each.cost == cost)
     members = [name for name in front.members if paid[name] > 0]
     if len(members) > 1:
