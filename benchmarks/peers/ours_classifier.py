@@ -25,6 +25,8 @@ from peers import tables
 from peers.job import PREDICTED, Job, Measured
 
 LAB = "lstm-lab"
+AS_THE_PEER = {"max_length": 256, "learning_rate": 1e-3, "gradient_clip": None}
+"""Settings in which the preset may differ from `peers/lab_lstm.py`."""
 
 
 def prepare(job: Job) -> Measured:
@@ -135,7 +137,7 @@ def _spec(job: Job, contestants: dict[str, Any]) -> ClassificationSpec:
 
 def _lab_settings(job: Job, **changes: float) -> RecurrentContestant:
     shape = {"embedding_size": job.embedding_size, "hidden_size": job.hidden_size}
-    settings = _spec(job, {LAB: {**shape, **changes}}).contestants[LAB]
+    settings = _spec(job, {LAB: {**AS_THE_PEER, **shape, **changes}}).contestants[LAB]
     assert isinstance(settings, RecurrentContestant)
     return settings
 
