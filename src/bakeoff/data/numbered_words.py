@@ -31,26 +31,26 @@ def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
 
     Args:
         rewrite: Takes the distinct pieces, none of which holds white space, and gives for each its words, parted by
-            white space.
+            white space; nothing for the empty piece.
     """
-    pieces, piece_numbers, piece_offsets = _distinct(texts)
-    words, word_numbers, word_offsets = _distinct(rewrite(pieces))
-
-    # Every piece is replaced by its words: where those begin in the result, and in `word_numbers`.
-    counts = np.diff(word_offsets)[piece_numbers]
-    begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    shifts = np.repeat(word_offsets[piece_numbers] - begins[:-1], counts)
-    return TokenisedTexts(words, word_numbers[np.arange(len(shifts)) + shifts].astype(np.int32), begins[piece_offsets])
-
-
-def _distinct(texts: Sequence[str]) -> tuple[list[str], Offsets, Offsets]:
-    """What stands between white space: the distinct pieces, their numbers text by text, and where each text begins."""
     # Arrow looks at the byte after white space even where the last text has ended: a piece of heap, unless one more
     # text ends with something else.
     split = compute.utf8_split_whitespace(pa.array([*texts, "end"], type=pa.large_string()))[:-1]
-    pieces = split.flatten()
-    real = compute.not_equal(pieces, "")  # Arrow has an empty piece before, after and for want of white space
-    encoded = compute.dictionary_encode(pieces.filter(real))
-    real_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(real.to_numpy(zero_copy_only=False))])
-    numbers = encoded.indices.to_numpy().astype(np.int64)
-    return encoded.dictionary.to_pylist(), numbers, real_before[split.offsets.to_numpy()]
+    # Among the pieces is an empty one: Arrow has it before, after and for want of white space.
+    encoded = compute.dictionary_encode(split.flatten())
+    numbers: dict[str, int] = {}
+    words, lengths = [], []  # of the distinct pieces, one after the other
+    for line in rewrite(encoded.dictionary.to_pylist()):
+        found = line.split()
+        words += [numbers.setdefault(word, len(numbers)) for word in found]
+        lengths.append(len(found))
+
+    # Every piece is replaced by its words: where those begin in the result, and in `words`.
+    pieces = encoded.indices.to_numpy()
+    counts = np.array(lengths, dtype=np.int64)
+    word_offsets = np.cumsum(counts) - counts
+    piece_counts = counts[pieces]
+    begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(piece_counts)])
+    shifts = np.repeat(word_offsets[pieces] - begins[:-1], piece_counts)
+    word_numbers = np.array(words, dtype=np.int32)[np.arange(len(shifts)) + shifts]
+    return TokenisedTexts(list(numbers), word_numbers, begins[split.offsets.to_numpy()])
