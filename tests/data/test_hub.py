@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from collections.abc import Callable
 
 import datasets
 import pytest
@@ -13,7 +14,9 @@ from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.documents import hugging_face_rows
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
+from bakeoff.spec.load import load_spec
 from bakeoff.spec.schema import TableData, TextData
+from tests.command import bakeoff
 
 ARTICLE = " \n = {} = \n \n The first paragraph of {} . \n \n = = Section = = \n \n The second . \n"
 
@@ -48,6 +51,12 @@ def texts(*rows: str) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"text": list(rows)})
 
 
+def reviews(name: str, label_of: Callable[[int], int]) -> datasets.Dataset:
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    rows = {"text": [f"{name} {number}" for number in range(20)], "label": [label_of(n) for n in range(20)]}
+    return datasets.Dataset.from_dict(rows, features=features)
+
+
 def test_wikitext_2_comes_from_the_cache_with_its_sides_and_articles(cached):
     sides = {
         side: hugging_face_rows("".join(ARTICLE.format(f"{side} {number}", number) for number in (1, 2)))
@@ -75,19 +84,13 @@ def test_a_fraction_is_that_of_datasets(cached):
 
 
 def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
-
-    def side(label_of, name: str) -> datasets.Dataset:
-        rows = {"text": [f"{name} {number}" for number in range(20)], "label": [label_of(n) for n in range(20)]}
-        return datasets.Dataset.from_dict(rows, features=features)
-
     cached(
         "some-one/reviews",
         "default",
         {
-            "train": side(lambda n: n % 2, "train"),
-            "test": side(lambda n: n % 2, "test"),
-            "unsupervised": side(lambda _: -1, "unsupervised"),
+            "train": reviews("train", lambda n: n % 2),
+            "test": reviews("test", lambda n: n % 2),
+            "unsupervised": reviews("unsupervised", lambda _: -1),
         },
     )
 
@@ -101,6 +104,18 @@ def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
 
     given, _ = prepare_table(TableData(table="some-one/reviews", split={"column": "split"}, rows=40), seed=1)
     assert all(text.startswith("test") for text in given.test.texts)
+
+
+def test_a_spec_is_begun_from_a_name_on_the_hub(cached, tmp_path, monkeypatch):
+    cached("some-one/reviews", "default", {"train": reviews("train", lambda n: n % 2)})
+    monkeypatch.chdir(tmp_path)
+
+    typed = bakeoff("init", "some-one/reviews")
+
+    assert typed.code == 0, typed.err
+    spec = load_spec("reviews.yaml")
+    assert (spec.data.table, spec.data.text, spec.data.label) == ("some-one/reviews", "text", "label")
+    assert prepare_table(spec.data, seed=1)[0].label_names == ["neg", "pos"]
 
 
 @pytest.mark.parametrize(
