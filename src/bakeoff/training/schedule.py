@@ -39,19 +39,29 @@ def learning_rate(settings: TrainingSettings, step: int, share: float, total_ste
     Args:
         step: Steps taken before this one.
         share: Share of the budget spent before this step, 0 to 1.
-        total_steps: Steps expected in all, if known.
+        total_steps: Steps in all, if epochs or tokens limit them; None where only seconds do.
     """
     if settings.warmup_steps:
-        warmup_steps = float(settings.warmup_steps)
-        warmup_share = warmup_steps / total_steps if total_steps else 0.0
+        warmup_share = settings.warmup_steps / total_steps if total_steps else 0.0
+        warmed_up = (step + 1) / settings.warmup_steps
     else:
         warmup_share = settings.warmup_share
-        warmup_steps = warmup_share * total_steps if total_steps else 0.0
-    if step < warmup_steps:
-        return settings.learning_rate * min(1.0, (step + 1) / warmup_steps)
+        warmed_up = _share_after(step, share, total_steps) / warmup_share if warmup_share else math.inf
+    if warmed_up <= 1:
+        return settings.learning_rate * warmed_up
     if settings.schedule == "constant" or warmup_share >= 1:
         return settings.learning_rate
     decayed = min(1.0, max(0.0, (share - warmup_share) / (1 - warmup_share)))
     if settings.schedule == "linear":
         return settings.learning_rate * (1 - decayed)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * decayed))
+
+
+def _share_after(step: int, share: float, total_steps: int | None) -> float:
+    """Share of the budget that will be spent after this step.
+
+    Seconds may end a training long before its epochs, and only steps that were taken tell how long one takes. So the
+    first step of a budget of seconds alone has the rate 0.
+    """
+    by_steps = (step + 1) / total_steps if total_steps else 0.0
+    return max(by_steps, share * (step + 1) / step if step else 0.0)
