@@ -38,7 +38,33 @@ def test_a_torch_that_runs_already_is_left_alone():
     assert in_a_new_process(code) == "{}"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are bound on Linux only")
+binds_threads = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are bound on Linux only")
+on_every_core = "import os; os.sched_setaffinity(0, range(os.cpu_count())); from bakeoff import machine\n"
+
+
+@binds_threads
+def test_torch_has_all_its_threads_after_a_library_with_an_openmp_of_its_own():
+    code = on_every_core + "machine.prepare()\n{first}import torch; print(torch.get_num_threads())"
+
+    alone = in_a_new_process(code.format(first=""))
+
+    assert in_a_new_process(code.format(first="import sklearn.linear_model\n")) == alone
+
+
+@binds_threads
+def test_threads_of_others_get_all_cores():
+    code = (
+        on_every_core
+        + "from threading import Thread; before = os.sched_getaffinity(0); machine.prepare(); import torch\n"
+        "with machine.all_cores():\n"
+        "    thread = Thread(target=lambda: print(os.sched_getaffinity(0) == before)); thread.start(); thread.join()\n"
+        "print(len(os.sched_getaffinity(0)))"
+    )
+
+    assert in_a_new_process(code) == "True\n1"
+
+
+@binds_threads
 def test_processes_of_torchrun_divide_the_cores():
     code = "import os; from bakeoff import machine; machine.prepare(); print(sorted(os.sched_getaffinity(0)))"
     cores = os.sched_getaffinity(0)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib.util
 import os
 import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -43,9 +44,23 @@ def prepare() -> dict[str, str]:
     """
     if sys.platform == "linux" and "torch" not in sys.modules:
         _keep_to_own_cores()
+        _own_cores.update(os.sched_getaffinity(0))
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
+        _load_openmp()
     return {name: os.environ[name] for name in SETTINGS if name in os.environ}
+
+
+def _load_openmp() -> None:
+    """Load torch's OpenMP before any other.
+
+    scikit-learn brings one of its own. The first one that is loaded binds the main thread to a core, and the next one
+    takes that core for all there is: torch would compute with a single thread.
+    """
+    torch = importlib.util.find_spec("torch")
+    for folder in (torch and torch.submodule_search_locations) or ():
+        for library in Path(folder, "lib").glob("libgomp*.so*"):
+            ctypes.CDLL(str(library))
 
 
 def _keep_to_own_cores() -> None:
@@ -59,6 +74,28 @@ def _keep_to_own_cores() -> None:
         each = len(cores) // processes
         own = cores[number * each : (number + 1) * each] or [cores[number % len(cores)]]
         os.sched_setaffinity(0, own)
+
+
+_own_cores: set[int] = set()
+"""Cores of this process before OpenMP bound the main thread to one of them; empty where threads are not bound."""
+
+
+@contextlib.contextmanager
+def all_cores() -> Iterator[None]:
+    """Let threads that are started meanwhile use all cores of this process.
+
+    A thread begins on the cores of the one that starts it, and OpenMP has bound the main thread to a single one: the
+    threads of a tokenizer, or of another engine, would all share it.
+    """
+    if not _own_cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, _own_cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 _earlier_peak = 0

@@ -116,13 +116,13 @@ def models() -> Callable[[str], Any]:
 
 
 def padded_gradients(name: str, texts: Texts, unpredicted: Sequence[int] | None = None) -> Gradients:
-    """Gradient of transformers' own mean loss.
+    """Gradient of transformers' own mean loss, in fp64, so that its own rounding errors are not taken for ours.
 
     Args:
         name: One of MODELS.
         unpredicted: How many tokens at the beginning of each text are context only; absent: the first one.
     """
-    plain = MODELS[name]().train()
+    plain = MODELS[name]().double().train()
     inner = plain.get_base_model() if hasattr(plain, "get_base_model") else plain
     inner.set_attn_implementation("eager")
     ids = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.int64)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bakeoff import machine
 from bakeoff.classify.encoded import EncodedTexts, Rows, batches_by_length
 from bakeoff.classify.model_config import ModelConfig
 from bakeoff.classify.task import TextBatch
@@ -56,6 +57,7 @@ class SequenceClassifier:
     def classes(self) -> int:
         return int(self._classifier.config.num_labels)
 
+    @machine.all_cores()
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Texts as the tokenizer encodes them by default, uncut; an empty one becomes a padding token."""
         found = self.tokenizer(list(texts), return_attention_mask=False, return_token_type_ids=False, verbose=False)[

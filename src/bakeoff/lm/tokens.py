@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff import machine
 from bakeoff.errors import UserError
 
 Ids = npt.NDArray[np.int64]
@@ -22,6 +23,7 @@ class Tokens:
     starts: Ids  # where each token begins in the text, in characters, never falling, shape (tokens,)
 
 
+@machine.all_cores()
 def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool) -> list[Tokens]:
     """Tokens of each text; with `special_tokens`, also those that this tokenizer adds by itself (often none)."""
     if not texts:

@@ -5,16 +5,13 @@ Reading the weights is what a token costs (at batch 1 every weight is used once)
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from bakeoff import machine
 from bakeoff.lm.decoding.architectures import Architecture, read_architecture
 from bakeoff.lm.decoding.openvino_graph import build_graph
 
@@ -41,14 +38,13 @@ class OpenVinoDecoder:
         if architecture is None:
             raise NoDecoderError(f"this kind of {model.config.model_type} model is not among those that it knows")
         self.architecture = architecture
-        self._cores = _process_cores()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # int8 is how weights are kept, not how they are multiplied
             "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        with running_on(self._cores), torch.inference_mode():
+        with machine.all_cores(), torch.inference_mode():
             core = _core()
             try:
                 self._exact = core.compile_model(build_graph(architecture, "fp32"), "CPU", settings)
@@ -60,7 +56,7 @@ class OpenVinoDecoder:
     def begin(self) -> TextCache:
         """The cache of a new text."""
         requests = self._exact.create_infer_request(), self._draft.create_infer_request()
-        return TextCache(self.architecture, *requests, self._cores)
+        return TextCache(self.architecture, *requests)
 
     @torch.inference_mode()
     def _compare(self, model: Any) -> None:
@@ -78,10 +74,9 @@ class OpenVinoDecoder:
 class TextCache:
     """Keys and values of one text. `length` tokens of it are valid: set it back to forget the tokens after."""
 
-    def __init__(self, architecture: Architecture, exact: Any, draft: Any, cores: set[int]) -> None:
+    def __init__(self, architecture: Architecture, exact: Any, draft: Any) -> None:
         self.length = 0
         self._architecture = architecture
-        self._cores = cores
         self._exact, self._draft = exact, draft
         self._rotation: dict[str, np.ndarray[Any, Any]] = {}
         self._kept = np.empty(
@@ -119,7 +114,7 @@ class TextCache:
         }
         for name, value in inputs.items():
             request.set_tensor(name, Tensor(value, shared_memory=True))
-        with running_on(self._cores):
+        with machine.all_cores():
             request.infer()
         added = request.get_output_tensor(1).data
         self._kept[:, :, :, begin:end] = added.reshape(*self._kept.shape[:3], len(ids), a.head_size)
@@ -149,31 +144,6 @@ class TextCache:
             with torch.inference_mode():
                 tables = self._architecture.rotation(room)
             self._rotation = {name: table.numpy() for name, table in zip(("cos", "sin"), tables, strict=True)}
-
-
-def _process_cores() -> set[int]:
-    """The cores that this process may use; empty where threads are not bound to cores."""
-    if not hasattr(os, "sched_setaffinity"):
-        return set()
-    torch.zeros(1 << 20)  # large enough to start OpenMP's threads: together they have all cores
-    return set().union(*(os.sched_getaffinity(int(thread.name)) for thread in Path("/proc/self/task").iterdir()))
-
-
-@contextmanager
-def running_on(cores: set[int]) -> Iterator[None]:
-    """Let OpenVINO start its threads on all of these cores.
-
-    Pinned OpenMP threads (see `machine.SETTINGS`) pin the main thread, too, and what it starts would share its core.
-    """
-    if not cores:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _core() -> Any:
