@@ -63,6 +63,14 @@ def test_equals_a_plain_pytorch_loop(tmp_path):
     assert (cost.steps, cost.epochs, cost.tokens, cost.stopped_by) == (18, 3, 144, "epochs")
 
 
+def test_an_epoch_that_the_budget_ends_counts_in_part(tmp_path):
+    settings = TrainingSettings(budget=Budget(tokens=80), learning_rate=0.01)
+
+    cost, _ = train(TinyTask(dropout=0.0), tmp_path / "ours", settings)
+
+    assert (cost.steps, cost.epochs, cost.stopped_by) == (10, pytest.approx(10 / 6), "tokens")
+
+
 def test_a_parameter_with_a_multiplier_has_a_rate_of_its_own(tmp_path):
     settings = TrainingSettings(budget=Budget(epochs=2), learning_rate=0.01, rate_multipliers={"3.weight": 4.0})
     _, folder = train(TinyTask(dropout=0.0), tmp_path / "ours", settings)

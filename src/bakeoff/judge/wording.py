@@ -82,6 +82,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def passes(value: float) -> str:
+    """Passes over the data: `5`, `1.25`, `0.004`."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if value >= 0.01 else f"{value:.1g}"
+
+
 def parameters(value: int) -> str:
     """A number of parameters: `0`, `950`, `1.3 k`, `134.5 M`."""
     for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.judge.wording import count, duration, parameters, size, training_unit
+from bakeoff.judge.wording import count, duration, parameters, passes, size, training_unit
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -61,7 +61,7 @@ def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
     ]
     return [
         *(seeds if repeated else []),
-        ("Epochs", lambda plan: _or_dash(plan.epochs, count)),
+        ("Epochs", lambda plan: _or_dash(plan.epochs, passes)),
         ("Steps", lambda plan: _or_dash(plan.steps, count)),
         (f"Training {unit}", lambda plan: _or_dash(plan.tokens, count)),
         ("Training time", lambda plan: _or_dash(plan.training_seconds, duration)),

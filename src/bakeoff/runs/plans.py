@@ -13,7 +13,7 @@ class ContestantPlan(Record):
     name: str
     method: str
     seeds: int = Field(1, description="Trainings, one with each seed. Everything below is what one of them takes.")
-    epochs: int = Field(0, description="Epochs begun.")
+    epochs: float = Field(0, description="Passes over the training side; 0.5 is half of one.")
     steps: int = 0
     tokens: int = Field(0, description="Training tokens (words, for classifiers); padding is not counted.")
     training_seconds: float = 0.0

@@ -43,7 +43,7 @@ class RangeTest(Record):
 class TrainingCost(Record):
     """What training took. Times are seconds of wall clock, memory is the process' peak resident set."""
 
-    epochs: int = 0
+    epochs: float = 0  # passes over the training side; 0.5 is half of one
     steps: int = 0
     tokens: int = Field(0, description="Training tokens seen (words, for classifiers); padding is not counted.")
     seconds: float = Field(0.0, description="Training alone, over all sessions of a resumed run.")

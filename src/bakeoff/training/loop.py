@@ -76,7 +76,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
         training.run()
     return TrainingCost.model_validate(
         {
-            "epochs": state.epoch,
+            "epochs": training.epochs,
             "steps": state.step,
             "tokens": state.tokens,
             "seconds": state.seconds,
@@ -180,6 +180,11 @@ class _Training:
                     if state.finished_by or epoch_ended:
                         break
 
+    @property
+    def epochs(self) -> float:
+        """Passes over the training side so far; 0.5 is half of one."""
+        return self.state.epoch - 1 + self.state.step_in_epoch / self.steps_per_epoch
+
     def timed_step(self, batches: Sequence[Any]) -> StepLine:
         started = time.perf_counter()
         line = self._step(batches)
@@ -242,8 +247,7 @@ class _Training:
 
     def _spent(self) -> tuple[float, schedule.StoppedBy]:
         state = self.state
-        epochs = state.epoch - 1 + state.step_in_epoch / self.steps_per_epoch
-        return schedule.spent(self.settings.budget, epochs=epochs, tokens=state.tokens, seconds=state.seconds)
+        return schedule.spent(self.settings.budget, epochs=self.epochs, tokens=state.tokens, seconds=state.seconds)
 
     def _evaluation_is_due(self, share: float, epoch_ended: bool) -> bool:
         if self.state.finished_by:

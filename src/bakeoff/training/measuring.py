@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Course:
 
     steps: int
     tokens: int
-    epochs: int  # begun
+    epochs: float
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def measure_training(task: Task, settings: TrainingSettings, name: str, progress
         taken = max(1, round(limit / step_seconds))
         if course is not None:
             notes.append(f"budget.seconds ends the training after about {taken:,} of {course.steps:,} steps.")
-        course = Course(taken, round(taken * float(sizes.mean())), -(-taken // len(sizes)))
+        course = Course(taken, round(taken * float(sizes.mean())), taken / len(sizes))
     return MeasuredTraining(
         course,
         seconds=course.steps * step_seconds,
-        evaluations=min(settings.budget.evaluations or course.epochs, course.steps),
+        evaluations=min(settings.budget.evaluations or math.ceil(course.epochs), course.steps),
         notes=notes,
     )
 
@@ -90,7 +91,7 @@ def count_course(task: Task, budget: Budget) -> Course | None:
         epochs = epoch - 1 + number / len(per_epoch)
         if schedule.spent(counted, epochs=epochs, tokens=tokens, seconds=0.0)[0] >= 1:
             break
-    return Course(steps, tokens, epoch)
+    return Course(steps, tokens, epochs)
 
 
 def _measured_seconds(

@@ -3,10 +3,15 @@
 bf16 keeps 8 bits of mantissa: an update smaller than 1/256 of a weight is lost when it is added to a bf16 weight. So
 the optimiser works on fp32 masters, and the model computes with their bf16 images ("mixed precision", Micikevicius et
 al. 2018). Against autocast this saves casting every weight in every forward and backward pass.
+
+Fine-tuning moves weights by less than that: rounded to the nearest bf16 number, as autocast rounds, most of them stay
+where they were, and the model that computes has not learnt what its masters have. So weights are rounded up as often
+as their distance to the number below demands, which is right on average (`round_to_bf16`).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -46,8 +51,37 @@ def choose_precision(requested: Literal["auto", "fp32", "bf16"], device: torch.d
 def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
     """Cast the parameters in place. Buffers stay: rotary frequencies in bf16 would shift every position."""
     for parameter in model.parameters():
-        if parameter.is_floating_point():
+        if parameter.dtype == torch.float32 and dtype == torch.bfloat16:
+            image = torch.empty(parameter.shape, dtype=dtype, device=parameter.device)
+            round_to_bf16(parameter.data, image)
+            parameter.data = image
+        elif parameter.is_floating_point():
             parameter.data = parameter.data.to(dtype)
+
+
+def round_to_bf16(values: torch.Tensor, image: torch.Tensor) -> None:
+    """Write `values` (fp32) into `image` (bf16, contiguous, the same shape), each rounded up or down at random.
+
+    Stochastic rounding (Gupta et al. 2015): a number that lies a quarter of the way to the next one becomes that with a
+    probability of one in four. The random numbers belong to the places in the tensor, so that the same values always
+    give the same image, in another process, too.
+    """
+    noise = _noise(values.device)
+    parts = zip(values.reshape(-1).split(len(noise)), image.view(-1).split(len(noise)), strict=True)
+    for part, rounded in parts:
+        # The upper half of an fp32 number is the bf16 number below it (in magnitude), the lower half the distance.
+        bits = part.view(torch.int32) + noise[: len(part)]
+        rounded.copy_(bits.bitwise_and_(-(1 << 16)).view(torch.float32))
+
+
+@functools.cache
+def _noise(device: torch.device) -> torch.Tensor:
+    """Uniform from 0 to 65,535; as many as fit into a core's cache, but on a GPU enough to keep it busy.
+
+    A prime number of them: no row of a matrix gets those of another one.
+    """
+    length = 65_521 if device.type == "cpu" else 16_777_213
+    return torch.randint(1 << 16, (length,), generator=torch.Generator().manual_seed(0), dtype=torch.int32).to(device)
 
 
 class MasterWeights:
@@ -88,7 +122,7 @@ class MasterWeights:
         if self._copied:
             with torch.no_grad():
                 for name, weight in self._trained.items():
-                    weight.copy_(self.named[name])
+                    round_to_bf16(self.named[name], weight.data)
 
     def load(self, weights: dict[str, torch.Tensor]) -> None:
         """Set the masters (and the model) to saved values.
