@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
 from typing import Literal
 
 from bakeoff.data.numbered_words import TokenisedTexts, number_words
@@ -24,16 +26,23 @@ def tokenise(texts: Sequence[str], punctuation: Punctuation) -> TokenisedTexts:
         texts = [text.replace("<br />", " ") for text in texts]
 
     def rewrite(pieces: list[str]) -> list[str]:
-        # All at once: line feeds are white space, so that none stands in a piece.
-        lines = "\n".join(pieces).lower().translate(_replacements(punctuation)).split("\n")
-        return lines[: len(pieces)]
+        # Those in ASCII by themselves: Python rewrites them ten times as fast.
+        in_ascii = [piece.isascii() for piece in pieces]
+        ascii_lines = _rewritten(compress(pieces, in_ascii), punctuation)
+        other_lines = _rewritten(compress(pieces, map(not_, in_ascii)), punctuation)
+        return [next(ascii_lines if ascii else other_lines) for ascii in in_ascii]
 
     return number_words(texts, rewrite)
 
 
+def _rewritten(pieces: Iterable[str], punctuation: Punctuation) -> Iterator[str]:
+    """All at once: line feeds are white space, so that none stands in a piece."""
+    return iter("\n".join(pieces).lower().translate(_replacements(punctuation)).split("\n"))
+
+
 @functools.cache
-def _replacements(punctuation: Punctuation) -> dict[int, str]:
-    return {ord(mark): "" if punctuation == "strip" else f" {mark} " for mark in marks()}
+def _replacements(punctuation: Punctuation) -> dict[int, str | None]:
+    return {ord(mark): None if punctuation == "strip" else f" {mark} " for mark in marks()}
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -81,7 +81,7 @@ def report_likeness(
     moved = "of the given split (they were not moved)" if report.split_seed is None else "of the split"
     same, near = _gather(found.keys, found, sides, labels), _gather(found.near_keys, found, sides, labels)
     near = {key: group for key, group in near.items() if len(group.keys) > 1}
-    report.duplicate_texts = sum(group.rows for group in same.values() if group.rows > 1)
+    report.duplicate_texts = sum(group.rows for group in same.values())
     report.across_sides = sum(len(group.sides) > 1 for group in same.values())
     report.near_duplicate_texts = sum(group.rows for group in near.values())
     report.near_across_sides = sum(len(group.sides) > 1 for group in near.values())
@@ -110,9 +110,13 @@ class _Group:
 def _gather(
     group_of: Sequence[str], found: Likeness, sides: Mapping[str, Sequence[int]], labels: Sequence[str]
 ) -> dict[str, _Group]:
+    """The groups that have several rows."""
+    rows_of = Counter(group_of[row] for rows in sides.values() for row in rows)
     groups: dict[str, _Group] = defaultdict(_Group)
     for side, rows in sides.items():
         for row in rows:
+            if rows_of[group_of[row]] == 1:
+                continue
             group = groups[group_of[row]]
             group.rows += 1
             group.keys.add(found.keys[row])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as compute
 
+from bakeoff import machine
+
 Numbers = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+
+_TEXTS_AT_ONCE = 5_000
+"""Texts of a part; each thread takes the next part. Larger ones would do no better, and take more memory."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +41,48 @@ def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
         rewrite: Takes the distinct pieces, none of which holds white space, and gives for each its words, parted by
             white space; nothing for the empty piece.
     """
+    pieces = _split(texts)
+    words = _without_empty(_split(rewrite(pieces.words)))
+    # Every piece is replaced by its words: where those begin in the result, and in `words`.
+    counts = np.diff(words.offsets).astype(np.int32)[pieces.numbers]
+    begins = _offsets(counts)
+    first = words.offsets[:-1].astype(np.int32)[pieces.numbers]
+    if counts.max(initial=0) <= 1:
+        places = first[counts > 0]
+    else:
+        places = np.arange(begins[-1]) + np.repeat(first - begins[:-1], counts)
+    return TokenisedTexts(words.words, words.numbers[places], begins[pieces.offsets])
+
+
+def _split(texts: Sequence[str]) -> TokenisedTexts:
+    """Texts as what stands between white space. One of the pieces may be empty: before, after or for want of it."""
+    parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)]
+    with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
+        split = list(threads.map(_split_part, parts))
+    pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
+    lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
+    numbers = np.concatenate([chunk.indices.to_numpy() for chunk in pieces.chunks])
+    return TokenisedTexts(pieces.chunk(0).dictionary.to_pylist(), numbers, _offsets(lengths))
+
+
+def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
     # Arrow looks at the byte after white space even where the last text has ended: a piece of heap, unless one more
     # text ends with something else.
     split = compute.utf8_split_whitespace(pa.array([*texts, "end"], type=pa.large_string()))[:-1]
-    # Among the pieces is an empty one: Arrow has it before, after and for want of white space.
-    encoded = compute.dictionary_encode(split.flatten())
-    numbers: dict[str, int] = {}
-    words, lengths = [], []  # of the distinct pieces, one after the other
-    for line in rewrite(encoded.dictionary.to_pylist()):
-        found = line.split()
-        words += [numbers.setdefault(word, len(numbers)) for word in found]
-        lengths.append(len(found))
+    return compute.dictionary_encode(split.flatten()), split.offsets.to_numpy()
 
-    # Every piece is replaced by its words: where those begin in the result, and in `words`.
-    pieces = encoded.indices.to_numpy()
-    counts = np.array(lengths, dtype=np.int64)
-    word_offsets = np.cumsum(counts) - counts
-    piece_counts = counts[pieces]
-    begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(piece_counts)])
-    shifts = np.repeat(word_offsets[pieces] - begins[:-1], piece_counts)
-    word_numbers = np.array(words, dtype=np.int32)[np.arange(len(shifts)) + shifts]
-    return TokenisedTexts(list(numbers), word_numbers, begins[split.offsets.to_numpy()])
+
+def _without_empty(split: TokenisedTexts) -> TokenisedTexts:
+    if "" not in split.words:
+        return split
+    empty = split.words.index("")
+    kept = split.numbers != empty
+    numbers = split.numbers[kept]
+    numbers -= numbers > empty
+    words = [word for word in split.words if word]
+    return TokenisedTexts(words, numbers, _offsets(kept)[split.offsets])
+
+
+def _offsets(lengths: npt.NDArray[Any]) -> Offsets:
+    """Where each of some pieces begins, one after the other, and where the last one ends."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])

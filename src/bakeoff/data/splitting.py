@@ -10,7 +10,9 @@ import numpy as np
 
 def folded(text: str) -> str:
     """What makes two texts the same: everything but the amount of white space."""
-    return " ".join(text.split())
+    # The only white space that Python calls printable is the space.
+    is_folded = text.isprintable() and "  " not in text and text == text.strip()
+    return text if is_folded else " ".join(text.split())
 
 
 def carve(
@@ -41,7 +43,8 @@ def carve(
     taken: set[int] = set()
 
     def take_if_it_fits(group: list[int]) -> None:
-        wanted = Counter(labels[row] for row in group)
+        # A single row, which most groups are, is not worth a counter: making one takes longer than all the rest.
+        wanted = Counter(labels[row] for row in group) if len(group) > 1 else {labels[group[0]]: 1}
         if all(open_places[label] >= count for label, count in wanted.items()):
             taken.update(group)
             open_places.subtract(wanted)
@@ -49,10 +52,10 @@ def carve(
     # Repeated texts come first, while there is room for them; then single texts fill each class to its last place.
     repeated = [group for group in rows_of.values() if len(group) > 1]
     single = [group for group in rows_of.values() if len(group) == 1]
-    for position in random.permutation(len(repeated)):
+    for position in random.permutation(len(repeated)).tolist():
         if random.random() < share:
             take_if_it_fits(repeated[position])
-    for position in random.permutation(len(single)):
+    for position in random.permutation(len(single)).tolist():
         take_if_it_fits(single[position])
     for group in repeated:
         if group[0] not in taken:
