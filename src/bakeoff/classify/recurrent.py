@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bakeoff.classify.encoded import EncodedTexts, batches_by_length
+from bakeoff.classify.cores import map_on_cores
+from bakeoff.classify.encoded import EncodedTexts, Rows, batches_by_length
 from bakeoff.classify.vocabulary import PADDING, UNKNOWN
 from bakeoff.spec.schema import RecurrentContestant
 
@@ -111,12 +112,21 @@ def class_probabilities(model: RecurrentClassifier, texts: EncodedTexts) -> npt.
     """Probabilities of each text, shape (texts, classes), in the order of the texts."""
     device = model.output.weight.device
     probabilities = np.zeros((len(texts), model.output.out_features))
+
+    @torch.no_grad()
+    def classify(rows: Rows) -> None:
+        words, lengths = texts.padded(rows)
+        logits = model(words.to(device), lengths.to(device))
+        probabilities[rows] = logits.double().softmax(dim=1).cpu().numpy()
+
+    share = max(1, -(-len(texts) // torch.get_num_threads()))  # so that a few texts are work for all cores, too
+    batches = batches_by_length(texts.lengths, min(share, _TEXTS_AT_ONCE))
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        for rows in batches_by_length(texts.lengths, _TEXTS_AT_ONCE):
-            words, lengths = texts.padded(rows)
-            logits = model(words.to(device), lengths.to(device))
-            probabilities[rows] = logits.double().softmax(dim=1).cpu().numpy()
+    if device.type == "cpu":
+        map_on_cores(classify, batches)
+    else:
+        for rows in batches:
+            classify(rows)
     model.train(was_training)
     return probabilities

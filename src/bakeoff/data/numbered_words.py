@@ -18,7 +18,7 @@ from bakeoff import machine
 Numbers = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
-_TEXTS_AT_ONCE = 5_000
+_TEXTS_AT_ONCE = 1_000
 """Texts of a part; each thread takes the next part. Larger ones would do no better, and take more memory."""
 
 
