@@ -148,16 +148,21 @@ class _Training:
     spec: Spec  # with this seed; the data were divided with that of the run
     folder: ContestantFolder
     label: str  # for people
+    earlier: Mapping[str, ContestantFolder]  # by name, the contestants before it: with the same seed, if they use one
 
 
 def _trainings(folder: RunFolder, spec: Spec, *, writes: bool = True) -> list[_Training]:
     """Everything that a bake-off trains, in this order."""
     found = []
+    homes: dict[str, list[ContestantFolder]] = {}
     for name in spec.contestants:
-        for number, seed in enumerate(seeds(spec, name), start=1):
-            label = name if number == 1 and spec.repeats == 1 else f"{name}, seed {seed}"
-            home = folder.contestant(name, writes=writes).repeat(number)
-            found.append(_Training(name, spec.model_copy(update={"seed": seed}), home, label))
+        first = folder.contestant(name, writes=writes)
+        own = [first.repeat(number) for number, _ in enumerate(seeds(spec, name), start=1)]
+        for number, (seed, home) in enumerate(zip(seeds(spec, name), own, strict=True)):
+            label = name if number == 0 and spec.repeats == 1 else f"{name}, seed {seed}"
+            earlier = {other: theirs[min(number, len(theirs) - 1)] for other, theirs in homes.items()}
+            found.append(_Training(name, spec.model_copy(update={"seed": seed}), home, label, earlier))
+        homes[name] = own
     return found
 
 
@@ -210,7 +215,7 @@ def _bake_contestant(training: _Training, prepared: SplitTable | SplitCorpus, pr
     from bakeoff.classify.contestants import bake as bake_classifier
 
     assert isinstance(prepared, SplitTable)
-    return bake_classifier(spec, name, prepared, folder, progress)
+    return bake_classifier(spec, name, prepared, folder, progress, training.earlier)
 
 
 def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:

@@ -22,7 +22,13 @@ from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
 from tests.classify.small_data import SMALL_LSTM, small_table, spec
 
-CONTESTANTS = {"majority": {}, "linear": {}, "lstm": SMALL_LSTM, "gru": SMALL_LSTM}
+CONTESTANTS = {
+    "majority": {},
+    "linear": {},
+    "lstm": SMALL_LSTM,
+    "gru": SMALL_LSTM,
+    "ensemble": {"members": ["linear", "lstm"]},
+}
 TABLE = small_table()
 PINNED = [0.6873, 0.5751]  # training loss of the first two epochs, in nats
 ODD_TEXTS = ["", "  \n", "?!", "dull " * 2000, "日本語", "fine"]
@@ -30,15 +36,17 @@ ODD_TEXTS = ["", "  \n", "?!", "dull " * 2000, "日本語", "fine"]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunFolder:
-    """A run folder with four finished contestants and an unfinished one."""
+    """A run folder with five finished contestants and an unfinished one."""
     run = RunFolder(tmp_path_factory.mktemp("run"))
     checked = spec(CONTESTANTS)
     values = checked.model_dump(mode="json")
     values["contestants"]["late"] = values["contestants"]["lstm"]
     run.write_spec(values)
+    earlier: dict[str, ContestantFolder] = {}
     for name in CONTESTANTS:
         folder = run.contestant(name)
-        folder.write_result(bake(checked, name, TABLE, folder, Progress()))
+        folder.write_result(bake(checked, name, TABLE, folder, Progress(), earlier))
+        earlier[name] = folder
     return run
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.classify.ensemble import EnsembleModel, member_folder
 from bakeoff.classify.explanation import Explanation, explain
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
@@ -97,6 +98,9 @@ def _load_model(folder: Path, config: ModelConfig) -> TextModel:
         return MajorityModel.load(folder)
     if config.method == "linear":
         return LinearModel.load(folder)
+    if config.method == "ensemble":
+        names = config.settings["members"]
+        return EnsembleModel.load(folder, {name: load_classifier(member_folder(folder, name)).model for name in names})
     if config.method == "transformer":
         from bakeoff.classify.transformer import TransformerModel  # others need not wait for transformers
 

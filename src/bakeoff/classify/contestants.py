@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bakeoff import machine
+from bakeoff.classify.classifier import load_classifier
+from bakeoff.classify.ensemble import EnsembleModel
 from bakeoff.classify.judging import judge
 from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
@@ -15,6 +18,7 @@ from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, TrainingCost
 from bakeoff.spec.schema import (
     ClassificationSpec,
+    EnsembleContestant,
     LinearContestant,
     MajorityContestant,
     RecurrentContestant,
@@ -28,9 +32,17 @@ if TYPE_CHECKING:
 
 
 def bake(
-    spec: ClassificationSpec, name: str, data: SplitTable, folder: ContestantFolder, progress: Progress
+    spec: ClassificationSpec,
+    name: str,
+    data: SplitTable,
+    folder: ContestantFolder,
+    progress: Progress,
+    earlier: Mapping[str, ContestantFolder] | None = None,
 ) -> ContestantResult:
     """Train and judge the contestant `name` of `spec`. The test side is looked at once, with the best weights.
+
+    Args:
+        earlier: By name, the contestants of the run that are trained: an ensemble takes its members from them.
 
     Raises:
         UserError: the settings do not work with the data, or the disk is full.
@@ -50,6 +62,11 @@ def bake(
             machine.give_memory_back()  # the best weights need it
         else:
             cost, notes = _train_recurrent(spec, settings, data, folder, progress)
+    elif isinstance(settings, EnsembleContestant):
+        members = {member: (earlier or {})[member] for member in settings.members}
+        earlier_seconds = sum(member.result().training.total_seconds for member in members.values())
+        cost, notes = _weigh(settings, members, data, folder, progress)
+        trained_parameters = sum(member.result().trainable_parameters for member in members.values())
     else:
         # Learnt in one go: there is nothing to divide, so the first process does it.
         cost = _fit(spec, settings, data, folder, progress) if folder.writes else TrainingCost(precision="fp64")
@@ -99,6 +116,34 @@ def _fit(
         model.save(temporary)
         write_config(temporary, ModelConfig(settings.method, data.label_names, settings.model_dump(mode="json")))
     return TrainingCost(seconds=seconds, precision="fp64")
+
+
+def _weigh(
+    settings: EnsembleContestant,
+    members: Mapping[str, ContestantFolder],
+    data: SplitTable,
+    folder: ContestantFolder,
+    progress: Progress,
+) -> tuple[TrainingCost, list[str]]:
+    """What the ensemble took together with its members: who wants it has to train them."""
+    progress.stage("weighing members")
+    costs = [member.result().training for member in members.values()]
+    started = time.perf_counter()
+    models = {name: load_classifier(member.model).model for name, member in members.items()}
+    ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.labels)
+    seconds = time.perf_counter() - started
+    if folder.writes:
+        with replaced_folder(folder.model) as temporary:
+            ensemble.save(temporary, {name: member.model for name, member in members.items()})
+            write_config(temporary, ModelConfig(settings.method, data.label_names, settings.model_dump(mode="json")))
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
+    cost = TrainingCost(
+        tokens=sum(each.tokens for each in costs),
+        seconds=seconds + sum(each.seconds for each in costs),
+        peak_memory_bytes=max(each.peak_memory_bytes for each in costs),
+        precision=", ".join(dict.fromkeys(each.precision for each in costs)),
+    )
+    return cost, [f"Weights of the members: {weights}.", "Time and memory are those of the members, too."]
 
 
 def _train_recurrent(

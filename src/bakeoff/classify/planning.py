@@ -12,7 +12,13 @@ from bakeoff.classify.linear import LinearModel
 from bakeoff.data.types import SplitTable
 from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.spec.schema import ClassificationSpec, LinearContestant, RecurrentContestant, TransformerContestant
+from bakeoff.spec.schema import (
+    ClassificationSpec,
+    EnsembleContestant,
+    LinearContestant,
+    RecurrentContestant,
+    TransformerContestant,
+)
 from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,6 +50,8 @@ def plan_contestants(spec: ClassificationSpec, data: SplitTable, progress: Progr
             plans.append(plan_transformer(spec, name, settings, data, progress))
         elif isinstance(settings, LinearContestant):
             plans.append(_plan_linear(spec, name, settings, data, progress))
+        elif isinstance(settings, EnsembleContestant):
+            plans.append(_plan_ensemble(name, [plan for plan in plans if plan.name in settings.members]))
         else:
             plans.append(_plan_majority(name))
     return plans
@@ -193,6 +201,25 @@ def _plan_linear(
         trainable_parameters=model[0].parameters if whole else None,
         total_parameters=model[0].parameters if whole else None,
         notes=[] if whole else notes,
+    )
+
+
+def _plan_ensemble(name: str, members: list[ContestantPlan]) -> ContestantPlan:
+    """Members are trained before it, and counted there: it judges once more what they have judged."""
+    judging = sum(member.judging_seconds for member in members)
+    model_bytes = sum(member.model_bytes for member in members)
+    parameters = [member.total_parameters for member in members]
+    return ContestantPlan(
+        name=name,
+        method="ensemble",
+        judging_seconds=judging,
+        total_seconds=judging,
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        model_bytes=model_bytes,
+        disk_bytes=2 * model_bytes,
+        trainable_parameters=0,
+        total_parameters=None if None in parameters else sum(filter(None, parameters)),
+        notes=["Its members' training is counted at the members."],
     )
 
 

@@ -142,6 +142,6 @@ def training_unit(methods: Iterable[str]) -> str:
     >>> training_unit(["linear", "lstm"]), training_unit(["lora"]), training_unit(["lstm", "transformer"])
     ('words', 'tokens', 'words or tokens')
     """
-    by_words = {"majority", "linear", "lstm", "gru"}
+    by_words = {"majority", "linear", "lstm", "gru", "ensemble"}
     units = {"words" if method in by_words else "tokens" for method in methods}
     return " or ".join(sorted(units, reverse=True))

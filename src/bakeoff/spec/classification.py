@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bakeoff.spec.sections import (
     Budget,
@@ -205,8 +205,18 @@ class TransformerContestant(Section):
         return self
 
 
+class EnsembleContestant(Section):
+    """Contestants that answer together, their log-probabilities weighted by what is best on the validation split."""
+
+    method: Literal["ensemble"] = "ensemble"
+    members: Annotated[list[str], Field(min_length=2)] = Field(
+        description="Names of at least two contestants that stand before it, none of them an ensemble."
+    )
+
+
 ClassificationContestant = Annotated[
-    MajorityContestant | LinearContestant | RecurrentContestant | TransformerContestant, Field(discriminator="method")
+    MajorityContestant | LinearContestant | RecurrentContestant | TransformerContestant | EnsembleContestant,
+    Field(discriminator="method"),
 ]
 
 
@@ -238,3 +248,22 @@ class ClassificationSpec(Section):
     tracker: Tracker = Field(
         "none", description="Where losses, accuracies and learning rates are also sent while contestants are trained."
     )
+
+    @field_validator("contestants")
+    @classmethod
+    def _members_stand_before(
+        cls, contestants: dict[str, ClassificationContestant]
+    ) -> dict[str, ClassificationContestant]:
+        before: list[str] = []
+        for name, settings in contestants.items():
+            if not isinstance(settings, EnsembleContestant):
+                before.append(name)
+                continue
+            if wrong := [member for member in settings.members if member not in before]:
+                raise ValueError(
+                    f"'{name}' has the member '{wrong[0]}', which is none of the contestants before it that are no "
+                    f"ensembles: {', '.join(before) or 'there are none'}"
+                )
+            if len(set(settings.members)) < len(settings.members):
+                raise ValueError(f"'{name}' has a member twice: {', '.join(settings.members)}")
+        return contestants

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bakeoff.spec.schema import LinearContestant, MajorityContestant, PretrainedContestant, Spec
+from bakeoff.spec.schema import (
+    ClassificationContestant,
+    EnsembleContestant,
+    LanguageModelContestant,
+    LinearContestant,
+    MajorityContestant,
+    PretrainedContestant,
+    Spec,
+)
 
 # Counting, a convex problem, and nothing at all: no seed is used.
 DETERMINISTIC = (MajorityContestant, LinearContestant, PretrainedContestant)
@@ -13,5 +21,8 @@ def seeds(spec: Spec, name: str) -> list[int]:
 
     The data are always divided with the first of them.
     """
-    repeats = 1 if isinstance(spec.contestants[name], DETERMINISTIC) else spec.repeats
+    settings: ClassificationContestant | LanguageModelContestant = spec.contestants[name]
+    if isinstance(settings, EnsembleContestant):
+        return max((seeds(spec, member) for member in settings.members), key=len)
+    repeats = 1 if isinstance(settings, DETERMINISTIC) else spec.repeats
     return [spec.seed + number for number in range(repeats)]
