@@ -27,6 +27,7 @@ CONTESTANTS = {
     "linear": {},
     "lstm": SMALL_LSTM,
     "gru": SMALL_LSTM,
+    "corrector": {"method": "lstm", "linear_part": {"naive_bayes": False}, **SMALL_LSTM},
     "ensemble": {"members": ["linear", "lstm"]},
 }
 TABLE = small_table()
@@ -36,7 +37,7 @@ ODD_TEXTS = ["", "  \n", "?!", "dull " * 2000, "日本語", "fine"]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunFolder:
-    """A run folder with five finished contestants and an unfinished one."""
+    """A run folder with six finished contestants and an unfinished one."""
     run = RunFolder(tmp_path_factory.mktemp("run"))
     checked = spec(CONTESTANTS)
     values = checked.model_dump(mode="json")

@@ -153,6 +153,7 @@ def _train_recurrent(
     folder: ContestantFolder,
     progress: Progress,
 ) -> tuple[TrainingCost, list[str]]:
+    from bakeoff.classify.linear_part import fit_linear_part
     from bakeoff.classify.pretraining import cost_together, pretrain, pretraining_notes
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.loop import train
@@ -161,13 +162,22 @@ def _train_recurrent(
     pretrained, summary = None, None
     if settings.pretrain:
         pretrained, summary = pretrain(spec, settings, training_settings(spec, settings), data, folder, progress)
+    linear_part, linear_seconds = None, 0.0
+    if settings.linear_part:
+        progress.stage("fitting the linear part")
+        started = time.perf_counter()
+        linear_part = fit_linear_part(data.train, settings.linear_part, spec.seed)
+        linear_seconds = time.perf_counter() - started
     progress.stage("encoding texts")
-    task = RecurrentTask(data, settings, spec.seed, pretrained)
+    task = RecurrentTask(data, settings, spec.seed, pretrained, linear_part)
     notes = [f"The vocabulary has {task.vocabulary.size:,} words; {task.padding_share:.1%} of the work was padding."]
     if task.share_cut:
         notes.append(f"{task.share_cut:.1%} of the training texts were cut to {settings.max_length} words.")
     cost = train(task, training_settings(spec, settings), folder, progress)
     notes += memory_notes(cost)
+    if linear_part:
+        cost.seconds += linear_seconds
+        notes.append(f"Its linear part was fitted in {linear_seconds:.0f} s of the training time.")
     if summary:
         notes += pretraining_notes(summary)
         cost = cost_together(summary.cost, cost)

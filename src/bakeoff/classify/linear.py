@@ -85,6 +85,10 @@ class LinearModel:
         second = expit(scores[:, 0])
         return np.stack([1 - second, second], axis=1)
 
+    def cooled(self, temperature: float) -> LinearModel:
+        """The same model with its scores divided by a temperature."""
+        return LinearModel(self.ngrams, self.tfidf, self.weights / temperature, self.intercepts / temperature)
+
     def save(self, folder: Path) -> None:
         write_text(folder / "vocabulary.json", json.dumps({"words": self.ngrams.words}, ensure_ascii=False))
         tensors = {"idf": self.tfidf.idf_, "weights": self.weights, "intercepts": self.intercepts}

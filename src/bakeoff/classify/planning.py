@@ -104,11 +104,20 @@ def _plan_recurrent(
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.measuring import measure_training
 
+    linear_part, linear_seconds, parameters = None, 0.0, 0
+    if settings.linear_part:
+        from bakeoff.classify.linear_part import fit_linear_part
+
+        progress.stage("fitting the linear part")
+        started = time.perf_counter()
+        linear_part = fit_linear_part(data.train, settings.linear_part, spec.seed)
+        linear_seconds = time.perf_counter() - started
+        parameters = linear_part.model.parameters
     progress.stage("encoding texts")
     started = time.perf_counter()
-    task = RecurrentTask(data, settings, spec.seed, pretrained)
+    task = RecurrentTask(data, settings, spec.seed, pretrained, linear_part)
     preparing = time.perf_counter() - started
-    parameters = sum(weight.numel() for weight in task.model.parameters())
+    parameters += sum(weight.numel() for weight in task.model.parameters())
     with tempfile.TemporaryDirectory() as folder:
         task.save_model(Path(folder), dict(task.model.state_dict()))
         model_bytes = folder_bytes(Path(folder))
@@ -119,7 +128,7 @@ def _plan_recurrent(
     validating = time.perf_counter() - started
     # Once an evaluation, once for the temperature, and the test side.
     judging = validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
-    return plan_of_training(
+    plan = plan_of_training(
         name,
         settings.method,
         training,
@@ -129,6 +138,11 @@ def _plan_recurrent(
         trainable_parameters=parameters,
         total_parameters=parameters,
     )
+    if linear_part:
+        plan.training_seconds += linear_seconds
+        plan.total_seconds += linear_seconds
+        plan.notes.append(f"Fitting its linear part took {linear_seconds:.0f} s: it is part of the training time.")
+    return plan
 
 
 def plan_of_training(

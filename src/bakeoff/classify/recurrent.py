@@ -31,6 +31,9 @@ class RecurrentClassifier(nn.Module):
         self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size, padding_idx=PADDING)
         self.layers = recurrent_layers(settings)
         self.output = nn.Linear(width * (2 if settings.pooling == "max_mean" else 1), classes)
+        if settings.linear_part:  # begin with its answers
+            nn.init.zeros_(self.output.weight)
+            nn.init.zeros_(self.output.bias)
 
     def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Logits, shape (rows, classes).
@@ -108,16 +111,24 @@ def _max_mean(states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     return torch.cat([maximum, mean], dim=1)
 
 
-def class_probabilities(model: RecurrentClassifier, texts: EncodedTexts) -> npt.NDArray[np.float64]:
-    """Probabilities of each text, shape (texts, classes), in the order of the texts."""
+def class_probabilities(
+    model: RecurrentClassifier, texts: EncodedTexts, added_logits: torch.Tensor | None = None
+) -> npt.NDArray[np.float64]:
+    """Probabilities of each text, shape (texts, classes), in the order of the texts.
+
+    Args:
+        added_logits: Of a linear part, shape (texts, classes).
+    """
     device = model.output.weight.device
     probabilities = np.zeros((len(texts), model.output.out_features))
 
     @torch.no_grad()
     def classify(rows: Rows) -> None:
         words, lengths = texts.padded(rows)
-        logits = model(words.to(device), lengths.to(device))
-        probabilities[rows] = logits.double().softmax(dim=1).cpu().numpy()
+        logits = model(words.to(device), lengths.to(device)).cpu()
+        if added_logits is not None:
+            logits += added_logits[rows]
+        probabilities[rows] = logits.double().softmax(dim=1).numpy()
 
     share = max(1, -(-len(texts) // torch.get_num_threads()))  # so that a few texts are work for all cores, too
     batches = batches_by_length(texts.lengths, min(share, _TEXTS_AT_ONCE))

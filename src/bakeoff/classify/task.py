@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
+from bakeoff.classify.linear import LinearModel
+from bakeoff.classify.linear_part import LinearPart, linear_logits
 from bakeoff.classify.losses import class_weights, training_loss, validation_of
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.pretraining import Pretrained
@@ -23,23 +25,34 @@ from bakeoff.spec.schema import RecurrentContestant
 from bakeoff.training.precision import choose_device
 from bakeoff.training.task import LossSum, Validation
 
+_LINEAR_PART = "linear_part"  # folder in that of the model
+
 
 class RecurrentModel:
-    """Vocabulary and network: from texts to probabilities."""
+    """Vocabulary, network and perhaps a linear model: from texts to probabilities."""
 
-    def __init__(self, vocabulary: WordVocabulary, network: RecurrentClassifier, settings: RecurrentContestant) -> None:
+    def __init__(
+        self,
+        vocabulary: WordVocabulary,
+        network: RecurrentClassifier,
+        settings: RecurrentContestant,
+        linear: LinearModel | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.network = network
         self.settings = settings
+        self.linear = linear
 
     @property
     def parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.network.parameters())
+        own = sum(parameter.numel() for parameter in self.network.parameters())
+        return own + (self.linear.parameters if self.linear else 0)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Shape (texts, classes)."""
         encoded = self.vocabulary.encode(texts).cut(self.settings.max_length, self.settings.truncation)
-        return class_probabilities(self.network, encoded)
+        added_logits = linear_logits(self.linear, texts) if self.linear else None
+        return class_probabilities(self.network, encoded, added_logits)
 
     @classmethod
     def load(cls, folder: Path, config: ModelConfig) -> RecurrentModel:
@@ -47,7 +60,8 @@ class RecurrentModel:
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
         network = RecurrentClassifier(settings, vocabulary.size, len(config.labels))
         network.load_state_dict(load_file(folder / "model.safetensors"))
-        return cls(vocabulary, network.to(choose_device()).eval(), settings)
+        linear = LinearModel.load(folder / _LINEAR_PART) if settings.linear_part else None
+        return cls(vocabulary, network.to(choose_device()).eval(), settings, linear)
 
 
 @dataclass(frozen=True)
@@ -74,8 +88,15 @@ class RecurrentTask:
     """The network with its training and validation texts, tokenised once."""
 
     def __init__(
-        self, data: SplitTable, settings: RecurrentContestant, seed: int, pretrained: Pretrained | None = None
+        self,
+        data: SplitTable,
+        settings: RecurrentContestant,
+        seed: int,
+        pretrained: Pretrained | None = None,
+        linear_part: LinearPart | None = None,
     ) -> None:
+        """`linear_part`: fitted to `data` where the settings ask for one."""
+        assert (linear_part is None) == (settings.linear_part is None)
         training = tokenise(data.train.texts, settings.vocabulary.punctuation)
         self.vocabulary = pretrained.vocabulary if pretrained else WordVocabulary.build(training, settings.vocabulary)
         uncut = self.vocabulary.encode_tokenised(training)
@@ -83,6 +104,8 @@ class RecurrentTask:
         self._train = uncut.cut(settings.max_length, settings.truncation)
         self._validation = self.vocabulary.encode(data.validation.texts).cut(settings.max_length, settings.truncation)
         self._labels = torch.tensor(data.train.labels)
+        self._linear_part = linear_part
+        self._validation_logits = linear_logits(linear_part.model, data.validation.texts) if linear_part else None
         self._validation_side: LabelledTexts = data.validation
         self._label_names = data.label_names
         self._settings = settings
@@ -106,15 +129,20 @@ class RecurrentTask:
         words, lengths = self._train.padded(batch.rows)
         device = self._device
         logits = self.model(words.to(device), lengths.to(device))
+        if self._linear_part:
+            logits = logits + self._linear_part.training_logits[batch.rows].to(device)
         return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        probabilities = class_probabilities(self.model, self._validation)
+        probabilities = class_probabilities(self.model, self._validation, self._validation_logits)
         return validation_of(self._validation_side.labels, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, folder / "model.safetensors")
         self.vocabulary.save(folder / "vocabulary.json")
+        if self._linear_part:
+            (folder / _LINEAR_PART).mkdir()
+            self._linear_part.model.save(folder / _LINEAR_PART)
         write_config(
             folder, ModelConfig(self._settings.method, self._label_names, self._settings.model_dump(mode="json"))
         )

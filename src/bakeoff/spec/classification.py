@@ -135,6 +135,11 @@ class RecurrentContestant(Section):
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="Decoupled weight decay.")
     batch_size: PositiveInt = Field(64, description="Texts per step.")
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
+    linear_part: LinearContestant | None = Field(
+        None,
+        description="A linear model that is fitted first, with settings as of a contestant `linear`. The network is "
+        "trained on what it misses: its logits are added to the linear model's.",
+    )
     pretrain: Pretraining | None = Field(
         None, description="Train the layers to predict words before; not with several layers in both directions."
     )

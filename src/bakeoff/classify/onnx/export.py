@@ -71,6 +71,11 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
     name = contestant or run.verdict().best
     if not isinstance(classifier.model, RecurrentModel):
         raise _not_recurrent(run, name)
+    if classifier.model.linear:
+        raise UserError(
+            f"Contestant '{name}' has a linear part, whose n-grams no graph of this export counts.",
+            f"Use its model as it is: bakeoff.load_classifier('{run.contestant(name).model}').predict(texts)",
+        )
     if missing := [package for package in _PACKAGES if importlib.util.find_spec(package) is None]:
         raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
     source, texts = _texts(run)

@@ -1,0 +1,101 @@
+"""A linear model inside a recurrent one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bakeoff.classify.linear import LinearModel
+from bakeoff.classify.linear_part import fit_linear_part
+from bakeoff.classify.task import RecurrentTask
+from bakeoff.data.types import LabelledTexts
+from bakeoff.errors import UserError
+from bakeoff.spec.schema import LinearContestant
+from tests.classify.small_data import SMALL_LSTM, small_table, spec
+from tests.command import bakeoff, refused
+from tests.end_to_end.conftest import write_spec
+
+TABLE = small_table(classes=3)
+LINEAR = LinearContestant(min_document_frequency=1)
+
+
+def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
+    seen: dict[int, set[str]] = {}
+    judged: dict[str, int] = {}
+    fit, probabilities = LinearModel.fit, LinearModel.probabilities
+
+    def watched_fit(texts, labels, settings):
+        model = fit(texts, labels, settings)
+        seen[id(model)] = set(texts)
+        kept.append(model)
+        return model
+
+    def watched_probabilities(model, texts):
+        judged.update(dict.fromkeys(texts, id(model)))
+        return probabilities(model, texts)
+
+    kept: list[LinearModel] = []  # or another would get the same id
+    monkeypatch.setattr(LinearModel, "fit", watched_fit)
+    monkeypatch.setattr(LinearModel, "probabilities", watched_probabilities)
+
+    part = fit_linear_part(TABLE.train, LINEAR, seed=1)
+
+    assert set(judged) == set(TABLE.train.texts)
+    assert not [text for text, model in judged.items() if text in seen[model]]
+    assert seen[id(kept[-1])] == set(TABLE.train.texts), "the last one has seen all: it is the one that is kept"
+    assert part.training_logits.shape == (len(TABLE.train), 3)
+
+
+def test_the_kept_model_is_as_sure_of_itself_as_the_others_should_have_been():
+    part = fit_linear_part(TABLE.train, LINEAR, seed=1)
+    plain = LinearModel.fit(TABLE.train.texts, TABLE.train.labels, LINEAR)
+
+    scores = [np.log(each.probabilities(TABLE.test.texts)) for each in (plain, part.model)]
+
+    ratios = [(score[:, 0] - score[:, 1]) for score in scores]
+    assert ratios[0] / ratios[1] == pytest.approx(np.full(len(TABLE.test), ratios[0][0] / ratios[1][0]))
+
+
+def test_an_untrained_network_leaves_the_linear_models_answers_as_they_are():
+    settings = spec({"lstm": {**SMALL_LSTM, "linear_part": LINEAR.model_dump()}}).contestants["lstm"]
+    part = fit_linear_part(TABLE.train, LINEAR, seed=1)
+    task = RecurrentTask(TABLE, settings, seed=1, linear_part=part)
+    (batch,) = task.steps(1)[0]
+
+    found = task.loss(batch).total.item()
+
+    expected = torch.nn.functional.cross_entropy(
+        part.training_logits[batch.rows], torch.tensor(TABLE.train.labels)[batch.rows], reduction="sum"
+    )
+    assert found == pytest.approx(expected.item())
+    assert task.validate().accuracy == np.mean(
+        part.model.probabilities(TABLE.validation.texts).argmax(axis=1) == TABLE.validation.labels
+    )
+
+
+def test_a_class_with_a_single_text_is_refused():
+    texts = LabelledTexts(["1", "2", "3"], ["fine film", "fine plot", "dull film"], [0, 0, 1])
+
+    with pytest.raises(UserError, match="two training texts of every class"):
+        fit_linear_part(texts, LINEAR, seed=1)
+
+
+def test_it_is_trained_planned_and_asked_like_any_other_and_not_exported(tmp_path):
+    values = {
+        "task": "classification",
+        "data": {"table": "sentence-polarity", "rows": 300},
+        "budget": {"epochs": 1},
+        "contestants": {"linear": {}, "corrector": {"method": "lstm", "linear_part": {}, **SMALL_LSTM}},
+        "judge": {"resamples": 100},
+    }
+    path, run = write_spec(tmp_path / "small.yaml", values), tmp_path / "run"
+
+    planned = bakeoff("plan", path)
+    typed = bakeoff("run", path, "-o", run)
+    answer = bakeoff("predict", run, "a moving film", "--contestant", "corrector")
+
+    assert planned.code == typed.code == answer.code == 0, planned.err + typed.err + answer.err
+    assert "linear part" in (run / "report.md").read_text()
+    said = refused("export", run, "--contestant", "corrector", "-o", tmp_path / "onnx")
+    assert "has a linear part" in said
