@@ -170,7 +170,9 @@ class LanguageModelSpec(Section):
     contestants: dict[str, LanguageModelContestant] = Field(description="Name of each contestant and its settings.")
     judge: LanguageModelJudge = Field(default_factory=lambda: LanguageModelJudge(), description="The comparison.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Precision of the arithmetic; weights that are trained are always kept in fp32."
+        "auto",
+        description="Precision of the arithmetic; `auto` is bf16 where `bakeoff doctor` finds it fast, and elsewhere "
+        "bf16 takes hundreds of times as long. Weights that are trained are always kept in fp32.",
     )
     seed: Annotated[int, Field(ge=0)] = Field(12, description="Seed of splits, adapters, dropout and order.")
     repeats: PositiveInt = Field(
