@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from bakeoff.classify.classifier import TextModel, load_classifier
 from bakeoff.classify.ensemble import EnsembleModel
 from bakeoff.errors import UserError
+from bakeoff.planner import plan
 from bakeoff.runner import resume, run
 from bakeoff.runs.folder import RunFolder
 from tests.classify.small_data import SMALL_LSTM
@@ -112,6 +113,18 @@ def test_it_takes_as_long_as_its_members_and_can_be_moved_and_resumed(tmp_path):
 
     assert again.results[2].figures == both.figures
     assert load_classifier(tmp_path / "moved").probabilities(texts) == pytest.approx(expected)
+
+
+def test_its_plan_counts_its_members_training_once():
+    planned = plan(SPEC)
+
+    linear, lstm, both = planned.contestants
+    assert both.training_seconds == 0
+    assert both.judging_seconds == pytest.approx(linear.judging_seconds + lstm.judging_seconds)
+    assert both.model_bytes == linear.model_bytes + lstm.model_bytes
+    assert planned.total_seconds == pytest.approx(
+        sum(each.total_seconds for each in planned.contestants), abs=planned.measuring_seconds
+    )
 
 
 @pytest.mark.parametrize(

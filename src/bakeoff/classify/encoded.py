@@ -37,12 +37,15 @@ class EncodedTexts:
 
     def cut(self, max_length: int, truncation: Literal["head", "head_tail"]) -> EncodedTexts:
         """Keep `max_length` words of longer texts: the first ones, or half of them from each end."""
-        tail = max_length // 2 if truncation == "head_tail" else 0
         lengths = self.lengths
-        length = np.repeat(lengths, lengths)  # of the text to which each word belongs
-        position = np.arange(len(self.numbers)) - np.repeat(self.offsets[:-1], lengths)
-        kept = (length <= max_length) | (position < max_length - tail) | (position >= length - tail)
-        return EncodedTexts.from_lengths(self.numbers[kept], np.minimum(lengths, max_length))
+        tails = np.where(lengths > max_length, max_length // 2 if truncation == "head_tail" else 0, 0)
+        heads = np.minimum(lengths, max_length) - tails
+        # Where each head and each tail begins, one after the other, here and in the result.
+        starts = np.stack([self.offsets[:-1], self.offsets[1:] - tails], axis=1).ravel()
+        sizes = np.stack([heads, tails], axis=1).ravel()
+        shifts = starts - (np.cumsum(sizes) - sizes)
+        kept = np.arange(sizes.sum()) + np.repeat(shifts, sizes)
+        return EncodedTexts.from_lengths(self.numbers[kept], heads + tails)
 
     def pieces(self, max_length: int) -> EncodedTexts:
         """Cut longer texts into as few pieces of at most `max_length` words as possible, of nearly equal length."""
