@@ -24,6 +24,9 @@ from bakeoff.spec.schema import LinearContestant
 
 _FOLDS = 5
 
+FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
+"""What `fit_linear_part` takes, in fits of a linear model on all texts."""
+
 
 @dataclass(frozen=True)
 class LinearPart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,20 +105,20 @@ def _plan_recurrent(
     from bakeoff.classify.task import RecurrentTask
     from bakeoff.training.measuring import measure_training
 
-    linear_part, linear_seconds, parameters = None, 0.0, 0
+    linear, linear_part = None, None
     if settings.linear_part:
-        from bakeoff.classify.linear_part import fit_linear_part
+        import torch
 
-        progress.stage("fitting the linear part")
-        started = time.perf_counter()
-        linear_part = fit_linear_part(data.train, settings.linear_part, spec.seed)
-        linear_seconds = time.perf_counter() - started
-        parameters = linear_part.model.parameters
+        from bakeoff.classify.linear_part import LinearPart
+
+        progress.stage("fitting a part of the linear part")
+        linear = _fit_sample(data, settings.linear_part)
+        linear_part = LinearPart(linear.model, torch.zeros(len(data.train), len(data.label_names)))
     progress.stage("encoding texts")
     started = time.perf_counter()
     task = RecurrentTask(data, settings, spec.seed, pretrained, linear_part)
     preparing = time.perf_counter() - started
-    parameters += sum(weight.numel() for weight in task.model.parameters())
+    parameters = sum(weight.numel() for weight in task.model.parameters())
     with tempfile.TemporaryDirectory() as folder:
         task.save_model(Path(folder), dict(task.model.state_dict()))
         model_bytes = folder_bytes(Path(folder))
@@ -138,11 +139,58 @@ def _plan_recurrent(
         trainable_parameters=parameters,
         total_parameters=parameters,
     )
-    if linear_part:
-        plan.training_seconds += linear_seconds
-        plan.total_seconds += linear_seconds
-        plan.notes.append(f"Fitting its linear part took {linear_seconds:.0f} s: it is part of the training time.")
+    if linear:
+        _add_linear_part(plan, linear)
     return plan
+
+
+def _add_linear_part(plan: ContestantPlan, linear: _SampleFit) -> None:
+    from bakeoff.classify.linear_part import FITS_OF_ALL_TEXTS
+
+    seconds = linear.seconds * FITS_OF_ALL_TEXTS
+    plan.training_seconds += seconds
+    plan.total_seconds += seconds
+    plan.peak_memory_bytes = max(plan.peak_memory_bytes, linear.peak_memory_bytes)
+    more_bytes = linear.model_bytes - int(linear.model_bytes / linear.factor)  # the part of the texts is saved already
+    plan.model_bytes += more_bytes
+    plan.disk_bytes += 2 * more_bytes
+    whole = linear.factor == 1
+    plan.trainable_parameters = plan.total_parameters = (
+        (plan.total_parameters or 0) + linear.model.parameters if whole else None
+    )
+    plan.notes.append(f"{seconds:.0f} s of the training time are for its linear part, measured on a part of the texts.")
+
+
+@dataclass(frozen=True)
+class _SampleFit:
+    """A linear model fitted on the first training texts, and what one of all of them will take."""
+
+    model: LinearModel
+    rows: int
+    factor: float  # all training texts / rows
+    seconds: float
+    peak_memory_bytes: int
+    model_bytes: int
+
+
+def _fit_sample(data: SplitTable, settings: LinearContestant) -> _SampleFit:
+    """A linear model is fitted in one go: on all texts where they are few, otherwise on the first ones."""
+    characters = sum(map(len, data.train.texts))
+    rows = len(data.train)
+    if characters > SAMPLE_CHARACTERS:
+        rows = max(len(data.label_names) * 10, int(rows * SAMPLE_CHARACTERS / characters))
+    factor = len(data.train) / rows
+    model: list[LinearModel] = []
+    started = time.perf_counter()
+    growth = machine.memory_growth(
+        lambda: model.append(LinearModel.fit(data.train.texts[:rows], data.train.labels[:rows], settings))
+    )
+    seconds = (time.perf_counter() - started) * factor
+    with tempfile.TemporaryDirectory() as folder:
+        model[0].save(Path(folder))
+        model_bytes = int(folder_bytes(Path(folder)) * factor)
+    peak = machine.peak_memory_bytes() + int(growth * (factor - 1))
+    return _SampleFit(model[0], rows, factor, seconds, peak, model_bytes)
 
 
 def plan_of_training(
@@ -179,41 +227,28 @@ def plan_of_training(
 def _plan_linear(
     spec: ClassificationSpec, name: str, settings: LinearContestant, data: SplitTable, progress: Progress
 ) -> ContestantPlan:
-    """A linear model is fitted in one go: on all texts where they are few, otherwise on the first ones."""
     progress.stage("fitting a part")
-    characters = sum(map(len, data.train.texts))
-    rows = len(data.train)
-    if characters > SAMPLE_CHARACTERS:
-        rows = max(len(data.label_names) * 10, int(rows * SAMPLE_CHARACTERS / characters))
-    factor = len(data.train) / rows
-    model: list[LinearModel] = []
+    sample = _fit_sample(data, settings)
     started = time.perf_counter()
-    growth = machine.memory_growth(
-        lambda: model.append(LinearModel.fit(data.train.texts[:rows], data.train.labels[:rows], settings))
-    )
-    seconds = (time.perf_counter() - started) * factor
-    started = time.perf_counter()
-    model[0].probabilities(data.test.texts[:rows])
-    judging = (time.perf_counter() - started) * (len(data.test) + len(data.validation)) / min(rows, len(data.test))
-    with tempfile.TemporaryDirectory() as folder:
-        model[0].save(Path(folder))
-        model_bytes = int(folder_bytes(Path(folder)) * factor)
-    whole = rows == len(data.train)
+    sample.model.probabilities(data.test.texts[: sample.rows])
+    judged = min(sample.rows, len(data.test))
+    judging = (time.perf_counter() - started) * (len(data.test) + len(data.validation)) / judged
+    whole = sample.factor == 1
     notes = [
-        f"Fitted on {rows:,} of {len(data.train):,} texts; time, memory and disk are scaled up, and the number of "
-        "n-grams is only known when all are read."
+        f"Fitted on {sample.rows:,} of {len(data.train):,} texts; time, memory and disk are scaled up, and the number "
+        "of n-grams is only known when all are read."
     ]
     return ContestantPlan(
         name=name,
         method=settings.method,
-        training_seconds=seconds,
+        training_seconds=sample.seconds,
         judging_seconds=judging,
-        total_seconds=seconds + judging,
-        peak_memory_bytes=machine.peak_memory_bytes() + int(growth * (factor - 1)),
-        model_bytes=model_bytes,
-        disk_bytes=2 * model_bytes,
-        trainable_parameters=model[0].parameters if whole else None,
-        total_parameters=model[0].parameters if whole else None,
+        total_seconds=sample.seconds + judging,
+        peak_memory_bytes=sample.peak_memory_bytes,
+        model_bytes=sample.model_bytes,
+        disk_bytes=2 * sample.model_bytes,
+        trainable_parameters=sample.model.parameters if whole else None,
+        total_parameters=sample.model.parameters if whole else None,
         notes=[] if whole else notes,
     )
 
