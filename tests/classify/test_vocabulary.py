@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+import sys
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bakeoff.classify.vocabulary import FIRST_WORD, UNKNOWN, WordVocabulary
-from bakeoff.classify.words import tokenise
+from bakeoff.classify.words import marks, tokenise
 from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.spec.schema import Vocabulary
 
@@ -34,6 +36,12 @@ def words_of(texts: TokenisedTexts) -> list[list[str]]:
 )
 def test_the_two_rules_of_punctuation(rule, expected):
     assert words_of(tokenise(["It's a CAFÉ,<br /> isn’t it?"], rule)) == [expected]
+
+
+def test_every_mark_of_unicode_is_known():
+    everything = map(chr, range(sys.maxunicode + 1))
+
+    assert list(marks()) == [character for character in everything if unicodedata.category(character)[0] in "PS"]
 
 
 @given(st.lists(st.text(alphabet=string.printable, max_size=60), max_size=6))
