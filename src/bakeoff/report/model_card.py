@@ -94,8 +94,7 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
         if result.task == "language-model"
         else f"A text classifier on the pretrained `{escape(Path(base_model).name)}` ({result.settings['tuning']})."
         if base_model
-        else f"A text classifier by method `{result.method}`, "
-        f"{'pretrained on unlabelled texts' if result.settings.get('pretrain') else 'trained from scratch'}."
+        else f"A text classifier by method `{result.method}`, {_origin(result)}."
     )
     figures = [
         [
@@ -126,6 +125,12 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
     if base_model and base_model not in _KNOWN_MODELS:
         parts.append("The licence of the base model applies; look it up before passing this model on.\n")
     return "\n".join(parts)
+
+
+def _origin(result: ContestantResult) -> str:
+    if members := result.settings.get("members"):
+        return f"of {', '.join(f'`{escape(member)}`' for member in members)}, each in a folder of `members`"
+    return "pretrained on unlabelled texts" if result.settings.get("pretrain") else "trained from scratch"
 
 
 def _training(result: ContestantResult) -> str:
