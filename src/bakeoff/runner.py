@@ -156,12 +156,12 @@ def _trainings(folder: RunFolder, spec: Spec, *, writes: bool = True) -> list[_T
     found = []
     homes: dict[str, list[ContestantFolder]] = {}
     for name in spec.contestants:
-        first = folder.contestant(name, writes=writes)
-        own = [first.repeat(number) for number, _ in enumerate(seeds(spec, name), start=1)]
-        for number, (seed, home) in enumerate(zip(seeds(spec, name), own, strict=True)):
-            label = name if number == 0 and spec.repeats == 1 else f"{name}, seed {seed}"
-            earlier = {other: theirs[min(number, len(theirs) - 1)] for other, theirs in homes.items()}
-            found.append(_Training(name, spec.model_copy(update={"seed": seed}), home, label, earlier))
+        own: list[ContestantFolder] = []
+        for number, seed in enumerate(seeds(spec, name), start=1):
+            label = name if number == 1 and spec.repeats == 1 else f"{name}, seed {seed}"
+            own.append(folder.contestant(name, writes=writes).repeat(number))
+            earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in homes.items()}
+            found.append(_Training(name, spec.model_copy(update={"seed": seed}), own[-1], label, earlier))
         homes[name] = own
     return found
 

@@ -64,9 +64,10 @@ def bake(
             cost, notes = _train_recurrent(spec, settings, data, folder, progress)
     elif isinstance(settings, EnsembleContestant):
         members = {member: (earlier or {})[member] for member in settings.members}
-        earlier_seconds = sum(member.result().training.total_seconds for member in members.values())
+        results = [member.result() for member in members.values()]
+        earlier_seconds = sum(result.training.total_seconds for result in results)
+        trained_parameters = sum(result.trainable_parameters for result in results)
         cost, notes = _weigh(settings, members, data, folder, progress)
-        trained_parameters = sum(member.result().trainable_parameters for member in members.values())
     else:
         # Learnt in one go: there is nothing to divide, so the first process does it.
         cost = _fit(spec, settings, data, folder, progress) if folder.writes else TrainingCost(precision="fp64")

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bakeoff.data.numbered_words import offsets_of, positions
+
 Rows = npt.NDArray[np.int64]
 
 # Sorting by length alone would put the same long texts together in every epoch. So much noise on the length mixes
@@ -25,7 +27,7 @@ class EncodedTexts:
 
     @classmethod
     def from_lengths(cls, numbers: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> EncodedTexts:
-        return cls(numbers, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)]))
+        return cls(numbers, offsets_of(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -40,11 +42,10 @@ class EncodedTexts:
         lengths = self.lengths
         tails = np.where(lengths > max_length, max_length // 2 if truncation == "head_tail" else 0, 0)
         heads = np.minimum(lengths, max_length) - tails
-        # Where each head and each tail begins, one after the other, here and in the result.
+        # The head and the tail of each text, one after the other.
         starts = np.stack([self.offsets[:-1], self.offsets[1:] - tails], axis=1).ravel()
         sizes = np.stack([heads, tails], axis=1).ravel()
-        shifts = starts - (np.cumsum(sizes) - sizes)
-        kept = np.arange(sizes.sum()) + np.repeat(shifts, sizes)
+        kept = positions(starts, offsets_of(sizes))
         return EncodedTexts.from_lengths(self.numbers[kept], heads + tails)
 
     def pieces(self, max_length: int) -> EncodedTexts:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from bakeoff.judge.calibration import logits_of
 from bakeoff.runs.folder import write_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class EnsembleModel:
             texts: Validation texts: the members were not trained on them.
             labels: Class indices.
         """
-        logits = np.stack([_logits(member.probabilities(texts)) for member in members.values()])
+        logits = np.stack([logits_of(member.probabilities(texts)) for member in members.values()])
         truth = np.asarray(labels)[:, None]
 
         def loss_and_slope(weights: Array) -> tuple[float, Array]:
@@ -63,7 +64,9 @@ class EnsembleModel:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Shape (texts, classes)."""
-        weighted = [weight * _logits(self.members[name].probabilities(texts)) for name, weight in self.weights.items()]
+        weighted = [
+            weight * logits_of(self.members[name].probabilities(texts)) for name, weight in self.weights.items()
+        ]
         together: Array = softmax(np.sum(weighted, axis=0), axis=1)
         return together
 
@@ -81,9 +84,3 @@ class EnsembleModel:
 def member_folder(folder: Path, name: str) -> Path:
     """Where the model of a member lies in the folder of an ensemble."""
     return folder / "members" / name
-
-
-def _logits(probabilities: Array) -> Array:
-    """Up to a constant for each text, which softmax does not see."""
-    logs: Array = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
-    return logs

@@ -45,24 +45,24 @@ def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
     words = _without_empty(_split(rewrite(pieces.words)))
     # Every piece is replaced by its words: where those begin in the result, and in `words`.
     counts = np.diff(words.offsets).astype(np.int32)[pieces.numbers]
-    begins = _offsets(counts)
+    begins = offsets_of(counts)
     first = words.offsets[:-1].astype(np.int32)[pieces.numbers]
-    if counts.max(initial=0) <= 1:
-        places = first[counts > 0]
-    else:
-        places = np.arange(begins[-1]) + np.repeat(first - begins[:-1], counts)
+    places: Numbers | Offsets = first[counts > 0] if counts.max(initial=0) <= 1 else positions(first, begins)
     return TokenisedTexts(words.words, words.numbers[places], begins[pieces.offsets])
 
 
 def _split(texts: Sequence[str]) -> TokenisedTexts:
     """Texts as what stands between white space. One of the pieces may be empty: before, after or for want of it."""
     parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)]
-    with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
-        split = list(threads.map(_split_part, parts))
+    if len(parts) == 1:  # a few texts, such as those of one question, are split sooner than a thread starts
+        split = [_split_part(parts[0])]
+    else:
+        with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
+            split = list(threads.map(_split_part, parts))
     pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
     lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
     numbers = np.concatenate([chunk.indices.to_numpy() for chunk in pieces.chunks])
-    return TokenisedTexts(pieces.chunk(0).dictionary.to_pylist(), numbers, _offsets(lengths))
+    return TokenisedTexts(pieces.chunk(0).dictionary.to_pylist(), numbers, offsets_of(lengths))
 
 
 def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
@@ -80,9 +80,15 @@ def _without_empty(split: TokenisedTexts) -> TokenisedTexts:
     numbers = split.numbers[kept]
     numbers -= numbers > empty
     words = [word for word in split.words if word]
-    return TokenisedTexts(words, numbers, _offsets(kept)[split.offsets])
+    return TokenisedTexts(words, numbers, offsets_of(kept)[split.offsets])
 
 
-def _offsets(lengths: npt.NDArray[Any]) -> Offsets:
+def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:
     """Where each of some pieces begins, one after the other, and where the last one ends."""
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def positions(starts: npt.NDArray[Any], offsets: Offsets) -> Offsets:
+    """Where the members of some pieces stand: those of piece i from ``starts[i]``, ``offsets`` being `offsets_of`."""
+    found: Offsets = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], np.diff(offsets))
+    return found

@@ -33,7 +33,7 @@ def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> floa
         Between `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE`. 1, which changes nothing, where no text is classified
         wrongly: the cross-entropy then falls without end as the temperature does.
     """
-    truth, logits = np.asarray(labels, dtype=np.int64), _logits(probabilities)
+    truth, logits = np.asarray(labels, dtype=np.int64), logits_of(probabilities)
     if truth.size == 0 or (logits.argmax(axis=1) == truth).all():
         return 1.0
 
@@ -55,7 +55,7 @@ def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats
     before = np.asarray(probabilities, dtype=np.float64)
     if temperature == 1.0:
         return before
-    after: Floats = softmax(_logits(before) / temperature, axis=1)
+    after: Floats = softmax(logits_of(before) / temperature, axis=1)
     # Two probabilities that differed in their last bit may be equal now: the label stays the one that it was.
     labels, highest = before.argmax(axis=1), after.max(axis=1)
     tied = np.flatnonzero(after.argmax(axis=1) != labels)
@@ -63,7 +63,7 @@ def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats
     return after
 
 
-def _logits(probabilities: npt.ArrayLike) -> Floats:
+def logits_of(probabilities: npt.ArrayLike) -> Floats:
     """Up to a constant for each text, which softmax does not see."""
     logs: Floats = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float64).tiny))
     return logs
