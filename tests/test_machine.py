@@ -52,6 +52,24 @@ def test_torch_has_all_its_threads_after_a_library_with_an_openmp_of_its_own():
 
 
 @binds_threads
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and glibc")
+def test_freed_blocks_are_kept_until_they_are_given_back():
+    code = """
+from bakeoff import machine
+machine.prepare()
+import torch
+megabytes = lambda: machine.memory_bytes() >> 20
+before = megabytes()
+logits = torch.ones(50 << 20)  # 200 MB
+del logits
+kept = megabytes() - before
+machine.give_memory_back()
+print(kept > 150, megabytes() - before < 50)
+"""
+
+    assert in_a_new_process(code) == "True True"
+
+
 def test_threads_of_others_get_all_cores():
     code = (
         on_every_core

@@ -20,7 +20,7 @@ from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.memory import MicroBatches, missing_bytes
-from bakeoff.training.optimizer import adamw
+from bakeoff.training.optimizer import adamw, allocate_averages
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import DivergedError, find_learning_rate
@@ -127,7 +127,7 @@ class _Training:
         folder: ContestantFolder,
         progress: Progress,
         weights: MasterWeights,
-        optimizer: torch.optim.Optimizer,
+        optimizer: torch.optim.AdamW,
         state: TrainingState,
     ) -> None:
         self.task = task
@@ -199,6 +199,7 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_multiplier"]
         count = sum(batch.count for batch in batches)
+        allocate_averages(self.optimizer)
         self.task.model.train()
         self._draw_masks_of_its_own()
         loss, correct = self.micro_batches.compute(

@@ -21,3 +21,19 @@ def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.Ada
         lr=settings.learning_rate,
         fused=True,
     )
+
+
+def allocate_averages(optimizer: torch.optim.AdamW) -> None:
+    """Make the averages that AdamW keeps of each weight, where they are missing, as its first step would.
+
+    Made after the first backward pass, they would take the place of its activations, and the second step would have to
+    find fresh memory for its own.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if not optimizer.state[weight]:
+                optimizer.state[weight] = {
+                    "step": torch.zeros((), device=weight.device),
+                    "exp_avg": torch.zeros_like(weight, memory_format=torch.preserve_format),
+                    "exp_avg_sq": torch.zeros_like(weight, memory_format=torch.preserve_format),
+                }

@@ -106,6 +106,8 @@ class MasterWeights:
     def zero_gradients(self) -> None:
         for name, master in self.named.items():
             if self._copied:
+                if master.grad is None:
+                    master.grad = torch.empty_like(master)
                 self._without_gradient.add(master)  # the block stays: fresh large ones are slow to get
                 self._trained[name].grad = None  # not moved yet, where a backward pass failed in the middle
             else:
@@ -148,8 +150,7 @@ def _move_gradient(
             return
         if master in without_gradient:
             without_gradient.remove(master)
-            if master.grad is None:
-                master.grad = torch.empty_like(master)
+            assert master.grad is not None  # since `zero_gradients`
             master.grad.copy_(weight.grad)
         elif master.grad is not None:
             # In slabs: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
