@@ -75,11 +75,16 @@ def curve(job: Job, sizes: Sizes) -> Part:
 
 def predict(job: Job, sizes: Sizes) -> Part:
     job = replace(job, reviews=sizes.reviews)
-    contenders = {}
+    contenders, targets = {}, []
     for shape in SHAPES:
-        shaped = _shaped(job, shape)
-        contenders[f"{OURS}, {shape}"] = replace(shaped, measure="ours_classifier.predict")
-        contenders[f"{LAB}, {shape}"] = replace(shaped, measure="lab_lstm.predict")
+        ours, rounded, lab = f"{OURS}, {shape}", f"{OURS}, bf16, {shape}", f"{LAB}, {shape}"
+        contenders[ours] = replace(_shaped(job, shape), measure="ours_classifier.predict")
+        contenders[rounded] = replace(contenders[ours], precision="bf16")
+        contenders[lab] = replace(contenders[ours], measure="lab_lstm.predict")
+        targets += [
+            Target(f"Predict, {shape}: reviews / s against (a)", "speed", ours, (lab,), 5),
+            Target(f"Predict, {shape}, bf16: reviews / s against (a)", "speed", rounded, (lab,), 5),
+        ]
     contenders["scikit-learn"] = replace(job, measure="scikit_learn.predict")
     return Part(
         name="predict",
@@ -88,10 +93,7 @@ def predict(job: Job, sizes: Sizes) -> Part:
         counted=COUNTED,
         value=None,
         contenders=contenders,
-        targets=tuple(
-            Target(f"Predict, {shape}: reviews / s against (a)", "speed", f"{OURS}, {shape}", (f"{LAB}, {shape}",), 5)
-            for shape in SHAPES
-        ),
+        targets=tuple(targets),
         repetitions=sizes.repetitions,
     )
 

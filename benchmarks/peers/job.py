@@ -23,7 +23,6 @@ class Job:
     # Language models
     text: str = "wikitext-2-part"
     method: Method = "full"
-    precision: Precision = "fp32"
     batch_size: int = 4  # rows or windows; training always takes 4
     validation_lines: int = 32
     rows: int = 24
@@ -39,6 +38,7 @@ class Job:
     reviews: int = 1  # how many are scored
     contestant: str = "linear"
     # Both
+    precision: Precision = "fp32"
     folder: str = ""  # where `prepare.model` and `tables.prepare` may write
 
 

@@ -92,7 +92,7 @@ def predict(job: Job) -> Measured:
     task = RecurrentTask(data, settings, tables.SEED)
     with tempfile.TemporaryDirectory() as folder:
         task.save_model(Path(folder), task.model.state_dict())
-        classifier = bakeoff.load_classifier(folder)
+        classifier = bakeoff.load_classifier(folder, precision=job.precision)
     reviews = data.test.texts[: job.reviews]
     classifier.predict(reviews[:1])
     started = time.perf_counter()

@@ -100,6 +100,17 @@ def test_a_model_that_was_saved_before_there_were_temperatures_still_loads(run, 
     assert load_classifier(tmp_path / "model").temperature == 1
 
 
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_bf16_moves_probabilities_a_little_and_only_of_what_computes_in_it(run, name):
+    texts = TABLE.test.texts
+
+    exact = load_classifier(run.path, contestant=name).probabilities(texts)
+    rounded = load_classifier(run.path, contestant=name, precision="bf16").probabilities(texts)
+
+    assert rounded == pytest.approx(exact, abs=0.01)
+    assert bool((rounded == exact).all()) is (name in ("majority", "linear"))
+
+
 def test_every_learner_finds_the_telling_word_and_the_floor_does_not(run):
     accuracies = {name: run.contestant(name).result().figures[0].value for name in CONTESTANTS}
 

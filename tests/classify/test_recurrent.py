@@ -69,6 +69,20 @@ def test_equals_torch_over_packed_sequences(method, layers, bidirectional, pooli
 
 
 @pytest.mark.parametrize("pooling", ["last", "max_mean"])
+@pytest.mark.parametrize(("method", "layers", "bidirectional"), SHAPES)
+def test_layers_in_bf16_give_nearly_the_same(method, layers, bidirectional, pooling):
+    model = network(method, layers, bidirectional, pooling, hidden_size=32)
+    words, lengths = rows()
+    exact = model(words, lengths).detach()
+
+    model.layers.to(torch.bfloat16)
+
+    rounded = model(words, lengths).detach()
+    assert rounded.dtype == torch.float32
+    assert 0 < float((rounded - exact).abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("pooling", ["last", "max_mean"])
 def test_gradients_equal_those_over_packed_sequences(pooling):
     model, words_lengths = network("lstm", 1, True, pooling), rows()
     weight = model.embedding.weight

@@ -68,6 +68,14 @@ def test_predict_shows_every_contestant(sentiment_run):
     assert [line.split()[0] for line in typed.out.splitlines()] == ["majority", "linear", "lstm", "lstm-lab"]
 
 
+def test_predict_in_bf16(sentiment_run):
+    typed = bakeoff("predict", sentiment_run, "A fine film", "--precision", "bf16", "--json")
+
+    exact = bakeoff("predict", sentiment_run, "A fine film", "--json").json["predictions"]
+    for name, (found,) in typed.json["predictions"].items():
+        assert found["probability"] == pytest.approx(exact[name][0]["probability"], abs=0.01)
+
+
 def test_predict_reads_standard_input(sentiment_run):
     typed = bakeoff("predict", sentiment_run, "--contestant", "linear", "--json", stdin="A fine film\n\nA dull one\n")
 

@@ -48,10 +48,12 @@ class RecurrentClassifier(nn.Module):
             dropped = torch.rand(words.shape, device=words.device) < settings.word_dropout
             words = words.masked_fill(dropped & inside, UNKNOWN)
         states = F.dropout(self.embedding(words), settings.embedding_dropout, self.training)
+        states = states.to(next(self.layers.parameters()).dtype)
         for number, directions in enumerate(self.layers):
             if number > 0:
                 states = F.dropout(states, settings.dropout, self.training)
             states = _run_directions(directions, states, flipped)
+        states = states.to(self.output.weight.dtype)
         pooled = _last_states(states, lengths, settings) if settings.pooling == "last" else _max_mean(states, inside)
         logits: torch.Tensor = self.output(F.dropout(pooled, settings.dropout, self.training))
         return logits

@@ -22,7 +22,7 @@ from bakeoff.classify.vocabulary import WordVocabulary
 from bakeoff.classify.words import tokenise
 from bakeoff.data.types import LabelledTexts, SplitTable
 from bakeoff.spec.schema import RecurrentContestant
-from bakeoff.training.precision import choose_device
+from bakeoff.training.precision import Precision, choose_device
 from bakeoff.training.task import LossSum, Validation
 
 _LINEAR_PART = "linear_part"  # folder in that of the model
@@ -55,11 +55,14 @@ class RecurrentModel:
         return class_probabilities(self.network, encoded, added_logits)
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig) -> RecurrentModel:
+    def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> RecurrentModel:
+        """In bf16 only the recurrent layers are: they are nearly all of the work."""
         settings = RecurrentContestant.model_validate(config.settings)
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
         network = RecurrentClassifier(settings, vocabulary.size, len(config.labels))
         network.load_state_dict(load_file(folder / "model.safetensors"))
+        if precision == "bf16":
+            network.layers.to(torch.bfloat16)
         linear = LinearModel.load(folder / _LINEAR_PART) if settings.linear_part else None
         return cls(vocabulary, network.to(choose_device()).eval(), settings, linear)
 

@@ -21,7 +21,7 @@ from bakeoff.pretrained.sources import load_weights
 from bakeoff.spec.schema import TransformerContestant
 from bakeoff.training import distributed
 from bakeoff.training.memory import by_parts, divided
-from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
+from bakeoff.training.precision import Precision, cast_parameters, choose_device
 
 TOKENS_AT_ONCE = 2048
 """Tokens that go through the model at once, where there are more: bounds the activations."""
@@ -115,11 +115,11 @@ class TransformerModel:
         return self.network.probabilities(self.network.cut(self.network.encode(texts)))
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig) -> TransformerModel:
+    def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> TransformerModel:
         """From a Hugging Face folder, or from a PEFT one, whose adapters are merged into their base model in fp32."""
         settings = TransformerContestant.model_validate(config.settings)
         model, tokenizer, _ = load_weights(str(folder), labels=config.labels)
-        if choose_precision(settings.precision) == "bf16":
+        if precision == "bf16":
             cast_parameters(model, torch.bfloat16)
         return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, settings.max_length))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,10 @@ def command(
         float | None,
         typer.Option(min=0.0, max=1.0, help="No label for texts whose probability is below this; see the report."),
     ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"] | None,
+        typer.Option(help="Precision of an LSTM, a GRU or a transformer; that of its judgement if absent."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Classify texts with the contestants of a finished run. Without TEXT and --file, standard input, line by line."""
@@ -53,7 +57,9 @@ def command(
         inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is nothing to classify.", 'For example: bakeoff predict RUN "A fine film"')
-    predictions = {name: load_classifier(folder.path, contestant=name).predict(inputs) for name in names}
+    predictions = {
+        name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs) for name in names
+    }
     if threshold is not None:
         _say_what_is_unanswered(predictions, threshold)
     if out is not None:
