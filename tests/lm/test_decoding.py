@@ -12,7 +12,7 @@ from bakeoff.lm import language_model as language_model_module
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.decoding.speculation import Counts, repeated, speculate
 from bakeoff.lm.generation import WritingReport, stream_tokens
-from bakeoff.lm.sources import ready
+from bakeoff.lm.sources import load_language_model, ready
 from tests.lm.conftest import random_gpt2
 
 SHAPE = {
@@ -109,9 +109,10 @@ def test_a_real_model_writes_its_story(stories, prompt):
     assert fast(stories, ids, 200) == plain(stories, ids, 200)
 
 
-def test_a_prompt_longer_than_a_chunk_and_a_cache_that_grows(stories, monkeypatch):
+def test_a_prompt_longer_than_a_chunk_and_a_cache_that_grows(monkeypatch):
     monkeypatch.setattr("bakeoff.lm.decoding.openvino_decoder.CHUNK", 7)
     monkeypatch.setattr("bakeoff.lm.decoding.openvino_decoder.ROOM", 8)
+    stories = load_language_model("stories260k")
     ids = stories.tokenizer("Once upon a time, there was a little girl named Lily. She loved to play.")["input_ids"]
 
     assert fast(stories, [1, *ids], 50) == plain(stories, [1, *ids], 50)

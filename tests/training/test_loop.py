@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from bakeoff.spec.schema import Budget
 from bakeoff.training import loop
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import LossSum, TrainingSettings
-from tests.training.tiny import TinyBatch, TinyTask
+from tests.training.tiny import Listener, TinyBatch, TinyTask
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
 
@@ -234,3 +235,15 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     shutil.rmtree(folder.model)  # nothing is lost even so: the epoch is repeated from the checkpoint
     train(TinyTask(), tmp_path)
     assert len(folder.metrics()[0]) == 18
+
+
+@pytest.mark.parametrize(
+    ("precision", "fast", "said"), [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+)
+def test_says_that_bf16_is_slow_where_it_is(tmp_path, monkeypatch, precision, fast, said):
+    monkeypatch.setattr(loop, "computes_bf16_fast", lambda device: fast)
+    progress = Listener()
+
+    train(TinyTask(), tmp_path / "run", dataclasses.replace(SETTINGS, precision=precision), progress)
+
+    assert any("Use precision: auto" in message for message in progress.said) is said

@@ -21,7 +21,7 @@ from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.memory import by_parts, divided, is_out_of_memory
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import LossSum, TrainingSettings
-from tests.training.tiny import TinyBatch, TinyTask
+from tests.training.tiny import Listener, TinyBatch, TinyTask
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
 REFUSALS = [
@@ -44,14 +44,6 @@ class ShortOfMemory(TinyTask):
             self.model(batch.inputs.to(next(self.model.parameters()).dtype)).sum().backward()  # a half-done step
             raise self.refusal
         return super().loss(batch)
-
-
-class Listener(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.said.append(text)
 
 
 def train(task, path, settings=SETTINGS, progress=None):

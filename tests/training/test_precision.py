@@ -61,6 +61,16 @@ def test_updates_that_are_too_small_for_bf16_reach_the_model():
     assert torch.equal(torch.tensor(1.001).bfloat16(), torch.tensor(1.0).bfloat16())  # rounded to the nearest: nothing
 
 
+def test_frozen_weights_are_rounded_to_the_nearest():
+    model = torch.nn.Linear(64, 64)
+    weight = model.weight.detach().clone()
+    model.weight.requires_grad_(False)
+
+    MasterWeights(model, "bf16")
+
+    assert torch.equal(model.weight, weight.bfloat16())
+
+
 def test_a_saved_model_is_loaded_as_it_was_trained():
     trained, loaded = torch.nn.Linear(64, 64), torch.nn.Linear(64, 64)
     weights = MasterWeights(trained, "bf16")

@@ -20,19 +20,11 @@ from bakeoff.training.checkpoint import load_state, trained_seconds
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import lowest
 from bakeoff.training.task import LossSum, TrainingSettings
-from tests.training.tiny import TinyTask
+from tests.training.tiny import Listener, TinyTask
 
 AUTO = TrainingSettings(
     budget=Budget(epochs=3), learning_rate=1e-4, range_test=True, schedule="linear", warmup_steps=2, seed=3
 )
-
-
-class Listening(Progress):
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 def train(task, path: Path, settings: TrainingSettings = AUTO, progress: Progress | None = None):
@@ -127,7 +119,7 @@ def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):
             calls.append("loss" if torch.is_grad_enabled() else "held out")
             return super().loss(batch)
 
-    progress = Listening()
+    progress = Listener()
     cost, folder = train(Watched(), tmp_path, progress=progress)
 
     test = cost.range_test
@@ -137,7 +129,7 @@ def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):
     )  # memory, and 6 steps of the first epoch
     assert len(test.rates) == len(test.losses) <= 6
     assert (cost.steps, cost.tokens) == (18, 144)
-    assert progress.messages == [
+    assert progress.said == [
         f"{folder.name}: learning rate {test.learning_rate:g}, from a range test of {test.steps} steps "
         f"({test.seconds:.1f} s)."
     ]

@@ -1,4 +1,7 @@
-"""A task small enough to train in milliseconds: fit random targets with a two-layer network with dropout."""
+"""A task small enough to train in milliseconds: fit random targets with a two-layer network with dropout.
+
+And who hears what a training says.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from bakeoff.training.progress import Progress
 from bakeoff.training.task import LossSum, Validation
 
 
@@ -65,3 +69,11 @@ def _uneven(rows: torch.Tensor, parts: int) -> list[torch.Tensor]:
     if parts == 1:
         return [rows]
     return [rows[:1], *rows[1:].tensor_split(parts - 1)]
+
+
+class Listener(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.said.append(text)

@@ -21,7 +21,7 @@ from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors,
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.optimizer import adamw, allocate_averages
-from bakeoff.training.precision import MasterWeights
+from bakeoff.training.precision import MasterWeights, choose_device, computes_bf16_fast
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import DivergedError, find_learning_rate
 from bakeoff.training.task import Task, TrainingSettings
@@ -44,6 +44,8 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
         KeyboardInterrupt: after Ctrl-C, once the running step has ended and a checkpoint is written.
     """
     torch.manual_seed(settings.seed)
+    if settings.precision == "bf16" and not computes_bf16_fast(choose_device()):
+        progress.message(f"{folder.name}: bf16 takes hundreds of times as long as fp32 here. Use precision: auto.")
     weights = MasterWeights(task.model, settings.precision)
     optimizer = adamw(weights, settings)
     state = load_state(folder.checkpoint)

@@ -5,7 +5,9 @@ Reading the weights is what a token costs (at batch 1 every weight is used once)
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 
 from bakeoff import machine
 from bakeoff.lm.decoding.architectures import Architecture, read_architecture
-from bakeoff.lm.decoding.openvino_graph import build_graph
+from bakeoff.lm.decoding.openvino_graph import Weights, build_graph
 
 ROOM = 256  # tokens: the cache grows by this
 CHUNK = 512  # tokens of a prompt that go through at once: attention needs memory for their product with the cache
@@ -38,25 +40,38 @@ class OpenVinoDecoder:
         if architecture is None:
             raise NoDecoderError(f"this kind of {model.config.model_type} model is not among those that it knows")
         self.architecture = architecture
-        settings = {
+        self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # int8 is how weights are kept, not how they are multiplied
             "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        with machine.all_cores(), torch.inference_mode():
-            core = _core()
-            try:
-                self._exact = core.compile_model(build_graph(architecture, "fp32"), "CPU", settings)
-                self._draft = core.compile_model(build_graph(architecture, "int8"), "CPU", settings)
-            except RuntimeError as error:  # all that OpenVINO raises, such as for a processor that it does not know
-                raise NoDecoderError(f"openvino refuses: {str(error).strip().splitlines()[-1]}") from None
+        self._exact = self._compiled("fp32")
+        self._short_draft = self._compiled("int8", room=ROOM)
         self._compare(model)
 
     def begin(self) -> TextCache:
         """The cache of a new text."""
-        requests = self._exact.create_infer_request(), self._draft.create_infer_request()
-        return TextCache(self.architecture, *requests)
+        return TextCache(self.architecture, self._exact.create_infer_request(), self._draft)
+
+    def _draft(self, room: int) -> Any:
+        """A request to the draft, for a cache with so much room."""
+        draft = self._short_draft if room == ROOM else self._long_draft
+        return draft.create_infer_request()
+
+    @functools.cached_property
+    def _long_draft(self) -> Any:
+        """Of texts that outgrow the first room, which few do: compiled for any room, it is slower."""
+        return self._compiled("int8")
+
+    def _compiled(self, weights: Weights, room: int | None = None) -> Any:
+        with machine.all_cores(), torch.inference_mode():
+            core = _core()
+            try:
+                graph = build_graph(self.architecture, weights, room=room)
+                return core.compile_model(graph, "CPU", self._settings)
+            except RuntimeError as error:  # all that OpenVINO raises, such as for a processor that it does not know
+                raise NoDecoderError(f"openvino refuses: {str(error).strip().splitlines()[-1]}") from None
 
     @torch.inference_mode()
     def _compare(self, model: Any) -> None:
@@ -74,10 +89,12 @@ class OpenVinoDecoder:
 class TextCache:
     """Keys and values of one text. `length` tokens of it are valid: set it back to forget the tokens after."""
 
-    def __init__(self, architecture: Architecture, exact: Any, draft: Any) -> None:
+    def __init__(self, architecture: Architecture, exact: Any, draft_for: Callable[[int], Any]) -> None:
+        """`draft_for`: gives a request to the draft for a cache with so much room."""
         self.length = 0
         self._architecture = architecture
-        self._exact, self._draft = exact, draft
+        self._exact, self._draft_for = exact, draft_for
+        self._draft: Any = None  # there is no room yet
         self._rotation: dict[str, np.ndarray[Any, Any]] = {}
         self._kept = np.empty(
             (architecture.layer_count, 2, architecture.key_value_heads, 0, architecture.head_size), np.float32
@@ -134,6 +151,7 @@ class TextCache:
         if tokens <= self._kept.shape[3]:
             return
         before, room = self._kept, -(-tokens // ROOM) * ROOM
+        self._draft = self._draft_for(room)
         self._kept = np.zeros((*before.shape[:3], room, before.shape[4]), np.float32)
         self._kept[:, :, :, : self.length] = before[:, :, :, : self.length]
         for number, pair in enumerate(self._kept):
