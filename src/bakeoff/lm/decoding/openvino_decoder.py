@@ -105,6 +105,7 @@ class TextCache:
 
         Many tokens go through in chunks if only one is wanted. The logits are valid until the next call.
         """
+        self._make_room(self.length + len(ids))
         size = max(CHUNK, len(ids) if wanted > 1 else 1)
         *beginning, last = [ids[start : start + size] for start in range(0, len(ids), size)]
         for chunk in beginning:
@@ -113,13 +114,13 @@ class TextCache:
 
     def draft_logits(self, token: int) -> torch.Tensor:
         """Append a token; a guess of the logits after it, fp32, shape (vocabulary,). Valid until the next call."""
+        self._make_room(self.length + 1)  # which may come with another draft
         return self._run(self._draft, [token], 1)[0]
 
     def _run(self, request: Any, ids: list[int], wanted: int) -> torch.Tensor:
         from openvino import Tensor
 
         begin, end = self.length, self.length + len(ids)
-        self._make_room(end)
         a = self._architecture
         with torch.inference_mode():
             hidden = a.embed(torch.tensor(ids), begin)
