@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 import transformers
 
 from bakeoff.lm import language_model as language_model_module
+from bakeoff.lm.decoding import openvino_decoder
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.decoding.speculation import Counts, repeated, speculate
 from bakeoff.lm.generation import WritingReport, stream_tokens
@@ -226,6 +228,7 @@ def test_other_architectures_are_written_by_transformers(build, reason, stories)
 
 
 def test_without_openvino_transformers_writes(stories, monkeypatch):
+    monkeypatch.setattr(openvino_decoder, "_core", openvino_decoder._core.__wrapped__)  # not the one of earlier tests
     monkeypatch.setitem(sys.modules, "openvino", None)
     language_model = made(tied, stories)
     report = WritingReport()
@@ -234,6 +237,24 @@ def test_without_openvino_transformers_writes(stories, monkeypatch):
 
     assert found == plain(language_model, [1, 17], 64)
     assert (report.engine, report.engine_reason) == ("transformers", "openvino is not installed")
+
+
+def test_ctrl_c_after_two_models_have_written():
+    code = """
+import os, signal
+from bakeoff.lm.sources import load_language_model
+models = [load_language_model("stories260k") for _ in range(2)]
+decoders = [model.decoder_for(10_000) for model in models]
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", *(type(each).__name__ for each in decoders))
+"""
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+
+    assert found.stdout.strip() == "interrupted OpenVinoDecoder OpenVinoDecoder", found
+    assert found.returncode == 0
 
 
 def test_a_short_text_does_not_wait_for_the_decoder(stories):

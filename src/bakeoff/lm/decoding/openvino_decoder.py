@@ -165,8 +165,12 @@ class TextCache:
             self._rotation = {name: table.numpy() for name, table in zip(("cos", "sin"), tables, strict=True)}
 
 
+@functools.cache
 def _core() -> Any:
-    """OpenVINO's core. Its package for reporting its use over the network stays out; OpenVINO works without."""
+    """OpenVINO's core, one for the process: with two of them, OpenVINO 2026.4 crashes at the next Ctrl-C.
+
+    Its package for reporting its use over the network stays out; OpenVINO works without.
+    """
     hidden = "openvino_telemetry"
     hide = hidden not in sys.modules
     if hide:
