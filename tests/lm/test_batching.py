@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.lm.batching import pack_texts, pad_rows
+from bakeoff.lm.batching import pack_rows, pack_texts, pad_rows
 from bakeoff.lm.protocols import Row
 
 LENGTHS = st.lists(st.integers(2, 20), min_size=1, max_size=8)
 KINDS = {
     "packed": pack_texts,
+    "rows packed": lambda texts: pack_rows([Row(text[:-1], text[1:]) for text in texts]),
+    "rows packed, after context": lambda texts: pack_rows([Row(text[:-1], text[-1:]) for text in texts]),
     "padded": lambda texts: pad_rows([Row(text[:-1], text[1:]) for text in texts]),
     "padded, after context": lambda texts: pad_rows([Row(text[:-1], text[-1:]) for text in texts]),
 }

@@ -12,6 +12,7 @@ import torch
 from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
 from bakeoff.lm import batching
+from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.perplexity import score, summary
 from bakeoff.lm.protocols import plan_scoring
 from tests.lm.conftest import ARTICLES, corpus_of
@@ -163,6 +164,16 @@ def test_the_tokenizer_s_padding_side_changes_nothing(stories, corpus, protocol)
         assert perplexity(stories, corpus, protocol) == pytest.approx(before, rel=1e-6)
     finally:
         stories.tokenizer.padding_side = "right"
+
+
+@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+def test_rows_side_by_side_lose_what_packed_ones_lose(language_model, corpus, protocol, monkeypatch):
+    packed = perplexity(language_model, corpus, protocol)
+    assert language_model.forward.packs
+
+    monkeypatch.setattr(CausalForward, "packs", False)
+
+    assert perplexity(language_model, corpus, protocol) == pytest.approx(packed, rel=1e-6)
 
 
 @pytest.mark.parametrize("protocol", ["window", "document", "lab"])

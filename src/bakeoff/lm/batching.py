@@ -73,26 +73,34 @@ class TokenBatch:
         )
 
 
-def batches_of_rows(rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
-    """Rows of similar length together, the longest first; rows without targets are left out.
+def batches_of_rows(
+    rows: Sequence[Row], batch_tokens: int, *, packed: bool = False
+) -> Iterator[tuple[list[int], TokenBatch]]:
+    """Rows in batches of at most so many tokens (or one row), the longest first; rows without targets are left out.
+
+    Args:
+        packed: Rows stand behind one another, as many as there is room for. Otherwise side by side, and only those of
+            similar length, so that many short rows make small batches.
 
     Yields:
         The numbers of the rows of a batch, and the batch; its targets stand in the order of the numbers.
     """
+    join = pack_rows if packed else pad_rows
     waiting: list[int] = []
     tokens = 0
     for number in sorted(range(len(rows)), key=lambda number: -len(rows[number].inputs)):
         if not len(rows[number].targets):
             continue
         length = len(rows[number].inputs)
-        padded = (len(waiting) + 1) * (len(rows[waiting[0]].inputs) if waiting else length)
-        if waiting and (padded > batch_tokens or padded - tokens - length > MOST_PADDING * padded):
-            yield waiting, pad_rows([rows[each] for each in waiting])
+        real = tokens + length
+        computed = real if packed or not waiting else (len(waiting) + 1) * len(rows[waiting[0]].inputs)
+        if waiting and (computed > batch_tokens or computed - real > MOST_PADDING * computed):
+            yield waiting, join([rows[each] for each in waiting])
             waiting, tokens = [], 0
         waiting.append(number)
         tokens += length
     if waiting:
-        yield waiting, pad_rows([rows[each] for each in waiting])
+        yield waiting, join([rows[each] for each in waiting])
 
 
 def pad_rows(rows: Sequence[Row]) -> TokenBatch:
@@ -108,6 +116,19 @@ def pad_rows(rows: Sequence[Row]) -> TokenBatch:
         torch.from_numpy(np.concatenate(predicted)),
         torch.from_numpy(np.concatenate([row.targets for row in rows])),
         tokens=sum(len(row.inputs) for row in rows),
+    )
+
+
+def pack_rows(rows: Sequence[Row]) -> TokenBatch:
+    """Rows behind one another in a single row, each seen by itself alone, without any padding."""
+    ends = np.cumsum([len(row.inputs) for row in rows])
+    predicted = [np.arange(end - len(row.targets), end) for row, end in zip(rows, ends.tolist(), strict=True)]
+    return TokenBatch(
+        torch.from_numpy(np.concatenate([row.inputs for row in rows]).astype(np.int64))[None],
+        torch.from_numpy(np.concatenate(predicted)),
+        torch.from_numpy(np.concatenate([row.targets for row in rows])),
+        tokens=int(ends[-1]),
+        position_ids=torch.from_numpy(np.concatenate([np.arange(len(row.inputs)) for row in rows]))[None],
     )
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from bakeoff.errors import UserError
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.training.memory import by_parts
 
@@ -36,6 +37,12 @@ class CausalForward:
     def device(self) -> torch.device:
         device: torch.device = next(self.model.parameters()).device
         return device
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts behind one another in a row cost no more than texts side by side."""
+        packs: bool = self.model.config._attn_implementation == transformers_attention.NAME
+        return packs
 
     def summed_loss(self, batch: TokenBatch) -> torch.Tensor:
         """Sum of the losses of the batch's targets in nats, differentiable."""

@@ -121,7 +121,8 @@ def score_plan(
     losses = [np.zeros(size) for size in sizes]
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
-    for numbers, batch in distributed.every_nth(batches_of_rows(plan.rows, batch_tokens)):
+    batches = batches_of_rows(plan.rows, batch_tokens, packed=language_model.forward.packs)
+    for numbers, batch in distributed.every_nth(batches):
         found = language_model.forward.losses(batch).double().numpy()
         ends = np.cumsum([sizes[number] for number in numbers])
         for number, part in zip(numbers, np.split(found, ends[:-1]), strict=True):

@@ -73,7 +73,8 @@ def _measure_judging(spec: LanguageModelSpec, data: SplitCorpus, progress: Progr
     model = load_language_model(spec.model, precision=choose_precision(spec.precision))
     judged = judged_side(spec, data)
     plans = [scoring_plan(spec, model, judged, protocol) for protocol in spec.judge.protocols]
-    batches = [[batch for _, batch in batches_of_rows(plan.rows, BATCH_TOKENS)] for plan in plans]
+    packed = model.forward.packs
+    batches = [[batch for _, batch in batches_of_rows(plan.rows, BATCH_TOKENS, packed=packed)] for plan in plans]
     # The largest batch as it is, for the memory that it takes; it also warms up.
     model.forward.losses(max((batch for each in batches for batch in each), key=lambda batch: batch.input_ids.numel()))
     seconds = [_scoring_seconds(model, each) for each in batches]
