@@ -89,7 +89,7 @@ def load_classifier(
         path: A run folder, contestants/NAME/ in it, or its model/.
         contestant: Which one of the run; the verdict's best if absent.
         precision: Of the recurrent layers of an LSTM or GRU, or of a transformer. Absent: the one that it was judged
-            in, for recurrent ones fp32. bf16 is several times faster where the processor has it, and hundreds of times
+            in, for recurrent ones fp32. bf16 is up to twice as fast where the processor has it, and hundreds of times
             slower elsewhere; `auto` decides. Probabilities then differ in the third digit. Other methods ignore it.
 
     Raises:
