@@ -75,7 +75,7 @@ def test_layers_in_bf16_give_nearly_the_same(method, layers, bidirectional, pool
     words, lengths = rows()
     exact = model(words, lengths).detach()
 
-    model.layers.to(torch.bfloat16)
+    model.round_layers()
 
     rounded = model(words, lengths).detach()
     assert rounded.dtype == torch.float32

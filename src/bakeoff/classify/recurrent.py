@@ -30,10 +30,16 @@ class RecurrentClassifier(nn.Module):
         width = settings.hidden_size * (2 if settings.bidirectional else 1)
         self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size, padding_idx=PADDING)
         self.layers = recurrent_layers(settings)
+        self._layers_dtype = torch.float32
         self.output = nn.Linear(width * (2 if settings.pooling == "max_mean" else 1), classes)
         if settings.linear_part:  # begin with its answers
             nn.init.zeros_(self.output.weight)
             nn.init.zeros_(self.output.bias)
+
+    def round_layers(self) -> None:
+        """Compute the recurrent layers in bf16 from now on. They are nearly all of the work."""
+        self.layers.to(torch.bfloat16)
+        self._layers_dtype = torch.bfloat16
 
     def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Logits, shape (rows, classes).
@@ -48,7 +54,7 @@ class RecurrentClassifier(nn.Module):
             dropped = torch.rand(words.shape, device=words.device) < settings.word_dropout
             words = words.masked_fill(dropped & inside, UNKNOWN)
         states = F.dropout(self.embedding(words), settings.embedding_dropout, self.training)
-        states = states.to(next(self.layers.parameters()).dtype)
+        states = states.to(self._layers_dtype)
         for number, directions in enumerate(self.layers):
             if number > 0:
                 states = F.dropout(states, settings.dropout, self.training)

@@ -56,13 +56,12 @@ class RecurrentModel:
 
     @classmethod
     def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> RecurrentModel:
-        """In bf16 only the recurrent layers are: they are nearly all of the work."""
         settings = RecurrentContestant.model_validate(config.settings)
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
         network = RecurrentClassifier(settings, vocabulary.size, len(config.labels))
         network.load_state_dict(load_file(folder / "model.safetensors"))
         if precision == "bf16":
-            network.layers.to(torch.bfloat16)
+            network.round_layers()
         linear = LinearModel.load(folder / _LINEAR_PART) if settings.linear_part else None
         return cls(vocabulary, network.to(choose_device()).eval(), settings, linear)
 
