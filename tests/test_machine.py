@@ -51,7 +51,6 @@ def test_torch_has_all_its_threads_after_a_library_with_an_openmp_of_its_own():
     assert in_a_new_process(code.format(first="import sklearn.linear_model\n")) == alone
 
 
-@binds_threads
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and glibc")
 def test_freed_blocks_are_kept_until_they_are_given_back():
     code = """
@@ -70,6 +69,7 @@ print(kept > 150, megabytes() - before < 50)
     assert in_a_new_process(code) == "True True"
 
 
+@binds_threads
 def test_threads_of_others_get_all_cores():
     code = (
         on_every_core
