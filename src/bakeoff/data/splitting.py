@@ -43,20 +43,22 @@ def carve(
     taken: set[int] = set()
 
     def take_if_it_fits(group: list[int]) -> None:
-        # A single row, which most groups are, is not worth a counter: making one takes longer than all the rest.
-        wanted = Counter(labels[row] for row in group) if len(group) > 1 else {labels[group[0]]: 1}
+        wanted = Counter(labels[row] for row in group)
         if all(open_places[label] >= count for label, count in wanted.items()):
             taken.update(group)
             open_places.subtract(wanted)
 
     # Repeated texts come first, while there is room for them; then single texts fill each class to its last place.
     repeated = [group for group in rows_of.values() if len(group) > 1]
-    single = [group for group in rows_of.values() if len(group) == 1]
+    single = [group[0] for group in rows_of.values() if len(group) == 1]
     for position in random.permutation(len(repeated)).tolist():
         if random.random() < share:
             take_if_it_fits(repeated[position])
     for position in random.permutation(len(single)).tolist():
-        take_if_it_fits(single[position])
+        row = single[position]
+        if open_places[labels[row]] > 0:
+            taken.add(row)
+            open_places[labels[row]] -= 1
     for group in repeated:
         if group[0] not in taken:
             take_if_it_fits(group)
