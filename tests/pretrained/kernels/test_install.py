@@ -12,6 +12,7 @@ import transformers
 
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
+from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.norm import install_norm
 
 IDS = torch.arange(3, 153).view(2, 75)
@@ -93,6 +94,23 @@ def test_loras_dropout_drops_before_the_adapter_and_nowhere_else(name):
 
     assert draws.std(0).min() > 0
     assert (draws.mean(0) - whole).norm() / whole.norm() < 0.1
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_in_bf16_a_small_adapter_costs_no_second_rounding_of_the_layer(bias):
+    """Rounding the layer first and then its sum with the adapter once added 0.3 % to a LoRA's perplexity."""
+    torch.manual_seed(3)
+    layer = torch.nn.ModuleDict({"linear": torch.nn.Linear(64, 96, bias=bias)})
+    config = peft.LoraConfig(r=40, lora_alpha=4, target_modules=["linear"], init_lora_weights=False)
+    layer = peft.inject_adapter_in_model(config, layer).eval().to(torch.bfloat16)
+    inputs = torch.randn(500, 64, dtype=torch.bfloat16)
+    exact = copy.deepcopy(layer).double()["linear"](inputs.double())
+    install_lora(layer["linear"])
+
+    def mean_error(values: torch.Tensor) -> torch.Tensor:
+        return (values.double() - exact).abs().mean()
+
+    assert mean_error(layer["linear"](inputs)) < 1.15 * mean_error(exact.to(torch.bfloat16))
 
 
 def test_peft_still_merges_and_disables_its_adapters():

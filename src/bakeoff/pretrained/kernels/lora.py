@@ -1,7 +1,8 @@
 """A linear layer with a LoRA adapter (Hu et al. 2021) as one operation.
 
 PEFT computes the layer, the adapter, the scaled adapter and their sum, each a pass over memory, forwards and backwards.
-Here the small products are added to the large one's result while they are made, and the frozen weight has no gradient.
+Here the large product is added to the small one's result while it is made, and the frozen weight has no gradient. The
+small one comes first for the sake of bf16, which rounds each result: what is rounded twice is then the smaller part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from peft.tuners import lora
 from transformers.pytorch_utils import Conv1D
 
@@ -58,8 +58,9 @@ class _LoraLinear(torch.autograd.Function):
         scaling: float,
         mask: torch.Tensor | None,  # what dropout keeps before the adapter, (rows, in); its factor is in `scaling`
     ) -> torch.Tensor:
-        hidden = _dropped(rows, mask) @ down.t()
-        output = F.linear(rows, weight, bias).addmm_(hidden, up.t(), alpha=scaling)
+        hidden = (_dropped(rows, mask) @ down.t()).mul_(scaling)
+        output = hidden @ up.t() if bias is None else torch.addmm(bias, hidden, up.t())
+        output.addmm_(rows, weight.t())
         ctx.save_for_backward(rows, weight, down, up, hidden, mask)
         ctx.scaling = scaling
         return output
@@ -68,16 +69,12 @@ class _LoraLinear(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (outer,) = gradients
         rows, weight, down, up, hidden, mask = ctx.saved_tensors
-        for_up = (outer.t() @ hidden).mul_(ctx.scaling)
+        for_up = outer.t() @ hidden
         for_hidden = (outer @ up).mul_(ctx.scaling)
         for_down = for_hidden.t() @ _dropped(rows, mask)
         for_rows = None
         if ctx.needs_input_grad[0]:
-            for_rows = outer @ weight
-            if mask is None:
-                for_rows.addmm_(for_hidden, down)
-            else:
-                for_rows += dropped(for_hidden @ down, mask)
+            for_rows = _dropped(for_hidden @ down, mask).addmm_(outer, weight)
         return for_rows, None, None, for_down, for_up, None, None
 
 
