@@ -113,6 +113,21 @@ def test_in_bf16_a_small_adapter_costs_no_second_rounding_of_the_layer(bias):
     assert mean_error(layer["linear"](inputs)) < 1.15 * mean_error(exact.to(torch.bfloat16))
 
 
+def test_in_bf16_a_normalisation_rounds_once():
+    torch.manual_seed(4)
+    norm = transformers.models.llama.modeling_llama.LlamaRMSNorm(48)
+    norm.weight.data.uniform_(0.5, 2)
+    norm = norm.to(torch.bfloat16)
+    inputs = torch.randn(700, 48, dtype=torch.bfloat16)
+    wide = inputs.double()
+    exact = norm.weight.double() * wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + norm.variance_epsilon)
+    install_norm(norm)
+
+    wrong = norm(inputs) != exact.to(torch.bfloat16)
+
+    assert wrong.double().mean() < 0.001  # where fp32 and fp64 fall on different sides of a half
+
+
 def test_peft_still_merges_and_disables_its_adapters():
     model = adapted(llama()).eval()
     install_kernels(model)
