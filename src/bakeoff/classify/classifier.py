@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,7 @@ from bakeoff.classify.model_config import ModelConfig, config_path, read_config
 from bakeoff.errors import UserError
 from bakeoff.judge.calibration import with_temperature
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-
-RequestedPrecision = Literal["auto", "fp32", "bf16"]
+from bakeoff.spec.schema import RequestedPrecision
 
 
 @dataclass(frozen=True)

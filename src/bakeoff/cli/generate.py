@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from bakeoff.cli.console import print_json, printable
 from bakeoff.cli.options import Json, Model
+from bakeoff.spec.schema import RequestedPrecision
 
 
 def command(
@@ -20,7 +21,7 @@ def command(
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most probable tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample from this probability mass.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
-    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic.")] = "fp32",
+    precision: Annotated[RequestedPrecision, typer.Option(help="Precision of the arithmetic.")] = "fp32",
     json: Json = False,
 ) -> None:
     """Continue a text, greedily unless a temperature is given. The text appears as it is written."""

@@ -9,6 +9,7 @@ import typer
 
 from bakeoff.cli.console import ConsoleProgress, output, print_json
 from bakeoff.cli.options import Json, Model
+from bakeoff.spec.schema import RequestedPrecision
 
 
 def command(
@@ -24,7 +25,7 @@ def command(
         int | None, typer.Option(min=2, help="Tokens seen at once; the model's own, at most 1024, if absent.")
     ] = None,
     precision: Annotated[
-        Literal["auto", "fp32", "bf16"], typer.Option(help="Precision of the arithmetic; fp32 is the reference.")
+        RequestedPrecision, typer.Option(help="Precision of the arithmetic; fp32 is the reference.")
     ] = "fp32",
     column: Annotated[str, typer.Option(help="Column of the texts in .jsonl and .parquet files.")] = "text",
     json: Json = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from bakeoff.cli.console import output, print_json, printable
 from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
 from bakeoff.cli.texts import chosen_contestants, given_texts
 from bakeoff.errors import UserError
+from bakeoff.spec.schema import RequestedPrecision
 
 if TYPE_CHECKING:
     from bakeoff.classify.classifier import Prediction
@@ -32,7 +33,7 @@ def command(
         typer.Option(min=0.0, max=1.0, help="No label for texts whose probability is below this; see the report."),
     ] = None,
     precision: Annotated[
-        Literal["auto", "fp32", "bf16"] | None,
+        RequestedPrecision | None,
         typer.Option(help="Precision of an LSTM, a GRU or a transformer; that of its judgement if absent."),
     ] = None,
     json: Json = False,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.pretrained.sources import context_length, load_weights
+from bakeoff.spec.schema import RequestedPrecision
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
 
 __all__ = ["LanguageModel", "load_language_model", "ready"]
@@ -18,7 +19,7 @@ __all__ = ["LanguageModel", "load_language_model", "ready"]
 def load_language_model(
     name: str,
     *,
-    precision: Literal["auto", "fp32", "bf16"] = "fp32",
+    precision: RequestedPrecision = "fp32",
     merged: bool = True,
     cache: Path | None = None,
 ) -> LanguageModel:
@@ -39,9 +40,7 @@ def load_language_model(
     return ready(model, tokenizer, name=name, reference=reference, precision=precision)
 
 
-def ready(
-    model: Any, tokenizer: Any, *, name: str, reference: str, precision: Literal["auto", "fp32", "bf16"]
-) -> LanguageModel:
+def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: RequestedPrecision) -> LanguageModel:
     """Move a model to its device and precision, and check that it is a causal one."""
     device = choose_device()
     chosen = choose_precision(precision, device)

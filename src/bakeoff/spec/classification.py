@@ -14,6 +14,7 @@ from bakeoff.spec.sections import (
     PositiveFloat,
     PositiveInt,
     Probability,
+    RequestedPrecision,
     Section,
     Share,
     Tracker,
@@ -187,7 +188,7 @@ class TransformerContestant(Section):
     )
     batch_size: PositiveInt = Field(16, description="Texts per step.")
     gradient_clip: PositiveFloat | None = Field(1.0, description="Largest gradient norm.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: RequestedPrecision = Field(
         "auto",
         description="Precision of the arithmetic; `auto` is bf16 where `bakeoff doctor` finds it fast, and elsewhere "
         "bf16 takes hundreds of times as long. Weights that are trained are always kept in fp32.",

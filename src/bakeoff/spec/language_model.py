@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from bakeoff.spec.sections import Budget, PositiveFloat, PositiveInt, Probability, RateOrAuto, Section, Share, Tracker
+from bakeoff.spec.sections import (
+    Budget,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    RateOrAuto,
+    RequestedPrecision,
+    Section,
+    Share,
+    Tracker,
+)
 
 
 class Fraction(Section):
@@ -169,7 +179,7 @@ class LanguageModelSpec(Section):
     budget: Budget = Field(default_factory=lambda: Budget(epochs=3), description="The same for every contestant.")
     contestants: dict[str, LanguageModelContestant] = Field(description="Name of each contestant and its settings.")
     judge: LanguageModelJudge = Field(default_factory=lambda: LanguageModelJudge(), description="The comparison.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: RequestedPrecision = Field(
         "auto",
         description="Precision of the arithmetic; `auto` is bf16 where `bakeoff doctor` finds it fast, and elsewhere "
         "bf16 takes hundreds of times as long. Weights that are trained are always kept in fp32.",

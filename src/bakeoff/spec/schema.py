@@ -33,6 +33,7 @@ from bakeoff.spec.language_model import (
 from bakeoff.spec.sections import (
     Budget,
     ClassWeights,
+    RequestedPrecision,
     Section,
     Tracker,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Pretraining",
     "Protocol",
     "RecurrentContestant",
+    "RequestedPrecision",
     "Section",
     "Spec",
     "TableData",

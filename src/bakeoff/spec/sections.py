@@ -29,6 +29,7 @@ def _rate_or_auto(value: Any) -> Any:
 
 RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 
+RequestedPrecision = Literal["auto", "fp32", "bf16"]  # auto: bf16 where the machine computes it fast
 Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
 
 

@@ -19,6 +19,7 @@ from typing import Literal
 
 import torch
 
+from bakeoff.spec.schema import RequestedPrecision
 from bakeoff.training import distributed
 
 Precision = Literal["fp32", "bf16"]
@@ -42,7 +43,7 @@ def computes_bf16_fast(device: torch.device) -> bool:
     return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def choose_precision(requested: Literal["auto", "fp32", "bf16"], device: torch.device | None = None) -> Precision:
+def choose_precision(requested: RequestedPrecision, device: torch.device | None = None) -> Precision:
     """`auto` becomes bf16 where the hardware computes it fast, fp32 elsewhere; other requests are granted."""
     if requested != "auto":
         return requested
