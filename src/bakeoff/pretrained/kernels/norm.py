@@ -1,7 +1,8 @@
 """Root mean square normalisation (Zhang and Sennrich 2019) that keeps its input for the backward pass, and no more.
 
 As transformers writes it, every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
-memory. Here a few hundred rows at a time go through all steps while they are in the cache, and bf16 is rounded to once.
+memory. Here a few hundred rows at a time go through all steps while they are in the cache. In bf16 only the result is
+rounded.
 """
 
 from __future__ import annotations
