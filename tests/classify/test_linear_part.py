@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from bakeoff.classify import linear_part
+from bakeoff.classify.evidence import evidence_size
 from bakeoff.classify.linear import LinearModel
-from bakeoff.classify.linear_part import fit_linear_part
-from bakeoff.classify.task import RecurrentTask
+from bakeoff.classify.linear_part import EvidenceLayers, fit_linear_part
+from bakeoff.classify.model_config import ModelConfig
+from bakeoff.classify.task import RecurrentModel, RecurrentTask
 from bakeoff.data.types import LabelledTexts
 from bakeoff.errors import UserError
 from bakeoff.spec.schema import LinearContestant
@@ -23,7 +26,7 @@ LINEAR = LinearContestant(min_document_frequency=1)
 def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
     seen: dict[int, set[str]] = {}
     judged: dict[str, int] = {}
-    fit, probabilities = LinearModel.fit, LinearModel.probabilities
+    fit, answers = LinearModel.fit, linear_part._answers
 
     def watched_fit(texts, labels, settings):
         model = fit(texts, labels, settings)
@@ -31,20 +34,21 @@ def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
         kept.append(model)
         return model
 
-    def watched_probabilities(model, texts):
+    def watched_answers(model, texts):
         judged.update(dict.fromkeys(texts, id(model)))
-        return probabilities(model, texts)
+        return answers(model, texts)
 
     kept: list[LinearModel] = []  # or another would get the same id
     monkeypatch.setattr(LinearModel, "fit", watched_fit)
-    monkeypatch.setattr(LinearModel, "probabilities", watched_probabilities)
+    monkeypatch.setattr(linear_part, "_answers", watched_answers)
 
     part = fit_linear_part(TABLE.train, LINEAR, seed=1)
 
     assert set(judged) == set(TABLE.train.texts)
     assert not [text for text, model in judged.items() if text in seen[model]]
     assert seen[id(kept[-1])] == set(TABLE.train.texts), "the last one has seen all: it is the one that is kept"
-    assert part.training_logits.shape == (len(TABLE.train), 3)
+    assert part.training.logits.shape == (len(TABLE.train), 3)
+    assert part.training.evidence.shape == (len(TABLE.train), evidence_size(LINEAR, classes=3))
 
 
 def test_the_kept_model_is_as_sure_of_itself_as_the_others_should_have_been():
@@ -66,12 +70,54 @@ def test_an_untrained_network_leaves_the_linear_models_answers_as_they_are():
     found = task.loss(batch).total.item()
 
     expected = torch.nn.functional.cross_entropy(
-        part.training_logits[batch.rows], torch.tensor(TABLE.train.labels)[batch.rows], reduction="sum"
+        part.training.logits[batch.rows], torch.tensor(TABLE.train.labels)[batch.rows], reduction="sum"
     )
     assert found == pytest.approx(expected.item())
     assert task.validate().accuracy == np.mean(
         part.model.probabilities(TABLE.validation.texts).argmax(axis=1) == TABLE.validation.labels
     )
+
+
+def test_evidence_and_length_are_measured_in_deviations_of_the_training_texts():
+    part = fit_linear_part(TABLE.train, LINEAR, seed=1)
+    lengths = torch.tensor([len(text.split()) for text in TABLE.train.texts])
+    inputs = []
+    layers = EvidenceLayers(evidence_size(LINEAR, classes=3), classes=3)
+    layers.hidden.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+
+    layers.standardise(part.training.evidence, lengths)
+    layers(part.training.evidence, lengths)
+
+    (standardised,) = inputs
+    assert standardised.mean(dim=0) == pytest.approx(torch.zeros(layers.hidden.in_features), abs=1e-5)
+    assert standardised.std(dim=0, correction=0) == pytest.approx(torch.ones(layers.hidden.in_features), abs=1e-5)
+
+
+def test_what_is_the_same_in_all_training_texts_is_not_blown_up():
+    layers = EvidenceLayers(size=1, classes=2)
+
+    layers.standardise(torch.zeros(5, 1), torch.arange(1, 6))
+
+    assert layers.deviation[0] == 1
+
+
+def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
+    words_only = LinearContestant(min_document_frequency=1, max_ngram=1)
+    settings = spec({"lstm": {**SMALL_LSTM, "linear_part": words_only.model_dump()}}).contestants["lstm"]
+    task = RecurrentTask(TABLE, settings, seed=1, linear_part=fit_linear_part(TABLE.train, words_only, seed=1))
+    torch.nn.init.normal_(task.model.evidence.output.weight)
+    begins_well = "fine fine the film and its plot were seen by many in a cinema last week dull dull"
+    ends_well = " ".join(reversed(begins_well.split()))
+
+    task.save_model(tmp_path, dict(task.model.named_parameters()))
+    config = ModelConfig("lstm", TABLE.label_names, settings.model_dump(mode="json"))
+    loaded = RecurrentModel.load(tmp_path, config, "fp32")
+
+    assert loaded.network.evidence.deviation.equal(task.model.evidence.deviation)
+    one, other = loaded.probabilities([begins_well, ends_well])
+    assert np.abs(one - other).max() > 1e-3
+    one, other = loaded.linear.probabilities([begins_well, ends_well])
+    assert one == pytest.approx(other), "to the linear model they are the same words"
 
 
 def test_a_class_with_a_single_text_is_refused():

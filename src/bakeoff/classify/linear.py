@@ -22,7 +22,7 @@ from bakeoff.spec.schema import LinearContestant
 
 Array = npt.NDArray[np.float64]
 
-_PUNCTUATION: Punctuation = "separate"  # "!" and "?" say something, and so does the "t" of "don't"
+PUNCTUATION: Punctuation = "separate"  # "!" and "?" say something, and so does the "t" of "don't"
 
 
 class LinearModel:
@@ -50,7 +50,7 @@ class LinearModel:
             UserError: no word is frequent enough.
         """
         min_document_frequency = min(settings.min_document_frequency, len(texts))
-        ngrams, counts = learn_ngrams(tokenise(texts, _PUNCTUATION), settings.max_ngram, min_document_frequency)
+        ngrams, counts = learn_ngrams(tokenise(texts, PUNCTUATION), settings.max_ngram, min_document_frequency)
         if not ngrams.size:
             raise UserError(
                 f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",
@@ -77,7 +77,10 @@ class LinearModel:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Shape (texts, classes)."""
-        counts = self.ngrams.count(tokenise(texts, _PUNCTUATION))
+        return self.probabilities_of_counts(self.ngrams.count(tokenise(texts, PUNCTUATION)))
+
+    def probabilities_of_counts(self, counts: csr_matrix) -> Array:
+        """Shape (texts, classes), from what ``ngrams.count`` says of the texts."""
         scores = self.tfidf.transform(counts) @ self.weights.T + self.intercepts
         if scores.shape[1] > 1:
             probabilities: Array = softmax(scores, axis=1)

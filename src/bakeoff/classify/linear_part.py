@@ -1,9 +1,10 @@
 """A linear model inside a recurrent one: the network is trained on what the linear model misses.
 
 The logits of the network are added to the linear model's log-probabilities, as a stage of boosting is added to those
-before it (Friedman 2001, *Greedy function approximation*). The linear model knows the texts that it was fitted on
-almost by heart, so that nothing of them would be left to learn: while the network is trained, each text's
-log-probabilities come from a linear model that has not seen it (Wolpert 1992, *Stacked generalization*).
+before it (Friedman 2001, *Greedy function approximation*); and the network is told how the linear model's evidence is
+spread over the text. The linear model knows the texts that it was fitted on almost by heart, so that nothing of them
+would be left to learn: while the network is trained, each text is judged by a linear model that has not seen it
+(Wolpert 1992, *Stacked generalization*).
 """
 
 from __future__ import annotations
@@ -15,25 +16,44 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
+from torch import nn
+from torch.nn import functional as F
 
-from bakeoff.classify.linear import Array, LinearModel
+from bakeoff.classify.encoded import Rows
+from bakeoff.classify.evidence import evidence, evidence_size
+from bakeoff.classify.linear import PUNCTUATION, Array, LinearModel
+from bakeoff.classify.words import tokenise
 from bakeoff.data.types import LabelledTexts
 from bakeoff.errors import UserError
 from bakeoff.judge.calibration import fit_temperature
 from bakeoff.spec.schema import LinearContestant
 
 _FOLDS = 5
+_EVIDENCE_UNITS = 32
+_EVIDENCE_DROPOUT = 0.1
 
 FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
 """What `fit_linear_part` takes, in fits of a linear model on all texts."""
 
 
 @dataclass(frozen=True)
+class LinearAnswers:
+    """What a linear model says of some texts."""
+
+    logits: torch.Tensor  # its log-probabilities, shape (texts, classes)
+    evidence: torch.Tensor  # as `evidence` gives it, shape (texts, size)
+
+    def of(self, rows: Rows, device: torch.device) -> LinearAnswers:
+        """Those of some of the texts."""
+        return LinearAnswers(self.logits[rows].to(device), self.evidence[rows].to(device))
+
+
+@dataclass(frozen=True)
 class LinearPart:
-    """A linear model, and what is added to the network's logits of each training text."""
+    """A linear model, and what the training texts were answered by models that were not fitted on them."""
 
     model: LinearModel  # fitted on all training texts, calibrated on the folds
-    training_logits: torch.Tensor  # shape (texts, classes), by models that were not fitted on the text
+    training: LinearAnswers
 
 
 def fit_linear_part(training: LabelledTexts, settings: LinearContestant, seed: int) -> LinearPart:
@@ -50,18 +70,73 @@ def fit_linear_part(training: LabelledTexts, settings: LinearContestant, seed: i
             "Give more texts, or train without `linear_part`.",
         )
     unseen = np.zeros((len(labels), labels.max() + 1))
+    unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))
     for seen, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels):
         model = LinearModel.fit([training.texts[row] for row in seen], labels[seen].tolist(), settings)
-        unseen[held_out] = model.probabilities([training.texts[row] for row in held_out])
+        unseen[held_out], unseen_evidence[held_out] = _answers(model, [training.texts[row] for row in held_out])
     temperature = fit_temperature(labels, unseen)
     model = LinearModel.fit(training.texts, training.labels, settings).cooled(temperature)
-    return LinearPart(model, _logits(unseen) / temperature)
+    return LinearPart(
+        model, LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
+    )
 
 
-def linear_logits(model: LinearModel, texts: Sequence[str]) -> torch.Tensor:
-    """What is added to the network's logits, shape (texts, classes)."""
-    return _logits(model.probabilities(texts))
+def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:
+    """What the network is told of the texts."""
+    probabilities, spread = _answers(model, texts)
+    return LinearAnswers(_logits(probabilities), torch.from_numpy(spread).float())
+
+
+def unanswered(texts: int, classes: int, settings: LinearContestant) -> LinearAnswers:
+    """What takes the place of answers where only the work is measured."""
+    return LinearAnswers(torch.zeros(texts, classes), torch.zeros(texts, evidence_size(settings, classes)))
+
+
+def _answers(model: LinearModel, texts: Sequence[str]) -> tuple[Array, Array]:
+    """Probabilities, shape (texts, classes), and evidence."""
+    tokenised = tokenise(texts, PUNCTUATION)
+    counts = model.ngrams.count(tokenised)
+    return model.probabilities_of_counts(counts), evidence(model, tokenised, counts)
 
 
 def _logits(probabilities: Array) -> torch.Tensor:
     return torch.from_numpy(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))).float()
+
+
+class EvidenceLayers(nn.Module):
+    """From how the evidence of a linear model is spread over a text to logits: two layers that begin with zero."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, size: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size + 1))
+        self.register_buffer("deviation", torch.ones(size + 1))
+        self.hidden = nn.Linear(size + 1, _EVIDENCE_UNITS)
+        self.output = nn.Linear(_EVIDENCE_UNITS, classes)
+        answer_zero(self.output)
+
+    def standardise(self, evidence: torch.Tensor, lengths: torch.Tensor) -> None:
+        """Measure every input in standard deviations of these, the training texts'; the same arguments as `forward`."""
+        inputs = _with_length(evidence, lengths)
+        self.mean = inputs.mean(dim=0)
+        deviation = inputs.std(dim=0, correction=0)
+        self.deviation = torch.where(deviation > 0, deviation, 1.0)
+
+    def forward(self, evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (rows, classes), from evidence, shape (rows, size), and lengths in words, shape (rows,)."""
+        standardised = (_with_length(evidence, lengths) - self.mean) / self.deviation
+        hidden = F.dropout(F.gelu(self.hidden(standardised)), _EVIDENCE_DROPOUT, self.training)
+        logits: torch.Tensor = self.output(hidden)
+        return logits
+
+
+def _with_length(evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    return torch.cat([evidence, lengths[:, None].to(evidence.dtype).log()], dim=1)
+
+
+def answer_zero(layer: nn.Linear) -> None:
+    """Begin with logits of zero, so that the linear model answers alone."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)

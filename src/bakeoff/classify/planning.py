@@ -107,13 +107,11 @@ def _plan_recurrent(
 
     linear, linear_part = None, None
     if settings.linear_part:
-        import torch
-
-        from bakeoff.classify.linear_part import LinearPart
+        from bakeoff.classify.linear_part import LinearPart, unanswered
 
         progress.stage("fitting a part of the linear part")
         linear = _fit_sample(data, settings.linear_part)
-        linear_part = LinearPart(linear.model, torch.zeros(len(data.train), len(data.label_names)))
+        linear_part = LinearPart(linear.model, unanswered(len(data.train), len(data.label_names), settings.linear_part))
     progress.stage("encoding texts")
     started = time.perf_counter()
     task = RecurrentTask(data, settings, spec.seed, pretrained, linear_part)

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from bakeoff.classify.cores import map_on_cores
 from bakeoff.classify.encoded import EncodedTexts, Rows, batches_by_length
+from bakeoff.classify.evidence import evidence_size
+from bakeoff.classify.linear_part import EvidenceLayers, LinearAnswers, answer_zero
 from bakeoff.classify.vocabulary import PADDING, UNKNOWN
 from bakeoff.spec.schema import RecurrentContestant
 
@@ -32,21 +34,23 @@ class RecurrentClassifier(nn.Module):
         self.layers = recurrent_layers(settings)
         self._layers_dtype = torch.float32
         self.output = nn.Linear(width * (2 if settings.pooling == "max_mean" else 1), classes)
-        if settings.linear_part:  # begin with its answers
-            nn.init.zeros_(self.output.weight)
-            nn.init.zeros_(self.output.bias)
+        self.evidence: EvidenceLayers | None = None
+        if settings.linear_part:
+            self.evidence = EvidenceLayers(evidence_size(settings.linear_part, classes), classes)
+            answer_zero(self.output)
 
     def round_layers(self) -> None:
         """Compute the recurrent layers in bf16 from now on. They are nearly all of the work."""
         self.layers.to(torch.bfloat16)
         self._layers_dtype = torch.bfloat16
 
-    def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def forward(self, words: torch.Tensor, lengths: torch.Tensor, linear: LinearAnswers | None = None) -> torch.Tensor:
         """Logits, shape (rows, classes).
 
         Args:
             words: Word numbers, shape (rows, longest), 0 beyond each row's length.
             lengths: Shape (rows,), at least 1.
+            linear: What the linear part says of the rows, where the settings ask for one.
         """
         settings = self.settings
         inside, flipped = inside_and_flipped(lengths, words.shape[1])
@@ -62,6 +66,9 @@ class RecurrentClassifier(nn.Module):
         states = states.to(self.output.weight.dtype)
         pooled = _last_states(states, lengths, settings) if settings.pooling == "last" else _max_mean(states, inside)
         logits: torch.Tensor = self.output(F.dropout(pooled, settings.dropout, self.training))
+        if self.evidence:
+            assert linear is not None
+            logits = logits + linear.logits + self.evidence(linear.evidence, lengths)
         return logits
 
 
@@ -120,12 +127,12 @@ def _max_mean(states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
 
 
 def class_probabilities(
-    model: RecurrentClassifier, texts: EncodedTexts, added_logits: torch.Tensor | None = None
+    model: RecurrentClassifier, texts: EncodedTexts, linear: LinearAnswers | None = None
 ) -> npt.NDArray[np.float64]:
     """Probabilities of each text, shape (texts, classes), in the order of the texts.
 
     Args:
-        added_logits: Of a linear part, shape (texts, classes).
+        linear: What the linear part says of the texts, where the model has one.
     """
     device = model.output.weight.device
     probabilities = np.zeros((len(texts), model.output.out_features))
@@ -133,10 +140,8 @@ def class_probabilities(
     @torch.no_grad()
     def classify(rows: Rows) -> None:
         words, lengths = texts.padded(rows)
-        logits = model(words.to(device), lengths.to(device)).cpu()
-        if added_logits is not None:
-            logits += added_logits[rows]
-        probabilities[rows] = logits.double().softmax(dim=1).numpy()
+        logits = model(words.to(device), lengths.to(device), linear.of(rows, device) if linear else None)
+        probabilities[rows] = logits.cpu().double().softmax(dim=1).numpy()
 
     share = max(1, -(-len(texts) // torch.get_num_threads()))  # so that a few texts are work for all cores, too
     batches = batches_by_length(texts.lengths, min(share, _TEXTS_AT_ONCE))

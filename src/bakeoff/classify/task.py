@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from bakeoff.classify.encoded import Rows, padding_share, shuffled_batches
 from bakeoff.classify.linear import LinearModel
-from bakeoff.classify.linear_part import LinearPart, linear_logits
+from bakeoff.classify.linear_part import LinearPart, linear_answers
 from bakeoff.classify.losses import class_weights, training_loss, validation_of
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.classify.pretraining import Pretrained
@@ -51,8 +51,7 @@ class RecurrentModel:
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Shape (texts, classes)."""
         encoded = self.vocabulary.encode(texts).cut(self.settings.max_length, self.settings.truncation)
-        added_logits = linear_logits(self.linear, texts) if self.linear else None
-        return class_probabilities(self.network, encoded, added_logits)
+        return class_probabilities(self.network, encoded, linear_answers(self.linear, texts) if self.linear else None)
 
     @classmethod
     def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> RecurrentModel:
@@ -107,14 +106,17 @@ class RecurrentTask:
         self._validation = self.vocabulary.encode(data.validation.texts).cut(settings.max_length, settings.truncation)
         self._labels = torch.tensor(data.train.labels)
         self._linear_part = linear_part
-        self._validation_logits = linear_logits(linear_part.model, data.validation.texts) if linear_part else None
+        self._linear_validation = linear_answers(linear_part.model, data.validation.texts) if linear_part else None
         self._validation_side: LabelledTexts = data.validation
         self._label_names = data.label_names
         self._settings = settings
         self._seed = seed
         self._class_weights = class_weights(settings.class_weights, data.train.labels, len(data.label_names))
         torch.manual_seed(seed)
-        self.model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names)).to(choose_device())
+        model = RecurrentClassifier(settings, self.vocabulary.size, len(data.label_names))
+        if model.evidence and linear_part:
+            model.evidence.standardise(linear_part.training.evidence, torch.from_numpy(self._train.lengths))
+        self.model = model.to(choose_device())
         if pretrained:
             self.model.load_state_dict({**self.model.state_dict(), **pretrained.weights})
 
@@ -130,17 +132,17 @@ class RecurrentTask:
     def loss(self, batch: TextBatch) -> LossSum:
         words, lengths = self._train.padded(batch.rows)
         device = self._device
-        logits = self.model(words.to(device), lengths.to(device))
-        if self._linear_part:
-            logits = logits + self._linear_part.training_logits[batch.rows].to(device)
+        linear = self._linear_part.training.of(batch.rows, device) if self._linear_part else None
+        logits = self.model(words.to(device), lengths.to(device), linear)
         return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        probabilities = class_probabilities(self.model, self._validation, self._validation_logits)
+        probabilities = class_probabilities(self.model, self._validation, self._linear_validation)
         return validation_of(self._validation_side.labels, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, folder / "model.safetensors")
+        tensors = {**dict(self.model.named_buffers()), **weights}
+        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
         self.vocabulary.save(folder / "vocabulary.json")
         if self._linear_part:
             (folder / _LINEAR_PART).mkdir()

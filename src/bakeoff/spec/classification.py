@@ -139,7 +139,8 @@ class RecurrentContestant(Section):
     linear_part: LinearContestant | None = Field(
         None,
         description="A linear model that is fitted first, with settings as of a contestant `linear`. The network is "
-        "trained on what it misses: its logits are added to the linear model's.",
+        "trained on what it misses: its logits are added to the linear model's, and it is told where in the text the "
+        "linear model's evidence stands.",
     )
     pretrain: Pretraining | None = Field(
         None, description="Train the layers to predict words before; not with several layers in both directions."

@@ -1,0 +1,64 @@
+"""How the evidence of a linear model is spread over a text: a few numbers that its score, their sum, does not tell.
+
+A review that says good things first and comes to its verdict in the last sentence has the score of one that does it the
+other way round. Both ends of a text count for more than its middle, and much evidence on both sides means less than
+little on one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from bakeoff.classify.linear import LinearModel
+from bakeoff.data.numbered_words import TokenisedTexts, offsets_of, positions
+from bakeoff.spec.schema import LinearContestant
+
+Array = npt.NDArray[np.float64]
+
+_END_WORDS = (10, 25, 50)
+"""Lengths of the beginnings and ends that are looked at by themselves."""
+
+
+def evidence_size(settings: LinearContestant, classes: int) -> int:
+    """How many numbers `evidence` gives a text."""
+    scores = 1 if classes == 2 else classes
+    return scores * (settings.max_ngram + 2 + 2 * len(_END_WORDS))
+
+
+def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> Array:
+    """Parts of each text's score, shape (texts, size).
+
+    For each class (the second one only, where there are two): what the n-grams of each length add up to; the sum of
+    everything that speaks for the class, and of everything against it; and what stands in the first and in the last
+    10, 25 and 50 words.
+
+    Args:
+        counts: What ``model.ngrams.count(texts)`` says.
+    """
+    features = model.tfidf.transform(counts)
+    ends = [model.ngrams.count(_end(texts, words, last)) for words in _END_WORDS for last in (False, True)]
+    sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
+    of_length = np.repeat(np.eye(len(sizes)), sizes, axis=0)  # which n-grams have it, shape (n-grams, lengths)
+    columns = []
+    for weights in model.weights:
+        scores = features.multiply(weights).tocsr()
+        columns += [scores @ of_length, _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
+        scores.data /= counts.data  # now of each time that the n-gram is said
+        columns += [_row_sums(scores.multiply(end)) for end in ends]
+    return np.hstack(columns)
+
+
+def _row_sums(matrix: csr_matrix) -> Array:
+    """Shape (rows, 1)."""
+    sums: Array = np.asarray(matrix.sum(axis=1)).reshape(-1, 1)
+    return sums
+
+
+def _end(texts: TokenisedTexts, words: int, last: bool) -> TokenisedTexts:
+    """The first words of each text, or the last ones."""
+    sizes = np.minimum(np.diff(texts.offsets), words)
+    starts = texts.offsets[1:] - sizes if last else texts.offsets[:-1]
+    offsets = offsets_of(sizes)
+    return TokenisedTexts(texts.words, texts.numbers[positions(starts, offsets)], offsets)
