@@ -24,31 +24,29 @@ LINEAR = LinearContestant(min_document_frequency=1)
 
 
 def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
-    seen: dict[int, set[str]] = {}
-    judged: dict[str, int] = {}
-    fit, answers = LinearModel.fit, linear_part._answers
-
-    def watched_fit(texts, labels, settings):
-        model = fit(texts, labels, settings)
-        seen[id(model)] = set(texts)
-        kept.append(model)
-        return model
+    """Seen by its n-grams of one text each: every text has a word of its own."""
+    own_words = [f"own{row}" for row in range(len(TABLE.train))]
+    texts = [f"{text} {word}" for text, word in zip(TABLE.train.texts, own_words, strict=True)]
+    seen, judged = [], []
+    answers = linear_part._answers
 
     def watched_answers(model, texts):
-        judged.update(dict.fromkeys(texts, id(model)))
+        seen.append(set(model.ngrams.words))
+        judged.append({texts.words[number] for number in texts.numbers})
         return answers(model, texts)
 
-    kept: list[LinearModel] = []  # or another would get the same id
-    monkeypatch.setattr(LinearModel, "fit", watched_fit)
     monkeypatch.setattr(linear_part, "_answers", watched_answers)
+    part = fit_linear_part(LabelledTexts(TABLE.train.ids, texts, TABLE.train.labels), LINEAR, seed=1)
 
-    part = fit_linear_part(TABLE.train, LINEAR, seed=1)
-
-    assert set(judged) == set(TABLE.train.texts)
-    assert not [text for text, model in judged.items() if text in seen[model]]
-    assert seen[id(kept[-1])] == set(TABLE.train.texts), "the last one has seen all: it is the one that is kept"
-    assert part.training.logits.shape == (len(TABLE.train), 3)
-    assert part.training.evidence.shape == (len(TABLE.train), evidence_size(LINEAR, classes=3))
+    for known, words in zip(seen, judged, strict=True):
+        own = words & set(own_words)
+        assert own
+        assert not own & known
+        assert own | known >= set(own_words), "and it was fitted on all the others"
+    assert set.union(*judged) >= set(own_words), "each text was judged"
+    assert set(part.model.ngrams.words) >= set(own_words), "the one that is kept has seen all"
+    assert part.training.logits.shape == (len(texts), 3)
+    assert part.training.evidence.shape == (len(texts), evidence_size(LINEAR, classes=3))
 
 
 def test_the_kept_model_is_as_sure_of_itself_as_the_others_should_have_been():

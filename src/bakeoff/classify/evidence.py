@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from bakeoff.classify.linear import LinearModel
-from bakeoff.data.numbered_words import TokenisedTexts, offsets_of, positions
+from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.spec.schema import LinearContestant
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ def _row_sums(matrix: csr_matrix) -> Array:
 
 def _end(texts: TokenisedTexts, words: int, last: bool) -> TokenisedTexts:
     """The first words of each text, or the last ones."""
-    sizes = np.minimum(np.diff(texts.offsets), words)
-    starts = texts.offsets[1:] - sizes if last else texts.offsets[:-1]
-    offsets = offsets_of(sizes)
-    return TokenisedTexts(texts.words, texts.numbers[positions(starts, offsets)], offsets)
+    starts, ends = texts.offsets[:-1], texts.offsets[1:]
+    if last:
+        return texts.pieces(np.maximum(starts, ends - words), ends)
+    return texts.pieces(starts, np.minimum(ends, starts + words))

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bakeoff.classify.ngrams import NgramVocabulary, learn_ngrams
 from bakeoff.classify.words import Punctuation, tokenise
+from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import write_text
 from bakeoff.spec.schema import LinearContestant
@@ -49,8 +50,13 @@ class LinearModel:
         Raises:
             UserError: no word is frequent enough.
         """
-        min_document_frequency = min(settings.min_document_frequency, len(texts))
-        ngrams, counts = learn_ngrams(tokenise(texts, PUNCTUATION), settings.max_ngram, min_document_frequency)
+        return cls.fit_tokenised(tokenise(texts, PUNCTUATION), labels, settings)
+
+    @classmethod
+    def fit_tokenised(cls, texts: TokenisedTexts, labels: Sequence[int], settings: LinearContestant) -> LinearModel:
+        """The same for texts that are tokenised already, by `PUNCTUATION`."""
+        min_document_frequency = min(settings.min_document_frequency, len(labels))
+        ngrams, counts = learn_ngrams(texts, settings.max_ngram, min_document_frequency)
         if not ngrams.size:
             raise UserError(
                 f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",

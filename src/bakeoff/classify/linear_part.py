@@ -23,6 +23,7 @@ from bakeoff.classify.encoded import Rows
 from bakeoff.classify.evidence import evidence, evidence_size
 from bakeoff.classify.linear import PUNCTUATION, Array, LinearModel
 from bakeoff.classify.words import tokenise
+from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.data.types import LabelledTexts
 from bakeoff.errors import UserError
 from bakeoff.judge.calibration import fit_temperature
@@ -69,13 +70,14 @@ def fit_linear_part(training: LabelledTexts, settings: LinearContestant, seed: i
             "`linear_part` needs two training texts of every class: models classify what they have not seen.",
             "Give more texts, or train without `linear_part`.",
         )
+    texts = tokenise(training.texts, PUNCTUATION)
     unseen = np.zeros((len(labels), labels.max() + 1))
     unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))
     for seen, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels):
-        model = LinearModel.fit([training.texts[row] for row in seen], labels[seen].tolist(), settings)
-        unseen[held_out], unseen_evidence[held_out] = _answers(model, [training.texts[row] for row in held_out])
+        model = LinearModel.fit_tokenised(texts.of(seen), labels[seen].tolist(), settings)
+        unseen[held_out], unseen_evidence[held_out] = _answers(model, texts.of(held_out))
     temperature = fit_temperature(labels, unseen)
-    model = LinearModel.fit(training.texts, training.labels, settings).cooled(temperature)
+    model = LinearModel.fit_tokenised(texts, training.labels, settings).cooled(temperature)
     return LinearPart(
         model, LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
     )
@@ -83,7 +85,7 @@ def fit_linear_part(training: LabelledTexts, settings: LinearContestant, seed: i
 
 def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:
     """What the network is told of the texts."""
-    probabilities, spread = _answers(model, texts)
+    probabilities, spread = _answers(model, tokenise(texts, PUNCTUATION))
     return LinearAnswers(_logits(probabilities), torch.from_numpy(spread).float())
 
 
@@ -92,11 +94,10 @@ def unanswered(texts: int, classes: int, settings: LinearContestant) -> LinearAn
     return LinearAnswers(torch.zeros(texts, classes), torch.zeros(texts, evidence_size(settings, classes)))
 
 
-def _answers(model: LinearModel, texts: Sequence[str]) -> tuple[Array, Array]:
+def _answers(model: LinearModel, texts: TokenisedTexts) -> tuple[Array, Array]:
     """Probabilities, shape (texts, classes), and evidence."""
-    tokenised = tokenise(texts, PUNCTUATION)
-    counts = model.ngrams.count(tokenised)
-    return model.probabilities_of_counts(counts), evidence(model, tokenised, counts)
+    counts = model.ngrams.count(texts)
+    return model.probabilities_of_counts(counts), evidence(model, texts, counts)
 
 
 def _logits(probabilities: Array) -> torch.Tensor:

@@ -33,6 +33,15 @@ class TokenisedTexts:
     numbers: Numbers  # indices into `words`, shape (all words of all texts,)
     offsets: Offsets  # shape (texts + 1,)
 
+    def of(self, rows: Offsets) -> TokenisedTexts:
+        """Some of the texts, in this order."""
+        return self.pieces(self.offsets[:-1][rows], self.offsets[1:][rows])
+
+    def pieces(self, starts: Offsets, ends: Offsets) -> TokenisedTexts:
+        """The texts ``numbers[starts[i] : ends[i]]``."""
+        offsets = offsets_of(ends - starts)
+        return TokenisedTexts(self.words, self.numbers[positions(starts, offsets)], offsets)
+
 
 def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]) -> TokenisedTexts:
     """Split texts on white space, and each piece into words.
