@@ -116,9 +116,11 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
     progress.stage("reading data")
     prepared: SplitTable | SplitCorpus
     if isinstance(spec, ClassificationSpec):
+        from bakeoff.classify.contestants import check_contestants
         from bakeoff.data.tables import prepare_table
 
         prepared, report = prepare_table(spec.data, spec.seed)
+        check_contestants(spec, prepared)
         report.files.update(pretraining_files(spec))
     else:
         from bakeoff.data.corpora import prepare_corpus

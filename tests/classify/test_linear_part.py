@@ -13,7 +13,6 @@ from bakeoff.classify.linear_part import EvidenceLayers, fit_linear_part
 from bakeoff.classify.model_config import ModelConfig
 from bakeoff.classify.task import RecurrentModel, RecurrentTask
 from bakeoff.data.types import LabelledTexts
-from bakeoff.errors import UserError
 from bakeoff.spec.schema import LinearContestant
 from tests.classify.small_data import SMALL_LSTM, small_table, spec
 from tests.command import bakeoff, refused
@@ -118,11 +117,23 @@ def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
     assert one == pytest.approx(other), "to the linear model they are the same words"
 
 
-def test_a_class_with_a_single_text_is_refused():
-    texts = LabelledTexts(["1", "2", "3"], ["fine film", "fine plot", "dull film"], [0, 0, 1])
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_class_with_a_single_training_text_is_refused_before_anything_is_trained(tmp_path, monkeypatch, command):
+    labels = ["once"] * 3 + ["often"] * 30  # three rows: one for each side
+    rows = [f"film number {number},{label}" for number, label in enumerate(labels)]
+    table = tmp_path / "films.csv"
+    table.write_text("\n".join(["text,label", *rows]))
+    contestants = {"linear": {}, "corrector": {"method": "lstm", "linear_part": {}}}
+    path = write_spec(
+        tmp_path / "films.yaml", {"task": "classification", "data": {"table": str(table)}, "contestants": contestants}
+    )
+    monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UserError, match="two training texts of every class"):
-        fit_linear_part(texts, LINEAR, seed=1)
+    said = refused(command, path)
+
+    assert "contestants.corrector.linear_part needs two training texts of every class" in said
+    assert "'once' has one" in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_it_is_trained_planned_and_asked_like_any_other_and_not_exported(tmp_path):

@@ -43,6 +43,14 @@ def test_what_was_seen_and_what_was_chosen(table):
     assert list(spec.contestants) == ["majority", "linear", "lstm"]
 
 
+def test_a_linear_model_is_corrected_where_every_class_has_rows_enough(table):
+    source = table({"note": [f"text {number} has words" for number in range(40)], "kind": ["rare", "often"] * 20})
+
+    spec = load_spec(yaml.safe_load(starting_spec(source).yaml))
+
+    assert list(spec.contestants) == ["majority", "linear", "lstm", "corrector"]
+
+
 def test_odd_names_of_columns_and_labels_survive(table):
     for name in ODD:
         columns = {

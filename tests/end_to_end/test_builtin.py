@@ -59,16 +59,23 @@ def test_sentiment(tmp_path):
     said = bakeoff("run", "sentiment", "-o", tmp_path / "run", "--set", "data.rows=400", "--set", "budget.epochs=1")
 
     assert said.code == 0, said.err
-    assert "linear" in said.out
+    assert all(name in said.out for name in ("majority", "linear", "lstm", "corrector"))
 
 
 def test_sentiment_imdb(tmp_path, reviews):
-    fewer = ["--set", "budget.epochs=1", "--set", "contestants.lstm.hidden_size=8"]
+    sizes = [f"contestants.{name}.hidden_size=8" for name in ("lstm", "corrector")]
+    fewer = [word for value in ("budget.epochs=1", *sizes) for word in ("--set", value)]
 
     said = bakeoff("run", "sentiment-imdb", "-o", tmp_path / "run", "--set", f"data.table={reviews}", *fewer, "--json")
 
     assert said.code == 0, said.err
-    assert [result["name"] for result in said.json["results"]] == ["majority", "linear", "lstm-lab", "lstm"]
+    assert [result["name"] for result in said.json["results"]] == [
+        "majority",
+        "linear",
+        "lstm-lab",
+        "lstm",
+        "corrector",
+    ]
 
 
 def test_language_model(tmp_path):

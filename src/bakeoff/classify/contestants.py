@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from bakeoff.classify.linear import LinearModel
 from bakeoff.classify.majority import MajorityModel
 from bakeoff.classify.model_config import ModelConfig, write_config
 from bakeoff.data.types import SplitTable
+from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, folder_bytes, replaced_folder
 from bakeoff.runs.results import ContestantResult, TrainingCost
 from bakeoff.spec.schema import (
@@ -29,6 +31,22 @@ from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
     from bakeoff.training.task import TrainingSettings
+
+
+def check_contestants(spec: ClassificationSpec, data: SplitTable) -> None:
+    """Find out before anything is trained whether a contestant cannot be trained on these data.
+
+    Raises:
+        UserError: one has a linear part, and a class has a single training text.
+    """
+    label, texts = Counter(data.train.labels).most_common()[-1]
+    for name, settings in spec.contestants.items():
+        if texts < 2 and isinstance(settings, RecurrentContestant) and settings.linear_part:
+            raise UserError(
+                f"contestants.{name}.linear_part needs two training texts of every class: it learns from what linear "
+                f"models say of texts that they have not seen. {data.label_names[label]!r} has one.",
+                "Give more texts of that class, or leave linear_part out.",
+            )
 
 
 def bake(

@@ -25,7 +25,6 @@ from bakeoff.classify.linear import PUNCTUATION, Array, LinearModel
 from bakeoff.classify.words import tokenise
 from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.data.types import LabelledTexts
-from bakeoff.errors import UserError
 from bakeoff.judge.calibration import fit_temperature
 from bakeoff.spec.schema import LinearContestant
 
@@ -58,18 +57,9 @@ class LinearPart:
 
 
 def fit_linear_part(training: LabelledTexts, settings: LinearContestant, seed: int) -> LinearPart:
-    """Fit a linear model on all texts and one on each four fifths of them.
-
-    Raises:
-        UserError: a class has a single training text.
-    """
+    """Fit a linear model on all texts, two of each class at least, and one on each four fifths of them."""
     labels = np.asarray(training.labels)
     folds = min(_FOLDS, *Counter(training.labels).values())
-    if folds < 2:
-        raise UserError(
-            "`linear_part` needs two training texts of every class: models classify what they have not seen.",
-            "Give more texts, or train without `linear_part`.",
-        )
     texts = tokenise(training.texts, PUNCTUATION)
     unseen = np.zeros((len(labels), labels.max() + 1))
     unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))

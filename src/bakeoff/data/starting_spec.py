@@ -27,6 +27,7 @@ _SEED: int = ClassificationSpec.model_fields["seed"].default
 _LONGEST_KEPT: int = RecurrentContestant.model_fields["max_length"].default
 _MANY_WORDS = 4_000_000  # in the training texts: minutes an epoch on two cores
 _FEW_ROWS = 2_000
+_ROWS_TO_CORRECT = 20  # of every class: less would hardly show how a linear model errs on what it has not seen
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens, of protocol `window` unless a spec says otherwise
 _LISTED_CLASSES = 20
@@ -176,6 +177,12 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
     lstm = f"reads words in order; texts are cut to {_LONGEST_KEPT} words" + (
         ", which many are longer than: max_length changes it" if longer else " (max_length)"
     )
+    enough = min(seen.classes.values()) >= _ROWS_TO_CORRECT
+    corrector = (
+        "\n  corrector: {method: lstm, linear_part: {}} # an lstm that learns what the linear model misses"
+        if enough
+        else ""
+    )
     return _page(
         seen,
         f"""\
@@ -188,8 +195,8 @@ data:
 budget: {{epochs: {epochs}}} # {why}
 contestants: # change a setting like this: lstm: {{hidden_size: 64}}
   majority: {{}} # always the most frequent class: the floor
-  linear: {{}} # words and word pairs, logistic regression: takes seconds, and is hard to beat with few rows
-  lstm: {{}} # {lstm}
+  linear: {{}} # phrases of one to three words, logistic regression: takes seconds, and is hard to beat with few rows
+  lstm: {{}} # {lstm}{corrector}
 seed: {_SEED} # of the split, the weights and the order
 """,
     )
