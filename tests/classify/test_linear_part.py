@@ -141,7 +141,11 @@ def test_it_is_trained_planned_and_asked_like_any_other_and_not_exported(tmp_pat
         "task": "classification",
         "data": {"table": "sentence-polarity", "rows": 300},
         "budget": {"epochs": 1},
-        "contestants": {"linear": {}, "corrector": {"method": "lstm", "linear_part": {}, **SMALL_LSTM}},
+        "contestants": {
+            "linear": {},
+            "corrector": {"method": "lstm", "linear_part": {}, **SMALL_LSTM},
+            "plain": {"method": "lstm", **SMALL_LSTM},
+        },
         "judge": {"resamples": 100},
     }
     path, run = write_spec(tmp_path / "small.yaml", values), tmp_path / "run"
@@ -154,3 +158,4 @@ def test_it_is_trained_planned_and_asked_like_any_other_and_not_exported(tmp_pat
     assert "linear part" in (run / "report.md").read_text()
     said = refused("export", run, "--contestant", "corrector", "-o", tmp_path / "onnx")
     assert "has a linear part" in said
+    assert "export another: --contestant plain" in said

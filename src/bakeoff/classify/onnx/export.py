@@ -70,12 +70,9 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
     classifier = load_classifier(run.path, contestant=contestant)
     name = contestant or run.verdict().best
     if not isinstance(classifier.model, RecurrentModel):
-        raise _not_recurrent(run, name)
+        raise _not_exported(run, name, "is neither an LSTM nor a GRU; only they are exported to ONNX")
     if classifier.model.linear:
-        raise UserError(
-            f"Contestant '{name}' has a linear part, whose n-grams no graph of this export counts.",
-            f"Use its model as it is: bakeoff.load_classifier('{run.contestant(name).model}').predict(texts)",
-        )
+        raise _not_exported(run, name, "has a linear part, whose n-grams no graph of this export counts")
     if missing := [package for package in _PACKAGES if importlib.util.find_spec(package) is None]:
         raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
     source, texts = _texts(run)
@@ -152,13 +149,14 @@ def _texts(run: RunFolder) -> tuple[str, list[str]]:
     return source, table.test.texts[:_COMPARED_TEXTS]
 
 
-def _not_recurrent(run: RunFolder, name: str) -> UserError:
-    methods = {folder.name: folder.result().method for folder in run.contestants() if folder.finished}
-    able = [each for each, method in methods.items() if method in ("lstm", "gru")]
-    model = run.contestant(name).model
+def _not_exported(run: RunFolder, name: str, reason: str) -> UserError:
+    results = [folder.result() for folder in run.contestants() if folder.finished]
+    able = [
+        result.name for result in results if result.method in ("lstm", "gru") and not result.settings.get("linear_part")
+    ]
     return UserError(
-        f"Contestant '{name}' is of method {methods[name]}; only lstm and gru are exported to ONNX.",
-        f"Use its model as it is, with bakeoff.load_classifier('{model}').predict(texts)"
+        f"Contestant '{name}' {reason}.",
+        f"Use its model as it is, with bakeoff.load_classifier('{run.contestant(name).model}').predict(texts)"
         + (f", or export another: --contestant {able[0]}" if able else "."),
     )
 
