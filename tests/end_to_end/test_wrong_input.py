@@ -226,3 +226,19 @@ def test_wrong_options_are_named():
 
     assert typed.code == 2
     assert "windows" in typed.err
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("command", ["predict", "generate", "perplexity"])
+def test_bf16_on_a_machine_without_it_is_granted_with_a_warning(sentiment_run, monkeypatch, command, fast):
+    monkeypatch.setattr("bakeoff.training.precision.computes_bf16_fast", lambda device: fast)
+    words = {
+        "predict": [sentiment_run, "A fine film"],
+        "generate": ["stories260k", "Once", "--max-new-tokens", "1"],
+        "perplexity": ["stories260k", "-", "--protocol", "document"],
+    }[command]
+
+    said = bakeoff(command, *words, "--precision", "bf16", stdin="Once upon a time there was a river.")
+
+    assert said.code == 0, said.err
+    assert ("Type --precision auto" in said.err) is not fast

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bakeoff.errors import UserError
 from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
+from bakeoff.spec.schema import RequestedPrecision
 from bakeoff.training.progress import Progress
 
 LINE_SECONDS = 30.0
@@ -33,6 +34,15 @@ def print_error(error: UserError) -> None:
     console.print(Text("Error: ", style="bold red"), Text(printable(error.message)), sep="", end="\n")
     if error.hint:
         console.print(Text(printable(error.hint)))
+
+
+def warn_of_slow_bf16(requested: RequestedPrecision | None) -> None:
+    """Say before the work what it would otherwise be hard to find out: why it does not end."""
+    if requested == "bf16":
+        from bakeoff.training.precision import choose_device, computes_bf16_fast  # not every command needs torch
+
+        if not computes_bf16_fast(choose_device()):
+            print("bf16 takes hundreds of times as long as fp32 here. Type --precision auto.", file=sys.stderr)
 
 
 def print_json(values: Any) -> None:

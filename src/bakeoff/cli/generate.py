@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.console import print_json, printable
+from bakeoff.cli.console import print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model
 from bakeoff.spec.schema import RequestedPrecision
 
@@ -29,6 +29,7 @@ def command(
     from bakeoff.lm.sources import load_language_model
 
     text = sys.stdin.read() if prompt == "-" else prompt
+    warn_of_slow_bf16(precision)
     language_model = load_language_model(model, precision=precision)
     started = time.perf_counter()
     report = WritingReport()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bakeoff.cli.console import ConsoleProgress, output, print_json
+from bakeoff.cli.console import ConsoleProgress, output, print_json, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model
 from bakeoff.spec.schema import RequestedPrecision
 
@@ -34,6 +34,7 @@ def command(
     from bakeoff.data.corpora import read_corpus
     from bakeoff.lm.sources import load_language_model
 
+    warn_of_slow_bf16(precision)
     with ConsoleProgress() as progress:
         corpus = read_corpus(text, column=column)
         language_model = load_language_model(model, precision=precision)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bakeoff.cli.console import output, print_json, printable
+from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
 from bakeoff.cli.texts import chosen_contestants, given_texts
 from bakeoff.errors import UserError
@@ -58,6 +58,7 @@ def command(
         inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is nothing to classify.", 'For example: bakeoff predict RUN "A fine film"')
+    warn_of_slow_bf16(precision)
     predictions = {
         name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs) for name in names
     }
