@@ -16,7 +16,7 @@ from tests.command import type_line
 ROOT = Path(__file__).parents[2]
 SHRUNK = {
     "bakeoff run sentiment": "--set data.rows=300 --set budget.epochs=1 --set judge.resamples=100"
-    " --set contestants.lstm.hidden_size=8",
+    " --set contestants.lstm.hidden_size=8 --set contestants.corrector.hidden_size=8",
     "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set judge.max_new_tokens=5"
     " --set judge.resamples=100 --set data.fraction=0.01",
     "bakeoff plan my.yaml": "--set data.rows=40",

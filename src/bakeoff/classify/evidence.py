@@ -39,15 +39,22 @@ def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> A
     """
     features = model.tfidf.transform(counts)
     ends = [model.ngrams.count(_end(texts, words, last)) for words in _END_WORDS for last in (False, True)]
-    sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
-    of_length = np.repeat(np.eye(len(sizes)), sizes, axis=0)  # which n-grams have it, shape (n-grams, lengths)
     columns = []
     for weights in model.weights:
         scores = features.multiply(weights).tocsr()
-        columns += [scores @ of_length, _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
+        columns += [_length_sums(scores, model), _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
         scores.data /= counts.data  # now of each time that the n-gram is said
         columns += [_row_sums(scores.multiply(end)) for end in ends]
     return np.hstack(columns)
+
+
+def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
+    """What the n-grams of each length add up to, shape (texts, lengths)."""
+    sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
+    texts = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    lengths = np.searchsorted(np.cumsum(sizes), scores.indices, side="right")
+    cells = np.bincount(texts * len(sizes) + lengths, scores.data, minlength=scores.shape[0] * len(sizes))
+    return cells.reshape(-1, len(sizes))
 
 
 def _row_sums(matrix: csr_matrix) -> Array:

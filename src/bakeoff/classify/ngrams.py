@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,14 @@ class NgramVocabulary:
     def size(self) -> int:
         return len(self.words) + sum(map(len, self.codes))
 
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
     def count(self, texts: TokenisedTexts) -> csr_matrix:
         """How often each n-gram stands in each text, shape (texts, size)."""
         rows = len(texts.offsets) - 1
-        numbers = {word: number for number, word in enumerate(self.words)}
-        own = np.array([numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
+        own = np.array([self._numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
         words = own[texts.numbers] if len(own) else np.zeros(0, dtype=np.int64)
         documents = _documents(texts)
         blocks = [_count_matrix(documents, words, (rows, len(self.words)))]
