@@ -53,8 +53,8 @@ def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
     sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
     texts = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
     lengths = np.searchsorted(np.cumsum(sizes), scores.indices, side="right")
-    cells = np.bincount(texts * len(sizes) + lengths, scores.data, minlength=scores.shape[0] * len(sizes))
-    return cells.reshape(-1, len(sizes))
+    sums: Array = csr_matrix((scores.data, (texts, lengths)), shape=(scores.shape[0], len(sizes))).toarray()
+    return sums
 
 
 def _row_sums(matrix: csr_matrix) -> Array:
