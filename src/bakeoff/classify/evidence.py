@@ -41,9 +41,10 @@ def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> A
     ends = [model.ngrams.count(_end(texts, words, last)) for words in _END_WORDS for last in (False, True)]
     columns = []
     for weights in model.weights:
-        scores = features.multiply(weights).tocsr()
+        scores = features.copy()
+        scores.data *= weights[scores.indices]
         columns += [_length_sums(scores, model), _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
-        scores.data /= counts.data  # now of each time that the n-gram is said
+        scores.data /= counts.data  # both have the same places; now of each time that the n-gram is said
         columns += [_row_sums(scores.multiply(end)) for end in ends]
     return np.hstack(columns)
 
