@@ -26,7 +26,8 @@ def fitted(settings=TWO, classes=2):
 
 def evidence_of(model, texts):
     tokenised = tokenise(texts, PUNCTUATION)
-    return evidence(model, tokenised, model.ngrams.count(tokenised))
+    counts = model.ngrams.count(tokenised)
+    return evidence(model, tokenised, counts, model.tfidf.transform(counts))
 
 
 @pytest.mark.parametrize("texts", [[SHORT], [LONG], ["", SHORT, "unheard of"], small_table().test.texts])

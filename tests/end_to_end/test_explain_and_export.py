@@ -146,7 +146,7 @@ def test_what_is_not_exported(sentiment_run, exported, tmp_path, monkeypatch):
     folder, _ = exported
 
     linear = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "linear")
-    assert "neither an LSTM nor a GRU" in linear
+    assert "only lstm and gru" in linear
     assert "load_classifier" in linear
     assert "--contestant lstm" in linear
     assert "exists already" in refused("export", sentiment_run, "-o", folder, "--contestant", "lstm")

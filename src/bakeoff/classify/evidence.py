@@ -8,14 +8,11 @@ little on one.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from bakeoff.classify.linear import LinearModel
+from bakeoff.classify.linear import Array, LinearModel
 from bakeoff.data.numbered_words import TokenisedTexts
 from bakeoff.spec.schema import LinearContestant
-
-Array = npt.NDArray[np.float64]
 
 _END_WORDS = (10, 25, 50)
 """Lengths of the beginnings and ends that are looked at by themselves."""
@@ -27,7 +24,7 @@ def evidence_size(settings: LinearContestant, classes: int) -> int:
     return scores * (settings.max_ngram + 2 + 2 * len(_END_WORDS))
 
 
-def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> Array:
+def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix, features: csr_matrix) -> Array:
     """Parts of each text's score, shape (texts, size).
 
     For each class (the second one only, where there are two): what the n-grams of each length add up to; the sum of
@@ -36,8 +33,8 @@ def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> A
 
     Args:
         counts: What ``model.ngrams.count(texts)`` says.
+        features: What ``model.tfidf`` makes of the counts.
     """
-    features = model.tfidf.transform(counts)
     ends = [model.ngrams.count(_end(texts, words, last)) for words in _END_WORDS for last in (False, True)]
     columns = []
     for weights in model.weights:
@@ -52,9 +49,9 @@ def evidence(model: LinearModel, texts: TokenisedTexts, counts: csr_matrix) -> A
 def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
     """What the n-grams of each length add up to, shape (texts, lengths)."""
     sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
-    texts = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    lengths = np.searchsorted(np.cumsum(sizes), scores.indices, side="right")
-    sums: Array = csr_matrix((scores.data, (texts, lengths)), shape=(scores.shape[0], len(sizes))).toarray()
+    each = scores.tocoo()
+    lengths = np.searchsorted(np.cumsum(sizes), each.col, side="right")
+    sums: Array = csr_matrix((each.data, (each.row, lengths)), shape=(scores.shape[0], len(sizes))).toarray()
     return sums
 
 

@@ -83,11 +83,11 @@ class LinearModel:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Shape (texts, classes)."""
-        return self.probabilities_of_counts(self.ngrams.count(tokenise(texts, PUNCTUATION)))
+        return self.probabilities_of(self.tfidf.transform(self.ngrams.count(tokenise(texts, PUNCTUATION))))
 
-    def probabilities_of_counts(self, counts: csr_matrix) -> Array:
-        """Shape (texts, classes), from what ``ngrams.count`` says of the texts."""
-        scores = self.tfidf.transform(counts) @ self.weights.T + self.intercepts
+    def probabilities_of(self, features: csr_matrix) -> Array:
+        """Shape (texts, classes), from what ``tfidf`` makes of the counts of n-grams."""
+        scores = features @ self.weights.T + self.intercepts
         if scores.shape[1] > 1:
             probabilities: Array = softmax(scores, axis=1)
             return probabilities

@@ -87,7 +87,8 @@ def unanswered(texts: int, classes: int, settings: LinearContestant) -> LinearAn
 def _answers(model: LinearModel, texts: TokenisedTexts) -> tuple[Array, Array]:
     """Probabilities, shape (texts, classes), and evidence."""
     counts = model.ngrams.count(texts)
-    return model.probabilities_of_counts(counts), evidence(model, texts, counts)
+    features = model.tfidf.transform(counts)
+    return model.probabilities_of(features), evidence(model, texts, counts, features)
 
 
 def _logits(probabilities: Array) -> torch.Tensor:

@@ -70,9 +70,9 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
     classifier = load_classifier(run.path, contestant=contestant)
     name = contestant or run.verdict().best
     if not isinstance(classifier.model, RecurrentModel):
-        raise _not_exported(run, name, "is neither an LSTM nor a GRU; only they are exported to ONNX")
+        raise _not_exported(run, name, "only lstm and gru are exported to ONNX")
     if classifier.model.linear:
-        raise _not_exported(run, name, "has a linear part, whose n-grams no graph of this export counts")
+        raise _not_exported(run, name, "it has a linear part, whose n-grams no graph of this export counts")
     if missing := [package for package in _PACKAGES if importlib.util.find_spec(package) is None]:
         raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
     source, texts = _texts(run)
@@ -155,7 +155,7 @@ def _not_exported(run: RunFolder, name: str, reason: str) -> UserError:
         result.name for result in results if result.method in ("lstm", "gru") and not result.settings.get("linear_part")
     ]
     return UserError(
-        f"Contestant '{name}' {reason}.",
+        f"Contestant '{name}' is of method {run.contestant(name).result().method}; {reason}.",
         f"Use its model as it is, with bakeoff.load_classifier('{run.contestant(name).model}').predict(texts)"
         + (f", or export another: --contestant {able[0]}" if able else "."),
     )
