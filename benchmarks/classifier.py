@@ -42,7 +42,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--data",
         default="sentence-polarity",
         metavar="FILE",
-        help="a labelled table: a file, a folder, or a name that `data.table` of a spec takes",
+        help="a labeled table: a file, a folder, or a name that `data.table` of a config takes",
     )
     options = parser.parse_args(arguments)
     options.only = options.only or list(PARTS)

@@ -49,7 +49,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help=f"a model as bakeoff knows it, or gpt2-random; may be given several times (default: {', '.join(MODELS)})",
     )
     parser.add_argument(
-        "--text", default="wikitext-2-part", help="a text file, a folder, or a name that `data.text` of a spec takes"
+        "--text", default="wikitext-2-part", help="a text file, a folder, or a name that `data.text` of a config takes"
     )
     return parser.parse_args(arguments)
 

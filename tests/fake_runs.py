@@ -9,29 +9,30 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.classify.explanation import word_spans
-from bakeoff.judge.calibration import with_temperature
-from bakeoff.judge.classification import text_losses
-from bakeoff.judge.intervals import bootstrap_ratio
-from bakeoff.judge.judgement import Answers, Judgement, judge_classifier
-from bakeoff.judge.pairing import loss_units
-from bakeoff.judge.text_statistics import text_statistics, word_counts
-from bakeoff.judge.verdict import decide
+from bakeoff.config.classification import ClassificationConfig
+from bakeoff.config.language_model import LanguageModelConfig
+from bakeoff.evaluation.calibration import with_temperature
+from bakeoff.evaluation.classification import text_losses
+from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
+from bakeoff.evaluation.intervals import bootstrap_ratio
+from bakeoff.evaluation.pairing import loss_units
+from bakeoff.evaluation.text_statistics import text_statistics, word_counts
+from bakeoff.evaluation.verdict import decide
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import (
     ContestantResult,
     DataReport,
     Environment,
     EpochLine,
-    Figure,
+    MetricValue,
     Mark,
     NearDuplicate,
     Sample,
-    SideReport,
+    SplitReport,
     StepLine,
     TrainingCost,
 )
-from bakeoff.spec.schema import ClassificationSpec, LanguageModelSpec
+from bakeoff.tasks.attribution import word_spans
 
 DRAWS = {"confidence": 0.95, "resamples": 300, "seed": 12}
 LABELS = ["negative", "positive"]
@@ -58,7 +59,7 @@ ENVIRONMENT = Environment(
 def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
     """A finished sentiment bake-off: majority, linear, lstm."""
     run = RunFolder(path)
-    spec = ClassificationSpec.model_validate(
+    config = ClassificationConfig.model_validate(
         {
             "task": "classification",
             "name": "sentiment",
@@ -70,7 +71,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             },
         }
     )
-    run.write_spec(spec.model_dump(mode="json"))
+    run.write_config_file(config.model_dump(mode="json"))
     run.write_environment(ENVIRONMENT)
     run.write_data(
         DataReport(
@@ -79,14 +80,14 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             fingerprint="a7" * 32,
             split_seed=12,
             sides=[
-                SideReport(name="train", rows=7464, characters=853_000, labels={"negative": 3732, "positive": 3732}),
-                SideReport(name="validation", rows=1066, characters=121_000, labels={"negative": 533, "positive": 533}),
-                SideReport(name="test", rows=texts, characters=244_000, labels={"negative": 1066, "positive": 1066}),
+                SplitReport(name="train", rows=7464, characters=853_000, labels={"negative": 3732, "positive": 3732}),
+                SplitReport(name="validation", rows=1066, characters=121_000, labels={"negative": 533, "positive": 533}),
+                SplitReport(name="test", rows=texts, characters=244_000, labels={"negative": 1066, "positive": 1066}),
             ],
             skipped={"empty text": 3},
             duplicate_texts=17,
             near_duplicate_texts=2,
-            near_across_sides=1,
+            near_across_splits=1,
             near_duplicates=[
                 NearDuplicate(
                     similarity=0.875,
@@ -116,7 +117,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
         # The first half of the texts plays the validation side too; contestants that were trained are too sure.
         said = np.stack([1 - positive, positive], axis=1)
         said = said if skill is None else with_temperature(said, 0.6)
-        judgement = judge_classifier(
+        evaluation = evaluate_classifier(
             Answers(labels[: texts // 2].tolist(), said[: texts // 2]),
             Answers(labels.tolist(), said),
             LABELS,
@@ -125,7 +126,7 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             **DRAWS,
         )
         folder = run.contestant(name)
-        scores[name] = _classifier_scores(labels, judgement)
+        scores[name] = _classifier_scores(labels, evaluation)
         if name == "lstm":
             steps = 5 * 117
             for step in range(1, steps + 1):
@@ -157,15 +158,15 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
                         )
                     )
         folder.write_scores(scores[name])
-        folder.write_samples(_classified(labels, judgement))
+        folder.write_samples(_classified(labels, evaluation))
         results.append(
             ContestantResult(
                 name=name,
                 method=name,
                 task="classification",
-                settings=spec.contestants[name].model_dump(mode="json"),
+                settings=config.contestants[name].model_dump(mode="json"),
                 seed=12,
-                figures=judgement.figures,
+                metrics=evaluation.metrics,
                 training=TrainingCost(
                     epochs=5 if name == "lstm" else 0,
                     steps=585 if name == "lstm" else 0,
@@ -179,11 +180,11 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
                 total_parameters=numbers,
                 trainable_parameters=numbers,
                 model_bytes=numbers * 4 + 1200,
-                confusion=judgement.confusion,
-                classes=judgement.classes,
-                calibration=judgement.calibration,
-                abstaining=judgement.abstaining,
-                suspected_labels=len(judgement.suspects.texts),
+                confusion=evaluation.confusion,
+                classes=evaluation.classes,
+                calibration=evaluation.calibration,
+                selective_prediction=evaluation.selective_prediction,
+                label_issues=len(evaluation.label_issues.texts),
                 notes=["12 test texts were longer than 400 words and were cut."] if name == "lstm" else [],
             )
         )
@@ -192,24 +193,24 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
     return run
 
 
-def _classifier_scores(labels: np.ndarray, judgement: Judgement) -> pa.Table:
+def _classifier_scores(labels: np.ndarray, evaluation: ClassifierEvaluation) -> pa.Table:
     suspected: list[str | None] = [None] * len(labels)
-    for text, suggestion in zip(judgement.suspects.texts, judgement.suspects.suggestions, strict=True):
+    for text, suggestion in zip(evaluation.label_issues.texts, evaluation.label_issues.suggestions, strict=True):
         suspected[text] = LABELS[suggestion]
     return pa.table(
         {
             "document": [f"row-{index}" for index in range(len(labels))],
             "label": [LABELS[label] for label in labels],
-            "predicted": [LABELS[guess] for guess in judgement.probabilities.argmax(axis=1)],
-            "loss": text_losses(labels, judgement.probabilities),
-            "suspected_label": pa.array(suspected, pa.string()),
-            "probability_negative": judgement.probabilities[:, 0],
-            "probability_positive": judgement.probabilities[:, 1],
+            "predicted": [LABELS[guess] for guess in evaluation.probabilities.argmax(axis=1)],
+            "loss": text_losses(labels, evaluation.probabilities),
+            "suggested_label": pa.array(suspected, pa.string()),
+            "probability_negative": evaluation.probabilities[:, 0],
+            "probability_positive": evaluation.probabilities[:, 1],
         }
     )
 
 
-def _classified(labels: np.ndarray, judgement: Judgement) -> list[Sample]:
+def _classified(labels: np.ndarray, evaluation: ClassifierEvaluation) -> list[Sample]:
     texts = [
         "a gorgeous, witty, seductive movie .",
         "it's slow -- very , very slow .",
@@ -217,9 +218,9 @@ def _classified(labels: np.ndarray, judgement: Judgement) -> list[Sample]:
         "though everything might be literate and smart , it never took off and always seemed static .",
     ]
 
-    probabilities = judgement.probabilities
+    probabilities = evaluation.probabilities
 
-    def sample(index: int, kind: Literal["first", "mistake", "suspect"]) -> Sample:
+    def sample(index: int, kind: Literal["first", "mistake", "label_issue"]) -> Sample:
         guess = int(probabilities[index].argmax())
         text = texts[index % len(texts)]
         strengths = dict(zip(word_spans(text), (1.25, 0.0, -0.5), strict=False))
@@ -239,7 +240,7 @@ def _classified(labels: np.ndarray, judgement: Judgement) -> list[Sample]:
     return [
         *(sample(index, "first") for index in range(6)),
         *(sample(int(index), "mistake") for index in np.argsort(true)[:6]),
-        *(sample(int(index), "suspect") for index in judgement.suspects.texts[:8]),
+        *(sample(int(index), "label_issue") for index in evaluation.label_issues.texts[:8]),
     ]
 
 
@@ -249,7 +250,7 @@ def _write_verdict(run: RunFolder, results: list[ContestantResult], scores: dict
         decide(
             results,
             {name: [table] for name, table in scores.items()},
-            epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+            epochs={contestant.name: contestant.training_log()[1] for contestant in contestants},
             samples={contestant.name: contestant.samples() for contestant in contestants},
             **DRAWS,
         )
@@ -257,10 +258,10 @@ def _write_verdict(run: RunFolder, results: list[ContestantResult], scores: dict
 
 
 def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
-    """A finished language-model bake-off: pretrained, full, lora, judged by all three protocols."""
+    """A finished language-model bake-off: pretrained, full, lora, evaluated by all three protocols."""
     run = RunFolder(path)
     prompts = ["GPT-2 is a language model based on", "The film"]
-    spec = LanguageModelSpec.model_validate(
+    config = LanguageModelConfig.model_validate(
         {
             "task": "language-model",
             "name": "language-model",
@@ -272,10 +273,10 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
                 "full": {"method": "full"},
                 "lora": {"method": "lora", "r": 64},
             },
-            "judge": {"prompts": prompts},
+            "evaluation": {"prompts": prompts},
         }
     )
-    run.write_spec(spec.model_dump(mode="json"))
+    run.write_config_file(config.model_dump(mode="json"))
     run.write_environment(ENVIRONMENT.model_copy(update={"command": ["bakeoff", "run", "language-model"]}))
     run.write_data(
         DataReport(
@@ -283,9 +284,9 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
             files={"wiki.train.raw": "1c" * 32, "wiki.test.raw": "2d" * 32},
             fingerprint="b9" * 32,
             sides=[
-                SideReport(name="train", rows=43, tokens=220_805, lines=3279, characters=1_034_000),
-                SideReport(name="validation", rows=15, tokens=61_000, lines=900, characters=280_000),
-                SideReport(
+                SplitReport(name="train", rows=43, tokens=220_805, lines=3279, characters=1_034_000),
+                SplitReport(name="validation", rows=15, tokens=61_000, lines=900, characters=280_000),
+                SplitReport(
                     name="test",
                     rows=articles,
                     tokens=articles * 3000,
@@ -347,9 +348,9 @@ def write_language_model_run(path: Path, *, articles: int = 20) -> RunFolder:
                 name=name,
                 method=name,
                 task="language-model",
-                settings=spec.contestants[name].model_dump(mode="json"),
+                settings=config.contestants[name].model_dump(mode="json"),
                 seed=12,
-                figures=_language_model_figures(scores[name]),
+                metrics=_language_model_metrics(scores[name]),
                 training=TrainingCost(
                     epochs=1 if trained else 0,
                     steps=49 if trained else 0,
@@ -392,19 +393,19 @@ def _language_model_scores(loss_per_token: np.ndarray, articles: int) -> pa.Tabl
     return pa.Table.from_pylist(rows)
 
 
-def _language_model_figures(scores: pa.Table) -> list[Figure]:
+def _language_model_metrics(scores: pa.Table) -> list[MetricValue]:
     protocols = {
         "window": "window(context=1024, stride=512)",
         "document": "document(context=1024)",
         "lab": "lab(rows, context=1024)",
     }
-    figures = []
+    metrics = []
     for name, protocol in protocols.items():
         units = loss_units(scores, name)
         ends = bootstrap_ratio(units.values, units.weights, **DRAWS)
         assert ends is not None
-        figures.append(
-            Figure(
+        metrics.append(
+            MetricValue(
                 name="perplexity",
                 value=math.exp(units.values.sum() / units.weights.sum()),
                 low=math.exp(ends[0]),
@@ -416,11 +417,11 @@ def _language_model_figures(scores: pa.Table) -> list[Figure]:
                 higher_is_better=False,
             )
         )
-    nats = figures[1].value
+    nats = metrics[1].value
     for name, value in [
         ("word_perplexity", nats**1.25),
         ("byte_perplexity", nats ** (1 / 4.4)),
         ("bits_per_byte", math.log2(nats) / 4.4),
     ]:
-        figures.append(figures[1].model_copy(update={"name": name, "value": value, "low": None, "high": None}))
-    return figures
+        metrics.append(metrics[1].model_copy(update={"name": name, "value": value, "low": None, "high": None}))
+    return metrics

@@ -10,10 +10,10 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "bakeoff"
 LAYERS = [
     {"errors"},
-    {"spec"},
+    {"config"},
     {"runs"},
     {"machine"},
-    {"data", "judge", "training"},
+    {"data", "evaluation", "training"},
     {"pretrained"},
     {"classify", "lm"},
     {"absolute_paths", "report"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-APART = {("classify", "lm"), ("lm", "classify"), ("data", "training"), ("judge", "data"), ("judge", "training")}
+APART = {("classify", "lm"), ("lm", "classify"), ("data", "training"), ("evaluation", "data"), ("evaluation", "training")}
 
 
 def part_of(path: Path) -> str:

@@ -15,7 +15,7 @@ from bakeoff.report.plan import PlanTable
 from bakeoff.runs.plans import Plan
 from bakeoff.training import measuring
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +25,10 @@ def quickly_and_elsewhere(monkeypatch, tmp_path_factory):
 
 
 def test_a_plan_of_a_language_model_leaves_nothing_behind(tmp_path):
-    spec = write_spec(tmp_path / "small.yaml", LANGUAGE_MODEL)
+    config = write_config_file(tmp_path / "small.yaml", LANGUAGE_MODEL)
     before = sorted(tmp_path.rglob("*"))
 
-    typed = bakeoff("plan", spec, "--set", "budget.tokens=2000")
+    typed = bakeoff("plan", config, "--set", "budget.tokens=2000")
 
     assert typed.code == 0, typed.err
     for words in ("pretrained", "lora-lab", "Training tokens", "Peak memory", "Disk, at most", "nothing was kept"):
@@ -38,7 +38,7 @@ def test_a_plan_of_a_language_model_leaves_nothing_behind(tmp_path):
 
 
 def test_a_plan_of_classifiers_as_json(tmp_path):
-    typed = bakeoff("plan", write_spec(tmp_path / "small.yaml", SENTIMENT), "--json")
+    typed = bakeoff("plan", write_config_file(tmp_path / "small.yaml", SENTIMENT), "--json")
 
     found = Plan.model_validate(typed.json)
     assert [each.name for each in found.contestants] == ["majority", "linear", "lstm", "lstm-lab"]
@@ -53,9 +53,9 @@ def test_from_python_a_large_model_is_warned_of(monkeypatch):
     monkeypatch.setattr(planner.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     monkeypatch.setattr("bakeoff.training.memory.MicroBatches.look_ahead", lambda *_: None)
     contestants = {"full": {}, "full-2": {"method": "full", "activation_checkpointing": True}, "lora": {}}
-    spec = {**LANGUAGE_MODEL, "contestants": contestants, "budget": {"tokens": 500}}
+    config = {**LANGUAGE_MODEL, "contestants": contestants, "budget": {"tokens": 500}}
 
-    found = library.plan(spec, overrides=["judge={protocols: [document]}"])
+    found = library.plan(config, overrides=["evaluation={protocols: [document]}"])
 
     full, full_2, lora, disk = found.warnings
     assert full.startswith("full needs ")
@@ -67,14 +67,14 @@ def test_from_python_a_large_model_is_warned_of(monkeypatch):
 
 def test_mistakes_are_told_as_by_run(tmp_path):
     assert "Did you mean language-model?" in refused("plan", "langage-model")
-    spec = write_spec(tmp_path / "small.yaml", {**LANGUAGE_MODEL, "model": "stories26k"})
-    assert "Did you mean stories260k" in refused("plan", spec)
+    config = write_config_file(tmp_path / "small.yaml", {**LANGUAGE_MODEL, "model": "stories26k"})
+    assert "Did you mean stories260k" in refused("plan", config)
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_no_line_is_too_long_and_no_contestant_is_lost(width):
     costs = {
-        "judging_seconds": 1.0, "total_seconds": 70.0, "peak_memory_bytes": 10**9, "model_bytes": 5, "disk_bytes": 9,
+        "evaluation_seconds": 1.0, "total_seconds": 70.0, "peak_memory_bytes": 10**9, "model_bytes": 5, "disk_bytes": 9,
         "trainable_parameters": None, "total_parameters": 10, "notes": ["[bold]Not markup[/bold]"],
     }  # fmt: skip
     plan = Plan(

@@ -8,11 +8,11 @@ from bakeoff import runner
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import RunFolder
 
-SPEC = {
+CONFIG = {
     "task": "classification",
     "data": {"table": "sentence-polarity", "rows": 60},
     "contestants": {"majority": {}},
-    "judge": {"resamples": 50},
+    "evaluation": {"resamples": 50},
 }
 
 
@@ -23,7 +23,7 @@ def test_a_failure_before_the_spec_is_written_is_told_and_leaves_no_folder(tmp_p
     monkeypatch.setattr(RunFolder, "write_data", full_disk)
 
     with pytest.raises(UserError, match="The disk is full"):
-        runner.run(SPEC, tmp_path / "run")
+        runner.run(CONFIG, tmp_path / "run")
 
     assert not (tmp_path / "run").exists()
 
@@ -45,6 +45,6 @@ def test_a_run_that_finds_the_folder_taken_does_not_remove_it(tmp_path, monkeypa
 
         monkeypatch.setattr(runner, "prepare_data", prepare_while_the_other_begins)
         with pytest.raises(UserError, match="Another process is working"):
-            runner.run(SPEC, taken.path)
+            runner.run(CONFIG, taken.path)
 
     assert taken.path.exists()

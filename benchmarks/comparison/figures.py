@@ -28,7 +28,7 @@ class Medians:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluated:
     """A target and what became of it; `ratio` and `reached` are None where somebody is missing."""
 
     target: Target
@@ -53,7 +53,7 @@ def medians(outcome: Outcome, more: Sequence[str] = ()) -> Medians | None:
     )
 
 
-def judge(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[Judged]:
+def evaluate(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[Evaluated]:
     """Every target of a part.
 
     Args:
@@ -62,7 +62,7 @@ def judge(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[Jud
     return [_judge(target, part, outcomes) for target in part.targets]
 
 
-def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Judged:
+def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Evaluated:
     def find(name: str) -> Outcome | None:
         home, _, contender = name.rpartition(": ")
         outcome = outcomes.get(home or part.name, {}).get(contender)
@@ -77,10 +77,10 @@ def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outco
     ours = find(target.ours)
     peers = [outcome for name in target.peers if (outcome := find(name))]
     if ours is None or not peers:
-        return Judged(target, "-", "-", "not measured", wanted, None)
+        return Evaluated(target, "-", "-", "not measured", wanted, None)
     if target.figure == "text":
         found, same = compare_texts(ours.repetitions[0], peers[0].repetitions[0])
-        return Judged(target, "", "", found, wanted, same)
+        return Evaluated(target, "", "", found, wanted, same)
     mine = _figure(target, ours)
     theirs = [_figure(target, peer) for peer in peers]
     if target.figure == "speed":
@@ -93,7 +93,7 @@ def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outco
         form, other = "{:.8g}", theirs[0]
         difference = abs(mine / other - 1)
         found, reached = f"{difference:.1e}", difference <= target.bound
-    return Judged(target, form.format(mine), form.format(other), found, wanted, reached)
+    return Evaluated(target, form.format(mine), form.format(other), found, wanted, reached)
 
 
 def _figure(target: Target, outcome: Outcome) -> float:

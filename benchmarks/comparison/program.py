@@ -56,19 +56,19 @@ def measure(subject: str, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
         subject: The model or the data that all work with.
     """
     outcomes: dict[str, dict[str, running.Outcome]] = {}
-    judged: list[figures.Judged] = []
+    evaluated: list[figures.Evaluated] = []
     for part in parts:
         outcomes[part.name] = running.run_part(part, lambda text: say(f"{subject}: {text}"))
         print(tables.measurements(subject, part, outcomes[part.name]), end="\n\n", flush=True)
-        judged += figures.judge(part, outcomes)
+        evaluated += figures.evaluate(part, outcomes)
         yield {
             "parts": {
                 name: {contender: dataclasses.asdict(outcome) for contender, outcome in found.items()}
                 for name, found in outcomes.items()
             },
-            "targets": [dataclasses.asdict(each) for each in judged],
+            "targets": [dataclasses.asdict(each) for each in evaluated],
         }
-    print(tables.targets(subject, judged), end="\n\n", flush=True)
+    print(tables.targets(subject, evaluated), end="\n\n", flush=True)
 
 
 def circumstances(record: dict[str, Any]) -> str:

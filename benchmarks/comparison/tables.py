@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from comparison.figures import Judged, medians
+from comparison.figures import Evaluated, medians
 from comparison.parts import Part
 from comparison.running import Outcome
 
@@ -37,10 +37,10 @@ def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> s
     return f"### {part.title}, {subject}\n\n{_table(head, rows)}"
 
 
-def targets(subject: str, judged: Iterable[Judged]) -> str:
+def targets(subject: str, evaluated: Iterable[Evaluated]) -> str:
     """All targets: a row each."""
     answers = {True: "yes", False: "NO", None: "-"}
-    rows = [[each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in judged]
+    rows = [[each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in evaluated]
     return f"### Targets, {subject}\n\n{_table(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
 
 

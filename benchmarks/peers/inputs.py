@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.data.config import TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.types import Corpus, Document, SplitCorpus
-from bakeoff.lm import sequences
 from bakeoff.lm.protocols import DEFAULT_CONTEXT_LENGTH, Row
-from bakeoff.spec.schema import FullContestant, LoraContestant, TextData
+from bakeoff.methods.fine_tuning import sequences
+from bakeoff.methods.full.config import FullConfig
+from bakeoff.methods.lora.config import LoraConfig
 from peers.job import Job
 
 SEED = 12
 PROMPT = "GPT-2 is a language model based on transformer developed by OpenAI"
 
 
-def contestant(job: Job) -> FullContestant | LoraContestant:
+def contestant(job: Job) -> FullConfig | LoraConfig:
     """How everybody trains; for LoRA with the adapters of the published lab.
 
     The learning rate is constant, so that it does not depend on how a trainer counts its progress.
@@ -32,15 +34,15 @@ def contestant(job: Job) -> FullContestant | LoraContestant:
         "batch_size": 4,
     }
     if job.method == "full":
-        return FullContestant(learning_rate=5e-5, **shared)
-    return LoraContestant(learning_rate=2e-4, r=64, alpha=16, dropout=0.1, target_modules="default", **shared)
+        return FullConfig(learning_rate=5e-5, **shared)
+    return LoraConfig(learning_rate=2e-4, r=64, alpha=16, dropout=0.1, target_modules="default", **shared)
 
 
 def split(job: Job) -> SplitCorpus:
     return prepare_corpus(TextData(text=job.text), SEED)[0]
 
 
-def judged_side(job: Job) -> Corpus:
+def evaluated_split(job: Job) -> Corpus:
     sides = split(job)
     return sides.test or sides.validation
 
@@ -64,13 +66,13 @@ def typical_lines(lines: Sequence[str], count: int) -> list[str]:
 
 def judged_lines(job: Job) -> Corpus:
     """As one document, for protocol `lab`."""
-    lines = typical_lines(judged_side(job).lines, job.rows)
+    lines = typical_lines(evaluated_split(job).lines, job.rows)
     return Corpus("lines", [Document("lines", "".join(lines), lines)], separator="")
 
 
 def judged_documents(job: Job) -> Corpus:
     """The first documents, `job.characters` long together, for protocol `document`."""
-    side = judged_side(job)
+    side = evaluated_split(job)
     documents: list[Document] = []
     room = job.characters
     for document in side.documents:

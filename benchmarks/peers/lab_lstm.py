@@ -1,4 +1,4 @@
-"""The published lab's LSTM as one would write it in plain PyTorch: it tokenises again whenever a review is read, pads
+"""The published lab's LSTM as one would write it in plain PyTorch: it tokenizes again whenever a review is read, pads
 random batches, and packs them."""
 
 from __future__ import annotations
@@ -121,25 +121,25 @@ def read_sides(job: Job) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return train, validation, test
 
 
-def tokenise(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     return text.lower().translate(str.maketrans("", "", string.punctuation)).split()
 
 
 def build_vocabulary(train: pd.DataFrame) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for text in train.review:
-        counts.update(tokenise(text))
+        counts.update(tokenize(text))
     words = [word for word, count in counts.items() if count >= MIN_FREQUENCY and word not in ENGLISH_STOP_WORDS]
     return {word: number for number, word in enumerate(words, start=FIRST_WORD)}
 
 
 def encode(text: str, vocabulary: dict[str, int]) -> list[int]:
     """At least one number: nothing cannot be packed."""
-    return [vocabulary.get(word, UNKNOWN) for word in tokenise(text)][:MAX_LENGTH] or [UNKNOWN]
+    return [vocabulary.get(word, UNKNOWN) for word in tokenize(text)][:MAX_LENGTH] or [UNKNOWN]
 
 
 class Reviews(Dataset[tuple[torch.Tensor, int]]):
-    """Tokenises and encodes a review whenever it is asked for."""
+    """Tokenizes and encodes a review whenever it is asked for."""
 
     def __init__(self, frame: pd.DataFrame, vocabulary: dict[str, int]) -> None:
         self.texts = frame.review.tolist()

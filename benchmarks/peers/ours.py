@@ -20,7 +20,7 @@ def train(job: Job) -> Measured:
     settings = inputs.contestant(job)
     validation = inputs.split(job).validation
     tokens_per_step = settings.block_size * settings.batch_size
-    spec = {
+    config = {
         "task": "language-model",
         "model": job.model,
         "data": {
@@ -30,14 +30,14 @@ def train(job: Job) -> Measured:
         # One token more than the steps before the last can have: a step with a shorter block counts as a step.
         "budget": {"tokens": (job.warmup_steps + job.steps - 1) * tokens_per_step + 1, "evaluations": 1},
         "contestants": {job.method: settings.model_dump()},
-        "judge": {"protocols": ["document"], "split": "validation"},
+        "evaluation": {"protocols": ["document"], "split": "validation"},
         "precision": job.precision,
         "seed": inputs.SEED,
     }
     with tempfile.TemporaryDirectory() as folder:
-        bakeoff.run(spec, folder)
+        bakeoff.run(config, folder)
         contestant = RunFolder(folder).contestant(job.method)
-        steps, evaluations = contestant.metrics()
+        steps, evaluations = contestant.training_log()
         precision = contestant.result().training.precision
     seconds = [after - before for before, after in pairwise([0.0, *(step.seconds for step in steps)])]
     tokens = [after - before for before, after in pairwise([0, *(step.tokens for step in steps)])]

@@ -13,12 +13,13 @@ from unittest import mock
 import numpy as np
 
 import bakeoff
-from bakeoff.classify.contestants import training_settings
-from bakeoff.classify.task import RecurrentTask, TextBatch
+from bakeoff.config.classification import ClassificationConfig
+from bakeoff.config.load import load_config
 from bakeoff.data.near_duplicates import NearDuplicates
+from bakeoff.methods.recurrent.config import RecurrentConfig
+from bakeoff.methods.recurrent.learner import RecurrentTask, TextBatch
 from bakeoff.runs.results import ContestantResult, StepLine
-from bakeoff.spec.load import load_spec
-from bakeoff.spec.schema import ClassificationSpec, RecurrentContestant
+from bakeoff.tasks.classification import training_settings
 from bakeoff.training.loop import take_steps
 from bakeoff.training.progress import Progress
 from peers import tables
@@ -30,7 +31,7 @@ AS_THE_PEER = {"max_length": 256, "learning_rate": 1e-3, "gradient_clip": None}
 
 
 def prepare(job: Job) -> Measured:
-    """Read, divide, look for similar texts, tokenise, count and encode. The value is the size of the vocabulary."""
+    """Read, divide, look for similar texts, tokenize, count and encode. The value is the size of the vocabulary."""
     settings = _lab_settings(job)
     started = time.perf_counter()
     data = tables.split(job)
@@ -79,7 +80,7 @@ def curve(job: Job) -> Measured:
     )
 
 
-def curve_task(job: Job) -> tuple[RecurrentTask, RecurrentContestant, Sequence[Sequence[TextBatch]]]:
+def curve_task(job: Job) -> tuple[RecurrentTask, RecurrentConfig, Sequence[Sequence[TextBatch]]]:
     """What `curve` trains, and the batches of its steps: a peer can begin with the same weights and see the same."""
     settings = _lab_settings(job, dropout=0.0)
     task = RecurrentTask(tables.split(job), settings, tables.SEED)
@@ -107,22 +108,22 @@ def contestant(job: Job) -> Measured:
     """
     watch = _Watch()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = bakeoff.run(_spec(job, {job.contestant: {}}), folder, progress=watch)
+        outcome = bakeoff.run(_config(job, {job.contestant: {}}), folder, progress=watch)
         classifier = bakeoff.load_classifier(folder, contestant=job.contestant)
     data = tables.split(job)
     started = time.perf_counter()
     classifier.predict(data.test.texts)
     predicting = time.perf_counter() - started
     return Measured(
-        seconds=watch.began["judging"] - watch.began[job.contestant],
+        seconds=watch.began["evaluating"] - watch.began[job.contestant],
         count=len(data.train),
         value=_accuracy(outcome.results[0]),
         details={PREDICTED: len(data.test) / predicting},
     )
 
 
-def _spec(job: Job, contestants: dict[str, Any]) -> ClassificationSpec:
-    spec = load_spec(
+def _config(job: Job, contestants: dict[str, Any]) -> ClassificationConfig:
+    config = load_config(
         {
             "task": "classification",
             "data": tables.table_data(job).model_dump(),
@@ -131,22 +132,22 @@ def _spec(job: Job, contestants: dict[str, Any]) -> ClassificationSpec:
             "seed": tables.SEED,
         }
     )
-    assert isinstance(spec, ClassificationSpec)
-    return spec
+    assert isinstance(config, ClassificationConfig)
+    return config
 
 
-def _lab_settings(job: Job, **changes: float) -> RecurrentContestant:
+def _lab_settings(job: Job, **changes: float) -> RecurrentConfig:
     shape = {"embedding_size": job.embedding_size, "hidden_size": job.hidden_size}
-    settings = _spec(job, {LAB: {**AS_THE_PEER, **shape, **changes}}).contestants[LAB]
-    assert isinstance(settings, RecurrentContestant)
+    settings = _config(job, {LAB: {**AS_THE_PEER, **shape, **changes}}).contestants[LAB]
+    assert isinstance(settings, RecurrentConfig)
     return settings
 
 
 def _take_steps(
-    job: Job, task: RecurrentTask, settings: RecurrentContestant, steps: Sequence[Sequence[TextBatch]]
+    job: Job, task: RecurrentTask, settings: RecurrentConfig, steps: Sequence[Sequence[TextBatch]]
 ) -> list[StepLine]:
-    spec = _spec(job, {LAB: settings.model_dump()})
-    return list(take_steps(task, training_settings(spec, settings), LAB, steps, Progress()))
+    config = _config(job, {LAB: settings.model_dump()})
+    return list(take_steps(task, training_settings(config, settings), LAB, steps, Progress()))
 
 
 def _accuracy(result: ContestantResult) -> float:

@@ -1,4 +1,4 @@
-"""The labelled table that all classifiers share."""
+"""The labeled table that all classifiers share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.data.config import TableData
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
-from bakeoff.spec.schema import TableData
 from peers.environment import environment
 from peers.job import Job, Measured
 
@@ -35,7 +35,7 @@ def prepare(job: Job) -> Measured:
 
 
 def table_data(job: Job) -> TableData:
-    """As a spec of bakeoff names it: 20 % test, 10 % validation."""
+    """As a config of bakeoff names it: 20 % test, 10 % validation."""
     return TableData(table=job.table, text="review", label="sentiment", rows=job.table_rows)
 
 

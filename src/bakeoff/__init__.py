@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
-    from bakeoff.classify.classifier import Classifier, load_classifier
+    from bakeoff.config.load import load_config
     from bakeoff.lm.sources import LanguageModel, load_language_model
     from bakeoff.planner import plan
     from bakeoff.runner import RunOutcome, resume, run
-    from bakeoff.spec.load import load_spec
+    from bakeoff.tasks.classifier import Classifier, load_classifier
 
 __all__ = [
     "Classifier",
@@ -31,7 +31,7 @@ __all__ = [
     "UserError",
     "load_classifier",
     "load_language_model",
-    "load_spec",
+    "load_config",
     "plan",
     "resume",
     "run",
@@ -43,7 +43,7 @@ _HOMES = {
     "RunOutcome": "bakeoff.runner",
     "load_classifier": "bakeoff.classify.classifier",
     "load_language_model": "bakeoff.lm.sources",
-    "load_spec": "bakeoff.spec.load",
+    "load_config": "bakeoff.config.load",
     "plan": "bakeoff.planner",
     "resume": "bakeoff.runner",
     "run": "bakeoff.runner",

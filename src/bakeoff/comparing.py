@@ -1,4 +1,4 @@
-"""Contestants of several finished runs under one judge, where all were judged on the same documents in the same way."""
+"""Contestants of several finished runs under one judge, where all were evaluated on the same documents in the same way."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.judge.verdict import decide
-from bakeoff.judge.wording import count, figure_name, listed
+from bakeoff.evaluation.verdict import decide
+from bakeoff.evaluation.wording import count, metric_name, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.results import Environment, SideReport
+from bakeoff.runs.results import Environment, SplitReport
 
 
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
@@ -23,7 +23,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     A contestant that is alone in its run has the run's name. Confidence and resamples are those of the first run.
 
     Raises:
-        UserError: fewer than two runs, a run that is not finished, or runs that were judged on other documents or
+        UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on other documents or
             otherwise; every difference is named.
     """
     folders = [RunFolder(path) for path in paths]
@@ -38,7 +38,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     ]
     if problems:
         raise UserError(
-            "These runs were not judged alike:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "These runs were not evaluated alike:\n" + "\n".join(f"  - {problem}" for problem in problems),
             "Judge them on the same data, split, seed and protocols. Rows are known by their id column, or by number.",
         )
     contestants: list[LoadedContestant] = []
@@ -48,14 +48,14 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             label = name if len(run.contestants) == 1 else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
             scores[label] = [repeat.scores() for repeat in home.repeats()]
-    judge = runs[0].spec["judge"]
+    evaluation = runs[0].config["evaluation"]
     try:
         verdict = decide(
             [contestant.result for contestant in contestants],
             scores,
             confidence=judge["confidence"],
             resamples=judge["resamples"],
-            seed=runs[0].spec["seed"],
+            seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
         )
@@ -82,12 +82,12 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -> list[str]:
     """Everything that forbids to set `run` beside `first`."""
-    a, b = first.results[0].figures[0], run.results[0].figures[0]
+    a, b = first.results[0].metrics[0], run.results[0].metrics[0]
     pairs = [
-        ("task", first.spec["task"], run.spec["task"]),
-        ("deciding figure", figure_name(a.name), figure_name(b.name)),
+        ("task", first.config["task"], run.config["task"]),
+        ("deciding metric", metric_name(a.name), metric_name(b.name)),
         ("protocol", f"{a.protocol}, version {a.protocol_version}", f"{b.protocol}, version {b.protocol_version}"),
-        ("judged side", a.split, b.split),
+        ("evaluated side", a.split, b.split),
     ]
     found = [f"{what}: {first_name} has {ours}, {name} has {theirs}" for what, ours, theirs in pairs if ours != theirs]
     if not found and _fingerprint(first, a.split) != _fingerprint(run, b.split):
@@ -96,8 +96,8 @@ def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -
     return found
 
 
-def _side(run: LoadedRun, name: str) -> SideReport | None:
-    return next((side for side in run.data.sides if side.name == name), None)
+def _side(run: LoadedRun, name: str) -> SplitReport | None:
+    return next((side for side in run.data.splits if side.name == name), None)
 
 
 def _fingerprint(run: LoadedRun, name: str) -> str:

@@ -9,40 +9,38 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
+from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.language_model import LanguageModelConfig
+from bakeoff.config.load import load_config
+from bakeoff.config.repeats import seeds
 from bakeoff.data.types import SplitCorpus, SplitTable
-from bakeoff.judge.wording import size
+from bakeoff.evaluation.wording import size
+from bakeoff.methods.full.config import FullConfig
+from bakeoff.methods.recurrent.config import RecurrentConfig
+from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.runner import prepare_data
 from bakeoff.runs.plans import ContestantPlan, Plan
-from bakeoff.spec.load import load_spec
-from bakeoff.spec.repeats import seeds
-from bakeoff.spec.schema import (
-    FullContestant,
-    LanguageModelSpec,
-    RecurrentContestant,
-    Section,
-    Spec,
-    TransformerContestant,
-)
+from bakeoff.sections import Section
 from bakeoff.training.progress import Progress
 
 
 def plan(
-    spec: str | Path | Mapping[str, Any] | Spec, *, overrides: Sequence[str] = (), progress: Progress | None = None
+    config: str | Path | Mapping[str, Any] | BakeoffConfig, *, overrides: Sequence[str] = (), progress: Progress | None = None
 ) -> Plan:
     """Tell what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
 
-    The data are read, divided and tokenised as `run` does it; every contestant takes a few of its own steps. Nothing
+    The data are read, divided and tokenized as `run` does it; every contestant takes a few of its own steps. Nothing
     is kept. `docs/how-to/plan.md` describes the method.
 
     Args:
-        spec: Name of a built-in bake-off, path of a YAML file, its values, or a checked spec.
+        config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Receives news.
 
     Raises:
         UserError: whatever would end the bake-off before its first step.
     """
-    checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
+    checked = config if isinstance(config, Section) else load_config(config, overrides)
     progress = progress or Progress()
     started = time.perf_counter()
     room = machine.memory_bytes() + machine.available_memory_bytes()
@@ -67,26 +65,26 @@ def plan(
     return found
 
 
-def _plan_contestants(spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> list[ContestantPlan]:
+def _plan_contestants(config: BakeoffConfig, prepared: SplitTable | SplitCorpus, progress: Progress) -> list[ContestantPlan]:
     # Imported here for the same reason as in `run`: linear models need not wait for torch.
-    if isinstance(spec, LanguageModelSpec):
-        from bakeoff.lm.planning import plan_contestants as plan_language_models
+    if isinstance(config, LanguageModelConfig):
+        from bakeoff.tasks.planning_language_model import plan_contestants as plan_language_models
 
         assert isinstance(prepared, SplitCorpus)
-        return plan_language_models(spec, prepared, progress)
-    from bakeoff.classify.planning import plan_contestants as plan_classifiers
+        return plan_language_models(config, prepared, progress)
+    from bakeoff.tasks.planning_classification import plan_contestants as plan_classifiers
 
     assert isinstance(prepared, SplitTable)
-    return plan_classifiers(spec, prepared, progress)
+    return plan_classifiers(config, prepared, progress)
 
 
-def _warnings(found: Plan, spec: Spec) -> list[str]:
+def _warnings(found: Plan, config: BakeoffConfig) -> list[str]:
     warnings = []
     for each in found.contestants:
         if each.peak_memory_bytes > found.available_memory_bytes:
             warnings.append(
                 f"{each.name} needs {size(each.peak_memory_bytes)} of memory, and {size(found.available_memory_bytes)} "
-                f"are there: {_saving_memory(spec.contestants[each.name])}."
+                f"are there: {_saving_memory(config.contestants[each.name])}."
             )
     if found.disk_bytes > found.free_disk_bytes:
         warnings.append(
@@ -97,12 +95,12 @@ def _warnings(found: Plan, spec: Spec) -> list[str]:
 
 
 def _saving_memory(settings: Section) -> str:
-    if isinstance(settings, RecurrentContestant):
+    if isinstance(settings, RecurrentConfig):
         return "lower its batch_size, max_length or hidden_size"
-    if isinstance(settings, TransformerContestant):
+    if isinstance(settings, TransformerConfig):
         return "choose a smaller model" if settings.tuning == "lora" else "train with tuning: lora"
     if getattr(settings, "activation_checkpointing", True):
-        return "train with method lora" if isinstance(settings, FullContestant) else "choose a smaller model"
+        return "train with method lora" if isinstance(settings, FullConfig) else "choose a smaller model"
     return "set its activation_checkpointing: true" + (
-        ", or train with method lora" if isinstance(settings, FullContestant) else ""
+        ", or train with method lora" if isinstance(settings, FullConfig) else ""
     )

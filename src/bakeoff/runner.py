@@ -1,4 +1,4 @@
-"""A bake-off from spec to verdict: read data, train each contestant, judge, report."""
+"""A bake-off from config to verdict: read data, train each contestant, judge, report."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
-from bakeoff.absolute_paths import with_absolute_paths
+from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.classification import ClassificationConfig
+from bakeoff.config.language_model import LanguageModelConfig
+from bakeoff.config.load import load_config
+from bakeoff.config.paths import with_absolute_paths
+from bakeoff.config.repeats import seeds
 from bakeoff.data.pretraining_texts import pretraining_files, pretrainings
 from bakeoff.data.types import SplitCorpus, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.pretraining import PretrainingFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
-from bakeoff.spec.load import load_spec
-from bakeoff.spec.repeats import seeds
-from bakeoff.spec.schema import (
-    ClassificationSpec,
-    LanguageModelSpec,
-    Section,
-    Spec,
-)
+from bakeoff.sections import Section
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
 
@@ -34,7 +32,7 @@ class RunOutcome:
     """A finished bake-off."""
 
     folder: Path
-    results: list[ContestantResult]  # in the order of the spec; means where there are several seeds
+    results: list[ContestantResult]  # in the order of the config; means where there are several seeds
     verdict: Verdict
 
     @property
@@ -43,7 +41,7 @@ class RunOutcome:
 
 
 def run(
-    spec: str | Path | Mapping[str, Any] | Spec,
+    config: str | Path | Mapping[str, Any] | BakeoffConfig,
     output: str | Path | None = None,
     *,
     overrides: Sequence[str] = (),
@@ -52,7 +50,7 @@ def run(
     """Run a bake-off.
 
     Args:
-        spec: Name of a built-in bake-off, path of a YAML file, its values, or a checked spec.
+        config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
         output: The run folder, which must not hold a run yet; `runs/NAME` if absent.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Receives news while the bake-off runs.
@@ -63,9 +61,9 @@ def run(
     Raises:
         UserError: something the user can mend. No folder is left behind when nothing was trained yet.
     """
-    checked = spec if isinstance(spec, Section) else load_spec(spec, overrides)
+    checked = config if isinstance(config, Section) else load_config(config, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
-    if not distributed.is_first():
+    if not distributed.is_main_process():
         return _take_part(folder, with_absolute_paths(checked))
     if folder.holds_a_run:
         raise UserError(
@@ -81,7 +79,7 @@ def run(
     with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
         folder.write_environment(machine.environment())
-        folder.write_spec(checked.model_dump(mode="json"))
+        folder.write_config_file(checked.model_dump(mode="json"))
         return _bake(folder, checked, prepared, progress)
 
 
@@ -94,38 +92,38 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     folder = RunFolder(path)
     folder.must_hold_a_run()
     progress = progress or Progress()
-    spec = load_spec(folder.spec_values())
-    if not distributed.is_first():
-        return _take_part(folder, spec)
-    trackers.must_be_installed(spec.tracker)
+    config = load_config(folder.config_values())
+    if not distributed.is_main_process():
+        return _take_part(folder, config)
+    trackers.must_be_installed(config.tracker)
     with folder.locked():
-        if all(training.folder.finished for training in _trainings(folder, spec)):
-            _tell_what_is_left(folder, spec)
-            return _conclude(folder, spec)
-        prepared, report = prepare_data(spec, progress)
-        if (source := _changed(spec, report, folder.data())) is not None:
+        if all(training.folder.finished for training in _trainings(folder, config)):
+            _tell_what_is_left(folder, config)
+            return _conclude(folder, config)
+        prepared, report = prepare_data(config, progress)
+        if (source := _changed(config, report, folder.data())) is not None:
             raise UserError(
                 f"The data of {folder.path} have changed since the run began ({source}).",
                 "Put the old data back, or start a new run with -o.",
             )
-        return _bake(folder, spec, prepared, progress)
+        return _bake(folder, config, prepared, progress)
 
 
-def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
+def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
     """Read and divide the data of a bake-off, and say what was found on the way."""
     progress.stage("reading data")
     prepared: SplitTable | SplitCorpus
-    if isinstance(spec, ClassificationSpec):
-        from bakeoff.classify.contestants import check_contestants
+    if isinstance(config, ClassificationConfig):
         from bakeoff.data.tables import prepare_table
+        from bakeoff.tasks.classification import check_contestants
 
-        prepared, report = prepare_table(spec.data, spec.seed)
-        check_contestants(spec, prepared)
-        report.files.update(pretraining_files(spec))
+        prepared, report = prepare_table(config.data, config.seed)
+        check_contestants(config, prepared)
+        report.files.update(pretraining_files(config))
     else:
         from bakeoff.data.corpora import prepare_corpus
 
-        prepared, report = prepare_corpus(spec.data, spec.seed)
+        prepared, report = prepare_corpus(config.data, config.seed)
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:
@@ -133,13 +131,13 @@ def prepare_data(spec: Spec, progress: Progress) -> tuple[SplitTable | SplitCorp
     return prepared, report
 
 
-def _changed(spec: Spec, now: DataReport, before: DataReport) -> str | None:
+def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:
     """What does not hold the texts any more that the run began with, if anything."""
     if now.fingerprint != before.fingerprint:
         return now.source
-    requests = pretrainings(spec) if isinstance(spec, ClassificationSpec) else []
-    unlabelled = [str(each.path) for each in requests]
-    return next((file for file in unlabelled if now.files[file] != before.files[file]), None)
+    requests = pretrainings(config) if isinstance(config, ClassificationConfig) else []
+    unlabeled = [str(each.path) for each in requests]
+    return next((file for file in unlabeled if now.files[file] != before.files[file]), None)
 
 
 @dataclass(frozen=True)
@@ -147,59 +145,59 @@ class _Training:
     """A contestant with one of its seeds."""
 
     name: str
-    spec: Spec  # with this seed; the data were divided with that of the run
+    config: BakeoffConfig  # with this seed; the data were divided with that of the run
     folder: ContestantFolder
     label: str  # for people
     earlier: Mapping[str, ContestantFolder]  # by name, the contestants before it: with the same seed, if they use one
 
 
-def _trainings(folder: RunFolder, spec: Spec, *, writes: bool = True) -> list[_Training]:
+def _trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[_Training]:
     """Everything that a bake-off trains, in this order."""
     found = []
     homes: dict[str, list[ContestantFolder]] = {}
-    for name in spec.contestants:
+    for name in config.contestants:
         own: list[ContestantFolder] = []
-        for number, seed in enumerate(seeds(spec, name), start=1):
-            label = name if number == 1 and spec.repeats == 1 else f"{name}, seed {seed}"
+        for number, seed in enumerate(seeds(config, name), start=1):
+            label = name if number == 1 and config.repeats == 1 else f"{name}, seed {seed}"
             own.append(folder.contestant(name, writes=writes).repeat(number))
             earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in homes.items()}
-            found.append(_Training(name, spec.model_copy(update={"seed": seed}), own[-1], label, earlier))
+            found.append(_Training(name, config.model_copy(update={"seed": seed}), own[-1], label, earlier))
         homes[name] = own
     return found
 
 
-def _bake(folder: RunFolder, spec: Spec, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
-    _tell_what_is_left(folder, spec)
-    trainings = _trainings(folder, spec)
+def _bake(folder: RunFolder, config: BakeoffConfig, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
+    _tell_what_is_left(folder, config)
+    trainings = _trainings(folder, config)
     for number, training in enumerate(trainings, start=1):
         progress.contestant(training.label, number, len(trainings))
         if not training.folder.finished:
             machine.reset_peak_memory()
-            bake_off, home = spec.name or folder.path.resolve().name, training.folder.tracking
-            with trackers.tracked(spec.tracker, progress, run=bake_off, training=training.label, folder=home) as heard:
+            bake_off, home = config.name or folder.path.resolve().name, training.folder.tracking
+            with trackers.tracked(config.tracker, progress, run=bake_off, training=training.label, folder=home) as heard:
                 result = _bake_contestant(training, prepared, heard)
             if (processes := distributed.world_size()) > 1:
                 result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
-            if spec.repeats > 1 and len(seeds(spec, training.name)) == 1:
+            if config.repeats > 1 and len(seeds(config, training.name)) == 1:
                 result.notes.append("Done once: nothing in it depends on the seed.")
             training.folder.write_result(result)
         progress.result(training.folder.result())
     progress.stage("writing the report")
-    return _conclude(folder, spec)
+    return _conclude(folder, config)
 
 
-def _tell_what_is_left(folder: RunFolder, spec: Spec) -> None:
+def _tell_what_is_left(folder: RunFolder, config: BakeoffConfig) -> None:
     """To the other processes, which may not look themselves: the first one writes into the folder meanwhile."""
-    for training in _trainings(folder, spec):
-        distributed.from_first(training.folder.finished)
+    for training in _trainings(folder, config):
+        distributed.broadcast(training.folder.finished)
 
 
-def _take_part(folder: RunFolder, spec: Spec) -> RunOutcome:
+def _take_part(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """What the processes other than the first do: train and score along with it, and write nothing."""
     silent = Progress()
-    left = [each for each in _trainings(folder, spec, writes=False) if not distributed.from_first(False)]
+    left = [each for each in _trainings(folder, config, writes=False) if not distributed.broadcast(False)]
     if left:
-        prepared, _ = prepare_data(spec, silent)
+        prepared, _ = prepare_data(config, silent)
     for training in left:
         _bake_contestant(training, prepared, silent)
     distributed.wait()  # for the verdict
@@ -207,42 +205,42 @@ def _take_part(folder: RunFolder, spec: Spec) -> RunOutcome:
 
 
 def _bake_contestant(training: _Training, prepared: SplitTable | SplitCorpus, progress: Progress) -> ContestantResult:
-    spec, name, folder = training.spec, training.name, training.folder
+    config, name, folder = training.config, training.name, training.folder
     # Imported here: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch.
-    if isinstance(spec, LanguageModelSpec):
-        from bakeoff.lm.contestants import bake as bake_language_model
+    if isinstance(config, LanguageModelConfig):
+        from bakeoff.tasks.language_model import bake as bake_language_model
 
         assert isinstance(prepared, SplitCorpus)
-        return bake_language_model(spec, name, prepared, folder, progress)
-    from bakeoff.classify.contestants import bake as bake_classifier
+        return bake_language_model(config, name, prepared, folder, progress)
+    from bakeoff.tasks.classification import bake as bake_classifier
 
     assert isinstance(prepared, SplitTable)
-    return bake_classifier(spec, name, prepared, folder, progress, training.earlier)
+    return bake_classifier(config, name, prepared, folder, progress, training.earlier)
 
 
-def _conclude(folder: RunFolder, spec: Spec) -> RunOutcome:
+def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """Verdict, model cards and reports, from what the folder holds."""
-    from bakeoff.judge.repeats import average
-    from bakeoff.judge.verdict import decide
+    from bakeoff.evaluation.repeats import average
+    from bakeoff.evaluation.verdict import decide
     from bakeoff.report.html import write_report
     from bakeoff.report.model_card import write_model_card
 
-    judge, results, scores = spec.judge, [], {}
+    judge, results, scores = config.evaluation, [], {}
     contestants = folder.contestants()
     for contestant in contestants:
         repeats = contestant.repeats()
         found = [repeat.result() for repeat in repeats]
         scores[contestant.name] = [repeat.scores() for repeat in repeats]
         if len(found) > 1:
-            contestant.write_average(average(found, scores[contestant.name], confidence=judge.confidence))
+            contestant.write_average(average(found, scores[contestant.name], confidence=evaluation.confidence))
         results.append(contestant.average())
     verdict = decide(
         results,
         scores,
-        confidence=judge.confidence,
-        resamples=judge.resamples,
-        seed=spec.seed,
-        epochs={contestant.name: contestant.metrics()[1] for contestant in contestants},
+        confidence=evaluation.confidence,
+        resamples=evaluation.resamples,
+        seed=config.seed,
+        epochs={contestant.name: contestant.training_log()[1] for contestant in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
     )
     folder.write_verdict(verdict)

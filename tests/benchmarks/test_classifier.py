@@ -1,4 +1,4 @@
-"""The comparison of classifiers still runs, and everybody still computes the same thing. No times are judged."""
+"""The comparison of classifiers still runs, and everybody still computes the same thing. No times are evaluated."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 from torch.nn import functional as F
 
 import classifier
-from bakeoff.classify.classifier import Classifier
-from bakeoff.classify.task import RecurrentModel
-from bakeoff.classify.vocabulary import WordVocabulary
-from bakeoff.classify.words import tokenise
+from bakeoff.data.words import tokenize
+from bakeoff.methods.recurrent.learner import RecurrentModel
+from bakeoff.methods.recurrent.vocabulary import WordVocabulary
+from bakeoff.tasks.classifier import Classifier
 from comparison import classifier_parts as parts
 from peers import lab_lstm, ours_classifier, tables
 from peers.job import PREDICTED, Job
@@ -113,7 +113,7 @@ def test_both_build_the_same_vocabulary_of_the_same_texts(file: str):
     train, *_ = lab_lstm.read_sides(job)
     train = train[[text.isascii() for text in train.review]]
     settings = ours_classifier.curve_task(job)[1]
-    ours = WordVocabulary.build(tokenise(train.review.tolist(), "strip"), settings.vocabulary)
+    ours = WordVocabulary.build(tokenize(train.review.tolist(), "strip"), settings.vocabulary)
 
     assert set(ours.words) == set(lab_lstm.build_vocabulary(train))
 

@@ -1,4 +1,4 @@
-"""The comparison with other programs still runs, and everybody still computes the same thing. No times are judged."""
+"""The comparison with other programs still runs, and everybody still computes the same thing. No times are evaluated."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_peer_that_cannot_be_measured_is_a_row_that_says_so(monkeypatch: pytes
     outcomes = running.run_part(part, lambda text: None)
 
     assert "| lm-eval, fp32, batch 1 | not installed: lm_eval |" in tables.measurements("model", part, outcomes)
-    assert [each.reached for each in figures.judge(part, {"document": outcomes})] == [None, None]
+    assert [each.reached for each in figures.evaluate(part, {"document": outcomes})] == [None, None]
 
 
 def test_texts_that_part_are_explained_by_the_logits():

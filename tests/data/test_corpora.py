@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.data.config import TextData
 from bakeoff.data.corpora import corpus_from_text, prepare_corpus, read_corpus
 from bakeoff.data.documents import documents, hugging_face_rows, lines_with_ends, pieces_of_file, pieces_of_rows
 from bakeoff.errors import UserError
-from bakeoff.spec.schema import TextData
 
 ARTICLES = (
     " \n = Robert Boulter = \n \n An actor . \n \n = = Career = = \n \n Some = more = \n"
@@ -67,7 +67,7 @@ def test_the_packaged_part_of_wikitext_2():
     assert split.test.stream == "\n\n".join(split.test.lines)
     assert split.test.stream.startswith("\n\n = Robert Boulter = \n\n\n\n\n Robert Boulter is an English film")
     assert report.split_seed is None
-    assert report.across_sides == 0
+    assert report.across_splits == 0
 
 
 def test_a_fraction_keeps_the_first_lines_and_cuts_the_last_document():
@@ -166,7 +166,7 @@ def test_three_named_files_and_what_stands_in_two_of_them(tmp_path):
     files = {side: str(tmp_path / name) for side, name in (("train", "a"), ("validation", "b"), ("test", "c"))}
 
     split, report = prepare_corpus(TextData(**files), seed=1)
-    assert report.across_sides == 1
+    assert report.across_splits == 1
     assert "1 documents stand on more than one side" in report.notes[0]
     assert split.validation.stream == "two\n"
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import datasets
 import pytest
 
+from bakeoff.config.load import load_config
+from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.documents import hugging_face_rows
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
-from bakeoff.spec.load import load_spec
-from bakeoff.spec.schema import TableData, TextData
 from tests.command import bakeoff
 
 ARTICLE = " \n = {} = \n \n The first paragraph of {} . \n \n = = Section = = \n \n The second . \n"
@@ -113,9 +113,9 @@ def test_a_spec_is_begun_from_a_name_on_the_hub(cached, tmp_path, monkeypatch):
     typed = bakeoff("init", "some-one/reviews")
 
     assert typed.code == 0, typed.err
-    spec = load_spec("reviews.yaml")
-    assert (spec.data.table, spec.data.text, spec.data.label) == ("some-one/reviews", "text", "label")
-    assert prepare_table(spec.data, seed=1)[0].label_names == ["neg", "pos"]
+    config = load_config("reviews.yaml")
+    assert (config.data.table, config.data.text, config.data.label) == ("some-one/reviews", "text", "label")
+    assert prepare_table(config.data, seed=1)[0].label_names == ["neg", "pos"]
 
 
 @pytest.mark.parametrize(

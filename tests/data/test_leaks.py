@@ -7,9 +7,9 @@ import json
 import pytest
 
 from bakeoff.data import leaks
+from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.tables import prepare_table
-from bakeoff.spec.schema import TableData, TextData
 
 OPENINGS = ("rain", "snow", "wind", "fog", "sun", "hail", "frost", "storm", "heat", "cloud")
 
@@ -29,7 +29,7 @@ def table(tmp_path):
     return write
 
 
-def labelled(texts: list[str], **further) -> list[dict]:
+def labeled(texts: list[str], **further) -> list[dict]:
     return [{"text": text, "label": ("good", "bad")[n % 2], **further} for n, text in enumerate(texts)]
 
 
@@ -41,11 +41,11 @@ def test_without_near_duplicates_the_seed_makes_the_split_it_always_made(table):
     """Fingerprint and rows from before near-identical texts were looked for."""
     copies = [f"  text number {number % 10}\n" for number in range(20)]
 
-    split, report = prepare_table(table(labelled([f"text number {n}" for n in range(60)] + copies)), seed=1)
+    split, report = prepare_table(table(labeled([f"text number {n}" for n in range(60)] + copies)), seed=1)
 
     assert report.fingerprint == "b42a45d938f0390d9f22a4c753bd82bb99a05fe80d13a0e8cfd72528f4342c76"
     assert split.test.ids == list(map(str, (14, 57, 17, 47, 54, 42, 1, 49, 28, 61, 60, 26, 71, 53, 58, 56)))
-    assert (report.near_duplicate_texts, report.near_across_sides, report.near_duplicates) == (0, 0, [])
+    assert (report.near_duplicate_texts, report.near_across_splits, report.near_duplicates) == (0, 0, [])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -53,21 +53,21 @@ def test_near_identical_texts_stand_on_one_side(table, seed):
     reviews = [review(number) for number in range(60)]
     changed = [text.replace("rain", "Rain").replace("day", "morning") for text in reviews[:20]]
 
-    split, report = prepare_table(table(labelled(reviews + changed)), seed=seed)
+    split, report = prepare_table(table(labeled(reviews + changed)), seed=seed)
 
     home = {text: side for side, rows in sides_of(split).items() for text in rows.texts}
     assert all(home[text] == home[other] for text, other in zip(reviews[:20], changed, strict=True))
     assert len({home[text] for text in changed}) > 1
     assert [len(side) for side in sides_of(split).values()] == [56, 8, 16]
-    assert (report.near_duplicate_texts, report.near_across_sides) == (40, 0)
+    assert (report.near_duplicate_texts, report.near_across_splits) == (40, 0)
     assert len(report.near_duplicates) == 5
 
 
 def test_near_identical_texts_of_a_given_split_are_told_and_not_moved(table):
     reviews = [review(number) for number in range(30)]
     rows = [
-        *labelled(reviews[:20], side="train"),
-        *labelled(reviews[20:28], side="valid"),
+        *labeled(reviews[:20], side="train"),
+        *labeled(reviews[20:28], side="valid"),
         {"text": reviews[0].replace("day", "morning"), "label": "bad", "side": "test"},
         {"text": reviews[3] + " Once more.", "label": "bad", "side": "test"},
         {"text": reviews[28], "label": "good", "side": "test"},
@@ -76,7 +76,7 @@ def test_near_identical_texts_of_a_given_split_are_told_and_not_moved(table):
     split, report = prepare_table(table(rows, split={"column": "side"}), seed=1)
 
     assert [len(side) for side in sides_of(split).values()] == [20, 8, 3]
-    assert (report.near_across_sides, report.across_sides) == (2, 0)
+    assert (report.near_across_splits, report.across_splits) == (2, 0)
     assert report.notes == [
         "Groups of near-identical texts with different labels, of which one may be wrong: 1.",
         "Groups of near-identical texts that stand on more than one side of the given split (they were not moved): 2.",
@@ -93,17 +93,17 @@ def test_near_identical_texts_of_a_given_split_are_told_and_not_moved(table):
 def test_where_too_much_is_alike_only_identical_texts_stay_together(table):
     letters = [f"Dear customer {number} {review(0)}" for number in range(40)]
 
-    split, report = prepare_table(table(labelled(letters)), seed=1)
+    split, report = prepare_table(table(labeled(letters)), seed=1)
 
     assert [len(side) for side in sides_of(split).values()] == [28, 4, 8]
-    assert report.near_across_sides == 1
+    assert report.near_across_splits == 1
     assert "Groups of near-identical texts that stand on more than one side of the split: 1." in report.notes
 
 
 def test_what_is_not_compared_is_said(table, monkeypatch):
     monkeypatch.setattr(leaks, "MOST_CHARACTERS", 1000)
 
-    _, report = prepare_table(table(labelled([review(number) for number in range(30)])), seed=1)
+    _, report = prepare_table(table(labeled([review(number) for number in range(30)])), seed=1)
 
     assert report.notes == ["With more than 1,000 characters, only identical texts were looked for, not similar ones."]
 
@@ -112,7 +112,7 @@ def test_examples_are_short(table):
     long = " ".join(review(number) for number in range(20))
     texts = [long, long.replace("day 19", "evening 19"), *(review(number) for number in range(30, 60))]
 
-    _, report = prepare_table(table(labelled(texts)), seed=1)
+    _, report = prepare_table(table(labeled(texts)), seed=1)
 
     (pair,) = report.near_duplicates
     assert all(len(text) <= 161 for text in pair.texts)
@@ -131,4 +131,4 @@ def test_documents_of_a_text(tmp_path):
 
         sides = [[document.text for document in side.documents] for side in (split.train, split.validation, split.test)]
         assert sum(any(text.startswith(texts[4]) for text in side) for side in sides) == 1
-        assert (report.near_duplicate_texts, report.near_across_sides) == (2, 0)
+        assert (report.near_duplicate_texts, report.near_across_splits) == (2, 0)

@@ -1,4 +1,4 @@
-"""Unlabelled texts from files of every kind, without those that a classifier is judged by."""
+"""Unlabeled texts from files of every kind, without those that a classifier is evaluated by."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from bakeoff.data.pretraining_texts import pretraining_files, pretraining_texts
 from bakeoff.errors import UserError
-from bakeoff.spec.schema import Pretraining
-from tests.classify.small_data import SMALL_LSTM, small_table, spec
+from bakeoff.methods.recurrent.config import Pretraining
+from tests.methods.small_data import SMALL_LSTM, small_table, config
 
 TEXTS = ["A fine film.", "Dull, dull.", "Weird"]
 TABLE = small_table()
@@ -35,8 +35,8 @@ def test_files_of_every_kind(tmp_path, ending):
 
 def test_texts_of_the_validation_and_test_split_are_left_out_and_those_of_training_are_not(tmp_path):
     table = replace(TABLE, test=replace(TABLE.test, texts=["two\n\n words ", *TABLE.test.texts[1:]]))
-    unlabelled = ["two words", TABLE.validation.texts[3], TABLE.train.texts[0], "Two words", ""]
-    pq.write_table(pa.table({"text": unlabelled}), tmp_path / "more.parquet")
+    unlabeled = ["two words", TABLE.validation.texts[3], TABLE.train.texts[0], "Two words", ""]
+    pq.write_table(pa.table({"text": unlabeled}), tmp_path / "more.parquet")
 
     found = pretraining_texts(Pretraining(text=str(tmp_path / "more.parquet")), None, table)
 
@@ -63,7 +63,7 @@ def test_every_file_is_looked_at_beforehand(tmp_path):
     def files(*names: str) -> dict[str, str]:
         settings = {name: {**SMALL_LSTM, "pretrain": {"text": str(tmp_path / name)}} for name in names}
         contestants = {name: {**each, "method": "lstm"} for name, each in settings.items()}
-        return pretraining_files(spec({"linear": {}, **contestants}))
+        return pretraining_files(config({"linear": {}, **contestants}))
 
     assert list(files("a.txt", "b.txt")) == [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
     assert files() == {}

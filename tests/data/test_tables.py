@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
+from bakeoff.data.config import TableData
 from bakeoff.data.splitting import folded
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
-from bakeoff.spec.schema import TableData
 
 
 def sides_of(split):
@@ -20,7 +20,7 @@ def sides_of(split):
 
 @pytest.fixture
 def table(tmp_path):
-    """Writes rows as .jsonl and gives the spec's `data` for them."""
+    """Writes rows as .jsonl and gives the config's `data` for them."""
 
     def write(values: list[dict], /, **settings) -> TableData:
         file = tmp_path / "table.jsonl"
@@ -91,7 +91,7 @@ def test_identical_texts_stay_together_and_are_counted(table):
     texts = [{folded(text) for text in side.texts} for side in sides_of(split).values()]
     assert sum(map(len, texts)) == 40
     assert report.duplicate_texts == 30
-    assert report.across_sides == 0
+    assert report.across_splits == 0
 
 
 def test_rows_that_cannot_be_used_are_counted_and_skipped(table):
@@ -151,7 +151,7 @@ def test_given_sides_are_kept_and_what_crosses_them_is_told(table):
 
     assert [len(side) for side in sides_of(split).values()] == [20, 6, 2]
     assert sorted(split.test.texts) == ["text number 0", "text number 1"]
-    assert report.across_sides == 2
+    assert report.across_splits == 2
     assert report.split_seed is None
     assert "2 texts stand on more than one side" in report.notes[0]
 

@@ -19,7 +19,7 @@ SENTIMENT = {
         "lstm": {"embedding_size": 16, "hidden_size": 16},
         "lstm-lab": {"embedding_size": 8, "hidden_size": 8, "batch_size": 32},
     },
-    "judge": {"resamples": 200},
+    "evaluation": {"resamples": 200},
 }
 LANGUAGE_MODEL = {
     "task": "language-model",
@@ -32,7 +32,7 @@ LANGUAGE_MODEL = {
         "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4, "dropout": 0.1},
         "lora-lab": {"block_size": 128, "warmup_steps": 2},
     },
-    "judge": {
+    "evaluation": {
         "protocols": ["document", "window", "lab"],
         "context_length": 256,
         "prompts": ["Once upon a time", "The <script>alert(1)</script> river"],
@@ -43,7 +43,7 @@ LANGUAGE_MODEL = {
 }
 
 
-def write_spec(path: Path, values: dict) -> Path:
+def write_config_file(path: Path, values: dict) -> Path:
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
 
@@ -51,7 +51,7 @@ def write_spec(path: Path, values: dict) -> Path:
 @pytest.fixture(scope="session")
 def sentiment_run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sentiment")
-    typed = bakeoff("run", write_spec(folder / "small.yaml", SENTIMENT), "-o", folder / "run")
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", SENTIMENT), "-o", folder / "run")
     assert typed.code == 0, typed.err
     return folder / "run"
 
@@ -59,6 +59,6 @@ def sentiment_run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def language_model_run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("language-model")
-    typed = bakeoff("run", write_spec(folder / "small.yaml", LANGUAGE_MODEL), "-o", folder / "run")
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", LANGUAGE_MODEL), "-o", folder / "run")
     assert typed.code == 0, typed.err
     return folder / "run"

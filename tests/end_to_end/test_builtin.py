@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bakeoff.config.load import builtin_names
+from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.tables import prepare_table
-from bakeoff.spec.load import builtin_names
-from bakeoff.spec.schema import TableData, TextData
 from tests.command import bakeoff
 
 
@@ -80,7 +80,7 @@ def test_sentiment_imdb(tmp_path, reviews):
 
 def test_language_model(tmp_path):
     fewer = [
-        *("--set", "model=stories260k", "--set", "budget.tokens=4000", "--set", "judge.max_new_tokens=8"),
+        *("--set", "model=stories260k", "--set", "budget.tokens=4000", "--set", "evaluation.max_new_tokens=8"),
         *("--set", "data.fraction={train: 0.02, validation: 0.005, test: 0.005}"),
     ]
 
@@ -91,7 +91,7 @@ def test_language_model(tmp_path):
 
 
 def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
-    fewer = ["--set", "budget.epochs=1", "--set", "judge.max_new_tokens=8"]
+    fewer = ["--set", "budget.epochs=1", "--set", "evaluation.max_new_tokens=8"]
 
     said = bakeoff(
         *("run", "wikitext-gpt2", "-o", tmp_path / "run"),
@@ -100,7 +100,7 @@ def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
 
     assert said.code == 0, said.err
     full, lora = (said.json["results"][number] for number in (1, 2))
-    assert full["figures"][0]["protocol"].startswith("lab")
+    assert full["metrics"][0]["protocol"].startswith("lab")
     assert full["training"]["tokens"] == lora["training"]["tokens"]
     assert lora["trainable_parameters"] < full["trainable_parameters"]
 

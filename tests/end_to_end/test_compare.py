@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import SENTIMENT, write_spec
+from tests.end_to_end.conftest import SENTIMENT, write_config_file
 from tests.report.pages import Page
 
 
 def other_run(folder, name, **changes):
-    spec = {**SENTIMENT, "contestants": {"wide": {"method": "linear", "max_ngram": 3}}, **changes}
-    typed = bakeoff("run", write_spec(folder / f"{name}.yaml", spec), "-o", folder / name)
+    config = {**SENTIMENT, "contestants": {"wide": {"method": "linear", "max_ngram": 3}}, **changes}
+    typed = bakeoff("run", write_config_file(folder / f"{name}.yaml", config), "-o", folder / name)
     assert typed.code == 0, typed.err
     return folder / name
 
@@ -29,7 +29,7 @@ def test_contestants_of_two_runs_get_one_verdict(sentiment_run, wide):
     assert len(found["verdict"]["comparisons"]) == 4
     assert found["verdict"]["best"] in names
     separate = {result["name"]: result for result in bakeoff("resume", sentiment_run, "--json").json["results"]}
-    assert found["results"][1]["figures"] == separate["linear"]["figures"]
+    assert found["results"][1]["metrics"] == separate["linear"]["metrics"]
 
 
 def test_a_run_beside_its_own_copy_is_level(wide, tmp_path):
@@ -67,7 +67,7 @@ def test_another_task_is_refused_and_named(wide, language_model_run):
     said = refused("compare", wide, language_model_run)
 
     assert "task: wide has classification, run has language-model" in said
-    assert "deciding figure: wide has accuracy, run has perplexity" in said
+    assert "deciding metric: wide has accuracy, run has perplexity" in said
     assert "protocol: wide has accuracy, version 1, run has document(context=256)" in said
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import Typed, bakeoff
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured, lines_of_metrics, run_and_kill
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
@@ -30,7 +30,7 @@ LANGUAGE_MODEL_SPEC = {
         "one-block": {"method": "full", "block_size": 256, "batch_size": 1},  # the second process has none
         "with-dropout": {"method": "lora", "block_size": 64, "dropout": 0.1},
     },
-    "judge": {"protocols": ["window", "document", "lab"], "context_length": 128, "resamples": 20},
+    "evaluation": {"protocols": ["window", "document", "lab"], "context_length": 128, "resamples": 20},
 }
 SENTIMENT_SPEC = {
     **SENTIMENT,
@@ -61,8 +61,8 @@ def torchrun(*arguments: str | os.PathLike[str]) -> Typed:
     return Typed(found.returncode, found.stdout, found.stderr)
 
 
-def both(folder: Path, spec: dict) -> tuple[RunFolder, RunFolder]:
-    file = write_spec(folder / "spec.yaml", spec)
+def both(folder: Path, config: dict) -> tuple[RunFolder, RunFolder]:
+    file = write_config_file(folder / "config.yaml", config)
     alone = bakeoff("run", file, "-o", folder / "alone")
     assert alone.code == 0, alone.err
     together = torchrun("run", file, "-o", folder / "together")
@@ -100,7 +100,7 @@ def test_weights_after_some_steps_are_those_of_one_process(language_models, cont
 
 @pytest.mark.parametrize("contestant", SAME_IN_BOTH)
 def test_losses_are_those_of_one_process(language_models, contestant):
-    (steps, epochs), (our_steps, our_epochs) = (run.contestant(contestant).metrics() for run in language_models)
+    (steps, epochs), (our_steps, our_epochs) = (run.contestant(contestant).training_log() for run in language_models)
 
     assert [line.loss for line in our_steps] == pytest.approx([line.loss for line in steps], rel=1e-5)
     assert [line.validation_loss for line in our_epochs] == pytest.approx(
@@ -110,7 +110,7 @@ def test_losses_are_those_of_one_process(language_models, contestant):
 
 def test_dropout_trains_nearly_the_same(language_models):
     """Its masks are others: no more than chance may differ."""
-    alone, together = (run.contestant("with-dropout").metrics()[1][-1].validation_loss for run in language_models)
+    alone, together = (run.contestant("with-dropout").training_log()[1][-1].validation_loss for run in language_models)
 
     assert together != alone
     assert together == pytest.approx(alone, rel=1e-2)
@@ -119,12 +119,12 @@ def test_dropout_trains_nearly_the_same(language_models):
 @pytest.mark.parametrize("protocol", ["window", "document", "lab"])
 def test_perplexity_of_a_contestant_is_that_of_one_process(language_models, protocol):
     alone, together = (
-        [figure for figure in run.contestant("pretrained").result().figures if figure.protocol.startswith(protocol)]
+        [metric for metric in run.contestant("pretrained").result().metrics if metric.protocol.startswith(protocol)]
         for run in language_models
     )
 
-    assert [figure.name for figure in together] == [figure.name for figure in alone]
-    assert [figure.value for figure in together] == pytest.approx([figure.value for figure in alone], rel=1e-6)
+    assert [metric.name for metric in together] == [metric.name for metric in alone]
+    assert [metric.value for metric in together] == pytest.approx([metric.value for metric in alone], rel=1e-6)
 
 
 def test_the_perplexity_command_answers_once(language_models, tmp_path):
@@ -149,25 +149,25 @@ def test_there_is_one_report_and_one_voice(language_models):
     assert files == {file.relative_to(alone.path) for file in alone.path.rglob("*")}
     assert said.count("[2/6] full") == 1
     assert said.count("Report: ") == 1
-    assert len(together.contestant("full").metrics()[0]) == len(alone.contestant("full").metrics()[0])
+    assert len(together.contestant("full").training_log()[0]) == len(alone.contestant("full").training_log()[0])
 
 
 def test_a_classifier_s_batches_are_divided_too(classifiers):
     alone, together = (run.contestant("lstm") for run in classifiers)
 
     assert_same_weights(together.model, alone.model)
-    assert [line.train_accuracy for line in together.metrics()[1]] == [
-        line.train_accuracy for line in alone.metrics()[1]
+    assert [line.train_accuracy for line in together.training_log()[1]] == [
+        line.train_accuracy for line in alone.training_log()[1]
     ]
-    assert classifiers[1].contestant("linear").result().figures == classifiers[0].contestant("linear").result().figures
+    assert classifiers[1].contestant("linear").result().metrics == classifiers[0].contestant("linear").result().metrics
 
 
 def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, tmp_path):
     whole = language_models[1].path
-    spec = write_spec(tmp_path / "spec.yaml", LANGUAGE_MODEL_SPEC)
+    config = write_config_file(tmp_path / "config.yaml", LANGUAGE_MODEL_SPEC)
     killed = tmp_path / "killed"
 
-    said = run_and_kill(["run", spec, "-o", killed], killed, 3, signal.SIGINT, program=TORCHRUN)
+    said = run_and_kill(["run", config, "-o", killed], killed, 3, signal.SIGINT, program=TORCHRUN)
 
     assert said.count(f"bakeoff resume {killed}") == 1
     assert 3 <= lines_of_metrics(killed) < lines_of_metrics(whole)
@@ -190,7 +190,7 @@ def test_a_finished_run_is_reported_anew(language_models):
 
 
 def test_a_mistake_is_explained_once(tmp_path):
-    file = write_spec(tmp_path / "spec.yaml", {**LANGUAGE_MODEL_SPEC, "model": "./no-such-model"})
+    file = write_config_file(tmp_path / "config.yaml", {**LANGUAGE_MODEL_SPEC, "model": "./no-such-model"})
 
     typed = torchrun("run", file, "-o", tmp_path / "run")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bakeoff as library
-from bakeoff.classify.onnx import export
+from bakeoff.methods.recurrent.onnx import export
 from tests.command import bakeoff, refused
 
 TEXT = "A fine film, and a moving one: <script>alert(1)</script> \x1b[31m fine."
@@ -135,7 +135,7 @@ def test_an_export_that_differs_is_not_left(sentiment_run, tmp_path):
     def wrong(self, texts):
         return np.tile([0.25, 0.75], (len(texts), 1))
 
-    with mock.patch("bakeoff.classify.onnx.standalone.OnnxClassifier.probabilities", wrong):
+    with mock.patch("bakeoff.methods.onnx.standalone.OnnxClassifier.probabilities", wrong):
         said = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm-lab")
 
     assert "differs from the contestant" in said

@@ -1,4 +1,4 @@
-"""From a file to a spec to a verdict, with labels and texts as people have them."""
+"""From a file to a config to a verdict, with labels and texts as people have them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.report.pages import Page
 
 LABELS = ["sehr gut", "Pos", "pos", "日本語", "<script>alert(1)</script>", "1.0", "true", "$x$ | \\frac", "a\x1b[31mb"]
 WORDS = "plot actor camera music light story scene hero ending night city river winter garden train".split()  # noqa: SIM905
-SMALL = ["--set", "contestants.lstm={embedding_size: 8, hidden_size: 8}", "--set", "judge.resamples=100"]
+SMALL = ["--set", "contestants.lstm={embedding_size: 8, hidden_size: 8}", "--set", "evaluation.resamples=100"]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_table_becomes_a_spec_that_runs_and_a_run_that_predicts(letters, tmp_p
     typed = bakeoff("init", letters.name, "--text", "subject", "--text", "letter", "--json")
 
     assert typed.code == 0, typed.err
-    assert typed.json["spec"] == "letters.yaml"
+    assert typed.json["config"] == "letters.yaml"
     assert (typed.json["text"], typed.json["label"]) == (["subject", "letter"], "kind")
     assert typed.json["classes"] == dict.fromkeys(sorted(LABELS), 30)
 
@@ -45,7 +45,7 @@ def test_a_table_becomes_a_spec_that_runs_and_a_run_that_predicts(letters, tmp_p
     assert ran.code == 0, ran.err
     linear = next(result for result in ran.json["results"] if result["name"] == "linear")
     assert linear["confusion"]["labels"] == sorted(LABELS)
-    assert linear["figures"][0]["value"] > 0.9  # the keys in the subject were read
+    assert linear["metrics"][0]["value"] > 0.9  # the keys in the subject were read
     report = Path("run/report.html").read_text()
     page = Page(report)
     assert page.open == []
@@ -72,7 +72,7 @@ def test_the_spec_of_a_text_runs(tmp_path, monkeypatch):
 
     assert typed.code == 0, typed.err
     assert "Next: bakeoff plan my book.yaml" in typed.out
-    smaller = ["model=stories260k", "precision=fp32", "budget.epochs=1", "judge.resamples=100"]
+    smaller = ["model=stories260k", "precision=fp32", "budget.epochs=1", "evaluation.resamples=100"]
     ran = bakeoff("run", "my book.yaml", "-o", "run", "--json", *(f"--set={each}" for each in smaller))
     assert ran.code == 0, ran.err
     assert [result["name"] for result in ran.json["results"]] == ["pretrained", "full", "lora"]

@@ -1,4 +1,4 @@
-"""A run that is killed again and again, and resumed, ends with the figures of one that was left alone."""
+"""A run that is killed again and again, and resumed, ends with the metrics of one that was left alone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, start
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TIMES = {"seconds", "total_seconds", "peak_memory_bytes"}
-SPECS = {
+CONFIGS = {
     "classification": {**SENTIMENT, "contestants": {"linear": {}, "lstm": SENTIMENT["contestants"]["lstm"]}},
     "language-model": {
         **LANGUAGE_MODEL,
@@ -36,7 +36,7 @@ def everything_measured(path: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     trainings = [repeat for contestant in RunFolder(path).contestants() for repeat in contestant.repeats()]
     for contestant in trainings:
-        steps, epochs = contestant.metrics()
+        steps, epochs = contestant.training_log()
         found[contestant.name] = without_times(
             {
                 "result": contestant.result().model_dump(),
@@ -64,14 +64,14 @@ def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals, *
     return process.communicate(timeout=60)[1]
 
 
-@pytest.mark.parametrize("task", SPECS)
+@pytest.mark.parametrize("task", CONFIGS)
 def test_killed_again_and_again(task, tmp_path):
-    spec = write_spec(tmp_path / "spec.yaml", SPECS[task])
-    assert bakeoff("run", spec, "-o", tmp_path / "whole").code == 0
+    config = write_config_file(tmp_path / "config.yaml", CONFIGS[task])
+    assert bakeoff("run", config, "-o", tmp_path / "whole").code == 0
     total = lines_of_metrics(tmp_path / "whole")
     killed = tmp_path / "killed"
 
-    run_and_kill(["run", spec, "-o", killed], killed, 2, signal.SIGKILL)
+    run_and_kill(["run", config, "-o", killed], killed, 2, signal.SIGKILL)
     run_and_kill(["resume", killed], killed, total // 2, signal.SIGKILL)
     said = run_and_kill(["resume", killed], killed, 3 * total // 4, signal.SIGINT)
     assert f"bakeoff resume {killed}" in said or lines_of_metrics(killed) == total

@@ -15,10 +15,10 @@ CONTESTANTS = ["pretrained", "full", "lora", "lora-lab"]
 
 def perplexity(results, contestant: str, protocol: str) -> float:
     (result,) = [each for each in results if each["name"] == contestant]
-    (figure,) = [
-        each for each in result["figures"] if each["name"] == "perplexity" and each["protocol"].startswith(protocol)
+    (metric,) = [
+        each for each in result["metrics"] if each["name"] == "perplexity" and each["protocol"].startswith(protocol)
     ]
-    return figure["value"]
+    return metric["value"]
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,11 @@ def test_the_report_shows_a_script_and_does_not_run_it(language_model_run):
 
 @pytest.mark.parametrize("contestant", ["full", "lora", "pretrained"])
 def test_perplexity_of_a_contestant_is_the_one_in_its_result(language_model_run, results, contestant, tmp_path):
+    from bakeoff.config.load import load_config
     from bakeoff.data.corpora import prepare_corpus
-    from bakeoff.spec.load import load_spec
 
-    spec = load_spec(language_model_run / "bakeoff.yaml")
-    corpus, _ = prepare_corpus(spec.data, spec.seed)
+    config = load_config(language_model_run / "bakeoff.yaml")
+    corpus, _ = prepare_corpus(config.data, config.seed)
     text = tmp_path / "test.txt"
     text.write_text(corpus.test.stream)
 

@@ -10,7 +10,7 @@ import transformers
 import yaml
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, write_config_file
 
 SHARED = {"method": "lora", "block_size": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5e-3}
 METHODS = {
@@ -22,17 +22,17 @@ METHODS = {
     "pissa": SHARED | {"variant": "pissa", "learning_rate": 2e-3},
     "loraplus": SHARED | {"variant": "loraplus", "learning_rate": 1e-3, "merge": True},
 }
-SPEC = LANGUAGE_MODEL | {
+CONFIG = LANGUAGE_MODEL | {
     "budget": {"tokens": 4000, "evaluations": 1},
     "contestants": METHODS,
-    "judge": {"protocols": ["document"], "context_length": 256, "resamples": 100},
+    "evaluation": {"protocols": ["document"], "context_length": 256, "resamples": 100},
 }
 
 
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("methods")
-    return folder / "run", bakeoff("run", write_spec(folder / "methods.yaml", SPEC), "-o", folder / "run", "--json")
+    return folder / "run", bakeoff("run", write_config_file(folder / "methods.yaml", CONFIG), "-o", folder / "run", "--json")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def results(typed):
 
 
 def test_every_method_learns(results):
-    perplexities = {name: result["figures"][0]["value"] for name, result in results.items()}
+    perplexities = {name: result["metrics"][0]["value"] for name, result in results.items()}
 
     assert all(perplexities[name] < 0.8 * perplexities["pretrained"] for name in METHODS if name != "pretrained")
 
@@ -72,11 +72,11 @@ def test_the_chosen_rate_is_told_in_the_terminal_the_result_and_the_report(typed
 
 
 def test_the_spec_in_the_folder_still_says_auto(typed):
-    spec = yaml.safe_load((typed[0] / "bakeoff.yaml").read_text())
+    config = yaml.safe_load((typed[0] / "bakeoff.yaml").read_text())
 
-    assert spec["contestants"]["lora"]["learning_rate"] == "auto"
-    assert spec["contestants"]["loraplus"]["loraplus_ratio"] == 16
-    assert spec["contestants"]["lora"]["loraplus_ratio"] is None
+    assert config["contestants"]["lora"]["learning_rate"] == "auto"
+    assert config["contestants"]["loraplus"]["loraplus_ratio"] == 16
+    assert config["contestants"]["lora"]["loraplus_ratio"] is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_spec_in_the_folder_still_says_auto(typed):
     ],
 )
 def test_settings_that_cannot_work_are_refused_in_a_sentence(tmp_path, settings, said):
-    path = write_spec(tmp_path / "wrong.yaml", SPEC | {"contestants": {"lora": SHARED | settings}})
+    path = write_config_file(tmp_path / "wrong.yaml", CONFIG | {"contestants": {"lora": SHARED | settings}})
 
     assert said in " ".join(refused("run", path, "-o", tmp_path / "run").split())
     assert not (tmp_path / "run").exists()

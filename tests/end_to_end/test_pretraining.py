@@ -12,13 +12,13 @@ from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.pretraining import PretrainingFolder
 from tests.command import bakeoff, refused, start
-from tests.end_to_end.conftest import write_spec
+from tests.end_to_end.conftest import write_config_file
 
 SMALL = {"method": "lstm", "embedding_size": 16, "hidden_size": 16, "batch_size": 32}
 
 
 @pytest.fixture
-def spec(tmp_path) -> Path:
+def config(tmp_path) -> Path:
     """Two contestants, one pretrained on texts of which many stand in the validation or test split."""
     (tmp_path / "more.txt").write_text("\n".join(read_raw_table("sentence-polarity").columns["text"][:1200]))
     pretrain = {"text": str(tmp_path / "more.txt"), "epochs": 3}
@@ -27,15 +27,15 @@ def spec(tmp_path) -> Path:
         "data": {"table": "sentence-polarity", "rows": 400},
         "budget": {"epochs": 2},
         "contestants": {"majority": {}, "pretrained": {**SMALL, "pretrain": pretrain}},
-        "judge": {"resamples": 100},
+        "evaluation": {"resamples": 100},
     }
-    return write_spec(tmp_path / "small.yaml", values)
+    return write_config_file(tmp_path / "small.yaml", values)
 
 
-def test_killed_while_pretraining_and_resumed(spec, tmp_path):
+def test_killed_while_pretraining_and_resumed(config, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     metrics = killed / "contestants" / "pretrained" / "pretraining.jsonl"
-    process = start("run", spec, "-o", killed)
+    process = start("run", config, "-o", killed)
     deadline = time.monotonic() + 120
     while process.poll() is None and not (metrics.exists() and '"epoch":2' in metrics.read_text()):
         assert time.monotonic() < deadline, "the run did not get that far"
@@ -48,7 +48,7 @@ def test_killed_while_pretraining_and_resumed(spec, tmp_path):
     assert "have changed since the run began" in refused("resume", killed)
     (tmp_path / "more.txt").write_text(texts)
     resumed = bakeoff("resume", killed, "--json")
-    typed = bakeoff("run", spec, "-o", whole, "--json")
+    typed = bakeoff("run", config, "-o", whole, "--json")
 
     assert resumed.code == typed.code == 0
     assert "Pretraining, epoch 3: loss of held-out words" in resumed.err
@@ -58,9 +58,9 @@ def test_killed_while_pretraining_and_resumed(spec, tmp_path):
         assert (folder.path / "pretraining.jsonl").exists()
     first, second = (
         (
-            folder.result().figures,
-            [line.loss for line in PretrainingFolder(folder).metrics()[0]],
-            [line.loss for line in folder.metrics()[0]],
+            folder.result().metrics,
+            [line.loss for line in PretrainingFolder(folder).training_log()[0]],
+            [line.loss for line in folder.training_log()[0]],
         )
         for folder in folders
     )
@@ -71,12 +71,12 @@ def test_killed_while_pretraining_and_resumed(spec, tmp_path):
     assert bakeoff("predict", whole, "--contestant", "pretrained", "A fine film").code == 0
 
 
-def test_a_missing_file_is_said_before_anything_is_trained(spec, tmp_path):
+def test_a_missing_file_is_said_before_anything_is_trained(config, tmp_path):
     assignment = f"contestants.pretrained.pretrain.text={tmp_path / 'mor.txt'}"
 
-    said = refused("run", spec, "-o", tmp_path / "run", "--set", assignment)
+    said = refused("run", config, "-o", tmp_path / "run", "--set", assignment)
 
     assert "mor.txt does not exist" in said
     assert "more.txt" in said
     assert not (tmp_path / "run").exists()
-    assert "mor.txt does not exist" in refused("plan", spec, "--set", assignment)
+    assert "mor.txt does not exist" in refused("plan", config, "--set", assignment)

@@ -15,10 +15,10 @@ from tests.command import type_line
 
 ROOT = Path(__file__).parents[2]
 SHRUNK = {
-    "bakeoff run sentiment": "--set data.rows=300 --set budget.epochs=1 --set judge.resamples=100"
+    "bakeoff run sentiment": "--set data.rows=300 --set budget.epochs=1 --set evaluation.resamples=100"
     " --set contestants.lstm.hidden_size=8 --set contestants.corrector.hidden_size=8",
-    "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set judge.max_new_tokens=5"
-    " --set judge.resamples=100 --set data.fraction=0.01",
+    "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set evaluation.max_new_tokens=5"
+    " --set evaluation.resamples=100 --set data.fraction=0.01",
     "bakeoff plan my.yaml": "--set data.rows=40",
     "bakeoff run my.yaml": "--set data.rows=40",
 }
@@ -66,7 +66,7 @@ def test_the_python_of_the_readme(tmp_path, monkeypatch, capsys):
     code = block("python").replace("smollm2-135m", "stories260k")
     assert "budget.epochs=2" in code
 
-    exec(code.replace('"budget.epochs=2"', '"budget.epochs=1", "data.rows=300", "judge.resamples=100"'), {})
+    exec(code.replace('"budget.epochs=2"', '"budget.epochs=1", "data.rows=300", "evaluation.resamples=100"'), {})
 
     verdict, label, bits = capsys.readouterr().out.splitlines()
     assert verdict.startswith("[")

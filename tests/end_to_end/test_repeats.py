@@ -13,7 +13,7 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import StepLine
 from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured
 
 REPEATED = {
@@ -28,7 +28,7 @@ REPEATED = {
 @pytest.fixture(scope="module")
 def repeated_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repeated")
-    typed = bakeoff("run", write_spec(folder / "small.yaml", REPEATED), "-o", folder / "run")
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", REPEATED), "-o", folder / "run")
     assert typed.code == 0, typed.err
     assert "[5/5] lstm, seed 14" in typed.err
     return folder / "run"
@@ -81,11 +81,11 @@ def test_the_means_are_in_the_json_and_the_verdict(repeated_run):
     typed = bakeoff("resume", repeated_run, "--json")
 
     lstm = typed.json["results"][2]
-    values = [repeat.result().figures[0].value for repeat in RunFolder(repeated_run).contestant("lstm").repeats()]
+    values = [repeat.result().metrics[0].value for repeat in RunFolder(repeated_run).contestant("lstm").repeats()]
     assert lstm["seeds"] == [12, 13, 14]
-    assert lstm["figures"][0]["by_seed"] == values
-    assert lstm["figures"][0]["value"] == pytest.approx(statistics.fmean(values))
-    assert lstm["figures"][0]["deviation"] == pytest.approx(statistics.stdev(values))
+    assert lstm["metrics"][0]["by_seed"] == values
+    assert lstm["metrics"][0]["value"] == pytest.approx(statistics.fmean(values))
+    assert lstm["metrics"][0]["deviation"] == pytest.approx(statistics.stdev(values))
     assert any("lstm trained with 3 seeds (12 to 14)" in words for words in typed.json["verdict"]["sentences"])
     against = [each for each in typed.json["verdict"]["comparisons"] if "lstm" in (each["better"], each["worse"])]
     assert all(len(each["by_seed"]) == 3 for each in against)
@@ -109,7 +109,7 @@ def test_predictions_come_from_the_first_seed_or_the_one_asked_for(repeated_run)
 
 def test_a_plan_counts_every_training(tmp_path, monkeypatch):
     monkeypatch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.1)
-    typed = bakeoff("plan", write_spec(tmp_path / "small.yaml", REPEATED), "--json")
+    typed = bakeoff("plan", write_config_file(tmp_path / "small.yaml", REPEATED), "--json")
 
     found = typed.json
     assert [each["seeds"] for each in found["contestants"]] == [1, 1, 3]
@@ -121,10 +121,10 @@ def test_a_plan_counts_every_training(tmp_path, monkeypatch):
 
 def test_language_models_too(tmp_path):
     contestants = {name: LANGUAGE_MODEL["contestants"][name] for name in ("pretrained", "lora")}
-    spec = {**LANGUAGE_MODEL, "repeats": 2, "budget": {"tokens": 1000}, "contestants": contestants}
+    config = {**LANGUAGE_MODEL, "repeats": 2, "budget": {"tokens": 1000}, "contestants": contestants}
     run = tmp_path / "run"
 
-    typed = bakeoff("run", write_spec(tmp_path / "small.yaml", spec), "-o", run, "--json")
+    typed = bakeoff("run", write_config_file(tmp_path / "small.yaml", config), "-o", run, "--json")
 
     assert typed.code == 0, typed.err
     pretrained, lora = typed.json["results"]
@@ -136,4 +136,4 @@ def test_language_models_too(tmp_path):
 
 
 def test_no_seeds_make_no_bake_off(tmp_path):
-    assert "repeats" in refused("run", write_spec(tmp_path / "small.yaml", {**SENTIMENT, "repeats": 0}))
+    assert "repeats" in refused("run", write_config_file(tmp_path / "small.yaml", {**SENTIMENT, "repeats": 0}))

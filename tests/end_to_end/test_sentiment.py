@@ -9,7 +9,7 @@ import pytest
 
 import bakeoff as library
 from tests.command import bakeoff
-from tests.end_to_end.conftest import write_spec
+from tests.end_to_end.conftest import write_config_file
 
 
 def test_the_run_folder_is_complete(sentiment_run):
@@ -36,7 +36,7 @@ def test_results_agree_with_the_scores(sentiment_run):
     results = bakeoff("resume", sentiment_run, "--json").json["results"]
 
     for result in results:
-        accuracy = result["figures"][0]
+        accuracy = result["metrics"][0]
         assert accuracy["name"] == "accuracy"
         assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
         counts = result["confusion"]["counts"]
@@ -48,11 +48,11 @@ def test_results_agree_with_the_scores(sentiment_run):
 def test_predict_gives_what_the_judge_saw(sentiment_run, contestant):
     import pyarrow.parquet as pq
 
+    from bakeoff.config.load import load_config
     from bakeoff.data.tables import prepare_table
-    from bakeoff.spec.load import load_spec
 
-    spec = load_spec(sentiment_run / "bakeoff.yaml")
-    table, _ = prepare_table(spec.data, spec.seed)
+    config = load_config(sentiment_run / "bakeoff.yaml")
+    table, _ = prepare_table(config.data, config.seed)
     scores = pq.read_table(sentiment_run / "contestants" / contestant / "scores.parquet").to_pylist()
 
     found = library.load_classifier(sentiment_run, contestant=contestant).predict(table.test.texts)
@@ -126,7 +126,7 @@ def test_a_threshold_is_a_probability(sentiment_run):
 
 
 def test_classes_of_unequal_size_judged_by_macro_f1(tmp_path):
-    """Three classes, one of them rare: from the spec to calibrated answers, classes and the report."""
+    """Three classes, one of them rare: from the config to calibrated answers, classes and the report."""
     words = {"praise": "fine moving", "blame": "dull awful", "doubt": "odd baffling"}
     rows = [
         f"a {words[label].split()[number % 2]} film and text number {number},{label}"
@@ -134,23 +134,23 @@ def test_classes_of_unequal_size_judged_by_macro_f1(tmp_path):
         for number in range(count)
     ]
     (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(rows))
-    spec = {
+    config = {
         "task": "classification",
         "data": {"table": str(tmp_path / "reviews.csv")},
         "contestants": {"majority": {}, "linear": {}, "weighted": {"method": "linear", "class_weights": "balanced"}},
-        "judge": {"metric": "macro_f1", "resamples": 100},
+        "evaluation": {"metric": "macro_f1", "resamples": 100},
     }
-    outcome = bakeoff("run", write_spec(tmp_path / "spec.yaml", spec), "-o", tmp_path / "run", "--json").json
+    outcome = bakeoff("run", write_config_file(tmp_path / "config.yaml", config), "-o", tmp_path / "run", "--json").json
 
-    assert {each["figure"] for each in outcome["verdict"]["comparisons"]} == {"macro_f1"}
+    assert {each["metric"] for each in outcome["verdict"]["comparisons"]} == {"macro_f1"}
     assert "macro-F1" in outcome["verdict"]["sentences"][0]
     for result in outcome["results"]:
-        assert [figure["name"] for figure in result["figures"]][:2] == ["macro_f1", "accuracy"]
+        assert [metric["name"] for metric in result["metrics"]][:2] == ["macro_f1", "accuracy"]
         assert [score["label"] for score in result["classes"]] == ["blame", "doubt", "praise"]
         assert (result["calibration"] is None) is (result["method"] == "majority")
-        assert result["abstaining"]["curve"][-1]["coverage"] == 1
+        assert result["selective_prediction"]["curve"][-1]["coverage"] == 1
     page = (tmp_path / "run" / "report.html").read_text()
-    assert all(f'id="{section}"' in page for section in ("calibration", "abstaining"))
+    assert all(f'id="{section}"' in page for section in ("calibration", "selective_prediction"))
 
 
 def test_report_is_written_anew(sentiment_run):

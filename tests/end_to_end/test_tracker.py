@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import SENTIMENT, write_spec
+from tests.end_to_end.conftest import SENTIMENT, write_config_file
 
 SMALL = {
     **SENTIMENT,
@@ -22,10 +22,10 @@ SMALL = {
 def test_tensorboard_shows_what_metrics_jsonl_holds(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert bakeoff("run", write_spec(tmp_path / "small.yaml", SMALL), "-o", tmp_path / "run").code == 0
+    assert bakeoff("run", write_config_file(tmp_path / "small.yaml", SMALL), "-o", tmp_path / "run").code == 0
 
     lstm = RunFolder(tmp_path / "run").contestant("lstm")
-    steps, epochs = lstm.metrics()
+    steps, epochs = lstm.training_log()
     events = EventAccumulator(str(lstm.tracking)).Reload()
     losses = [(event.step, event.value) for event in events.Scalars("train/loss")]
     assert losses == [(line.step, pytest.approx(line.loss, rel=1e-6)) for line in steps]
@@ -36,9 +36,9 @@ def test_tensorboard_shows_what_metrics_jsonl_holds(tmp_path):
 def test_a_tracker_that_is_not_installed_is_told_before_anything_begins(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "wandb" else find(name, *more))
-    spec = write_spec(tmp_path / "small.yaml", {**SMALL, "tracker": "wandb"})
+    config = write_config_file(tmp_path / "small.yaml", {**SMALL, "tracker": "wandb"})
 
-    said = refused("run", spec, "-o", tmp_path / "run")
+    said = refused("run", config, "-o", tmp_path / "run")
 
     assert "tracker: wandb needs the package wandb, which is not installed." in said
     assert "pip install wandb" in said

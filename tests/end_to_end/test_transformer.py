@@ -6,9 +6,9 @@ import pytest
 import transformers
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import write_spec
+from tests.end_to_end.conftest import write_config_file
 
-SPEC = {
+CONFIG = {
     "task": "classification",
     "data": {"table": "sentence-polarity", "rows": 200},
     "budget": {"epochs": 1},
@@ -17,14 +17,14 @@ SPEC = {
         "transformer": {"model": "stories260k", "max_length": 64},
         "all-weights": {"method": "transformer", "model": "stories260k", "tuning": "full", "max_length": 64},
     },
-    "judge": {"resamples": 100},
+    "evaluation": {"resamples": 100},
 }
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transformer")
-    typed = bakeoff("run", write_spec(folder / "small.yaml", SPEC), "-o", folder / "run", "--json")
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", CONFIG), "-o", folder / "run", "--json")
     assert typed.code == 0, typed.err
     return folder / "run", typed.json
 
@@ -32,8 +32,8 @@ def run(tmp_path_factory):
 def test_it_is_judged_as_the_others_are(run):
     _, found = run
 
-    figures = {result["name"]: [figure["name"] for figure in result["figures"]] for result in found["results"]}
-    assert figures["transformer"] == figures["all-weights"] == figures["linear"]
+    metrics = {result["name"]: [metric["name"] for metric in result["metrics"]] for result in found["results"]}
+    assert metrics["transformer"] == metrics["all-weights"] == metrics["linear"]
     by_name = {result["name"]: result for result in found["results"]}
     assert by_name["transformer"]["trainable_parameters"] < by_name["all-weights"]["trainable_parameters"]
 
@@ -64,8 +64,8 @@ def test_its_model_is_transformers_own_and_the_card_says_so(run):
 
 
 def test_a_mistyped_model_is_refused_and_leaves_no_folder(tmp_path):
-    changed = {**SPEC, "contestants": {"transformer": {"model": "./storys260k"}}}
-    path = write_spec(tmp_path / "small.yaml", changed)
+    changed = {**CONFIG, "contestants": {"transformer": {"model": "./storys260k"}}}
+    path = write_config_file(tmp_path / "small.yaml", changed)
 
     said = " ".join(refused("run", path, "-o", tmp_path / "run").split())
 
@@ -76,10 +76,10 @@ def test_a_mistyped_model_is_refused_and_leaves_no_folder(tmp_path):
 
 def test_a_folder_beside_the_spec_is_kept_by_its_full_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    changed = {**SPEC, "contestants": {"transformer": {"model": "stories260k"}}}
+    changed = {**CONFIG, "contestants": {"transformer": {"model": "stories260k"}}}
     (tmp_path / "stories260k").mkdir()  # a packaged name stays what it is
 
-    typed = bakeoff("plan", write_spec(tmp_path / "small.yaml", changed), "--json")
+    typed = bakeoff("plan", write_config_file(tmp_path / "small.yaml", changed), "--json")
 
     assert typed.code == 0, typed.err
     (plan,) = typed.json["contestants"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_spec
+from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 GOOD_ROWS = "".join(f"this is text number {number},{('good', 'bad')[number % 2]}\n" for number in range(40))
 
@@ -21,8 +21,8 @@ def run_table(tmp_path, monkeypatch):
     def run(content: str | bytes, *overrides: str, name: str = "reviews.csv") -> str:
         file = tmp_path / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        spec = write_spec(tmp_path / "spec.yaml", {**SENTIMENT, "data": {"table": name}})
-        said = refused("run", spec, "-o", "out", *overrides)
+        config = write_config_file(tmp_path / "config.yaml", {**SENTIMENT, "data": {"table": name}})
+        said = refused("run", config, "-o", "out", *overrides)
         assert not Path("out").exists()
         return said
 
@@ -63,11 +63,11 @@ def test_missing_texts_and_labels_are_counted_and_skipped(tmp_path):
     rows += [{"text": "not a label", "label": float("nan")}]
     table = tmp_path / "reviews.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = write_spec(
-        tmp_path / "spec.yaml", {**SENTIMENT, "data": {"table": str(table)}, "contestants": {"linear": {}}}
+    config = write_config_file(
+        tmp_path / "config.yaml", {**SENTIMENT, "data": {"table": str(table)}, "contestants": {"linear": {}}}
     )
 
-    typed = bakeoff("run", spec, "-o", tmp_path / "out")
+    typed = bakeoff("run", config, "-o", tmp_path / "out")
 
     assert typed.code == 0, typed.err
     assert "Skipped 2 rows" in typed.err
@@ -106,12 +106,12 @@ def test_an_output_folder_with_other_files_is_not_touched(tmp_path):
 
 
 def test_unknown_keys_and_contestants(tmp_path):
-    spec = write_spec(tmp_path / "spec.yaml", {**SENTIMENT, "contestants": {"lstn": {}}, "sead": 3})
+    config = write_config_file(tmp_path / "config.yaml", {**SENTIMENT, "contestants": {"lstn": {}}, "sead": 3})
 
-    said = refused("run", spec, "-o", tmp_path / "out")
+    said = refused("run", config, "-o", tmp_path / "out")
 
     assert "contestants.lstn" in said
-    assert f"{spec}, line " in said
+    assert f"{config}, line " in said
     assert "did you mean 'lstm'" in said
     assert "unknown key 'sead'; did you mean 'seed'?" in said
 
@@ -126,9 +126,9 @@ def test_unknown_keys_and_contestants(tmp_path):
 )
 def test_unknown_models(tmp_path, monkeypatch, model, expected):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    spec = write_spec(tmp_path / "spec.yaml", {**LANGUAGE_MODEL, "model": model})
+    config = write_config_file(tmp_path / "config.yaml", {**LANGUAGE_MODEL, "model": model})
 
-    said = refused("run", spec, "-o", tmp_path / "out")
+    said = refused("run", config, "-o", tmp_path / "out")
 
     assert [part for part in expected if part not in said] == [], said
     assert not (tmp_path / "out").exists()
@@ -198,8 +198,8 @@ def test_predict_on_a_run_of_language_models(language_model_run):
 def test_data_that_changed_since_the_run_began(tmp_path):
     table = tmp_path / "reviews.csv"
     table.write_text("text,label\n" + GOOD_ROWS)
-    spec = {**SENTIMENT, "data": {"table": str(table)}, "contestants": {"linear": {}, "majority": {}}}
-    assert bakeoff("run", write_spec(tmp_path / "spec.yaml", spec), "-o", tmp_path / "out").code == 0
+    config = {**SENTIMENT, "data": {"table": str(table)}, "contestants": {"linear": {}, "majority": {}}}
+    assert bakeoff("run", write_config_file(tmp_path / "config.yaml", config), "-o", tmp_path / "out").code == 0
     (tmp_path / "out" / "contestants" / "majority" / "result.json").unlink()
     table.write_text("text,label\n" + GOOD_ROWS.replace("text number", "phrase number"))
 
@@ -211,9 +211,9 @@ def test_full_disk_while_saving(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bakeoff.training.checkpoint.save_file", full)
-    spec = write_spec(tmp_path / "spec.yaml", {**SENTIMENT, "contestants": {"lstm": {"hidden_size": 8}}})
+    config = write_config_file(tmp_path / "config.yaml", {**SENTIMENT, "contestants": {"lstm": {"hidden_size": 8}}})
 
-    said = refused("run", spec, "-o", tmp_path / "out")
+    said = refused("run", config, "-o", tmp_path / "out")
 
     assert "disk is full" in said
     assert "bakeoff resume" in said

@@ -17,19 +17,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.data.types import SplitCorpus
-from bakeoff.lm import loss, sequences
-from bakeoff.lm import task as language_model_task
+from bakeoff.lm import loss
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.protocols import Row
-from bakeoff.lm.task import LanguageModelTask
+from bakeoff.methods.fine_tuning import learner as language_model_task
+from bakeoff.methods.fine_tuning import sequences
+from bakeoff.methods.fine_tuning.config import FineTuningConfig
+from bakeoff.methods.fine_tuning.learner import LanguageModelTask
+from bakeoff.methods.full.config import FullConfig
+from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained.adapters import add_lora
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.spec.schema import Budget, FullContestant, LoraContestant, TrainedLanguageModel
+from bakeoff.sections import Budget
 from bakeoff.training import loop
+from bakeoff.training.learner import TrainingSettings
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import TrainingSettings
 from tests.lm.conftest import ARTICLES, corpus_of
 
 VOCABULARY = 512
@@ -80,7 +84,7 @@ def gpt2() -> Any:
 
 def with_lora(model: Any) -> Any:
     """Adapters that have been trained for a while: new ones are zero, and the gradient of a half of them is, too."""
-    adapted = add_lora(model, LoraContestant(r=4, target_modules="all-linear"), reference="random", seed=3)
+    adapted = add_lora(model, LoraConfig(r=4, target_modules="all-linear"), reference="random", seed=3)
     random = torch.Generator().manual_seed(11)
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
@@ -278,7 +282,7 @@ def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, n
     monkeypatch.setattr(loss, "CHUNK_BYTES", 7 * VOCABULARY * 4)
     model = MODELS[name]()
     corpus = corpus_of(ARTICLES)
-    contestant: TrainedLanguageModel = LoraContestant() if "lora" in name else FullContestant()
+    contestant: FineTuningConfig = LoraConfig() if "lora" in name else FullConfig()
     chosen = contestant.model_copy(update={"sequences": kind, "block_size": 40, "batch_size": 1000})
     task = LanguageModelTask(
         model,

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from bakeoff.errors import UserError
+from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
-from bakeoff.spec.schema import LoraContestant
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
 
@@ -25,7 +25,7 @@ def base(request, stories):
 
 
 def adapt(model, variant: str = "lora", **settings):
-    contestant = LoraContestant(variant=variant, **{"r": 4, "target_modules": "all-linear", **settings})
+    contestant = LoraConfig(variant=variant, **{"r": 4, "target_modules": "all-linear", **settings})
     return add_lora(copy.deepcopy(model), contestant, reference="base", seed=1)
 
 
@@ -96,13 +96,13 @@ def test_pissa_takes_the_largest_singular_values_out(base):
 
 
 def test_loraplus_hurries_the_b_matrices_only(base):
-    contestant = LoraContestant(variant="loraplus", loraplus_ratio=4, target_modules="all-linear")
+    contestant = LoraConfig(variant="loraplus", loraplus_ratio=4, target_modules="all-linear")
     adapted = add_lora(base, contestant, reference="base", seed=1)
 
     found = rate_multipliers(adapted, contestant)
     assert set(found.values()) == {4.0}
     assert found.keys() == {name for name in trained_weights(adapted) if "lora_B" in name}
-    assert rate_multipliers(adapted, LoraContestant()) == {}
+    assert rate_multipliers(adapted, LoraConfig()) == {}
     theirs = peft.optimizers.create_loraplus_optimizer(adapted, torch.optim.AdamW, lr=1.0, loraplus_lr_ratio=4)
     faster = {id(each) for group in theirs.param_groups if group["lr"] == 4 for each in group["params"]}
     assert faster == {id(each) for name, each in adapted.named_parameters() if name in found}

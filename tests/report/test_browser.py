@@ -1,4 +1,4 @@
-"""Reports in a real browser: readable for everyone, in both colour schemes, on a phone and at a desk."""
+"""Reports in a real browser: readable for everyone, in both color schemes, on a phone and at a desk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bakeoff.report.html import write_report
 from bakeoff.runs.folder import RunFolder
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("colors", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_axe_finds_nothing_serious_and_nothing_runs_over_the_edge(browser, run: RunFolder, colours, width) -> None:
+def test_axe_finds_nothing_serious_and_nothing_runs_over_the_edge(browser, run: RunFolder, colors, width) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     write_report(run)
-    context = browser.new_context(color_scheme=colours, viewport={"width": width, "height": 900})
+    context = browser.new_context(color_scheme=colors, viewport={"width": width, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

@@ -1,4 +1,4 @@
-"""Tables of seeds and of documents, on runs whose figures are known."""
+"""Tables of seeds and of documents, on runs whose metrics are known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bakeoff.judge.documents import DocumentLoss
+from bakeoff.evaluation.documents import DocumentLoss
 from bakeoff.report import details
 from bakeoff.report.html import render_html
 from bakeoff.report.loaded import LoadedRun, load_run
@@ -32,8 +32,8 @@ def with_seeds(run: LoadedRun, **seeds: list[int]) -> LoadedRun:
         result = entry.result
         if entry.name in seeds:
             values = [0.7 + number / 100 for number in range(len(seeds[entry.name]))]
-            figure = result.figures[0].model_copy(update={"value": 0.71, "by_seed": values, "deviation": 0.01})
-            result = result.model_copy(update={"seeds": seeds[entry.name], "figures": [figure, *result.figures[1:]]})
+            metric = result.metrics[0].model_copy(update={"value": 0.71, "by_seed": values, "deviation": 0.01})
+            result = result.model_copy(update={"seeds": seeds[entry.name], "metrics": [metric, *result.metrics[1:]]})
         contestants.append(replace(entry, result=result))
     first, *rest = run.verdict.comparisons
     verdict = run.verdict.model_copy(

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
-from bakeoff.judge.per_class import class_scores
-from bakeoff.judge.text_statistics import repeated
-from bakeoff.judge.wording import number
-from bakeoff.report.classifier_tables import suspect_counts, suspect_list
+from bakeoff.evaluation.per_class import class_scores
+from bakeoff.evaluation.text_statistics import repeated
+from bakeoff.evaluation.wording import number
+from bakeoff.report.classifier_tables import label_issue_counts, label_issue_list
 from bakeoff.report.html import render_html, stretches, write_report
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
@@ -66,11 +66,11 @@ def test_the_verdict_stands_before_everything_else(run: RunFolder, page: Page) -
 
 def test_every_figure_with_its_interval_and_protocol_is_on_the_page(run: RunFolder, page: Page) -> None:
     for folder in run.contestants():
-        for figure in folder.result().figures:
-            assert number(figure.value) in page.text
-            if figure.low is not None:
-                assert number(figure.low) in page.text
-            assert figure.protocol in page.text or figure.protocol == figure.name
+        for metric in folder.result().metrics:
+            assert number(metric.value) in page.text
+            if metric.low is not None:
+                assert number(metric.low) in page.text
+            assert metric.protocol in page.text or metric.protocol == metric.name
 
 
 def test_what_repeats_the_run_is_on_the_page(run: RunFolder, page: Page) -> None:
@@ -128,47 +128,47 @@ def test_many_classes_become_a_list_of_confusions(classified: LoadedRun) -> None
 def test_sureness_is_told_in_plots_and_in_tables(classified: LoadedRun) -> None:
     page = Page(render_html(classified))
     ids = {attributes.get("id") for _, attributes in page.tags}
-    assert {"calibration", "abstaining", "suspects"} <= ids
+    assert {"calibration", "selective_prediction", "label_issues"} <= ids
     for result in classified.results:
         for score in result.classes:
             assert f"{score.recall.low:.3f} to {score.recall.high:.3f}" in page.text
         if result.calibration:
             assert f"{result.calibration.temperature:.2f}" in page.text
-            for choice in result.abstaining.choices:
+            for choice in result.selective_prediction.choices:
                 assert choice.threshold is None or f"{choice.threshold:.4f}" in page.text
 
 
 def test_suspected_labels_come_by_agreement_and_are_escaped(classified: LoadedRun) -> None:
     first, *others = classified.contestants
-    sample = Sample(prompt=NASTY, label="<b>a</b>", predicted="b|c", probability=0.7, document="d1", kind="suspect")
+    sample = Sample(prompt=NASTY, label="<b>a</b>", predicted="b|c", probability=0.7, document="d1", kind="label_issue")
     alone = sample.model_copy(update={"document": "d2", "probability": 0.99})
-    readers = [replace(entry, samples=[sample, alone], suspected={"d1": "b|c"}) for entry in others]
-    readers[0].suspected["d2"] = "b|c"
+    readers = [replace(entry, samples=[sample, alone], suggested_labels={"d1": "b|c"}) for entry in others]
+    readers[0].suggested_labels["d2"] = "b|c"
     run = replace(classified, contestants=[first, *readers])
-    found = suspect_list(run)
+    found = label_issue_list(run)
     assert [(each.sample.document, len(each.contestants)) for each in found] == [("d1", 2), ("d2", 1)]
     page = Page(render_html(run))
     assert "<b>a</b> → b|c?" in page.text
     assert "says linear, lstm (0.7000); text d1" in page.text
-    assert "1 of them by more than one contestant" in suspect_counts(run)
+    assert "1 of them by more than one contestant" in label_issue_counts(run)
     assert "Labels to look at again" in render_markdown(run)
 
 
 def test_runs_from_before_these_sections_are_still_reported(classified: LoadedRun) -> None:
-    older = {"classes": [], "calibration": None, "abstaining": None, "suspected_labels": None}
+    older = {"classes": [], "calibration": None, "selective_prediction": None, "label_issues": None}
     contestants = [
-        replace(entry, samples=[], suspected={}, result=entry.result.model_copy(update=older))
+        replace(entry, samples=[], suggested_labels={}, result=entry.result.model_copy(update=older))
         for entry in classified.contestants
     ]
     page = Page(render_html(replace(classified, contestants=contestants)))
     assert page.open == []
-    assert not {"calibration", "abstaining", "suspects"} & {attributes.get("id") for _, attributes in page.tags}
+    assert not {"calibration", "selective_prediction", "label_issues"} & {attributes.get("id") for _, attributes in page.tags}
 
 
 def test_an_unfinished_run_is_refused_in_words(empty_folder: RunFolder) -> None:
     with pytest.raises(UserError, match="does not exist"):
         write_report(empty_folder)
-    empty_folder.write_spec({"contestants": {}})
+    empty_folder.write_config_file({"contestants": {}})
     with pytest.raises(UserError, match="has not come that far"):
         write_report(empty_folder)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bakeoff.judge.wording import number
+from bakeoff.evaluation.wording import number
 from bakeoff.report.html import write_report
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line, visible
@@ -46,6 +46,6 @@ def test_the_report_holds_verdict_figures_and_command(run: RunFolder) -> None:
     for sentence in run.verdict().sentences:
         assert sentence in page.text
     for folder in run.contestants():
-        for figure in folder.result().figures:
-            assert number(figure.value) in page.text
+        for metric in folder.result().metrics:
+            assert number(metric.value) in page.text
     assert " ".join(run.environment().command) in page.text

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bakeoff.classify.explanation import DeletionCheck, Explanation, WordContribution, word_spans
 from bakeoff.report.explained import ExplainedText, marked
 from bakeoff.report.html import render_html
 from bakeoff.report.loaded import LoadedRun, load_run
@@ -16,6 +15,7 @@ from bakeoff.report.marked_text import marked_words, pieces, signed_log_odds
 from bakeoff.report.safe_text import visible
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Mark, Sample
+from bakeoff.tasks.attribution import DeletionCheck, Explanation, WordContribution, word_spans
 from tests.report.pages import Page
 
 FILM = "A fine, fine film; too long."

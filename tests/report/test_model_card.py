@@ -14,12 +14,12 @@ from bakeoff.runs.folder import ContestantFolder, RunFolder
 def test_the_hub_reads_every_figure(run: RunFolder) -> None:
     for folder in run.contestants():
         card = ModelCard(model_card(folder, run), ignore_metadata_errors=False)
-        figures = folder.result().figures
-        assert [found.metric_type for found in card.data.eval_results] == [figure.name for figure in figures]
-        for found, figure in zip(card.data.eval_results, figures, strict=True):
-            assert found.metric_value == pytest.approx(figure.value, abs=1e-6)
-            assert figure.protocol in found.metric_name
-            assert found.dataset_split == figure.split
+        metrics = folder.result().metrics
+        assert [found.metric_type for found in card.data.eval_results] == [metric.name for metric in metrics]
+        for found, metric in zip(card.data.eval_results, metrics, strict=True):
+            assert found.metric_value == pytest.approx(metric.value, abs=1e-6)
+            assert metric.protocol in found.metric_name
+            assert found.dataset_split == metric.split
 
 
 def test_known_models_keep_their_name_and_licence(language_model_run: RunFolder) -> None:
@@ -41,13 +41,13 @@ def test_only_names_of_the_hub_become_base_models(
     language_model_run: RunFolder, tmp_path: Path, model: str, base: str | None
 ) -> None:
     elsewhere = RunFolder(tmp_path / "copy")
-    elsewhere.write_spec(language_model_run.spec_values() | {"model": model})
+    elsewhere.write_config_file(language_model_run.config_values() | {"model": model})
     elsewhere.write_data(language_model_run.data())
     elsewhere.write_environment(language_model_run.environment())
     text = model_card(language_model_run.contestant("full"), elsewhere)
     data = ModelCard(text).data
     assert (data.base_model, data.license) == (base, "unknown")
-    assert "licence of the base model" in text
+    assert "license of the base model" in text
 
 
 def test_adapters_say_so_and_no_model_means_no_card(language_model_run: RunFolder, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bakeoff.judge.pareto import COSTS
+from bakeoff.evaluation.pareto import COSTS
 from bakeoff.report import classifier_plots, plots
 from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import LoadedRun, load_run

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from bakeoff.judge.wording import number
+from bakeoff.evaluation.wording import number
 from bakeoff.report.loaded import load_run
 from bakeoff.report.terminal import _Comparison, epoch_table, summary, summary_table
 from bakeoff.runs.folder import RunFolder
@@ -26,10 +26,10 @@ def test_no_line_is_too_long_and_no_figure_is_lost(run: RunFolder, width: int) -
     text = printed(summary(run), width)
     assert all(cell_len(line) <= width for line in text.splitlines())
     for folder in run.contestants():
-        for figure in folder.result().figures:
-            assert number(figure.value) in text
-            if figure.low is not None and figure.high is not None:
-                assert f"{number(figure.low)} to {number(figure.high)}" in text
+        for metric in folder.result().metrics:
+            assert number(metric.value) in text
+            if metric.low is not None and metric.high is not None:
+                assert f"{number(metric.low)} to {number(metric.high)}" in text
 
 
 def test_many_contestants_stand_under_one_another(run: RunFolder) -> None:
@@ -53,7 +53,7 @@ def test_generated_text_is_shown_and_does_nothing(language_model_run: RunFolder)
 
 
 def test_the_lab_s_table_marks_what_was_kept(classification_run: RunFolder) -> None:
-    _, epochs = classification_run.contestant("lstm").metrics()
+    _, epochs = classification_run.contestant("lstm").training_log()
     lines = printed(epoch_table(epochs)).splitlines()
     titles = "Epoch Step Train loss Train acc Valid loss Valid acc"
     assert any(line.split() == titles.split() for line in lines)
@@ -63,7 +63,7 @@ def test_the_lab_s_table_marks_what_was_kept(classification_run: RunFolder) -> N
 
 
 def test_language_models_have_no_accuracy_columns(language_model_run: RunFolder) -> None:
-    _, epochs = language_model_run.contestant("full").metrics()
+    _, epochs = language_model_run.contestant("full").training_log()
     assert "acc" not in printed(epoch_table(epochs))
 
 

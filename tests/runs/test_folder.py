@@ -17,7 +17,7 @@ from bakeoff.runs.folder import (
     replaced_folder,
     write_text,
 )
-from bakeoff.runs.results import ContestantResult, EpochLine, Figure, Sample, StepLine, TrainingCost
+from bakeoff.runs.results import ContestantResult, EpochLine, MetricValue, Sample, StepLine, TrainingCost
 
 STEP = StepLine(step=1, epoch=1, loss=0.5, learning_rate=0.1, tokens=8, seconds=0.1)
 EPOCH = EpochLine(epoch=1, step=1, train_loss=0.5, validation_loss=0.4, best=True)
@@ -27,9 +27,9 @@ RESULT = ContestantResult(
     task="classification",
     settings={},
     seed=1,
-    figures=[
-        Figure(name="accuracy", value=0.9, protocol="accuracy", split="test", documents=10, higher_is_better=True),
-        Figure(name="perplexity", value=9, protocol="lab", split="test", documents=10, higher_is_better=False),
+    metrics=[
+        MetricValue(name="accuracy", value=0.9, protocol="accuracy", split="test", documents=10, higher_is_better=True),
+        MetricValue(name="perplexity", value=9, protocol="lab", split="test", documents=10, higher_is_better=False),
     ],
     training=TrainingCost(),
     total_parameters=1,
@@ -101,14 +101,14 @@ def test_metrics_go_back_to_a_checkpoint_and_survive_a_torn_line(tmp_path):
     folder.append_metrics(STEP)
     size = folder.metrics_size()
     folder.append_metrics(EPOCH)
-    assert folder.metrics() == ([STEP], [EPOCH])
+    assert folder.training_log() == ([STEP], [EPOCH])
 
     with (folder.path / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "step", "st')
-    assert folder.metrics() == ([STEP], [EPOCH])
+    assert folder.training_log() == ([STEP], [EPOCH])
 
     folder.cut_metrics(size)
-    assert folder.metrics() == ([STEP], [])
+    assert folder.training_log() == ([STEP], [])
 
 
 def test_results_scores_and_samples_come_back_as_they_were(tmp_path):
@@ -126,12 +126,12 @@ def test_results_scores_and_samples_come_back_as_they_were(tmp_path):
     assert folder.samples() == samples
     assert folder.scores().to_pylist() == [{"document": "1", "loss": 0.25}]
     assert not folder.checkpoint.exists()
-    assert RESULT.figure("perplexity", "lab").value == 9
-    assert RESULT.figure("perplexity", "window") is None
+    assert RESULT.metric("perplexity", "lab").value == 9
+    assert RESULT.metric("perplexity", "window") is None
 
 
 def test_a_folder_that_is_not_a_run_names_the_runs_nearby(tmp_path):
-    RunFolder(tmp_path / "mine").write_spec({"task": "classification"})
+    RunFolder(tmp_path / "mine").write_config_file({"task": "classification"})
 
     with pytest.raises(UserError, match=r"typo does not exist.\n.*mine"):
         RunFolder(tmp_path / "typo").must_hold_a_run()

@@ -17,7 +17,7 @@ SENTIMENT = {
     "data": {"table": "sentence-polarity", "rows": 300},
     "budget": {"epochs": 1},
     "contestants": {"majority": {}, "linear": {}, "lstm": {"embedding_size": 8, "hidden_size": 8}},
-    "judge": {"resamples": 100},
+    "evaluation": {"resamples": 100},
 }
 STORIES = {
     "task": "language-model",
@@ -25,7 +25,7 @@ STORIES = {
     "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.01}},
     "budget": {"tokens": 1000},
     "contestants": {"pretrained": {}, "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4}},
-    "judge": {
+    "evaluation": {
         "protocols": ["document"],
         "context_length": 256,
         "prompts": ["Once upon a time"],

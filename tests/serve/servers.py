@@ -44,7 +44,7 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def measured(client: httpx.Client, name: str) -> float:
-    """A figure of /metrics that has no labels."""
+    """A metric of /metrics that has no labels."""
     lines = client.get("/metrics").text.splitlines()
     (found,) = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
     return float(found)

@@ -50,7 +50,7 @@ def test_marked_words_are_those_of_explain(client: httpx.Client, sentiment) -> N
         assert word["contribution"] == pytest.approx(contribution[word["start"], word["end"]], abs=1e-6)
 
 
-def test_a_very_long_text_is_labelled_but_not_marked(client: httpx.Client) -> None:
+def test_a_very_long_text_is_labeled_but_not_marked(client: httpx.Client) -> None:
     asked = {"texts": ["fine " * 5000], "models": ["sentiment/linear"], "explain": True}
     (prediction,) = client.post("/v1/classify", json=asked).json()["data"][0]["predictions"]
 

@@ -161,12 +161,12 @@ def test_the_token_is_asked_for(browser, sentiment: Path) -> None:
             opening.complaints = [each for each in opening.complaints if "401" not in each]
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("colors", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "desktop"])
-def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size: dict) -> None:
+def test_everyone_can_read_it(browser, client: httpx.Client, colors: str, size: dict) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    with opened(browser, str(client.base_url), color_scheme=colours, viewport=size, bypass_csp=True) as page:
+    with opened(browser, str(client.base_url), color_scheme=colors, viewport=size, bypass_csp=True) as page:
         page.get_by_label("Text", exact=True).fill("A fine film")
         page.get_by_role("button", name="Classify").click()
         page.get_by_label("Prompt", exact=True).fill("Once upon a time")
@@ -178,7 +178,7 @@ def test_everyone_can_read_it(browser, client: httpx.Client, colours: str, size:
         found = Axe().run(page).response["violations"]
         assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert background == {"light": "rgb(253, 253, 251)", "dark": "rgb(19, 22, 24)"}[colours]
+        assert background == {"light": "rgb(253, 253, 251)", "dark": "rgb(19, 22, 24)"}[colors]
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         page.goto(f"{client.base_url}/docs")
         found = Axe().run(page).response["violations"]

@@ -43,8 +43,8 @@ def test_a_finished_run(client: httpx.Client) -> None:
     assert run["report"] == "/runs/sentiment/report.html"
     assert "is best" in run["verdict"][0]
     assert [each["state"] for each in run["contestants"]] == ["finished"] * 3
-    assert run["contestants"][1]["figure"]["name"] == "accuracy"
-    assert 0 < run["contestants"][1]["figure"]["value"] < 1
+    assert run["contestants"][1]["metric"]["name"] == "accuracy"
+    assert 0 < run["contestants"][1]["metric"]["value"] < 1
 
 
 def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) -> None:

@@ -6,7 +6,7 @@ import httpx
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
+from schemathesis.configs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,

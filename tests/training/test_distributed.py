@@ -51,8 +51,8 @@ def test_a_single_process_talks_to_nobody(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")  # some clusters set it for every program
     values = torch.ones(3)
 
-    assert distributed.is_first()
+    assert distributed.is_main_process()
     assert distributed.summed(values) is values
-    assert distributed.from_first(2.5) == 2.5
-    assert list(distributed.every_nth("abc")) == ["a", "b", "c"]
+    assert distributed.broadcast(2.5) == 2.5
+    assert list(distributed.shard("abc")) == ["a", "b", "c"]
     assert not torch.distributed.is_initialized()

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, StepLine
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import loop
+from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import LossSum, TrainingSettings
 from tests.training.tiny import Listener, TinyBatch, TinyTask
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
@@ -31,11 +31,11 @@ def train(task: TinyTask, path: Path, settings: TrainingSettings = SETTINGS, pro
 
 
 def losses(folder: ContestantFolder) -> list[float]:
-    return [line.loss for line in folder.metrics()[0]]
+    return [line.loss for line in folder.training_log()[0]]
 
 
 def without_time(folder: ContestantFolder) -> list[StepLine | EpochLine]:
-    steps, epochs = folder.metrics()
+    steps, epochs = folder.training_log()
     return [line.model_copy(update={"seconds": 0.0}) for line in [*steps, *epochs]]
 
 
@@ -91,7 +91,7 @@ def test_a_parameter_with_a_multiplier_has_a_rate_of_its_own(tmp_path):
         expected.append(loss.item())
 
     assert losses(folder) == pytest.approx(expected, rel=1e-5)
-    assert {line.learning_rate for line in folder.metrics()[0]} == {0.01}
+    assert {line.learning_rate for line in folder.training_log()[0]} == {0.01}
 
 
 def test_losses_of_a_fixed_run_are_pinned(tmp_path):
@@ -115,7 +115,7 @@ def test_tokens_and_evaluations_of_the_budget(tmp_path):
 
     cost, folder = train(TinyTask(), tmp_path, settings)
 
-    steps, evaluations = folder.metrics()
+    steps, evaluations = folder.training_log()
     assert cost.stopped_by == "tokens"
     assert cost.tokens == 104  # the first multiple of 8 that reaches 100
     assert [line.step for line in evaluations] == [4, 7, 10, 13]
@@ -137,7 +137,7 @@ def test_the_best_weights_are_kept(tmp_path):
     cost, folder = train(task, tmp_path)
 
     assert cost.best_epoch == 2
-    assert [line.best for line in folder.metrics()[1]] == [True, True, False]
+    assert [line.best for line in folder.training_log()[1]] == [True, True, False]
     kept = load_file(folder.model / "model.safetensors")
     assert all(torch.equal(kept[name], task.saved[name]) for name in kept)
 
@@ -170,11 +170,11 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, ki
 
 def test_a_finished_training_is_not_repeated(tmp_path):
     cost, folder = train(TinyTask(), tmp_path)
-    before = folder.metrics()
+    before = folder.training_log()
 
     again, _ = train(TinyTask(), tmp_path)
 
-    assert folder.metrics() == before
+    assert folder.training_log() == before
     assert again.seconds == cost.seconds
 
 
@@ -189,9 +189,9 @@ def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(tmp_path):
 
     folder = ContestantFolder(tmp_path)
     assert (folder.checkpoint / "state.json").exists()
-    assert len(folder.metrics()[0]) == 4
+    assert len(folder.training_log()[0]) == 4
     train(TinyTask(), tmp_path)
-    assert len(folder.metrics()[0]) == 18
+    assert len(folder.training_log()[0]) == 18
 
 
 def test_bf16_follows_fp32_because_the_masters_are_fp32(tmp_path):
@@ -234,7 +234,7 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".*.part"))
     shutil.rmtree(folder.model)  # nothing is lost even so: the epoch is repeated from the checkpoint
     train(TinyTask(), tmp_path)
-    assert len(folder.metrics()[0]) == 18
+    assert len(folder.training_log()[0]) == 18
 
 
 @pytest.mark.parametrize(

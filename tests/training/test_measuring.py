@@ -8,11 +8,11 @@ import pytest
 
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import loop, measuring
+from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.measuring import count_course, measure_training
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import LossSum, TrainingSettings
 from tests.training.tiny import TinyBatch, TinyTask
 
 BUDGETS = [
@@ -75,7 +75,7 @@ def test_counts_are_those_of_the_training(tmp_path, monkeypatch, budget):
 
     assert (course.steps, course.tokens, course.epochs) == (cost.steps, cost.tokens, cost.epochs)
     evaluations = measure_training(TinyTask(), settings, "tiny", Progress()).evaluations
-    assert evaluations == len(folder.metrics()[1])
+    assert evaluations == len(folder.training_log()[1])
 
 
 @pytest.mark.parametrize("budget", [{"epochs": 3}, {"tokens": 500}], ids=str)

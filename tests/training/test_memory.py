@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import loop, memory
 from bakeoff.training.checkpoint import TrainingState
+from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.memory import by_parts, divided, is_out_of_memory
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import LossSum, TrainingSettings
 from tests.training.tiny import Listener, TinyBatch, TinyTask
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
@@ -52,7 +52,7 @@ def train(task, path, settings=SETTINGS, progress=None):
 
 
 def losses(folder: ContestantFolder) -> list[float]:
-    return [line.loss for line in folder.metrics()[0]]
+    return [line.loss for line in folder.training_log()[0]]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -175,7 +175,7 @@ import json, resource, sys, tempfile
 from pathlib import Path
 import torch
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.spec.schema import Budget
+from bakeoff.config.schema import Budget
 from bakeoff.training import loop, memory
 from bakeoff.training.progress import Progress
 from bakeoff.training.task import LossSum, TrainingSettings
@@ -193,7 +193,7 @@ def train(path):
     settings = TrainingSettings(budget=Budget(epochs=1), learning_rate=0.01)
     folder = ContestantFolder(Path(path))
     cost = loop.train(Hungry(dropout=0.0, rows=16), settings, folder, Progress())
-    return cost.micro_batch_tokens, [line.loss for line in folder.metrics()[0]]
+    return cost.micro_batch_tokens, [line.loss for line in folder.training_log()[0]]
 
 with tempfile.TemporaryDirectory() as path:
     enough = train(path + "/enough")

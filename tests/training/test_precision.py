@@ -25,7 +25,7 @@ def test_what_bf16_can_hold_stays_as_it_is(values):
     assert torch.equal(image_of(held), held)
 
 
-def test_other_numbers_become_a_neighbour_and_the_same_one_every_time(values):
+def test_other_numbers_become_a_neighbor_and_the_same_one_every_time(values):
     image = image_of(values)
     up = torch.nextafter(values.bfloat16(), torch.tensor(torch.inf, dtype=torch.bfloat16)).float()
     down = torch.nextafter(values.bfloat16(), torch.tensor(-torch.inf, dtype=torch.bfloat16)).float()

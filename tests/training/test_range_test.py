@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import loop
 from bakeoff.training.checkpoint import load_state, trained_seconds
+from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import lowest
-from bakeoff.training.task import LossSum, TrainingSettings
 from tests.training.tiny import Listener, TinyTask
 
 AUTO = TrainingSettings(
@@ -33,7 +33,7 @@ def train(task, path: Path, settings: TrainingSettings = AUTO, progress: Progres
 
 
 def without_time(folder: ContestantFolder) -> list:
-    steps, epochs = folder.metrics()
+    steps, epochs = folder.training_log()
     return [line.model_copy(update={"seconds": 0.0}) for line in [*steps, *epochs]]
 
 
@@ -104,7 +104,7 @@ def test_the_chosen_rate_learns_more_than_the_start(tmp_path):
     _, start = train(TinyTask(), tmp_path / "start", replace(AUTO, range_test=False))
 
     assert cost.range_test.learning_rate > 10 * AUTO.learning_rate
-    assert auto.metrics()[1][-1].train_loss < 0.9 * start.metrics()[1][-1].train_loss
+    assert auto.training_log()[1][-1].train_loss < 0.9 * start.training_log()[1][-1].train_loss
 
 
 def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
+from bakeoff.training.learner import TrainingSettings
 from bakeoff.training.schedule import expected_steps, learning_rate, spent
-from bakeoff.training.task import TrainingSettings
 
 
 def course(budget: Budget, steps: int, seconds_per_step: float = 1.0, **settings) -> list[float]:

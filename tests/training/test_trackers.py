@@ -130,12 +130,12 @@ def test_mlflow_and_wandb_are_called_alike(tracker, tmp_path, monkeypatch):
 
     train(tracker, tmp_path / "tracking", range(1, 3))
 
-    figures = ["train/learning_rate", "train/loss", "train/seconds", "train/tokens"]
+    metrics = ["train/learning_rate", "train/loss", "train/seconds", "train/tokens"]
     assert stand_in.calls == [
         ("experiment", "reviews"),
         ("start", "lstm, seed 13"),
-        (figures, 1),
-        (figures, 2),
+        (metrics, 1),
+        (metrics, 2),
         (["validation/accuracy", "validation/loss"], 2),
         ("end",),
     ]

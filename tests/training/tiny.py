@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import LossSum, Validation
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def command(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Set the contestants of several runs side by side, where all were judged on the same documents in the same way."""
+    """Set the contestants of several runs side by side, where all were evaluated on the same documents in the same way."""
     from bakeoff.comparing import compare
     from bakeoff.report.html import write_pages
     from bakeoff.report.terminal import comparison

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bakeoff.errors import UserError
 from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 from bakeoff.training.progress import Progress
 
 LINE_SECONDS = 30.0
@@ -39,7 +39,7 @@ def print_error(error: UserError) -> None:
 def warn_of_slow_bf16(requested: RequestedPrecision | None) -> None:
     """Say before the work what it would otherwise be hard to find out: why it does not end."""
     if requested == "bf16":
-        from bakeoff.training.precision import choose_device, computes_bf16_fast  # not every command needs torch
+        from bakeoff.training.precision import choose_device, computes_bf16_fast
 
         if not computes_bf16_fast(choose_device()):
             print("bf16 takes hundreds of times as long as fp32 here. Type --precision auto.", file=sys.stderr)
@@ -133,10 +133,10 @@ class ConsoleProgress(Progress):
         self._print("".join(cells))
 
     def result(self, result: ContestantResult) -> None:
-        figure = result.figures[0]
-        interval = f" ({figure.low:.4g} to {figure.high:.4g})" if figure.low is not None else ""
+        metric = result.metrics[0]
+        interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None else ""
         self._print(
-            f"  {figure.split} {figure.name.replace('_', ' ')} {figure.value:.4g}{interval}"
+            f"  {metric.split} {metric.name.replace('_', ' ')} {metric.value:.4g}{interval}"
             f" in {duration(result.training.total_seconds)}"
         )
 

@@ -13,7 +13,7 @@ from bakeoff.cli.texts import chosen_contestants, given_texts
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
-    from bakeoff.classify.explanation import Explanation
+    from bakeoff.tasks.attribution import Explanation
 
 
 def command(
@@ -24,8 +24,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Show which words moved the decision of each contestant. Without TEXT, standard input, line by line."""
-    from bakeoff.classify.classifier import load_classifier
     from bakeoff.runs.folder import RunFolder
+    from bakeoff.tasks.classifier import load_classifier
 
     folder = RunFolder(run)
     names = chosen_contestants(folder, contestant)

@@ -21,7 +21,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Write a trained LSTM or GRU as a folder that runs without bakeoff and torch, and check it on real texts."""
-    from bakeoff.classify.onnx.export import TOLERANCE, export_onnx
+    from bakeoff.methods.recurrent.onnx.export import TOLERANCE, export_onnx
     from bakeoff.runs.folder import RunFolder
 
     done = export_onnx(RunFolder(run), output, contestant)

@@ -10,7 +10,7 @@ import typer
 
 from bakeoff.cli.console import print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 
 
 def command(

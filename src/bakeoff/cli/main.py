@@ -58,7 +58,7 @@ def version(
     if context.invoked_subcommand is None:
         print(context.get_help())
     elif context.invoked_subcommand not in DIVIDED and distributed.world_size() > 1:
-        if not distributed.is_first():
+        if not distributed.is_main_process():
             raise typer.Exit
         distributed.work_alone()
 
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextlib.contextmanager
 def _only_the_first_speaks() -> Iterator[None]:
     """Under torchrun every process does the same. What only another one has to say is heard when it fails."""
-    if distributed.is_first():
+    if distributed.is_main_process():
         yield
         return
     try:
@@ -98,7 +98,7 @@ def _only_the_first_speaks() -> Iterator[None]:
             yield
     except BaseException as error:
         if not (isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)):
-            distributed.leave_it_to_the_first()
+            distributed.leave_it_to_main_process()
         raise
 
 

@@ -9,7 +9,7 @@ import typer
 
 from bakeoff.cli.console import ConsoleProgress, output, print_json, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 
 
 def command(

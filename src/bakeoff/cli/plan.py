@@ -11,7 +11,7 @@ from bakeoff.cli.options import Json
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A built-in bake-off or a YAML file.")],
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")],
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
     ] = None,
@@ -24,7 +24,7 @@ def command(
     from bakeoff import planner
 
     with ConsoleProgress() as progress:
-        found = planner.plan(spec, overrides=assignments or [], progress=progress)
+        found = planner.plan(config, overrides=assignments or [], progress=progress)
     if json:
         print_json(found.model_dump(mode="json"))
         return

@@ -12,10 +12,10 @@ from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
 from bakeoff.cli.texts import chosen_contestants, given_texts
 from bakeoff.errors import UserError
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 
 if TYPE_CHECKING:
-    from bakeoff.classify.classifier import Prediction
+    from bakeoff.tasks.classifier import Prediction
 
 
 def command(
@@ -34,14 +34,14 @@ def command(
     ] = None,
     precision: Annotated[
         RequestedPrecision | None,
-        typer.Option(help="Precision of an LSTM, a GRU or a transformer; that of its judgement if absent."),
+        typer.Option(help="Precision of an LSTM, a GRU or a transformer; that of its evaluation if absent."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Classify texts with the contestants of a finished run. Without TEXT and --file, standard input, line by line."""
-    from bakeoff.classify.classifier import load_classifier
-    from bakeoff.data.unlabelled import read_texts, write_scored
+    from bakeoff.data.unlabeled import read_texts, write_scored
     from bakeoff.runs.folder import RunFolder
+    from bakeoff.tasks.classifier import load_classifier
 
     if texts and file:
         raise UserError("Give texts or --file, not both.")
@@ -50,7 +50,7 @@ def command(
     folder = RunFolder(run)
     names = chosen_contestants(folder, contestant)
     if file is not None:
-        text = folder.spec_values()["data"].get("text") or []
+        text = folder.config_values()["data"].get("text") or []
         table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text)
         inputs = table.texts
     else:

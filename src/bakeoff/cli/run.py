@@ -12,7 +12,7 @@ from bakeoff.cli.outcome import print_outcome, resumable_progress
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A built-in bake-off or a YAML file.")],
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder; runs/NAME if absent.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
@@ -24,9 +24,9 @@ def command(
     Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2, lora-recipes.
     """
     from bakeoff import runner
-    from bakeoff.spec.load import load_spec
+    from bakeoff.config.load import load_config
 
-    checked = load_spec(spec, assignments or [])
+    checked = load_config(config, assignments or [])
     folder = output or Path("runs") / (checked.name or checked.task)
     with resumable_progress(folder) as progress:
         outcome = runner.run(checked, folder, progress=progress)

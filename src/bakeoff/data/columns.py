@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bakeoff.config.load import nearest
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.errors import UserError
-from bakeoff.spec.load import nearest
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "tweet", "message", "document", "title")
 LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "labels", "polarity", "opinion", "rating", "stars")
@@ -18,7 +18,7 @@ def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], k
     """The column that was asked for, or the first usual name among the columns (in any case of letters).
 
     Args:
-        key: What to set in the spec, e.g. `data.text`.
+        key: What to set in the config, e.g. `data.text`.
 
     Raises:
         UserError: there is none; the message names the columns that are there.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bakeoff.data.config import TextData
 from bakeoff.data.documents import Piece, Pieces, documents, pieces_of_file
 from bakeoff.data.files import decode
 from bakeoff.data.fingerprint import fingerprint
@@ -16,8 +17,7 @@ from bakeoff.data.splitting import carve
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
 from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
-from bakeoff.runs.results import DataReport, SideReport
-from bakeoff.spec.schema import TextData
+from bakeoff.runs.results import DataReport, SplitReport
 
 SHARE_HELD_OUT = 0.1
 """Share of the documents (or lines) that goes to each of validation and test where the source has no such side."""
@@ -145,7 +145,7 @@ def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int
         ),
         split_seed=seed,
         sides=[
-            SideReport(
+            SplitReport(
                 name=side,
                 rows=len(corpus.documents),
                 lines=len(corpus.lines),

@@ -15,7 +15,7 @@ _PROBE_SECONDS = 5.0
 
 
 def load_table(name: str) -> dict[str, list[Any]]:
-    """All labelled splits of a data set, one below the other, with a column `split`; class numbers become names."""
+    """All labeled splits of a data set, one below the other, with a column `split`; class numbers become names."""
     columns: dict[str, list[Any]] = {}
     loaded = _load(name, None, "data.table")
     for side, split in loaded.items():

@@ -82,18 +82,18 @@ def report_likeness(
     same, near = _gather(found.keys, found, sides, labels), _gather(found.near_keys, found, sides, labels)
     near = {key: group for key, group in near.items() if len(group.keys) > 1}
     report.duplicate_texts = sum(group.rows for group in same.values())
-    report.across_sides = sum(len(group.sides) > 1 for group in same.values())
+    report.across_splits = sum(len(group.sides) > 1 for group in same.values())
     report.near_duplicate_texts = sum(group.rows for group in near.values())
-    report.near_across_sides = sum(len(group.sides) > 1 for group in near.values())
+    report.near_across_splits = sum(len(group.sides) > 1 for group in near.values())
     report.near_duplicates = _examples(found, sides, names, labels)
     contradicting = sum(len(group.labels) > 1 for group in same.values())
     suspicious = sum(len(group.labels) > 1 for group in near.values())
     groups = f"Groups of near-identical {noun}"
     report.notes += [f"{contradicting:,} {noun} occur with different labels."] * (contradicting > 0)
-    report.notes += [f"{report.across_sides:,} {noun} stand on more than one side {moved}."] * (report.across_sides > 0)
+    report.notes += [f"{report.across_splits:,} {noun} stand on more than one side {moved}."] * (report.across_splits > 0)
     report.notes += [f"{groups} with different labels, of which one may be wrong: {suspicious:,}."] * (suspicious > 0)
-    if report.near_across_sides:
-        report.notes.append(f"{groups} that stand on more than one side {moved}: {report.near_across_sides:,}.")
+    if report.near_across_splits:
+        report.notes.append(f"{groups} that stand on more than one side {moved}: {report.near_across_splits:,}.")
     report.notes += [found.note] if found.note else []
 
 

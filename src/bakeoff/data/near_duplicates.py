@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.data.numbered_words import Numbers, number_words
+from bakeoff.data.word_ids import Numbers, number_words
 
 THRESHOLD = Fraction(4, 5)
 """Least Jaccard similarity of near-identical texts."""
@@ -29,7 +29,7 @@ SHORTEST = 10
 """Words. Of a shorter text one changed word leaves too little: it must be the same but for case and white space."""
 
 LARGEST_BUCKET = 1000
-"""So many texts with the same word pair are all compared; of more, each with its neighbours only."""
+"""So many texts with the same word pair are all compared; of more, each with its neighbors only."""
 
 _NEIGHBOURS = 3
 _COUNTERS = 8_388_593  # a prime; several times the word pairs of 50,000 film reviews
@@ -53,7 +53,7 @@ class NearDuplicates:
     first: Integers  # similar pairs, enough to connect the groups: indices into the texts, shape (pairs,)
     second: Integers  # larger than `first`
     similarity: Floats  # THRESHOLD to 1
-    complete: bool  # False: a phrase stands in so many texts that these were compared with their neighbours only
+    complete: bool  # False: a phrase stands in so many texts that these were compared with their neighbors only
 
 
 def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
@@ -133,7 +133,7 @@ def _candidates(sets: list[Integers]) -> tuple[Integers, Integers, bool]:
         return csr_array((np.ones(kept[-1], dtype=np.int32), member[keep], kept), shape=(len(sets), len(distinct)))
 
     prefixes, common_ones = matrix(~common & (texts_with > 1)), matrix(common)
-    found = np.concatenate([*_sharing(prefixes, sizes, np.diff(common_ones.indptr)), _neighbours(common_ones)], axis=1)
+    found = np.concatenate([*_sharing(prefixes, sizes, np.diff(common_ones.indptr)), _neighbors(common_ones)], axis=1)
     found = found[:, np.lexsort((-found[2], found[0]))]
     return found[0], found[1], not common.any()
 
@@ -159,7 +159,7 @@ def _sharing(prefixes: csr_array, sizes: Integers, left_out: Integers) -> list[I
     return found
 
 
-def _neighbours(prefixes: csr_array) -> Integers:
+def _neighbors(prefixes: csr_array) -> Integers:
     """Pairs of rows that follow each other closely among those with the same member: larger, smaller, and 0."""
     by_member = prefixes.T.tocsr()
     rows, member = by_member.indices, np.repeat(np.arange(by_member.shape[0]), np.diff(by_member.indptr))

@@ -1,14 +1,15 @@
-"""Unlabelled texts for pretraining, without those that are held out to judge by."""
+"""Unlabeled texts for pretraining, without those that are held out to judge by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.splitting import folded
 from bakeoff.data.types import SplitTable
-from bakeoff.data.unlabelled import TextTable, read_texts
-from bakeoff.spec.schema import ClassificationSpec, Pretraining, RecurrentContestant
+from bakeoff.data.unlabeled import TextTable, read_texts
+from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 
 
 @dataclass(frozen=True)
@@ -20,33 +21,33 @@ class PretrainingTexts:
     held_out: int  # texts that were left out because they are identical to one of the validation or test split
 
 
-def pretrainings(spec: ClassificationSpec) -> list[Pretraining]:
+def pretrainings(config: ClassificationConfig) -> list[Pretraining]:
     """Every contestant's request for pretraining."""
-    contestants = spec.contestants.values()
-    return [each.pretrain for each in contestants if isinstance(each, RecurrentContestant) and each.pretrain]
+    contestants = config.contestants.values()
+    return [each.pretrain for each in contestants if isinstance(each, RecurrentConfig) and each.pretrain]
 
 
-def pretraining_files(spec: ClassificationSpec) -> dict[str, str]:
-    """The files of unlabelled texts, read once to see that they can be, and the SHA-256 of their content.
+def pretraining_files(config: ClassificationConfig) -> dict[str, str]:
+    """The files of unlabeled texts, read once to see that they can be, and the SHA-256 of their content.
 
     Raises:
         UserError: one is missing, empty or malformed, or a column is not there.
     """
     files: dict[str, str] = {}
-    for pretrain in pretrainings(spec):
-        files.update(_read(pretrain, spec.data.text).table.files)
+    for pretrain in pretrainings(config):
+        files.update(_read(pretrain, config.data.text).table.files)
     return files
 
 
 def pretraining_texts(
     pretrain: Pretraining, trained_on: str | Sequence[str] | None, data: SplitTable
 ) -> PretrainingTexts:
-    """Read the unlabelled texts and leave out those that stand in the validation or test split.
+    """Read the unlabeled texts and leave out those that stand in the validation or test split.
 
     Two texts are the same if they differ in nothing but white space, as when the data were divided.
 
     Args:
-        trained_on: The spec's `data.text`.
+        trained_on: The config's `data.text`.
 
     Raises:
         UserError: as `pretraining_files`.

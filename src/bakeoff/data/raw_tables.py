@@ -48,7 +48,7 @@ def read_raw_table(source: str) -> RawTable:
         return read_table_file(path)
     if not may_be_on_the_hub(source, tuple(READERS), tuple(PACKAGED_TABLES)):
         raise missing(source, tuple(PACKAGED_TABLES))
-    from bakeoff.data.hub import load_table  # datasets is slow to import
+    from bakeoff.data.hub import load_table
 
     return RawTable(source, load_table(source), {})
 

@@ -1,4 +1,4 @@
-"""A labelled table, read, checked and divided."""
+"""A labeled table, read, checked and divided."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bakeoff.data.columns import (
     row_names,
     row_texts,
 )
+from bakeoff.data.config import TableData, TableSplit
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leaks import Likeness, likeness, report_likeness
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.splitting import carve
-from bakeoff.data.types import LabelledTexts, SplitTable
+from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.errors import UserError
-from bakeoff.runs.results import DataReport, SideReport
-from bakeoff.spec.schema import TableData, TableSplit
+from bakeoff.runs.results import DataReport, SplitReport
 
 SIDE_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -82,10 +82,10 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     sides = _divided(divide, alike, labels, len(label_names))
     _check_sides(table.source, sides, labels, label_names)
 
-    def side(name: str) -> LabelledTexts:
+    def side(name: str) -> LabeledTexts:
         order = random.permutation(len(sides[name]))
         picked = [sides[name][position] for position in order]
-        return LabelledTexts(
+        return LabeledTexts(
             ids=[rows.ids[row] for row in picked],
             texts=[rows.texts[row] for row in picked],
             labels=[labels[row] for row in picked],
@@ -240,7 +240,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
         files=table.files,
         fingerprint=fingerprint((name, chain.from_iterable(row[1:] for row in side)) for name, side in named.items()),
         sides=[
-            SideReport(
+            SplitReport(
                 name=name,
                 rows=len(side),
                 characters=sum(map(len, side.texts)),

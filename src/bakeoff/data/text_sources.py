@@ -59,7 +59,7 @@ def read_text_source(source: str, column: str) -> TextSource:
     elif path.exists():
         found.add_file("train", path, column)
     elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *TEXT_ENDINGS), _OWN_NAMES):
-        from bakeoff.data.hub import load_texts  # datasets is slow to import
+        from bakeoff.data.hub import load_texts
 
         name, config = HUB_NAMES.get(source, (source, None))
         for side, rows in load_texts(name, config, column).items():

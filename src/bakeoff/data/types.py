@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LabelledTexts:
-    """One side of a labelled table; the three lists have the same length."""
+class LabeledTexts:
+    """One side of a labeled table; the three lists have the same length."""
 
     ids: list[str]  # stable names of the rows: the file's own id column, or the row number in the source
     texts: list[str]
@@ -19,12 +19,12 @@ class LabelledTexts:
 
 @dataclass(frozen=True)
 class SplitTable:
-    """A labelled table, divided."""
+    """A labeled table, divided."""
 
     label_names: list[str]  # sorted
-    train: LabelledTexts
-    validation: LabelledTexts
-    test: LabelledTexts
+    train: LabeledTexts
+    validation: LabeledTexts
+    test: LabeledTexts
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any, Unpack
 
 from bakeoff.data.corpora import corpus_from_text, read_corpus
 from bakeoff.data.types import Corpus
+from bakeoff.evaluation.config import Protocol
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.generation import WritingOptions, stream_text
 from bakeoff.lm.perplexity import Perplexity, score, summary
-from bakeoff.spec.schema import Protocol
 from bakeoff.training.precision import Precision
 from bakeoff.training.progress import Progress
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import torch
 
 from bakeoff.data.types import Corpus
-from bakeoff.judge.intervals import bootstrap_ratio
-from bakeoff.judge.pairing import loss_units, protocol_name
+from bakeoff.evaluation.config import Protocol
+from bakeoff.evaluation.intervals import bootstrap_ratio
+from bakeoff.evaluation.pairing import loss_units, protocol_name
 from bakeoff.lm.batching import batches_of_rows
 from bakeoff.lm.protocols import ScoringPlan, plan_scoring
-from bakeoff.spec.schema import Protocol
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -122,7 +122,7 @@ def score_plan(
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
     batches = batches_of_rows(plan.rows, batch_tokens, packed=language_model.forward.packs)
-    for numbers, batch in distributed.every_nth(batches):
+    for numbers, batch in distributed.shard(batches):
         found = language_model.forward.losses(batch).double().numpy()
         ends = np.cumsum([sizes[number] for number in numbers])
         for number, part in zip(numbers, np.split(found, ends[:-1]), strict=True):

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
+from bakeoff.evaluation.config import Protocol
 from bakeoff.lm.tokens import Ids, Tokens, beginning_token, tokenize
-from bakeoff.spec.schema import Protocol
 
 DEFAULT_CONTEXT_LENGTH = 1024
 
@@ -62,7 +62,7 @@ def plan_scoring(
     context_length: int | None = None,
     stride: int | None = None,
 ) -> ScoringPlan:
-    """Tokenise a corpus and cut it as the protocol demands.
+    """Tokenize a corpus and cut it as the protocol demands.
 
     Args:
         model_context: Tokens that the model can see at most.

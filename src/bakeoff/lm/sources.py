@@ -10,7 +10,7 @@ import torch
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.pretrained.sources import context_length, load_weights
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
 
 __all__ = ["LanguageModel", "load_language_model", "ready"]

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
+from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained.quiet import quiet_libraries
-from bakeoff.spec.schema import LoraContestant
 
 Weights = dict[str, torch.Tensor]
 
@@ -24,7 +24,7 @@ Weights = dict[str, torch.Tensor]
 _PISSA = "pissa_niter_16"
 
 
-def add_lora(model: Any, settings: LoraContestant, *, reference: str, seed: int) -> Any:
+def add_lora(model: Any, settings: LoraConfig, *, reference: str, seed: int) -> Any:
     """Freeze `model` and put adapters on it: LoRA (Hu et al. 2021) or a variant of it.
 
     rsLoRA (Kalajdzievski 2023) scales the adapters by alpha / sqrt(r), DoRA (Liu et al. 2024) trains the length of each
@@ -90,7 +90,7 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
     return adapted
 
 
-def rate_multipliers(adapted: Any, settings: LoraContestant) -> dict[str, float]:
+def rate_multipliers(adapted: Any, settings: LoraConfig) -> dict[str, float]:
     """How much faster than the learning rate a parameter is trained, by name: LoRA+ hurries the B matrices."""
     if settings.loraplus_ratio is None:
         return {}

@@ -15,7 +15,7 @@ from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
 
 def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any]:
-    """The model, de-quantised to fp32, and the tokenizer of a GGUF file. Takes half a minute for 135 million weights.
+    """The model, de-quantized to fp32, and the tokenizer of a GGUF file. Takes half a minute for 135 million weights.
 
     Args:
         labels: Of a sequence classifier, whose head begins anew; None: a causal language model.
@@ -44,7 +44,7 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
         )
     if labels is not None:
         begin_evenly(loaded, report)
-    # A model that came from GGUF is marked as quantised and refuses to be saved; a fresh one with its weights is not.
+    # A model that came from GGUF is marked as quantized and refuses to be saved; a fresh one with its weights is not.
     config = loaded.config
     for mark in ("quantization_config", "_pre_quantization_dtype"):
         if hasattr(config, mark):

@@ -29,7 +29,7 @@ def packaged_folder(name: str, cache: Path | None = None) -> Path:
     if name == "stories260k":
         return Path(__file__).parent / "packaged" / "stories260k"
     folder = (cache or default_cache()) / f"smollm2-135m-{_WHEEL_VERSION}"
-    with distributed.first_goes_first():
+    with distributed.main_process_first():
         recover_folder(folder)
         if not folder.exists():
             _convert(_wheel_file(), folder)

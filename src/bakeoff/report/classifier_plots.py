@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from bakeoff.judge.wording import number, percent
+from bakeoff.evaluation.wording import number, percent
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -44,7 +44,7 @@ def reliability_plot(contestant: LoadedContestant, position: int) -> str | None:
         axes.set_ylim(-0.02, 1.02)
         _shares(axes, "probability of the predicted label", "share that is right")
         add_legend(axes)
-    errors = [number(figure.value) for figure in contestant.result.figures if figure.name == "calibration_error"]
+    errors = [number(figure.value) for figure in contestant.result.metrics if figure.name == "calibration_error"]
     course = f"{errors[-1]} before and {errors[0]} after" if len(errors) > 1 else "".join(errors)
     words = (
         f"{contestant.name}: share of right answers by probability of the predicted label; calibration error {course}."
@@ -52,12 +52,12 @@ def reliability_plot(contestant: LoadedContestant, position: int) -> str | None:
     return as_svg(plot, f"reliability-{position}", words)
 
 
-def _bins(axes: Axes, bins: Sequence[ReliabilityBin], colour: str, label: str) -> None:
+def _bins(axes: Axes, bins: Sequence[ReliabilityBin], color: str, label: str) -> None:
     """Dots as large as their bin has texts, joined by a line."""
     x, y = [each.confidence for each in bins], [each.accuracy for each in bins]
     texts = np.array([each.texts for each in bins])
-    axes.plot(x, y, "-", color=colour, linewidth=1.4, label=label)
-    axes.scatter(x, y, s=np.maximum(_LARGEST_DOT * texts / texts.sum(), 6), color=colour, zorder=3)
+    axes.plot(x, y, "-", color=color, linewidth=1.4, label=label)
+    axes.scatter(x, y, s=np.maximum(_LARGEST_DOT * texts / texts.sum(), 6), color=color, zorder=3)
 
 
 def coverage_plot(run: LoadedRun) -> str | None:
@@ -69,7 +69,7 @@ def coverage_plot(run: LoadedRun) -> str | None:
     curves = [
         (result.name, found.curve)
         for result in run.results
-        if (found := result.abstaining) is not None and len(found.curve) > 1
+        if (found := result.selective_prediction) is not None and len(found.curve) > 1
     ]
     if not curves:
         return None
@@ -77,13 +77,13 @@ def coverage_plot(run: LoadedRun) -> str | None:
         plot = Figure(figsize=(WIDTH, 3.6), layout="constrained")
         axes = plot.add_subplot()
         for position, (name, curve) in enumerate(curves):
-            colour = SERIES[position % len(SERIES)]
+            color = SERIES[position % len(SERIES)]
             coverage = [point.coverage for point in curve]
-            axes.plot(coverage, [point.accuracy.value for point in curve], color=colour, label=one_line(name))
+            axes.plot(coverage, [point.accuracy.value for point in curve], color=color, label=one_line(name))
             if len(curves) <= 3:  # more bands would hide each other
                 ends = [(point.accuracy.low, point.accuracy.high) for point in curve]
                 lows, highs = zip(*ends, strict=True)
-                axes.fill_between(coverage, lows, highs, color=colour, alpha=0.12, linewidth=0)
+                axes.fill_between(coverage, lows, highs, color=color, alpha=0.12, linewidth=0)
         axes.set_xlim(0, 1.02)
         _shares(axes, "share of texts that is answered, the surest first", "share of answers that is right")
         add_legend(axes)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakeoff.judge.wording import count, level, number, percent
+from bakeoff.evaluation.wording import count, level, number, percent
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.runs.results import ClassScore, ContestantResult, Estimate, Figure, Sample
+from bakeoff.runs.results import ClassScore, ContestantResult, Estimate, MetricValue, Sample
 
 LISTED_SUSPECTS = 20
 
@@ -49,8 +49,8 @@ def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
     rows = []
     for result in run.results:
         found = result.calibration
-        errors = [figure for figure in result.figures if figure.name == "calibration_error"]
-        loss = result.figure("loss")
+        errors = [metric for metric in result.metrics if metric.name == "calibration_error"]
+        loss = result.metric("loss")
         if found is None or len(errors) < 2 or loss is None:
             continue
         after, before = errors
@@ -68,12 +68,12 @@ def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
     return rows
 
 
-def _ends(figure: Figure) -> str:
-    return "" if figure.low is None or figure.high is None else f"{number(figure.low)} to {number(figure.high)}"
+def _ends(metric: MetricValue) -> str:
+    return "" if metric.low is None or metric.high is None else f"{number(metric.low)} to {number(metric.high)}"
 
 
 def threshold_titles(run: LoadedRun) -> list[str]:
-    interval = f"{level(run.deciding_figure.confidence)} interval"
+    interval = f"{level(run.primary_metric.confidence)} interval"
     return ["Contestant", "Wanted right", "Threshold", "Texts answered", "Answers right", interval]
 
 
@@ -81,9 +81,9 @@ def threshold_rows(run: LoadedRun) -> list[list[str]]:
     """For each contestant that knows sure from unsure, and each wanted accuracy: the threshold and what it gave."""
     rows = []
     for result in run.results:
-        if result.abstaining is None or len(result.abstaining.curve) < 2:
+        if result.selective_prediction is None or len(result.selective_prediction.curve) < 2:
             continue
-        for choice in result.abstaining.choices:
+        for choice in result.selective_prediction.choices:
             cells = [result.name, percent(choice.wanted, 0)]
             if choice.threshold is None:
                 rows.append([*cells, "none reaches it", "–", "–", "–"])
@@ -97,36 +97,36 @@ def threshold_rows(run: LoadedRun) -> list[list[str]]:
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelIssue:
     """A test text whose given label may be wrong."""
 
     sample: Sample  # its given label, the likelier one, and the surest contestant's probability of that
-    contestants: list[str]  # those that suspect it and would give it the same label
+    contestants: list[str]  # those that issue it and would give it the same label
 
 
-def suspect_list(run: LoadedRun) -> list[Suspect]:
+def label_issue_list(run: LoadedRun) -> list[LabelIssue]:
     """The most suspicious texts: those on which most contestants agree, and of these the ones they are surest about."""
     surest: dict[tuple[str, str], Sample] = {}
     for contestant in run.contestants:
         for sample in contestant.samples:
-            if sample.kind == "suspect" and sample.document is not None and sample.predicted is not None:
+            if sample.kind == "label_issue" and sample.document is not None and sample.predicted is not None:
                 key = (sample.document, sample.predicted)
                 if key not in surest or (sample.probability or 0) > (surest[key].probability or 0):
                     surest[key] = sample
     found = [
-        Suspect(sample, [entry.name for entry in run.contestants if entry.suspected.get(document) == label])
+        LabelIssue(sample, [entry.name for entry in run.contestants if entry.suggested_labels.get(document) == label])
         for (document, label), sample in surest.items()
     ]
-    found.sort(key=lambda suspect: (-len(suspect.contestants), -(suspect.sample.probability or 0)))
+    found.sort(key=lambda issue: (-len(issue.contestants), -(issue.sample.probability or 0)))
     return found[:LISTED_SUSPECTS]
 
 
-def suspect_counts(run: LoadedRun) -> str:
-    """How many labels each contestant suspects, and how many several of them do, as a sentence; "" where none does."""
-    numbers = [(result.name, result.suspected_labels) for result in run.results if result.suspected_labels]
+def label_issue_counts(run: LoadedRun) -> str:
+    """How many labels each contestant label_issues, and how many several of them do, as a sentence; "" where none does."""
+    numbers = [(result.name, result.label_issues) for result in run.results if result.label_issues]
     if not numbers:
         return ""
-    votes = Counter((document, label) for entry in run.contestants for document, label in entry.suspected.items())
+    votes = Counter((document, label) for entry in run.contestants for document, label in entry.suggested_labels.items())
     agreed = sum(times > 1 for times in votes.values())
     texts = _judged_texts(run.results)
     words = ", ".join(f"{name} {count(found)}" for name, found in numbers)
@@ -135,4 +135,4 @@ def suspect_counts(run: LoadedRun) -> str:
 
 
 def _judged_texts(results: Sequence[ContestantResult]) -> int:
-    return results[0].figures[0].documents
+    return results[0].metrics[0].documents

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from bakeoff.judge.pareto import COSTS, fronts
-from bakeoff.judge.wording import duration, figure_name, parameters, size
+from bakeoff.evaluation.pareto import COSTS, fronts
+from bakeoff.evaluation.wording import duration, metric_name, parameters, size
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -43,7 +43,7 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
     The stepped line is the Pareto front. A contestant that costs nothing is a dashed line.
     """
     paid = {result.name: COSTS[cost](result) for result in run.results}
-    figures = {result.name: result.figures[0].value for result in run.results}
+    figures = {result.name: result.metrics[0].value for result in run.results}
     costly = [value for value in paid.values() if value > 0]
     if len(costly) < 2:
         return None
@@ -54,12 +54,12 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
         axes.margins(x=0.2, y=0.18)
         _front(axes, run, cost, paid, figures)
         for result in run.results:
-            figure, value, name = result.figures[0], paid[result.name], one_line(result.name)
-            colour = SERIES[0] if result.name == run.verdict.best else MUTED
+            figure, value, name = result.metrics[0], paid[result.name], one_line(result.name)
+            color = SERIES[0] if result.name == run.verdict.best else MUTED
             if value > 0:
                 if figure.low is not None and figure.high is not None:
-                    axes.plot([value] * 2, [figure.low, figure.high], color=colour, solid_capstyle="round")
-                axes.plot([value], [figure.value], "o", color=colour, markersize=6.5)
+                    axes.plot([value] * 2, [figure.low, figure.high], color=color, solid_capstyle="round")
+                axes.plot([value], [figure.value], "o", color=color, markersize=6.5)
             else:
                 axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
                 axes.annotate(
@@ -74,14 +74,14 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
         _names(plot, axes, {name: (paid[name], figures[name]) for name in paid if paid[name] > 0})
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(title)
-        axes.set_title(f"{figure_name(run.deciding_figure.name)} by {title}", fontsize=9, color=MUTED)
+        axes.set_title(f"{metric_name(run.primary_metric.name)} by {title}", fontsize=9, color=MUTED)
     words = "; ".join(
-        f"{result.name} {result.figures[0].value:.4g} for {show(paid[result.name])}" for result in run.results
+        f"{result.name} {result.metrics[0].value:.4g} for {show(paid[result.name])}" for result in run.results
     )
-    return as_svg(plot, f"cost-{cost}", f"{figure_name(run.deciding_figure.name)} against {title}: {words}.")
+    return as_svg(plot, f"cost-{cost}", f"{metric_name(run.primary_metric.name)} against {title}: {words}.")
 
 
-def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
+def _names(plot: MetricValue, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
     """Write each name beside its point; where points are close to each other, one name below the other."""
     plot.draw_without_rendering()  # the layout is known after this, and with it the distances
     point_size = plot.dpi / 72  # pixels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bakeoff.judge.documents import DocumentGroup, by_document, by_length
-from bakeoff.judge.wording import count, number
+from bakeoff.evaluation.documents import DocumentGroup, by_document, by_length
+from bakeoff.evaluation.wording import count, number
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.tables import plus
@@ -16,18 +16,18 @@ _LENGTHS = 4
 
 def seed_titles(run: LoadedRun) -> list[str]:
     """Columns of `seed_rows`."""
-    return ["Contestant", "Figure", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
+    return ["Contestant", "MetricValue", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
 
 
 def seed_rows(run: LoadedRun) -> list[list[str]]:
-    """A row for each contestant with several seeds and each of its figures."""
+    """A row for each contestant with several seeds and each of its metrics."""
     rows = []
     for result in run.results:
-        for figure in result.figures:
-            if figure.by_seed and figure.deviation is not None:
-                summary = [figure.value, figure.deviation, min(figure.by_seed), max(figure.by_seed)]
-                title = f"{title_of(figure)} {protocol_of(figure)}".strip()
-                values = _filled(run, list(map(number, figure.by_seed)))
+        for metric in result.metrics:
+            if metric.by_seed and metric.deviation is not None:
+                summary = [metric.value, metric.deviation, min(metric.by_seed), max(metric.by_seed)]
+                title = f"{title_of(metric)} {protocol_of(metric)}".strip()
+                values = _filled(run, list(map(number, metric.by_seed)))
                 rows.append([result.name, title, *map(number, summary), *values])
     return rows
 

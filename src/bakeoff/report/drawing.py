@@ -1,6 +1,6 @@
-"""What all plots share: inline SVG whose colours are CSS variables of the page, so that light and dark both work.
+"""What all plots share: inline SVG whose colors are CSS variables of the page, so that light and dark both work.
 
-matplotlib is given stand-in colours, which are replaced in the SVG; text stays text and takes the page's font.
+matplotlib is given stand-in colors, which are replaced in the SVG; text stays text and takes the page's font.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from bakeoff.report.safe_text import one_line
 
-# Stand-in colour -> what the SVG says instead.
+# Stand-in color -> what the SVG says instead.
 TEXT, LINE, MUTED, PAPER = "#010101", "#020202", "#030303", "#040404"
 SERIES = [f"#0505{number:02x}" for number in range(1, 9)]
 _COLOURS = {
@@ -23,7 +23,7 @@ _COLOURS = {
     LINE: "var(--line)",
     MUTED: "var(--muted)",
     PAPER: "var(--paper)",
-    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, start=1)},
+    **{color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)},
 }
 STYLE = {
     "svg.fonttype": "none",
@@ -73,7 +73,7 @@ def add_legend(axes: Axes) -> None:
     figure.legend(loc="outside lower center", ncols=columns, handlelength=1.2, columnspacing=1.2)
 
 
-def as_svg(plot: Figure, prefix: str, description: str) -> str:
+def as_svg(plot: MetricValue, prefix: str, description: str) -> str:
     """The figure as an SVG element with a description for those who cannot see it."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
@@ -83,8 +83,8 @@ def as_svg(plot: Figure, prefix: str, description: str) -> str:
     # What would reach beyond this SVG: a style for the whole page, and fonts other than the page's.
     text = re.sub(r"\s*<(metadata|style)[ >].*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r" font-family: [^;\"]*;", "", text)
-    for stand_in, colour in _COLOURS.items():
-        text = text.replace(stand_in, colour)
+    for stand_in, color in _COLOURS.items():
+        text = text.replace(stand_in, color)
     # Several SVGs share one page: their ids must not meet.
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)

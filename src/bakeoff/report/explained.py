@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.classify.explanation import Explanation, WordContribution
 from bakeoff.report.marked_text import pieces, signed_log_odds
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.results import Mark
+from bakeoff.tasks.attribution import Explanation, WordContribution
 
 _FOR, _AGAINST = "bold green", "bold red"
 
@@ -65,7 +65,7 @@ class ExplainedText:
 
 
 def marked(explanation: Explanation, top: int) -> Text:
-    """The text with its `top` strongest words marked: `[+fine]`, `[−dull]`. The signs read without colours, too."""
+    """The text with its `top` strongest words marked: `[+fine]`, `[−dull]`. The signs read without colors, too."""
     marks = [
         Mark(start=start, end=end, contribution=word.contribution)
         for word in explanation.words[:top]

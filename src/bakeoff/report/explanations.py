@@ -1,12 +1,12 @@
-"""What each figure means and how it was measured, in a sentence or two."""
+"""What each metric means and how it was measured, in a sentence or two."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bakeoff.judge.wording import count, figure_name, level
+from bakeoff.evaluation.wording import count, metric_name, level
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.runs.results import Figure
+from bakeoff.runs.results import MetricValue
 
 _MEANINGS = {
     "accuracy": "Share of texts whose most probable label is the true one.",
@@ -20,12 +20,12 @@ _MEANINGS = {
     "roc_auc": "Chance that a text of one class gets a higher probability of it than a text of the other class; 0.5 is "
     "guessing. No threshold is involved.",
     "perplexity": "exp of the mean loss per token: the model is as unsure as if it chose among so many equally likely "
-    "tokens. It compares models with the same tokeniser only.",
+    "tokens. It compares models with the same tokenizer only.",
     "word_perplexity": "exp of the summed loss divided by the words of the text, so that models with different "
-    "tokenisers compare.",
-    "byte_perplexity": "exp of the summed loss divided by the bytes of the text in UTF-8; compares across tokenisers.",
+    "tokenizers compare.",
+    "byte_perplexity": "exp of the summed loss divided by the bytes of the text in UTF-8; compares across tokenizers.",
     "bits_per_byte": "The summed loss in bits, divided by the bytes of the text in UTF-8: the size to which the model "
-    "could compress it. It compares across tokenisers.",
+    "could compress it. It compares across tokenizers.",
 }
 
 _PROTOCOLS = {
@@ -35,7 +35,7 @@ _PROTOCOLS = {
     "overlap; the first token is predicted from the begin-of-text token.",
     "lab": "Each line is a row of its own and the sum is divided by the attended tokens, among them the first of each "
     "row, which is not predicted. Kept to compare with the published lab; the other two say more.",
-    "ece": "Of the probabilities that are judged and predicted: calibrated where the contestant was trained.",
+    "ece": "Of the probabilities that are evaluated and predicted: calibrated where the contestant was trained.",
     "uncalibrated": "Of the probabilities as the model gives them, before temperature scaling.",
 }
 
@@ -57,42 +57,42 @@ class Explanation:
     sentences: list[str]
 
 
-def protocol_of(figure: Figure) -> str:
-    """The recorded protocol, or nothing where it only repeats the figure's name."""
-    return "" if figure.protocol == figure.name else figure.protocol
+def protocol_of(metric: MetricValue) -> str:
+    """The recorded protocol, or nothing where it only repeats the metric's name."""
+    return "" if metric.protocol == metric.name else metric.protocol
 
 
-def title_of(figure: Figure) -> str:
-    name = figure_name(figure.name)
+def title_of(metric: MetricValue) -> str:
+    name = metric_name(metric.name)
     return name[0].upper() + name[1:]
 
 
-def explain(figure: Figure) -> Explanation:
-    """The meaning of a figure, its protocol, what it was measured on, and its interval."""
-    sentences = [_MEANINGS[figure.name]] if figure.name in _MEANINGS else []
-    name = figure.protocol.split("(", 1)[0]
+def explain(metric: MetricValue) -> Explanation:
+    """The meaning of a metric, its protocol, what it was measured on, and its interval."""
+    sentences = [_MEANINGS[metric.name]] if metric.name in _MEANINGS else []
+    name = metric.protocol.split("(", 1)[0]
     if name in _PROTOCOLS:
         sentences.append(_PROTOCOLS[name])
-    plural = "" if figure.documents == 1 else "s"
-    unit = "text" if figure.interval_unit == "text" else "document"
-    sentences.append(f"Measured on {count(figure.documents)} {unit}{plural} of the {figure.split} side.")
-    if figure.low is not None:
-        how = _INTERVALS.get(figure.name, f"bootstrap over {figure.interval_unit}s.")
-        sentences.append(f"{level(figure.confidence)} interval: {how}")
-    version = f", version {figure.protocol_version}" if figure.protocol_version != 1 else ""
-    return Explanation(title_of(figure), protocol_of(figure) + version, sentences)
+    plural = "" if metric.documents == 1 else "s"
+    unit = "text" if metric.interval_unit == "text" else "document"
+    sentences.append(f"Measured on {count(metric.documents)} {unit}{plural} of the {metric.split} side.")
+    if metric.low is not None:
+        how = _INTERVALS.get(metric.name, f"bootstrap over {metric.interval_unit}s.")
+        sentences.append(f"{level(metric.confidence)} interval: {how}")
+    version = f", version {metric.protocol_version}" if metric.protocol_version != 1 else ""
+    return Explanation(title_of(metric), protocol_of(metric) + version, sentences)
 
 
 def explanations(run: LoadedRun) -> list[Explanation]:
-    """One for each figure and protocol of the run, in the order of the tables."""
+    """One for each metric and protocol of the run, in the order of the tables."""
     found: dict[tuple[str, str], Explanation] = {}
     for result in run.results:
-        for figure in result.figures:
-            found.setdefault((figure.name, figure.protocol), explain(figure))
-    repeated = {(each.name, each.protocol): each for result in run.results for each in result.figures if each.by_seed}
-    for key, figure in repeated.items():
+        for metric in result.metrics:
+            found.setdefault((metric.name, metric.protocol), explain(metric))
+    repeated = {(each.name, each.protocol): each for result in run.results for each in result.metrics if each.by_seed}
+    for key, metric in repeated.items():
         has_interval = "and an interval over seeds and texts or documents, Student's t after Satterthwaite"
         found[key].sentences.append(
-            f"With several seeds: the mean over them{', ' + has_interval if figure.low is not None else ''}."
+            f"With several seeds: the mean over them{', ' + has_interval if metric.low is not None else ''}."
         )
     return list(found.values())

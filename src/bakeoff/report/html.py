@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bakeoff.judge.text_statistics import repeated
-from bakeoff.judge.wording import count, level, percent
+from bakeoff.evaluation.text_statistics import repeated
+from bakeoff.evaluation.wording import count, level, percent
 from bakeoff.report import classifier_plots, classifier_tables, cost_plots, details, plots, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
@@ -74,15 +74,15 @@ def render_html(run: LoadedRun) -> str:
             threshold_titles=classifier_tables.threshold_titles(run),
             thresholds=classifier_tables.threshold_rows(run),
             coverage_plot=_markup(classifier_plots.coverage_plot(run)),
-            suspects=classifier_tables.suspect_list(run),
-            suspect_counts=classifier_tables.suspect_counts(run),
+            label_issues=classifier_tables.label_issue_list(run),
+            label_issue_counts=classifier_tables.label_issue_counts(run),
             predictions=[_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],
             any_marks=any(sample.marks for contestant in run.contestants for sample in contestant.samples),
             marked_pieces=marked_pieces,
             marked_words=marked_words,
             prompts=_prompts(run.contestants),
             explanations=explanations(run),
-            side_titles=titles,
+            split_titles=titles,
             sides=sides,
             data_facts=tables.data_facts(run),
             near_duplicates=tables.near_duplicate_rows(run),

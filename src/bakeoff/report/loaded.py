@@ -7,23 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from bakeoff.judge.documents import DocumentLoss, document_losses
+from bakeoff.evaluation.documents import DocumentLoss, document_losses
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.results import (
-    ContestantResult,
-    DataReport,
-    Environment,
-    EpochLine,
-    Figure,
-    Sample,
-    StepLine,
-    Verdict,
-)
+from bakeoff.runs.results import ContestantResult, DataReport, Environment, EpochLine, MetricValue, Sample, StepLine, Verdict
 
 
 @dataclass(frozen=True)
 class LoadedContestant:
-    """A finished contestant. With several seeds its figures are means, and all else is of the first seed."""
+    """A finished contestant. With several seeds its metrics are means, and all else is of the first seed."""
 
     result: ContestantResult
     steps: list[StepLine]
@@ -42,11 +33,11 @@ class LoadedRun:
     """A finished bake-off."""
 
     name: str
-    spec: dict[str, Any]
+    config: dict[str, Any]
     data: DataReport
     environment: Environment
     verdict: Verdict
-    contestants: list[LoadedContestant]  # in the order of the spec
+    contestants: list[LoadedContestant]  # in the order of the config
 
     @property
     def results(self) -> list[ContestantResult]:
@@ -57,9 +48,9 @@ class LoadedRun:
         return self.results[0].task == "classification"
 
     @property
-    def deciding_figure(self) -> Figure:
-        """The first figure of the best contestant."""
-        return next(result for result in self.results if result.name == self.verdict.best).figures[0]
+    def primary_metric(self) -> MetricValue:
+        """The first metric of the best contestant."""
+        return next(result for result in self.results if result.name == self.verdict.best).metrics[0]
 
     @property
     def winner(self) -> str | None:
@@ -69,16 +60,16 @@ class LoadedRun:
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:
     result, scores = folder.average(), folder.scores()
-    steps, epochs = folder.metrics()
-    losses = document_losses(scores, result.figures[0].protocol) if result.task == "language-model" else {}
-    return LoadedContestant(result, steps, epochs, folder.samples(), losses, _suspected(scores))
+    steps, epochs = folder.training_log()
+    losses = document_losses(scores, result.metrics[0].protocol) if result.task == "language-model" else {}
+    return LoadedContestant(result, steps, epochs, folder.samples(), losses, _suggested_labels(scores))
 
 
-def _suspected(scores: pa.Table) -> dict[str, str]:
-    if "suspected_label" not in scores.column_names:
+def _suggested_labels(scores: pa.Table) -> dict[str, str]:
+    if "suggested_label" not in scores.column_names:
         return {}
-    rows = scores.select(["document", "suspected_label"]).drop_null()
-    return dict(zip(rows["document"].to_pylist(), rows["suspected_label"].to_pylist(), strict=True))
+    rows = scores.select(["document", "suggested_label"]).drop_null()
+    return dict(zip(rows["document"].to_pylist(), rows["suggested_label"].to_pylist(), strict=True))
 
 
 def load_run(run: RunFolder) -> LoadedRun:
@@ -88,10 +79,10 @@ def load_run(run: RunFolder) -> LoadedRun:
         UserError: The folder holds no run, or the run has not finished.
     """
     run.must_hold_a_run()
-    spec = run.spec_values()
+    config = run.config_values()
     return LoadedRun(
-        name=spec.get("name") or run.path.resolve().name,
-        spec=spec,
+        name=config.get("name") or run.path.resolve().name,
+        config=config,
         data=run.data(),
         environment=run.environment(),
         verdict=run.verdict(),

@@ -6,14 +6,14 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from bakeoff.judge.wording import percent
+from bakeoff.evaluation.wording import percent
 from bakeoff.report.classifier_tables import (
     CALIBRATION_TITLES,
     CLASS_TITLES,
     calibration_rows,
     class_rows,
-    suspect_counts,
-    suspect_list,
+    label_issue_counts,
+    label_issue_list,
     threshold_rows,
     threshold_titles,
 )
@@ -78,7 +78,7 @@ def render_markdown(run: LoadedRun) -> str:
         parts += ["Each seed by itself:\n", markdown_table(seed_titles(run), seeds)]
     parts += [*_training(run), *_errors(run), *_sureness(run), *_texts(run)]
     parts += [
-        "## What the figures mean\n",
+        "## What the metrics mean\n",
         "".join(
             f"- **{escape(found.title)}**{f' `{found.protocol}`' if found.protocol else ''}: "
             f"{escape(' '.join(found.sentences))}\n"
@@ -141,9 +141,9 @@ def _sureness(run: LoadedRun) -> Iterable[str]:
         yield "## Leaving unsure texts unanswered\n"
         yield "Thresholds were chosen on the validation side; the last three columns are measured on the test side.\n"
         yield markdown_table(threshold_titles(run), thresholds)
-    if found := suspect_list(run):
+    if found := label_issue_list(run):
         yield "## Labels to look at again\n"
-        yield f"A list to read, not a list of errors. {escape(suspect_counts(run))}\n"
+        yield f"A list to read, not a list of errors. {escape(label_issue_counts(run))}\n"
         yield markdown_table(
             ["Text", "Row", "Given label", "Likelier", "Probability", "Says"],
             [

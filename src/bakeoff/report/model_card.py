@@ -9,15 +9,15 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from bakeoff.judge.wording import duration, parameters, size, training_unit
+from bakeoff.evaluation.wording import duration, parameters, size, training_unit
 from bakeoff.report.explanations import explain
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line
 from bakeoff.report.tables import settings_rows
 from bakeoff.runs.folder import ContestantFolder, RunFolder, write_text
-from bakeoff.runs.results import ContestantResult, Figure
+from bakeoff.runs.results import ContestantResult, MetricValue
 
-# Packaged and well-known names -> name on the hub and licence.
+# Packaged and well-known names -> name on the hub and license.
 _KNOWN_MODELS = {
     "smollm2-135m": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
     "gpt2": ("openai-community/gpt2", "mit"),
@@ -36,46 +36,46 @@ def write_model_card(folder: ContestantFolder, run: RunFolder) -> None:
 
 def model_card(folder: ContestantFolder, run: RunFolder) -> str:
     """The text of the card. It says what was measured and leaves out what nobody knows."""
-    result, spec = folder.result(), run.spec_values()
-    name = f"{spec.get('name') or run.path.resolve().name}-{result.name}"
-    metadata = _metadata(name, result, spec, folder.model)
+    result, config = folder.result(), run.config_values()
+    name = f"{config.get('name') or run.path.resolve().name}-{result.name}"
+    metadata = _metadata(name, result, config, folder.model)
     yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())
-    return f"---\n{yaml}\n---\n\n{_words(name, result, spec, run)}"
+    return f"---\n{yaml}\n---\n\n{_words(name, result, config, run)}"
 
 
-def _metadata(name: str, result: ContestantResult, spec: dict[str, Any], model: Path) -> ModelCardData:
+def _metadata(name: str, result: ContestantResult, config: dict[str, Any], model: Path) -> ModelCardData:
     is_model = result.task == "language-model"
-    base_model = _base_model(result, spec)
-    base, licence = _KNOWN_MODELS.get(base_model or "", (_hub_id(base_model), "unknown"))
-    source = spec["data"].get("table") or spec["data"].get("text")
+    base_model = _base_model(result, config)
+    base, license = _KNOWN_MODELS.get(base_model or "", (_hub_id(base_model), "unknown"))
+    source = config["data"].get("table") or config["data"].get("text")
     dataset = _KNOWN_DATA.get(source or "") or _hub_id(source)
     library = "peft" if (model / "adapter_config.json").exists() else "transformers" if base_model else "bakeoff"
     return ModelCardData(
         model_name=name,
-        license=licence,
+        license=license,
         library_name=library,
         pipeline_tag="text-generation" if is_model else "text-classification",
         base_model=base,
         datasets=[dataset] if dataset else None,
         tags=["bakeoff"],
-        eval_results=[_eval_result(figure, result, source or "own data", dataset) for figure in result.figures],
+        eval_results=[_eval_result(metric, result, source or "own data", dataset) for metric in result.metrics],
     )
 
 
-def _base_model(result: ContestantResult, spec: dict[str, Any]) -> str | None:
+def _base_model(result: ContestantResult, config: dict[str, Any]) -> str | None:
     """The pretrained model that a contestant stands on; None where it began with nothing."""
-    return spec.get("model") if result.task == "language-model" else result.settings.get("model")
+    return config.get("model") if result.task == "language-model" else result.settings.get("model")
 
 
-def _eval_result(figure: Figure, result: ContestantResult, source: str, dataset: str | None) -> EvalResult:
+def _eval_result(metric: MetricValue, result: ContestantResult, source: str, dataset: str | None) -> EvalResult:
     return EvalResult(
         task_type="text-generation" if result.task == "language-model" else "text-classification",
         dataset_type=dataset or "custom",
         dataset_name=one_line(dataset or Path(source).name),
-        dataset_split=figure.split,
-        metric_type=figure.name,
-        metric_name=f"{figure.name}, {figure.protocol}" if figure.protocol != figure.name else figure.name,
-        metric_value=round(figure.value, 6),
+        dataset_split=metric.split,
+        metric_type=metric.name,
+        metric_name=f"{metric.name}, {metric.protocol}" if metric.protocol != metric.name else metric.name,
+        metric_value=round(metric.value, 6),
     )
 
 
@@ -86,9 +86,9 @@ def _hub_id(source: str | None) -> str | None:
     return None
 
 
-def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFolder) -> str:
+def _words(name: str, result: ContestantResult, config: dict[str, Any], run: RunFolder) -> str:
     data, environment, training = run.data(), run.environment(), result.training
-    base_model = _base_model(result, spec)
+    base_model = _base_model(result, config)
     what = (
         f"A causal language model: `{escape(Path(str(base_model)).name)}` by method `{result.method}`."
         if result.task == "language-model"
@@ -96,22 +96,22 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
         if base_model
         else f"A text classifier by method `{result.method}`, {_origin(result)}."
     )
-    figures = [
+    metrics = [
         [
             explain(f).title,
             f.protocol,
             f"{f.value:.4f}",
             "–" if f.low is None or f.high is None else f"{f.low:.4f} to {f.high:.4f}",
         ]
-        for f in result.figures
+        for f in result.metrics
     ]
-    split = f"{result.figures[0].split} side"
+    split = f"{result.metrics[0].split} side"
     parts = [
         f"# {escape(name)}\n",
         f"{what} It was one contestant of a bake-off; the others and the paired comparisons are in the run's report.\n",
         f"## Figures on the {split}\n",
-        markdown_table(["Figure", "Protocol", "Value", "Interval"], figures),
-        f"The intervals cover the choice of {result.figures[0].documents:,} documents, not another seed or split.\n",
+        markdown_table(["MetricValue", "Protocol", "Value", "Interval"], metrics),
+        f"The intervals cover the choice of {result.metrics[0].documents:,} documents, not another seed or split.\n",
         "## Training\n",
         f"{_training(result)} Peak memory of the process: {size(training.peak_memory_bytes)}.\n",
         f"Data: {escape(Path(data.source).name)}, fingerprint `{data.fingerprint}`.\n",
@@ -119,18 +119,18 @@ def _words(name: str, result: ContestantResult, spec: dict[str, Any], run: RunFo
         "To repeat it:\n",
         code_block(shlex.join(environment.command)),
         "## Limits\n",
-        "Judged on one test set and one seed. Nothing was measured about fairness, safety or other kinds of text.\n",
+        "Evaluated on one test set and one seed. Nothing was measured about fairness, safety or other kinds of text.\n",
         *(f"- {escape(note)}\n" for note in result.notes),
     ]
     if base_model and base_model not in _KNOWN_MODELS:
-        parts.append("The licence of the base model applies; look it up before passing this model on.\n")
+        parts.append("The license of the base model applies; look it up before passing this model on.\n")
     return "\n".join(parts)
 
 
 def _origin(result: ContestantResult) -> str:
     if members := result.settings.get("members"):
         return f"of {', '.join(f'`{escape(member)}`' for member in members)}, each in a folder of `members`"
-    return "pretrained on unlabelled texts" if result.settings.get("pretrain") else "trained from scratch"
+    return "pretrained on unlabeled texts" if result.settings.get("pretrain") else "trained from scratch"
 
 
 def _training(result: ContestantResult) -> str:

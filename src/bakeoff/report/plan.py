@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.judge.wording import count, duration, parameters, passes, size, training_unit
+from bakeoff.evaluation.wording import count, duration, parameters, passes, size, training_unit
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -65,7 +65,7 @@ def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
         ("Steps", lambda plan: _or_dash(plan.steps, count)),
         (f"Training {unit}", lambda plan: _or_dash(plan.tokens, count)),
         ("Training time", lambda plan: _or_dash(plan.training_seconds, duration)),
-        ("Judging time", lambda plan: duration(plan.judging_seconds)),
+        ("Evaluating time", lambda plan: duration(plan.evaluation_seconds)),
         ("Total time", lambda plan: duration(plan.total_seconds)),
         ("Peak memory", lambda plan: size(plan.peak_memory_bytes)),
         ("Model on disk", lambda plan: size(plan.model_bytes)),

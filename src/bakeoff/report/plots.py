@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bakeoff.judge.wording import duration, figure_name, level, training_unit
+from bakeoff.evaluation.wording import duration, metric_name, level, training_unit
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -21,25 +21,25 @@ _MOST_POINTS = 240
 
 def interval_plot(run: LoadedRun) -> str:
     """The deciding figure of every contestant with its interval, as an SVG."""
-    deciding = run.deciding_figure
-    figures = [result.figures[0] for result in run.results]
+    deciding = run.primary_metric
+    figures = [result.metrics[0] for result in run.results]
     with mpl.rc_context(STYLE):
         plot = Figure(figsize=(WIDTH, 0.75 + 0.36 * len(figures)), layout="constrained")
         axes = plot.add_subplot()
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
         for row, (name, figure) in enumerate(zip(run.results, figures, strict=True)):
-            colour = SERIES[0] if name.name == run.verdict.best else MUTED
+            color = SERIES[0] if name.name == run.verdict.best else MUTED
             if figure.low is not None and figure.high is not None:
-                axes.plot([figure.low, figure.high], [row, row], color=colour, linewidth=2.4, solid_capstyle="round")
-            axes.plot([figure.value], [row], "o", color=colour, markersize=6.5)
+                axes.plot([figure.low, figure.high], [row, row], color=color, linewidth=2.4, solid_capstyle="round")
+            axes.plot([figure.value], [row], "o", color=color, markersize=6.5)
         axes.set_yticks(range(len(figures)), [one_line(result.name) for result in run.results], color=TEXT)
         axes.set_ylim(len(figures) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         better = "higher is better" if deciding.higher_is_better else "lower is better"
-        axes.set_xlabel(f"{figure_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
+        axes.set_xlabel(f"{metric_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
     words = "; ".join(f"{result.name} {figure.value:.4g}" for result, figure in zip(run.results, figures, strict=True))
-    return as_svg(plot, "intervals", f"{figure_name(deciding.name)} of every contestant with its interval: {words}.")
+    return as_svg(plot, "intervals", f"{metric_name(deciding.name)} of every contestant with its interval: {words}.")
 
 
 def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
@@ -89,7 +89,7 @@ def validation_curves(run: LoadedRun) -> list[str]:
     return plots
 
 
-def _axes(title: str, x_label: str = "optimiser step") -> tuple[Figure, Axes]:
+def _axes(title: str, x_label: str = "optimizer step") -> tuple[Figure, Axes]:
     plot = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     axes = plot.add_subplot()
     axes.set_title(one_line(title), fontweight="bold")
@@ -100,10 +100,10 @@ def _axes(title: str, x_label: str = "optimiser step") -> tuple[Figure, Axes]:
     return plot, axes
 
 
-def _curve(axes: Axes, x: Sequence[float], y: Sequence[float | None], colour: str, label: str) -> None:
+def _curve(axes: Axes, x: Sequence[float], y: Sequence[float | None], color: str, label: str) -> None:
     values = [float("nan") if value is None else value for value in y]
     if not np.isnan(values).all():
-        axes.plot(x, values, "-o", color=colour, markersize=4, label=label)
+        axes.plot(x, values, "-o", color=color, markersize=4, label=label)
 
 
 def _mark(axes: Axes, x: Sequence[int], y: Sequence[float | None], kept: int | None) -> None:
@@ -127,4 +127,4 @@ def _course(contestant: LoadedContestant, what: str) -> str:
         ends = f"from {first.validation_loss:.4f} to {last.validation_loss:.4f}"
     else:
         ends = f"from {first.validation_accuracy or 0:.4f} to {last.validation_accuracy or 0:.4f}"
-    return f"{contestant.name}: {what} by optimiser step; on the validation side {ends}. The table has every value."
+    return f"{contestant.name}: {what} by optimizer step; on the validation side {ends}. The table has every value."

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.judge.wording import (
+from bakeoff.evaluation.wording import (
     count,
     duration,
-    figure_name,
+    metric_name,
     interval,
     level,
     number,
@@ -23,7 +23,7 @@ from bakeoff.judge.wording import (
 )
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Figure
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,26 @@ class Row:
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
-    """A row for each figure and protocol; contestants in the order of the spec."""
-    keys: dict[tuple[str, str], Figure] = {}
+    """A row for each metric and protocol; contestants in the order of the config."""
+    keys: dict[tuple[str, str], MetricValue] = {}
     for result in run.results:
-        for figure in result.figures:
-            keys.setdefault((figure.name, figure.protocol), figure)
+        for metric in result.metrics:
+            keys.setdefault((metric.name, metric.protocol), metric)
     rows = []
     for (name, protocol), example in keys.items():
-        figures = [_exact(result, name, protocol) for result in run.results]
-        values = [figure.value for figure in figures if figure]
+        metrics = [_exact(result, name, protocol) for result in run.results]
+        values = [metric.value for metric in metrics if metric]
         best = (max if example.higher_is_better else min)(values) if len(values) > 1 else None
         cells = [
-            Cell(number(figure.value), interval(figure), figure.value == best) if figure else Cell("–")
-            for figure in figures
+            Cell(number(metric.value), interval(metric), metric.value == best) if metric else Cell("–")
+            for metric in metrics
         ]
         rows.append(Row(title_of(example), protocol_of(example), cells))
     return rows
 
 
-def _exact(result: ContestantResult, name: str, protocol: str) -> Figure | None:
-    return next((found for found in result.figures if (found.name, found.protocol) == (name, protocol)), None)
+def _exact(result: ContestantResult, name: str, protocol: str) -> MetricValue | None:
+    return next((found for found in result.metrics if (found.name, found.protocol) == (name, protocol)), None)
 
 
 def cost_rows(run: LoadedRun) -> list[Row]:
@@ -72,7 +72,7 @@ def cost_rows(run: LoadedRun) -> list[Row]:
     unit = training_unit(result.method for result in run.results)
     measures: list[tuple[str, str, Callable[[ContestantResult], str]]] = [
         ("Training time", "", lambda result: _or_dash(result.training.seconds, duration)),
-        ("Total time", "with preparing, judging, saving", lambda result: duration(result.training.total_seconds)),
+        ("Total time", "with preparing, evaluating, saving", lambda result: duration(result.training.total_seconds)),
         ("Peak memory", "of the process", lambda result: _or_dash(result.training.peak_memory_bytes, size)),
         (f"Training {unit}", "padding not counted", lambda result: _or_dash(result.training.tokens, count)),
         ("Epochs", "", lambda result: _or_dash(result.training.epochs, passes)),
@@ -101,14 +101,14 @@ def paired_rows(run: LoadedRun) -> list[list[str]]:
 
 
 def paired_titles(run: LoadedRun) -> list[str]:
-    difference = f"Points of {figure_name(run.deciding_figure.name)}" if run.is_classification else "Perplexity"
-    titles = ["Best", "Against", difference, f"{level(run.deciding_figure.confidence)} interval"]
+    difference = f"Points of {metric_name(run.primary_metric.name)}" if run.is_classification else "Perplexity"
+    titles = ["Best", "Against", difference, f"{level(run.primary_metric.confidence)} interval"]
     return [*titles, *(["McNemar's p"] if run.is_classification else ["Nats per token"]), "Told apart"]
 
 
 def _paired_row(comparison: Comparison) -> list[str]:
     told = "yes" if comparison.distinguishable else "no"
-    if comparison.figure in ("accuracy", "macro_f1"):
+    if comparison.metric in ("accuracy", "macro_f1"):
         difference, low, high = (plus(100 * v) for v in (comparison.difference, comparison.low, comparison.high))
         chance = "–" if comparison.p_value is None else p_value(comparison.p_value)
         return [comparison.better, comparison.worse, difference, f"{low} to {high}", chance, told]
@@ -185,7 +185,7 @@ def _setting(value: Any) -> str:
 
 def data_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
     """Titles and rows of the sides; columns that would be empty are left out."""
-    sides = run.data.sides
+    sides = run.data.splits
     columns: list[tuple[str, list[str]]] = [
         ("Side", [side.name for side in sides]),
         ("Texts" if run.is_classification else "Documents", [count(side.rows) for side in sides]),
@@ -212,9 +212,9 @@ def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
         *((f"SHA-256 of {name}", digest) for name, digest in data.files.items()),
         *((f"Skipped: {reason}", count(rows)) for reason, rows in data.skipped.items()),
         ("Rows whose text occurs again", count(data.duplicate_texts)),
-        ("Texts on more than one side", count(data.across_sides)),
+        ("Texts on more than one side", count(data.across_splits)),
         ("Rows with near-identical texts", count(data.near_duplicate_texts)),
-        ("Groups of near-identical texts on more than one side", count(data.near_across_sides)),
+        ("Groups of near-identical texts on more than one side", count(data.near_across_splits)),
     ]
     return facts + [("Note", note) for note in data.notes]
 

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.judge.wording import level, percent
+from bakeoff.evaluation.wording import level, percent
 from bakeoff.report.details import seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
@@ -36,7 +36,7 @@ def summary(run: RunFolder) -> RenderableType:
     for contestant in loaded.contestants:
         if contestant.epochs:
             parts += [_heading(f"Training of {contestant.name}"), epoch_table(contestant.epochs)]
-    parts += [_heading(f"Comparison on the {loaded.deciding_figure.split} side"), _Comparison(loaded)]
+    parts += [_heading(f"Comparison on the {loaded.primary_metric.split} side"), _Comparison(loaded)]
     if seeds := seed_rows(loaded):
         parts += [_heading("Each seed by itself"), _plain_table(seed_titles(loaded), seeds)]
     matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]
@@ -50,7 +50,7 @@ def summary(run: RunFolder) -> RenderableType:
 
 
 def summary_table(run: RunFolder) -> RenderableType:
-    """The comparison alone: every figure with its interval and protocol, and the costs."""
+    """The comparison alone: every metric with its interval and protocol, and the costs."""
     return _Comparison(load_run(run))
 
 
@@ -137,7 +137,7 @@ class _Comparison:
         for first in range(0, len(self._run.contestants), at_once):
             yield self._table(range(first, min(first + at_once, len(self._run.contestants))))
         yield Text(
-            f"Under a figure: its {level(self._run.deciding_figure.confidence)} interval. Bold: the best of its row.",
+            f"Under a metric: its {level(self._run.primary_metric.confidence)} interval. Bold: the best of its row.",
             "dim",
         )
 

@@ -1,4 +1,4 @@
-"""What the judge finds beside figures: who leads under a time limit, who is worth the cost, how texts vary."""
+"""What the judge finds beside metrics: who leads under a time limit, who is worth the cost, how texts vary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class TimeLimit(Record):
 
     quickest: str
     seconds: float = Field(description="Its training time, the limit for all.")
-    figure: Literal["validation accuracy", "validation loss"]
+    metric: Literal["validation accuracy", "validation loss"]
     values: dict[str, float | None] = Field(
         description="Best value of each contestant's evaluations up to then; None: there was none yet. Contestants "
         "that are not evaluated while they learn are left out."
@@ -48,7 +48,7 @@ class TextStatistics(Record):
 
 
 class TextAverages(Record):
-    """Means of the figures about a contestant's generated texts, each text counting alike."""
+    """Means of the metrics about a contestant's generated texts, each text counting alike."""
 
     name: str
     texts: int

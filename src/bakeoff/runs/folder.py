@@ -22,15 +22,7 @@ import yaml
 
 from bakeoff.errors import UserError
 from bakeoff.runs.record import Record
-from bakeoff.runs.results import (
-    ContestantResult,
-    DataReport,
-    Environment,
-    EpochLine,
-    Sample,
-    StepLine,
-    Verdict,
-)
+from bakeoff.runs.results import ContestantResult, DataReport, Environment, EpochLine, Sample, StepLine, Verdict
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -171,7 +163,7 @@ class ContestantFolder:
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
-    def metrics(self) -> tuple[list[StepLine], list[EpochLine]]:
+    def training_log(self) -> tuple[list[StepLine], list[EpochLine]]:
         steps: list[StepLine] = []
         epochs: list[EpochLine] = []
         if self._metrics.exists():
@@ -227,7 +219,7 @@ class RunFolder:
         self.path = Path(path)
         self.html_report = self.path / "report.html"
         self.markdown_report = self.path / "report.md"
-        self._spec = self.path / "bakeoff.yaml"
+        self._config = self.path / "bakeoff.yaml"
         self._environment = self.path / "environment.json"
         self._data = self.path / "data.json"
         self._verdict = self.path / "verdict.json"
@@ -236,13 +228,13 @@ class RunFolder:
 
     @property
     def holds_a_run(self) -> bool:
-        return self._spec.exists()
+        return self._config.exists()
 
     def must_hold_a_run(self) -> None:
         """Raises UserError where the folder is not a run."""
         if not self.holds_a_run:
             what = "holds no run (bakeoff.yaml is missing)" if self.path.exists() else "does not exist"
-            near = sorted(str(spec.parent) for spec in self.path.parent.glob("*/bakeoff.yaml"))
+            near = sorted(str(config.parent) for config in self.path.parent.glob("*/bakeoff.yaml"))
             hint = f"Runs nearby: {', '.join(near)}." if near else "Start one with `bakeoff run sentiment`."
             raise UserError(f"{self.path} {what}.", hint)
 
@@ -251,8 +243,8 @@ class RunFolder:
         return ContestantFolder(self._contestants / name, writes=writes)
 
     def contestants(self) -> list[ContestantFolder]:
-        """The contestants in the order of the spec."""
-        return [self.contestant(name) for name in self.spec_values()["contestants"]]
+        """The contestants in the order of the config."""
+        return [self.contestant(name) for name in self.config_values()["contestants"]]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -271,13 +263,13 @@ class RunFolder:
                 raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
             yield
 
-    # spec, data, environment, verdict
+    # config, data, environment, verdict
 
-    def write_spec(self, values: dict[str, Any]) -> None:
-        write_text(self._spec, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    def write_config_file(self, values: dict[str, Any]) -> None:
+        write_text(self._config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
-    def spec_values(self) -> dict[str, Any]:
-        values: dict[str, Any] = yaml.safe_load(self._spec.read_text(encoding="utf-8"))
+    def config_values(self) -> dict[str, Any]:
+        values: dict[str, Any] = yaml.safe_load(self._config.read_text(encoding="utf-8"))
         return values
 
     def write_environment(self, environment: Environment) -> None:

@@ -17,8 +17,8 @@ class ContestantPlan(Record):
     steps: int = 0
     tokens: int = Field(0, description="Training tokens (words, for classifiers); padding is not counted.")
     training_seconds: float = 0.0
-    judging_seconds: float = Field(description="Validating, judging the test side, writing texts.")
-    total_seconds: float = Field(description="Preparing, training, judging, saving.")
+    evaluation_seconds: float = Field(description="Validating, evaluating the test side, writing texts.")
+    total_seconds: float = Field(description="Preparing, training, evaluating, saving.")
     peak_memory_bytes: int = Field(description="Of the process, or of a GPU's allocations.")
     model_bytes: int = Field(description="Size of model/ on disk.")
     disk_bytes: int = Field(description="Most that lies on the disk at a time: models and checkpoints, old and new.")

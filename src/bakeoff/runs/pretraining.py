@@ -15,10 +15,10 @@ from bakeoff.runs.results import TrainingCost
 class PretrainingSummary(Record):
     """What a finished pretraining leaves beside its weights."""
 
-    source: str = Field(description="Where the unlabelled texts came from.")
-    texts: int = Field(description="Unlabelled texts that were used.")
+    source: str = Field(description="Where the unlabeled texts came from.")
+    texts: int = Field(description="Unlabeled texts that were used.")
     training_texts: int = Field(description="Texts of the training split, used as well.")
-    held_out: int = Field(description="Unlabelled texts not used because they stand in the validation or test split.")
+    held_out: int = Field(description="Unlabeled texts not used because they stand in the validation or test split.")
     words: int = Field(description="Words of all texts used.")
     loss: float = Field(description="The best loss of held-out words, in nats per word.")
     cost: TrainingCost

@@ -10,7 +10,7 @@ from bakeoff.runs.findings import Front, TextAverages, TextStatistics, TimeLimit
 from bakeoff.runs.record import Record
 
 
-class Figure(Record):
+class MetricValue(Record):
     """One number with everything that is needed to defend it."""
 
     name: str = Field(description="accuracy, macro_f1, loss, perplexity, word_perplexity, bits_per_byte, ...")
@@ -21,7 +21,7 @@ class Figure(Record):
     protocol: str = Field(description="How it was measured, e.g. `accuracy` or `window(context=1024, stride=512)`.")
     protocol_version: int = 1
     split: str
-    documents: int = Field(description="Documents (texts, articles) behind the figure.")
+    documents: int = Field(description="Documents (texts, articles) behind the metric.")
     interval_unit: str = Field("document", description="What was resampled or counted for the interval.")
     higher_is_better: bool
     by_seed: list[float] = Field([], description="With several seeds: the value with each; `value` is their mean.")
@@ -36,7 +36,7 @@ class RangeTest(Record):
     losses: list[float | None] = Field(
         description="Loss of held-out training text after each; null: not a number any more."
     )
-    steps: int = Field(description="Optimiser steps of all trials; they do not count against the budget.")
+    steps: int = Field(description="Optimizer steps of all trials; they do not count against the budget.")
     seconds: float = Field(description="Not part of the training's seconds, but of its total seconds.")
 
 
@@ -99,7 +99,7 @@ class Calibration(Record):
 
     temperature: float = Field(description="Above 1: the classifier was too sure of itself. 1: left as it was.")
     validation_texts: int = Field(description="Texts that the temperature was fitted on.")
-    loss_before: float = Field(description="Loss on the judged side without it, nats per text.")
+    loss_before: float = Field(description="Loss on the evaluated side without it, nats per text.")
     chance: float = Field(description="Expected calibration error that perfect calibration would show on these texts.")
     bins: list[ReliabilityBin] = Field(description="With the temperature; bins without texts are left out.")
     bins_before: list[ReliabilityBin]
@@ -114,7 +114,7 @@ class CoveragePoint(Record):
 
 
 class ThresholdChoice(Record):
-    """The lowest threshold that gave the wanted accuracy on the validation side, and what it gave on the judged one."""
+    """The lowest threshold that gave the wanted accuracy on the validation side, and what it gave on the evaluated one."""
 
     wanted: float
     threshold: float | None = Field(description="None: no threshold reached it.")
@@ -122,7 +122,7 @@ class ThresholdChoice(Record):
     accuracy: Estimate | None = Field(None, description="None: no text was answered.")
 
 
-class Abstaining(Record):
+class SelectivePrediction(Record):
     """What a classifier gains by leaving texts unanswered that it is not sure about."""
 
     curve: list[CoveragePoint] = Field(description="From the surest answers to all of them; a part of the points.")
@@ -137,8 +137,8 @@ class ContestantResult(Record):
     task: Literal["classification", "language-model"]
     settings: dict[str, Any] = Field(description="Every setting, defaults resolved.")
     seed: int
-    seeds: list[int] = Field([], description="All seeds, where the figures are means over several; otherwise empty.")
-    figures: list[Figure] = Field(description="The first one decides the verdict.")
+    seeds: list[int] = Field([], description="All seeds, where the metrics are means over several; otherwise empty.")
+    metrics: list[MetricValue] = Field(description="The first one decides the verdict.")
     training: TrainingCost
     total_parameters: int
     trainable_parameters: int
@@ -146,15 +146,15 @@ class ContestantResult(Record):
     confusion: Confusion | None = None
     classes: list[ClassScore] = Field([], description="In the order of the labels.")
     calibration: Calibration | None = Field(None, description="None where nothing was calibrated.")
-    abstaining: Abstaining | None = None
-    suspected_labels: int | None = Field(None, description="Judged texts whose given label may be wrong.")
+    selective_prediction: SelectivePrediction | None = None
+    label_issues: int | None = Field(None, description="Evaluated texts whose given label may be wrong.")
     notes: list[str] = Field([], description="What a reader must know, e.g. texts that were cut.")
 
-    def figure(self, name: str, protocol: str | None = None) -> Figure | None:
-        """The first figure of that name (and of a protocol that starts so), or None."""
-        for figure in self.figures:
-            if figure.name == name and (protocol is None or figure.protocol.startswith(protocol)):
-                return figure
+    def metric(self, name: str, protocol: str | None = None) -> MetricValue | None:
+        """The first metric of that name (and of a protocol that starts so), or None."""
+        for metric in self.metrics:
+            if metric.name == name and (protocol is None or metric.protocol.startswith(protocol)):
+                return metric
         return None
 
 
@@ -163,8 +163,8 @@ class Comparison(Record):
 
     better: str
     worse: str
-    figure: str = Field(description="accuracy, macro_f1, or the protocol whose loss (nats per token) is compared.")
-    difference: float = Field(description="Of the figures, or of losses in nats per token (negative: better is lower).")
+    metric: str = Field(description="accuracy, macro_f1, or the protocol whose loss (nats per token) is compared.")
+    difference: float = Field(description="Of the metrics, or of losses in nats per token (negative: better is lower).")
     low: float
     high: float
     p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
@@ -173,7 +173,7 @@ class Comparison(Record):
 
 
 class Verdict(Record):
-    """verdict.json: the answer in words and the figures that it rests on beside the contestants' own."""
+    """verdict.json: the answer in words and the metrics that it rests on beside the contestants' own."""
 
     best: str
     sentences: list[str]
@@ -206,13 +206,13 @@ class Sample(Record):
     predicted: str | None = None
     probability: float | None = Field(None, description="Probability of the predicted label.")
     document: str | None = Field(None, description="Name of the row of a classified text, as in scores.parquet.")
-    kind: Literal["generated", "first", "mistake", "suspect"] = Field(
-        "generated", description="`suspect`: the given label may be wrong, and `predicted` is the likelier one."
+    kind: Literal["generated", "first", "mistake", "label_issue"] = Field(
+        "generated", description="`issue`: the given label may be wrong, and `predicted` is the likelier one."
     )
     marks: list[Mark] = Field([], description="The strongest words of a classified text, in the order of the text.")
 
 
-class SideReport(Record):
+class SplitReport(Record):
     """One side of the split."""
 
     name: str
@@ -243,12 +243,12 @@ class DataReport(Record):
     files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
     fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by side.")
     split_seed: int | None = Field(None, description="None where the sides came as files or as a column.")
-    sides: list[SideReport]
+    sides: list[SplitReport]
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
-    across_sides: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")
+    across_splits: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")
     near_duplicate_texts: int = Field(0, description="Rows in groups of near-identical texts.")
-    near_across_sides: int = Field(0, description="Groups of near-identical texts on more than one side.")
+    near_across_splits: int = Field(0, description="Groups of near-identical texts on more than one side.")
     near_duplicates: list[NearDuplicate] = Field([], description="Examples: those on different sides come first.")
     notes: list[str] = Field([], description="What a reader must know.")
 
@@ -272,7 +272,7 @@ class Environment(Record):
 
 
 class StepLine(Record):
-    """A line of metrics.jsonl after an optimiser step."""
+    """A line of metrics.jsonl after an optimizer step."""
 
     kind: Literal["step"] = "step"
     step: int
@@ -297,4 +297,4 @@ class EpochLine(Record):
     validation_accuracy: float | None = None
     tokens: int = 0
     seconds: float = 0.0
-    best: bool = Field(description="The best validation figure so far; these weights are kept.")
+    best: bool = Field(description="The best validation metric so far; these weights are kept.")

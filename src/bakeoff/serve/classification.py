@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from bakeoff.classify.classifier import Classifier, Prediction
-from bakeoff.classify.marks import strongest_marks
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.models import Models, ServedModel
 from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, MarkedWord, PredictedLabel
 from bakeoff.serve.worker import Worker
+from bakeoff.tasks.classifier import Classifier, Prediction
+from bakeoff.tasks.marks import strongest_marks
 
 TEXTS_A_TURN = 16
 """Texts that are classified before others have their turn; explained only one, which is work enough."""
@@ -57,12 +57,12 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
 def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: ClassifyRequest) -> list[PredictedLabel]:
     classifier = models.classifier(model)
     return [
-        _labelled(classifier, text, prediction, asked)
+        _labeled(classifier, text, prediction, asked)
         for text, prediction in zip(texts, classifier.predict(texts), strict=True)
     ]
 
 
-def _labelled(classifier: Classifier, text: str, prediction: Prediction, asked: ClassifyRequest) -> PredictedLabel:
+def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: ClassifyRequest) -> PredictedLabel:
     return PredictedLabel(
         label=prediction.label if asked.threshold is None else prediction.answer(asked.threshold),
         probability=prediction.probability,

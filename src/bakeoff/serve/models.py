@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
-from bakeoff.classify.classifier import Classifier, load_classifier
 from bakeoff.errors import UserError
 from bakeoff.lm.language_model import DECODER_PAYS_FROM, LanguageModel
 from bakeoff.lm.sources import load_language_model
@@ -19,6 +18,7 @@ from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
+from bakeoff.tasks.classifier import Classifier, load_classifier
 
 BYTES_A_WEIGHT = 12
 """Memory that loading takes at its peak: the weights in fp32, the decoder's copies, and what building it needs."""
@@ -40,7 +40,7 @@ class ServedRun:
     """A run folder, which may still be in the making."""
 
     def __init__(self, name: str, folder: RunFolder) -> None:
-        values = folder.spec_values()
+        values = folder.config_values()
         self.name = name
         self.folder = folder
         self.task: Task = values["task"]
@@ -57,7 +57,7 @@ class ServedRun:
         return self._models.get(contestant)
 
     def models(self) -> Iterator[ServedModel]:
-        """Those that have finished, in the order of the spec."""
+        """Those that have finished, in the order of the config."""
         for contestant in self.methods:
             if (model := self.model(contestant)) is not None:
                 yield model

@@ -11,10 +11,10 @@ from fastapi import APIRouter
 
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.runs.results import EpochLine, Figure, StepLine
+from bakeoff.runs.results import EpochLine, MetricValue, StepLine
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.models import Models, ServedRun
-from bakeoff.serve.shapes import ContestantView, CurvePoint, Curves, FigureView, RunList, RunProgress, RunView
+from bakeoff.serve.shapes import ContestantView, CurvePoint, Curves, MetricView, RunList, RunProgress, RunView
 
 MOST_POINTS = 200
 """Points of a training curve; more cannot be told apart on a screen."""
@@ -69,7 +69,7 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
             method=run.methods[name],
             state="finished",
             model=model.id,
-            figure=_figure_view(model.result.figures[0]),
+            metric=_metric_view(model.result.metrics[0]),
             training_seconds=model.result.training.seconds,
         )
     begun = run.folder.contestant(name, writes=False).metrics_size() > 0
@@ -78,18 +78,18 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
         method=run.methods[name],
         state="training" if begun else "waiting",
         model=None,
-        figure=None,
+        metric=None,
         training_seconds=None,
     )
 
 
-def _figure_view(figure: Figure) -> FigureView:
-    return FigureView(
-        name=figure.name,
-        value=_finite(figure.value),
-        low=_finite(figure.low),
-        high=_finite(figure.high),
-        protocol=figure.protocol,
+def _metric_view(metric: MetricValue) -> MetricView:
+    return MetricView(
+        name=metric.name,
+        value=_finite(metric.value),
+        low=_finite(metric.low),
+        high=_finite(metric.high),
+        protocol=metric.protocol,
     )
 
 
@@ -102,7 +102,7 @@ class MetricsReader:
     def __call__(self, folder: ContestantFolder) -> Lines:
         size = folder.metrics_size()
         if self._read.get(folder.path, (None,))[0] != size:
-            self._read[folder.path] = size, folder.metrics()
+            self._read[folder.path] = size, folder.training_log()
         return self._read[folder.path][1]
 
 

@@ -188,7 +188,7 @@ class ClassifyAnswer(BaseModel):
     data: list[Classified]
 
 
-class FigureView(BaseModel):
+class MetricView(BaseModel):
     name: str
     value: float | None
     low: float | None
@@ -201,7 +201,7 @@ class ContestantView(BaseModel):
     method: str
     state: Literal["waiting", "training", "finished"]
     model: str | None = Field(description="Its id for requests, once it has finished.")
-    figure: FigureView | None = Field(description="The one that decides the verdict.")
+    metric: MetricView | None = Field(description="The one that decides the verdict.")
     training_seconds: float | None
 
 

@@ -25,7 +25,7 @@ class Worker:
     async def do(
         self, work: Callable[Arguments, Found], *arguments: Arguments.args, **named: Arguments.kwargs
     ) -> Found:
-        """What `work` returns or raises. If the caller is cancelled meanwhile, work that has begun still ends."""
+        """What `work` returns or raises. If the caller is canceled meanwhile, work that has begun still ends."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
 
     def stop(self) -> None:

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from bakeoff.runs.folder import recover_folder, replaced_folder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
+from bakeoff.training.learner import Validation
 from bakeoff.training.precision import MasterWeights
-from bakeoff.training.task import Validation
 
 
 @dataclass
@@ -81,7 +81,7 @@ def trained_seconds(folder: Path) -> float:
 
 
 def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Optimizer) -> None:
-    """Put weights, optimiser and random numbers back to where the checkpoint left them."""
+    """Put weights, optimizer and random numbers back to where the checkpoint left them."""
     tensors = load_file(folder / "state.safetensors")
     weights.load({name: tensors[f"weights.{name}"] for name in weights.named})
     for name, master in weights.named.items():

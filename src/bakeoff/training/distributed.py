@@ -22,7 +22,7 @@ from bakeoff.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-    from bakeoff.training.task import Batch
+    from bakeoff.training.learner import Batch
 
 Item = TypeVar("Item")
 AnyBatch = TypeVar("AnyBatch", bound="Batch")
@@ -44,7 +44,7 @@ def rank() -> int:
     return int(os.environ["RANK"]) if world_size() > 1 else 0
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this process writes files and speaks to people."""
     return rank() == 0
 
@@ -63,18 +63,18 @@ def summed(values: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def from_first(value: float) -> float:
+def broadcast(value: float) -> float:
     """The first process's number, in all of them (clocks and signals differ)."""
     if world_size() == 1:
         return value
     import torch
 
     told = torch.tensor(value, dtype=torch.float64)
-    tensors_from_first([told])
+    broadcast_tensors([told])
     return float(told)
 
 
-def tensors_from_first(tensors: Iterable[torch.Tensor]) -> None:
+def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
     """Overwrite the tensors with those of the first process."""
     if world_size() > 1:
         group = _connected()
@@ -85,20 +85,20 @@ def tensors_from_first(tensors: Iterable[torch.Tensor]) -> None:
 
 def wait() -> None:
     """Until every process has come here."""
-    from_first(0.0)
+    broadcast(0.0)
 
 
 @contextlib.contextmanager
-def first_goes_first() -> Iterator[None]:
+def main_process_first() -> Iterator[None]:
     """The first process runs the block, then the others do, who find what it has made."""
-    if not is_first():
+    if not is_main_process():
         wait()
     yield
-    if is_first():
+    if is_main_process():
         wait()
 
 
-def every_nth(items: Iterable[Item]) -> Iterator[Item]:
+def shard(items: Iterable[Item]) -> Iterator[Item]:
     """This process's share of items that every process has in the same order."""
     return itertools.islice(items, rank(), None, world_size())
 
@@ -131,9 +131,9 @@ def work_alone() -> None:
     os.environ.pop("TORCHELASTIC_RUN_ID", None)
 
 
-def leave_it_to_the_first() -> None:
+def leave_it_to_main_process() -> None:
     """Before a process fails: most mistakes are everybody's, and torchrun ends the others when the first has failed."""
-    if not is_first():
+    if not is_main_process():
         time.sleep(GRACE_SECONDS)
 
 

@@ -19,12 +19,12 @@ from bakeoff.runs.results import EpochLine, RangeTest, StepLine, TrainingCost
 from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
+from bakeoff.training.learner import Task, TrainingSettings
 from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.optimizer import adamw, allocate_averages
 from bakeoff.training.precision import MasterWeights, choose_device, computes_bf16_fast
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import DivergedError, find_learning_rate
-from bakeoff.training.task import Task, TrainingSettings
 
 CHECKPOINT_SECONDS = 300.0
 """Training time between checkpoints inside an epoch: what a kill can cost at most."""
@@ -59,7 +59,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
         if state.step and state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
     if distributed.world_size() > 1:
-        distributed.tensors_from_first(weights.state().values())
+        distributed.broadcast_tensors(weights.state().values())
         weights.publish()
     training = _Training(task, settings, folder, progress, weights, optimizer, state)
     if state.finished_by is None:
@@ -168,7 +168,7 @@ class _Training:
                         self._evaluate()
                     if epoch_ended and state.finished_by is None:
                         self._start_epoch()
-                    stop = bool(distributed.from_first(interrupted()))
+                    stop = bool(distributed.broadcast(interrupted()))
                     if (
                         epoch_ended
                         or state.finished_by
@@ -190,12 +190,12 @@ class _Training:
     def timed_step(self, batches: Sequence[Any]) -> StepLine:
         started = time.perf_counter()
         line = self._step(batches)
-        self.state.seconds = distributed.from_first(self.state.seconds + time.perf_counter() - started)
+        self.state.seconds = distributed.broadcast(self.state.seconds + time.perf_counter() - started)
         line.seconds = self.state.seconds
         return line
 
     def _step(self, batches: Sequence[Any]) -> StepLine:
-        """One optimiser step over micro-batches, weighted by their counts as if they were one batch."""
+        """One optimizer step over micro-batches, weighted by their counts as if they were one batch."""
         state, settings = self.state, self.settings
         rate = schedule.learning_rate(settings, state.step, self._spent()[0], self.total_steps)
         for group in self.optimizer.param_groups:
@@ -231,7 +231,7 @@ class _Training:
 
     def _draw_masks_of_its_own(self) -> None:
         """Dropout in the other processes: not the first one's masks, and the same after a resume."""
-        if not distributed.is_first():
+        if not distributed.is_main_process():
             seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import schedule
+from bakeoff.training.learner import Task, TrainingSettings
 from bakeoff.training.loop import take_steps
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import Task, TrainingSettings
 
 MEASURED_SECONDS = 4.0
 """Steps are measured for about so long; at least the largest one is."""

@@ -16,11 +16,11 @@ import torch
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.judge.wording import size
+from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
 from bakeoff.training.checkpoint import TrainingState
+from bakeoff.training.learner import Batch, Task
 from bakeoff.training.precision import MasterWeights
-from bakeoff.training.task import Batch, Task
 
 SPARE = 0.1
 """Share of the available memory that is not planned for: other programs need some, and estimates err."""
@@ -81,7 +81,7 @@ class MicroBatches:
 
         Args:
             steps: Of an epoch.
-            still_needed: Bytes that will be allocated beside the activations: gradients and the optimiser's state.
+            still_needed: Bytes that will be allocated beside the activations: gradients and the optimizer's state.
         """
         largest = max((batch for step in steps for batch in step), key=lambda batch: batch.tokens)
         text = max(divided(largest, 1), key=lambda batch: batch.tokens)

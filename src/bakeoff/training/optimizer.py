@@ -1,11 +1,11 @@
-"""The optimiser of every contestant that learns by gradient descent."""
+"""The optimizer of every contestant that learns by gradient descent."""
 
 from __future__ import annotations
 
 import torch
 
+from bakeoff.training.learner import TrainingSettings
 from bakeoff.training.precision import MasterWeights
-from bakeoff.training.task import TrainingSettings
 
 
 def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:

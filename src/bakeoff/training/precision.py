@@ -1,13 +1,13 @@
 """Where and how exactly to compute: the device, bf16 arithmetic, and fp32 master weights.
 
 bf16 keeps 8 bits of mantissa: an update smaller than 1/256 of a weight is lost when it is added to a bf16 weight. So
-the optimiser works on fp32 masters, and the model computes with their bf16 images ("mixed precision", Micikevicius et
+the optimizer works on fp32 masters, and the model computes with their bf16 images ("mixed precision", Micikevicius et
 al. 2018). Against autocast this saves casting every weight in every forward and backward pass.
 
 Fine-tuning moves weights by less than that: rounded to the nearest bf16 number, as autocast rounds, most of them stay
-where they were, and the model that computes has not learnt what its masters have. So weights are rounded up as often
+where they were, and the model that computes has not learned what its masters have. So weights are rounded up as often
 as their distance to the number below demands, which is right on average (`round_to_bf16`). It doubles the variance of
-the error, so the frozen weights below an adapter, which have learnt nothing, are rounded to the nearest.
+the error, so the frozen weights below an adapter, which have learned nothing, are rounded to the nearest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 
 import torch
 
-from bakeoff.spec.schema import RequestedPrecision
+from bakeoff.sections import RequestedPrecision
 from bakeoff.training import distributed
 
 Precision = Literal["fp32", "bf16"]

@@ -18,7 +18,7 @@ class Progress:
         """What is being done at the moment (`scoring window`), and how much of it is done (0 to 1) if known."""
 
     def step(self, line: StepLine, share: float) -> None:
-        """An optimiser step ended; `share` of the training budget is spent."""
+        """An optimizer step ended; `share` of the training budget is spent."""
 
     def epoch(self, line: EpochLine) -> None:
         """The validation side was evaluated."""

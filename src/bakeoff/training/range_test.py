@@ -5,10 +5,10 @@ small budget can spare, such a curve says more about the batches than about the 
 its own here: from the same weights, on the same batches with the same random numbers, with the schedule of the real
 training in miniature; the losses on the same held-out steps differ by nothing but the rate then. The rates lie half a
 power of ten apart. The search climbs from where it starts to the lowest loss, in three to six trials; a parabola
-through the best trial and its neighbours reads the minimum between them. docs/explanation/lora.md says what speaks for
-that, in figures.
+through the best trial and its neighbors reads the minimum between them. docs/explanation/lora.md says what speaks for
+that, in metrics.
 
-Everything is as it was afterwards: weights, optimiser and random numbers. Only training steps are looked at, never the
+Everything is as it was afterwards: weights, optimizer and random numbers. Only training steps are looked at, never the
 validation or the test side.
 """
 
@@ -24,11 +24,11 @@ import torch
 
 from bakeoff.errors import UserError
 from bakeoff.runs.results import RangeTest
-from bakeoff.spec.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import distributed
+from bakeoff.training.learner import Task, TrainingSettings
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import Task, TrainingSettings
 
 TRIALS = 6
 """Rates that are tried at most."""
@@ -58,7 +58,7 @@ def find_learning_rate(
 
     Args:
         settings: `learning_rate` is the first rate that is tried.
-        take_steps: Trains on some steps with a new optimiser; raises DivergedError where the loss is lost.
+        take_steps: Trains on some steps with a new optimizer; raises DivergedError where the loss is lost.
         total_steps: Expected steps of the training, if known.
 
     Raises:
@@ -72,11 +72,11 @@ def find_learning_rate(
             "`learning_rate: auto` needs at least two steps an epoch, to train on one and to judge on the other.",
             "Set learning_rate to a number, or take a smaller batch_size.",
         )
-    learnt, held_out = first_epoch[:length], first_epoch[-length:]
+    learned, held_out = first_epoch[:length], first_epoch[-length:]
     warmup_share = settings.warmup_steps / total_steps if total_steps else 0.0
     trial = replace(
         settings,
-        budget=Budget(tokens=max(1, sum(batch.tokens for step in learnt for batch in step))),
+        budget=Budget(tokens=max(1, sum(batch.tokens for step in learned for batch in step))),
         warmup_steps=0,
         warmup_share=warmup_share or settings.warmup_share,
     )
@@ -89,8 +89,8 @@ def find_learning_rate(
         trials += 1
         try:
             with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-                take_steps(replace(trial, learning_rate=rate), learnt)
-                return distributed.from_first(_mean_loss(task, held_out))
+                take_steps(replace(trial, learning_rate=rate), learned)
+                return distributed.broadcast(_mean_loss(task, held_out))
         except DivergedError:
             return math.inf
         finally:
@@ -131,10 +131,10 @@ def lowest(loss_after: Callable[[float], float], start: float) -> tuple[float, d
     while len(losses) < TRIALS:
         losses[next_one] = loss_after(_rounded(start * SPACING**next_one))
         best = min(losses, key=lambda exponent: (losses[exponent], exponent))
-        neighbours = [each for each in (best + 1, best - 1) if each not in losses]
-        if not neighbours:
+        neighbors = [each for each in (best + 1, best - 1) if each not in losses]
+        if not neighbors:
             break
-        next_one = neighbours[0]
+        next_one = neighbors[0]
     by_rate = {_rounded(start * SPACING**exponent): loss for exponent, loss in losses.items()}
     if not math.isfinite(losses[best]):
         tried = f"between {min(by_rate):.2g} and {max(by_rate):.2g}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from bakeoff.spec.schema import Budget
-from bakeoff.training.task import TrainingSettings
+from bakeoff.sections import Budget
+from bakeoff.training.learner import TrainingSettings
 
 StoppedBy = Literal["epochs", "tokens", "seconds"]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.runs.results import EpochLine, StepLine
-from bakeoff.spec.schema import Tracker
+from bakeoff.sections import Tracker
 from bakeoff.training.progress import Progress
 
 Log = Callable[[dict[str, float], int], None]
-"""Takes values by name, and the optimiser step that they belong to."""
+"""Takes values by name, and the optimizer step that they belong to."""
 
 
 def must_be_installed(tracker: Tracker) -> None:
@@ -31,7 +31,7 @@ def must_be_installed(tracker: Tracker) -> None:
 
 @contextlib.contextmanager
 def tracked(tracker: Tracker, progress: Progress, *, run: str, training: str, folder: Path) -> Iterator[Progress]:
-    """`progress` of one training, whose figures the tracker gets as well.
+    """`progress` of one training, whose metrics the tracker gets as well.
 
     Args:
         run: Name of the bake-off, and of the experiment or project.
@@ -46,7 +46,7 @@ def tracked(tracker: Tracker, progress: Progress, *, run: str, training: str, fo
 
 
 class _Tracking(Progress):
-    """Passes the news of a training on, and its figures to a tracker, too."""
+    """Passes the news of a training on, and its metrics to a tracker, too."""
 
     def __init__(self, progress: Progress, log: Log) -> None:
         self._progress = progress

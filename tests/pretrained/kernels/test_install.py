@@ -113,7 +113,7 @@ def test_in_bf16_a_small_adapter_costs_no_second_rounding_of_the_layer(bias):
     assert mean_error(layer["linear"](inputs)) < 1.15 * mean_error(exact.to(torch.bfloat16))
 
 
-def test_in_bf16_a_normalisation_rounds_once():
+def test_in_bf16_a_normalization_rounds_once():
     torch.manual_seed(4)
     norm = transformers.models.llama.modeling_llama.LlamaRMSNorm(48)
     norm.weight.data.uniform_(0.5, 2)
@@ -162,7 +162,7 @@ def test_a_saved_model_says_nothing_of_the_kernels(tmp_path):
     torch.testing.assert_close(reloaded(input_ids=IDS).logits, model(input_ids=IDS).logits, rtol=1e-4, atol=1e-5)
 
 
-def test_a_normalisation_by_another_formula_is_left_alone():
+def test_a_normalization_by_another_formula_is_left_alone():
     class OffsetRMSNorm(torch.nn.Module):  # Gemma's
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""Root mean square normalisation (Zhang and Sennrich 2019) that keeps its input for the backward pass, and no more.
+"""Root mean square normalization (Zhang and Sennrich 2019) that keeps its input for the backward pass, and no more.
 
 As transformers writes it, every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
 memory. Here a few hundred rows at a time go through all steps while they are in the cache. In bf16 only the result is
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 ROWS = 256
-"""Rows that are normalised at once: 0.6 MB in fp32 for 576 numbers a row."""
+"""Rows that are normalized at once: 0.6 MB in fp32 for 576 numbers a row."""
 
 
 def install_norm(module: Any) -> None:
-    """Compute `module` in one operation where it is a root mean square normalisation; leave others alone."""
+    """Compute `module` in one operation where it is a root mean square normalization; leave others alone."""
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
         return
@@ -30,8 +30,8 @@ def install_norm(module: Any) -> None:
 
 
 def _forward(module: Any, epsilon: float, inputs: torch.Tensor) -> torch.Tensor:
-    normalised: torch.Tensor = _RootMeanSquareNorm.apply(inputs, module.weight, epsilon)
-    return normalised
+    normalized: torch.Tensor = _RootMeanSquareNorm.apply(inputs, module.weight, epsilon)
+    return normalized
 
 
 class _RootMeanSquareNorm(torch.autograd.Function):
@@ -55,11 +55,11 @@ class _RootMeanSquareNorm(torch.autograd.Function):
         for_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         parts = (tensor.split(ROWS) for tensor in (rows, outer, inverse, for_rows))
         for part, gradient, scale, result in zip(*parts, strict=True):
-            normalised = part.to(torch.float32, copy=True).mul_(scale)
+            normalized = part.to(torch.float32, copy=True).mul_(scale)
             values = gradient.to(torch.float32, copy=True)
             if for_weight is not None:
-                for_weight += torch.mul(values, normalised).sum(0)
+                for_weight += torch.mul(values, normalized).sum(0)
             values.mul_(weight)
-            mean = torch.linalg.vecdot(values, normalised)[:, None].div_(rows.shape[1])
-            result.copy_(values.addcmul_(normalised, mean, value=-1).mul_(scale))
+            mean = torch.linalg.vecdot(values, normalized)[:, None].div_(rows.shape[1])
+            result.copy_(values.addcmul_(normalized, mean, value=-1).mul_(scale))
         return for_rows.view(gradients[0].shape), None if for_weight is None else for_weight.to(weight.dtype), None

@@ -9,7 +9,7 @@ const RIGHT = 12;
 const TOP = 46;
 const BOTTOM = 40;
 
-// A chart of `series`: each a name, a colour (1 to 8) and points [x, y]. `dots`: mark every point.
+// A chart of `series`: each a name, a color (1 to 8) and points [x, y]. `dots`: mark every point.
 export function lineChart(title, xTitle, series, dots) {
   const drawn = series.filter((each) => each.points.length);
   const xs = drawn.flatMap((each) => each.points.map(([x]) => x));
@@ -39,11 +39,11 @@ export function lineChart(title, xTitle, series, dots) {
     chart.append(drawing("text", { x: across(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, count(tick)));
   }
   chart.append(drawing("text", { x: WIDTH - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, xTitle));
-  for (const { points, colour } of drawn) {
+  for (const { points, color } of drawn) {
     const line = points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`).join(" ");
-    chart.append(drawing("polyline", { class: `series-${colour}`, points: line }));
+    chart.append(drawing("polyline", { class: `series-${color}`, points: line }));
     if (dots) {
-      chart.append(...points.map(([x, y]) => drawing("circle", { class: `series-${colour}`, cx: across(x), cy: down(y), r: 3 })));
+      chart.append(...points.map(([x, y]) => drawing("circle", { class: `series-${color}`, cx: across(x), cy: down(y), r: 3 })));
     }
   }
   return chart;
@@ -65,11 +65,11 @@ function shortest(value) {
 
 function legend(series) {
   let x = 0;
-  return series.flatMap(({ name, colour }) => {
+  return series.flatMap(({ name, color }) => {
     const begin = x;
     x += 34 + name.length * 6.5;
     return [
-      drawing("line", { class: `series-${colour}`, x1: begin, x2: begin + 16, y1: 28, y2: 28, "stroke-width": 2.5 }),
+      drawing("line", { class: `series-${color}`, x1: begin, x2: begin + 16, y1: 28, y2: 28, "stroke-width": 2.5 }),
       drawing("text", { x: begin + 21, y: 32 }, name),
     ];
   });

@@ -27,7 +27,7 @@ function sentences(verdict) {
 }
 
 function table(run, curves) {
-  const titles = ["Contestant", "State", figureTitle(run), "Training"];
+  const titles = ["Contestant", "State", metricTitle(run), "Training"];
   const head = element("tr", {}, ...titles.map((title, place) => element("th", { scope: "col", class: place ? "" : "words" }, title)));
   const rows = run.contestants.map((each) => {
     const curve = curves.get(each.name);
@@ -35,7 +35,7 @@ function table(run, curves) {
       "tr", {},
       element("th", { scope: "row" }, each.name, each.method === each.name ? null : element("small", {}, each.method)),
       element("td", {}, each.state, each.state === "training" && curve ? element("small", {}, news(curve)) : null),
-      figureCell(each.figure),
+      metricCell(each.metric),
       element("td", { class: "measure" }, each.training_seconds === null ? "–" : duration(each.training_seconds)),
     );
   });
@@ -44,17 +44,17 @@ function table(run, curves) {
   return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `Contestants of ${run.name}`, id }, made);
 }
 
-function figureTitle(run) {
-  const figure = run.contestants.find((each) => each.figure !== null)?.figure;
-  if (!figure) return "Result";
-  const words = figure.name.replaceAll("_", " ");
-  return figure.protocol === figure.name ? words : `${words}, ${figure.protocol}`;
+function metricTitle(run) {
+  const metric = run.contestants.find((each) => each.metric !== null)?.metric;
+  if (!metric) return "Result";
+  const words = metric.name.replaceAll("_", " ");
+  return metric.protocol === metric.name ? words : `${words}, ${metric.protocol}`;
 }
 
-function figureCell(figure) {
-  if (figure === null) return element("td", {}, "–");
-  const range = figure.low === null ? null : element("small", {}, `${number(figure.low)} to ${number(figure.high)}`);
-  return element("td", { class: "measure" }, number(figure.value), range);
+function metricCell(metric) {
+  if (metric === null) return element("td", {}, "–");
+  const range = metric.low === null ? null : element("small", {}, `${number(metric.low)} to ${number(metric.high)}`);
+  return element("td", { class: "measure" }, number(metric.value), range);
 }
 
 function news(curve) {
@@ -66,8 +66,8 @@ function charts(run, curves) {
   const tokens = run.task === "classification" ? "training words" : "training tokens";
   const series = (key) => curves.map((each) => ({
     name: each.contestant,
-    // A contestant keeps its colour, whoever else has begun to train.
-    colour: 1 + (run.contestants.findIndex((one) => one.name === each.contestant) % 8),
+    // A contestant keeps its color, whoever else has begun to train.
+    color: 1 + (run.contestants.findIndex((one) => one.name === each.contestant) % 8),
     points: each[key].filter((point) => point.loss !== null).map((point) => [point.tokens, point.loss]),
   }));
   return element(

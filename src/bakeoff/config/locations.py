@@ -1,0 +1,94 @@
+"""YAML with line numbers, and values set from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from bakeoff.errors import UserError
+
+Path = tuple[str | int, ...]
+
+
+@dataclass
+class Located:
+    """Values of a config, and where each of them was written."""
+
+    values: dict[str, Any]
+    places: dict[Path, str] = field(default_factory=dict)  # ("data", "table") -> "my.yaml, line 4"
+    problems: list[str] = field(default_factory=list)
+
+    def place(self, path: Path) -> str:
+        """Where the value, or the closest part around it, stands."""
+        for length in range(len(path), -1, -1):
+            if found := self.places.get(path[:length]):
+                return found
+        return ""
+
+
+def read_yaml(text: str, file: str) -> Located:
+    """Parse a config.
+
+    Raises:
+        UserError: the text is not YAML, or not a mapping of keys to values.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise UserError(f"{file}{line}: this is not valid YAML: {problem}.") from None
+    if not isinstance(values, dict) or node is None:
+        raise UserError(f"{file} holds no keys.", "It starts with `task: classification` or `task: language-model`.")
+    located = Located(values)
+    _locate(node, (), file, located)
+    return located
+
+
+def _locate(node: yaml.Node, path: Path, file: str, located: Located) -> None:
+    located.places.setdefault(path, f"{file}, line {node.start_mark.line + 1}")
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            if key in seen:
+                located.problems.append(f"{file}, line {key_node.start_mark.line + 1}: the key '{key}' is there twice")
+            seen.add(key)
+            located.places[(*path, key)] = f"{file}, line {key_node.start_mark.line + 1}"
+            _locate(value_node, (*path, key), file, located)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value_node in enumerate(node.value):
+            _locate(value_node, (*path, index), file, located)
+
+
+def apply_override(located: Located, assignment: str) -> None:
+    """Set one value from `--set data.table=reviews.csv`; the value is read as YAML.
+
+    Raises:
+        UserError: there is no `=`, or the key leads through a value that is not a section.
+    """
+    key, equals, text = assignment.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        raise UserError(f"--set {assignment}: this is not KEY=VALUE.", "For example --set budget.epochs=3")
+    try:
+        value = yaml.safe_load(text) if text else None
+    except yaml.YAMLError:
+        value = text
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        value = text  # `a: b.csv` is the name of a file
+    section = located.values
+    for index, part in enumerate(path[:-1]):
+        if section.get(part) is None:
+            section[part] = {}
+        if not isinstance(section[part], dict):
+            raise UserError(f"--set {assignment}: {'.'.join(path[: index + 1])} is a value, not a section.")
+        section = section[part]
+    section[path[-1]] = value
+    for length in range(1, len(path) + 1):
+        located.places.setdefault(path[:length], f"--set {assignment}")
+    located.places[path] = f"--set {assignment}"

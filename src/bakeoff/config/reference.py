@@ -1,0 +1,105 @@
+"""docs/reference/config.md, made from the schema so that it cannot disagree with it.
+
+python -m bakeoff.config.reference > docs/reference/config.md
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from bakeoff.config.load import CONTESTANTS, CONFIGS, methods, presets, section_of
+
+HEADER = """# Every key of a config
+
+A config is a YAML file. Unknown keys and wrong values are refused before any work, all at once, with their lines.
+Any key can be overridden on the command line: `--set contestants.lstm.hidden_size=256`.
+"""
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    parts = [HEADER]
+    for task, config in CONFIGS.items():
+        parts.append(f"## task: {task}\n\n{_sentence(config)}\n\n{_table(config, '')}")
+        for kind in CONTESTANTS[task]:
+            names = [name for name, each in methods(task).items() if each is kind]
+            title = ", ".join(f"`{name}`" for name in names)
+            parts.append(f"### Contestants with method {title}\n\n{_sentence(kind)}\n\n{_table(kind, '')}")
+    named = "\n".join(
+        f"- `{name}`: " + ", ".join(f"`{key}: {_plain(value)}`" for key, value in settings.items())
+        for name, settings in presets().items()
+    )
+    parts.append(
+        f"## Presets\n\nContestants whose name alone stands for settings, which a config may change:\n\n{named}\n"
+    )
+    return "\n".join(parts)
+
+
+def _sentence(section: type[BaseModel]) -> str:
+    return " ".join((section.__doc__ or "").split())
+
+
+def _table(section: type[BaseModel], prefix: str) -> str:
+    return "| key | type | default | meaning |\n| --- | --- | --- | --- |\n" + "".join(_rows(section, prefix))
+
+
+def _rows(section: type[BaseModel], prefix: str) -> list[str]:
+    rows = []
+    for name, field in section.model_fields.items():
+        if name == "method":
+            continue
+        kind = field.annotation
+        part = section_of(kind)
+        always_there = kind is part
+        if part is not None and always_there:
+            rows += _rows(part, f"{prefix}{name}.")
+            continue
+        default = field.get_default(call_default_factory=True)
+        if default is PydanticUndefined:
+            shown = "required"
+        elif isinstance(default, BaseModel):
+            shown = f"`{_plain(default.model_dump(exclude_none=True))}`"
+        else:
+            shown = f"`{_plain(default)}`"
+        meaning = (field.description or _sentence(section)).replace("|", "\\|")
+        rows.append(f"| `{prefix}{name}` | {_type(kind)} | {shown} | {meaning} |\n")
+        if part is not None:
+            rows += _rows(part, f"{prefix}{name}.")
+    return rows
+
+
+def _type(kind: Any) -> str:
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _type(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(each) for each in get_args(kind) if each is not type(None))
+    if origin is Literal:
+        return " \\| ".join(f"`{choice}`" for choice in get_args(kind))
+    if origin is list:
+        return f"list of {_type(get_args(kind)[0])}"
+    if origin is dict:
+        return "name: settings"
+    if section_of(kind) is not None:
+        return "settings"
+    return {int: "whole number", float: "number", str: "text", bool: "true / false"}.get(kind, str(kind))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_plain(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_plain(each) for each in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

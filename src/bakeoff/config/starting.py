@@ -1,0 +1,260 @@
+"""The first config for somebody's own data: what was seen as comments, and choices that can be run as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bakeoff.config.classification import ClassificationConfig
+from bakeoff.data.config import TableData, TableSplit, TextData
+from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_counts
+from bakeoff.data.raw_tables import RawTable, read_raw_table
+from bakeoff.data.tables import prepare_table
+from bakeoff.data.text_sources import HUB_NAMES, PACKAGED_TEXTS, TEXT_ENDINGS
+from bakeoff.data.types import SplitCorpus
+from bakeoff.methods.recurrent.config import RecurrentConfig
+from bakeoff.runs.results import DataReport
+
+UNEVEN = 3
+"""From so many times the rows of the smallest class in the largest one on, classes are called uneven."""
+
+_SEED: int = ClassificationConfig.model_fields["seed"].default
+_LONGEST_KEPT: int = RecurrentConfig.model_fields["max_length"].default
+_MANY_WORDS = 4_000_000  # in the training texts: minutes an epoch on two cores
+_FEW_ROWS = 2_000
+_ROWS_TO_CORRECT = 20  # of every class: less would hardly show how a linear model errs on what it has not seen
+_FEW_TOKENS = 32_768
+_LONGEST_WINDOW = 1024  # tokens, of protocol `window` unless a config says otherwise
+_LISTED_CLASSES = 20
+
+
+@dataclass
+class Seen:
+    """What was found in the data."""
+
+    source: str
+    task: str
+    rows: int  # of the table; documents of a text
+    columns: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)  # columns
+    label: str | None = None
+    side: str | None = None  # column that names the sides of a split
+    classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
+    words: WordCounts | None = None  # of the texts, or documents, that are used
+    skipped: dict[str, int] = field(default_factory=dict)  # reason -> rows
+    duplicate_texts: int = 0
+    near_duplicate_texts: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class StartingConfig:
+    """A config as the text of a YAML file, and what it was made from."""
+
+    yaml: str
+    seen: Seen
+
+
+def starting_config(source: str, text: Sequence[str] | None = None, label: str | None = None) -> StartingConfig:
+    """Look at a table or a text, and write a config for it.
+
+    The data are read and divided as `run` does it, so that what it would refuse is refused here.
+
+    Args:
+        source: Whatever a config's `data.table` or `data.text` may be.
+        text: Columns of the texts, if known.
+        label: Column of the labels, if known.
+
+    Raises:
+        UserError: the source cannot be read, has no texts, or labels that cannot be learned.
+    """
+    if _is_text(source):
+        return _language_model(source, None)
+    table = read_raw_table(source)
+    roles = guess_columns(table, text, label)
+    if roles.label is None:
+        return _language_model(source, roles.text[0], list(table.columns))
+    columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
+    data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.side))
+    split, report = prepare_table(data, _SEED)
+    classes: Counter[str] = Counter()
+    for side in report.sides:
+        classes.update(side.labels)
+    seen = _seen(report, "classification", len(table), split.train.texts + split.validation.texts + split.test.texts)
+    seen.columns, seen.text, seen.label, seen.side = list(table.columns), roles.text, roles.label, roles.side
+    seen.classes = dict(classes.most_common())
+    return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
+
+
+def _is_text(source: str) -> bool:
+    path = Path(source).expanduser()
+    if source in PACKAGED_TEXTS or source in HUB_NAMES or source.lower().endswith(TEXT_ENDINGS):
+        return True
+    return path.is_dir() and not (path / "train").is_dir()  # aclImdb, the folder that is a table, has train/
+
+
+def _language_model(source: str, column: str | None, columns: Sequence[str] = ()) -> StartingConfig:
+    data = TextData(text=source) if column is None else TextData(text=source, column=column)
+    split, report = prepare_corpus(data, _SEED)
+    sides = [split.train, split.validation, *([split.test] if split.test else [])]
+    texts = [document.text for side in sides for document in side.documents]
+    seen = _seen(report, "language-model", len(texts), texts)
+    seen.columns, seen.text = list(columns), [column] if column else []
+    return StartingConfig(_language_model_yaml(seen, split), seen)
+
+
+def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> Seen:
+    return Seen(
+        source=report.source,
+        task=task,
+        rows=rows,
+        words=word_counts(texts),
+        skipped=report.skipped,
+        duplicate_texts=report.duplicate_texts,
+        near_duplicate_texts=report.near_duplicate_texts,
+        notes=report.notes,
+    )
+
+
+def describe(seen: Seen) -> list[str]:
+    """What was seen, in lines for a reader."""
+    assert seen.words is not None
+    noun = "rows" if seen.task == "classification" else "documents, or parts of one, on the sides of the split"
+    lines = [f"{seen.rows:,} {noun}"]
+    lines += [f"not used: {count:,} rows, {reason}" for reason, count in seen.skipped.items()]
+    if seen.columns:
+        lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
+    lines.append(
+        f"words in a text: {seen.words.median:,} (median), at most {seen.words.percentile_95:,} in 95 % of the texts, "
+        f"{seen.words.longest:,} in the longest"
+    )
+    lines.append(f"rows whose text occurs again: {seen.duplicate_texts:,}; nearly: {seen.near_duplicate_texts:,}")
+    if seen.classes:
+        total = sum(seen.classes.values())
+        lines.append(f"{len(seen.classes)} classes in column {shown(seen.label or '')}:")
+        first = list(seen.classes.items())[:_LISTED_CLASSES]
+        lines += [f"  {count:>9,}  {count / total:6.1%}  {shown(name)}" for name, count in first]
+        if len(seen.classes) > len(first):
+            lines.append(f"  and {len(seen.classes) - len(first)} more")
+    if uneven := _unevenness(seen):
+        lines.append(
+            f"The classes are uneven, 1 to {uneven:.0f}: read macro-F1 and each class's recall, not accuracy alone."
+        )
+    return lines + [shown(note, 200) for note in seen.notes]
+
+
+def _unevenness(seen: Seen) -> float | None:
+    counts = list(seen.classes.values())
+    return counts[0] / counts[-1] if counts and counts[0] >= UNEVEN * counts[-1] else None
+
+
+def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> str:
+    others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.side)]
+    text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
+    other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
+    several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
+    if seen.side:
+        split = f"{{column: {scalar(seen.side)}}} # names the side of each row; without it: at random, 10 % and 20 %"
+    else:
+        split = "{validation: 0.1, test: 0.2} # at random, every class in proportion, near-identical texts together"
+    rows = sum(seen.classes.values())
+    if rows < _FEW_ROWS:
+        epochs, why = 10, "few rows, so more passes over them; the best one is kept"
+    elif training_words > _MANY_WORDS:
+        epochs, why = 3, f"{training_words / 1e6:.0f} million training words an epoch: see what `bakeoff plan` says"
+    else:
+        epochs, why = 5, "passes over the training rows, the same for every contestant; the best one is kept"
+    assert seen.words is not None
+    longer = seen.words.percentile_95 > _LONGEST_KEPT
+    lstm = f"reads words in order; texts are cut to {_LONGEST_KEPT} words" + (
+        ", which many are longer than: max_length changes it" if longer else " (max_length)"
+    )
+    enough = min(seen.classes.values()) >= _ROWS_TO_CORRECT
+    corrector = (
+        "\n  corrector: {method: lstm, linear_part: {}} # an lstm that learns what the linear model misses"
+        if enough
+        else ""
+    )
+    return _page(
+        seen,
+        f"""\
+task: classification
+data:
+  table: {scalar(seen.source)} # as seen from the folder in which you type bakeoff
+  text: {text} # several columns are read as one text: {several}
+  label: {scalar(seen.label or "")}
+  split: {split}
+budget: {{epochs: {epochs}}} # {why}
+contestants: # change a setting like this: lstm: {{hidden_size: 64}}
+  majority: {{}} # always the most frequent class: the floor
+  linear: {{}} # phrases of one to three words, logistic regression: takes seconds, and is hard to beat with few rows
+  lstm: {{}} # {lstm}{corrector}
+seed: {_SEED} # of the split, the weights and the order
+""",
+    )
+
+
+def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
+    few = len(split.train.stream.split()) < _FEW_TOKENS
+    budget = (
+        "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # a first look"
+    )
+    column = f"\n  column: {scalar(seen.text[0])} # a document a row" if seen.text else ""
+    evaluated = split.test or split.validation
+    # A word is a token or more, so then there is at least one window to be scored.
+    long = len(evaluated.stream.split()) >= _LONGEST_WINDOW
+    protocols = "[document, window] # the first one decides" if long else "[document] # `window` needs a longer text"
+    side = "" if split.test else "\n  split: validation # there is no test side"
+    return _page(
+        seen,
+        f"""\
+task: language-model
+model: smollm2-135m # or a hub id, a local folder, a GGUF file
+data:
+  text: {scalar(seen.source)} # as seen from the folder in which you type bakeoff{column}
+budget: {budget}; the same for every contestant
+contestants: # change a setting like this: lora: {{r: 64}}
+  pretrained: {{}} # the model as it came: what has to be beaten
+  full: {{}} # every weight is trained
+  lora: {{}} # small adapters are trained: less memory and disk
+judge:
+  protocols: {protocols}{side}
+  prompts: [] # texts that every contestant continues
+seed: {_SEED} # of the split and the order
+""",
+    )
+
+
+def _page(seen: Seen, body: str) -> str:
+    comments = [
+        f"Written by `bakeoff init {shown(seen.source)}`; docs/reference/config.md has every key and its default.",
+        "Time and memory beforehand: bakeoff plan THIS-FILE. Then: bakeoff run THIS-FILE",
+        "",
+        "What was seen:",
+        *(f"  {line}" for line in describe(seen)),
+    ]
+    return "".join(f"# {line}".rstrip() + "\n" for line in comments) + "\n" + body
+
+
+def scalar(value: str) -> str:
+    """A string as YAML, on one line, also inside of brackets."""
+
+    style: dict[str, Any] = {"allow_unicode": True} if value.isprintable() else {"default_style": '"'}
+    page: str = yaml.safe_dump([value], default_flow_style=True, width=10**9, **style)
+    return page.strip()[1:-1]
+
+
+def shown(text: str, longest: int = 60) -> str:
+    """Text from outside on one line, without control characters, shortened."""
+    line = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 1] + "…"

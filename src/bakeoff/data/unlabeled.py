@@ -1,0 +1,90 @@
+"""Texts to be classified, and the same texts written with their labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bakeoff.data.columns import choose_text_columns, row_texts
+from bakeoff.data.files import decode, missing, read_bytes, sha256
+from bakeoff.data.raw_tables import RawTable, read_table_file
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import replaced_file
+
+_WRITABLE = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table and the texts in it; missing texts are ""."""
+
+    table: RawTable
+    texts: list[str]
+
+
+def read_texts(
+    path: Path, columns: Sequence[str] | None = None, trained_on: Sequence[str] = (), key: str = "--column"
+) -> TextTable:
+    """Read texts from a .csv, .tsv, .jsonl or .parquet file, or the lines of a .txt file.
+
+    Args:
+        columns: Columns of the texts, joined as those of a config's `data.text`.
+        trained_on: Columns that the run's texts came from; read where `columns` names none. A single one that the file
+            does not have gives way to a guess from common names, as does no column at all.
+        key: How a user names the columns, for messages.
+
+    Raises:
+        UserError: the file is missing, empty or malformed, or a column is not there.
+    """
+    if not path.exists():
+        raise missing(str(path))
+    if path.suffix.lower() == ".txt":
+        content = read_bytes(path)
+        lines = [line for line in decode(content, str(path)).splitlines() if line.strip()]
+        return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(content)}), lines)
+    table = read_table_file(path)
+    wanted = columns or (trained_on if len(trained_on) > 1 or set(trained_on) & set(table.columns) else None)
+    texts = row_texts(table, choose_text_columns(table, wanted, key))
+    return TextTable(table, [text or "" for text in texts])
+
+
+def write_scored(path: Path, table: TextTable | None, texts: list[str], columns: dict[str, list[Any]]) -> None:
+    """Write the texts, with all columns that they came with, and further columns beside them.
+
+    A further column that is called like one of the table's gets `predicted_` before its name.
+
+    Args:
+        path: .csv, .tsv, .jsonl or .parquet.
+        table: What `texts` were read from; None where they came without a table.
+
+    Raises:
+        UserError: the file name ends in something else, or the disk is full.
+    """
+    ending = path.suffix.lower()
+    if ending not in _WRITABLE:
+        raise UserError(f"{path} cannot be written: its ending is not known.", f"Use one of {', '.join(_WRITABLE)}.")
+    scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": texts}
+    for name, values in columns.items():
+        scored[name if name not in scored else f"predicted_{name}"] = values
+    with replaced_file(path) as temporary:
+        if ending == ".parquet":
+            pq.write_table(pa.table(scored), temporary)
+            return
+        rows = zip(*scored.values(), strict=True)
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            if ending == ".jsonl":
+                file.writelines(
+                    json.dumps(dict(zip(scored, row, strict=True)), ensure_ascii=False, default=str) + "\n"
+                    for row in rows
+                )
+            else:
+                writer = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
+                writer.writerow(scored)
+                writer.writerows(rows)

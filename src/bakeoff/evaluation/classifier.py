@@ -1,0 +1,94 @@
+"""The whole evaluation of one classifier, from what it said about the validation and the test side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.evaluation.calibration import chance_error, fit_temperature, reliability, with_temperature
+from bakeoff.evaluation.classification import Metric, classification_metrics, confusion, log_loss
+from bakeoff.evaluation.label_issues import LabelIssues, label_issues
+from bakeoff.evaluation.per_class import class_scores
+from bakeoff.evaluation.selective_prediction import selective_prediction
+from bakeoff.runs.results import SelectivePrediction, Calibration, ClassScore, Confusion, MetricValue
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a classifier said about one side of the data, before calibration."""
+
+    labels: Sequence[int]  # class indices, shape (texts,)
+    probabilities: npt.NDArray[np.float64]  # shape (texts, classes)
+
+
+@dataclass(frozen=True)
+class ClassifierEvaluation:
+    """Everything below the temperature is measured on the test side, with calibrated probabilities."""
+
+    temperature: float
+    probabilities: npt.NDArray[np.float64]  # of the test side, shape (texts, classes)
+    metrics: list[MetricValue]
+    confusion: Confusion
+    classes: list[ClassScore]
+    calibration: Calibration | None
+    selective_prediction: Abstaining
+    label_issues: LabelIssues
+
+
+def evaluate_classifier(
+    validation: Answers,
+    test: Answers,
+    label_names: Sequence[str],
+    *,
+    calibrate: bool,
+    metric: Metric,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> ClassifierEvaluation:
+    """Calibrate on the validation side, judge on the test side.
+
+    Args:
+        calibrate: False for a classifier that was not trained; its probabilities are evaluated as they are.
+        metric: The metric that decides the verdict.
+    """
+    temperature = fit_temperature(validation.labels, validation.probabilities) if calibrate else 1.0
+    probabilities = with_temperature(test.probabilities, temperature)
+    matrix = confusion(test.labels, probabilities.argmax(axis=1), label_names)
+    return ClassifierEvaluation(
+        temperature=temperature,
+        probabilities=probabilities,
+        metrics=classification_metrics(
+            test.labels,
+            probabilities,
+            test.probabilities if calibrate else None,
+            metric=metric,
+            split="test",
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        ),
+        confusion=matrix,
+        classes=class_scores(matrix, confidence),
+        calibration=Calibration(
+            temperature=temperature,
+            validation_texts=len(validation.labels),
+            loss_before=log_loss(test.labels, test.probabilities),
+            chance=chance_error(probabilities),
+            bins=reliability(test.labels, probabilities),
+            bins_before=reliability(test.labels, test.probabilities),
+        )
+        if calibrate
+        else None,
+        selective_prediction=selective_prediction(
+            test.labels,
+            probabilities,
+            validation.labels,
+            with_temperature(validation.probabilities, temperature),
+            confidence,
+        ),
+        label_issues=label_issues(test.labels, probabilities),
+    )

@@ -1,0 +1,225 @@
+"""Confidence intervals and paired comparisons. `docs/explanation/statistics.md` says why these and not others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+
+# Resamples are drawn in chunks of about so many numbers (32 MB), whatever the number of units.
+_NUMBERS_PER_CHUNK = 4_000_000
+
+
+def wilson(successes: int, total: int, confidence: float) -> Interval:
+    """Interval of a share of successes (Wilson 1927), e.g. of an accuracy. It never leaves [0, 1].
+
+    Raises:
+        ValueError: `total` is 0, or `successes` is not between 0 and `total`.
+    """
+    if total < 1:
+        raise ValueError("an interval of a share needs at least one case")
+    interval = stats.binomtest(successes, total).proportion_ci(confidence_level=confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap_ratio(
+    numerators: npt.ArrayLike, denominators: npt.ArrayLike, *, confidence: float, resamples: int, seed: int
+) -> Interval | None:
+    """Bootstrap interval (Efron 1979, with percentiles after Hesterberg 2015) of sum(numerators) / sum(denominators).
+
+    Units are drawn with replacement, so what happens inside a unit may be as dependent as it likes. With losses in
+    nats over predicted tokens this is the interval of the loss per token; exp of both ends is that of the perplexity.
+
+    Args:
+        numerators: One number a unit, shape (units,).
+        denominators: The units' weights, at least 0, shape (units,). Units that weigh 0 are left out.
+
+    Returns:
+        Both ends, or None where fewer than two units weigh anything: one unit says nothing about the spread.
+    """
+    above = np.asarray(numerators, dtype=np.float64)
+    return _bootstrap_ratio(above, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+
+
+def paired_bootstrap_ratio(
+    numerators_a: npt.ArrayLike,
+    numerators_b: npt.ArrayLike,
+    denominators: npt.ArrayLike,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Interval of the difference of two ratios, a minus b, measured on the same units.
+
+    Both sides of a unit are drawn together (Koehn 2004), so what makes a unit hard for both cancels out.
+    Arguments and result as in `bootstrap_ratio`.
+    """
+    difference = np.asarray(numerators_a, dtype=np.float64) - np.asarray(numerators_b, dtype=np.float64)
+    return _bootstrap_ratio(difference, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+
+
+def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float) -> Interval | None:
+    """Interval of a mean over seeds and units, where both are a choice: Student's t after Satterthwaite (1946).
+
+    The variance of the mean is the sum of what the seeds and what the units contribute, each estimated from the means
+    of its side; the degrees of freedom are mostly those of the side that contributes more. It holds whichever that is,
+    unlike a bootstrap over seeds, which is too narrow for a few of them (Sellam et al. 2022 have one for dozens).
+
+    Args:
+        values: One number (or paired difference) a seed and unit, shape (seeds, units), at least two seeds.
+        weights: The units' weights, at least 0, shape (units,). The metric is sum(values) / sum(weights), by seed.
+
+    Returns:
+        Both ends, or None where fewer than two units weigh anything.
+    """
+    below = np.asarray(weights, dtype=np.float64)
+    above = np.asarray(values, dtype=np.float64)[:, below > 0]
+    below = below[below > 0]
+    seeds, units = above.shape
+    if units < 2:
+        return None
+    by_seed = above.sum(axis=1) / below.sum()
+    center = float(by_seed.mean())
+    deviations = (above.mean(axis=0) - center * below) / below.mean()  # of a ratio, to first order
+    parts = np.array([by_seed.var(ddof=1) / seeds, deviations.var(ddof=1) / units])
+    if not parts.any():
+        return center, center
+    freedom = parts.sum() ** 2 / (parts**2 / [seeds - 1, units - 1]).sum()
+    half = float(stats.t.isf((1 - confidence) / 2, freedom) * math.sqrt(parts.sum()))
+    return center - half, center + half
+
+
+def bootstrap_metric(
+    labels: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    metric: Callable[[npt.NDArray[np.int64]], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """Bootstrap interval of a metric that is a function of the confusion matrix, e.g. macro-F1.
+
+    Drawing n texts with replacement changes how many fall into each cell of the confusion matrix and nothing else,
+    so the cells are drawn at once from the multinomial distribution: the same result, without the texts.
+
+    Args:
+        labels, predictions: Class indices from 0, shape (texts,).
+        metric: Takes confusion matrices of shape (resamples, classes, classes), true classes in rows, and returns
+            one value each, e.g. `bakeoff.evaluation.classification.macro_f1_of_counts`.
+
+    Raises:
+        ValueError: There are no texts, or the lengths differ.
+    """
+    rows, columns = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
+    if rows.shape != columns.shape or rows.size == 0:
+        raise ValueError("labels and predictions must have the same length, at least 1")
+    classes = int(max(rows.max(), columns.max())) + 1
+    cells, counts = np.unique(rows * classes + columns, return_counts=True)
+    random = np.random.default_rng(seed)
+    values = []
+    for size in _chunks(resamples, classes * classes):
+        drawn = np.zeros((size, classes * classes), dtype=np.int64)
+        drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
+        values.append(metric(drawn.reshape(size, classes, classes)))
+    return _percentiles(np.concatenate(values), confidence, rows.size)
+
+
+def paired_bootstrap_metric(
+    labels: npt.ArrayLike,
+    predictions_a: npt.ArrayLike,
+    predictions_b: npt.ArrayLike,
+    metric: Callable[[npt.NDArray[np.int64]], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Interval of the difference of a metric of two classifiers, a minus b, on the same texts.
+
+    What is drawn are triples of true label and both predictions, so both confusion matrices come from the same texts.
+    Arguments as in `bootstrap_metric`; None where there are fewer than two texts.
+    """
+    rows, a, b = (np.asarray(side, dtype=np.int64) for side in (labels, predictions_a, predictions_b))
+    if not rows.shape == a.shape == b.shape:
+        raise ValueError("labels and predictions must have the same length")
+    if rows.size < 2:
+        return None
+    classes = int(max(rows.max(), a.max(), b.max())) + 1
+    triples, counts = np.unique(np.stack([rows, a, b]), axis=1, return_counts=True)
+    random = np.random.default_rng(seed)
+    values = []
+    for size in _chunks(resamples, 2 * classes * classes + counts.size):
+        drawn = random.multinomial(rows.size, counts / rows.size, size=size)
+        matrices = np.zeros((2, size, classes, classes), dtype=np.int64)
+        for (label, guess_a, guess_b), times in zip(triples.T, drawn.T, strict=True):
+            matrices[0, :, label, guess_a] += times
+            matrices[1, :, label, guess_b] += times
+        values.append(metric(matrices[0]) - metric(matrices[1]))
+    return _percentiles(np.concatenate(values), confidence, rows.size)
+
+
+def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
+    """Exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
+
+    Only the texts count on which exactly one of the two is right; without a difference half of them fall to each.
+
+    Args:
+        correct_a, correct_b: Whether each text was classified rightly, shape (texts,), the same texts in both.
+    """
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    if a.shape != b.shape:
+        raise ValueError("a paired test needs the same texts on both sides")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a + only_b == 0:
+        return 1.0
+    return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
+
+
+def _bootstrap_ratio(
+    numerators: Floats, denominators: Floats, confidence: float, resamples: int, seed: int
+) -> Interval | None:
+    if numerators.shape != denominators.shape or numerators.ndim != 1:
+        raise ValueError("numerators and denominators must be two lists of the same length")
+    if (denominators < 0).any():
+        raise ValueError("a unit cannot weigh less than nothing")
+    weighing = denominators > 0
+    above, below = numerators[weighing], denominators[weighing]
+    units = above.size
+    if units < 2:
+        return None
+    ratios = [above[drawn].sum(axis=1) / below[drawn].sum(axis=1) for drawn in resampled_rows(units, resamples, seed)]
+    return _percentiles(np.concatenate(ratios), confidence, units)
+
+
+def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
+    """Row numbers drawn with replacement, in chunks of shape (some of the resamples, units)."""
+    random = np.random.default_rng(seed)
+    for size in _chunks(resamples, units):
+        yield random.integers(units, size=(size, units), dtype=np.int32)
+
+
+def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:
+    """Sizes that add up to `resamples`."""
+    at_once = max(1, _NUMBERS_PER_CHUNK // numbers_each)
+    for start in range(0, resamples, at_once):
+        yield min(at_once, resamples - start)
+
+
+def _percentiles(values: Floats, confidence: float, units: int) -> Interval:
+    """The interval's ends among resampled values.
+
+    The plain percentiles are too narrow for few units, as a normal interval without Student's t would be. The tail is
+    shrunk by what Student's t and the missing n / (n - 1) ask for (Hesterberg 2015, "expanded percentile interval").
+    """
+    factor = math.sqrt(units / (units - 1)) if units > 1 else 1.0
+    tail = float(stats.norm.sf(factor * stats.t.isf((1 - confidence) / 2, max(units - 1, 1))))
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,94 @@
+"""Answering only where the classifier is sure (El-Yaniv and Wiener 2010, "On the foundations of noise-free selective
+classification"): how many texts are left, and how many of those answers are right."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.evaluation.per_class import share
+from bakeoff.runs.results import SelectivePrediction, CoveragePoint, ThresholdChoice
+
+WANTED = (0.8, 0.9, 0.95, 0.99)
+_POINTS = 50
+_THRESHOLDS = np.arange(10_000) / 10_000  # four decimals, so that what is printed is what was measured
+
+
+def selective_prediction(
+    labels: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    validation_labels: npt.ArrayLike,
+    validation_probabilities: npt.ArrayLike,
+    confidence: float,
+) -> SelectivePrediction:
+    """The accuracy-coverage curve of the evaluated side, and thresholds for some accuracies.
+
+    A threshold is chosen on the validation side and measured on the evaluated one: chosen on the texts that also measure
+    it, it would look better than it is.
+
+    Args:
+        labels, validation_labels: Class indices, shape (texts,).
+        probabilities, validation_probabilities: Shape (texts, classes).
+        confidence: Level of the intervals, e.g. 0.95.
+    """
+    top, right = _answers(labels, probabilities)
+    chosen_on = _answers(validation_labels, validation_probabilities)
+    choices = []
+    for wanted in WANTED:
+        threshold = choose_threshold(*chosen_on, wanted)
+        if threshold is None:
+            choices.append(ThresholdChoice(wanted=wanted, threshold=None))
+            continue
+        answered = top >= threshold
+        accuracy = share(int(right[answered].sum()), int(answered.sum()), confidence)
+        choices.append(
+            ThresholdChoice(wanted=wanted, threshold=threshold, coverage=float(answered.mean()), accuracy=accuracy)
+        )
+    return SelectivePrediction(curve=coverage_curve(top, right, confidence), choices=choices)
+
+
+def choose_threshold(top: npt.ArrayLike, right: npt.ArrayLike, wanted: float) -> float | None:
+    """The lowest threshold of four decimals with which at least the share `wanted` of the answers is right.
+
+    Args:
+        top: Probability of each text's predicted label, shape (texts,).
+        right: Whether that label is the true one, shape (texts,).
+
+    Returns:
+        None where no threshold does.
+    """
+    order = np.argsort(top)
+    first = np.searchsorted(np.asarray(top)[order], _THRESHOLDS)  # the first text that is answered
+    answered = len(order) - first
+    right_from = np.append(np.cumsum(np.asarray(right)[order][::-1])[::-1], 0)
+    good = np.flatnonzero((answered > 0) & (right_from[first] >= wanted * answered))
+    return float(_THRESHOLDS[good[0]]) if good.size else None
+
+
+def coverage_curve(top: npt.ArrayLike, right: npt.ArrayLike, confidence: float) -> list[CoveragePoint]:
+    """Points from the surest answers to all texts, at most 50. Texts of equal probability are answered together.
+
+    Args:
+        top, right: As in `choose_threshold`.
+    """
+    order = np.argsort(-np.asarray(top), kind="stable")
+    sorted_top, found = np.asarray(top)[order], np.cumsum(np.asarray(right)[order])
+    ends = np.flatnonzero(np.append(np.diff(sorted_top) != 0, True))  # the last text of each probability
+    # The ends nearest to evenly spaced coverages; the last one is all texts.
+    wanted = np.arange(1, _POINTS + 1) * len(order) / _POINTS - 1
+    kept = np.unique(np.minimum(np.searchsorted(ends, wanted), len(ends) - 1))
+    points = []
+    for end in ends[kept]:
+        accuracy = share(int(found[end]), int(end) + 1, confidence)
+        assert accuracy is not None
+        points.append(
+            CoveragePoint(threshold=float(sorted_top[end]), coverage=(int(end) + 1) / len(order), accuracy=accuracy)
+        )
+    return points
+
+
+def _answers(
+    labels: npt.ArrayLike, probabilities: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    rows = np.asarray(probabilities, dtype=np.float64)
+    return rows.max(axis=1), rows.argmax(axis=1) == np.asarray(labels)

@@ -1,0 +1,59 @@
+"""Who leads at equal seconds, from the evaluations while training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bakeoff.runs.findings import TimeLimit
+from bakeoff.runs.results import ContestantResult, EpochLine
+
+# Times that differ by less are taken for equal: the test metrics then are those at equal seconds.
+_LONGER = 1.1
+
+
+def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequence[EpochLine]]) -> TimeLimit | None:
+    """The best validation metric of each contestant at the time when the quickest one had been trained.
+
+    Evaluations do not count as training time. Contestants without weights to train do not take part.
+
+    Args:
+        epochs: The evaluations of each contestant by name, in their order; none for one that learns in one go.
+
+    Returns:
+        None where nothing is to be said: fewer than two were trained, all took about as long, or none was evaluated.
+    """
+    seconds = {
+        result.name: lines[-1].seconds if (lines := epochs.get(result.name)) else result.training.seconds
+        for result in results
+        if result.trainable_parameters and result.training.seconds
+    }
+    curves = {name: epochs[name] for name in seconds if epochs.get(name)}
+    if len(seconds) < 2 or not curves:
+        return None
+    quickest = min(seconds, key=lambda name: seconds[name])
+    limit = seconds[quickest]
+    if max(seconds.values()) < _LONGER * limit:
+        return None
+    by_accuracy = all(line.validation_accuracy is not None for lines in curves.values() for line in lines)
+    values = {
+        name: _best([line for line in lines if line.seconds <= limit], by_accuracy) for name, lines in curves.items()
+    }
+    known = {name: value for name, value in values.items() if value is not None}
+    leader = None
+    if quickest in known:
+        leader = (max if by_accuracy else min)(known, key=lambda name: known[name])
+    return TimeLimit(
+        quickest=quickest,
+        seconds=limit,
+        metric="validation accuracy" if by_accuracy else "validation loss",
+        values=values,
+        leader=leader,
+    )
+
+
+def _best(lines: Sequence[EpochLine], by_accuracy: bool) -> float | None:
+    if not lines:
+        return None
+    if by_accuracy:
+        return max(line.validation_accuracy or 0.0 for line in lines)
+    return min(line.validation_loss for line in lines)

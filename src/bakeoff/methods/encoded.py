@@ -1,0 +1,97 @@
+"""Encoded texts, stored without padding, and batches of texts of nearly equal length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bakeoff.data.word_ids import offsets_of, positions
+
+Rows = npt.NDArray[np.int64]
+
+# Sorting by length alone would put the same long texts together in every epoch. So much noise on the length mixes
+# them, at the price of a little padding.
+_LENGTH_NOISE = 0.01
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as word numbers, one after the other: text i is ``numbers[offsets[i] : offsets[i + 1]]``, never empty."""
+
+    numbers: npt.NDArray[np.int32]  # shape (all words of all texts,)
+    offsets: npt.NDArray[np.int64]  # shape (texts + 1,)
+
+    @classmethod
+    def from_lengths(cls, numbers: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> EncodedTexts:
+        return cls(numbers, offsets_of(lengths))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Words of each text, shape (texts,)."""
+        return np.diff(self.offsets)
+
+    def cut(self, max_length: int, truncation: Literal["head", "head_tail"]) -> EncodedTexts:
+        """Keep `max_length` words of longer texts: the first ones, or half of them from each end."""
+        lengths = self.lengths
+        tails = np.where(lengths > max_length, max_length // 2 if truncation == "head_tail" else 0, 0)
+        heads = np.minimum(lengths, max_length) - tails
+        # The head and the tail of each text, one after the other.
+        starts = np.stack([self.offsets[:-1], self.offsets[1:] - tails], axis=1).ravel()
+        sizes = np.stack([heads, tails], axis=1).ravel()
+        kept = positions(starts, offsets_of(sizes))
+        return EncodedTexts.from_lengths(self.numbers[kept], heads + tails)
+
+    def pieces(self, max_length: int) -> EncodedTexts:
+        """Cut longer texts into as few pieces of at most `max_length` words as possible, of nearly equal length."""
+        lengths = self.lengths
+        parts = -(-lengths // max_length)
+        shortest = lengths // parts
+        one_longer = lengths - shortest * parts  # so many of a text's pieces have one word more
+        text = np.repeat(np.arange(len(self)), parts)
+        number = np.arange(len(text)) - np.repeat(np.cumsum(parts) - parts, parts)
+        return EncodedTexts.from_lengths(self.numbers, shortest[text] + (number < one_longer[text]))
+
+    def padded(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some texts side by side.
+
+        Returns:
+            Word numbers, shape (rows, longest), filled up with 0 on the right; and lengths, shape (rows,). Both int64.
+        """
+        lengths = self.lengths[rows]
+        position = np.arange(lengths.max())
+        inside = position < lengths[:, None]
+        words = np.zeros(inside.shape, dtype=np.int64)
+        words[inside] = self.numbers[(self.offsets[rows, None] + position)[inside]]
+        return torch.from_numpy(words), torch.from_numpy(lengths)
+
+
+def batches_by_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[Rows]:
+    """Rows sorted by length and cut into batches: the order in which texts are classified."""
+    order = np.argsort(lengths, kind="stable")
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def shuffled_batches(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Rows]:
+    """Batches of nearly equal length, in random order: a function of the seed and the epoch.
+
+    Every epoch has the same number of batches; their sizes differ by at most one text.
+    """
+    random = np.random.default_rng([seed, epoch])
+    noisy = lengths * (1 + _LENGTH_NOISE * random.random(len(lengths)))
+    shuffled = random.permutation(len(lengths))  # texts of one length meet in another order in every epoch
+    order = shuffled[np.argsort(noisy[shuffled], kind="stable")]
+    batches = np.array_split(order, -(-len(order) // batch_size))
+    return [batches[index] for index in random.permutation(len(batches))]
+
+
+def padding_share(lengths: npt.NDArray[np.int64], batches: list[Rows]) -> float:
+    """Share of the computed positions that are padding, 0 to 1."""
+    computed = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    return 1 - int(lengths.sum()) / computed

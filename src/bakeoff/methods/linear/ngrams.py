@@ -1,0 +1,137 @@
+"""N-grams of words, counted with sorts instead of dictionaries: several times faster than text by text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix, hstack
+
+from bakeoff.data.word_ids import TokenizedTexts
+
+Integers = npt.NDArray[np.int64]
+
+_NONE = -1  # no n-gram of the vocabulary begins here
+
+
+@dataclass(frozen=True)
+class NgramVocabulary:
+    """The n-grams that are features.
+
+    The columns of a count matrix are the words in the order of `words`, then the pairs in the order of ``codes[0]``,
+    then the triples in that of ``codes[1]``, and so on. An n-gram's code is the number of its first n - 1 words among
+    the (n - 1)-grams times ``len(words)`` plus the number of its last word. What stands in enough texts begins and
+    ends with something that does, so every part of a kept n-gram is kept.
+    """
+
+    words: list[str]
+    codes: list[Integers]  # for pairs, triples, ...; ascending
+
+    @property
+    def size(self) -> int:
+        return len(self.words) + sum(map(len, self.codes))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
+    def count(self, texts: TokenizedTexts) -> csr_matrix:
+        """How often each n-gram stands in each text, shape (texts, size)."""
+        rows = len(texts.offsets) - 1
+        own = np.array([self._numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
+        words = own[texts.numbers] if len(own) else np.zeros(0, dtype=np.int64)
+        documents = _documents(texts)
+        blocks = [_count_matrix(documents, words, (rows, len(self.words)))]
+        found = words
+        for length, known in enumerate(self.codes, start=2):
+            codes = _codes(found, words, documents, length, len(self.words))
+            found = _positions(codes, known)
+            blocks.append(_count_matrix(documents, found, (rows, len(known))))
+        return hstack(blocks, format="csr")
+
+
+def learn_ngrams(
+    texts: TokenizedTexts, max_ngram: int, min_document_frequency: int
+) -> tuple[NgramVocabulary, csr_matrix]:
+    """Every n-gram of 1 to `max_ngram` words that stands in enough texts, and its counts.
+
+    Returns:
+        The vocabulary, and what its `count` says of the same texts.
+    """
+    rows = len(texts.offsets) - 1
+    documents = _documents(texts)
+    known, words = _frequent(texts.numbers.astype(np.int64), documents, min_document_frequency)
+    kept = [texts.words[number] for number in known]
+    blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
+    for length in range(2, max_ngram + 1):
+        known, found = _frequent(_codes(found, words, documents, length, len(kept)), documents, min_document_frequency)
+        codes.append(known)
+        blocks.append(_count_matrix(documents, found, (rows, len(known))))
+    return NgramVocabulary(kept, codes), hstack(blocks, format="csr")
+
+
+def ngram_texts(vocabulary: NgramVocabulary) -> Iterator[str]:
+    """Every n-gram as text, words parted by a space, in the order of the columns."""
+    yield from vocabulary.words
+    shorter: Sequence[str] = vocabulary.words
+    for codes in vocabulary.codes:
+        first, last = np.divmod(codes, len(vocabulary.words))
+        shorter = [
+            f"{shorter[start]} {vocabulary.words[end]}"
+            for start, end in zip(first.tolist(), last.tolist(), strict=True)
+        ]
+        yield from shorter
+
+
+def _documents(texts: TokenizedTexts) -> Integers:
+    """The text in which each word stands, shape (all words,)."""
+    return np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
+
+
+def _codes(shorter: Integers, words: Integers, documents: Integers, length: int, vocabulary_size: int) -> Integers:
+    """Code of the n-gram of `length` words that begins at each word, or -1.
+
+    Args:
+        shorter: Number of the n-gram of ``length - 1`` words that begins there, or -1.
+    """
+    codes = np.full(len(words), _NONE, dtype=np.int64)
+    reach = length - 1
+    if len(words) <= reach:
+        return codes
+    complete = (shorter[:-reach] >= 0) & (words[reach:] >= 0) & (documents[:-reach] == documents[reach:])
+    starts = np.flatnonzero(complete)
+    codes[starts] = shorter[starts] * vocabulary_size + words[starts + reach]
+    return codes
+
+
+def _frequent(codes: Integers, documents: Integers, min_document_frequency: int) -> tuple[Integers, Integers]:
+    """The codes that stand in enough texts, ascending, and the place among them of each position's, or -1."""
+    found = np.full(len(codes), _NONE, dtype=np.int64)
+    places = np.flatnonzero(codes >= 0)
+    order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
+    if not len(order):
+        return codes[order], found
+    codes, documents = codes[order], documents[order]
+    new_code = np.concatenate([[True], codes[1:] != codes[:-1]])
+    new_text = new_code | np.concatenate([[True], documents[1:] != documents[:-1]])
+    number = np.cumsum(new_code) - 1  # of each position's code among all distinct ones
+    kept = np.bincount(number[new_text]) >= min_document_frequency
+    found[order] = np.where(kept, np.cumsum(kept) - 1, _NONE)[number]
+    return codes[new_code][kept], found
+
+
+def _positions(codes: Integers, known: Integers) -> Integers:
+    """Where each code stands in `known`, or -1."""
+    if not len(known):
+        return np.full(len(codes), _NONE, dtype=np.int64)
+    places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    return np.where(known[places] == codes, places, _NONE)
+
+
+def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
+    """How often each column, -1 for none, stands in each text."""
+    used = columns >= 0
+    return csr_matrix((np.ones(int(used.sum())), (documents[used], columns[used])), shape=shape)

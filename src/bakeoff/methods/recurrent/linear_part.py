@@ -1,0 +1,134 @@
+"""A linear model inside a recurrent one: the network is trained on what the linear model misses.
+
+The logits of the network are added to the linear model's log-probabilities, as a stage of boosting is added to those
+before it (Friedman 2001, *Greedy function approximation*); and the network is told how the linear model's evidence is
+spread over the text. The linear model knows the texts that it was fitted on almost by heart, so that nothing of them
+would be left to learn: while the network is trained, each text is evaluated by a linear model that has not seen it
+(Wolpert 1992, *Stacked generalization*).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.model_selection import StratifiedKFold
+from torch import nn
+from torch.nn import functional as F
+
+from bakeoff.data.types import LabeledTexts
+from bakeoff.data.word_ids import TokenizedTexts
+from bakeoff.data.words import tokenize
+from bakeoff.evaluation.calibration import fit_temperature
+from bakeoff.methods.encoded import Rows
+from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.linear.model import PUNCTUATION, Array, LinearModel
+from bakeoff.methods.recurrent.evidence import evidence, evidence_size
+
+_FOLDS = 5
+_EVIDENCE_UNITS = 32
+_EVIDENCE_DROPOUT = 0.1
+
+FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
+"""What `fit_linear_part` takes, in fits of a linear model on all texts."""
+
+
+@dataclass(frozen=True)
+class LinearAnswers:
+    """What a linear model says of some texts."""
+
+    logits: torch.Tensor  # its log-probabilities, shape (texts, classes)
+    evidence: torch.Tensor  # as `evidence` gives it, shape (texts, size)
+
+    def of(self, rows: Rows, device: torch.device) -> LinearAnswers:
+        """Those of some of the texts."""
+        return LinearAnswers(self.logits[rows].to(device), self.evidence[rows].to(device))
+
+
+@dataclass(frozen=True)
+class LinearPart:
+    """A linear model, and what the training texts were answered by models that were not fitted on them."""
+
+    model: LinearModel  # fitted on all training texts, calibrated on the folds
+    training: LinearAnswers
+
+
+def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -> LinearPart:
+    """Fit a linear model on all texts, two of each class at least, and one on each four fifths of them."""
+    labels = np.asarray(training.labels)
+    folds = min(_FOLDS, *Counter(training.labels).values())
+    texts = tokenize(training.texts, PUNCTUATION)
+    unseen = np.zeros((len(labels), labels.max() + 1))
+    unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))
+    for seen, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels):
+        model = LinearModel.fit_tokenized(texts.of(seen), labels[seen].tolist(), settings)
+        unseen[held_out], unseen_evidence[held_out] = _answers(model, texts.of(held_out))
+    temperature = fit_temperature(labels, unseen)
+    model = LinearModel.fit_tokenized(texts, training.labels, settings).cooled(temperature)
+    return LinearPart(
+        model, LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
+    )
+
+
+def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:
+    """What the network is told of the texts."""
+    probabilities, spread = _answers(model, tokenize(texts, PUNCTUATION))
+    return LinearAnswers(_logits(probabilities), torch.from_numpy(spread).float())
+
+
+def unanswered(texts: int, classes: int, settings: LinearConfig) -> LinearAnswers:
+    """What takes the place of answers where only the work is measured."""
+    return LinearAnswers(torch.zeros(texts, classes), torch.zeros(texts, evidence_size(settings, classes)))
+
+
+def _answers(model: LinearModel, texts: TokenizedTexts) -> tuple[Array, Array]:
+    """Probabilities, shape (texts, classes), and evidence."""
+    counts = model.ngrams.count(texts)
+    features = model.tfidf.transform(counts)
+    return model.probabilities_of(features), evidence(model, texts, counts, features)
+
+
+def _logits(probabilities: Array) -> torch.Tensor:
+    return torch.from_numpy(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))).float()
+
+
+class EvidenceLayers(nn.Module):
+    """From how the evidence of a linear model is spread over a text to logits: two layers that begin with zero."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, size: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size + 1))
+        self.register_buffer("deviation", torch.ones(size + 1))
+        self.hidden = nn.Linear(size + 1, _EVIDENCE_UNITS)
+        self.output = nn.Linear(_EVIDENCE_UNITS, classes)
+        answer_zero(self.output)
+
+    def standardize(self, evidence: torch.Tensor, lengths: torch.Tensor) -> None:
+        """Measure every input in standard deviations of these, the training texts'; the same arguments as `forward`."""
+        inputs = _with_length(evidence, lengths)
+        self.mean = inputs.mean(dim=0)
+        deviation = inputs.std(dim=0, correction=0)
+        self.deviation = torch.where(deviation > 0, deviation, 1.0)
+
+    def forward(self, evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (rows, classes), from evidence, shape (rows, size), and lengths in words, shape (rows,)."""
+        standardized = (_with_length(evidence, lengths) - self.mean) / self.deviation
+        hidden = F.dropout(F.gelu(self.hidden(standardized)), _EVIDENCE_DROPOUT, self.training)
+        logits: torch.Tensor = self.output(hidden)
+        return logits
+
+
+def _with_length(evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    return torch.cat([evidence, lengths[:, None].to(evidence.dtype).log()], dim=1)
+
+
+def answer_zero(layer: nn.Linear) -> None:
+    """Begin with logits of zero, so that the linear model answers alone."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)

@@ -1,0 +1,74 @@
+"""Which words have a number of their own, and texts as those numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from bakeoff.data.word_ids import TokenizedTexts
+from bakeoff.data.words import Punctuation, tokenize
+from bakeoff.methods.encoded import EncodedTexts
+from bakeoff.methods.recurrent.config import Vocabulary
+from bakeoff.runs.folder import write_text
+
+PADDING = 0
+UNKNOWN = 1
+FIRST_WORD = 2
+
+
+class WordVocabulary:
+    """Words and their numbers: ``words[i]`` has the number ``i + 2``; 0 is padding, 1 every unknown word."""
+
+    def __init__(self, words: list[str], punctuation: Punctuation) -> None:
+        self.words = words
+        self.punctuation = punctuation
+        self._numbers = {word: number for number, word in enumerate(words, start=FIRST_WORD)}
+
+    @classmethod
+    def build(cls, training: TokenizedTexts, rule: Vocabulary) -> WordVocabulary:
+        """The vocabulary of a training split, the most frequent word first, words of one frequency by alphabet.
+
+        Args:
+            training: The training split and nothing else, tokenized by ``rule.punctuation``.
+        """
+        counts = np.bincount(training.numbers, minlength=len(training.words)).tolist()
+        frequent = [
+            (-count, word) for word, count in zip(training.words, counts, strict=True) if count >= rule.min_frequency
+        ]
+        if rule.stop_words == "remove":
+            frequent = [(count, word) for count, word in frequent if word not in ENGLISH_STOP_WORDS]
+        return cls([word for _, word in sorted(frequent)[: rule.max_size]], rule.punctuation)
+
+    @property
+    def size(self) -> int:
+        """Numbers in use, those of padding and unknown words included."""
+        return FIRST_WORD + len(self.words)
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Texts as numbers, tokenized by the same rule as the training split."""
+        return self.encode_tokenized(tokenize(texts, self.punctuation))
+
+    def encode_tokenized(self, texts: TokenizedTexts) -> EncodedTexts:
+        """Texts as numbers. Every word that is not in the vocabulary becomes 1, and keeps its place.
+
+        Stop words that the rule removed are such words: as in the lab they leave the vocabulary, not the texts. A
+        text without any word becomes a single unknown word, so that a model always has something to read.
+        """
+        own = np.array([self._numbers.get(word, UNKNOWN) for word in texts.words], dtype=np.int32)
+        lengths = np.diff(texts.offsets)
+        numbers = own[texts.numbers]
+        if (empty := np.flatnonzero(lengths == 0)).size:
+            numbers = np.insert(numbers, texts.offsets[empty], UNKNOWN)
+            lengths[empty] = 1
+        return EncodedTexts.from_lengths(numbers, lengths)
+
+    def save(self, path: Path) -> None:
+        write_text(path, json.dumps({"punctuation": self.punctuation, "words": self.words}, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, path: Path) -> WordVocabulary:
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,142 @@
+"""A pretrained network with a classification head: from texts to probabilities, with next to no padding."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bakeoff import machine
+from bakeoff.methods.encoded import EncodedTexts, Rows, batches_by_length
+from bakeoff.methods.recurrent.learner import TextBatch
+from bakeoff.methods.saved import ModelConfig
+from bakeoff.methods.transformer.config import TransformerConfig
+from bakeoff.pretrained.adapters import count_parameters
+from bakeoff.pretrained.kernels.install import install_kernels
+from bakeoff.pretrained.sources import load_weights
+from bakeoff.training import distributed
+from bakeoff.training.memory import by_parts, divided
+from bakeoff.training.precision import Precision, cast_parameters, choose_device
+
+TOKENS_AT_ONCE = 2048
+"""Tokens that go through the model at once, where there are more: bounds the activations."""
+
+_TEXTS_AT_ONCE = 64
+
+# What stands to the right of a text needs no mask where nothing looks there, but transformers would warn of it.
+logging.getLogger("transformers.modeling_utils").addFilter(
+    lambda record: "passing in an `attention_mask`" not in record.getMessage()
+)
+
+
+class SequenceClassifier:
+    """transformers' sequence classifier and its tokenizer.
+
+    The head of a causal model reads the state of the last token, that of an encoder what the encoder's authors chose.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, max_length: int) -> None:
+        """
+        Args:
+            model: As `load_weights` gives it for labels, or with adapters on it; on its device.
+            max_length: Tokens of a text that are read, those that the tokenizer adds included.
+        """
+        self.model = model
+        self.tokenizer = tokenizer
+        self._max_length = max_length
+        self._classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._causal = is_causal(self._classifier)
+        install_kernels(self._classifier, causal=self._causal)
+
+    @property
+    def classes(self) -> int:
+        return int(self._classifier.config.num_labels)
+
+    @machine.all_cores()
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Texts as the tokenizer encodes them by default, uncut; an empty one becomes a padding token."""
+        found = self.tokenizer(list(texts), return_attention_mask=False, return_token_type_ids=False, verbose=False)[
+            "input_ids"
+        ]
+        rows = [np.asarray(ids or [self.tokenizer.pad_token_id], dtype=np.int32) for ids in found]
+        return EncodedTexts.from_lengths(np.concatenate(rows), np.array([len(ids) for ids in rows], dtype=np.int64))
+
+    def cut(self, encoded: EncodedTexts) -> EncodedTexts:
+        """Half of the tokens from each end of longer texts, which keeps what the tokenizer puts around them."""
+        return encoded.cut(self._max_length, "head_tail")
+
+    def logits(self, encoded: EncodedTexts, rows: Rows) -> torch.Tensor:
+        """Shape (rows, classes), in fp32."""
+        ids, lengths = encoded.padded(rows)
+        inside = torch.arange(ids.shape[1]) < lengths[:, None]
+        device = self._classifier.device
+        # transformers looks for the last token that is not padding.
+        ids = ids.masked_fill(~inside, self.tokenizer.pad_token_id).to(device)
+        if self._causal:  # never looks to the right: what stands there needs no mask, and without one it is faster
+            found = self._classifier(input_ids=ids, use_cache=False)
+        else:
+            mask = None if bool(inside.all()) else inside.long().to(device)
+            found = self._classifier(input_ids=ids, attention_mask=mask)
+        logits: torch.Tensor = found.logits.float()
+        return logits
+
+    @torch.no_grad()
+    def probabilities(self, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
+        """Shape (texts, classes), in the order of the texts. Under torchrun each process computes its share."""
+        found = torch.zeros(len(encoded), self.classes, dtype=torch.float64)
+        was_training = self.model.training
+        self.model.eval()
+        for batch in distributed.shard(_batches(encoded.lengths)):
+            found[batch.rows] = torch.cat(by_parts(lambda part: self._probabilities(encoded, part), batch))
+        self.model.train(was_training)
+        return distributed.summed(found).numpy()
+
+    def _probabilities(self, encoded: EncodedTexts, batch: TextBatch) -> torch.Tensor:
+        return self.logits(encoded, batch.rows).double().softmax(dim=1).cpu()
+
+
+class TransformerModel:
+    """A fine-tuned classifier as `load_classifier` gives it."""
+
+    def __init__(self, network: SequenceClassifier) -> None:
+        self.network = network
+
+    @property
+    def parameters(self) -> int:
+        return count_parameters(self.network.model)
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Shape (texts, classes)."""
+        return self.network.probabilities(self.network.cut(self.network.encode(texts)))
+
+    @classmethod
+    def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> TransformerModel:
+        """From a Hugging Face folder, or from a PEFT one, whose adapters are merged into their base model in fp32."""
+        settings = TransformerConfig.model_validate(config.settings)
+        model, tokenizer, _ = load_weights(str(folder), labels=config.labels)
+        if precision == "bf16":
+            cast_parameters(model, torch.bfloat16)
+        return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, settings.max_length))
+
+
+@torch.no_grad()
+def is_causal(classifier: Any) -> bool:
+    """Whether no token sees later ones: the first of eight states do not change with the last token."""
+    network, was_training = classifier.base_model, classifier.training
+    classifier.eval()
+    ids = torch.arange(8, device=classifier.device)[None] % classifier.get_input_embeddings().num_embeddings
+    changed = ids.clone()
+    changed[0, -1] = ids[0, 0]
+    before, after = (network(input_ids=each)[0][0, :-1].float() for each in (ids, changed))
+    classifier.train(was_training)
+    return torch.allclose(before, after)
+
+
+def _batches(lengths: npt.NDArray[np.int64]) -> list[TextBatch]:
+    batches = (TextBatch(rows, lengths[rows]) for rows in batches_by_length(lengths, _TEXTS_AT_ONCE))
+    return [part for batch in batches for part in divided(batch, TOKENS_AT_ONCE)]

@@ -1,0 +1,145 @@
+"""Saved classifiers, whatever their method, behind one class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.errors import UserError
+from bakeoff.evaluation.calibration import with_temperature
+from bakeoff.methods.ensemble.model import EnsembleModel, member_folder
+from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.majority.model import MajorityModel
+from bakeoff.methods.saved import ModelConfig, model_config_path, read_model_config
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.sections import RequestedPrecision
+from bakeoff.tasks.attribution import Explanation, explain
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one text."""
+
+    label: str
+    probability: float  # of the label
+    probabilities: dict[str, float]  # of every label, adds up to 1
+
+    def answer(self, threshold: float) -> str | None:
+        """The label, or None where its probability is below the threshold: better no answer than an unsure one."""
+        return self.label if self.probability >= threshold else None
+
+
+class TextModel(Protocol):
+    """What every method has in common. Its probabilities are not calibrated yet."""
+
+    @property
+    def parameters(self) -> int: ...
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]: ...
+
+
+class Classifier:
+    """A trained and calibrated classifier."""
+
+    def __init__(self, labels: list[str], model: TextModel, temperature: float = 1.0) -> None:
+        self.labels = labels
+        self.model = model
+        self.temperature = temperature
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Calibrated, shape (texts, labels). A text's row does not depend on the texts beside it."""
+        if not len(texts):
+            return np.zeros((0, len(self.labels)))
+        return with_temperature(self.model.probabilities(texts), self.temperature)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The most probable label of each text.
+
+        Raises:
+            TypeError: `texts` is a single string, whose letters would be taken for texts.
+        """
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts: predict([text])")
+        return [
+            Prediction(
+                self.labels[int(row.argmax())],
+                float(row.max()),
+                {label: float(value) for label, value in zip(self.labels, row, strict=True)},
+            )
+            for row in self.probabilities(texts)
+        ]
+
+    def explain(self, text: str) -> Explanation:
+        """Which words moved the decision."""
+        return explain(self, self.labels, text)
+
+
+def load_classifier(
+    path: str | Path, *, contestant: str | None = None, precision: RequestedPrecision | None = None
+) -> Classifier:
+    """Load a classifier that a bake-off has trained.
+
+    Args:
+        path: A run folder, contestants/NAME/ in it, or its model/.
+        contestant: Which one of the run; the verdict's best if absent.
+        precision: Of the recurrent layers of an LSTM or GRU, or of a transformer. Absent: the one that it was evaluated
+            in, for recurrent ones fp32. bf16 is up to twice as fast where the processor has it, and hundreds of times
+            slower elsewhere; `auto` decides. Probabilities then differ in the third digit. Other methods ignore it.
+
+    Raises:
+        UserError: there is no such run, contestant or classifier, or it is not trained yet.
+    """
+    folder = _model_folder(Path(path), contestant)
+    config = read_model_config(folder)
+    return Classifier(config.labels, _load_model(folder, config, precision), config.temperature)
+
+
+def _load_model(folder: Path, config: ModelConfig, requested: RequestedPrecision | None) -> TextModel:
+    if config.method == "majority":
+        return MajorityModel.load(folder)
+    if config.method == "linear":
+        return LinearModel.load(folder)
+    if config.method == "ensemble":
+        folders = {name: member_folder(folder, name) for name in config.settings["members"]}
+        members = {name: load_classifier(each, precision=requested).model for name, each in folders.items()}
+        return EnsembleModel.load(folder, members)
+    from bakeoff.training.precision import choose_precision
+
+    precision = choose_precision(requested or config.settings.get("precision", "fp32"))
+    if config.method == "transformer":
+        from bakeoff.methods.transformer.model import TransformerModel
+
+        return TransformerModel.load(folder, config, precision)
+    from bakeoff.methods.recurrent.learner import RecurrentModel
+
+    return RecurrentModel.load(folder, config, precision)
+
+
+def _model_folder(path: Path, contestant: str | None) -> Path:
+    if model_config_path(path).exists():
+        return path
+    if (path / "model").exists():
+        return _finished(ContestantFolder(path), path.parent.parent)
+    run = RunFolder(path)
+    run.must_hold_a_run()
+    values = run.config_values()
+    if values["task"] != "classification":
+        raise UserError(
+            f"{path} is a run of task {values['task']}, not of classification.",
+            f'Its contestants write text: bakeoff generate {path}/contestants/NAME "Some prompt"',
+        )
+    names = list(values["contestants"])
+    if contestant is not None and contestant not in names:
+        raise UserError(f"{path} has no contestant '{contestant}'.", f"Contestants: {', '.join(names)}.")
+    return _finished(run.contestant(contestant or run.verdict().best), path)
+
+
+def _finished(contestant: ContestantFolder, run: Path) -> Path:
+    if not contestant.finished:
+        raise UserError(f"Contestant '{contestant.name}' of {run} is not trained yet.", f"Type: bakeoff resume {run}")
+    return contestant.model

@@ -1,0 +1,98 @@
+"""Evaluating a trained classifier: its answers to the validation and test texts, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.evaluation.classification import text_losses
+from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
+from bakeoff.evaluation.config import ClassificationEvaluationConfig
+from bakeoff.methods.saved import read_model_config, write_model_config
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.results import Sample
+from bakeoff.tasks.classifier import Classifier, TextModel, load_classifier
+from bakeoff.tasks.marks import strongest_marks
+
+FIRST_TEXTS = 5
+MISTAKES = 10
+LABEL_ISSUES = 50
+SHOWN_CHARACTERS = 300
+
+
+def evaluate(
+    data: SplitTable, rules: ClassificationEvaluationConfig, seed: int, folder: ContestantFolder
+) -> tuple[TextModel, ClassifierEvaluation]:
+    """Calibrate and judge the model in `folder`. Its temperature, scores and samples are written beside it.
+
+    Every process of several computes the same; the first one writes.
+    """
+    model = load_classifier(folder.model).model  # without the temperature that a killed run may have saved
+    config = read_model_config(folder.model)
+    evaluation = evaluate_classifier(
+        Answers(data.validation.labels, model.probabilities(data.validation.texts)),
+        Answers(data.test.labels, model.probabilities(data.test.texts)),
+        data.label_names,
+        calibrate=config.method != "majority",
+        metric=rules.metric,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=seed,
+    )
+    if folder.writes:
+        write_model_config(folder.model, replace(config, temperature=evaluation.temperature))
+    folder.write_scores(_scores(data.test, data.label_names, evaluation))
+    if folder.writes:  # marking the words takes a moment
+        folder.write_samples(_samples(Classifier(data.label_names, model, evaluation.temperature), data.test, evaluation))
+    return model, evaluation
+
+
+def _scores(test: LabeledTexts, label_names: Sequence[str], evaluation: ClassifierEvaluation) -> pa.Table:
+    probabilities, found = evaluation.probabilities, evaluation.label_issues
+    suspected: list[str | None] = [None] * len(test)
+    for text, suggestion in zip(found.texts, found.suggestions, strict=True):
+        suspected[text] = label_names[suggestion]
+    return pa.table(
+        {
+            "document": test.ids,
+            "label": [label_names[label] for label in test.labels],
+            "predicted": [label_names[label] for label in probabilities.argmax(axis=1)],
+            "loss": text_losses(test.labels, probabilities),
+            "suggested_label": pa.array(suspected, pa.string()),
+            **{f"probability_{name}": probabilities[:, number] for number, name in enumerate(label_names)},
+        }
+    )
+
+
+def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluation) -> list[Sample]:
+    """The first test texts, the mistakes made with the most confidence, and the labels that may be wrong."""
+    probabilities, label_issues = evaluation.probabilities, evaluation.label_issues
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != np.asarray(test.labels))
+    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
+
+    def sample(row: int, answer: int, kind: str) -> Sample:
+        text = test.texts[row]
+        shown = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1]
+        return Sample.model_validate(
+            {
+                "prompt": shown if shown == text else shown + "…",
+                "label": best.labels[test.labels[row]],
+                "predicted": best.labels[answer],
+                "probability": float(probabilities[row, answer]),
+                "document": test.ids[row],
+                "kind": kind,
+                "marks": [] if kind == "label_issue" else strongest_marks(best, text, int(answer), len(shown)),
+            }
+        )
+
+    suspected = zip(label_issues.texts[:LABEL_ISSUES].tolist(), label_issues.suggestions[:LABEL_ISSUES].tolist(), strict=True)
+    return [
+        *(sample(row, predicted[row], "first") for row in range(min(FIRST_TEXTS, len(test)))),
+        *(sample(row, predicted[row], "mistake") for row in worst.tolist()),
+        *(sample(row, suggestion, "label_issue") for row, suggestion in suspected),
+    ]

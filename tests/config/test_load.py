@@ -1,0 +1,225 @@
+"""What a user may write, and what is said about what may not be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bakeoff.config.load import builtin_names, load_config, presets
+from bakeoff.errors import UserError
+
+MINIMAL = {
+    "task": "classification",
+    "data": {"table": "reviews.csv"},
+    "contestants": {"linear": None},
+}
+
+
+def problems(config, overrides=()) -> str:
+    with pytest.raises(UserError) as caught:
+        load_config(config, overrides)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_built_in_bake_offs_load_and_survive_being_saved(name):
+    config = load_config(name)
+
+    assert config.name == name
+    assert load_config(config.model_dump(mode="json")) == config
+
+
+def test_defaults_are_filled_in():
+    config = load_config(MINIMAL)
+
+    assert config.budget.epochs == 5
+    assert config.contestants["linear"].method == "linear"
+
+
+def test_one_fraction_stands_for_every_side():
+    config = load_config("wikitext-gpt2")
+
+    assert (config.data.fraction.train, config.data.fraction.validation) == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_keep_their_settings_unless_they_are_changed(name):
+    task = "language-model" if presets()[name]["method"] in ("full", "lora") else "classification"
+    data = {"text": "corpus.txt"} if task == "language-model" else {"table": "reviews.csv"}
+    config = {"task": task, "data": data, "model": "gpt2", "contestants": {name: {"learning_rate": 0.5}}}
+    if task == "classification":
+        del config["model"]
+
+    settings = load_config(config).contestants[name].model_dump()
+
+    expected = {**presets()[name], "learning_rate": 0.5}
+    assert {key: settings[key] for key in expected if key != "vocabulary"} == {
+        key: value for key, value in expected.items() if key != "vocabulary"
+    }
+
+
+def test_two_contestants_of_one_method():
+    config = load_config(
+        {**MINIMAL, "contestants": {"small": {"method": "lstm", "hidden_size": 8}, "large": {"method": "lstm"}}}
+    )
+
+    assert config.contestants["small"].hidden_size == 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"pretrain": "more.txt"}, "lstm.pretrain: must be `key: value` pairs, not 'more.txt'"),
+        ({"pretrain": {}}, "lstm.pretrain.text: is missing"),
+        ({"pretrain": {"text": "more.txt", "epoch": 1}}, "unknown key 'epoch'; did you mean 'epochs'?"),
+        ({"pretrain": {"text": "more.txt", "epochs": 0}}, "lstm.pretrain.epochs: must be greater than 0"),
+        ({"pretrain": {"text": "more.txt"}, "layers": 2}, "pretrain needs `layers: 1` or `bidirectional: false`"),
+    ],
+)
+def test_pretraining_that_cannot_be(settings, said):
+    assert said in problems({**MINIMAL, "contestants": {"lstm": settings}})
+
+
+def test_pretraining_of_several_layers_in_one_direction():
+    settings = {"pretrain": {"text": "more.txt"}, "layers": 2, "bidirectional": False}
+    config = load_config({**MINIMAL, "contestants": {"gru": settings}}, ["contestants.gru.pretrain.epochs=5"])
+
+    assert config.contestants["gru"].pretrain.epochs == 5
+    assert load_config(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("text", [[], ["a", "a"], ["a", 1], 5, {"a": "b"}])
+def test_columns_that_are_none_are_one_problem(text):
+    said = problems({**MINIMAL, "data": {"table": "reviews.csv", "text": text}})
+
+    assert "has 1 problem" in said
+    assert "data.text: must be the name of a column or a list of different ones" in said
+
+
+@pytest.mark.parametrize(
+    ("assignment", "read"),
+    [
+        ("contestants.lstm.hidden_size=256", lambda config: config.contestants["lstm"].hidden_size == 256),
+        ("data.split.test=0.25", lambda config: config.data.split.test == 0.25),
+        ("budget.seconds=60", lambda config: config.budget.seconds == 60),
+        ("data.text=[title, body]", lambda config: config.data.text == ["title", "body"]),
+        ("data.table=a: b.csv", lambda config: config.data.table == "a: b.csv"),
+        ("contestants.lstm-lab.dropout=0", lambda config: config.contestants["lstm-lab"].layers == 1),
+        ("contestants.lstm.learning_rate=5e-4", lambda config: config.contestants["lstm"].learning_rate == 5e-4),
+    ],
+)
+def test_overrides(assignment, read):
+    assert read(load_config("sentiment", [assignment]))
+
+
+def test_every_problem_is_named_at_once_with_its_line_and_the_nearest_name(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        "task: classification\n"
+        "data:\n"
+        "  tabel: x.csv\n"
+        "  split: {validation: 0.5, test: 0.6}\n"
+        "budget: {epochs: two}\n"
+        "contestants:\n"
+        "  lstm:\n"
+        "    hiden_size: 3\n"
+        "    pooling: mean\n"
+        "    vocabulary: {min_freq: 3}\n"
+        "  lstn: {}\n"
+        "  a/b: {}\n"
+        "evaluation: {confidence: 95}\n"
+    )
+
+    text = problems(file)
+
+    for expected in [
+        "10 problems",
+        "line 3: data.tabel: unknown key 'tabel'; did you mean 'table'?",
+        "line 4: data.split: validation and test together must be below 1",
+        "line 5: budget.epochs: must be a whole number, not 'two'",
+        "line 8: contestants.lstm.hiden_size: unknown key 'hiden_size'; did you mean 'hidden_size'?",
+        "line 9: contestants.lstm.pooling: must be 'last' or 'max_mean', not 'mean'",
+        "line 10: contestants.lstm.vocabulary.min_freq: unknown key 'min_freq'; did you mean 'min_frequency'?",
+        "line 11: contestants.lstn: 'lstn' is not a method of task classification; did you mean 'lstm'?",
+        "line 12: contestants: 'a/b' must consist of",
+    ]:
+        assert expected in text
+    assert str(file) in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"task": "clasification"}, "'clasification' is not a task"),
+        ({"contestants": {}}, "name at least one"),
+        ({"contestants": {"lora": {}}}, "'lora' is not a method of task classification"),
+        ({"contestants": {"linear": 3}}, "settings are `key: value` pairs"),
+        ({"budget": {}}, "a budget needs at least one of epochs, tokens, seconds"),
+        ({"data": {}}, "data.table: is missing"),
+        ({"seed": -1}, "seed: must be greater than or equal to 0"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(changes, expected):
+    assert expected in problems({**MINIMAL, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"data": {}}, "give `text`, or the files `train` and `validation`"),
+        ({"data": {"text": "a.txt", "train": "b.txt"}}, "either `text` or the files"),
+        ({"evaluation": {"context_length": 64, "stride": 128}}, "stride 128 is larger than context_length 64"),
+        ({"evaluation": {"protocols": ["windows"]}}, "did you mean 'window'?"),
+        ({"contestants": {"lora": {"target_modules": 3}}}, "target_modules"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_for_language_models(changes, expected):
+    config = {"task": "language-model", "model": "gpt2", "data": {"text": "a.txt"}, "contestants": {"full": {}}}
+
+    assert expected in problems({**config, **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("task: [", "this is not valid YAML"),
+        ("just words", "holds no keys"),
+        ("", "holds no keys"),
+        ("task: classification\ntask: classification\n", "line 2: the key 'task' is there twice"),
+    ],
+)
+def test_files_that_are_no_specs(tmp_path, text, expected):
+    file = tmp_path / "my.yaml"
+    file.write_text(text)
+
+    assert expected in problems(file)
+
+
+def test_a_file_that_is_not_utf8(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_bytes(b"task: caf\xe9")
+
+    assert "is not UTF-8 text (byte 9)" in problems(file)
+
+
+def test_a_mistyped_name_gets_the_nearest_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my-reviews.yaml").touch()
+
+    assert "Did you mean sentiment?" in problems("sentimnt")
+    assert "Did you mean my-reviews.yaml?" in problems("my-review.yaml")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("budget.epochs", "this is not KEY=VALUE"),
+        ("budget..epochs=3", "this is not KEY=VALUE"),
+        ("task.epochs=3", "task is a value, not a section"),
+        ("contestants.lstm.layers=0", "--set contestants.lstm.layers=0: contestants.lstm.layers: must be greater"),
+        ("data.tabel=x", "--set data.tabel=x: data.tabel: unknown key"),
+    ],
+)
+def test_wrong_overrides_are_named(assignment, expected):
+    assert expected in problems("sentiment", [assignment])

@@ -1,0 +1,103 @@
+"""A config that is written from the data says what was seen, and loads."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.config.load import load_config
+from bakeoff.config.starting import describe, scalar, shown, starting_config
+
+ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(columns: dict[str, list], name: str = "my table.jsonl") -> str:
+        file = tmp_path / name
+        rows = zip(*columns.values(), strict=True)
+        file.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
+        return str(file)
+
+    return write
+
+
+def test_what_was_seen_and_what_was_chosen(table):
+    texts = [f"text {number} has a few words" for number in range(100)]
+    source = table({"note": texts, "kind": ["rare" if n % 10 == 0 else "often" for n in range(100)]})
+
+    found = starting_config(source)
+
+    said = "\n".join(describe(found.seen))
+    assert found.seen.classes == {"often": 90, "rare": 10}
+    assert found.seen.words is not None
+    assert found.seen.words.longest == 6
+    assert "uneven, 1 to 9" in said
+    assert all(f"#   {line}" in found.yaml for line in said.splitlines())
+    config = load_config(yaml.safe_load(found.yaml))
+    assert (config.data.table, config.data.text, config.data.label) == (source, "note", "kind")
+    assert list(config.contestants) == ["majority", "linear", "lstm"]
+
+
+def test_a_linear_model_is_corrected_where_every_class_has_rows_enough(table):
+    source = table({"note": [f"text {number} has words" for number in range(40)], "kind": ["rare", "often"] * 20})
+
+    config = load_config(yaml.safe_load(starting_config(source).yaml))
+
+    assert list(config.contestants) == ["majority", "linear", "lstm", "corrector"]
+
+
+def test_odd_names_of_columns_and_labels_survive(table):
+    for name in ODD:
+        columns = {
+            f"text {name}": [f"some text {number} {ODD[number % 6]}" for number in range(60)],
+            name: [ODD[number % 6] for number in range(60)],
+        }
+
+        found = starting_config(table(columns))
+
+        config = load_config(yaml.safe_load(found.yaml))
+        assert (config.data.text, config.data.label) == (f"text {name}", name)
+        assert found.seen.classes == dict.fromkeys(sorted(ODD), 10)
+        assert "\x1b" not in found.yaml
+
+
+def test_the_column_of_sides_is_used(table):
+    sides = [("train", "train", "test")[number % 3] for number in range(60)]
+    texts = [f"text number {number}" for number in range(60)]
+
+    found = starting_config(table({"text": texts, "label": ["a", "b"] * 30, "set": sides}))
+
+    assert load_config(yaml.safe_load(found.yaml)).data.split.column == "set"
+
+
+def test_texts_without_labels_make_a_spec_for_language_models(table, tmp_path):
+    source = table({"no": list(range(40)), "story": [f"once upon a time {number}" for number in range(40)]})
+    book = tmp_path / "book.txt"
+    book.write_text("A line of a book.\n" * 50)
+
+    config = load_config(yaml.safe_load(starting_config(source).yaml))
+    assert (config.task, config.data.text, config.data.column) == ("language-model", source, "story")
+    assert load_config(yaml.safe_load(starting_config(str(book)).yaml)).data.text == str(book)
+
+
+def test_a_text_is_judged_on_the_side_it_has_by_protocols_that_fit(tmp_path):
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.txt").write_text("A line of a book.\n" * (300 if name == "valid" else 50))
+
+    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).judge
+    assert (evaluation.split, evaluation.protocols) == ("validation", ["document", "window"])
+
+    (tmp_path / "test.txt").write_text("A line of a book.\n" * 20)
+    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).judge
+    assert (evaluation.split, evaluation.protocols) == ("test", ["document"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_scalars_are_read_back_and_comments_stay_comments(text):
+    assert yaml.safe_load(f"a: {scalar(text)}\nb: [{scalar(text)}, 1] # {shown(text)}") == {"a": text, "b": [text, 1]}

@@ -1,0 +1,65 @@
+"""Texts to be classified: read from any table, written back beside their labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from bakeoff.data.raw_tables import read_table_file
+from bakeoff.data.unlabeled import read_texts, write_scored
+from bakeoff.errors import UserError
+
+SCORES = {"label": ["good", "bad"], "probability": [0.75, 0.5]}
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text('id,review,label\n7,"A fine,\nmoving film",x\n8,,y\n')
+    return file
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_a_scored_table_keeps_its_columns(reviews, tmp_path, suffix):
+    table = read_texts(reviews)
+    out = tmp_path / f"scored{suffix}"
+
+    write_scored(out, table, table.texts, SCORES)
+
+    written = read_table_file(out).columns
+    assert table.texts == ["A fine,\nmoving film", ""]
+    assert written["id"] == ["7", "8"]
+    assert written["review"] == table.texts
+    assert written["label"] == ["x", "y"]
+    assert written["predicted_label"] == SCORES["label"]
+    assert [float(value) for value in written["probability"]] == SCORES["probability"]
+
+
+def test_lines_of_a_text_file_and_texts_without_a_table(tmp_path):
+    file = tmp_path / "lines.txt"
+    file.write_text("A fine film\n\nA dull one\n")
+    assert read_texts(file).texts == ["A fine film", "A dull one"]
+
+    write_scored(tmp_path / "out.csv", None, ["a", "b"], SCORES)
+    assert list(read_table_file(tmp_path / "out.csv").columns) == ["text", "label", "probability"]
+
+
+def test_mistakes(reviews, tmp_path):
+    with pytest.raises(UserError, match="no column 'body'; it has id, review, label"):
+        read_texts(reviews, ["body"])
+    with pytest.raises(UserError, match="does not exist"):
+        read_texts(tmp_path / "review.csv")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_scored(tmp_path / "out.docx", None, ["a", "b"], SCORES)
+
+
+def test_the_columns_that_a_run_was_trained_on_are_read_again(tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text("text,title,body\nx,A title,A body\ny,,Only a body\nz,,\n")
+
+    assert read_texts(file).texts == ["x", "y", "z"]
+    assert read_texts(file, trained_on=["title", "body"]).texts == ["A title\n\nA body", "Only a body", ""]
+    assert read_texts(file, trained_on=["body"]).texts == ["A body", "Only a body", ""]
+    assert read_texts(file, trained_on=["review"]).texts == ["x", "y", "z"]
+    assert read_texts(file, ["title"], trained_on=["body"]).texts == ["A title", "", ""]
+    with pytest.raises(UserError, match="no column 'abstract'"):
+        read_texts(file, trained_on=["title", "abstract"])

@@ -1,0 +1,98 @@
+"""TF-IDF and logistic regression against scikit-learn's own pipeline."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from bakeoff.errors import UserError
+from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.majority.model import MajorityModel
+from tests.methods.small_data import small_table
+
+
+def words_and_marks(text):
+    return re.findall(r"\w+|[^\w\s]", text.lower())
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_naive_bayes_it_is_scikit_learns_pipeline(classes, class_weights):
+    table = small_table(rows=121, classes=classes)
+    settings = LinearConfig(max_ngram=2, naive_bayes=False, inverse_regularization=3.0, class_weights=class_weights)
+    peer = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, tokenizer=words_and_marks, token_pattern=None),
+        LogisticRegression(C=3.0, max_iter=1000, class_weight=None if class_weights == "none" else "balanced"),
+    ).fit(table.train.texts, table.train.labels)
+    texts = [*table.test.texts, "", "unheard of"]
+
+    model = LinearModel.fit(table.train.texts, table.train.labels, settings)
+
+    assert model.probabilities(texts) == pytest.approx(peer.predict_proba(texts), abs=1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_naive_bayes_weights_are_those_of_the_paper(classes):
+    """NBSVM as Wang and Manning (2012) write it down, from scikit-learn's parts and liblinear's other solver."""
+    table = small_table(classes=classes)
+    labels = np.array(table.train.labels)
+    options = {"ngram_range": (1, 2), "min_df": 2, "tokenizer": words_and_marks, "token_pattern": None}
+    present = CountVectorizer(binary=True, **options).fit_transform(table.train.texts).toarray()
+    tfidf = TfidfVectorizer(sublinear_tf=True, **options).fit(table.train.texts)
+    scores = []
+    for number in range(classes):
+        own = 1 + present[labels == number].sum(axis=0)
+        others = 1 + present[labels != number].sum(axis=0)
+        ratio = np.log((own / own.sum()) / (others / others.sum()))
+        regression = LogisticRegression(C=3.0, solver="liblinear", tol=1e-8, max_iter=10_000)
+        regression.fit(tfidf.transform(table.train.texts).toarray() * ratio, labels == number)
+        scores.append(regression.decision_function(tfidf.transform(table.test.texts).toarray() * ratio))
+
+    settings = LinearConfig(max_ngram=2, inverse_regularization=3.0)
+    model = LinearModel.fit(table.train.texts, table.train.labels, settings)
+
+    found = np.log(model.probabilities(table.test.texts))
+    wanted = scores[1] if classes == 2 else scores[1] - scores[0]  # the difference of the log-probabilities
+    assert found[:, 1] - found[:, 0] == pytest.approx(wanted, abs=0.05)
+
+
+@pytest.mark.parametrize("naive_bayes", [True, False])
+def test_a_saved_model_answers_as_before_and_needs_no_pickle(tmp_path, naive_bayes):
+    table = small_table(classes=3)
+    model = LinearModel.fit(table.train.texts, table.train.labels, LinearConfig(naive_bayes=naive_bayes))
+    model.save(tmp_path)
+
+    loaded = LinearModel.load(tmp_path)
+
+    assert np.array_equal(loaded.probabilities(table.test.texts), model.probabilities(table.test.texts))
+    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize("naive_bayes", [True, False])
+def test_the_same_texts_give_the_same_model(naive_bayes):
+    """So `repeats` need not train it with another seed."""
+    table = small_table(classes=3)
+    settings = LinearConfig(naive_bayes=naive_bayes)
+    one, other = (LinearModel.fit(table.train.texts, table.train.labels, settings) for _ in range(2))
+
+    assert np.array_equal(one.weights, other.weights)
+    assert np.array_equal(one.intercepts, other.intercepts)
+
+
+def test_majority_answers_with_the_shares_of_the_training_split(tmp_path):
+    MajorityModel.fit([0, 1, 1, 1], 3).save(tmp_path)
+
+    found = MajorityModel.load(tmp_path).probabilities(["fine", "dull"])
+
+    assert found.tolist() == [[0.25, 0.75, 0.0]] * 2
+
+
+def test_texts_without_any_frequent_word_are_explained():
+    with pytest.raises(UserError, match="Lower min_document_frequency"):
+        LinearModel.fit(["one", "two", "three"], [0, 1, 0], LinearConfig(min_document_frequency=2))
