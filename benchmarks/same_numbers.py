@@ -27,7 +27,7 @@ import yaml
 SMALL = {"embedding_size": 16, "hidden_size": 16}
 TABLE = {"table": "sentence-polarity", "rows": 600}
 STORIES = {"model": "stories260k", "max_length": 64}
-LORA = {"method": "lora", "block_size": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5.0e-3}
+LORA = {"method": "lora", "max_length": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5.0e-3}
 
 RUNS: dict[str, dict[str, Any]] = {
     "classifiers": {
@@ -46,7 +46,7 @@ RUNS: dict[str, dict[str, Any]] = {
             "pretrained-lstm": {"method": "lstm", **SMALL, "pretrain": {"text": "unlabelled.txt", "epochs": 1}},
             "ensemble": {"members": ["linear", "lstm"]},
         },
-        "judge": {"resamples": 200},
+        "evaluation": {"resamples": 200},
     },
     "transformers": {
         "task": "classification",
@@ -55,9 +55,9 @@ RUNS: dict[str, dict[str, Any]] = {
         "contestants": {
             "transformer": STORIES,
             "full": {"method": "transformer", "tuning": "full", "class_weights": "balanced", **STORIES},
-            "wide": {"method": "transformer", "r": 4, "alpha": 8, "dropout": 0.1, "warmup": 0.2, **STORIES},
+            "wide": {"method": "transformer", "r": 4, "lora_alpha": 8, "lora_dropout": 0.1, "warmup": 0.2, **STORIES},
         },
-        "judge": {"metric": "macro_f1", "resamples": 200},
+        "evaluation": {"metric": "macro_f1", "resamples": 200},
     },
     "language-models": {
         "task": "language-model",
@@ -67,16 +67,16 @@ RUNS: dict[str, dict[str, Any]] = {
         "repeats": 2,
         "contestants": {
             "pretrained": {},
-            "full": {"block_size": 128, "learning_rate": 1.0e-3},
-            "auto": {"method": "full", "block_size": 128, "learning_rate": "auto", "activation_checkpointing": True},
-            "lora": {**LORA, "dropout": 0.1},
-            "lora-lab": {"block_size": 128, "warmup_steps": 2},
+            "full": {"max_length": 128, "learning_rate": 1.0e-3},
+            "auto": {"method": "full", "max_length": 128, "learning_rate": "auto", "activation_checkpointing": True},
+            "lora": {**LORA, "lora_dropout": 0.1},
+            "lora-lab": {"max_length": 128, "warmup": 2},
             "rslora": {**LORA, "variant": "rslora"},
             "dora": {**LORA, "variant": "dora"},
             "pissa": {**LORA, "variant": "pissa", "learning_rate": 2.0e-3},
             "loraplus": {**LORA, "variant": "loraplus", "learning_rate": 1.0e-3, "merge": True},
         },
-        "judge": {
+        "evaluation": {
             "protocols": ["document", "window", "lab"],
             "context_length": 256,
             "prompts": ["Once upon a time", "The village church"],
@@ -90,10 +90,17 @@ DEMOS = ("sentiment", "language-model")
 
 UNLABELLED = "A film about two brothers, quiet and well played.\nToo long by half, and the jokes are old.\n" * 40
 
-_LEFT_OUT = {"settings", "notes", "model_bytes", "task"}
+_LEFT_OUT = {"settings", "notes", "model_bytes", "task", "token_unit", "description", "pretrained_model"}
 _TIMES = {"seconds", "total_seconds", "peak_memory_bytes", "micro_batch_tokens"}
-_RENAMED: dict[str, str] = {}
-"""Keys of older run folders -> today's."""
+_RENAMED = {
+    "figures": "metrics",
+    "figure": "metric",
+    "abstaining": "selective_prediction",
+    "suspected_labels": "label_issues",
+    "suspected_label": "suggested_label",
+    "suspect": "label_issue",
+}
+"""Keys and values of older run folders -> today's."""
 
 Numbers = dict[str, Any]
 
@@ -132,14 +139,14 @@ def _of_run(run: Path) -> Iterator[tuple[str, Any]]:
         scores = pq.read_table(home / "scores.parquet")
         for column in scores.column_names:
             content = json.dumps(pc.cast(scores[column], "string").to_pylist()).encode()
-            yield f"{name}/scores/{_RENAMED.get(column, column)}", hashlib.sha256(content).hexdigest()
+            yield f"{name}/scores/{column}", hashlib.sha256(content).hexdigest()
 
 
 def _leaves(place: str, values: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(values, dict):
         for key, value in values.items():
             if key not in _LEFT_OUT | _TIMES:
-                yield from _leaves(f"{place}/{_RENAMED.get(key, key)}", value)
+                yield from _leaves(f"{place}/{key}", value)
     elif isinstance(values, list):
         for number, value in enumerate(values):
             yield from _leaves(f"{place}/{number}", value)
@@ -147,8 +154,17 @@ def _leaves(place: str, values: Any) -> Iterator[tuple[str, Any]]:
         yield place, values
 
 
+def renamed(numbers: Numbers) -> Numbers:
+    """Return the numbers by the names of today."""
+    return {
+        "/".join(_RENAMED.get(key, key) for key in place.split("/")): _RENAMED.get(value, value)
+        for place, value in numbers.items()
+    }
+
+
 def compare(before: Numbers, after: Numbers) -> int:
     """Print what differs and return how many numbers do."""
+    before = renamed(before)
     differing = {place for place in before.keys() & after.keys() if before[place] != after[place]}
     for place in sorted(differing):
         print(f"{place}: {before[place]!r} -> {after[place]!r}")

@@ -24,8 +24,8 @@ from bakeoff.runs.results import (
     DataReport,
     Environment,
     EpochLine,
-    MetricValue,
     Mark,
+    MetricValue,
     NearDuplicate,
     Sample,
     SplitReport,
@@ -81,7 +81,9 @@ def write_classification_run(path: Path, *, texts: int = 2132) -> RunFolder:
             split_seed=12,
             sides=[
                 SplitReport(name="train", rows=7464, characters=853_000, labels={"negative": 3732, "positive": 3732}),
-                SplitReport(name="validation", rows=1066, characters=121_000, labels={"negative": 533, "positive": 533}),
+                SplitReport(
+                    name="validation", rows=1066, characters=121_000, labels={"negative": 533, "positive": 533}
+                ),
                 SplitReport(name="test", rows=texts, characters=244_000, labels={"negative": 1066, "positive": 1066}),
             ],
             skipped={"empty text": 3},

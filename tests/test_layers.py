@@ -21,7 +21,13 @@ LAYERS = [
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-APART = {("classify", "lm"), ("lm", "classify"), ("data", "training"), ("evaluation", "data"), ("evaluation", "training")}
+APART = {
+    ("classify", "lm"),
+    ("lm", "classify"),
+    ("data", "training"),
+    ("evaluation", "data"),
+    ("evaluation", "training"),
+}
 
 
 def part_of(path: Path) -> str:

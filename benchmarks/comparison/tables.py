@@ -40,7 +40,9 @@ def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> s
 def targets(subject: str, evaluated: Iterable[Evaluated]) -> str:
     """All targets: a row each."""
     answers = {True: "yes", False: "NO", None: "-"}
-    rows = [[each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in evaluated]
+    rows = [
+        [each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in evaluated
+    ]
     return f"### Targets, {subject}\n\n{_table(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
 
 

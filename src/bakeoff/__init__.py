@@ -30,18 +30,18 @@ __all__ = [
     "RunOutcome",
     "UserError",
     "load_classifier",
-    "load_language_model",
     "load_config",
+    "load_language_model",
     "plan",
     "resume",
     "run",
 ]
 
 _HOMES = {
-    "Classifier": "bakeoff.classify.classifier",
+    "Classifier": "bakeoff.tasks.classifier",
     "LanguageModel": "bakeoff.lm.sources",
     "RunOutcome": "bakeoff.runner",
-    "load_classifier": "bakeoff.classify.classifier",
+    "load_classifier": "bakeoff.tasks.classifier",
     "load_language_model": "bakeoff.lm.sources",
     "load_config": "bakeoff.config.load",
     "plan": "bakeoff.planner",

@@ -11,7 +11,7 @@ import pyarrow as pa
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.evaluation.verdict import decide
-from bakeoff.evaluation.wording import count, metric_name, listed
+from bakeoff.evaluation.wording import count, listed, metric_name
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Environment, SplitReport
@@ -53,8 +53,8 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         verdict = decide(
             [contestant.result for contestant in contestants],
             scores,
-            confidence=judge["confidence"],
-            resamples=judge["resamples"],
+            confidence=evaluation["confidence"],
+            resamples=evaluation["resamples"],
             seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},

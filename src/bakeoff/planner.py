@@ -10,22 +10,22 @@ from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.config.load import load_config
 from bakeoff.config.repeats import seeds
-from bakeoff.data.types import SplitCorpus, SplitTable
 from bakeoff.evaluation.wording import size
-from bakeoff.methods.full.config import FullConfig
-from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.methods.transformer.config import TransformerConfig
+from bakeoff.methods.registry import get_method
 from bakeoff.runner import prepare_data
-from bakeoff.runs.plans import ContestantPlan, Plan
+from bakeoff.runs.plans import Plan
 from bakeoff.sections import Section
+from bakeoff.tasks.base import get_task
 from bakeoff.training.progress import Progress
 
 
 def plan(
-    config: str | Path | Mapping[str, Any] | BakeoffConfig, *, overrides: Sequence[str] = (), progress: Progress | None = None
+    config: str | Path | Mapping[str, Any] | BakeoffConfig,
+    *,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Plan:
     """Tell what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
 
@@ -46,7 +46,7 @@ def plan(
     room = machine.memory_bytes() + machine.available_memory_bytes()
     prepared, _ = prepare_data(checked, progress)
     reading = time.perf_counter() - started
-    contestants = _plan_contestants(checked, prepared, progress)
+    contestants = get_task(checked).plan(checked, prepared, progress)
     for each in contestants:
         each.seeds = len(seeds(checked, each.name))
     kept = sum(each.seeds * each.model_bytes for each in contestants)
@@ -65,26 +65,13 @@ def plan(
     return found
 
 
-def _plan_contestants(config: BakeoffConfig, prepared: SplitTable | SplitCorpus, progress: Progress) -> list[ContestantPlan]:
-    # Imported here for the same reason as in `run`: linear models need not wait for torch.
-    if isinstance(config, LanguageModelConfig):
-        from bakeoff.tasks.planning_language_model import plan_contestants as plan_language_models
-
-        assert isinstance(prepared, SplitCorpus)
-        return plan_language_models(config, prepared, progress)
-    from bakeoff.tasks.planning_classification import plan_contestants as plan_classifiers
-
-    assert isinstance(prepared, SplitTable)
-    return plan_classifiers(config, prepared, progress)
-
-
 def _warnings(found: Plan, config: BakeoffConfig) -> list[str]:
     warnings = []
     for each in found.contestants:
         if each.peak_memory_bytes > found.available_memory_bytes:
             warnings.append(
                 f"{each.name} needs {size(each.peak_memory_bytes)} of memory, and {size(found.available_memory_bytes)} "
-                f"are there: {_saving_memory(config.contestants[each.name])}."
+                f"are there{_advice(config, each.name)}."
             )
     if found.disk_bytes > found.free_disk_bytes:
         warnings.append(
@@ -94,13 +81,7 @@ def _warnings(found: Plan, config: BakeoffConfig) -> list[str]:
     return warnings
 
 
-def _saving_memory(settings: Section) -> str:
-    if isinstance(settings, RecurrentConfig):
-        return "lower its batch_size, max_length or hidden_size"
-    if isinstance(settings, TransformerConfig):
-        return "choose a smaller model" if settings.tuning == "lora" else "train with tuning: lora"
-    if getattr(settings, "activation_checkpointing", True):
-        return "train with method lora" if isinstance(settings, FullConfig) else "choose a smaller model"
-    return "set its activation_checkpointing: true" + (
-        ", or train with method lora" if isinstance(settings, FullConfig) else ""
-    )
+def _advice(config: BakeoffConfig, name: str) -> str:
+    settings = config.contestants[name]
+    advice = get_method(config.task, settings.method).memory_advice(settings)
+    return f": {advice}" if advice else ""

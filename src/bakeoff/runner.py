@@ -11,18 +11,15 @@ from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.config.classification import ClassificationConfig
-from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.config.load import load_config
-from bakeoff.config.paths import with_absolute_paths
+from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
-from bakeoff.data.pretraining_texts import pretraining_files, pretrainings
-from bakeoff.data.types import SplitCorpus, SplitTable
+from bakeoff.data.files import sha256
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.pretraining import PretrainingFolder
 from bakeoff.runs.results import ContestantResult, DataReport, Verdict
 from bakeoff.sections import Section
+from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
 
@@ -97,7 +94,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _take_part(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
-        if all(training.folder.finished for training in _trainings(folder, config)):
+        if all(contestant.folder.finished for contestant in _contestants(folder, config)):
             _tell_what_is_left(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
@@ -109,21 +106,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _bake(folder, config, prepared, progress)
 
 
-def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[SplitTable | SplitCorpus, DataReport]:
-    """Read and divide the data of a bake-off, and say what was found on the way."""
+def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
+    """Read and split the data of a bake-off, and say what was found on the way."""
     progress.stage("reading data")
-    prepared: SplitTable | SplitCorpus
-    if isinstance(config, ClassificationConfig):
-        from bakeoff.data.tables import prepare_table
-        from bakeoff.tasks.classification import check_contestants
-
-        prepared, report = prepare_table(config.data, config.seed)
-        check_contestants(config, prepared)
-        report.files.update(pretraining_files(config))
-    else:
-        from bakeoff.data.corpora import prepare_corpus
-
-        prepared, report = prepare_corpus(config.data, config.seed)
+    prepared, report = get_task(config).prepare(config)
+    report.files.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:
@@ -132,28 +119,16 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[SplitTable 
 
 
 def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:
-    """What does not hold the texts any more that the run began with, if anything."""
+    """Return a file that no longer holds what the run began with, or None."""
     if now.fingerprint != before.fingerprint:
         return now.source
-    requests = pretrainings(config) if isinstance(config, ClassificationConfig) else []
-    unlabeled = [str(each.path) for each in requests]
-    return next((file for file in unlabeled if now.files[file] != before.files[file]), None)
+    files = map(str, contestants_files(config))
+    return next((file for file in files if now.files[file] != before.files.get(file)), None)
 
 
-@dataclass(frozen=True)
-class _Training:
-    """A contestant with one of its seeds."""
-
-    name: str
-    config: BakeoffConfig  # with this seed; the data were divided with that of the run
-    folder: ContestantFolder
-    label: str  # for people
-    earlier: Mapping[str, ContestantFolder]  # by name, the contestants before it: with the same seed, if they use one
-
-
-def _trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[_Training]:
-    """Everything that a bake-off trains, in this order."""
-    found = []
+def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
+    """Return everything that a bake-off trains, in order."""
+    contestants = []
     homes: dict[str, list[ContestantFolder]] = {}
     for name in config.contestants:
         own: list[ContestantFolder] = []
@@ -161,61 +136,49 @@ def _trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True)
             label = name if number == 1 and config.repeats == 1 else f"{name}, seed {seed}"
             own.append(folder.contestant(name, writes=writes).repeat(number))
             earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in homes.items()}
-            found.append(_Training(name, config.model_copy(update={"seed": seed}), own[-1], label, earlier))
+            contestants.append(Contestant(name, seed, own[-1], label, earlier))
         homes[name] = own
-    return found
+    return contestants
 
 
-def _bake(folder: RunFolder, config: BakeoffConfig, prepared: SplitTable | SplitCorpus, progress: Progress) -> RunOutcome:
+def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
     _tell_what_is_left(folder, config)
-    trainings = _trainings(folder, config)
-    for number, training in enumerate(trainings, start=1):
-        progress.contestant(training.label, number, len(trainings))
-        if not training.folder.finished:
+    contestants = _contestants(folder, config)
+    for number, contestant in enumerate(contestants, start=1):
+        progress.contestant(contestant.label, number, len(contestants))
+        if not contestant.folder.finished:
             machine.reset_peak_memory()
-            bake_off, home = config.name or folder.path.resolve().name, training.folder.tracking
-            with trackers.tracked(config.tracker, progress, run=bake_off, training=training.label, folder=home) as heard:
-                result = _bake_contestant(training, prepared, heard)
+            bake_off, home = config.name or folder.path.resolve().name, contestant.folder.tracking
+            with trackers.tracked(
+                config.tracker, progress, run=bake_off, training=contestant.label, folder=home
+            ) as heard:
+                result = get_task(config).bake(config, contestant, prepared, heard)
             if (processes := distributed.world_size()) > 1:
                 result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
-            if config.repeats > 1 and len(seeds(config, training.name)) == 1:
+            if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
                 result.notes.append("Done once: nothing in it depends on the seed.")
-            training.folder.write_result(result)
-        progress.result(training.folder.result())
+            contestant.folder.write_result(result)
+        progress.result(contestant.folder.result())
     progress.stage("writing the report")
     return _conclude(folder, config)
 
 
 def _tell_what_is_left(folder: RunFolder, config: BakeoffConfig) -> None:
     """To the other processes, which may not look themselves: the first one writes into the folder meanwhile."""
-    for training in _trainings(folder, config):
-        distributed.broadcast(training.folder.finished)
+    for contestant in _contestants(folder, config):
+        distributed.broadcast(contestant.folder.finished)
 
 
 def _take_part(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """What the processes other than the first do: train and score along with it, and write nothing."""
     silent = Progress()
-    left = [each for each in _trainings(folder, config, writes=False) if not distributed.broadcast(False)]
+    left = [each for each in _contestants(folder, config, writes=False) if not distributed.broadcast(False)]
     if left:
         prepared, _ = prepare_data(config, silent)
-    for training in left:
-        _bake_contestant(training, prepared, silent)
+    for contestant in left:
+        get_task(config).bake(config, contestant, prepared, silent)
     distributed.wait()  # for the verdict
     return RunOutcome(folder.path, [contestant.average() for contestant in folder.contestants()], folder.verdict())
-
-
-def _bake_contestant(training: _Training, prepared: SplitTable | SplitCorpus, progress: Progress) -> ContestantResult:
-    config, name, folder = training.config, training.name, training.folder
-    # Imported here: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch.
-    if isinstance(config, LanguageModelConfig):
-        from bakeoff.tasks.language_model import bake as bake_language_model
-
-        assert isinstance(prepared, SplitCorpus)
-        return bake_language_model(config, name, prepared, folder, progress)
-    from bakeoff.tasks.classification import bake as bake_classifier
-
-    assert isinstance(prepared, SplitTable)
-    return bake_classifier(config, name, prepared, folder, progress, training.earlier)
 
 
 def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
@@ -225,7 +188,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     from bakeoff.report.html import write_report
     from bakeoff.report.model_card import write_model_card
 
-    judge, results, scores = config.evaluation, [], {}
+    evaluation, results, scores = config.evaluation, [], {}
     contestants = folder.contestants()
     for contestant in contestants:
         repeats = contestant.repeats()
@@ -266,6 +229,6 @@ def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
         yield
     except UserError:
         begun = folder.contestants() if folder.holds_a_run else []
-        if not any(each.metrics_size() or PretrainingFolder(each).metrics_size() or each.finished for each in begun):
+        if not any(each.begun for each in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-ClassWeights = Literal["none", "balanced"]
+ClassWeights = Annotated[
+    Literal["none", "balanced"],
+    Field(description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."),
+]
 
 
 def _rate_or_auto(value: Any) -> Any:
@@ -29,7 +32,13 @@ def _rate_or_auto(value: Any) -> Any:
 
 RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 
-RequestedPrecision = Literal["auto", "fp32", "bf16"]  # auto: bf16 where the machine computes it fast
+RequestedPrecision = Annotated[
+    Literal["auto", "fp32", "bf16"],
+    Field(
+        description="Precision of the arithmetic. `auto` is bf16 where `bakeoff doctor` finds it fast; elsewhere bf16 "
+        "is hundreds of times slower. Weights that are trained are always kept in fp32."
+    ),
+]
 Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
 
 
@@ -42,6 +51,28 @@ def _one_or_several(value: Any) -> Any:
 
 
 ColumnOrColumns = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
+
+
+def _share_or_steps(value: float) -> float:
+    if value >= 1 and not value.is_integer():
+        raise ValueError(f"must be a share below 1 or a whole number of steps, not {value:g}")
+    return value
+
+
+Warmup = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="Warm-up, in which the learning rate rises from 0: below 1 a share of all steps, from 1 on a "
+        "number of steps.",
+    ),
+    AfterValidator(_share_or_steps),
+]
+Schedule = Annotated[
+    Literal["constant", "linear", "cosine"], Field(description="Course of the learning rate after the warm-up.")
+]
+WeightDecay = Annotated[float, Field(ge=0, description="Decoupled weight decay of AdamW.")]
+GradientClip = Annotated[PositiveFloat | None, Field(description="Largest norm of the gradient; `null`: no limit.")]
 
 
 class Section(BaseModel):

@@ -6,7 +6,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "config.md"
 
 
 def test_the_page_in_docs_is_the_one_that_the_schema_makes():
-    assert PAGE.read_text(encoding="utf-8") == reference(), "python -m bakeoff.config.reference > docs/reference/config.md"
+    assert PAGE.read_text(encoding="utf-8") == reference(), (
+        "python -m bakeoff.config.reference > docs/reference/config.md"
+    )
 
 
 def test_every_key_has_a_meaning():

@@ -28,9 +28,9 @@ LANGUAGE_MODEL = {
     "budget": {"tokens": 8000, "evaluations": 4},
     "contestants": {
         "pretrained": {},
-        "full": {"block_size": 128, "learning_rate": 1e-3},
-        "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4, "dropout": 0.1},
-        "lora-lab": {"block_size": 128, "warmup_steps": 2},
+        "full": {"max_length": 128, "learning_rate": 1e-3},
+        "lora": {"max_length": 128, "learning_rate": 1e-2, "r": 4, "lora_dropout": 0.1},
+        "lora-lab": {"max_length": 128, "warmup": 2},
     },
     "evaluation": {
         "protocols": ["document", "window", "lab"],

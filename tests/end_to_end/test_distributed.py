@@ -24,11 +24,11 @@ LANGUAGE_MODEL_SPEC = {
     "budget": {"tokens": 1200, "evaluations": 2},
     "contestants": {
         "pretrained": {},
-        "full": {"block_size": 64, "learning_rate": 1e-3},
-        "lora": {"block_size": 64, "learning_rate": 1e-3, "r": 4},
-        "lines": {"method": "full", "sequences": "lines", "block_size": 128, "batch_size": 3},
-        "one-block": {"method": "full", "block_size": 256, "batch_size": 1},  # the second process has none
-        "with-dropout": {"method": "lora", "block_size": 64, "dropout": 0.1},
+        "full": {"max_length": 64, "learning_rate": 1e-3},
+        "lora": {"max_length": 64, "learning_rate": 1e-3, "r": 4},
+        "lines": {"method": "full", "sequences": "lines", "max_length": 128, "batch_size": 3},
+        "one-block": {"method": "full", "max_length": 256, "batch_size": 1},  # the second process has none
+        "with-dropout": {"method": "lora", "max_length": 64, "lora_dropout": 0.1},
     },
     "evaluation": {"protocols": ["window", "document", "lab"], "context_length": 128, "resamples": 20},
 }
@@ -42,7 +42,7 @@ SENTIMENT_SPEC = {
             "hidden_size": 16,
             "batch_size": 33,
             "embedding_dropout": 0.0,
-            "dropout": 0.0,
+            "lora_dropout": 0.0,
             "word_dropout": 0.0,
         },
     },

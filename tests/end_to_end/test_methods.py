@@ -12,10 +12,10 @@ import yaml
 from tests.command import bakeoff, refused
 from tests.end_to_end.conftest import LANGUAGE_MODEL, write_config_file
 
-SHARED = {"method": "lora", "block_size": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5e-3}
+SHARED = {"method": "lora", "max_length": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5e-3}
 METHODS = {
     "pretrained": {},
-    "full": {"block_size": 128, "learning_rate": "auto"},
+    "full": {"max_length": 128, "learning_rate": "auto"},
     "lora": SHARED | {"learning_rate": "auto"},
     "rslora": SHARED | {"variant": "rslora"},
     "dora": SHARED | {"variant": "dora"},
@@ -32,7 +32,9 @@ CONFIG = LANGUAGE_MODEL | {
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("methods")
-    return folder / "run", bakeoff("run", write_config_file(folder / "methods.yaml", CONFIG), "-o", folder / "run", "--json")
+    return folder / "run", bakeoff(
+        "run", write_config_file(folder / "methods.yaml", CONFIG), "-o", folder / "run", "--json"
+    )
 
 
 @pytest.fixture(scope="module")

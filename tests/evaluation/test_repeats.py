@@ -124,7 +124,9 @@ def test_the_parts_of_macro_f1_are_the_figure_and_its_spread(classes: int, texts
     table = pa.table(
         {"document": [f"{i:04d}" for i in range(texts)], "label": labels.astype(str), "predicted": guesses.astype(str)}
     )
-    metric = MetricValue(name="macro_f1", value=0, protocol="macro_f1", split="test", documents=texts, higher_is_better=True)
+    metric = MetricValue(
+        name="macro_f1", value=0, protocol="macro_f1", split="test", documents=texts, higher_is_better=True
+    )
 
     units = metric_units(table, metric)
 

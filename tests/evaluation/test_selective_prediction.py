@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.evaluation.selective_prediction import WANTED, selective_prediction, choose_threshold, coverage_curve
+from bakeoff.evaluation.selective_prediction import WANTED, choose_threshold, coverage_curve, selective_prediction
 
 answers = st.lists(
     st.tuples(st.sampled_from([0.5, 0.50004, 0.6, 0.87, 0.99994, 1.0]) | st.floats(0.5, 1), st.booleans()),

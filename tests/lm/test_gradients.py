@@ -283,7 +283,7 @@ def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, n
     model = MODELS[name]()
     corpus = corpus_of(ARTICLES)
     contestant: FineTuningConfig = LoraConfig() if "lora" in name else FullConfig()
-    chosen = contestant.model_copy(update={"sequences": kind, "block_size": 40, "batch_size": 1000})
+    chosen = contestant.model_copy(update={"sequences": kind, "max_length": 40, "batch_size": 1000})
     task = LanguageModelTask(
         model,
         stories.tokenizer,

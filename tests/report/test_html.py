@@ -162,7 +162,9 @@ def test_runs_from_before_these_sections_are_still_reported(classified: LoadedRu
     ]
     page = Page(render_html(replace(classified, contestants=contestants)))
     assert page.open == []
-    assert not {"calibration", "selective_prediction", "label_issues"} & {attributes.get("id") for _, attributes in page.tags}
+    assert not {"calibration", "selective_prediction", "label_issues"} & {
+        attributes.get("id") for _, attributes in page.tags
+    }
 
 
 def test_an_unfinished_run_is_refused_in_words(empty_folder: RunFolder) -> None:

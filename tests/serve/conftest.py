@@ -24,7 +24,7 @@ STORIES = {
     "model": "stories260k",
     "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.01}},
     "budget": {"tokens": 1000},
-    "contestants": {"pretrained": {}, "lora": {"block_size": 128, "learning_rate": 1e-2, "r": 4}},
+    "contestants": {"pretrained": {}, "lora": {"max_length": 128, "learning_rate": 1e-2, "r": 4}},
     "evaluation": {
         "protocols": ["document"],
         "context_length": 256,

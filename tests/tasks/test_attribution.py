@@ -21,7 +21,7 @@ from bakeoff.tasks.classification import bake
 from bakeoff.tasks.classifier import Classifier, load_classifier
 from bakeoff.tasks.marks import MARKED_WORDS, strongest_marks
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import SMALL_LSTM, TELLING, small_table, config
+from tests.methods.small_data import SMALL_LSTM, TELLING, config, small_table
 
 # Words, repeated and not, between marks, spaces and letters that change their length when their case is changed.
 TEXTS = st.lists(

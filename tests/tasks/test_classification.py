@@ -20,7 +20,7 @@ from bakeoff.tasks.classification import bake
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import SMALL_LSTM, small_table, config
+from tests.methods.small_data import SMALL_LSTM, config, small_table
 
 CONTESTANTS = {
     "majority": {},
@@ -217,7 +217,9 @@ def test_balanced_weights_are_scikit_learn_s_and_the_loss_is_the_weighted_one():
     table = dataclasses.replace(table, train=side)
     still = {**SMALL_LSTM, "embedding_dropout": 0, "dropout": 0, "word_dropout": 0}
     plain = RecurrentTask(table, config({"lstm": still}).contestants["lstm"], seed=1)
-    weighted = RecurrentTask(table, config({"lstm": {**still, "class_weights": "balanced"}}).contestants["lstm"], seed=1)
+    weighted = RecurrentTask(
+        table, config({"lstm": {**still, "class_weights": "balanced"}}).contestants["lstm"], seed=1
+    )
     weights = compute_sample_weight("balanced", side.labels)
     whole = {}
     for kind, task in {"plain": plain, "weighted": weighted}.items():

@@ -20,19 +20,19 @@ from tests.lm.conftest import random_gpt2
 
 SETTINGS = {
     "pretrained": {"method": "pretrained"},
-    "full": {"method": "full", "block_size": 64, "learning_rate": 1e-3},
-    "lora": {"method": "lora", "block_size": 64, "r": 2, "learning_rate": 1e-2},
+    "full": {"method": "full", "max_length": 64, "learning_rate": 1e-3},
+    "lora": {"method": "lora", "max_length": 64, "r": 2, "learning_rate": 1e-2},
     "lora-lines": {
-        "method": "lora", "sequences": "lines", "block_size": 32, "r": 2, "dropout": 0.1,
+        "method": "lora", "sequences": "lines", "max_length": 32, "r": 2, "lora_dropout": 0.1,
         "target_modules": "all-linear", "learning_rate": 1e-2,
     },
-    "rslora": {"method": "lora", "block_size": 64, "variant": "rslora", "r": 16, "learning_rate": 5e-3},
-    "dora": {"method": "lora", "block_size": 64, "variant": "dora", "r": 2, "learning_rate": 1e-2},
-    "pissa": {"method": "lora", "block_size": 64, "variant": "pissa", "r": 2, "learning_rate": 5e-3},
-    "loraplus": {"method": "lora", "block_size": 64, "variant": "loraplus", "r": 2, "learning_rate": 2e-3},
-    "merged": {"method": "lora", "block_size": 64, "r": 2, "learning_rate": 1e-2, "merge": True},
-    "auto": {"method": "full", "block_size": 64, "learning_rate": "auto"},
-    "lora-auto": {"method": "lora", "sequences": "lines", "r": 2, "dropout": 0.1, "learning_rate": "auto"},
+    "rslora": {"method": "lora", "max_length": 64, "variant": "rslora", "r": 16, "learning_rate": 5e-3},
+    "dora": {"method": "lora", "max_length": 64, "variant": "dora", "r": 2, "learning_rate": 1e-2},
+    "pissa": {"method": "lora", "max_length": 64, "variant": "pissa", "r": 2, "learning_rate": 5e-3},
+    "loraplus": {"method": "lora", "max_length": 64, "variant": "loraplus", "r": 2, "learning_rate": 2e-3},
+    "merged": {"method": "lora", "max_length": 64, "r": 2, "learning_rate": 1e-2, "merge": True},
+    "auto": {"method": "full", "max_length": 64, "learning_rate": "auto"},
+    "lora-auto": {"method": "lora", "sequences": "lines", "r": 2, "lora_dropout": 0.1, "learning_rate": "auto"},
 }  # fmt: skip
 for each in SETTINGS.values():
     if each["method"] == "lora":
@@ -278,7 +278,11 @@ def test_in_bf16_the_saved_model_is_fp32_and_near(split, baked, tmp_path):
     ("changes", "name", "expected"),
     [
         ({"evaluation": {"protocols": ["window"], "context_length": 512}}, "full", "fewer than one window of 512"),
-        ({"evaluation": {"protocols": ["document"], "prompts": ["once " * 600]}}, "full", "the model sees no more than 512"),
+        (
+            {"evaluation": {"protocols": ["document"], "prompts": ["once " * 600]}},
+            "full",
+            "the model sees no more than 512",
+        ),
         ({"contestants": {"lora": {"method": "lora", "target_modules": ["query"]}}}, "lora", "q_proj"),
         ({"model": "stories26k"}, "full", "Did you mean stories260k"),
     ],
@@ -293,7 +297,9 @@ def test_mistakes_are_found_before_any_training(split, tmp_path, monkeypatch, ch
 
 def test_texts_are_written_in_fp32_whatever_the_judge_computes_in(split, tmp_path):
     evaluation = {"context_length": 64, "prompts": ["Once upon a time"] * 2, "max_new_tokens": 64, "resamples": 50}
-    config = config_of("stories260k", contestants={"pretrained": {"method": "pretrained"}}, precision="bf16", evaluation=judge)
+    config = config_of(
+        "stories260k", contestants={"pretrained": {"method": "pretrained"}}, precision="bf16", evaluation=judge
+    )
     folder = ContestantFolder(tmp_path / "pretrained")
 
     result = bake(config, "pretrained", split, folder, Progress())

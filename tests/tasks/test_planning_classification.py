@@ -9,7 +9,7 @@ from bakeoff.runs.folder import ContestantFolder
 from bakeoff.tasks.classification import bake
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import SMALL_LSTM, small_table, config
+from tests.methods.small_data import SMALL_LSTM, config, small_table
 
 TABLE = small_table()
 CONFIG = config({"majority": {}, "linear": {}, "lstm": SMALL_LSTM, "gru": {**SMALL_LSTM, "batch_size": 50}}, epochs=2)

@@ -1,46 +1,37 @@
-"""Names of local files in a config become full paths."""
+"""Store local files of a config by their full path, so that a run can be resumed from any folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.config.classification import ClassificationConfig
-from bakeoff.data.raw_tables import PACKAGED_TABLES
-from bakeoff.data.text_sources import PACKAGED_TEXTS
-from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.methods.transformer.config import TransformerConfig
+from bakeoff.methods.base import MethodConfig
+from bakeoff.sections import Section
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 def with_absolute_paths(config: BakeoffConfig) -> BakeoffConfig:
-    """Local files by their full path, so that a run can be resumed from any folder."""
-    if isinstance(config, ClassificationConfig):
-        table = {"table": config.data.table} if config.data.table not in PACKAGED_TABLES else {}
-        contestants = {name: _with_absolute_source(settings) for name, settings in config.contestants.items()}
-        data = config.data.model_copy(update=_absolute(table))
-        return config.model_copy(update={"data": data, "contestants": contestants})
-    files = config.data.model_dump(include={"text", "train", "validation", "test"})
-    if config.data.text in PACKAGED_TEXTS:
-        del files["text"]
-    text = config.data.model_copy(update=_absolute(files))
-    return config.model_copy(update={"data": text, **_absolute_model(config.model)})
+    """Return the config with every existing local file or folder by its full path."""
+    contestants = {name: _absolute(each, each.local_paths()) for name, each in config.contestants.items()}
+    return _absolute(config, config.local_paths()).model_copy(update={"contestants": contestants})
 
 
-def _absolute_model(model: str) -> dict[str, str]:
-    from bakeoff.pretrained.packaged_models import PACKAGED
-
-    return _absolute({"model": model}) if model not in PACKAGED else {}
-
-
-def _with_absolute_source(settings: ClassificationContestant) -> ClassificationContestant:
-    if isinstance(settings, TransformerConfig):
-        return settings.model_copy(update=_absolute_model(settings.model))
-    if isinstance(settings, RecurrentConfig) and settings.pretrain is not None:
-        pretrain = settings.pretrain.model_copy(update=_absolute({"text": settings.pretrain.text}))
-        return settings.model_copy(update={"pretrain": pretrain})
-    return settings
+def contestants_files(config: BakeoffConfig) -> list[Path]:
+    """Return the files that contestants read besides the data."""
+    contestants: list[MethodConfig] = list(config.contestants.values())
+    paths = [Path(path).expanduser() for each in contestants for path in each.local_paths().values()]
+    return [path for path in paths if path.is_file()]
 
 
-def _absolute(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: str(Path(value).resolve()) for name, value in values.items() if value and Path(value).exists()}
+def _absolute(section: AnySection, paths: dict[str, str]) -> AnySection:
+    for key, path in paths.items():
+        if Path(path).expanduser().exists():
+            section = _with_value(section, key.split("."), str(Path(path).expanduser().resolve()))
+    return section
+
+
+def _with_value(section: AnySection, keys: list[str], value: Any) -> AnySection:
+    first, *rest = keys
+    return section.model_copy(update={first: _with_value(getattr(section, first), rest, value) if rest else value})

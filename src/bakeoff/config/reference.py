@@ -11,7 +11,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bakeoff.config.load import CONTESTANTS, CONFIGS, methods, presets, section_of
+from bakeoff.config.bakeoff import CONFIGS
+from bakeoff.config.messages import section_of
+from bakeoff.config.presets import presets
+from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.registry import METHODS, get_method
 
 HEADER = """# Every key of a config
 
@@ -25,9 +29,11 @@ def reference() -> str:
     parts = [HEADER]
     for task, config in CONFIGS.items():
         parts.append(f"## task: {task}\n\n{_sentence(config)}\n\n{_table(config, '')}")
-        for kind in CONTESTANTS[task]:
-            names = [name for name, each in methods(task).items() if each is kind]
-            title = ", ".join(f"`{name}`" for name in names)
+        kinds: dict[type[MethodConfig], list[str]] = {}
+        for name in METHODS[task]:
+            kinds.setdefault(get_method(task, name).config, []).append(f"`{name}`")
+        for kind, names in kinds.items():
+            title = ", ".join(names)
             parts.append(f"### Contestants with method {title}\n\n{_sentence(kind)}\n\n{_table(kind, '')}")
     named = "\n".join(
         f"- `{name}`: " + ", ".join(f"`{key}: {_plain(value)}`" for key, value in settings.items())

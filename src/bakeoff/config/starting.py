@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 
 from bakeoff.config.classification import ClassificationConfig
-from bakeoff.data.config import TableData, TableSplit, TextData
+from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
-from bakeoff.data.text_sources import HUB_NAMES, PACKAGED_TEXTS, TEXT_ENDINGS
+from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.results import DataReport
@@ -88,7 +88,7 @@ def starting_config(source: str, text: Sequence[str] | None = None, label: str |
     data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.side))
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
-    for side in report.sides:
+    for side in report.splits:
         classes.update(side.labels)
     seen = _seen(report, "classification", len(table), split.train.texts + split.validation.texts + split.test.texts)
     seen.columns, seen.text, seen.label, seen.side = list(table.columns), roles.text, roles.label, roles.side

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.config.load import nearest
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.errors import UserError
+from bakeoff.spelling import nearest
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "tweet", "message", "document", "title")
 LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "labels", "polarity", "opinion", "rating", "stars")

@@ -144,7 +144,7 @@ def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int
             (side, (document.text for document in corpus.documents)) for side, corpus in corpora.items()
         ),
         split_seed=seed,
-        sides=[
+        splits=[
             SplitReport(
                 name=side,
                 rows=len(corpus.documents),

@@ -90,7 +90,9 @@ def report_likeness(
     suspicious = sum(len(group.labels) > 1 for group in near.values())
     groups = f"Groups of near-identical {noun}"
     report.notes += [f"{contradicting:,} {noun} occur with different labels."] * (contradicting > 0)
-    report.notes += [f"{report.across_splits:,} {noun} stand on more than one side {moved}."] * (report.across_splits > 0)
+    report.notes += [f"{report.across_splits:,} {noun} stand on more than one side {moved}."] * (
+        report.across_splits > 0
+    )
     report.notes += [f"{groups} with different labels, of which one may be wrong: {suspicious:,}."] * (suspicious > 0)
     if report.near_across_splits:
         report.notes.append(f"{groups} that stand on more than one side {moved}: {report.near_across_splits:,}.")
@@ -142,12 +144,12 @@ def _examples(
             NearDuplicate(
                 similarity=similarity,
                 names=[names[row] for row, _ in pair],
-                sides=[side for _, side in pair],
+                splits=[side for _, side in pair],
                 labels=[labels[row] for row, _ in pair] if labels else [],
                 texts=_shortened(first, second),
             )
         )
-    examples.sort(key=lambda pair: (len(set(pair.sides)) == 1, len(set(pair.labels)) == 1, pair.similarity))
+    examples.sort(key=lambda pair: (len(set(pair.splits)) == 1, len(set(pair.labels)) == 1, pair.similarity))
     return examples[:_EXAMPLES]
 
 

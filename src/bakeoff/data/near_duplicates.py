@@ -76,7 +76,7 @@ def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
 def _as_words(texts: Sequence[str]) -> tuple[Numbers, Integers]:
     """The words of all texts as numbers, and where each text begins, shape (texts + 1,)."""
     found = number_words(texts, lambda pieces: [" ".join(_WORD.findall(piece.casefold())) for piece in pieces])
-    return found.numbers, found.offsets
+    return found.ids, found.offsets
 
 
 def _word_pairs(numbers: Numbers, starts: Integers, rows: Integers) -> list[Integers]:

@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.data.config import PACKAGED_TABLES
 from bakeoff.data.delimited import read_delimited
 from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.errors import UserError
 
-PACKAGED_TABLES = {"sentence-polarity": "sentences.parquet"}
+_PACKAGED_FILES = {"sentence-polarity": "sentences.parquet"}
 _IMDB_LABELS = {"pos": "positive", "neg": "negative"}
 
 
@@ -40,14 +41,14 @@ def read_raw_table(source: str) -> RawTable:
     """
     path = Path(source).expanduser()
     if source in PACKAGED_TABLES:
-        content = packaged_file(source, PACKAGED_TABLES[source])
+        content = packaged_file(source, _PACKAGED_FILES[source])
         return RawTable(source, _read_parquet(content, source), {source: sha256(content)})
     if path.is_dir():
         return _read_imdb_folder(path)
     if path.exists():
         return read_table_file(path)
-    if not may_be_on_the_hub(source, tuple(READERS), tuple(PACKAGED_TABLES)):
-        raise missing(source, tuple(PACKAGED_TABLES))
+    if not may_be_on_the_hub(source, tuple(READERS), PACKAGED_TABLES):
+        raise missing(source, PACKAGED_TABLES)
     from bakeoff.data.hub import load_table
 
     return RawTable(source, load_table(source), {})

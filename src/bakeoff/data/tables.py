@@ -91,7 +91,7 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
             labels=[labels[row] for row in picked],
         )
 
-    split = SplitTable(label_names, *(side(name) for name in _SIDES))
+    split = SplitTable(label_names, side("train"), side("validation"), side("test"), data.text)
     report = _report(table, rows, split)
     report.split_seed = None if rows.given_sides else seed
     report.notes = notes
@@ -239,7 +239,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
         source=table.source,
         files=table.files,
         fingerprint=fingerprint((name, chain.from_iterable(row[1:] for row in side)) for name, side in named.items()),
-        sides=[
+        splits=[
             SplitReport(
                 name=name,
                 rows=len(side),

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.data.columns import choose_column, text_of
+from bakeoff.data.config import PACKAGED_TEXTS
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, read_table_file
 from bakeoff.errors import UserError
 
-PACKAGED_TEXTS = ("wikitext-2-part",)
 HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
 """Short names of data sets on the hub: id and configuration."""
 

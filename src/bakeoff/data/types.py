@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,6 +17,11 @@ class LabeledTexts:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def of(self, rows: Sequence[int]) -> LabeledTexts:
+        """Return some of the texts, by their place."""
+        ids, texts, labels = self.ids, self.texts, self.labels
+        return LabeledTexts([ids[row] for row in rows], [texts[row] for row in rows], [labels[row] for row in rows])
+
 
 @dataclass(frozen=True)
 class SplitTable:
@@ -25,6 +31,7 @@ class SplitTable:
     train: LabeledTexts
     validation: LabeledTexts
     test: LabeledTexts
+    text_columns: str | Sequence[str] | None = None  # what the config says in `data.text`
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Texts as numbers of their distinct words. Arrow finds the distinct pieces of text; only those are looked into."""
+"""Texts as ids of their distinct words. Arrow finds the distinct pieces of text; only those are looked into."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TEXTS_AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class TokenizedTexts:
-    """Texts as numbers of their distinct words, one text after the other.
+    """Texts as ids of their distinct words, one text after the other.
 
-    The words of text i are ``[words[n] for n in numbers[offsets[i] : offsets[i + 1]]]``.
+    The words of text i are ``[words[n] for n in ids[offsets[i] : offsets[i + 1]]]``.
     """
 
     words: list[str]  # distinct, in the order in which they were met
-    numbers: Numbers  # indices into `words`, shape (all words of all texts,)
+    ids: Numbers  # indices into `words`, shape (all words of all texts,)
     offsets: Offsets  # shape (texts + 1,)
 
     def of(self, rows: Offsets) -> TokenizedTexts:
@@ -38,9 +38,9 @@ class TokenizedTexts:
         return self.pieces(self.offsets[:-1][rows], self.offsets[1:][rows])
 
     def pieces(self, starts: Offsets, ends: Offsets) -> TokenizedTexts:
-        """The texts ``numbers[starts[i] : ends[i]]``."""
+        """The texts ``ids[starts[i] : ends[i]]``."""
         offsets = offsets_of(ends - starts)
-        return TokenizedTexts(self.words, self.numbers[positions(starts, offsets)], offsets)
+        return TokenizedTexts(self.words, self.ids[positions(starts, offsets)], offsets)
 
 
 def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]) -> TokenizedTexts:
@@ -53,11 +53,11 @@ def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
     pieces = _split(texts)
     words = _without_empty(_split(rewrite(pieces.words)))
     # Every piece is replaced by its words: where those begin in the result, and in `words`.
-    counts = np.diff(words.offsets).astype(np.int32)[pieces.numbers]
+    counts = np.diff(words.offsets).astype(np.int32)[pieces.ids]
     begins = offsets_of(counts)
-    first = words.offsets[:-1].astype(np.int32)[pieces.numbers]
+    first = words.offsets[:-1].astype(np.int32)[pieces.ids]
     places: Numbers | Offsets = first[counts > 0] if counts.max(initial=0) <= 1 else positions(first, begins)
-    return TokenizedTexts(words.words, words.numbers[places], begins[pieces.offsets])
+    return TokenizedTexts(words.words, words.ids[places], begins[pieces.offsets])
 
 
 def _split(texts: Sequence[str]) -> TokenizedTexts:
@@ -70,8 +70,8 @@ def _split(texts: Sequence[str]) -> TokenizedTexts:
             split = list(threads.map(_split_part, parts))
     pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
     lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
-    numbers = np.concatenate([chunk.indices.to_numpy() for chunk in pieces.chunks])
-    return TokenizedTexts(pieces.chunk(0).dictionary.to_pylist(), numbers, offsets_of(lengths))
+    ids = np.concatenate([chunk.indices.to_numpy() for chunk in pieces.chunks])
+    return TokenizedTexts(pieces.chunk(0).dictionary.to_pylist(), ids, offsets_of(lengths))
 
 
 def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
@@ -85,11 +85,11 @@ def _without_empty(split: TokenizedTexts) -> TokenizedTexts:
     if "" not in split.words:
         return split
     empty = split.words.index("")
-    kept = split.numbers != empty
-    numbers = split.numbers[kept]
-    numbers -= numbers > empty
+    kept = split.ids != empty
+    ids = split.ids[kept]
+    ids -= ids > empty
     words = [word for word in split.words if word]
-    return TokenizedTexts(words, numbers, offsets_of(kept)[split.offsets])
+    return TokenizedTexts(words, ids, offsets_of(kept)[split.offsets])
 
 
 def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:

@@ -98,7 +98,7 @@ def classification_metrics(
     guesses, nats = rows.argmax(axis=1), text_losses(truth, rows)
     draws: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
 
-    def metric(name: str, value: float, interval: Interval | None, protocol: str | None = None) -> MetricValue:
+    def measured(name: str, value: float, interval: Interval | None, protocol: str | None = None) -> MetricValue:
         return MetricValue(
             name=name,
             value=value,
@@ -114,17 +114,17 @@ def classification_metrics(
 
     def calibration_metric(evaluated: npt.ArrayLike, protocol: str) -> MetricValue:
         ends = calibration_error_interval(truth, evaluated, **draws)
-        return metric("calibration_error", calibration_error(truth, evaluated), ends, protocol)
+        return measured("calibration_error", calibration_error(truth, evaluated), ends, protocol)
 
     metrics = [
-        metric("accuracy", accuracy(truth, guesses), wilson(int((truth == guesses).sum()), truth.size, confidence)),
-        metric("macro_f1", macro_f1(truth, guesses), bootstrap_metric(truth, guesses, macro_f1_of_counts, **draws)),
-        metric("loss", float(nats.mean()), bootstrap_ratio(nats, np.ones_like(nats), **draws)),
+        measured("accuracy", accuracy(truth, guesses), wilson(int((truth == guesses).sum()), truth.size, confidence)),
+        measured("macro_f1", macro_f1(truth, guesses), bootstrap_metric(truth, guesses, macro_f1_of_counts, **draws)),
+        measured("loss", float(nats.mean()), bootstrap_ratio(nats, np.ones_like(nats), **draws)),
     ]
     area = roc_auc(truth == 1, rows[:, 1], confidence) if rows.shape[1] == 2 else None
     if area is not None:
         ends = None if area.low is None or area.high is None else (area.low, area.high)
-        metrics.append(metric("roc_auc", area.value, ends))
+        metrics.append(measured("roc_auc", area.value, ends))
     metrics.append(calibration_metric(rows, f"ece(bins={BINS})"))
     if uncalibrated is not None:
         metrics.append(calibration_metric(uncalibrated, f"uncalibrated(bins={BINS})"))

@@ -13,7 +13,7 @@ from bakeoff.evaluation.classification import Metric, classification_metrics, co
 from bakeoff.evaluation.label_issues import LabelIssues, label_issues
 from bakeoff.evaluation.per_class import class_scores
 from bakeoff.evaluation.selective_prediction import selective_prediction
-from bakeoff.runs.results import SelectivePrediction, Calibration, ClassScore, Confusion, MetricValue
+from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue, SelectivePrediction
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ClassifierEvaluation:
     confusion: Confusion
     classes: list[ClassScore]
     calibration: Calibration | None
-    selective_prediction: Abstaining
+    selective_prediction: SelectivePrediction
     label_issues: LabelIssues
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.evaluation.per_class import share
-from bakeoff.runs.results import SelectivePrediction, CoveragePoint, ThresholdChoice
+from bakeoff.runs.results import CoveragePoint, SelectivePrediction, ThresholdChoice
 
 WANTED = (0.8, 0.9, 0.95, 0.99)
 _POINTS = 50

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from bakeoff.evaluation.wording import (
     documents,
     duration,
-    metric_name,
     interval,
     level,
     listed,
+    metric_name,
     number,
     p_value,
     parameters,

@@ -20,14 +20,14 @@ _LENGTH_NOISE = 0.01
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as word numbers, one after the other: text i is ``numbers[offsets[i] : offsets[i + 1]]``, never empty."""
+    """Texts as word ids, one after the other: text i is ``ids[offsets[i] : offsets[i + 1]]``, never empty."""
 
-    numbers: npt.NDArray[np.int32]  # shape (all words of all texts,)
+    ids: npt.NDArray[np.int32]  # shape (all words of all texts,)
     offsets: npt.NDArray[np.int64]  # shape (texts + 1,)
 
     @classmethod
-    def from_lengths(cls, numbers: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> EncodedTexts:
-        return cls(numbers, offsets_of(lengths))
+    def from_lengths(cls, ids: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> EncodedTexts:
+        return cls(ids, offsets_of(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,7 +46,7 @@ class EncodedTexts:
         starts = np.stack([self.offsets[:-1], self.offsets[1:] - tails], axis=1).ravel()
         sizes = np.stack([heads, tails], axis=1).ravel()
         kept = positions(starts, offsets_of(sizes))
-        return EncodedTexts.from_lengths(self.numbers[kept], heads + tails)
+        return EncodedTexts.from_lengths(self.ids[kept], heads + tails)
 
     def pieces(self, max_length: int) -> EncodedTexts:
         """Cut longer texts into as few pieces of at most `max_length` words as possible, of nearly equal length."""
@@ -56,20 +56,45 @@ class EncodedTexts:
         one_longer = lengths - shortest * parts  # so many of a text's pieces have one word more
         text = np.repeat(np.arange(len(self)), parts)
         number = np.arange(len(text)) - np.repeat(np.cumsum(parts) - parts, parts)
-        return EncodedTexts.from_lengths(self.numbers, shortest[text] + (number < one_longer[text]))
+        return EncodedTexts.from_lengths(self.ids, shortest[text] + (number < one_longer[text]))
 
     def padded(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
         """Some texts side by side.
 
         Returns:
-            Word numbers, shape (rows, longest), filled up with 0 on the right; and lengths, shape (rows,). Both int64.
+            Word ids, shape (rows, longest), filled up with 0 on the right; and lengths, shape (rows,). Both int64.
         """
         lengths = self.lengths[rows]
         position = np.arange(lengths.max())
         inside = position < lengths[:, None]
         words = np.zeros(inside.shape, dtype=np.int64)
-        words[inside] = self.numbers[(self.offsets[rows, None] + position)[inside]]
+        words[inside] = self.ids[(self.offsets[rows, None] + position)[inside]]
         return torch.from_numpy(words), torch.from_numpy(lengths)
+
+    def first(self, words: int) -> EncodedTexts:
+        """Return the first texts that together hold at most so many words, and at least one text."""
+        count = max(1, int(np.searchsorted(self.offsets, words, side="right")) - 1)
+        return EncodedTexts(self.ids[: self.offsets[count]], self.offsets[: count + 1])
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Rows of the training split."""
+
+    rows: Rows
+    lengths: npt.NDArray[np.int64]  # words in each of them
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.lengths.sum())
+
+    def split(self, parts: int) -> list[TextBatch]:
+        pieces = np.array_split(np.arange(self.count), min(parts, self.count))
+        return [TextBatch(self.rows[piece], self.lengths[piece]) for piece in pieces]
 
 
 def batches_by_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[Rows]:

@@ -1,6 +1,6 @@
-"""config.json of a saved classifier: what it is, and which labels it knows.
+"""classifier.json in the folder of a saved classifier: which method made it, its labels, its temperature.
 
-In a transformer's folder that file is transformers' own, and this one is classifier.json.
+The method writes its own files; the house writes this one, once, when the classifier has been evaluated.
 """
 
 from __future__ import annotations
@@ -8,47 +8,63 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bakeoff.errors import UserError
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
+from bakeoff.methods.registry import get_method
 from bakeoff.runs.folder import write_text
+from bakeoff.sections import RequestedPrecision
 
-FORMAT_VERSION = 1
-_APART = "classifier.json"
+FORMAT = 2
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    method: str
-    labels: list[str]
-    settings: dict[str, Any]  # as in the config, every default resolved
-    temperature: float = 1.0  # logits are divided by it; see judge/calibration.py
-    format_version: int = FORMAT_VERSION
+class CalibratedClassifier(SavedClassifier):
+    """A saved classifier after its evaluation."""
+
+    temperature: float  # logits are divided by it; see evaluation/calibration.py
 
 
-def model_config_path(folder: Path) -> Path:
-    """The file of a saved classifier, whether it exists or not."""
-    apart = folder / _APART
-    return apart if apart.exists() else folder / "config.json"
+def classifier_path(folder: Path) -> Path:
+    """Return the file that makes a folder a saved classifier, whether it exists or not."""
+    return folder / "classifier.json"
 
 
-def write_model_config(folder: Path, config: ModelConfig) -> None:
-    name = _APART if config.method == "transformer" else "config.json"
-    write_text(folder / name, json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n")
+def write_classifier(folder: Path, saved: CalibratedClassifier) -> None:
+    """Write classifier.json."""
+    values = {"format": FORMAT, **asdict(saved)}
+    write_text(classifier_path(folder), json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_model_config(folder: Path) -> ModelConfig:
-    """
+def read_classifier(folder: Path) -> CalibratedClassifier:
+    """Read classifier.json.
+
     Raises:
-        UserError: the folder holds no classifier, or one of another version.
+        UserError: the folder holds no classifier, a damaged one, or one of another version.
     """
-    path = model_config_path(folder)
+    path = classifier_path(folder)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        raise UserError(f"{folder} holds no classifier: its {path.name} is missing or broken.") from None
-    if not isinstance(values, dict) or "method" not in values or "labels" not in values:
-        raise UserError(f"{folder} holds no classifier of bakeoff.", "Give the folder of a classification run.")
-    if values.get("format_version") != FORMAT_VERSION:
+        version = values.pop("format")
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise UserError(
+            f"{folder} holds no classifier: its {path.name} is missing or broken.",
+            "Give the folder of a classification run.",
+        ) from None
+    if version != FORMAT:
         raise UserError(f"{folder} was written by another version of bakeoff.", "Train the contestant again.")
-    return ModelConfig(**values)
+    try:
+        return CalibratedClassifier(**values)
+    except TypeError:
+        raise UserError(f"{path} is damaged.", "Train the contestant again.") from None
+
+
+def load_text_model(folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> TextModel:
+    """Load a saved classifier with the method that made it.
+
+    Raises:
+        UserError: no such method is installed.
+    """
+    method = cast(ClassificationMethod[Any], get_method("classification", saved.method))
+    return method.load(folder, saved, precision)

@@ -1,4 +1,4 @@
-"""LoRA adapters and their variants through PEFT. `docs/explanation/lora.md` compares them."""
+"""Put adapters on a pretrained model through PEFT, and save them."""
 
 from __future__ import annotations
 
@@ -9,51 +9,14 @@ from typing import Any
 
 import peft
 import torch
-from peft.tuners.lora import Linear as AdaptedLinear
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
-from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained.quiet import quiet_libraries
 
 Weights = dict[str, torch.Tensor]
-
-# The approximate SVD with 16 iterations is as good as the exact one in PiSSA's paper, and five times quicker.
-_PISSA = "pissa_niter_16"
-
-
-def add_lora(model: Any, settings: LoraConfig, *, reference: str, seed: int) -> Any:
-    """Freeze `model` and put adapters on it: LoRA (Hu et al. 2021) or a variant of it.
-
-    rsLoRA (Kalajdzievski 2023) scales the adapters by alpha / sqrt(r), DoRA (Liu et al. 2024) trains the length of each
-    row of a weight apart from its direction, PiSSA (Meng et al. 2024) starts from the largest singular values of each
-    weight and takes them out of it. LoRA+ (Hayou et al. 2024) is plain LoRA here: see `rate_multipliers`. With all of
-    them the adapted model computes at first what the model computed before.
-
-    Args:
-        model: In fp32. PiSSA changes its weights.
-        reference: Name of the base model for plain PEFT; it is saved with the adapter.
-        seed: Of the adapters' first values.
-
-    Raises:
-        UserError: the model has no layers of the names in `target_modules`, no default is known for it, or the variant
-            does not work on those layers.
-    """
-    config = peft.LoraConfig(
-        task_type=peft.TaskType.CAUSAL_LM,
-        r=settings.r,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=None if settings.target_modules == "default" else settings.target_modules,
-        use_rslora=settings.variant == "rslora",
-        use_dora=settings.variant == "dora",
-    )
-    adapted = put_adapters(model, config, reference=reference, seed=seed)
-    if settings.variant == "pissa":
-        _start_from_principal_components(adapted, settings.r)
-    return adapted
 
 
 def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: int) -> Any:
@@ -88,13 +51,6 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
     adapted.peft_config["default"].base_model_name_or_path = reference
     _refuse_shared_weights(adapted)
     return adapted
-
-
-def rate_multipliers(adapted: Any, settings: LoraConfig) -> dict[str, float]:
-    """How much faster than the learning rate a parameter is trained, by name: LoRA+ hurries the B matrices."""
-    if settings.loraplus_ratio is None:
-        return {}
-    return {name: settings.loraplus_ratio for name, _ in adapted.named_parameters() if ".lora_B." in name}
 
 
 def count_parameters(model: Any, *, trained_only: bool = False) -> int:
@@ -136,7 +92,7 @@ def _state(adapted: Any, weights: Weights) -> Weights:
     return state
 
 
-def _adapted_layers(adapted: Any) -> Iterator[tuple[str, LoraLayer]]:
+def adapted_layers(adapted: Any) -> Iterator[tuple[str, LoraLayer]]:
     for name, module in adapted.get_base_model().named_modules():
         if isinstance(module, LoraLayer):
             yield name, module
@@ -148,25 +104,9 @@ def _refuse_shared_weights(adapted: Any) -> None:
     for module in adapted.get_base_model().modules():
         for parameter in module.parameters(recurse=False):
             owners[id(parameter)] = owners.get(id(parameter), 0) + 1
-    for name, layer in _adapted_layers(adapted):
+    for name, layer in adapted_layers(adapted):
         if owners[id(layer.get_base_layer().weight)] > 1:
             raise UserError(
                 f"LoRA cannot adapt {name}: it shares its weights with another layer (input and output are tied).",
                 "Leave it out of target_modules; `all-linear` stands for all the others.",
             )
-
-
-def _start_from_principal_components(adapted: Any, rank: int) -> None:
-    values = {}
-    for name, layer in _adapted_layers(adapted):
-        if not isinstance(layer, AdaptedLinear):
-            raise UserError(f"PiSSA adapts linear layers only, and {name} is none.", "Choose another `variant`.")
-        values[name] = min(layer.in_features, layer.out_features)
-    name = min(values, key=lambda each: values[each])
-    if rank > values[name]:
-        raise UserError(
-            f"PiSSA takes r singular values out of each weight, and {name} has {values[name]}, not {rank}.",
-            f"Set r to {values[name]} or less.",
-        )
-    for _, layer in _adapted_layers(adapted):
-        layer.pissa_init("default", _PISSA)

@@ -13,12 +13,11 @@ from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.folder import recover_folder, replaced_folder
 from bakeoff.training import distributed
 
-PACKAGED = ("smollm2-135m", "stories260k")
 _WHEEL_VERSION = "0.1.2"
 
 
 def packaged_folder(name: str, cache: Path | None = None) -> Path:
-    """A Hugging Face folder with the packaged model `name` (one of `PACKAGED`).
+    """A Hugging Face folder with the packaged model `name` (one of `PACKAGED_MODELS`).
 
     Args:
         cache: Where converted models are kept; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.

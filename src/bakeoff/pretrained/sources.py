@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf
 from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
-from bakeoff.pretrained.packaged_models import PACKAGED, packaged_folder
+from bakeoff.pretrained.names import PACKAGED_MODELS
+from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
 
@@ -82,7 +83,7 @@ def find(name: str, cache: Path | None = None) -> Source:
     Raises:
         UserError: nowhere.
     """
-    if name in PACKAGED:
+    if name in PACKAGED_MODELS:
         folder = packaged_folder(name, cache)
         return Source(folder, str(folder))
     path = Path(name).expanduser()
@@ -201,10 +202,10 @@ def context_length(config: Any, tokenizer: Any) -> int:
 
 
 def _near(name: str) -> str:
-    near = difflib.get_close_matches(name.rsplit("/", 1)[-1], PACKAGED, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.rsplit("/", 1)[-1], PACKAGED_MODELS, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {near[0]}?"
-    return f"Packaged models: {', '.join(PACKAGED)}."
+    return f"Packaged models: {', '.join(PACKAGED_MODELS)}."
 
 
 def _first_line(error: BaseException) -> str:

@@ -126,7 +126,9 @@ def label_issue_counts(run: LoadedRun) -> str:
     numbers = [(result.name, result.label_issues) for result in run.results if result.label_issues]
     if not numbers:
         return ""
-    votes = Counter((document, label) for entry in run.contestants for document, label in entry.suggested_labels.items())
+    votes = Counter(
+        (document, label) for entry in run.contestants for document, label in entry.suggested_labels.items()
+    )
     agreed = sum(times > 1 for times in votes.values())
     texts = _judged_texts(run.results)
     words = ", ".join(f"{name} {count(found)}" for name, found in numbers)

@@ -81,7 +81,7 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
     return as_svg(plot, f"cost-{cost}", f"{metric_name(run.primary_metric.name)} against {title}: {words}.")
 
 
-def _names(plot: MetricValue, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
+def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
     """Write each name beside its point; where points are close to each other, one name below the other."""
     plot.draw_without_rendering()  # the layout is known after this, and with it the distances
     point_size = plot.dpi / 72  # pixels

@@ -73,7 +73,7 @@ def add_legend(axes: Axes) -> None:
     figure.legend(loc="outside lower center", ncols=columns, handlelength=1.2, columnspacing=1.2)
 
 
-def as_svg(plot: MetricValue, prefix: str, description: str) -> str:
+def as_svg(plot: Figure, prefix: str, description: str) -> str:
     """The figure as an SVG element with a description for those who cannot see it."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):

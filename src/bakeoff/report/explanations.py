@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bakeoff.evaluation.wording import count, metric_name, level
+from bakeoff.evaluation.wording import count, level, metric_name
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import MetricValue
 

@@ -9,7 +9,16 @@ import pyarrow as pa
 
 from bakeoff.evaluation.documents import DocumentLoss, document_losses
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.results import ContestantResult, DataReport, Environment, EpochLine, MetricValue, Sample, StepLine, Verdict
+from bakeoff.runs.results import (
+    ContestantResult,
+    DataReport,
+    Environment,
+    EpochLine,
+    MetricValue,
+    Sample,
+    StepLine,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,9 @@ class LoadedContestant:
     epochs: list[EpochLine]
     samples: list[Sample]
     losses: dict[str, DocumentLoss] = field(default_factory=dict)  # of a language model, by test document
-    suspected: dict[str, str] = field(default_factory=dict)  # test text -> the label it may have instead of its own
+    suggested_labels: dict[str, str] = field(
+        default_factory=dict
+    )  # test text -> the label it may have instead of its own
 
     @property
     def name(self) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 from bakeoff.evaluation.wording import (
     count,
     duration,
-    metric_name,
     interval,
     level,
+    metric_name,
     number,
     p_value,
     parameters,
@@ -224,7 +224,7 @@ def near_duplicate_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
     rows = []
     for pair in run.data.near_duplicates:
         similarity = [f"{pair.similarity:.2f}", ""]
-        columns = [similarity, pair.sides, pair.names, *([pair.labels] if pair.labels else []), pair.texts]
+        columns = [similarity, pair.splits, pair.names, *([pair.labels] if pair.labels else []), pair.texts]
         rows += [list(row) for row in zip(*columns, strict=True)]
     titles = ["Row", "Label"] if run.is_classification else ["Document"]
     return ["Similarity", "Side", *titles, "Text"], rows

@@ -123,7 +123,7 @@ class ContestantFolder:
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
         self.tracking = path / "tracking"
-        self.pretraining = path / "pretraining"  # see runs/pretraining.py
+        self._stages = path / "stages"
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
         self._samples = path / "samples.jsonl"
@@ -140,9 +140,21 @@ class ContestantFolder:
         further = len(list(self.path.glob("repeat-*")))
         return [self.repeat(number) for number in range(1, further + 2)]
 
+    def stage(self, name: str) -> StageFolder:
+        """The folder of a training that comes before the contestant's own, such as `pretraining`.
+
+        It is removed with the checkpoint when there is a result. Its metrics lie beside it and stay.
+        """
+        return StageFolder(self, name)
+
     @property
     def finished(self) -> bool:
         return self._result.exists()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a step was taken, of this training or of one that comes before it."""
+        return self.finished or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
 
     # metrics.jsonl
 
@@ -197,7 +209,7 @@ class ContestantFolder:
     def write_result(self, result: ContestantResult) -> None:
         """The last file of a contestant: its presence says that nothing is left to do."""
         write_text(self._result, result.model_dump_json(indent=2) + "\n")
-        for needless in (self.checkpoint, self.pretraining):
+        for needless in (self.checkpoint, self._stages):
             shutil.rmtree(needless, ignore_errors=True)
 
     def result(self) -> ContestantResult:
@@ -210,6 +222,24 @@ class ContestantFolder:
     def average(self) -> ContestantResult:
         """The means over all seeds; where there is one, its result."""
         return _read(self._average, ContestantResult) if self._average.exists() else self.result()
+
+
+class StageFolder(ContestantFolder):
+    """For the training loop it is a contestant's folder; in place of a result it has a summary."""
+
+    def __init__(self, contestant: ContestantFolder, stage: str) -> None:
+        path = contestant.path / "stages" / stage
+        super().__init__(path, writes=contestant.writes, name=f"{contestant.name}, {stage}")
+        self._metrics = contestant.path / f"{stage}.jsonl"
+        self._summary = path / "summary.json"
+
+    def write_summary(self, summary: Record) -> None:
+        """The last file of a stage: its presence says that the weights in ``model`` are final."""
+        write_text(self._summary, summary.model_dump_json(indent=2) + "\n")
+
+    def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
+        """The summary, or None where the stage has not ended."""
+        return _read(self._summary, kind) if self._summary.exists() else None
 
 
 class RunFolder:

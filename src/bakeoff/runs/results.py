@@ -140,6 +140,9 @@ class ContestantResult(Record):
     seeds: list[int] = Field([], description="All seeds, where the metrics are means over several; otherwise empty.")
     metrics: list[MetricValue] = Field(description="The first one decides the verdict.")
     training: TrainingCost
+    token_unit: str = Field("tokens", description="What its training tokens are: words, or tokens of a model.")
+    description: str = Field("", description="What the model is: a sentence in Markdown, without the final period.")
+    pretrained_model: str | None = Field(None, description="The model that it started from.")
     total_parameters: int
     trainable_parameters: int
     model_bytes: int = Field(description="Size of model/ on disk.")
@@ -231,7 +234,7 @@ class NearDuplicate(Record):
 
     similarity: float = Field(description="Word pairs in both / word pairs in either: 0.8 to 1.")
     names: list[str]
-    sides: list[str]
+    splits: list[str]
     labels: list[str] = Field([], description="Empty where texts have none.")
     texts: list[str] = Field(description="A stretch of each, from a little before their first difference.")
 
@@ -243,7 +246,7 @@ class DataReport(Record):
     files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
     fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by side.")
     split_seed: int | None = Field(None, description="None where the sides came as files or as a column.")
-    sides: list[SplitReport]
+    splits: list[SplitReport]
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_splits: int = Field(0, description="Texts that stand on more than one side (0 unless the sides were given).")

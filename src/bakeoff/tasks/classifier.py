@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
-from bakeoff.methods.ensemble.model import EnsembleModel, member_folder
-from bakeoff.methods.linear.model import LinearModel
-from bakeoff.methods.majority.model import MajorityModel
-from bakeoff.methods.saved import ModelConfig, model_config_path, read_model_config
+from bakeoff.methods.base import TextModel
+from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.sections import RequestedPrecision
 from bakeoff.tasks.attribution import Explanation, explain
@@ -32,15 +29,6 @@ class Prediction:
     def answer(self, threshold: float) -> str | None:
         """The label, or None where its probability is below the threshold: better no answer than an unsure one."""
         return self.label if self.probability >= threshold else None
-
-
-class TextModel(Protocol):
-    """What every method has in common. Its probabilities are not calibrated yet."""
-
-    @property
-    def parameters(self) -> int: ...
-
-    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]: ...
 
 
 class Classifier:
@@ -95,33 +83,12 @@ def load_classifier(
         UserError: there is no such run, contestant or classifier, or it is not trained yet.
     """
     folder = _model_folder(Path(path), contestant)
-    config = read_model_config(folder)
-    return Classifier(config.labels, _load_model(folder, config, precision), config.temperature)
-
-
-def _load_model(folder: Path, config: ModelConfig, requested: RequestedPrecision | None) -> TextModel:
-    if config.method == "majority":
-        return MajorityModel.load(folder)
-    if config.method == "linear":
-        return LinearModel.load(folder)
-    if config.method == "ensemble":
-        folders = {name: member_folder(folder, name) for name in config.settings["members"]}
-        members = {name: load_classifier(each, precision=requested).model for name, each in folders.items()}
-        return EnsembleModel.load(folder, members)
-    from bakeoff.training.precision import choose_precision
-
-    precision = choose_precision(requested or config.settings.get("precision", "fp32"))
-    if config.method == "transformer":
-        from bakeoff.methods.transformer.model import TransformerModel
-
-        return TransformerModel.load(folder, config, precision)
-    from bakeoff.methods.recurrent.learner import RecurrentModel
-
-    return RecurrentModel.load(folder, config, precision)
+    saved = read_classifier(folder)
+    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:
-    if model_config_path(path).exists():
+    if classifier_path(path).exists():
         return path
     if (path / "model").exists():
         return _finished(ContestantFolder(path), path.parent.parent)

@@ -1,4 +1,4 @@
-"""What the training loop needs to know of a task, and nothing else."""
+"""What the training loop needs to know of a learner, and nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Validation:
         return self.loss < other.loss
 
 
-class Task(Protocol):
+class Learner(Protocol):
     """A model together with its data. Everything must be a function of the seed and the epoch, never of time."""
 
     @property

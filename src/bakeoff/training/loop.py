@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from bakeoff import machine
-from bakeoff.errors import UserError
 from bakeoff.runs.folder import ContestantFolder, recover_folder, replaced_folder
-from bakeoff.runs.results import EpochLine, RangeTest, StepLine, TrainingCost
-from bakeoff.training import distributed, schedule
+from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
+from bakeoff.training import distributed
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
-from bakeoff.training.learner import Task, TrainingSettings
-from bakeoff.training.memory import MicroBatches, missing_bytes
-from bakeoff.training.optimizer import adamw, allocate_averages
+from bakeoff.training.learner import Learner, TrainingSettings
+from bakeoff.training.optimizer import adamw
 from bakeoff.training.precision import MasterWeights, choose_device, computes_bf16_fast
 from bakeoff.training.progress import Progress
-from bakeoff.training.range_test import DivergedError, find_learning_rate
+from bakeoff.training.range_test import find_learning_rate
+from bakeoff.training.steps import TrainingSteps
 
 CHECKPOINT_SECONDS = 300.0
 """Training time between checkpoints inside an epoch: what a kill can cost at most."""
 
 
-def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, progress: Progress) -> TrainingCost:
+def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder, progress: Progress) -> TrainingCost:
     """Train until the budget is spent; the best weights end in ``folder.model``.
 
     Goes on from ``folder.checkpoint`` where there is one. The metrics are those of an uninterrupted training then,
@@ -46,7 +42,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     torch.manual_seed(settings.seed)
     if settings.precision == "bf16" and not computes_bf16_fast(choose_device()):
         progress.message(f"{folder.name}: bf16 takes hundreds of times as long as fp32 here. Use precision: auto.")
-    weights = MasterWeights(task.model, settings.precision)
+    weights = MasterWeights(learner.model, settings.precision)
     optimizer = adamw(weights, settings)
     state = load_state(folder.checkpoint)
     recover_folder(folder.model)
@@ -61,7 +57,7 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     if distributed.world_size() > 1:
         distributed.broadcast_tensors(weights.state().values())
         weights.publish()
-    training = _Training(task, settings, folder, progress, weights, optimizer, state)
+    training = _Training(learner, settings, folder, progress, weights, optimizer, state)
     if state.finished_by is None:
         training.look_ahead()
     if settings.range_test:
@@ -92,39 +88,27 @@ def train(task: Task, settings: TrainingSettings, folder: ContestantFolder, prog
     )
 
 
-def take_steps(
-    task: Task, settings: TrainingSettings, name: str, steps: Iterable[Sequence[Any]], progress: Progress
-) -> Iterator[StepLine]:
-    """Train on these steps alone: no validation, no files. A line after each, as `train` would write it."""
-    torch.manual_seed(settings.seed)
-    weights = MasterWeights(task.model, settings.precision)
-    folder = ContestantFolder(Path(name))  # for its name only
-    training = _Training(task, settings, folder, progress, weights, adamw(weights, settings), TrainingState())
-    training.look_ahead()
-    yield from map(training.timed_step, steps)
-
-
 def _range_test(training: _Training) -> RangeTest:
     """Choose the learning rate of a training that has not begun, by throw-away trainings of the same model."""
-    task, folder, progress, weights = training.task, training.folder, training.progress, training.weights
+    learner, progress, weights = training.learner, training.progress, training.weights
 
     def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
         state = TrainingState(micro_batch_tokens=training.state.micro_batch_tokens)
-        trial = _Training(task, settings, folder, progress, weights, adamw(weights, settings), state)
+        trial = TrainingSteps(learner, settings, training.name, progress, weights, adamw(weights, settings), state)
         for step in steps:
             trial.timed_step(step)
 
     return find_learning_rate(
-        task, training.settings, weights, try_steps, total_steps=training.total_steps, progress=progress
+        learner, training.settings, weights, try_steps, total_steps=training.total_steps, progress=progress
     )
 
 
-class _Training:
-    """One training in progress: the loop's variables, so that its parts can be read one by one."""
+class _Training(TrainingSteps):
+    """A training that is validated, logged and saved: its parts, so that they can be read one by one."""
 
     def __init__(
         self,
-        task: Task,
+        learner: Learner,
         settings: TrainingSettings,
         folder: ContestantFolder,
         progress: Progress,
@@ -132,34 +116,18 @@ class _Training:
         optimizer: torch.optim.AdamW,
         state: TrainingState,
     ) -> None:
-        self.task = task
-        self.settings = settings
+        super().__init__(learner, settings, folder.name, progress, weights, optimizer, state)
         self.folder = folder
-        self.progress = progress
-        self.weights = weights
-        self.optimizer = optimizer
-        self.state = state
-        self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{folder.name}: {text}"))
-        first_epoch = task.steps(1)
-        if not first_epoch:
-            raise UserError("There is nothing to train on: the training split is empty.")
-        self.steps_per_epoch = len(first_epoch)
-        tokens_per_epoch = sum(batch.tokens for step in first_epoch for batch in step)
-        self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
-
-    def look_ahead(self) -> None:
-        """Choose micro-batches that fit into the memory, before the first step."""
-        self.micro_batches.look_ahead(self.task, self.task.steps(1), missing_bytes(self.weights, self.optimizer))
 
     def run(self) -> None:
         state = self.state
         last_checkpoint = state.seconds
         with deferred_interrupt() as interrupted:
             while state.finished_by is None:
-                for step in self.task.steps(state.epoch)[state.step_in_epoch :]:
+                for step in self.learner.steps(state.epoch)[state.step_in_epoch :]:
                     line = self.timed_step(step)
                     self.folder.append_metrics(line)
-                    share, limit = self._spent()
+                    share, limit = self.spent()
                     self.progress.step(line, min(share, 1.0))
                     if share >= 1:
                         state.finished_by = limit
@@ -182,76 +150,6 @@ class _Training:
                     if state.finished_by or epoch_ended:
                         break
 
-    @property
-    def epochs(self) -> float:
-        """Passes over the training side so far; 0.5 is half of one."""
-        return self.state.epoch - 1 + self.state.step_in_epoch / self.steps_per_epoch
-
-    def timed_step(self, batches: Sequence[Any]) -> StepLine:
-        started = time.perf_counter()
-        line = self._step(batches)
-        self.state.seconds = distributed.broadcast(self.state.seconds + time.perf_counter() - started)
-        line.seconds = self.state.seconds
-        return line
-
-    def _step(self, batches: Sequence[Any]) -> StepLine:
-        """One optimizer step over micro-batches, weighted by their counts as if they were one batch."""
-        state, settings = self.state, self.settings
-        rate = schedule.learning_rate(settings, state.step, self._spent()[0], self.total_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["rate_multiplier"]
-        count = sum(batch.count for batch in batches)
-        allocate_averages(self.optimizer)
-        self.task.model.train()
-        self._draw_masks_of_its_own()
-        loss, correct = self.micro_batches.compute(
-            distributed.share_of_step(batches), lambda parts: self._gradients(parts, count)
-        )
-        distributed.sum_gradients(self.weights.named.values())
-        loss, correct = distributed.summed(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
-        state.epoch_correct += int(correct)
-        state.tokens += sum(batch.tokens for batch in batches)
-        mean = loss / count
-        if not math.isfinite(mean):
-            raise DivergedError(
-                f"{self.folder.name}: the loss is {mean} at step {state.step + 1}.",
-                f"Lower its learning_rate (now {settings.learning_rate:g}) or set gradient_clip: 1.0.",
-            )
-        if settings.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(list(self.weights.named.values()), settings.gradient_clip)
-        self.optimizer.step()
-        self.weights.publish()
-        state.step += 1
-        state.step_in_epoch += 1
-        state.epoch_loss += loss
-        state.epoch_count += count
-        return StepLine(
-            step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
-        )
-
-    def _draw_masks_of_its_own(self) -> None:
-        """Dropout in the other processes: not the first one's masks, and the same after a resume."""
-        if not distributed.is_main_process():
-            seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
-            torch.manual_seed(int(seed.generate_state(1)[0]))
-
-    def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
-        """The gradient of the batches' loss divided by `count`; their summed loss, and how many were right."""
-        self.weights.zero_gradients()
-        loss = torch.zeros((), dtype=torch.float64)
-        correct = 0
-        for batch in batches:
-            result = self.task.loss(batch)
-            (result.total / count).backward()
-            loss += result.total.detach().double().cpu()
-            correct += result.correct or 0
-        self.weights.finish_gradients()
-        return float(loss), correct
-
-    def _spent(self) -> tuple[float, schedule.StoppedBy]:
-        state = self.state
-        return schedule.spent(self.settings.budget, epochs=self.epochs, tokens=state.tokens, seconds=state.seconds)
-
     def _evaluation_is_due(self, share: float, epoch_ended: bool) -> bool:
         if self.state.finished_by:
             return True
@@ -261,10 +159,10 @@ class _Training:
     def _evaluate(self) -> None:
         """Look at the validation side, report, and keep the weights if they are the best so far."""
         state = self.state
-        self.task.model.eval()
+        self.learner.model.eval()
         self.progress.stage("validating")
         with torch.no_grad():
-            validation = self.task.validate()
+            validation = self.learner.validate()
         state.evaluations += 1
         best = validation.better_than(state.best)
         line = EpochLine(
@@ -282,7 +180,7 @@ class _Training:
             state.best, state.best_epoch = validation, state.epoch
             if self.folder.writes:
                 with replaced_folder(self.folder.model) as temporary:
-                    self.task.save_model(temporary, self.weights.state())
+                    self.learner.save_model(temporary, self.weights.state())
         self.folder.append_metrics(line)
         self.progress.epoch(line)
 

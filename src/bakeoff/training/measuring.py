@@ -13,10 +13,10 @@ import numpy as np
 
 from bakeoff.sections import Budget
 from bakeoff.training import schedule
-from bakeoff.training.learner import Task, TrainingSettings
-from bakeoff.training.loop import take_steps
+from bakeoff.training.learner import Learner, TrainingSettings
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
+from bakeoff.training.steps import take_steps
 
 MEASURED_SECONDS = 4.0
 """Steps are measured for about so long; at least the largest one is."""
@@ -46,8 +46,8 @@ class MeasuredTraining:
     notes: list[str]
 
 
-def measure_training(task: Task, settings: TrainingSettings, name: str, progress: Progress) -> MeasuredTraining:
-    """Count the steps of a training and take a few of them. The task's model is of no use afterwards.
+def measure_training(learner: Learner, settings: TrainingSettings, name: str, progress: Progress) -> MeasuredTraining:
+    """Count the steps of a training and take a few of them. The learner's model is of no use afterwards.
 
     Steps are taken from the first epoch: only the largest where all are alike, otherwise also smaller ones, and the
     time of a step in between is interpolated. They are repeated, and the median counts, while that costs little.
@@ -55,13 +55,13 @@ def measure_training(task: Task, settings: TrainingSettings, name: str, progress
     Raises:
         UserError: there is nothing to train on, or memory does not suffice for a single text.
     """
-    steps = task.steps(1)
+    steps = learner.steps(1)
     sizes = np.array([_tokens(step) for step in steps])
     chosen = _representative(sizes) if len(sizes) else []
-    seconds = _measured_seconds(task, settings, name, [steps[number] for number in chosen], progress)
+    seconds = _measured_seconds(learner, settings, name, [steps[number] for number in chosen], progress)
     by_size = np.array(sorted(zip(sizes[chosen], seconds, strict=False)))
     step_seconds = float(np.interp(sizes, by_size[:, 0], by_size[:, 1]).mean())
-    course = count_course(task, settings.budget)
+    course = count_course(learner, settings.budget)
     notes = []
     if course is None or course.steps * step_seconds > (settings.budget.seconds or np.inf):
         limit = settings.budget.seconds or 0.0
@@ -77,16 +77,16 @@ def measure_training(task: Task, settings: TrainingSettings, name: str, progress
     )
 
 
-def count_course(task: Task, budget: Budget) -> Course | None:
+def count_course(learner: Learner, budget: Budget) -> Course | None:
     """Steps and tokens until the epochs or tokens of a budget are spent, exactly; None where only seconds limit it."""
     if budget.epochs is None and budget.tokens is None:
         return None
     counted = budget.model_copy(update={"seconds": None})
-    per_epoch = [_tokens(step) for step in task.steps(1)]
+    per_epoch = [_tokens(step) for step in learner.steps(1)]
     # All epochs have the same texts, and so the same sums: only the last one is walked through.
     whole = min((budget.epochs or np.inf), np.ceil((budget.tokens or np.inf) / sum(per_epoch))) - 1
     steps, tokens, epoch = int(whole) * len(per_epoch), int(whole) * sum(per_epoch), int(whole) + 1
-    for number, step in enumerate(task.steps(epoch), start=1):
+    for number, step in enumerate(learner.steps(epoch), start=1):
         steps, tokens = steps + 1, tokens + _tokens(step)
         epochs = epoch - 1 + number / len(per_epoch)
         if schedule.spent(counted, epochs=epochs, tokens=tokens, seconds=0.0)[0] >= 1:
@@ -95,7 +95,7 @@ def count_course(task: Task, budget: Budget) -> Course | None:
 
 
 def _measured_seconds(
-    task: Task, settings: TrainingSettings, name: str, steps: Sequence[Sequence[Any]], progress: Progress
+    learner: Learner, settings: TrainingSettings, name: str, steps: Sequence[Sequence[Any]], progress: Progress
 ) -> list[float]:
     """Seconds of each step, or of the first few of them; the median where a step was taken repeatedly."""
     taken: list[list[float]] = [[] for _ in steps]
@@ -103,7 +103,7 @@ def _measured_seconds(
     texts = [part for step in steps[:1] for batch in step for part in divided(batch, 1)]
     warm_up = [max(texts, key=lambda text: text.tokens)] if texts else []
     endless = (steps[number % len(steps)] for number in range(1_000_000))
-    lines = take_steps(task, settings, name, (step for each in ([warm_up], endless) for step in each), progress)
+    lines = take_steps(learner, settings, name, (step for each in ([warm_up], endless) for step in each), progress)
     began = next(lines).seconds
     started = time.perf_counter()
     for number, line in enumerate(lines):

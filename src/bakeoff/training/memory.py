@@ -19,7 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
 from bakeoff.training.checkpoint import TrainingState
-from bakeoff.training.learner import Batch, Task
+from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
 
 SPARE = 0.1
@@ -73,7 +73,7 @@ class MicroBatches:
             _restore_random_state(random)
             self._limit(smaller, "Memory ran out")
 
-    def look_ahead(self, task: Task, steps: Sequence[Sequence[Any]], still_needed: int) -> None:
+    def look_ahead(self, learner: Learner, steps: Sequence[Sequence[Any]], still_needed: int) -> None:
         """On a CPU, choose micro-batches that fit into the memory that is available.
 
         Their need is that of one text, whose forward pass is measured, times their size: activations grow with the
@@ -87,10 +87,10 @@ class MicroBatches:
         text = max(divided(largest, 1), key=lambda batch: batch.tokens)
         if torch.cuda.is_available() or text.tokens >= (self._state.micro_batch_tokens or largest.tokens):
             return
-        task.model.eval()  # so that nothing counts or draws; what dropout keeps is little
+        learner.model.eval()  # so that nothing counts or draws; what dropout keeps is little
         try:
             with torch.random.fork_rng(devices=[]):
-                activations = machine.memory_growth(lambda: task.loss(text))
+                activations = machine.memory_growth(lambda: learner.loss(text))
         except Exception as error:
             if is_out_of_memory(error):
                 return  # the first step will find that out, too, and say it
@@ -115,7 +115,7 @@ class MicroBatches:
 
 
 SAVING_MEMORY = (
-    "Close other programs, or lower block_size (classifiers: max_length, hidden_size). A language model takes less "
+    "Close other programs, or lower max_length (or hidden_size, where there is one). A language model takes less "
     "with activation_checkpointing: true, and less again as lora."
 )
 

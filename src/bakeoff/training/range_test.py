@@ -26,7 +26,7 @@ from bakeoff.errors import UserError
 from bakeoff.runs.results import RangeTest
 from bakeoff.sections import Budget
 from bakeoff.training import distributed
-from bakeoff.training.learner import Task, TrainingSettings
+from bakeoff.training.learner import Learner, TrainingSettings
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 
@@ -46,7 +46,7 @@ class DivergedError(UserError):
 
 
 def find_learning_rate(
-    task: Task,
+    learner: Learner,
     settings: TrainingSettings,
     weights: MasterWeights,
     take_steps: Callable[[TrainingSettings, Steps], None],
@@ -65,7 +65,7 @@ def find_learning_rate(
         UserError: an epoch has fewer than two steps, or the loss was lost at every rate.
     """
     started = time.perf_counter()
-    first_epoch = task.steps(1)
+    first_epoch = learner.steps(1)
     length = min(trial_steps(total_steps), len(first_epoch) // 2)
     if not length:
         raise UserError(
@@ -80,7 +80,7 @@ def find_learning_rate(
         warmup_steps=0,
         warmup_share=warmup_share or settings.warmup_share,
     )
-    before = _Snapshot(task.model, weights)
+    before = _Snapshot(learner.model, weights)
     trials = 0
 
     def loss_after(rate: float) -> float:
@@ -90,7 +90,7 @@ def find_learning_rate(
         try:
             with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
                 take_steps(replace(trial, learning_rate=rate), learned)
-                return distributed.broadcast(_mean_loss(task, held_out))
+                return distributed.broadcast(_mean_loss(learner, held_out))
         except DivergedError:
             return math.inf
         finally:
@@ -149,12 +149,12 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.2g}")
 
 
-def _mean_loss(task: Task, steps: Steps) -> float:
+def _mean_loss(learner: Learner, steps: Steps) -> float:
     """Per unit (token or text), without dropout."""
-    task.model.eval()
+    learner.model.eval()
     batches = [batch for step in steps for batch in step]
     with torch.no_grad():
-        total = sum(float(task.loss(batch).total) for batch in batches)
+        total = sum(float(learner.loss(batch).total) for batch in batches)
     loss = total / sum(batch.count for batch in batches)
     return loss if math.isfinite(loss) else math.inf
 

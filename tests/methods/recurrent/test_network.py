@@ -19,9 +19,7 @@ SHAPES = [("lstm", 1, False), ("lstm", 2, True), ("gru", 1, True), ("gru", 2, Fa
 def network(method="lstm", layers=1, bidirectional=True, pooling="max_mean", **settings) -> RecurrentClassifier:
     torch.manual_seed(3)
     values = {"embedding_size": 6, "hidden_size": 5, **settings}
-    contestant = RecurrentConfig(
-        method=method, layers=layers, bidirectional=bidirectional, pooling=pooling, **values
-    )
+    contestant = RecurrentConfig(method=method, layers=layers, bidirectional=bidirectional, pooling=pooling, **values)
     return RecurrentClassifier(contestant, 30, 3).eval()
 
 

@@ -23,7 +23,7 @@ from bakeoff.training import measuring
 from bakeoff.training.loop import train
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import FILLERS, SMALL_LSTM, small_table, config
+from tests.methods.small_data import FILLERS, SMALL_LSTM, config, small_table
 
 TABLE = small_table()
 

@@ -15,7 +15,7 @@ from bakeoff.runs.folder import ContestantFolder
 from bakeoff.tasks.classification import bake
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import small_table, config
+from tests.methods.small_data import config, small_table
 from tests.methods.small_transformers import model_folder
 from tests.pretrained.small_gguf import write_gguf
 

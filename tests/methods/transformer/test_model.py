@@ -23,7 +23,7 @@ from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.classification import bake
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training.progress import Progress
-from tests.methods.small_data import FILLERS, TELLING, small_table, config
+from tests.methods.small_data import FILLERS, TELLING, config, small_table
 from tests.methods.small_transformers import DECODERS, KINDS, model_folder
 
 TABLE = small_table()

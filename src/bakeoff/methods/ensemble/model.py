@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from bakeoff.evaluation.calibration import logits_of
 from bakeoff.runs.folder import write_text
 
 if TYPE_CHECKING:
-    from bakeoff.tasks.classifier import TextModel
+    from bakeoff.methods.base import TextModel
 
 Array = npt.NDArray[np.float64]
 
@@ -70,17 +69,10 @@ class EnsembleModel:
         together: Array = softmax(np.sum(weighted, axis=0), axis=1)
         return together
 
-    def save(self, folder: Path, member_folders: Mapping[str, Path]) -> None:
-        """Write the weights, and copies of the members: the folder can be moved and needs no other."""
+    def save(self, folder: Path) -> None:
+        """Write the weights."""
         write_text(folder / "weights.json", json.dumps(self.weights, indent=2) + "\n")
-        for name, member in member_folders.items():
-            shutil.copytree(member, member_folder(folder, name))
 
     @classmethod
     def load(cls, folder: Path, members: Mapping[str, TextModel]) -> EnsembleModel:
         return cls(members, json.loads((folder / "weights.json").read_text(encoding="utf-8")))
-
-
-def member_folder(folder: Path, name: str) -> Path:
-    """Where the model of a member lies in the folder of an ensemble."""
-    return folder / "members" / name

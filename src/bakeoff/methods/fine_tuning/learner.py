@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,15 @@ import torch
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.forward import CausalForward
+from bakeoff.lm.language_model import LanguageModel
 from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
-from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import save_adapter, trained_weights
-from bakeoff.pretrained.pointer import write_pointer
+from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.saving import save_full
+from bakeoff.runs.folder import folder_bytes
 from bakeoff.training import distributed
 from bakeoff.training.learner import LossSum, Validation
+from bakeoff.training.memory import divided
 
 MICRO_BATCH_TOKENS = 2048
 """Tokens that go through the model at once, where a step has more: bounds the activations."""
@@ -27,51 +30,60 @@ MICRO_BATCH_TOKENS = 2048
 MICRO_BATCH_TOKENS_FULL = 512
 """The same in full fine-tuning on a CPU, whose gradients and optimizer leave less memory: 1 GB less, 5 % slower."""
 
+_MEASURED_TOKENS = 1024
 
-class LanguageModelTask:
-    """Full fine-tuning, or LoRA where `model` carries an adapter."""
+
+class FineTuningLearner:
+    """Full fine-tuning. `LoraLearner` saves adapters instead of the whole model."""
+
+    micro_batch_tokens = MICRO_BATCH_TOKENS_FULL
 
     def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        data: SplitCorpus,
-        settings: FineTuningConfig,
-        *,
-        base_model: str,
-        context_length: int,
-        seed: int,
+        self, model: Any, base: LanguageModel, data: SplitCorpus, config: FineTuningConfig, *, seed: int
     ) -> None:
         """
         Args:
-            model: In fp32; a PeftModel for LoRA, as `add_lora` has made it.
-            base_model: Name of the model as the config gives it.
-            context_length: Blocks and lines are never longer.
+            model: `base`'s network in fp32, perhaps with adapters on it.
+            base: Blocks and lines are never longer than its context.
             seed: Of the order of blocks or lines.
         """
         self.model = model
-        self._tokenizer = tokenizer
-        self._settings = settings
-        self._base_model = base_model
+        self.trained_parameters = count_parameters(model, trained_only=True)
+        self.total_parameters = count_parameters(model)
+        self._tokenizer = base.tokenizer
+        self._config = config
         self._seed = seed
         self._forward = CausalForward(model)
-        pissa = isinstance(settings, LoraConfig) and settings.variant == "pissa"
-        self._taken_out = trained_weights(model) if pissa else None
-        cut = sequences.blocks if settings.sequences == "blocks" else sequences.lines
-        self._batch = sequences.batch_blocks if settings.sequences == "blocks" else sequences.batch_lines
-        thrifty = not isinstance(settings, LoraConfig) and self._forward.device.type == "cpu"
-        self._most_tokens = MICRO_BATCH_TOKENS_FULL if thrifty else MICRO_BATCH_TOKENS
-        size = min(settings.block_size, context_length)
-        self._train = cut(tokenizer, data.train, size)
-        self._validation = cut(tokenizer, data.validation, size)
+        cut = sequences.blocks if config.sequences == "blocks" else sequences.lines
+        self._batch = sequences.batch_blocks if config.sequences == "blocks" else sequences.batch_lines
+        on_cpu = self._forward.device.type == "cpu"
+        self._most_tokens = self.micro_batch_tokens if on_cpu else MICRO_BATCH_TOKENS
+        size = min(config.max_length, base.context_length)
+        self._train = cut(base.tokenizer, data.train, size)
+        self._validation = cut(base.tokenizer, data.validation, size)
 
-    @property
-    def validation_tokens(self) -> int:
-        return sum(len(row.inputs) for row in self._validation)
+    def notes(self) -> list[str]:
+        return []
+
+    def measured_validation_seconds(self) -> float:
+        """Return how long a pass over the validation text takes, from a piece of it."""
+        with torch.no_grad():
+            batches = self._batch(self._validation[: self._config.batch_size], MICRO_BATCH_TOKENS)
+            piece = next(divided(batches[0], _MEASURED_TOKENS))
+            started = time.perf_counter()
+            self._forward.losses(piece)
+            seconds = time.perf_counter() - started
+        return seconds / piece.tokens * sum(len(row.inputs) for row in self._validation)
+
+    def tokenizer_bytes(self) -> int:
+        """Return the size of the tokenizer's files."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._tokenizer.save_pretrained(folder)
+            return folder_bytes(Path(folder))
 
     def steps(self, epoch: int) -> Sequence[Sequence[TokenBatch]]:
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._train))
-        size = self._settings.batch_size
+        size = self._config.batch_size
         return [
             self._batch([self._train[number] for number in order[start : start + size]], self._most_tokens)
             for start in range(0, len(order), size)
@@ -83,7 +95,7 @@ class LanguageModelTask:
     def validate(self) -> Validation:
         """Nats per predicted token of the validation side, cut as the training side is."""
         sums = torch.zeros(2, dtype=torch.float64)  # of the losses, and of the predicted tokens
-        size = self._settings.batch_size
+        size = self._config.batch_size
         steps = [self._validation[start : start + size] for start in range(0, len(self._validation), size)]
         for batch in distributed.shard(batch for step in steps for batch in self._batch(step, MICRO_BATCH_TOKENS)):
             sums[0] += self._forward.losses(batch).double().sum()
@@ -92,9 +104,5 @@ class LanguageModelTask:
         return Validation(total / count)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        if isinstance(self._settings, LoraConfig):
-            save_adapter(self.model, folder, weights, taken_out=self._taken_out)
-            write_pointer(folder, self._base_model)
-        else:
-            save_full(self.model, folder, weights)
+        save_full(self.model, folder, weights)
         self._tokenizer.save_pretrained(folder)

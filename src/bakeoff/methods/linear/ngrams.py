@@ -42,7 +42,7 @@ class NgramVocabulary:
         """How often each n-gram stands in each text, shape (texts, size)."""
         rows = len(texts.offsets) - 1
         own = np.array([self._numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
-        words = own[texts.numbers] if len(own) else np.zeros(0, dtype=np.int64)
+        words = own[texts.ids] if len(own) else np.zeros(0, dtype=np.int64)
         documents = _documents(texts)
         blocks = [_count_matrix(documents, words, (rows, len(self.words)))]
         found = words
@@ -63,7 +63,7 @@ def learn_ngrams(
     """
     rows = len(texts.offsets) - 1
     documents = _documents(texts)
-    known, words = _frequent(texts.numbers.astype(np.int64), documents, min_document_frequency)
+    known, words = _frequent(texts.ids.astype(np.int64), documents, min_document_frequency)
     kept = [texts.words[number] for number in known]
     blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
     for length in range(2, max_ngram + 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,25 +11,29 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 
-from bakeoff.config.classification import ClassificationConfig
-from bakeoff.data.pretraining_texts import PretrainingTexts, pretraining_texts
+from bakeoff import machine
 from bakeoff.data.types import SplitTable
 from bakeoff.data.words import tokenize
 from bakeoff.errors import UserError
+from bakeoff.methods.base import FitContext, PlanContext
 from bakeoff.methods.encoded import Rows, batches_by_length, shuffled_batches
+from bakeoff.methods.gradient import Preparation
 from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
+from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts, pretraining_texts
 from bakeoff.methods.recurrent.vocabulary import FIRST_WORD, WordVocabulary
 from bakeoff.methods.recurrent.word_predictor import WordPredictor, sampled_softmax_loss, softmax_loss
-from bakeoff.runs.folder import ContestantFolder, recover_folder
-from bakeoff.runs.pretraining import PretrainingFolder, PretrainingSummary
+from bakeoff.runs.folder import ContestantFolder, StageFolder, folder_bytes, recover_folder
+from bakeoff.runs.record import Record
 from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
 from bakeoff.sections import Budget
 from bakeoff.training import distributed
 from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.learner import LossSum, TrainingSettings, Validation
 from bakeoff.training.loop import train
+from bakeoff.training.measuring import measure_training
 from bakeoff.training.precision import choose_device
 from bakeoff.training.progress import Progress
 
@@ -53,15 +59,22 @@ class Pretrained:
         return cls(WordVocabulary.load(folder / "vocabulary.json"), weights)
 
 
+class PretrainingSummary(Record):
+    """What a finished pretraining leaves beside its weights."""
+
+    source: str = Field(description="Where the unlabeled texts came from.")
+    texts: int = Field(description="Unlabeled texts that were used.")
+    training_texts: int = Field(description="Texts of the training split, used as well.")
+    held_out: int = Field(description="Unlabeled texts not used because they stand in the validation or test split.")
+    words: int = Field(description="Words of all texts used.")
+    loss: float = Field(description="The best loss of held-out words, in nats per word.")
+    cost: TrainingCost
+
+
 def pretrain(
-    config: ClassificationConfig,
-    settings: RecurrentConfig,
-    training: TrainingSettings,
-    data: SplitTable,
-    contestant: ContestantFolder,
-    progress: Progress,
+    config: RecurrentConfig, training: TrainingSettings, data: SplitTable, context: FitContext
 ) -> tuple[Pretrained, PretrainingSummary]:
-    """Pretrain a contestant, or go on with it, or load what came of it in an earlier session of the run.
+    """Pretrain a contestant, continue an interrupted pretraining, or load a finished one.
 
     Args:
         training: Of the classifier; pretraining has its own epochs and learning rate.
@@ -69,17 +82,18 @@ def pretrain(
     Raises:
         UserError: the texts cannot be read or are too few, or whatever ends a training.
     """
-    assert settings.pretrain is not None
-    folder = PretrainingFolder(contestant)
-    if not distributed.broadcast(folder.summary() is not None):
+    assert config.pretrain is not None
+    folder, progress = _stage(context.folder), context.progress
+    if not distributed.broadcast(folder.summary(PretrainingSummary) is not None):
         progress.stage("encoding texts for pretraining")
-        texts = pretraining_texts(settings.pretrain, config.data.text, data)
-        task = PretrainingTask(texts, data, settings, config.seed)
+        texts = pretraining_texts(config.pretrain, data)
+        learner = PretrainingLearner(texts, data, config, context.seed)
         progress.message(
             f"Pretraining on {len(texts.texts):,} unlabeled and {len(data.train):,} training texts, "
-            f"{task.words:,} words with {task.vocabulary.size:,} in the vocabulary."
+            f"{learner.words:,} words with {learner.vocabulary.size:,} in the vocabulary."
         )
-        cost = train(task, pretraining_settings(settings.pretrain, training), folder, _PretrainingNews(progress))
+        settings = pretraining_settings(config.pretrain, training)
+        cost = train(learner, settings, folder, _PretrainingNews(progress))
         if folder.writes:
             _, epochs = folder.training_log()
             folder.write_summary(
@@ -88,16 +102,46 @@ def pretrain(
                     texts=len(texts.texts),
                     training_texts=len(data.train),
                     held_out=texts.held_out,
-                    words=task.words,
+                    words=learner.words,
                     loss=min(line.validation_loss for line in epochs),
                     cost=cost,
                 )
             )
         distributed.wait()
     recover_folder(folder.model)
-    summary = folder.summary()
+    summary = folder.summary(PretrainingSummary)
     assert summary is not None
     return Pretrained.load(folder.model), summary
+
+
+def plan_pretraining(
+    config: RecurrentConfig, training: TrainingSettings, data: SplitTable, context: PlanContext
+) -> Preparation:
+    """Forecast what `pretrain` will take, from a few of its steps."""
+    assert config.pretrain is not None
+    context.progress.stage("encoding texts for pretraining")
+    started = time.perf_counter()
+    learner = PretrainingLearner(pretraining_texts(config.pretrain, data), data, config, context.seed)
+    preparing = time.perf_counter() - started
+    settings = pretraining_settings(config.pretrain, training)
+    measured = measure_training(learner, settings, context.name, context.progress)
+    started = time.perf_counter()
+    with torch.no_grad():
+        learner.validate()
+    validating = (time.perf_counter() - started) * measured.evaluations
+    with tempfile.TemporaryDirectory() as temporary:
+        learner.save_model(Path(temporary), dict(learner.model.state_dict()))
+        kept_bytes = folder_bytes(Path(temporary))
+    steps, tokens = measured.course.steps, measured.course.tokens
+    return Preparation(
+        parts={"pretrained": learner.pretrained},
+        cost=TrainingCost(
+            steps=steps, tokens=tokens, seconds=measured.seconds, peak_memory_bytes=machine.peak_memory_bytes()
+        ),
+        seconds=preparing + validating,
+        disk_bytes=kept_bytes,
+        notes=[f"Pretraining: {steps:,} steps over {tokens:,} words, in {measured.seconds:.0f} s."],
+    )
 
 
 def pretraining_settings(pretrain: Pretraining, training: TrainingSettings) -> TrainingSettings:
@@ -106,10 +150,14 @@ def pretraining_settings(pretrain: Pretraining, training: TrainingSettings) -> T
 
 
 def pretrained_seconds(contestant: ContestantFolder) -> float:
-    """Time of pretraining in the earlier sessions of a run that goes on; 0 for a new one."""
-    folder = PretrainingFolder(contestant)
-    summary = folder.summary()
+    """Return the time of pretraining in the earlier sessions of a run that is resumed; 0 for a new one."""
+    folder = _stage(contestant)
+    summary = folder.summary(PretrainingSummary)
     return summary.cost.seconds if summary else trained_seconds(folder.checkpoint)
+
+
+def _stage(contestant: ContestantFolder) -> StageFolder:
+    return contestant.stage("pretraining")
 
 
 def pretraining_notes(found: PretrainingSummary) -> list[str]:
@@ -127,18 +175,6 @@ def pretraining_notes(found: PretrainingSummary) -> list[str]:
             f"{found.held_out:,} of the texts of {file}."
         )
     return notes
-
-
-def cost_together(before: TrainingCost, own: TrainingCost) -> TrainingCost:
-    """The cost of pretraining and of the classifier's own training; the epochs are those of the latter."""
-    return own.model_copy(
-        update={
-            "steps": before.steps + own.steps,
-            "tokens": before.tokens + own.tokens,
-            "seconds": before.seconds + own.seconds,
-            "peak_memory_bytes": max(before.peak_memory_bytes, own.peak_memory_bytes),
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -162,20 +198,20 @@ class PieceBatch:
         return [PieceBatch(self.rows[piece], self.lengths[piece], self.predictions[piece]) for piece in pieces]
 
 
-class PretrainingTask:
+class PretrainingLearner:
     """The word predictor with its texts, cut into pieces of at most `max_length` words.
 
     The vocabulary is that of the training split and the unlabeled texts together. Some pieces are held out to choose
     the best epoch by; the validation split remains unseen.
     """
 
-    def __init__(self, texts: PretrainingTexts, data: SplitTable, settings: RecurrentConfig, seed: int) -> None:
-        tokenized = tokenize([*data.train.texts, *texts.texts], settings.vocabulary.punctuation)
-        self.vocabulary = WordVocabulary.build(tokenized, settings.vocabulary)
+    def __init__(self, texts: PretrainingTexts, data: SplitTable, config: RecurrentConfig, seed: int) -> None:
+        tokenized = tokenize([*data.train.texts, *texts.texts], config.vocabulary.punctuation)
+        self.vocabulary = WordVocabulary.build(tokenized, config.vocabulary)
         encoded = self.vocabulary.encode_tokenized(tokenized)
-        self.words = len(encoded.numbers)
-        self._pieces = encoded.pieces(settings.max_length)
-        self._predictions = _predictions(self._pieces.numbers, self._pieces.offsets, 2 if settings.bidirectional else 1)
+        self.words = len(encoded.ids)
+        self._pieces = encoded.pieces(config.max_length)
+        self._predictions = _predictions(self._pieces.ids, self._pieces.offsets, 2 if config.bidirectional else 1)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(self._predictions))
         if len(order) < 2:
             raise UserError(
@@ -186,15 +222,15 @@ class PretrainingTask:
         fitting = max(1, int(np.searchsorted(self._pieces.lengths[held_out].cumsum(), _HELD_OUT_WORDS)))
         self._held_out: Rows = held_out[:fitting]
         self._rows: Rows = np.sort(order[fitting:])
-        counts = torch.from_numpy(np.bincount(encoded.numbers, minlength=self.vocabulary.size)).double()
+        counts = torch.from_numpy(np.bincount(encoded.ids, minlength=self.vocabulary.size)).double()
         counts[:FIRST_WORD] = 0  # neither padding nor unknown words are predicted
         self._sampling = counts**_SMOOTHING / (counts**_SMOOTHING).sum()
         device = choose_device()
         self._log_probabilities = self._sampling.log().float().to(device)
-        self._settings = settings
+        self._config = config
         self._seed = seed
         torch.manual_seed(seed)
-        self.model = WordPredictor(settings, counts / counts.sum()).to(device)
+        self.model = WordPredictor(config, counts / counts.sum()).to(device)
 
     @property
     def pretrained(self) -> Pretrained:
@@ -203,7 +239,7 @@ class PretrainingTask:
 
     def steps(self, epoch: int) -> Sequence[Sequence[PieceBatch]]:
         lengths = self._pieces.lengths[self._rows]
-        batches = shuffled_batches(lengths, self._settings.batch_size, self._seed, epoch)
+        batches = shuffled_batches(lengths, self._config.batch_size, self._seed, epoch)
         return [[PieceBatch(self._rows[some], lengths[some], self._predictions[self._rows[some]])] for some in batches]
 
     def loss(self, batch: PieceBatch) -> LossSum:
@@ -244,11 +280,9 @@ def _kept(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _predictions(
-    numbers: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], directions: int
-) -> npt.NDArray[np.int64]:
+def _predictions(ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], directions: int) -> npt.NDArray[np.int64]:
     """Words to predict in each piece: the known ones without the first, and backwards without the last."""
-    known = np.concatenate([[0], np.cumsum(numbers >= FIRST_WORD)])
+    known = np.concatenate([[0], np.cumsum(ids >= FIRST_WORD)])
     begins, ends = offsets[:-1], offsets[1:]
     found: npt.NDArray[np.int64] = known[ends] - known[begins + 1]
     return found + known[ends - 1] - known[begins] if directions == 2 else found

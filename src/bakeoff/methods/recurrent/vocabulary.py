@@ -1,4 +1,4 @@
-"""Which words have a number of their own, and texts as those numbers."""
+"""Which words have a number of their own, and texts as those ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_WORD = 2
 
 
 class WordVocabulary:
-    """Words and their numbers: ``words[i]`` has the number ``i + 2``; 0 is padding, 1 every unknown word."""
+    """Words and their ids: ``words[i]`` has the number ``i + 2``; 0 is padding, 1 every unknown word."""
 
     def __init__(self, words: list[str], punctuation: Punctuation) -> None:
         self.words = words
@@ -35,7 +35,7 @@ class WordVocabulary:
         Args:
             training: The training split and nothing else, tokenized by ``rule.punctuation``.
         """
-        counts = np.bincount(training.numbers, minlength=len(training.words)).tolist()
+        counts = np.bincount(training.ids, minlength=len(training.words)).tolist()
         frequent = [
             (-count, word) for word, count in zip(training.words, counts, strict=True) if count >= rule.min_frequency
         ]
@@ -49,22 +49,22 @@ class WordVocabulary:
         return FIRST_WORD + len(self.words)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Texts as numbers, tokenized by the same rule as the training split."""
+        """Texts as ids, tokenized by the same rule as the training split."""
         return self.encode_tokenized(tokenize(texts, self.punctuation))
 
     def encode_tokenized(self, texts: TokenizedTexts) -> EncodedTexts:
-        """Texts as numbers. Every word that is not in the vocabulary becomes 1, and keeps its place.
+        """Texts as ids. Every word that is not in the vocabulary becomes 1, and keeps its place.
 
         Stop words that the rule removed are such words: as in the lab they leave the vocabulary, not the texts. A
         text without any word becomes a single unknown word, so that a model always has something to read.
         """
         own = np.array([self._numbers.get(word, UNKNOWN) for word in texts.words], dtype=np.int32)
         lengths = np.diff(texts.offsets)
-        numbers = own[texts.numbers]
+        ids = own[texts.ids]
         if (empty := np.flatnonzero(lengths == 0)).size:
-            numbers = np.insert(numbers, texts.offsets[empty], UNKNOWN)
+            ids = np.insert(ids, texts.offsets[empty], UNKNOWN)
             lengths[empty] = 1
-        return EncodedTexts.from_lengths(numbers, lengths)
+        return EncodedTexts.from_lengths(ids, lengths)
 
     def save(self, path: Path) -> None:
         write_text(path, json.dumps({"punctuation": self.punctuation, "words": self.words}, ensure_ascii=False))

@@ -12,10 +12,8 @@ import torch
 
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
-from bakeoff.methods.encoded import EncodedTexts, Rows, padding_share, shuffled_batches
+from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, padding_share, shuffled_batches
 from bakeoff.methods.losses import class_weights, training_loss, validation_of
-from bakeoff.methods.recurrent.learner import TextBatch
-from bakeoff.methods.saved import ModelConfig, write_model_config
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
@@ -28,10 +26,10 @@ from bakeoff.training.memory import divided
 from bakeoff.training.precision import choose_device
 
 
-class TransformerTask:
+class TransformerLearner:
     """Full fine-tuning or LoRA, with the training and validation texts encoded once."""
 
-    def __init__(self, data: SplitTable, settings: TransformerConfig, seed: int) -> None:
+    def __init__(self, data: SplitTable, config: TransformerConfig, seed: int) -> None:
         """
         Args:
             seed: Of the head, the adapters and the order of the texts.
@@ -40,32 +38,35 @@ class TransformerTask:
             UserError: the model cannot be loaded, reads fewer tokens than `max_length`, or has no layers to adapt.
         """
         torch.manual_seed(seed)  # a head that is not in the model's files gets random weights
-        model, tokenizer, reference = load_weights(settings.model, labels=data.label_names)
-        _check_length(settings, model, tokenizer)
+        model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
+        _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
-        if settings.tuning == "lora":
-            model = put_adapters(model, _lora_config(model, settings), reference=reference, seed=seed)
+        if config.tuning == "lora":
+            model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
         self.model = model.to(choose_device())
         self.trained_parameters = count_parameters(model, trained_only=True)
-        self.classifier = SequenceClassifier(self.model, tokenizer, settings.max_length)
+        self.classifier = SequenceClassifier(self.model, tokenizer, config.max_length)
         uncut = self.classifier.encode(data.train.texts)
-        self.share_cut = float(np.mean(uncut.lengths > settings.max_length))
+        self.share_cut = float(np.mean(uncut.lengths > config.max_length))
         self._train = self.classifier.cut(uncut)
         self._labels = torch.tensor(data.train.labels)
-        self._class_weights = class_weights(settings.class_weights, data.train.labels, len(data.label_names))
+        self._class_weights = class_weights(config.class_weights, data.train.labels, len(data.label_names))
         self.validation: EncodedTexts = self.classifier.cut(self.classifier.encode(data.validation.texts))
         self._data = data
-        self._settings = settings
+        self._config = config
         self._seed = seed
 
-    @property
-    def padding_share(self) -> float:
-        """Share of the computed positions of the first epoch that is padding, if memory suffices for whole batches."""
-        return padding_share(self._train.lengths, [batch.rows for step in self.steps(1) for batch in step])
+    def notes(self) -> list[str]:
+        # Of the first epoch, if memory suffices for whole batches.
+        padding = padding_share(self._train.lengths, [batch.rows for step in self.steps(1) for batch in step])
+        found = [f"{padding:.1%} of the work was padding."]
+        if self.share_cut:
+            found.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} tokens.")
+        return found
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
         lengths = self._train.lengths
-        batches = shuffled_batches(lengths, self._settings.batch_size, self._seed, epoch)
+        batches = shuffled_batches(lengths, self._config.batch_size, self._seed, epoch)
         return [list(divided(_by_length(rows, self._train), TOKENS_AT_ONCE)) for rows in batches]
 
     def loss(self, batch: TextBatch) -> LossSum:
@@ -76,15 +77,12 @@ class TransformerTask:
         return validation_of(self._data.validation.labels, self.classifier.probabilities(self.validation))
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        if self._settings.tuning == "lora":
+        if self._config.tuning == "lora":
             save_adapter(self.model, folder, weights)
-            write_pointer(folder, self._settings.model)
+            write_pointer(folder, self._config.model)
         else:
             save_full(self.model, folder, weights)
         self.classifier.tokenizer.save_pretrained(folder)
-        write_model_config(
-            folder, ModelConfig(self._settings.method, self._data.label_names, self._settings.model_dump(mode="json"))
-        )
 
 
 def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:
@@ -94,21 +92,21 @@ def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:
     return TextBatch(rows[order], lengths[order])
 
 
-def _check_length(settings: TransformerConfig, model: Any, tokenizer: Any) -> None:
+def _check_length(config: TransformerConfig, model: Any, tokenizer: Any) -> None:
     longest = min(context_length(model.config, tokenizer), tokenizer.model_max_length)
-    if settings.max_length > longest:
+    if config.max_length > longest:
         raise UserError(
-            f"{settings.model} reads at most {longest:,} tokens, and max_length is {settings.max_length:,}.",
+            f"{config.model} reads at most {longest:,} tokens, and max_length is {config.max_length:,}.",
             f"Set max_length to {longest} or less.",
         )
 
 
-def _lora_config(model: Any, settings: TransformerConfig) -> peft.LoraConfig:
+def _lora_config(model: Any, config: TransformerConfig) -> peft.LoraConfig:
     return peft.LoraConfig(
         task_type=peft.TaskType.SEQ_CLS,
-        r=settings.r,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=None if settings.target_modules == "default" else settings.target_modules,
+        r=config.r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=None if config.target_modules == "default" else config.target_modules,
         modules_to_save=head_modules(model),
     )

@@ -12,10 +12,7 @@ import numpy.typing as npt
 import torch
 
 from bakeoff import machine
-from bakeoff.methods.encoded import EncodedTexts, Rows, batches_by_length
-from bakeoff.methods.recurrent.learner import TextBatch
-from bakeoff.methods.saved import ModelConfig
-from bakeoff.methods.transformer.config import TransformerConfig
+from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, batches_by_length
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.sources import load_weights
@@ -115,13 +112,12 @@ class TransformerModel:
         return self.network.probabilities(self.network.cut(self.network.encode(texts)))
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig, precision: Precision) -> TransformerModel:
-        """From a Hugging Face folder, or from a PEFT one, whose adapters are merged into their base model in fp32."""
-        settings = TransformerConfig.model_validate(config.settings)
-        model, tokenizer, _ = load_weights(str(folder), labels=config.labels)
+    def load(cls, folder: Path, labels: Sequence[str], max_length: int, precision: Precision) -> TransformerModel:
+        """Load a Hugging Face folder, or a PEFT one, whose adapters are merged into their base model in fp32."""
+        model, tokenizer, _ = load_weights(str(folder), labels=labels)
         if precision == "bf16":
             cast_parameters(model, torch.bfloat16)
-        return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, settings.max_length))
+        return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, max_length))
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from bakeoff.config.load import load_config
 from bakeoff.data.config import TableData
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
-from bakeoff.methods.recurrent.learner import RecurrentModel
+from bakeoff.methods.recurrent.model import RecurrentModel
 from bakeoff.methods.recurrent.network import RecurrentClassifier
 from bakeoff.methods.recurrent.onnx.cells import with_onnx_cells
 from bakeoff.methods.recurrent.vocabulary import PADDING, UNKNOWN
@@ -116,10 +116,10 @@ def write_graph(network: RecurrentClassifier, temperature: float, path: Path) ->
 
 def _write(model: RecurrentModel, temperature: float, contestant: ContestantFolder, folder: Path) -> None:
     write_graph(model.network, temperature, folder / "model.onnx")
-    for name in ("vocabulary.json", "config.json"):
+    for name in ("vocabulary.json", "classifier.json"):
         shutil.copyfile(contestant.model / name, folder / name)
     shutil.copyfile(Path(__file__).with_name("standalone.py"), folder / "classify.py")
-    write_text(folder / "README.md", _README.format(name=contestant.name, method=model.settings.method.upper()))
+    write_text(folder / "README.md", _README.format(name=contestant.name, method=model.config.method.upper()))
 
 
 def _compare(classifier: Classifier, folder: Path, source: str, texts: Sequence[str]) -> Parity:
@@ -196,11 +196,11 @@ print(OnnxClassifier().classify(["A fine film", "A dull one"]))
 | --- | --- |
 | `model.onnx` | the network |
 | `vocabulary.json` | the words and the rule of punctuation; `words[i]` has the number i + 2, 1 is every unknown word |
-| `config.json` | the labels and the settings of the training |
+| `classifier.json` | the labels and the settings of the training |
 | `classify.py` | how a text becomes numbers, and the call of onnxruntime; a page to translate for other languages |
 
 Inputs of `model.onnx`: `words`, int64, shape (texts, longest): the numbers of each text's words, filled up with 0 on
 the right; `lengths`, int64, shape (texts,): how many words each text has, at least 1. Any number of texts and any
 length will do. Outputs: `logits` and `probabilities`, float32, shape (texts, labels), in the order of the labels in
-`config.json`.
+`classifier.json`.
 """

@@ -27,13 +27,13 @@ class OnnxClassifier:
     """Vocabulary and graph: from texts to probabilities."""
 
     def __init__(self, folder: Path = Path(__file__).parent) -> None:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         self.labels: list[str] = config["labels"]
         self.max_length: int = config["settings"]["max_length"]
         self.truncation: str = config["settings"]["truncation"]
         self.punctuation: str = vocabulary["punctuation"]
-        self.numbers = {word: number for number, word in enumerate(vocabulary["words"], start=FIRST_WORD)}
+        self.ids = {word: number for number, word in enumerate(vocabulary["words"], start=FIRST_WORD)}
         self.session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
@@ -53,15 +53,15 @@ class OnnxClassifier:
         return np.concatenate(found)
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of a text's words, at least one and at most `max_length`."""
+        """The ids of a text's words, at least one and at most `max_length`."""
         if self.punctuation == "separate":
             text = text.replace("<br />", " ")
         words = "".join(map(self._spaced, text.lower())).split()
-        numbers = [self.numbers.get(word, UNKNOWN) for word in words] or [UNKNOWN]
-        if len(numbers) <= self.max_length:
-            return numbers
+        ids = [self.ids.get(word, UNKNOWN) for word in words] or [UNKNOWN]
+        if len(ids) <= self.max_length:
+            return ids
         tail = self.max_length // 2 if self.truncation == "head_tail" else 0
-        return numbers[: self.max_length - tail] + numbers[len(numbers) - tail :]
+        return ids[: self.max_length - tail] + ids[len(ids) - tail :]
 
     def _spaced(self, character: str) -> str:
         """A mark of punctuation or a symbol is a word of its own, or nothing; other characters stay."""

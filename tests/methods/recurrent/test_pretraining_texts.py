@@ -12,7 +12,7 @@ import pytest
 from bakeoff.data.pretraining_texts import pretraining_files, pretraining_texts
 from bakeoff.errors import UserError
 from bakeoff.methods.recurrent.config import Pretraining
-from tests.methods.small_data import SMALL_LSTM, small_table, config
+from tests.methods.small_data import SMALL_LSTM, config, small_table
 
 TEXTS = ["A fine film.", "Dull, dull.", "Weird"]
 TABLE = small_table()

@@ -1,9 +1,8 @@
-"""Evaluating a trained classifier: its answers to the validation and test texts, and what is kept of them."""
+"""Evaluate a trained classifier, and keep what a reader may ask for: scores of every text, and samples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +11,10 @@ from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.evaluation.classification import text_losses
 from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
-from bakeoff.methods.saved import read_model_config, write_model_config
+from bakeoff.methods.base import TextModel
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import Sample
-from bakeoff.tasks.classifier import Classifier, TextModel, load_classifier
+from bakeoff.tasks.classifier import Classifier
 from bakeoff.tasks.marks import strongest_marks
 
 FIRST_TEXTS = 5
@@ -25,30 +24,36 @@ SHOWN_CHARACTERS = 300
 
 
 def evaluate(
-    data: SplitTable, rules: ClassificationEvaluationConfig, seed: int, folder: ContestantFolder
-) -> tuple[TextModel, ClassifierEvaluation]:
-    """Calibrate and judge the model in `folder`. Its temperature, scores and samples are written beside it.
+    model: TextModel,
+    data: SplitTable,
+    config: ClassificationEvaluationConfig,
+    *,
+    seed: int,
+    calibrate: bool,
+    folder: ContestantFolder,
+) -> ClassifierEvaluation:
+    """Calibrate a model on the validation split and measure it on the test split; write its scores and samples.
 
-    Every process of several computes the same; the first one writes.
+    Under torchrun every process computes the same; the main process writes.
+
+    Args:
+        calibrate: False leaves the probabilities as they are.
     """
-    model = load_classifier(folder.model).model  # without the temperature that a killed run may have saved
-    config = read_model_config(folder.model)
     evaluation = evaluate_classifier(
         Answers(data.validation.labels, model.probabilities(data.validation.texts)),
         Answers(data.test.labels, model.probabilities(data.test.texts)),
         data.label_names,
-        calibrate=config.method != "majority",
-        metric=rules.metric,
-        confidence=rules.confidence,
-        resamples=rules.resamples,
+        calibrate=calibrate,
+        metric=config.metric,
+        confidence=config.confidence,
+        resamples=config.resamples,
         seed=seed,
     )
-    if folder.writes:
-        write_model_config(folder.model, replace(config, temperature=evaluation.temperature))
     folder.write_scores(_scores(data.test, data.label_names, evaluation))
-    if folder.writes:  # marking the words takes a moment
-        folder.write_samples(_samples(Classifier(data.label_names, model, evaluation.temperature), data.test, evaluation))
-    return model, evaluation
+    if folder.writes:  # finding the words takes a moment
+        classifier = Classifier(data.label_names, model, evaluation.temperature)
+        folder.write_samples(_samples(classifier, data.test, evaluation))
+    return evaluation
 
 
 def _scores(test: LabeledTexts, label_names: Sequence[str], evaluation: ClassifierEvaluation) -> pa.Table:
@@ -90,7 +95,9 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
             }
         )
 
-    suspected = zip(label_issues.texts[:LABEL_ISSUES].tolist(), label_issues.suggestions[:LABEL_ISSUES].tolist(), strict=True)
+    suspected = zip(
+        label_issues.texts[:LABEL_ISSUES].tolist(), label_issues.suggestions[:LABEL_ISSUES].tolist(), strict=True
+    )
     return [
         *(sample(row, predicted[row], "first") for row in range(min(FIRST_TEXTS, len(test)))),
         *(sample(row, predicted[row], "mistake") for row in worst.tolist()),

@@ -1,0 +1,69 @@
+"""The keys that both tasks have, and the section `contestants`, whose classes depend on the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
+
+from bakeoff.methods.base import MethodConfig, Task
+from bakeoff.methods.registry import get_method
+from bakeoff.sections import PositiveInt, Section, Tracker
+
+FORMAT: Literal[2] = 2
+"""Version of the keys of a config and of the files of a run folder."""
+
+
+def _settings(task: Task) -> Callable[[Any], Any]:
+    """Return what turns a contestant's values into the settings of the method that they name."""
+
+    def settings(value: Any) -> Any:
+        if isinstance(value, Mapping) and "method" in value:
+            return get_method(task, str(value["method"])).config.model_validate(value)
+        return value
+
+    return settings
+
+
+ClassificationContestant = Annotated[SerializeAsAny[MethodConfig], BeforeValidator(_settings("classification"))]
+LanguageModelContestant = Annotated[SerializeAsAny[MethodConfig], BeforeValidator(_settings("language-model"))]
+
+
+class CommonConfig(Section):
+    """What a bake-off of either task is made of, besides its data, budget, contestants and evaluation."""
+
+    format: Literal[2] = Field(FORMAT, description="Version of these keys.")
+    name: str | None = Field(None, description="Name of the bake-off; the output folder is runs/NAME.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        12, description="Seed of the split, of new weights, of dropout and of the order of the texts."
+    )
+    repeats: PositiveInt = Field(
+        1,
+        description="Train every contestant with this many seeds (seed, seed + 1, ...) on the same split. Methods that "
+        "use no seed are trained once.",
+    )
+    tracker: Tracker = Field(
+        "none", description="Where losses, accuracies and learning rates are also sent during training."
+    )
+
+    def local_paths(self) -> dict[str, str]:
+        """Return the files and folders that the config may name itself, by dotted key."""
+        return {}
+
+    @field_validator("contestants", check_fields=False)
+    @classmethod
+    def _members_come_first(cls, contestants: dict[str, MethodConfig]) -> dict[str, MethodConfig]:
+        before: list[str] = []
+        for name, config in contestants.items():
+            members = list(config.builds_on)
+            if not members:
+                before.append(name)
+            elif wrong := [member for member in members if member not in before]:
+                raise ValueError(
+                    f"'{name}' has the member '{wrong[0]}', which is not one of the contestants before it that stand "
+                    f"alone: {', '.join(before) or 'there are none'}"
+                )
+            elif len(set(members)) < len(members):
+                raise ValueError(f"'{name}' has a member twice: {', '.join(members)}")
+        return contestants

@@ -1,0 +1,22 @@
+"""Settings of method `ensemble`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bakeoff.methods.base import MethodConfig
+
+
+class EnsembleConfig(MethodConfig):
+    """Contestants that answer together, their log-probabilities weighted by what is best on the validation split."""
+
+    method: Literal["ensemble"] = "ensemble"
+    members: Annotated[list[str], Field(min_length=2)] = Field(
+        description="Names of at least two contestants that stand before it, none of them an ensemble."
+    )
+
+    @property
+    def builds_on(self) -> list[str]:
+        return self.members

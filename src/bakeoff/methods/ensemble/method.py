@@ -1,0 +1,93 @@
+"""Method `ensemble`: several contestants answer together."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, PlanContext, SavedClassifier
+from bakeoff.methods.ensemble.config import EnsembleConfig
+from bakeoff.runs.folder import replaced_folder
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.runs.results import TrainingCost
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitTable
+    from bakeoff.methods.ensemble.model import EnsembleModel
+    from bakeoff.sections import RequestedPrecision
+
+
+class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
+    """Weighs contestants that are trained already."""
+
+    config = EnsembleConfig
+
+    def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
+        """Find the weights. The cost is that of the members too: who wants the ensemble has to train them."""
+        from bakeoff.methods.ensemble.model import EnsembleModel
+        from bakeoff.methods.saved import load_text_model, read_classifier
+
+        context.progress.stage("weighing members")
+        members = {name: context.members[name] for name in config.members}
+        results = [member.result() for member in members.values()]
+        costs = [result.training for result in results]
+        started = time.perf_counter()
+        models = {name: load_text_model(each.model, read_classifier(each.model)) for name, each in members.items()}
+        ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.labels)
+        seconds = time.perf_counter() - started
+        if context.folder.writes:
+            with replaced_folder(context.folder.model) as temporary:
+                ensemble.save(temporary)
+                # Copies: the folder can be moved, and needs no other.
+                for name, member in members.items():
+                    shutil.copytree(member.model, _member_folder(temporary, name))
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
+        return FitReport(
+            cost=TrainingCost(
+                tokens=sum(cost.tokens for cost in costs),
+                seconds=seconds + sum(cost.seconds for cost in costs),
+                peak_memory_bytes=max(cost.peak_memory_bytes for cost in costs),
+                precision=", ".join(dict.fromkeys(cost.precision for cost in costs)),
+            ),
+            notes=[f"Weights of the members: {weights}.", "Time and memory are those of the members, too."],
+            trainable_parameters=sum(result.trainable_parameters for result in results),
+            earlier_seconds=sum(cost.total_seconds for cost in costs),
+        )
+
+    def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> EnsembleModel:
+        from bakeoff.methods.ensemble.model import EnsembleModel
+        from bakeoff.methods.saved import load_text_model, read_classifier
+
+        folders = {name: _member_folder(folder, name) for name in saved.settings["members"]}
+        members = {name: load_text_model(each, read_classifier(each), precision) for name, each in folders.items()}
+        return EnsembleModel.load(folder, members)
+
+    def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
+        """Count what the members' plans do not: it evaluates once more what they have evaluated."""
+        members = [context.plans[name] for name in config.members]
+        evaluating = sum(member.evaluation_seconds for member in members)
+        model_bytes = sum(member.model_bytes for member in members)
+        parameters = [member.total_parameters for member in members]
+        return ContestantPlan(
+            name=context.name,
+            method=config.method,
+            evaluation_seconds=evaluating,
+            total_seconds=evaluating,
+            peak_memory_bytes=max(member.peak_memory_bytes for member in members),
+            model_bytes=model_bytes,
+            disk_bytes=2 * model_bytes,
+            trainable_parameters=0,
+            total_parameters=None if None in parameters else sum(filter(None, parameters)),
+            notes=["Its members' training is counted at the members."],
+        )
+
+    def describe(self, config: EnsembleConfig) -> str:
+        members = ", ".join(f"`{member}`" for member in config.members)
+        return f"An ensemble of the classifiers {members}, each in a folder of `members`"
+
+
+def _member_folder(folder: Path, name: str) -> Path:
+    """Return where the model of a member lies in the folder of an ensemble."""
+    return folder / "members" / name

@@ -1,0 +1,36 @@
+"""Settings that methods `full` and `lora` share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from bakeoff.methods.base import MethodConfig
+from bakeoff.sections import GradientClip, PositiveInt, RateOrAuto, Schedule, Warmup, WeightDecay
+
+
+class FineTuningConfig(MethodConfig):
+    """Settings that full fine-tuning and LoRA share."""
+
+    learning_rate: RateOrAuto = Field(
+        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+    )
+    schedule: Schedule = "linear"
+    warmup: Warmup = 0
+    weight_decay: WeightDecay = 0.0
+    sequences: Literal["blocks", "lines"] = Field(
+        "blocks",
+        description="`blocks`: documents joined by end-of-text and cut into blocks; `lines`: each line on its own, "
+        "isolated from the others (the lab's way, without its padding).",
+    )
+    max_length: PositiveInt = Field(
+        512, description="Longest text in tokens: the size of a block, and the longest line."
+    )
+    batch_size: PositiveInt = Field(4, description="Blocks or lines per step.")
+    gradient_clip: GradientClip = 1.0
+    activation_checkpointing: bool = Field(
+        False,
+        description="Keep only the input of each layer, and compute the layer again when its gradient is due: far less "
+        "memory and the same result, for about a third more time.",
+    )

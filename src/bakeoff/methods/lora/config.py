@@ -1,0 +1,51 @@
+"""Settings of method `lora`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.methods.fine_tuning.config import FineTuningConfig
+from bakeoff.sections import PositiveFloat, PositiveInt, Probability, RateOrAuto
+
+
+class LoraConfig(FineTuningConfig):
+    """Low-rank adaptation (Hu et al. 2021) through PEFT: the model is frozen, small adapters are trained."""
+
+    method: Literal["lora"] = "lora"
+    variant: Literal["lora", "rslora", "dora", "pissa", "loraplus"] = Field(
+        "lora",
+        description="`lora`; `rslora`: scaled by lora_alpha / sqrt(r); `dora`: the length of each row is trained apart from "
+        "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
+    )
+    learning_rate: RateOrAuto = Field(
+        2e-3, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+    )
+    loraplus_ratio: Annotated[float, Field(ge=1)] | None = Field(
+        None, description="For `loraplus`: rate of the B matrices / rate of the A matrices; absent: 16."
+    )
+    r: PositiveInt = Field(16, description="Rank of the adapters.")
+    lora_alpha: PositiveFloat = Field(
+        32, description="Adapters are scaled by lora_alpha / r (`rslora`: lora_alpha / sqrt(r))."
+    )
+    lora_dropout: Probability = Field(0.0, description="Dropout before the adapters.")
+    target_modules: Literal["default", "all-linear"] | list[str] = Field(
+        "all-linear", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
+    )
+    merge: bool = Field(
+        False, description="model/ holds the whole model with the adapters merged into it, instead of the adapters."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ratio_of_loraplus(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("variant") == "loraplus" and values.get("loraplus_ratio") is None:
+            values = {**values, "loraplus_ratio": 16.0}
+        return values
+
+    @model_validator(mode="after")
+    def _ratio_is_for_loraplus(self) -> LoraConfig:
+        if self.loraplus_ratio is not None and self.variant != "loraplus":
+            raise ValueError(f"loraplus_ratio is for `variant: loraplus`, not for `variant: {self.variant}`")
+        return self

@@ -1,0 +1,78 @@
+"""Method `lora`: the model is frozen, and low-rank adapters are trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bakeoff.methods.base import Context
+from bakeoff.methods.fine_tuning.method import FineTuningMethod
+from bakeoff.methods.lora.config import LoraConfig
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitCorpus
+    from bakeoff.lm.language_model import LanguageModel
+    from bakeoff.lm.perplexity import Scores
+    from bakeoff.lm.protocols import ScoringPlan
+    from bakeoff.methods.fine_tuning.learner import FineTuningLearner
+    from bakeoff.methods.lora.learner import LoraLearner
+    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.training.progress import Progress
+
+
+class LoraMethod(FineTuningMethod[LoraConfig]):
+    """LoRA and its variants, through PEFT."""
+
+    config: ClassVar[type[LoraConfig]] = LoraConfig
+
+    def adapted(self, config: LoraConfig, base: LanguageModel, seed: int) -> Any:
+        from bakeoff.methods.lora.adapters import add_lora
+
+        return add_lora(base.model, config, reference=base.reference, seed=seed)
+
+    def make_learner(
+        self, config: LoraConfig, model: Any, base: LanguageModel, data: SplitCorpus, context: Context
+    ) -> LoraLearner:
+        from bakeoff.methods.lora.learner import LoraLearner
+
+        return LoraLearner(model, base, data, config, seed=context.seed)
+
+    def saved_parameters(self, config: LoraConfig, learner: FineTuningLearner) -> int:
+        if config.merge:
+            return learner.total_parameters - learner.trained_parameters
+        copies = 2 if config.variant == "pissa" else 1  # the start is saved along, to be subtracted
+        return copies * learner.trained_parameters
+
+    def rate_multipliers(self, config: LoraConfig, learner: FineTuningLearner) -> dict[str, float]:
+        from bakeoff.methods.lora.adapters import rate_multipliers
+
+        return rate_multipliers(learner.model, config)
+
+    def conclude(
+        self,
+        config: LoraConfig,
+        folder: ContestantFolder,
+        evaluated: LanguageModel,
+        plan: ScoringPlan,
+        scores: Scores,
+        progress: Progress,
+    ) -> list[str]:
+        """Merge the adapters into the model where `merge` asks for it."""
+        from bakeoff.methods.lora.merging import is_adapter, merging_note, write_merged
+        from bakeoff.training import distributed
+
+        if not config.merge or not is_adapter(folder.model):
+            return []
+        note = merging_note(folder.model, evaluated, scores, plan, progress)
+        if note:
+            progress.message(f"{folder.name}: {note}")
+        if folder.writes:
+            write_merged(folder.model)
+        distributed.wait()
+        return [note] if note else []
+
+    def describe(self, config: LoraConfig) -> str:
+        kept = "merged into the model" if config.merge else "kept beside the model"
+        return f"LoRA (variant `{config.variant}`, rank {config.r}): adapters were trained, and are {kept}"
+
+    def memory_advice(self, config: LoraConfig) -> str:
+        return super().memory_advice(config) or "choose a smaller model"

@@ -1,0 +1,44 @@
+"""Method `majority`: always answer the most frequent class."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, SavedClassifier
+from bakeoff.methods.majority.config import MajorityConfig
+from bakeoff.runs.folder import replaced_folder
+from bakeoff.runs.results import TrainingCost
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitTable
+    from bakeoff.methods.majority.model import MajorityModel
+    from bakeoff.sections import RequestedPrecision
+
+
+class MajorityMethod(ClassificationMethod[MajorityConfig]):
+    """The floor that every other contestant has to beat."""
+
+    config = MajorityConfig
+    uses_seed = False
+    calibrate = False  # frequencies are calibrated as they are
+
+    def fit(self, config: MajorityConfig, data: SplitTable, context: FitContext) -> FitReport:
+        from bakeoff.methods.majority.model import MajorityModel
+
+        started = time.perf_counter()
+        model = MajorityModel.fit(data.train.labels, len(data.label_names))
+        seconds = time.perf_counter() - started
+        if context.folder.writes:
+            with replaced_folder(context.folder.model) as temporary:
+                model.save(temporary)
+        return FitReport(TrainingCost(seconds=seconds, precision="fp64"))
+
+    def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> MajorityModel:
+        from bakeoff.methods.majority.model import MajorityModel
+
+        return MajorityModel.load(folder)
+
+    def describe(self, config: MajorityConfig) -> str:
+        return "A classifier that gives every text the class frequencies of its training texts"

@@ -1,0 +1,61 @@
+"""Method `pretrained`: the model as it came."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from bakeoff import machine
+from bakeoff.methods.base import FitContext, FitReport, LanguageModelMethod, PlanContext
+from bakeoff.methods.pretrained.config import PretrainedConfig
+from bakeoff.runs.folder import replaced_folder
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.runs.results import TrainingCost
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitCorpus
+
+
+class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
+    """The floor for every way to adapt a model. Its `model/` only points at the base model."""
+
+    config = PretrainedConfig
+    uses_seed = False
+
+    def fit(self, config: PretrainedConfig, data: SplitCorpus, context: FitContext) -> FitReport:
+        from bakeoff.pretrained.adapters import count_parameters
+        from bakeoff.pretrained.pointer import write_pointer
+        from bakeoff.training.precision import choose_precision
+
+        assert context.base is not None
+        if context.folder.writes:
+            with replaced_folder(context.folder.model) as temporary:
+                write_pointer(temporary, context.base.name)
+        return FitReport(
+            TrainingCost(precision=choose_precision(context.base.precision)),
+            trainable_parameters=0,
+            total_parameters=count_parameters(context.base.take().model),
+        )
+
+    def plan(self, config: PretrainedConfig, data: SplitCorpus, context: PlanContext) -> ContestantPlan:
+        from bakeoff.pretrained.adapters import count_parameters
+
+        assert context.base is not None
+        context.progress.stage(f"loading {context.base.name}")
+        started = time.perf_counter()
+        parameters = count_parameters(context.base.take().model)
+        size = len(context.base.name.encode()) + 20  # base_model.json
+        return ContestantPlan(
+            name=context.name,
+            method=config.method,
+            evaluation_seconds=0.0,
+            total_seconds=time.perf_counter() - started,
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            model_bytes=size,
+            disk_bytes=size,
+            trainable_parameters=0,
+            total_parameters=parameters,
+        )
+
+    def describe(self, config: PretrainedConfig) -> str:
+        return "The model as it came: nothing was trained"

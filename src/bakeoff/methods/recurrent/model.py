@@ -1,0 +1,56 @@
+"""A trained LSTM or GRU classifier, as it is saved and used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.torch import load_file
+
+from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.recurrent.config import RecurrentConfig
+from bakeoff.methods.recurrent.linear_part import linear_answers
+from bakeoff.methods.recurrent.network import RecurrentClassifier, class_probabilities
+from bakeoff.methods.recurrent.vocabulary import WordVocabulary
+from bakeoff.training.precision import Precision, choose_device
+
+LINEAR_PART = "linear_part"
+"""Folder of the linear model in that of the network."""
+
+
+class RecurrentModel:
+    """Vocabulary, network and perhaps a linear model: from texts to probabilities."""
+
+    def __init__(
+        self,
+        vocabulary: WordVocabulary,
+        network: RecurrentClassifier,
+        config: RecurrentConfig,
+        linear: LinearModel | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.network = network
+        self.config = config
+        self.linear = linear
+
+    @property
+    def parameters(self) -> int:
+        own = sum(parameter.numel() for parameter in self.network.parameters())
+        return own + (self.linear.parameters if self.linear else 0)
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Shape (texts, classes)."""
+        encoded = self.vocabulary.encode(texts).cut(self.config.max_length, self.config.truncation)
+        return class_probabilities(self.network, encoded, linear_answers(self.linear, texts) if self.linear else None)
+
+    @classmethod
+    def load(cls, folder: Path, config: RecurrentConfig, classes: int, precision: Precision) -> RecurrentModel:
+        vocabulary = WordVocabulary.load(folder / "vocabulary.json")
+        network = RecurrentClassifier(config, vocabulary.size, classes)
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        if precision == "bf16":
+            network.round_layers()
+        linear = LinearModel.load(folder / LINEAR_PART) if config.linear_part else None
+        return cls(vocabulary, network.to(choose_device()).eval(), config, linear)

@@ -1,0 +1,82 @@
+"""Settings of method `transformer`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.methods.base import MethodConfig
+from bakeoff.sections import (
+    ClassWeights,
+    GradientClip,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    RequestedPrecision,
+    Schedule,
+    Warmup,
+    WeightDecay,
+)
+
+_LORA_OF_TRANSFORMERS = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
+
+
+class TransformerConfig(MethodConfig):
+    """A pretrained language model or encoder with a classification head, fine-tuned in full or with LoRA."""
+
+    method: Literal["transformer"] = "transformer"
+    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
+    tuning: Literal["lora", "full"] = Field(
+        "lora", description="What is trained beside the head: small adapters (Hu et al. 2021), or every weight."
+    )
+    r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; absent: 16.")
+    lora_alpha: PositiveFloat | None = Field(
+        None, description="For `lora`: adapters are scaled by lora_alpha / r; absent: 32."
+    )
+    lora_dropout: Probability | None = Field(None, description="For `lora`: dropout before the adapters; absent: 0.")
+    target_modules: Literal["default", "all-linear"] | list[str] | None = Field(
+        None,
+        description="For `lora`: which layers get adapters: PEFT's default for the model, all linear ones, or names; "
+        "absent: `all-linear`.",
+    )
+    learning_rate: PositiveFloat | None = Field(
+        None, description="Peak learning rate of AdamW; absent: 5e-4 for `lora`, 3e-5 for `full`."
+    )
+    schedule: Schedule = "linear"
+    warmup: Warmup = 0.1
+    weight_decay: WeightDecay = 0.01
+    max_length: PositiveInt = Field(
+        256, description="Tokens of a text that are read: of a longer one, half of them from each end."
+    )
+    class_weights: ClassWeights = "none"
+    batch_size: PositiveInt = Field(16, description="Texts per step.")
+    gradient_clip: GradientClip = 1.0
+    precision: RequestedPrecision = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_tuning(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        if values.get("tuning", "lora") == "lora":
+            defaults = {"learning_rate": 5e-4, **_LORA_OF_TRANSFORMERS}
+        else:
+            defaults = {"learning_rate": 3e-5}
+        return {**values, **{key: value for key, value in defaults.items() if values.get(key) is None}}
+
+    @model_validator(mode="after")
+    def _adapters_are_for_lora(self) -> TransformerConfig:
+        given = [key for key in _LORA_OF_TRANSFORMERS if getattr(self, key) is not None]
+        if self.tuning == "full" and given:
+            raise ValueError(f"{given[0]} is for `tuning: lora`, not for `tuning: full`")
+        return self
+
+    def local_paths(self) -> dict[str, str]:
+        from bakeoff.pretrained.names import PACKAGED_MODELS
+
+        return {} if self.model in PACKAGED_MODELS else {"model": self.model}
+
+    @property
+    def pretrained_model(self) -> str:
+        return self.model

@@ -1,0 +1,78 @@
+"""Method `transformer`: a pretrained network with a classification head."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from bakeoff.methods.base import ClassificationMethod, Context, SavedClassifier
+from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
+from bakeoff.methods.transformer.config import TransformerConfig
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitTable
+    from bakeoff.methods.transformer.learner import TransformerLearner
+    from bakeoff.methods.transformer.model import TransformerModel
+    from bakeoff.sections import RequestedPrecision
+    from bakeoff.training.learner import TrainingSettings
+    from bakeoff.training.measuring import MeasuredTraining
+
+MEASURED_TOKENS = 8192
+"""A plan measures the evaluation on validation texts of about this many tokens."""
+
+
+class TransformerMethod(
+    GradientMethod[TransformerConfig, "SplitTable", "TransformerLearner"], ClassificationMethod[TransformerConfig]
+):
+    """Full fine-tuning or LoRA of transformers' sequence classifiers."""
+
+    config: ClassVar[type[TransformerConfig]] = TransformerConfig
+    token_unit = "tokens"
+
+    def learner(
+        self, config: TransformerConfig, data: SplitTable, context: Context, prepared: Preparation
+    ) -> TransformerLearner:
+        from bakeoff.methods.transformer.learner import TransformerLearner
+
+        return TransformerLearner(data, config, context.seed)
+
+    def training_settings(
+        self, config: TransformerConfig, learner: TransformerLearner, context: Context
+    ) -> TrainingSettings:
+        from bakeoff.training.precision import choose_precision
+
+        assert config.learning_rate is not None  # filled in by the config
+        return settings_of(config, context, config.learning_rate, precision=choose_precision(config.precision))
+
+    def evaluation_seconds(
+        self, learner: TransformerLearner, training: MeasuredTraining, data: SplitTable, preparing_seconds: float
+    ) -> float:
+        part = learner.validation.first(MEASURED_TOKENS)  # the split is random: the first texts stand for all
+        started = time.perf_counter()
+        learner.classifier.probabilities(part)
+        text_seconds = (time.perf_counter() - started) / len(part)
+        # Validation once an evaluation and once for the temperature; the test split; the best weights are loaded.
+        texts = (training.evaluations + 1) * len(data.validation) + len(data.test)
+        return preparing_seconds + text_seconds * texts
+
+    def loading_stage(self, config: TransformerConfig) -> str:
+        return f"loading {config.model}"
+
+    def load(
+        self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None
+    ) -> TransformerModel:
+        from bakeoff.methods.transformer.model import TransformerModel
+        from bakeoff.training.precision import choose_precision
+
+        config = TransformerConfig.model_validate(saved.settings)
+        return TransformerModel.load(
+            folder, saved.labels, config.max_length, choose_precision(precision or config.precision)
+        )
+
+    def describe(self, config: TransformerConfig) -> str:
+        how = "LoRA adapters" if config.tuning == "lora" else "full fine-tuning"
+        return f"A text classifier on the pretrained `{Path(config.model).name}` ({how})"
+
+    def memory_advice(self, config: TransformerConfig) -> str:
+        return "choose a smaller model" if config.tuning == "lora" else "train with tuning: lora"

@@ -1,0 +1,73 @@
+"""What the house knows of a task, and where each task is found."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bakeoff.methods.base import Task
+
+if TYPE_CHECKING:
+    from bakeoff.config.bakeoff import BakeoffConfig
+    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.plans import ContestantPlan
+    from bakeoff.runs.results import ContestantResult, DataReport
+    from bakeoff.training.progress import Progress
+
+Config = TypeVar("Config")
+Data = TypeVar("Data")
+
+_TASKS: dict[Task, str] = {
+    "classification": "bakeoff.tasks.classification:ClassificationTask",
+    "language-model": "bakeoff.tasks.language_model:LanguageModelTask",
+}
+"""Loaded when asked for: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A contestant of a run with one of its seeds."""
+
+    name: str
+    seed: int
+    folder: ContestantFolder
+    label: str  # for people: with the seed, where there are several
+    earlier: Mapping[str, ContestantFolder]  # the contestants before it, by name: with the same seed, if they use one
+
+
+class BakeoffTask(ABC, Generic[Config, Data]):
+    """How the contestants of a task get their data, are trained, evaluated and planned."""
+
+    @abstractmethod
+    def prepare(self, config: Config) -> tuple[Data, DataReport]:
+        """Read and split the data, and check that every contestant can be trained on them.
+
+        Raises:
+            UserError: the data cannot be read or used.
+        """
+
+    @abstractmethod
+    def bake(self, config: Config, contestant: Contestant, data: Data, progress: Progress) -> ContestantResult:
+        """Train and evaluate a contestant. The test split is looked at once, with the best weights.
+
+        Raises:
+            UserError: the settings do not work with the data, or the disk is full.
+        """
+
+    @abstractmethod
+    def plan(self, config: Config, data: Data, progress: Progress) -> list[ContestantPlan]:
+        """Forecast what each contestant will take.
+
+        Raises:
+            UserError: whatever would end the bake-off before its first step.
+        """
+
+
+def get_task(config: BakeoffConfig) -> BakeoffTask[Any, Any]:
+    """Return the task of a config."""
+    module, _, name = _TASKS[config.task].partition(":")
+    task: BakeoffTask[Any, Any] = getattr(importlib.import_module(module), name)()
+    return task

@@ -1,0 +1,78 @@
+"""What is kept of a language model's evaluation: its metrics, and the texts it writes."""
+
+from __future__ import annotations
+
+import math
+
+from bakeoff.data.types import Corpus
+from bakeoff.evaluation.config import LanguageModelEvaluationConfig
+from bakeoff.evaluation.text_statistics import text_statistics, word_counts
+from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
+from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.perplexity import Perplexity
+from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.runs.results import MetricValue, Sample
+from bakeoff.training.progress import Progress
+
+
+def check_prompt(model: LanguageModel, prompt: str) -> None:
+    """Raise UserError if a prompt fills the model's context."""
+    stream_tokens(model, prompt_tokens(model.tokenizer, prompt), max_new_tokens=1)
+
+
+def write_samples(
+    model: LanguageModel, config: LanguageModelEvaluationConfig, training: Corpus, progress: Progress
+) -> list[Sample]:
+    """Let the model continue every prompt."""
+    samples = []
+    known = word_counts(document.text for document in training.documents) if config.prompts else None
+    model.decoder_for(len(config.prompts) * config.max_new_tokens)
+    for number, prompt in enumerate(config.prompts):
+        progress.stage("writing texts", number / len(config.prompts))
+        report = WritingReport()
+        prompt_ids = prompt_tokens(model.tokenizer, prompt)
+        new_ids = list(stream_tokens(model, prompt_ids, max_new_tokens=config.max_new_tokens, report=report))
+        text = "".join(text_pieces(model.tokenizer, prompt_ids, iter(new_ids)))
+        samples.append(
+            Sample(
+                prompt=prompt,
+                text=text,
+                tokens=len(new_ids),
+                seconds=report.seconds,
+                engine=report.engine,
+                statistics=text_statistics(text, known),
+            )
+        )
+    return samples
+
+
+def perplexity_metrics(found: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
+    """Perplexity under a protocol; under `document` also the metrics that do not depend on the tokenizer."""
+    low, high = found.interval
+    bounded = not math.isnan(low)
+    perplexity = MetricValue(
+        name="perplexity",
+        value=found.perplexity,
+        low=low if bounded else None,
+        high=high if bounded else None,
+        confidence=config.confidence,
+        protocol=found.protocol,
+        split=config.split,
+        documents=documents,
+        interval_unit=found.interval_unit,
+        higher_is_better=False,
+    )
+    if not found.protocol.startswith("document"):
+        return [perplexity]
+    others = {
+        "word_perplexity": found.word_perplexity,
+        "byte_perplexity": found.byte_perplexity,
+        "bits_per_byte": found.bits_per_byte,
+    }
+    return [
+        perplexity,
+        *(
+            perplexity.model_copy(update={"name": name, "value": value, "low": None, "high": None})
+            for name, value in others.items()
+        ),
+    ]

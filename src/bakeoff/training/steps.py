@@ -1,0 +1,136 @@
+"""Optimizer steps: gradients of micro-batches, summed over all processes, and what the budget has left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bakeoff.errors import UserError
+from bakeoff.runs.results import StepLine
+from bakeoff.training import distributed, schedule
+from bakeoff.training.checkpoint import TrainingState
+from bakeoff.training.learner import Learner, TrainingSettings
+from bakeoff.training.memory import MicroBatches, missing_bytes
+from bakeoff.training.optimizer import adamw, allocate_averages
+from bakeoff.training.precision import MasterWeights
+from bakeoff.training.progress import Progress
+from bakeoff.training.range_test import DivergedError
+
+
+def take_steps(
+    learner: Learner, settings: TrainingSettings, name: str, steps: Iterable[Sequence[Any]], progress: Progress
+) -> Iterator[StepLine]:
+    """Train on these steps alone: no validation, no files. A line after each, as `train` would write it."""
+    torch.manual_seed(settings.seed)
+    weights = MasterWeights(learner.model, settings.precision)
+    training = TrainingSteps(learner, settings, name, progress, weights, adamw(weights, settings), TrainingState())
+    training.look_ahead()
+    yield from map(training.timed_step, steps)
+
+
+class TrainingSteps:
+    """The variables of a training in progress, and its steps."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        settings: TrainingSettings,
+        name: str,
+        progress: Progress,
+        weights: MasterWeights,
+        optimizer: torch.optim.AdamW,
+        state: TrainingState,
+    ) -> None:
+        self.learner = learner
+        self.settings = settings
+        self.name = name
+        self.progress = progress
+        self.weights = weights
+        self.optimizer = optimizer
+        self.state = state
+        self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{name}: {text}"))
+        first_epoch = learner.steps(1)
+        if not first_epoch:
+            raise UserError("There is nothing to train on: the training split is empty.")
+        self.steps_per_epoch = len(first_epoch)
+        tokens_per_epoch = sum(batch.tokens for step in first_epoch for batch in step)
+        self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
+
+    def look_ahead(self) -> None:
+        """Choose micro-batches that fit into the memory, before the first step."""
+        self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing_bytes(self.weights, self.optimizer))
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training side so far; 0.5 is half of one."""
+        return self.state.epoch - 1 + self.state.step_in_epoch / self.steps_per_epoch
+
+    def timed_step(self, batches: Sequence[Any]) -> StepLine:
+        started = time.perf_counter()
+        line = self._step(batches)
+        self.state.seconds = distributed.broadcast(self.state.seconds + time.perf_counter() - started)
+        line.seconds = self.state.seconds
+        return line
+
+    def _step(self, batches: Sequence[Any]) -> StepLine:
+        """One optimizer step over micro-batches, weighted by their counts as if they were one batch."""
+        state, settings = self.state, self.settings
+        rate = schedule.learning_rate(settings, state.step, self.spent()[0], self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate_multiplier"]
+        count = sum(batch.count for batch in batches)
+        allocate_averages(self.optimizer)
+        self.learner.model.train()
+        self._draw_masks_of_its_own()
+        loss, correct = self.micro_batches.compute(
+            distributed.share_of_step(batches), lambda parts: self._gradients(parts, count)
+        )
+        distributed.sum_gradients(self.weights.named.values())
+        loss, correct = distributed.summed(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
+        state.epoch_correct += int(correct)
+        state.tokens += sum(batch.tokens for batch in batches)
+        mean = loss / count
+        if not math.isfinite(mean):
+            raise DivergedError(
+                f"{self.name}: the loss is {mean} at step {state.step + 1}.",
+                f"Lower its learning_rate (now {settings.learning_rate:g}) or set gradient_clip: 1.0.",
+            )
+        if settings.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(list(self.weights.named.values()), settings.gradient_clip)
+        self.optimizer.step()
+        self.weights.publish()
+        state.step += 1
+        state.step_in_epoch += 1
+        state.epoch_loss += loss
+        state.epoch_count += count
+        return StepLine(
+            step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
+        )
+
+    def _draw_masks_of_its_own(self) -> None:
+        """Dropout in the other processes: not the first one's masks, and the same after a resume."""
+        if not distributed.is_main_process():
+            seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
+            torch.manual_seed(int(seed.generate_state(1)[0]))
+
+    def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
+        """The gradient of the batches' loss divided by `count`; their summed loss, and how many were right."""
+        self.weights.zero_gradients()
+        loss = torch.zeros((), dtype=torch.float64)
+        correct = 0
+        for batch in batches:
+            result = self.learner.loss(batch)
+            (result.total / count).backward()
+            loss += result.total.detach().double().cpu()
+            correct += result.correct or 0
+        self.weights.finish_gradients()
+        return float(loss), correct
+
+    def spent(self) -> tuple[float, schedule.StoppedBy]:
+        state = self.state
+        return schedule.spent(self.settings.budget, epochs=self.epochs, tokens=state.tokens, seconds=state.seconds)
