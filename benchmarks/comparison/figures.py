@@ -59,10 +59,10 @@ def evaluate(part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> list[
     Args:
         outcomes: By part and contender; of this part, and of those that came before it.
     """
-    return [_judge(target, part, outcomes) for target in part.targets]
+    return [_evaluate(target, part, outcomes) for target in part.targets]
 
 
-def _judge(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Evaluated:
+def _evaluate(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Outcome]]) -> Evaluated:
     def find(name: str) -> Outcome | None:
         home, _, contender = name.rpartition(": ")
         outcome = outcomes.get(home or part.name, {}).get(contender)

@@ -17,7 +17,7 @@ def document_perplexity(job: Job) -> Measured:
     model, tokenizer = load(job)
     length = inputs.context_length(model.config)
     harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=job.batch_size, max_length=length)
-    texts = [document.text for document in inputs.judged_documents(job).documents]
+    texts = [document.text for document in inputs.evaluated_documents(job).documents]
     harness.loglikelihood_rolling([_request(texts[0][:200])], disable_tqdm=True)
     started = time.perf_counter()
     found = harness.loglikelihood_rolling([_request(text) for text in texts], disable_tqdm=True)

@@ -30,12 +30,12 @@ def contestant(job: Job) -> FullConfig | LoraConfig:
         "weight_decay": 0.0,
         "gradient_clip": 1.0,
         "sequences": "blocks",
-        "block_size": 512,
+        "max_length": 512,
         "batch_size": 4,
     }
     if job.method == "full":
         return FullConfig(learning_rate=5e-5, **shared)
-    return LoraConfig(learning_rate=2e-4, r=64, alpha=16, dropout=0.1, target_modules="default", **shared)
+    return LoraConfig(learning_rate=2e-4, r=64, lora_alpha=16, lora_dropout=0.1, target_modules="default", **shared)
 
 
 def split(job: Job) -> SplitCorpus:
@@ -43,14 +43,14 @@ def split(job: Job) -> SplitCorpus:
 
 
 def evaluated_split(job: Job) -> Corpus:
-    sides = split(job)
-    return sides.test or sides.validation
+    splits = split(job)
+    return splits.test or splits.validation
 
 
 def training_blocks(job: Job, tokenizer: Any) -> list[Row]:
     """The blocks that `bakeoff run` trains on, in its order: the losses can be compared step by step."""
     settings = contestant(job)
-    rows = sequences.blocks(tokenizer, split(job).train, settings.block_size)
+    rows = sequences.blocks(tokenizer, split(job).train, settings.max_length)
     order = np.random.default_rng([SEED, 1]).permutation(len(rows))
     needed = (job.warmup_steps + job.steps) * settings.batch_size
     return [rows[number] for number in order[:needed]]
@@ -64,24 +64,24 @@ def typical_lines(lines: Sequence[str], count: int) -> list[str]:
     return [lines[number] for number in chosen]
 
 
-def judged_lines(job: Job) -> Corpus:
+def evaluated_lines(job: Job) -> Corpus:
     """As one document, for protocol `lab`."""
     lines = typical_lines(evaluated_split(job).lines, job.rows)
     return Corpus("lines", [Document("lines", "".join(lines), lines)], separator="")
 
 
-def judged_documents(job: Job) -> Corpus:
+def evaluated_documents(job: Job) -> Corpus:
     """The first documents, `job.characters` long together, for protocol `document`."""
-    side = evaluated_split(job)
+    part = evaluated_split(job)
     documents: list[Document] = []
     room = job.characters
-    for document in side.documents:
+    for document in part.documents:
         if room <= 0:
             break
         text = document.text[:room]
         documents.append(Document(document.name, text, text.splitlines(keepends=True)))
         room -= len(text)
-    return Corpus("documents", documents, side.separator)
+    return Corpus("documents", documents, part.separator)
 
 
 def context_length(config: Any) -> int:

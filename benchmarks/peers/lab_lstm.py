@@ -33,12 +33,12 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # words (rows, longest)
 def prepare(job: Job) -> Measured:
     """Read, divide, count, and encode every review once. The value is the size of the vocabulary."""
     started = time.perf_counter()
-    sides = read_sides(job)
-    vocabulary = build_vocabulary(sides[0])
-    for side in sides:
-        for text in side.review:
+    splits = read_sides(job)
+    vocabulary = build_vocabulary(splits[0])
+    for part in splits:
+        for text in part.review:
             encode(text, vocabulary)
-    return Measured(time.perf_counter() - started, sum(map(len, sides)), len(vocabulary) + FIRST_WORD)
+    return Measured(time.perf_counter() - started, sum(map(len, splits)), len(vocabulary) + FIRST_WORD)
 
 
 def epoch(job: Job) -> Measured:
@@ -71,15 +71,15 @@ def epoch(job: Job) -> Measured:
 
 def curve(job: Job) -> Measured:
     """Packed, but from bakeoff's first weights, on its batches, and without dropout. The value is the last loss."""
-    task, settings, steps = ours_classifier.curve_task(job)
+    learner, settings, steps = ours_classifier.curve_learner(job)
     train = tables.split(job).train
-    model = LabLSTM(job, task.vocabulary.size, len(set(train.labels))).eval()
-    take_weights(model, task.model)
+    model = LabLSTM(job, learner.vocabulary.size, len(set(train.labels))).eval()
+    take_weights(model, learner.model)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     seconds, losses = [], []
     for step in steps:
         rows = np.concatenate([batch.rows for batch in step])
-        texts = task.vocabulary.encode([train.texts[row] for row in rows]).cut(MAX_LENGTH, settings.truncation)
+        texts = learner.vocabulary.encode([train.texts[row] for row in rows]).cut(MAX_LENGTH, settings.truncation)
         words, lengths = texts.padded(np.arange(len(rows)))
         started = time.perf_counter()
         optimizer.zero_grad()

@@ -19,7 +19,7 @@ def train(job: Job) -> Measured:
     """A bake-off of one contestant, as `bakeoff run` does it. The value is the loss of the last step."""
     settings = inputs.contestant(job)
     validation = inputs.split(job).validation
-    tokens_per_step = settings.block_size * settings.batch_size
+    tokens_per_step = settings.max_length * settings.batch_size
     config = {
         "task": "language-model",
         "model": job.model,
@@ -64,8 +64,8 @@ def quality(job: Job) -> Measured:
 
 def lab_perplexity(job: Job) -> Measured:
     model = bakeoff.load_language_model(job.model, precision=job.precision)
-    lines = inputs.judged_lines(job)
-    model.perplexity(inputs.judged_lines(_short(job)), protocol="lab")
+    lines = inputs.evaluated_lines(job)
+    model.perplexity(inputs.evaluated_lines(_short(job)), protocol="lab")
     started = time.perf_counter()
     found = model.perplexity(lines, protocol="lab")
     return Measured(time.perf_counter() - started, found.tokens, found.perplexity, details={"protocol": found.protocol})
@@ -74,8 +74,8 @@ def lab_perplexity(job: Job) -> Measured:
 def document_perplexity(job: Job) -> Measured:
     """The value is the sum of all losses in nats."""
     model = bakeoff.load_language_model(job.model, precision=job.precision)
-    documents = inputs.judged_documents(job)
-    model.perplexity(inputs.judged_documents(_short(job)), protocol="document")
+    documents = inputs.evaluated_documents(job)
+    model.perplexity(inputs.evaluated_documents(_short(job)), protocol="document")
     started = time.perf_counter()
     found = model.perplexity(documents, protocol="document")
     seconds = time.perf_counter() - started

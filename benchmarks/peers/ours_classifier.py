@@ -17,10 +17,13 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.load import load_config
 from bakeoff.data.near_duplicates import NearDuplicates
 from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.methods.recurrent.learner import RecurrentTask, TextBatch
+from bakeoff.methods.base import Context, SavedClassifier
+from bakeoff.methods.encoded import TextBatch
+from bakeoff.methods.recurrent.learner import RecurrentLearner
+from bakeoff.methods.recurrent.method import RecurrentMethod
 from bakeoff.runs.results import ContestantResult, StepLine
-from bakeoff.tasks.classification import training_settings
-from bakeoff.training.loop import take_steps
+from bakeoff.tasks.classifier import Classifier
+from bakeoff.training.steps import take_steps
 from bakeoff.training.progress import Progress
 from peers import tables
 from peers.job import PREDICTED, Job, Measured
@@ -35,10 +38,10 @@ def prepare(job: Job) -> Measured:
     settings = _lab_settings(job)
     started = time.perf_counter()
     data = tables.split(job)
-    task = RecurrentTask(data, settings, tables.SEED)
-    task.vocabulary.encode(data.test.texts)
+    learner = RecurrentLearner(data, settings, tables.SEED)
+    learner.vocabulary.encode(data.test.texts)
     seconds = time.perf_counter() - started
-    return Measured(seconds, len(data.train) + len(data.validation) + len(data.test), task.vocabulary.size)
+    return Measured(seconds, len(data.train) + len(data.validation) + len(data.test), learner.vocabulary.size)
 
 
 def prepare_unchecked(job: Job) -> Measured:
@@ -55,10 +58,10 @@ def _all_different(texts: Sequence[str]) -> NearDuplicates:
 def epoch(job: Job) -> Measured:
     """A share of the first epoch of contestant `lstm-lab`, step by step as in a bake-off, without the validation."""
     settings = _lab_settings(job)
-    task = RecurrentTask(tables.split(job), settings, tables.SEED)
-    whole = task.steps(1)
+    learner = RecurrentLearner(tables.split(job), settings, tables.SEED)
+    whole = learner.steps(1)
     steps = whole[: max(job.loss_steps, round(job.share * len(whole)))]
-    lines = _take_steps(job, task, settings, steps)
+    lines = _take_steps(job, learner, settings, steps)
     losses = [line.loss for line in lines]
     return Measured(
         seconds=lines[-1].seconds / len(steps),
@@ -70,8 +73,8 @@ def epoch(job: Job) -> Measured:
 
 def curve(job: Job) -> Measured:
     """The first steps of an epoch without dropout. The value is the loss of the last of them."""
-    task, settings, steps = curve_task(job)
-    lines = _take_steps(job, task, settings, steps)
+    learner, settings, steps = curve_learner(job)
+    lines = _take_steps(job, learner, settings, steps)
     return Measured(
         seconds=lines[-1].seconds / len(steps),
         count=sum(batch.count for step in steps for batch in step) / len(steps),
@@ -80,20 +83,21 @@ def curve(job: Job) -> Measured:
     )
 
 
-def curve_task(job: Job) -> tuple[RecurrentTask, RecurrentConfig, Sequence[Sequence[TextBatch]]]:
+def curve_learner(job: Job) -> tuple[RecurrentLearner, RecurrentConfig, Sequence[Sequence[TextBatch]]]:
     """What `curve` trains, and the batches of its steps: a peer can begin with the same weights and see the same."""
     settings = _lab_settings(job, dropout=0.0)
-    task = RecurrentTask(tables.split(job), settings, tables.SEED)
-    return task, settings, task.steps(1)[: job.steps]
+    learner = RecurrentLearner(tables.split(job), settings, tables.SEED)
+    return learner, settings, learner.steps(1)[: job.steps]
 
 
 def predict(job: Job) -> Measured:
     """Untrained weights cost as much time as trained ones."""
     data, settings = tables.split(job), _lab_settings(job)
-    task = RecurrentTask(data, settings, tables.SEED)
+    learner = RecurrentLearner(data, settings, tables.SEED)
     with tempfile.TemporaryDirectory() as folder:
-        task.save_model(Path(folder), task.model.state_dict())
-        classifier = bakeoff.load_classifier(folder, precision=job.precision)
+        learner.save_model(Path(folder), learner.model.state_dict())
+        saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
+        classifier = Classifier(data.label_names, RecurrentMethod().load(Path(folder), saved, job.precision))
     reviews = data.test.texts[: job.reviews]
     classifier.predict(reviews[:1])
     started = time.perf_counter()
@@ -144,14 +148,15 @@ def _lab_settings(job: Job, **changes: float) -> RecurrentConfig:
 
 
 def _take_steps(
-    job: Job, task: RecurrentTask, settings: RecurrentConfig, steps: Sequence[Sequence[TextBatch]]
+    job: Job, learner: RecurrentLearner, settings: RecurrentConfig, steps: Sequence[Sequence[TextBatch]]
 ) -> list[StepLine]:
-    config = _config(job, {LAB: settings.model_dump()})
-    return list(take_steps(task, training_settings(config, settings), LAB, steps, Progress()))
+    context = Context(LAB, tables.SEED, _config(job, {LAB: {}}).budget, Progress())
+    rules = RecurrentMethod().training_settings(settings, learner, context)
+    return list(take_steps(learner, rules, LAB, steps, Progress()))
 
 
 def _accuracy(result: ContestantResult) -> float:
-    return next(figure.value for figure in result.figures if figure.name == "accuracy")
+    return next(metric.value for metric in result.metrics if metric.name == "accuracy")
 
 
 class _Watch(Progress):

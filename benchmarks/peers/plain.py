@@ -29,7 +29,7 @@ def load(job: Job) -> tuple[Any, Any]:
 def padded_perplexity(job: Job) -> Measured:
     """Each line a row padded to the context; the sum of losses divided by attended tokens."""
     model, tokenizer = load(job)
-    lines = inputs.judged_lines(job).lines
+    lines = inputs.evaluated_lines(job).lines
     length = inputs.context_length(model.config)
     model(**tokenizer(inputs.PROMPT, return_tensors="pt").to(model.device))
     started = time.perf_counter()

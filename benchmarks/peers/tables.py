@@ -22,11 +22,11 @@ def prepare(job: Job) -> Measured:
     Details hold its path and the environment.
     """
     data, _ = prepare_table(TableData(table=job.table, rows=job.table_rows), SEED)
-    sides = (data.train, data.validation, data.test)
+    splits = (data.train, data.validation, data.test)
     table = pa.table(
         {
-            "review": [text for side in sides for text in side.texts],
-            "sentiment": [data.label_names[label] for side in sides for label in side.labels],
+            "review": [text for part in splits for text in part.texts],
+            "sentiment": [data.label_names[label] for part in splits for label in part.labels],
         }
     )
     file = Path(job.folder) / "reviews.parquet"

@@ -56,7 +56,7 @@ def _train(job: Job, model: Any, data: list[Any], collator: Any, *, tokens_per_s
     if settings.method == "lora":
         torch.manual_seed(inputs.SEED)  # the first values of the adapters, as bakeoff draws them
         config = peft.LoraConfig(
-            task_type="CAUSAL_LM", r=settings.r, lora_alpha=settings.alpha, lora_dropout=settings.dropout
+            task_type="CAUSAL_LM", r=settings.r, lora_alpha=settings.lora_alpha, lora_dropout=settings.lora_dropout
         )
         model = peft.get_peft_model(model, config)
     watch = _Watch()

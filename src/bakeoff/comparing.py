@@ -1,4 +1,4 @@
-"""Contestants of several finished runs under one judge, where all were evaluated on the same documents in the same way."""
+"""Compare contestants of several finished runs that were evaluated on the same documents in the same way."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bakeoff.runs.results import Environment, SplitReport
 
 
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
-    """One bake-off made of several: their contestants by the names RUN/CONTESTANT, and a verdict over all of them.
+    """Combine several runs into one: their contestants, named RUN/CONTESTANT, and a verdict over all of them.
 
-    A contestant that is alone in its run has the run's name. Confidence and resamples are those of the first run.
+    A contestant that is alone in its run gets the run's name. Confidence and resamples are those of the first run.
 
     Raises:
-        UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on other documents or
-            otherwise; every difference is named.
+        UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on different documents
+            or in different ways; every difference is named.
     """
     folders = [RunFolder(path) for path in paths]
     if len({folder.path.resolve() for folder in folders}) < 2:
@@ -38,8 +38,8 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     ]
     if problems:
         raise UserError(
-            "These runs were not evaluated alike:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "Judge them on the same data, split, seed and protocols. Rows are known by their id column, or by number.",
+            "These runs were not evaluated in the same way:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "Evaluate them on the same data, split, seed and protocols. Rows are identified by their id column, or by number.",
         )
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}
@@ -59,10 +59,10 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
         )
-    except ValueError as error:  # the same documents, cut into other tokens or trained with other seeds
+    except ValueError as error:  # the same documents, but other tokens or another number of seeds
         raise UserError(
             f"These runs cannot be compared: {error}.",
-            "Perplexities compare between models of one tokenizer, means over seeds between equally many.",
+            "Perplexities compare between models with the same tokenizer, and means between equal numbers of seeds.",
         ) from None
     verdict.sentences += _circumstances(names, runs)
     return replace(
@@ -75,19 +75,19 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The folders' own names, or the paths as typed where two are called alike."""
+    """Return the folders' own names, or the paths as typed where two have the same name."""
     names = [path.resolve().name for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
 def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -> list[str]:
-    """Everything that forbids to set `run` beside `first`."""
+    """Return every difference that rules out a comparison of `run` with `first`."""
     a, b = first.results[0].metrics[0], run.results[0].metrics[0]
     pairs = [
         ("task", first.config["task"], run.config["task"]),
-        ("deciding metric", metric_name(a.name), metric_name(b.name)),
+        ("primary metric", metric_name(a.name), metric_name(b.name)),
         ("protocol", f"{a.protocol}, version {a.protocol_version}", f"{b.protocol}, version {b.protocol_version}"),
-        ("evaluated side", a.split, b.split),
+        ("evaluated split", a.split, b.split),
     ]
     found = [f"{what}: {first_name} has {ours}, {name} has {theirs}" for what, ours, theirs in pairs if ours != theirs]
     if not found and _fingerprint(first, a.split) != _fingerprint(run, b.split):
@@ -96,32 +96,33 @@ def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -
     return found
 
 
-def _side(run: LoadedRun, name: str) -> SplitReport | None:
-    return next((side for side in run.data.splits if side.name == name), None)
+def _split(run: LoadedRun, name: str) -> SplitReport | None:
+    return next((split for split in run.data.splits if split.name == name), None)
 
 
 def _fingerprint(run: LoadedRun, name: str) -> str:
-    """Of the side, or of all data where an earlier version wrote no other."""
-    side = _side(run, name)
-    return side.fingerprint if side and side.fingerprint else run.data.fingerprint
+    """Return the fingerprint of a split."""
+    split = _split(run, name)
+    return split.fingerprint if split and split.fingerprint else run.data.fingerprint
 
 
 def _described(run: LoadedRun, name: str) -> str:
-    side = _side(run, name)
-    rows = f"{count(side.rows)} of " if side else ""
+    """Return how many rows a split has, where they came from, and its fingerprint."""
+    split = _split(run, name)
+    rows = f"{count(split.rows)} of " if split else ""
     seed = "" if run.data.split_seed is None else f", split with seed {run.data.split_seed}"
     return f"{rows}{run.data.source}{seed} (fingerprint {_fingerprint(run, name)[:12]})"
 
 
 def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[str]:
-    """What else differs between the runs and does not forbid to compare."""
+    """Return sentences on differences between the runs that do not rule out a comparison."""
     words = []
     if len({_fingerprint(run, "train") for run in runs}) > 1:
-        words.append(f"{listed(list(names))} did not learn from the same texts: differences are not of methods alone.")
+        words.append(f"{listed(list(names))} were not trained on the same texts: differences are not due to the methods alone.")
     if len({_machine(run.environment) for run in runs}) > 1:
         words.append(
-            f"{listed(list(names))} ran on different machines, or with different versions: their times and memory do "
-            f"not compare."
+            f"{listed(list(names))} ran on different machines or with different versions: their times and memory "
+            f"cannot be compared."
         )
     return words
 

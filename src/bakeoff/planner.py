@@ -1,4 +1,4 @@
-"""What a bake-off will take, before anything is trained: read, count, and measure a little on this machine."""
+"""Forecast what a bake-off will take: read the data, count, and measure a few steps on this machine."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def plan(
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Plan:
-    """Tell what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
+    """Forecast what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
 
-    The data are read, divided and tokenized as `run` does it; every contestant takes a few of its own steps. Nothing
-    is kept. `docs/how-to/plan.md` describes the method.
+    The data are read, split and tokenized as by `run`, and every contestant takes a few of its own steps. Nothing is
+    kept. `docs/how-to/plan.md` describes the method.
 
     Args:
         config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
-        progress: Receives news.
+        progress: Is told how the planning proceeds.
 
     Raises:
         UserError: whatever would end the bake-off before its first step.
@@ -43,40 +43,41 @@ def plan(
     checked = config if isinstance(config, Section) else load_config(config, overrides)
     progress = progress or Progress()
     started = time.perf_counter()
-    room = machine.memory_bytes() + machine.available_memory_bytes()
+    memory = machine.memory_bytes() + machine.available_memory_bytes()
     prepared, _ = prepare_data(checked, progress)
     reading = time.perf_counter() - started
     contestants = get_task(checked).plan(checked, prepared, progress)
-    for each in contestants:
-        each.seeds = len(seeds(checked, each.name))
-    kept = sum(each.seeds * each.model_bytes for each in contestants)
-    found = Plan(
+    for contestant in contestants:
+        contestant.seeds = len(seeds(checked, contestant.name))
+    kept_bytes = sum(contestant.seeds * contestant.model_bytes for contestant in contestants)
+    result = Plan(
         name=checked.name or checked.task,
         task=checked.task,
         contestants=contestants,
-        total_seconds=reading + sum(each.seeds * each.total_seconds for each in contestants),
-        peak_memory_bytes=max(each.peak_memory_bytes for each in contestants),
-        disk_bytes=kept + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
-        available_memory_bytes=room,
+        total_seconds=reading + sum(contestant.seeds * contestant.total_seconds for contestant in contestants),
+        peak_memory_bytes=max(contestant.peak_memory_bytes for contestant in contestants),
+        disk_bytes=kept_bytes + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
+        available_memory_bytes=memory,
         free_disk_bytes=shutil.disk_usage(Path.cwd()).free,
         measuring_seconds=time.perf_counter() - started,
     )
-    found.warnings = _warnings(found, checked)
-    return found
+    result.warnings = _warnings(result, checked)
+    return result
 
 
-def _warnings(found: Plan, config: BakeoffConfig) -> list[str]:
+def _warnings(plan: Plan, config: BakeoffConfig) -> list[str]:
+    """Return what will not fit into memory or on the disk, and what to change."""
     warnings = []
-    for each in found.contestants:
-        if each.peak_memory_bytes > found.available_memory_bytes:
+    for contestant in plan.contestants:
+        if contestant.peak_memory_bytes > plan.available_memory_bytes:
             warnings.append(
-                f"{each.name} needs {size(each.peak_memory_bytes)} of memory, and {size(found.available_memory_bytes)} "
-                f"are there{_advice(config, each.name)}."
+                f"{contestant.name} needs {size(contestant.peak_memory_bytes)} of memory, but only "
+                f"{size(plan.available_memory_bytes)} are available{_advice(config, contestant.name)}."
             )
-    if found.disk_bytes > found.free_disk_bytes:
+    if plan.disk_bytes > plan.free_disk_bytes:
         warnings.append(
-            f"The run needs up to {size(found.disk_bytes)} of disk, and {size(found.free_disk_bytes)} are free here: "
-            "free some, or put the run on another disk with -o."
+            f"The run needs up to {size(plan.disk_bytes)} of disk, but only {size(plan.free_disk_bytes)} are free "
+            "here: free some, or put the run on another disk with -o."
         )
     return warnings
 

@@ -1,4 +1,4 @@
-"""A bake-off from config to verdict: read data, train each contestant, judge, report."""
+"""Run a bake-off: read the data, train and evaluate each contestant, decide, report."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class RunOutcome:
 
     @property
     def report(self) -> Path:
+        """The HTML report."""
         return RunFolder(self.folder).html_report
 
 
@@ -46,26 +47,26 @@ def run(
 ) -> RunOutcome:
     """Run a bake-off.
 
+    Under torchrun every process must call this. All of them train and score; the main process writes the run folder,
+    which all must see, and reports progress.
+
     Args:
         config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
-        output: The run folder, which must not hold a run yet; `runs/NAME` if absent.
+        output: The run folder, which must not hold a run yet; by default `runs/NAME`.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
-        progress: Receives news while the bake-off runs.
-
-    Under torchrun every process must call this. They train and score together; the first one writes the run folder,
-    which all must see, and receives the news.
+        progress: Is told how the run proceeds.
 
     Raises:
-        UserError: something the user can mend. No folder is left behind when nothing was trained yet.
+        UserError: something the user can fix. No folder is left behind if nothing was trained yet.
     """
     checked = config if isinstance(config, Section) else load_config(config, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
     if not distributed.is_main_process():
-        return _take_part(folder, with_absolute_paths(checked))
+        return _follow(folder, with_absolute_paths(checked))
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
-            f"Go on with it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
+            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
         )
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
@@ -81,7 +82,7 @@ def run(
 
 
 def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
-    """Go on with a run that was killed, or report a finished one anew. Under torchrun as `run`.
+    """Continue a run that was interrupted, or write the reports of a finished one again. Under torchrun as `run`.
 
     Raises:
         UserError: the folder holds no run, or its data have changed since.
@@ -91,11 +92,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     progress = progress or Progress()
     config = load_config(folder.config_values())
     if not distributed.is_main_process():
-        return _take_part(folder, config)
+        return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
         if all(contestant.folder.finished for contestant in _contestants(folder, config)):
-            _tell_what_is_left(folder, config)
+            _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
         if (source := _changed(config, report, folder.data())) is not None:
@@ -107,7 +108,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
 
 
 def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
-    """Read and split the data of a bake-off, and say what was found on the way."""
+    """Read and split the data of a bake-off; tell `progress` what was skipped or is worth knowing.
+
+    Raises:
+        UserError: the data cannot be read, or a contestant cannot be trained on them.
+    """
     progress.stage("reading data")
     prepared, report = get_task(config).prepare(config)
     report.files.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
@@ -119,7 +124,7 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
 
 
 def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:
-    """Return a file that no longer holds what the run began with, or None."""
+    """Return a source that no longer holds what the run began with, or None."""
     if now.fingerprint != before.fingerprint:
         return now.source
     files = map(str, contestants_files(config))
@@ -127,78 +132,81 @@ def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str 
 
 
 def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
-    """Return everything that a bake-off trains, in order."""
+    """Return everything that a bake-off trains, in order: each contestant with each of its seeds."""
     contestants = []
-    homes: dict[str, list[ContestantFolder]] = {}
+    trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
     for name in config.contestants:
-        own: list[ContestantFolder] = []
+        folders: list[ContestantFolder] = []
         for number, seed in enumerate(seeds(config, name), start=1):
-            label = name if number == 1 and config.repeats == 1 else f"{name}, seed {seed}"
-            own.append(folder.contestant(name, writes=writes).repeat(number))
-            earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in homes.items()}
-            contestants.append(Contestant(name, seed, own[-1], label, earlier))
-        homes[name] = own
+            label = name if config.repeats == 1 else f"{name}, seed {seed}"
+            folders.append(folder.contestant(name, writes=writes).repeat(number))
+            earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in trained.items()}
+            contestants.append(Contestant(name, seed, folders[-1], label, earlier))
+        trained[name] = folders
     return contestants
 
 
 def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
-    _tell_what_is_left(folder, config)
+    """Train and evaluate what is not finished, then conclude."""
+    _share_what_is_finished(folder, config)
     contestants = _contestants(folder, config)
     for number, contestant in enumerate(contestants, start=1):
         progress.contestant(contestant.label, number, len(contestants))
         if not contestant.folder.finished:
             machine.reset_peak_memory()
-            bake_off, home = config.name or folder.path.resolve().name, contestant.folder.tracking
             with trackers.tracked(
-                config.tracker, progress, run=bake_off, training=contestant.label, folder=home
-            ) as heard:
-                result = get_task(config).bake(config, contestant, prepared, heard)
+                config.tracker,
+                progress,
+                run=config.name or folder.path.resolve().name,
+                training=contestant.label,
+                folder=contestant.folder.tracking,
+            ) as tracked:
+                result = get_task(config).bake(config, contestant, prepared, tracked)
             if (processes := distributed.world_size()) > 1:
-                result.notes.append(f"{processes} processes worked together; time and memory are those of the first.")
+                result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
             if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
-                result.notes.append("Done once: nothing in it depends on the seed.")
+                result.notes.append("Trained once: it does not depend on the seed.")
             contestant.folder.write_result(result)
         progress.result(contestant.folder.result())
     progress.stage("writing the report")
     return _conclude(folder, config)
 
 
-def _tell_what_is_left(folder: RunFolder, config: BakeoffConfig) -> None:
-    """To the other processes, which may not look themselves: the first one writes into the folder meanwhile."""
+def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
+    """Tell the other processes, which cannot look themselves: the main process is writing into the folder."""
     for contestant in _contestants(folder, config):
         distributed.broadcast(contestant.folder.finished)
 
 
-def _take_part(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
-    """What the processes other than the first do: train and score along with it, and write nothing."""
+def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
+    """Train and score along with the main process; write nothing."""
     silent = Progress()
-    left = [each for each in _contestants(folder, config, writes=False) if not distributed.broadcast(False)]
-    if left:
+    everything = _contestants(folder, config, writes=False)
+    unfinished = [contestant for contestant in everything if not distributed.broadcast(False)]
+    if unfinished:
         prepared, _ = prepare_data(config, silent)
-    for contestant in left:
+    for contestant in unfinished:
         get_task(config).bake(config, contestant, prepared, silent)
     distributed.wait()  # for the verdict
     return RunOutcome(folder.path, [contestant.average() for contestant in folder.contestants()], folder.verdict())
 
 
 def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
-    """Verdict, model cards and reports, from what the folder holds."""
+    """Write averages over seeds, the verdict, the model cards and the reports, from what the folder holds."""
     from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
     from bakeoff.report.html import write_report
     from bakeoff.report.model_card import write_model_card
 
-    evaluation, results, scores = config.evaluation, [], {}
-    contestants = folder.contestants()
+    contestants, evaluation = folder.contestants(), config.evaluation
+    scores = {contestant.name: [repeat.scores() for repeat in contestant.repeats()] for contestant in contestants}
     for contestant in contestants:
-        repeats = contestant.repeats()
-        found = [repeat.result() for repeat in repeats]
-        scores[contestant.name] = [repeat.scores() for repeat in repeats]
-        if len(found) > 1:
-            contestant.write_average(average(found, scores[contestant.name], confidence=evaluation.confidence))
-        results.append(contestant.average())
+        results = [repeat.result() for repeat in contestant.repeats()]
+        if len(results) > 1:
+            contestant.write_average(average(results, scores[contestant.name], confidence=evaluation.confidence))
+    averages = [contestant.average() for contestant in contestants]
     verdict = decide(
-        results,
+        averages,
         scores,
         confidence=evaluation.confidence,
         resamples=evaluation.resamples,
@@ -212,10 +220,11 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
             write_model_card(repeat, folder)
     write_report(folder)
     distributed.wait()
-    return RunOutcome(folder.path, results, verdict)
+    return RunOutcome(folder.path, averages, verdict)
 
 
 def _free_name(path: Path) -> Path:
+    """Return a path beside `path` that does not exist: `runs/mine-2`."""
     number = 2
     while (candidate := path.with_name(f"{path.name}-{number}")).exists():
         number += 1
@@ -224,11 +233,11 @@ def _free_name(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
-    """A run that fails before its first step (a mistyped model, say) leaves no folder in the way of the next try."""
+    """Remove the folder of a run that fails before its first step, so that it is not in the way of the next try."""
     try:
         yield
     except UserError:
         begun = folder.contestants() if folder.holds_a_run else []
-        if not any(each.begun for each in begun):
+        if not any(contestant.begun for contestant in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 import classifier
 from bakeoff.data.words import tokenize
-from bakeoff.methods.recurrent.learner import RecurrentModel
+from bakeoff.methods.recurrent.model import RecurrentModel
 from bakeoff.methods.recurrent.vocabulary import WordVocabulary
 from bakeoff.tasks.classifier import Classifier
 from comparison import classifier_parts as parts
@@ -67,18 +67,18 @@ def test_every_part_is_measured_and_every_target_judged(file: str, tmp_path: Pat
 def test_the_packed_network_has_our_loss_and_gradients(file: str):
     """The same weights, the same batch of reviews of different lengths: every gradient, to 1e-5."""
     job = Job("", table=file, embedding_size=100, hidden_size=256)
-    task, _, _ = ours_classifier.curve_task(job)
-    theirs = lab_lstm.LabLSTM(job, task.vocabulary.size, 2).eval()
-    lab_lstm.take_weights(theirs, task.model)
+    learner, _, _ = ours_classifier.curve_learner(job)
+    theirs = lab_lstm.LabLSTM(job, learner.vocabulary.size, 2).eval()
+    lab_lstm.take_weights(theirs, learner.model)
     train = tables.split(job).train
-    words, lengths = task.vocabulary.encode(train.texts).padded(np.arange(96))
+    words, lengths = learner.vocabulary.encode(train.texts).padded(np.arange(96))
     assert len(set(lengths.tolist())) > 10
     labels = torch.tensor(train.labels[:96])
 
-    losses = [F.cross_entropy(model(words, lengths), labels) for model in (task.model.train(), theirs)]
+    losses = [F.cross_entropy(model(words, lengths), labels) for model in (learner.model.train(), theirs)]
     gradients = [
         torch.autograd.grad(loss, list(model.parameters()))
-        for loss, model in zip(losses, (task.model, theirs), strict=True)
+        for loss, model in zip(losses, (learner.model, theirs), strict=True)
     ]
 
     torch.testing.assert_close(losses[0], losses[1], atol=1e-6, rtol=1e-5)
@@ -92,9 +92,9 @@ def test_the_packed_network_scores_texts_as_ours_does(file: str):
     job = Job("", table=file, embedding_size=8, hidden_size=6)
     train, _, test = lab_lstm.read_sides(job)
     numbers = lab_lstm.build_vocabulary(train)
-    task, settings, _ = ours_classifier.curve_task(job)
+    learner, settings, _ = ours_classifier.curve_learner(job)
     theirs = lab_lstm.LabLSTM(job, len(numbers) + lab_lstm.FIRST_WORD, 2)
-    ours = type(task.model)(settings, len(numbers) + lab_lstm.FIRST_WORD, 2)
+    ours = type(learner.model)(settings, len(numbers) + lab_lstm.FIRST_WORD, 2)
     lab_lstm.take_weights(ours, theirs)
     model = RecurrentModel(WordVocabulary(list(numbers), "strip"), ours, settings)
     reviews = [text for text in test.review.tolist() if text.isascii()]
@@ -112,7 +112,7 @@ def test_both_build_the_same_vocabulary_of_the_same_texts(file: str):
     job = Job("", table=file)
     train, *_ = lab_lstm.read_sides(job)
     train = train[[text.isascii() for text in train.review]]
-    settings = ours_classifier.curve_task(job)[1]
+    settings = ours_classifier.curve_learner(job)[1]
     ours = WordVocabulary.build(tokenize(train.review.tolist(), "strip"), settings.vocabulary)
 
     assert set(ours.words) == set(lab_lstm.build_vocabulary(train))

@@ -10,7 +10,6 @@ import pytest
 
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.pretraining import PretrainingFolder
 from tests.command import bakeoff, refused, start
 from tests.end_to_end.conftest import write_config_file
 
@@ -54,12 +53,12 @@ def test_killed_while_pretraining_and_resumed(config, tmp_path):
     assert "Pretraining, epoch 3: loss of held-out words" in resumed.err
     folders = [RunFolder(path).contestant("pretrained") for path in (whole, killed)]
     for folder in folders:  # what is not needed is gone, what was measured is there
-        assert not folder.pretraining.exists()
+        assert not folder.stage("pretraining").path.exists()
         assert (folder.path / "pretraining.jsonl").exists()
     first, second = (
         (
             folder.result().metrics,
-            [line.loss for line in PretrainingFolder(folder).training_log()[0]],
+            [line.loss for line in folder.stage("pretraining").training_log()[0]],
             [line.loss for line in folder.training_log()[0]],
         )
         for folder in folders
