@@ -18,17 +18,15 @@ from bakeoff.evaluation.intervals import bootstrap_ratio
 from bakeoff.evaluation.pairing import loss_units
 from bakeoff.evaluation.text_statistics import text_statistics, word_counts
 from bakeoff.evaluation.verdict import decide
+from bakeoff.runs.data_report import DataReport, NearDuplicate, SplitReport
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import (
     ContestantResult,
-    DataReport,
     Environment,
     EpochLine,
     Mark,
     MetricValue,
-    NearDuplicate,
     Sample,
-    SplitReport,
     StepLine,
     TrainingCost,
 )

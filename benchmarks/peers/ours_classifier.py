@@ -46,7 +46,7 @@ def prepare(job: Job) -> Measured:
 
 def prepare_unchecked(job: Job) -> Measured:
     """The same without the search for near-identical texts, which no peer makes."""
-    with mock.patch("bakeoff.data.leaks.find_near_duplicates", _all_different):
+    with mock.patch("bakeoff.data.leakage.find_near_duplicates", _all_different):
         return prepare(job)
 
 

@@ -13,8 +13,9 @@ from bakeoff.errors import UserError
 from bakeoff.evaluation.verdict import decide
 from bakeoff.evaluation.wording import count, listed, metric_name
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
+from bakeoff.runs.data_report import SplitReport
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.results import Environment, SplitReport
+from bakeoff.runs.results import Environment
 
 
 def compare(paths: Sequence[str | Path]) -> LoadedRun:

@@ -1,16 +1,16 @@
-"""The one class of error that a user is meant to read."""
+"""The error class whose messages are written for users."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can mend: a file, a setting, a name, a full disk.
+    """A problem that the user can fix: a file, a setting, a name, a full disk.
 
-    The command line prints ``message`` and ``hint`` without a traceback and exits with code 2. Anything else that
-    escapes is a defect of bakeoff and keeps its traceback.
+    The command line prints ``message`` and ``hint`` without a traceback and exits with code 2. Any other exception is a
+    bug in bakeoff and keeps its traceback.
 
     Args:
-        message: What is wrong and where (file, line, field), in one or two sentences.
+        message: What is wrong, and where (file, line, field), in one or two sentences.
         hint: What to type or change next.
     """
 

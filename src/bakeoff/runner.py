@@ -16,8 +16,9 @@ from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
 from bakeoff.data.files import sha256
 from bakeoff.errors import UserError
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.results import ContestantResult, DataReport, Verdict
+from bakeoff.runs.results import ContestantResult, Verdict
 from bakeoff.sections import Section
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers

@@ -1,4 +1,4 @@
-"""What the sections of both tasks are made of: types of values, and the budget."""
+"""Building blocks of the config: types of values, the base class of its sections, and the budget."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+FORMAT: Literal[2] = 2
+"""Version of the keys of a config and of the files in a run folder."""
+
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 ClassWeights = Annotated[
     Literal["none", "balanced"],
-    Field(description="`balanced`: in training a text weighs all texts / (classes * texts of its class)."),
+    Field(description="`balanced`: in training, a text weighs all texts / (classes * texts of its class)."),
 ]
 
 
 def _rate_or_auto(value: Any) -> Any:
-    """Checked here rather than by pydantic's union, which would report each of its two types as a problem."""
+    """Validate a learning rate. A pydantic union would report one problem for each of its two types."""
     if value == "auto":
         return value
     try:
@@ -35,19 +38,19 @@ RateOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_rate_or_auto)]
 RequestedPrecision = Annotated[
     Literal["auto", "fp32", "bf16"],
     Field(
-        description="Precision of the arithmetic. `auto` is bf16 where `bakeoff doctor` finds it fast; elsewhere bf16 "
-        "is hundreds of times slower. Weights that are trained are always kept in fp32."
+        description="Precision of the arithmetic. `auto` is bf16 where the hardware computes it fast (see `bakeoff "
+        "doctor`), otherwise fp32; elsewhere bf16 is hundreds of times slower. Trained weights are always kept in fp32."
     ),
 ]
 Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
 
 
 def _one_or_several(value: Any) -> Any:
-    """Checked here for the same reason."""
+    """Validate one column or several, with one message for the same reason."""
     several = isinstance(value, list) and len(value) == len(set(map(str, value))) > 0
-    if value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value)):
+    if value is None or isinstance(value, str) or (several and all(isinstance(name, str) for name in value)):
         return value
-    raise ValueError(f"must be the name of a column or a list of different ones, not {value!r}")
+    raise ValueError(f"must be the name of a column or a list of different names, not {value!r}")
 
 
 ColumnOrColumns = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
@@ -63,32 +66,34 @@ Warmup = Annotated[
     float,
     Field(
         ge=0,
-        description="Warm-up, in which the learning rate rises from 0: below 1 a share of all steps, from 1 on a "
-        "number of steps.",
+        description="Length of the warm-up, in which the learning rate rises from 0: a share of all steps if below 1, "
+        "otherwise a number of steps.",
     ),
     AfterValidator(_share_or_steps),
 ]
 Schedule = Annotated[
-    Literal["constant", "linear", "cosine"], Field(description="Course of the learning rate after the warm-up.")
+    Literal["constant", "linear", "cosine"], Field(description="Learning-rate schedule after the warm-up.")
 ]
 WeightDecay = Annotated[float, Field(ge=0, description="Decoupled weight decay of AdamW.")]
-GradientClip = Annotated[PositiveFloat | None, Field(description="Largest norm of the gradient; `null`: no limit.")]
+GradientClip = Annotated[PositiveFloat | None, Field(description="Maximum norm of the gradient; `null`: no clipping.")]
 
 
 class Section(BaseModel):
-    """A part of the config: unknown keys are errors, values do not change after they were checked."""
+    """A section of the config. Unknown keys are errors, and values cannot change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Budget(Section):
-    """What every contestant may spend. The first limit that is reached ends its training."""
+    """Training budget of every contestant. Training ends at the first limit that is reached."""
 
     epochs: PositiveInt | None = Field(None, description="Passes over the training data.")
-    tokens: PositiveInt | None = Field(None, description="Training tokens (words, for classifiers) to see.")
-    seconds: PositiveFloat | None = Field(None, description="Seconds of training, evaluation not counted.")
+    tokens: PositiveInt | None = Field(None, description="Training tokens (for classifiers, words).")
+    seconds: PositiveFloat | None = Field(None, description="Seconds of training, without evaluation.")
     evaluations: PositiveInt | None = Field(
-        None, description="Evaluations on the validation split, evenly over the budget; absent: one an epoch."
+        None,
+        description="Number of evaluations on the validation split, spread evenly over the budget. If absent, one per "
+        "epoch.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Find the name that somebody meant to type."""
+"""Suggest the name that a user meant to type."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that looks most like a mistyped name, or None where none comes close."""
+    """Return the choice most similar to a mistyped name, or None if none is close."""
     matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
     return matches[0] if matches else None

@@ -1,4 +1,4 @@
-"""From text to documents and sides; the packaged part of WikiText-2; everything that can be wrong with a file."""
+"""From text to documents and splits; the packaged part of WikiText-2; everything that can be wrong with a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARTICLES = (
 )
 
 
-def sides_of(split):
+def splits_of(split):
     return {"train": split.train, "validation": split.validation, "test": split.test}
 
 
@@ -60,8 +60,8 @@ def test_the_packaged_part_of_wikitext_2():
     """60 articles each in validation and test, as the authors say; the line counts are Hugging Face's."""
     split, report = prepare_corpus(TextData(text="wikitext-2-part"), seed=1)
 
-    assert [side.lines for side in report.sides] == [3279, 3760, 4358]
-    assert [side.rows for side in report.sides] == [52, 60, 60]
+    assert [part.lines for part in report.splits] == [3279, 3760, 4358]
+    assert [part.rows for part in report.splits] == [52, 60, 60]
     assert split.test is not None
     assert split.test.documents[0].name == "Robert Boulter"
     assert split.test.stream == "\n\n".join(split.test.lines)
@@ -76,27 +76,27 @@ def test_a_fraction_keeps_the_first_lines_and_cuts_the_last_document():
         TextData(text="wikitext-2-part", fraction={"train": 0.5, "validation": 0.1, "test": 0.001}), seed=1
     )
 
-    assert [side.lines for side in report.sides] == [1640, 376, 4]
-    for side, corpus in sides_of(part).items():
-        everything = sides_of(whole)[side]
+    assert [part.lines for part in report.splits] == [1640, 376, 4]
+    for name, corpus in splits_of(part).items():
+        everything = splits_of(whole)[name]
         assert corpus.lines == everything.lines[: len(corpus.lines)]
         assert everything.stream.startswith(corpus.stream)
 
 
-def test_a_plain_file_is_one_document_and_is_divided_in_order(tmp_path):
+def test_a_plain_file_is_one_document_and_is_split_in_order(tmp_path):
     file = tmp_path / "book.txt"
     file.write_text("".join(f"line {number}\n" for number in range(50)))
 
     assert [document.name for document in read_corpus(str(file)).documents] == ["book.txt"]
     split, report = prepare_corpus(TextData(text=str(file)), seed=1)
 
-    assert [len(corpus.lines) for corpus in sides_of(split).values()] == [40, 5, 5]
-    assert "".join(corpus.stream for corpus in sides_of(split).values()) == file.read_text()
+    assert [len(corpus.lines) for corpus in splits_of(split).values()] == [40, 5, 5]
+    assert "".join(corpus.stream for corpus in splits_of(split).values()) == file.read_text()
     assert report.split_seed == 1
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".raw"])
-def test_one_file_is_divided_by_documents(tmp_path, suffix):
+def test_one_file_is_split_by_documents(tmp_path, suffix):
     file = tmp_path / f"articles{suffix}"
     texts = [f" \n = Article {number} = \n \n Words about {number} . \n" for number in range(30)]
     if suffix == ".raw":
@@ -110,8 +110,8 @@ def test_one_file_is_divided_by_documents(tmp_path, suffix):
 
     assert split == again
     assert split != other
-    assert [len(corpus.documents) for corpus in sides_of(split).values()] == [24, 3, 3]
-    names = [document.name for corpus in sides_of(split).values() for document in corpus.documents]
+    assert [len(corpus.documents) for corpus in splits_of(split).values()] == [24, 3, 3]
+    names = [document.name for corpus in splits_of(split).values() for document in corpus.documents]
     assert len(set(names)) == 30
 
 
@@ -137,13 +137,13 @@ def test_rows_without_text_are_counted(tmp_path):
     ],
 )
 def test_a_folder_with_three_files(tmp_path, names):
-    for name, text in zip(names, ("to learn\n", "to choose\n", "to judge\n"), strict=True):
+    for name, text in zip(names, ("to learn\n", "to choose\n", "to test\n"), strict=True):
         (tmp_path / name).write_text(text)
-    (tmp_path / "LICENSE.txt").write_text("not a side")
+    (tmp_path / "LICENSE.txt").write_text("not a split")
 
     split, report = prepare_corpus(TextData(text=str(tmp_path)), seed=1)
 
-    assert [corpus.stream for corpus in sides_of(split).values()] == ["to learn\n", "to choose\n", "to judge\n"]
+    assert [corpus.stream for corpus in splits_of(split).values()] == ["to learn\n", "to choose\n", "to test\n"]
     assert len(report.files) == 3
 
 
@@ -156,18 +156,18 @@ def test_shards_are_joined_and_rivals_are_refused(tmp_path):
     assert split.train.stream == "part 0\n\npart 1"
 
     (tmp_path / "train.old.jsonl").write_text('{"text": "old"}')
-    with pytest.raises(UserError, match=r"several files for the side 'train'(.|\n)*data.train"):
+    with pytest.raises(UserError, match=r"several files for the train split(.|\n)*data.train"):
         prepare_corpus(TextData(text=str(tmp_path)), seed=1)
 
 
-def test_three_named_files_and_what_stands_in_two_of_them(tmp_path):
+def test_leakage_between_three_named_files_is_reported(tmp_path):
     for name, text in (("a", "one\n"), ("b", "two\n"), ("c", "one \n")):
         (tmp_path / name).write_text(text)
-    files = {side: str(tmp_path / name) for side, name in (("train", "a"), ("validation", "b"), ("test", "c"))}
+    files = {split: str(tmp_path / name) for split, name in (("train", "a"), ("validation", "b"), ("test", "c"))}
 
     split, report = prepare_corpus(TextData(**files), seed=1)
     assert report.across_splits == 1
-    assert "1 documents stand on more than one side" in report.notes[0]
+    assert "1 documents occur in more than one split" in report.notes[0]
     assert split.validation.stream == "two\n"
 
     without_test, _ = prepare_corpus(TextData(train=files["train"], validation=files["validation"]), seed=1)
@@ -209,8 +209,8 @@ def test_malformed_files_are_refused(tmp_path, name, content, expected):
         ("book.tx", r"does not exist.\nDid you mean book.txt"),
         ("./nowhere/book.txt", "nor does the folder"),
         ("wikitext-2-par", "Did you mean wikitext-2-part"),
-        ("empty-folder", "no file for the training side"),
-        ("book.txt", "has 1 line: too few to be divided"),
+        ("empty-folder", "no file for the training split"),
+        ("book.txt", "has 1 line: too few to be split"),
     ],
 )
 def test_sources_that_cannot_be_used(tmp_path, monkeypatch, source, expected):

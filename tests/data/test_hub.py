@@ -1,4 +1,4 @@
-"""Data sets of the hub, through the real datasets library and a cache folder such as it leaves behind."""
+"""Data sets on the hub, with the real datasets library and a cache folder in its format."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ ARTICLE = " \n = {} = \n \n The first paragraph of {} . \n \n = = Section = = \n
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    """Puts a data set into an empty cache, as if it had been downloaded once; nothing else can be reached."""
+    """Put a data set into an empty cache, as if it had been downloaded; everything else is unreachable."""
     cache = tmp_path / "cache"
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
     def put(name: str, config: str, splits: dict[str, datasets.Dataset]) -> None:
         files = {}
-        for side, rows in splits.items():
-            files[side] = str(tmp_path / f"{side}.parquet")
-            rows.to_parquet(files[side])
+        for split, rows in splits.items():
+            files[split] = str(tmp_path / f"{split}.parquet")
+            rows.to_parquet(files[split])
         datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "made"))
         (made,) = (path.parent for path in (tmp_path / "made").glob("parquet/*/*/*/dataset_info.json"))
         owner, short = name.split("/")
@@ -57,19 +57,19 @@ def reviews(name: str, label_of: Callable[[int], int]) -> datasets.Dataset:
     return datasets.Dataset.from_dict(rows, features=features)
 
 
-def test_wikitext_2_comes_from_the_cache_with_its_sides_and_articles(cached):
-    sides = {
-        side: hugging_face_rows("".join(ARTICLE.format(f"{side} {number}", number) for number in (1, 2)))
-        for side in ("train", "validation", "test")
+def test_wikitext_2_comes_from_the_cache_with_its_splits_and_articles(cached):
+    rows_of = {
+        name: hugging_face_rows("".join(ARTICLE.format(f"{name} {number}", number) for number in (1, 2)))
+        for name in ("train", "validation", "test")
     }
-    cached("Salesforce/wikitext", "wikitext-2-raw-v1", {side: texts(*rows) for side, rows in sides.items()})
+    cached("Salesforce/wikitext", "wikitext-2-raw-v1", {name: texts(*rows) for name, rows in rows_of.items()})
 
     split, report = prepare_corpus(TextData(text="wikitext-2"), seed=1)
 
     for corpus in (split.train, split.validation, split.test):
         assert [document.name for document in corpus.documents] == [f"{corpus.name} 1", f"{corpus.name} 2"]
-        assert corpus.lines == sides[corpus.name]
-        assert corpus.stream == "\n\n".join(sides[corpus.name])
+        assert corpus.lines == rows_of[corpus.name]
+        assert corpus.stream == "\n\n".join(rows_of[corpus.name])
     assert report.split_seed is None
 
 
@@ -98,15 +98,15 @@ def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
 
     assert split.label_names == ["neg", "pos"]
     assert report.skipped == {"the label is missing": 20}
-    for side_of_split in (split.train, split.validation, split.test):
-        for text, label in zip(side_of_split.texts, side_of_split.labels, strict=True):
+    for part in (split.train, split.validation, split.test):
+        for text, label in zip(part.texts, part.labels, strict=True):
             assert int(text.split()[1]) % 2 == label
 
     given, _ = prepare_table(TableData(table="some-one/reviews", split={"column": "split"}, rows=40), seed=1)
     assert all(text.startswith("test") for text in given.test.texts)
 
 
-def test_a_spec_is_begun_from_a_name_on_the_hub(cached, tmp_path, monkeypatch):
+def test_init_works_with_a_name_on_the_hub(cached, tmp_path, monkeypatch):
     cached("some-one/reviews", "default", {"train": reviews("train", lambda n: n % 2)})
     monkeypatch.chdir(tmp_path)
 
@@ -125,7 +125,7 @@ def test_a_spec_is_begun_from_a_name_on_the_hub(cached, tmp_path, monkeypatch):
         lambda: prepare_table(TableData(table="some-one/reviews"), seed=1),
     ],
 )
-def test_what_is_not_in_the_cache_is_one_sentence_and_a_way_out(cached, prepare):
+def test_a_data_set_that_is_not_in_the_cache_is_explained(cached, prepare):
     with pytest.raises(UserError, match="hub cannot be reached") as caught:
         prepare()
 
@@ -134,7 +134,7 @@ def test_what_is_not_in_the_cache_is_one_sentence_and_a_way_out(cached, prepare)
 
 
 def test_without_a_connection_the_cache_is_used_at_once(cached, monkeypatch):
-    """Not even a setting is needed: one failed question, and the library is told that it is offline."""
+    """One failed request is enough to put the library into offline mode."""
 
     def no_connection(*_, **__):
         raise OSError("Network is unreachable")

@@ -1,4 +1,4 @@
-"""Near-identical texts: all that brute force finds, and nothing that only looks alike."""
+"""Near-duplicates: the same groups as by brute force, and no false positives."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SENTENCE = " Bring somebody who likes snow."
 
 
 def together(texts: list[str]) -> set[frozenset[int]]:
-    """The groups of two and more that were found."""
+    """Return the groups of two and more that are found."""
     group = find_near_duplicates(texts).group
-    found = {frozenset(np.flatnonzero(group == number).tolist()) for number in group}
-    return {each for each in found if len(each) > 1}
+    groups = {frozenset(np.flatnonzero(group == id).tolist()) for id in group}
+    return {members for members in groups if len(members) > 1}
 
 
 def brute_force(texts: list[str]) -> tuple[dict[tuple[int, int], float], set[frozenset[int]]]:
-    """All pairs of a Jaccard similarity of at least 0.8 and the groups they make, by the definition."""
+    """Return all pairs with a Jaccard similarity of at least 0.8, and their groups, by the definition."""
     sets = [set(pairwise(text.split())) for text in texts]
     pairs = {}
     group = {number: {number} for number in range(len(texts))}
@@ -37,12 +37,12 @@ def brute_force(texts: list[str]) -> tuple[dict[tuple[int, int], float], set[fro
             pairs[first, second] = shared / either
             merged = group[first] | group[second]
             group.update(dict.fromkeys(merged, merged))
-    return pairs, {frozenset(each) for each in group.values() if len(each) > 1}
+    return pairs, {frozenset(members) for members in group.values() if len(members) > 1}
 
 
 @st.composite
 def collections_of_texts(draw: st.DrawFn) -> list[str]:
-    """A few texts of 10 to 40 words, and others that differ from one of them in up to six places."""
+    """Draw a few texts of 10 to 40 words, and others that differ from one of them in up to six places."""
     words = st.sampled_from("abcdefghijklmnopqrst" if draw(st.booleans()) else "abcde")
     texts = draw(st.lists(st.lists(words, min_size=10, max_size=40), min_size=1, max_size=4))
     for _ in range(draw(st.integers(0, 12))):
@@ -120,8 +120,8 @@ def test_a_chain_of_changes_is_one_group():
     assert together(chain) == {frozenset(range(15))}
 
 
-def test_a_letter_that_was_sent_to_many_is_one_group(monkeypatch):
-    """Not all pairs are compared then, which is said."""
+def test_many_copies_of_one_letter_are_one_group(monkeypatch):
+    """Not all pairs are compared then, and the result says so."""
     monkeypatch.setattr(near_duplicates, "LARGEST_BUCKET", 20)
     letters = [f"Dear customer {number}, {REVIEW}" for number in range(100)]
 

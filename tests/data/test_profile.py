@@ -1,4 +1,4 @@
-"""Which column is what, from names and contents."""
+"""Columns are recognized by their names and contents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXTS = [f"something was said here about number {n}" for n in range(ROWS)]
 TITLES = [f"on number {n}" for n in range(ROWS)]
 KINDS = [("spam", "ham", "jam")[n % 3] for n in range(ROWS)]
 STARS = [n % 5 + 1 for n in range(ROWS)]
-SIDES = [("train", "train", "dev", "test")[n % 4] for n in range(ROWS)]
+SPLITS = [("train", "train", "dev", "test")[n % 4] for n in range(ROWS)]
 NUMBERS = [n / 7 for n in range(ROWS)]
 
 
@@ -25,21 +25,21 @@ def roles(columns: dict[str, list], **known) -> ColumnRoles:
     ("columns", "expected"),
     [
         ({"text": TEXTS, "label": KINDS}, (["text"], "label", None)),
-        ({"Review": TEXTS, "Sentiment": KINDS, "fold": SIDES}, (["Review"], "Sentiment", "fold")),
+        ({"Review": TEXTS, "Sentiment": KINDS, "fold": SPLITS}, (["Review"], "Sentiment", "fold")),
         ({"id": KINDS, "a": TITLES, "b": TEXTS, "c": KINDS, "d": NUMBERS}, (["b"], "c", None)),
         ({"title": TITLES, "body": TEXTS, "stars": STARS}, (["body"], "stars", None)),
         ({"title": TITLES, "words": TEXTS, "yes": [n % 2 == 0 for n in range(ROWS)]}, (["title"], "yes", None)),
         ({"x": KINDS, "y": TEXTS, "z": STARS}, (["y"], "x", None)),
         ({"text": TEXTS, "number": NUMBERS}, (["text"], None, None)),
         ({"text": TEXTS, "same": ["one"] * ROWS}, (["text"], None, None)),
-        ({"text": TEXTS, "split": SIDES}, (["text"], None, "split")),
+        ({"text": TEXTS, "split": SPLITS}, (["text"], None, "split")),
     ],
 )
 def test_guesses(columns, expected):
     assert roles(columns) == ColumnRoles(*expected)
 
 
-def test_what_is_known_is_not_guessed():
+def test_known_columns_are_not_guessed():
     columns = {"title": TITLES, "body": TEXTS, "stars": STARS, "kind": KINDS}
 
     assert roles(columns, text=["title", "body"], label="kind") == ColumnRoles(["title", "body"], "kind", None)

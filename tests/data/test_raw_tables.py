@@ -1,4 +1,4 @@
-"""Every format gives the same columns back, and every malformed file is refused with its place."""
+"""Every format gives the same columns, and errors about malformed files say where."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_format_gives_the_same_columns(tmp_path, suffix):
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     line_end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_python_s_writer_wrote_is_read_back(rows, delimiter, quoting, line_end):
+def test_output_of_pythons_csv_writer_is_read_back(rows, delimiter, quoting, line_end):
     # Python's writer forgets to quote a lone carriage return, and no reader can tell it from the end of a row.
     assume(quoting == csv.QUOTE_ALL or not any("\r" in cell for row in rows for cell in row))
     file = io.StringIO(newline="")
@@ -83,7 +83,7 @@ def test_a_tsv_file_without_quoting_may_hold_quotes_anywhere():
     }
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path):
     file = tmp_path / "excel.csv"
     file.write_bytes(b"\xef\xbb\xbftext;label\r\na;b\r\n")
 
@@ -100,17 +100,17 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
         ("a.csv", b"text,label\n\na\n", "line 3: 1 fields"),
         ("a.csv", b'text,label\na,b\n"c,d\ne,f\n', "line 3: unexpected end of data"),
         ("a.csv", b'text,label\na,b\n"c" d,e\n', "line 3: ',' expected after"),
-        ("a.csv", b"text,text\na,b\n", "column 'text' stands there twice"),
+        ("a.csv", b"text,text\na,b\n", "column 'text' occurs twice"),
         ("a.csv", b"text,label\na,b\ncaf\xe9,d\n", r"not UTF-8: line 3, byte 18 is 0xe9"),
         ("a.jsonl", b'{"a": 1}\n\n{"a": \n', r"line 3, column \d+"),
         ("a.jsonl", b'{"a": 1}\n[1, 2]\n', r"line 2 holds \[1, 2\], which is not an object"),
         ("a.jsonl", b"\n", "a.jsonl is empty"),
         ("a.parquet", b"PAR1 or so", "a.parquet is not a readable Parquet file"),
-        ("a.xlsx", b"PK", "end in '.xlsx' are not understood"),
-        ("a", b"text", "end in 'nothing' are not understood"),
+        ("a.xlsx", b"PK", "end in '.xlsx' cannot be read"),
+        ("a", b"text", "end in 'nothing' cannot be read"),
     ],
 )
-def test_malformed_files_are_refused_with_their_place(tmp_path, name, content, expected):
+def test_errors_about_malformed_files_say_where(tmp_path, name, content, expected):
     file = tmp_path / name
     file.write_bytes(content)
 
@@ -122,7 +122,7 @@ def test_malformed_files_are_refused_with_their_place(tmp_path, name, content, e
     assert file.read_bytes() == content
 
 
-def test_a_missing_file_names_those_called_nearly_so(tmp_path, monkeypatch):
+def test_a_missing_file_suggests_similar_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reviews.csv").touch()
 
@@ -135,12 +135,12 @@ def test_a_missing_file_names_those_called_nearly_so(tmp_path, monkeypatch):
 
 
 def test_an_aclimdb_folder(tmp_path):
-    for side in ("train", "test"):
+    for split in ("train", "test"):
         for label in ("pos", "neg", "unsup"):
-            folder = tmp_path / "aclImdb" / side / label
+            folder = tmp_path / "aclImdb" / split / label
             folder.mkdir(parents=True)
             for number in range(3):
-                (folder / f"{number}_7.txt").write_text(f"{side} {label} {number}")
+                (folder / f"{number}_7.txt").write_text(f"{split} {label} {number}")
 
     table = read_raw_table(str(tmp_path / "aclImdb"))
 
@@ -151,5 +151,5 @@ def test_an_aclimdb_folder(tmp_path):
 
 
 def test_another_folder_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not aclImdb"):
+    with pytest.raises(UserError, match="is not an aclImdb folder"):
         read_raw_table(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Properties of the random split, whatever the rows are."""
+"""Properties of the random split for any rows."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def test_different_texts_give_exact_sizes_and_even_shares(labels, seed, validati
     counts = Counter(labels)
     if min(counts.values(), default=0) * min(validation, test) >= 1:
         assert (len(second), len(third)) == (wanted["validation"], wanted["test"])
-        for side in (second, third):
-            for label, count in Counter(labels[row] for row in side).items():
-                assert abs(count - counts[label] * len(side) / len(labels)) < len(counts)
-    for side in (train, second, third):
-        assert {labels[row] for row in side} == set(labels)
+        for part in (second, third):
+            for label, count in Counter(labels[row] for row in part).items():
+                assert abs(count - counts[label] * len(part) / len(labels)) < len(counts)
+    for part in (train, second, third):
+        assert {labels[row] for row in part} == set(labels)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=60, max_size=200), st.integers(0, 99))
-def test_identical_texts_are_never_divided(rows, seed):
+def test_identical_texts_stay_in_one_split(rows, seed):
     keys = [f"text {number}" for number, _ in rows]
     labels = [label for _, label in rows]
 
-    sides = split(keys, labels, seed, validation=len(rows) // 10, test=len(rows) // 5)
+    parts = split(keys, labels, seed, validation=len(rows) // 10, test=len(rows) // 5)
 
-    texts = [{keys[row] for row in side} for side in sides]
+    texts = [{keys[row] for row in part} for part in parts]
     assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
-    assert sorted(row for side in sides for row in side) == list(range(len(rows)))
+    assert sorted(row for part in parts for row in part) == list(range(len(rows)))
 
 
 def test_a_few_repetitions_do_not_change_the_sizes():
-    """418 of IMDB's 50,000 reviews are copies; its sides are met to the row all the same."""
+    """418 of IMDB's 50,000 reviews are copies; its splits have the exact sizes anyway."""
     keys = [str(number) for number in range(4958)] + [str(number) for number in range(42)]
     labels = [number % 2 for number in range(4958)] + [number % 2 for number in range(42)]
 
@@ -64,7 +64,7 @@ def test_a_few_repetitions_do_not_change_the_sizes():
         assert (len(train), len(validation), len(test)) == (3500, 500, 1000)
 
 
-def test_copies_fall_to_every_side():
+def test_copies_are_spread_over_all_splits():
     keys = [str(number // 2) for number in range(400)]
 
     train, validation, test = split(keys, [0] * 400, 1, validation=40, test=80)
@@ -72,7 +72,7 @@ def test_copies_fall_to_every_side():
     assert (len(train), len(validation), len(test)) == (280, 40, 80)
 
 
-def test_the_seed_decides():
+def test_the_seed_determines_the_split():
     keys, labels = [str(number) for number in range(300)], [number % 3 for number in range(300)]
 
     assert split(keys, labels, 1, 30, 60) == split(keys, labels, 1, 30, 60)

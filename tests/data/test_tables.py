@@ -1,4 +1,4 @@
-"""From a table to three sides, and what is reported about it."""
+"""From a table to three splits, and the report about it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 
 
-def sides_of(split):
+def splits_of(split):
     return {"train": split.train, "validation": split.validation, "test": split.test}
 
 
 @pytest.fixture
 def table(tmp_path):
-    """Writes rows as .jsonl and gives the config's `data` for them."""
+    """Write rows as .jsonl and return the config's `data` for them."""
 
     def write(values: list[dict], /, **settings) -> TableData:
         file = tmp_path / "table.jsonl"
@@ -38,13 +38,13 @@ def test_the_packaged_sentences():
     split, report = prepare_table(TableData(table="sentence-polarity"), seed=12)
 
     assert split.label_names == ["negative", "positive"]
-    assert {name: len(side) for name, side in sides_of(split).items()} == {
+    assert {name: len(part) for name, part in splits_of(split).items()} == {
         "train": 7464,
         "validation": 1066,
         "test": 2132,
     }
-    assert sum((Counter(each.labels) for each in report.sides), Counter()) == {"negative": 5331, "positive": 5331}
-    texts = [{folded(text) for text in side.texts} for side in sides_of(split).values()]
+    assert sum((Counter(part.labels) for part in report.splits), Counter()) == {"negative": 5331, "positive": 5331}
+    texts = [{folded(text) for text in part.texts} for part in splits_of(split).values()]
     assert len(texts[0] | texts[1] | texts[2]) == sum(map(len, texts))
     assert "effective but too-tepid biopic" in texts[0] | texts[1] | texts[2]
 
@@ -52,24 +52,24 @@ def test_the_packaged_sentences():
 def test_texts_keep_their_labels_and_names(table):
     split, _ = prepare_table(table(rows(50)), seed=3)
 
-    for side in sides_of(split).values():
-        for name, text, label in zip(side.ids, side.texts, side.labels, strict=True):
+    for part in splits_of(split).values():
+        for name, text, label in zip(part.ids, part.texts, part.labels, strict=True):
             number = int(text.split()[-1])
             assert name == str(number + 1)
             assert split.label_names[label] == ("good", "bad")[number % 2]
 
 
-def test_own_ids_are_kept_unless_one_stands_twice(table):
+def test_own_ids_are_kept_unless_one_occurs_twice(table):
     named = [{"id": f"row-{number}", **row} for number, row in enumerate(rows(20))]
     split, _ = prepare_table(table(named), seed=3)
-    assert {name for side in sides_of(split).values() for name in side.ids} == {f"row-{n}" for n in range(20)}
+    assert {name for part in splits_of(split).values() for name in part.ids} == {f"row-{n}" for n in range(20)}
 
     named[3]["id"] = "row-4"
     split, _ = prepare_table(table(named), seed=3)
-    assert {name for side in sides_of(split).values() for name in side.ids} == {str(n) for n in range(1, 21)}
+    assert {name for part in splits_of(split).values() for name in part.ids} == {str(n) for n in range(1, 21)}
 
 
-def test_the_seed_decides_and_the_fingerprint_tells(table):
+def test_the_seed_determines_the_split_and_the_fingerprint(table):
     data = table(rows(60))
     first, report = prepare_table(data, seed=1)
     again, same = prepare_table(data, seed=1)
@@ -88,7 +88,7 @@ def test_identical_texts_stay_together_and_are_counted(table):
 
     split, report = prepare_table(table(rows(40) + copies), seed=5)
 
-    texts = [{folded(text) for text in side.texts} for side in sides_of(split).values()]
+    texts = [{folded(text) for text in part.texts} for part in splits_of(split).values()]
     assert sum(map(len, texts)) == 40
     assert report.duplicate_texts == 30
     assert report.across_splits == 0
@@ -110,7 +110,7 @@ def test_rows_that_cannot_be_used_are_counted_and_skipped(table):
     split, report = prepare_table(table(rows(20) + unusable), seed=1)
 
     assert report.skipped == {"the text is empty or missing": 5, "the label is missing": 4}
-    assert sum(len(side) for side in sides_of(split).values()) == 20
+    assert sum(len(part) for part in splits_of(split).values()) == 20
 
 
 def test_numbers_are_labels_too(table):
@@ -122,7 +122,7 @@ def test_numbers_are_labels_too(table):
 def test_a_sample_of_the_rows(table):
     split, report = prepare_table(table(rows(200), rows=50), seed=1)
 
-    assert [len(side) for side in sides_of(split).values()] == [35, 5, 10]
+    assert [len(part) for part in splits_of(split).values()] == [35, 5, 10]
     assert report.notes == ["A random sample of 50 of 200 rows is used."]
 
 
@@ -140,28 +140,28 @@ def test_columns_are_guessed_or_named(tmp_path, header, text, label):
     assert split.label_names == ["bad", "good"]
 
 
-def test_given_sides_are_kept_and_what_crosses_them_is_told(table):
+def test_given_splits_are_kept_and_leakage_is_reported(table):
     given = [
-        *rows(20, side="train"),
-        *({**row, "text": row["text"] + "!"} for row in rows(6, side="dev")),
-        *rows(2, side="test"),
+        *rows(20, split="train"),
+        *({**row, "text": row["text"] + "!"} for row in rows(6, split="dev")),
+        *rows(2, split="test"),
     ]
 
-    split, report = prepare_table(table(given, split={"column": "side"}), seed=1)
+    split, report = prepare_table(table(given, split={"column": "split"}), seed=1)
 
-    assert [len(side) for side in sides_of(split).values()] == [20, 6, 2]
+    assert [len(part) for part in splits_of(split).values()] == [20, 6, 2]
     assert sorted(split.test.texts) == ["text number 0", "text number 1"]
     assert report.across_splits == 2
     assert report.split_seed is None
-    assert "2 texts stand on more than one side" in report.notes[0]
+    assert "Leakage: 2 texts occur in more than one split" in report.notes[0]
 
 
 def test_validation_comes_from_train_where_the_column_names_none(table):
-    given = [*rows(40, side="train"), *({**row, "text": row["text"] + "!"} for row in rows(10, side="test"))]
+    given = [*rows(40, split="train"), *({**row, "text": row["text"] + "!"} for row in rows(10, split="test"))]
 
-    split, _ = prepare_table(table(given, split={"column": "side"}), seed=1)
+    split, _ = prepare_table(table(given, split={"column": "split"}), seed=1)
 
-    assert [len(side) for side in sides_of(split).values()] == [35, 5, 10]
+    assert [len(part) for part in splits_of(split).values()] == [35, 5, 10]
     assert all(text.endswith("!") for text in split.test.texts)
     assert not any(text.endswith("!") for text in split.train.texts + split.validation.texts)
 
@@ -171,24 +171,24 @@ def test_validation_comes_from_train_where_the_column_names_none(table):
     [
         (rows(20), {"text": "body"}, "no column 'body'; it has text, label"),
         (rows(20), {"split": {"column": "fold"}}, "no column 'fold'; it has text, label"),
-        ([{"words": "a", "kind": "b"}], {}, r"usual name of a text column; they are words, kind"),
+        ([{"words": "a", "kind": "b"}], {}, r"usual name of a text column; its columns are words, kind"),
         ([{"text": "a", "kind": "b"}], {}, r"usual name of a label column(.|\n)*--set data.label=NAME"),
         ([{"text": str(n), "label": "good"} for n in range(9)], {}, "one class only: every label is 'good'"),
-        ([*rows(20), {"text": "x", "label": "rare"}], {}, "'rare' has 1 row;"),
-        ([*rows(20), *({"text": "x", "label": "rare"} for _ in range(5))], {}, "'rare' has 1 row;"),
+        ([*rows(20), {"text": "x", "label": "rare"}], {}, r"'rare' has 1 row\."),
+        ([*rows(20), *({"text": "x", "label": "rare"} for _ in range(5))], {}, r"'rare' has 1 row\."),
         (
             [{"text": "", "label": "good"}, {"text": "a"}],
             {},
             "no rows that can be used: the text is empty or missing in 1",
         ),
-        (rows(20, side="left"), {"split": {"column": "side"}}, "column 'side' holds 'left'"),
-        (rows(20, side="train"), {"split": {"column": "side"}}, "no row has the side 'test'"),
+        (rows(20, split="left"), {"split": {"column": "split"}}, "column 'split' holds 'left'"),
+        (rows(20, split="train"), {"split": {"column": "split"}}, "no row belongs to the split 'test'"),
         (
-            [*rows(9, side="train"), {"text": "x", "label": "new", "side": "test"}],
-            {"split": {"column": "side"}},
+            [*rows(9, split="train"), {"text": "x", "label": "new", "split": "test"}],
+            {"split": {"column": "split"}},
             "'new'",
         ),
-        (rows(20), {"rows": 4}, r"'(good|bad)' has \d rows?;"),
+        (rows(20), {"rows": 4}, r"'(good|bad)' has \d rows?[,.]"),
     ],
 )
 def test_wrong_tables_are_refused(table, values, settings, expected):
@@ -204,7 +204,7 @@ def test_several_columns_are_one_text(table):
 
     split, report = prepare_table(table(values, text=["title", "body"]), seed=1)
 
-    texts = {text for side in sides_of(split).values() for text in side.texts}
+    texts = {text for part in splits_of(split).values() for text in part.texts}
     assert texts == {f"Title {n}\n\nbody {n}" if n % 2 else f"body {n}" for n in range(20)}
     assert report.skipped == {"the text is empty or missing": 1}
     with pytest.raises(UserError, match="no column 'bodi'") as caught:
@@ -222,5 +222,5 @@ def test_labels_of_any_kind(table):
     assert split.label_names == sorted(map(str, labels))
     assert report.skipped == {"the label is missing": 1}
     assert report.notes == [
-        "The labels 'Pos' and 'pos' differ in nothing but case or white space, and are taken for classes apart."
+        "The labels 'Pos' and 'pos' differ only in case or white space; each is a class of its own."
     ]

@@ -1,4 +1,4 @@
-"""Texts to be classified: read from any table, written back beside their labels."""
+"""Texts to be classified: read from any table, and written back with their labels."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_mistakes(reviews, tmp_path):
         write_scored(tmp_path / "out.docx", None, ["a", "b"], SCORES)
 
 
-def test_the_columns_that_a_run_was_trained_on_are_read_again(tmp_path):
+def test_the_columns_of_the_training_data_are_read(tmp_path):
     file = tmp_path / "reviews.csv"
     file.write_text("text,title,body\nx,A title,A body\ny,,Only a body\nz,,\n")
 

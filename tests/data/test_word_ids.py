@@ -1,4 +1,4 @@
-"""Texts as numbers of their words, against Python's own way of splitting."""
+"""Word ids against Python's own `str.split`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.data.word_ids import TokenizedTexts, number_words
+from bakeoff.data import word_ids
+from bakeoff.data.word_ids import TokenizedTexts, encode_words
 
 texts_of_short_words = st.lists(st.text(alphabet="ab-é \t\u3000", max_size=12), max_size=11)
 rewrites = pytest.mark.parametrize(
@@ -28,17 +29,19 @@ def test_the_words_are_those_of_a_plain_loop(rewrite: Callable[[str], str], text
     expected = [[word for piece in text.split() for word in rewrite(piece).split()] for text in texts]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numbered_words, "_TEXTS_AT_ONCE", texts_at_once)
-        found = number_words(texts, lambda pieces: list(map(rewrite, pieces)))
+        patch.setattr(word_ids, "_TEXTS_AT_ONCE", texts_at_once)
+        found = encode_words(texts, lambda pieces: list(map(rewrite, pieces)))
 
     assert words_of(found) == expected
-    assert found.words == list(dict.fromkeys(word for words in expected for word in words)), "in the order of meeting"
+    assert found.words == list(dict.fromkeys(word for words in expected for word in words)), (
+        "in order of first occurrence"
+    )
 
 
 @given(texts=texts_of_short_words, chance=st.randoms())
 def test_some_of_the_texts_are_those_texts(texts, chance):
     rows = chance.choices(range(len(texts)), k=5) if texts else []
-    tokenized = number_words(texts, list)
+    tokenized = encode_words(texts, list)
 
     found = tokenized.of(np.array(rows, dtype=np.int64))
 
@@ -46,11 +49,11 @@ def test_some_of_the_texts_are_those_texts(texts, chance):
 
 
 def test_pieces_of_texts_may_overlap():
-    tokenized = number_words(["a b", "c d"], list)
+    tokenized = encode_words(["a b", "c d"], list)
 
     assert words_of(tokenized.pieces(np.array([0, 1, 3]), np.array([2, 4, 3]))) == [["a", "b"], ["b", "c", "d"], []]
 
 
 def words_of(texts: TokenizedTexts) -> list[list[str]]:
     ends = zip(texts.offsets[:-1], texts.offsets[1:], strict=True)
-    return [[texts.words[number] for number in texts.numbers[start:end]] for start, end in ends]
+    return [[texts.words[id] for id in texts.ids[start:end]] for start, end in ends]

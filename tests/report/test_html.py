@@ -171,7 +171,7 @@ def test_an_unfinished_run_is_refused_in_words(empty_folder: RunFolder) -> None:
     with pytest.raises(UserError, match="does not exist"):
         write_report(empty_folder)
     empty_folder.write_config_file({"contestants": {}})
-    with pytest.raises(UserError, match="has not come that far"):
+    with pytest.raises(UserError, match="the run has not finished"):
         write_report(empty_folder)
 
 

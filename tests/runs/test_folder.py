@@ -1,23 +1,14 @@
-"""Files of a run are complete or absent, whatever happens while they are written."""
+"""The run folder: its records come back as they were written, and folders that cannot be read are explained."""
 
 from __future__ import annotations
-
-import errno
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import (
-    ContestantFolder,
-    RunFolder,
-    explain_disk_errors,
-    recover_folder,
-    replaced_folder,
-    write_text,
-)
+from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, EpochLine, MetricValue, Sample, StepLine, TrainingCost
+from bakeoff.runs.writing import write_text
 
 STEP = StepLine(step=1, epoch=1, loss=0.5, learning_rate=0.1, tokens=8, seconds=0.1)
 EPOCH = EpochLine(epoch=1, step=1, train_loss=0.5, validation_loss=0.4, best=True)
@@ -36,64 +27,6 @@ RESULT = ContestantResult(
     trainable_parameters=1,
     model_bytes=1,
 )
-
-
-def test_a_folder_is_replaced_as_a_whole(tmp_path):
-    target = tmp_path / "model"
-    for text in ("first", "second"):
-        with replaced_folder(target) as temporary:
-            (temporary / "weights").write_text(text)
-
-    assert (target / "weights").read_text() == "second"
-    assert [file.name for file in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_failure_while_writing_leaves_the_old_folder(tmp_path):
-    target = tmp_path / "model"
-    with replaced_folder(target) as temporary:
-        (temporary / "weights").write_text("old")
-
-    def fail_half_way() -> None:
-        with replaced_folder(target) as temporary:
-            (temporary / "weights").write_text("new")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail_half_way()
-
-    assert (target / "weights").read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_kill_between_the_renames_is_undone(tmp_path):
-    target = tmp_path / "model"
-    with replaced_folder(target) as temporary:
-        (temporary / "weights").write_text("old")
-    target.rename(tmp_path / ".model.old")
-
-    recover_folder(target)
-
-    assert (target / "weights").read_text() == "old"
-
-
-@pytest.mark.parametrize(
-    "error",
-    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("IoError: No space left on device (os error 28)")],
-)
-def test_a_full_disk_is_a_sentence(error):
-    with pytest.raises(UserError, match=r"disk is full.*\n.*resume"), explain_disk_errors(Path("model")):
-        raise error
-
-
-def test_a_failed_text_keeps_the_old_one(tmp_path, monkeypatch):
-    path = tmp_path / "result.json"
-    write_text(path, "old")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-
-    with pytest.raises(UserError, match="disk is full"):
-        write_text(path, "new")
-
-    assert path.read_text() == "old"
 
 
 def test_metrics_go_back_to_a_checkpoint_and_survive_a_torn_line(tmp_path):
@@ -149,10 +82,37 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
         pass
 
 
-def test_a_missing_or_foreign_result_is_explained(tmp_path):
+def test_a_missing_or_damaged_result_is_explained(tmp_path):
     folder = ContestantFolder(tmp_path / "lstm")
-    with pytest.raises(UserError, match="the run has not come that far"):
+    with pytest.raises(UserError, match="the run has not finished"):
         folder.result()
     write_text(folder.path / "result.json", "{}")
-    with pytest.raises(UserError, match="not what this version of bakeoff writes"):
+    with pytest.raises(UserError, match="damaged, or from another version of bakeoff"):
         folder.result()
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "hint"),
+    [
+        ({}, r"an earlier version of bakeoff \(format 1\)", "read its report.html"),
+        ({"format": 1}, r"an earlier version of bakeoff \(format 1\)", "read its report.html"),
+        ({"format": 3}, r"a later version of bakeoff \(format 3\)", "Update bakeoff"),
+    ],
+)
+def test_a_run_of_another_format_is_one_sentence(tmp_path, values, version, hint):
+    run = RunFolder(tmp_path / "run")
+    run.write_config_file({**values, "task": "classification", "contestants": {}})
+
+    with pytest.raises(UserError, match=rf"run was written by {version}; this one reads format 2\.") as caught:
+        run.must_hold_a_run()
+
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "task: [unfinished", "\x00"])
+def test_a_damaged_config_is_explained(tmp_path, content):
+    run = RunFolder(tmp_path)
+    (tmp_path / "bakeoff.yaml").write_text(content)
+
+    with pytest.raises(UserError, match=r"bakeoff\.yaml is damaged"):
+        run.must_hold_a_run()

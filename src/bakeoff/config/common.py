@@ -9,10 +9,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from bakeoff.methods.base import MethodConfig, Task
 from bakeoff.methods.registry import get_method
-from bakeoff.sections import PositiveInt, Section, Tracker
-
-FORMAT: Literal[2] = 2
-"""Version of the keys of a config and of the files of a run folder."""
+from bakeoff.sections import FORMAT, PositiveInt, Section, Tracker
 
 
 def _settings(task: Task) -> Callable[[Any], Any]:

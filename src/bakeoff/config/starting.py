@@ -20,7 +20,7 @@ from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
 from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.runs.results import DataReport
+from bakeoff.runs.data_report import DataReport
 
 UNEVEN = 3
 """From so many times the rows of the smallest class in the largest one on, classes are called uneven."""
@@ -85,13 +85,13 @@ def starting_config(source: str, text: Sequence[str] | None = None, label: str |
     if roles.label is None:
         return _language_model(source, roles.text[0], list(table.columns))
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
-    data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.side))
+    data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
     for side in report.splits:
         classes.update(side.labels)
     seen = _seen(report, "classification", len(table), split.train.texts + split.validation.texts + split.test.texts)
-    seen.columns, seen.text, seen.label, seen.side = list(table.columns), roles.text, roles.label, roles.side
+    seen.columns, seen.text, seen.label, seen.side = list(table.columns), roles.text, roles.label, roles.split
     seen.classes = dict(classes.most_common())
     return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
 

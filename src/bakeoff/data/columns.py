@@ -1,4 +1,4 @@
-"""Which column is the text and which the label, and what their values mean."""
+"""Choose the text and label columns of a table, and normalize their values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "labels", "p
 
 
 def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], key: str) -> str:
-    """The column that was asked for, or the first usual name among the columns (in any case of letters).
+    """Return the requested column, or the first column with one of the usual names (case-insensitive).
 
     Args:
-        key: What to set in the config, e.g. `data.text`.
+        key: The config key to set, e.g. `data.text`, for messages.
 
     Raises:
-        UserError: there is none; the message names the columns that are there.
+        UserError: there is no such column; the message lists the columns of the table.
     """
     names = ", ".join(table.columns)
     if wanted is not None:
@@ -36,27 +36,27 @@ def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], k
     for name in usual:
         if name in by_lower_case:
             return by_lower_case[name]
-    what = key.rpartition(".")[2]
+    role = key.rpartition(".")[2]
     raise UserError(
-        f"None of the columns of {table.source} has a usual name of a {what} column; they are {names}.",
-        f"Say which one it is: --set {key}=NAME",
+        f"No column of {table.source} has a usual name of a {role} column; its columns are {names}.",
+        f"Name the {role} column: --set {key}=NAME",
     )
 
 
 def choose_text_columns(table: RawTable, wanted: str | Sequence[str] | None, key: str) -> list[str]:
-    """The columns of the texts: those that were asked for, or the one with a usual name; errors of `choose_column`."""
+    """Return the requested text columns, or the one with a usual name. Raises as `choose_column` does."""
     names = [wanted] if wanted is None or isinstance(wanted, str) else wanted
     return [choose_column(table, name, TEXT_NAMES, key) for name in names]
 
 
 def row_texts(table: RawTable, columns: Sequence[str]) -> list[str | None]:
-    """The text of every row: its usable cells with a blank line between them, or None where there are none."""
+    """Return the text of every row: its usable cells joined by a blank line, or None where there are none."""
     cells = zip(*(table.columns[column] for column in columns), strict=True)
     return ["\n\n".join(text for cell in row if (text := text_of(cell)) is not None) or None for row in cells]
 
 
 def row_names(table: RawTable) -> list[str]:
-    """The file's own ids where they name every row and no row twice, otherwise the number of the row, from 1."""
+    """Return the file's own ids if every row has one and all differ, otherwise the row numbers, from 1."""
     own = next((values for name, values in table.columns.items() if name.lower() == "id"), [])
     names = [str(value) for value in own if value is not None and value != ""]
     if names and len(names) == len(table) == len(set(names)):
@@ -65,7 +65,7 @@ def row_names(table: RawTable) -> list[str]:
 
 
 def text_of(value: Any) -> str | None:
-    """A usable text, or None where there is none (empty, missing, or not Unicode)."""
+    """Return the value as text, or None if it is empty, missing or not valid Unicode."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     text = str(value)
@@ -73,7 +73,7 @@ def text_of(value: Any) -> str | None:
 
 
 def label_of(value: Any) -> str | None:
-    """The name of a label, or None where it is missing. Whole numbers lose their `.0`, which pandas likes to add."""
+    """Return the name of a label, or None if it is missing. Whole numbers lose the `.0` that pandas often adds."""
     if value is None:
         return None
     if isinstance(value, float):
@@ -85,7 +85,7 @@ def label_of(value: Any) -> str | None:
 
 
 def look_alikes(labels: Sequence[str]) -> list[list[str]]:
-    """Labels that differ in nothing but case and white space, in groups."""
+    """Group the labels that differ only in case and white space."""
     groups: dict[str, list[str]] = {}
     for label in labels:
         groups.setdefault(" ".join(label.casefold().split()), []).append(label)
@@ -93,7 +93,7 @@ def look_alikes(labels: Sequence[str]) -> list[list[str]]:
 
 
 def _is_unicode(text: str) -> bool:
-    """JSON can hold half of a surrogate pair, which no UTF-8 file can."""
+    """Return False for half of a surrogate pair, which JSON can hold but UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

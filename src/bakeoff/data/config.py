@@ -13,20 +13,20 @@ PACKAGED_TEXTS = ("wikitext-2-part",)
 
 
 class TableSplit(Section):
-    """How the rows are divided. Identical and near-identical texts never stand on two sides."""
+    """Sizes of the splits. A random split keeps identical and near-identical texts together."""
 
     validation: Share = Field(0.1, description="Share of all rows used to choose the best epoch.")
-    test: Share = Field(0.2, description="Share of all rows that are only looked at once, at the end.")
+    test: Share = Field(0.2, description="Share of all rows used only once, for the evaluation at the end.")
     column: str | None = Field(
         None,
-        description="A column that names the side of each row (train, validation or valid, test) and replaces the "
-        "random split; rows of `test` stay test, and validation is taken from train where the column names none.",
+        description="Column that names the split of each row (train, validation or valid, test), in place of a random "
+        "split. Where it names no validation rows, they are taken from train.",
     )
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TableSplit:
         if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must be below 1, so that rows are left to train on")
+            raise ValueError("validation and test together must be below 1, so that some rows are left to train on")
         return self
 
 
@@ -39,16 +39,16 @@ class TableData(Section):
     )
     text: ColumnOrColumns = Field(
         None,
-        description="Column of the texts, or a list of columns (`[title, body]`), which are joined with a blank line "
-        "between them, without empty cells. Guessed from common names when absent.",
+        description="Column of the texts, or a list of columns (`[title, body]`), whose non-empty cells are joined by "
+        "a blank line. Guessed from common names if absent.",
     )
-    label: str | None = Field(None, description="Column of the labels. Guessed from common names when absent.")
-    rows: PositiveInt | None = Field(None, description="Use a random, seeded sample of so many rows.")
-    split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the three sides.")
+    label: str | None = Field(None, description="Column of the labels. Guessed from common names if absent.")
+    rows: PositiveInt | None = Field(None, description="Use a random sample of this many rows, drawn with the seed.")
+    split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the three splits.")
 
 
 class Fraction(Section):
-    """How much of each side is used: its first lines."""
+    """Share of each split that is used, counted in lines from its beginning."""
 
     train: Share = Field(1.0, description="Share of the training lines.")
     validation: Share = Field(1.0, description="Share of the validation lines.")
@@ -56,7 +56,7 @@ class Fraction(Section):
 
 
 class TextData(Section):
-    """A text corpus with three sides."""
+    """A text corpus with three splits."""
 
     text: str | None = Field(
         None,
@@ -66,10 +66,13 @@ class TextData(Section):
     )
     train: str | None = Field(None, description="File of the training text, instead of `text`.")
     validation: str | None = Field(None, description="File of the validation text, instead of `text`.")
-    test: str | None = Field(None, description="File of the test text; may be absent when evaluating on validation.")
+    test: str | None = Field(
+        None, description="File of the test text; may be absent if `evaluation.split: validation`."
+    )
     column: str = Field("text", description="Column of the texts in .jsonl and .parquet files.")
     fraction: Fraction = Field(
-        default_factory=lambda: Fraction(), description="Use the first part of the lines; one number stands for all."
+        default_factory=lambda: Fraction(),
+        description="Share of the lines to use, from the beginning of each split. One number sets all three.",
     )
 
     @model_validator(mode="before")

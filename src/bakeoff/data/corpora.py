@@ -1,4 +1,4 @@
-"""A text corpus, read, checked and divided."""
+"""Read a text corpus, check it and split it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from bakeoff.data.config import TextData
 from bakeoff.data.documents import Piece, Pieces, documents, pieces_of_file
 from bakeoff.data.files import decode
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.leaks import likeness, report_likeness
+from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.splitting import carve
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
 from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
-from bakeoff.runs.results import DataReport, SplitReport
+from bakeoff.runs.data_report import DataReport, SplitReport
 
 SHARE_HELD_OUT = 0.1
-"""Share of the documents (or lines) that goes to each of validation and test where the source has no such side."""
+"""Share of the documents (or lines) that goes to each of validation and test where the source has no such split."""
 
 
 def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
-    """Read a text and divide it into train, validation and test.
+    """Read a text and split it into train, validation and test.
 
-    Sides that come as files, or as splits of a data set, stay as they are. A side that is missing is taken from train:
-    a tenth of its documents at random (a function of the seed), or of its lines at the end where there are fewer than
-    three documents. Then `data.fraction` keeps the first lines of each side.
+    Splits that come as files, or as splits of a data set, stay as they are. A missing split is taken from train: a
+    tenth of its documents at random (a function of the seed), or its last lines where it has fewer than three
+    documents. Then `data.fraction` keeps the first lines of each split.
 
     Raises:
-        UserError: a source is missing, empty or malformed, or too short to be divided.
+        UserError: a source is missing, empty or malformed, or too short to be split.
     """
     if data.text is not None:
         source_name = data.text
@@ -40,22 +40,22 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
         files = {"train": data.train, "validation": data.validation, "test": data.test}
         source_name = ", ".join(file for file in files.values() if file)
         source = TextSource()
-        for side, file in files.items():
+        for name, file in files.items():
             if file is not None:
-                source.add_file(side, Path(file).expanduser(), data.column)
-    divided = _fill_missing_sides(source, source_name, seed)
+                source.add_file(name, Path(file).expanduser(), data.column)
+    divided = _fill_missing_splits(source, source_name, seed)
     fractions = data.fraction.model_dump()
     corpora: dict[str, Corpus] = {
-        side: _corpus(side, _first_share(source.sides[side], fractions[side]), source_name)
-        for side in ("train", "validation", "test")
-        if side in source.sides
+        name: _corpus(name, _first_share(source.splits[name], fractions[name]), source_name)
+        for name in ("train", "validation", "test")
+        if name in source.splits
     }
     split = SplitCorpus(corpora["train"], corpora["validation"], corpora.get("test"))
     return split, _report(source_name, source, corpora, seed if divided else None)
 
 
 def read_corpus(source: str, *, column: str = "text") -> Corpus:
-    """Read one file as a whole: plain text, or a table with a document a row.
+    """Read one file as a whole: plain text, or a table with one document per row.
 
     Args:
         source: A path, or `-` for standard input.
@@ -65,7 +65,7 @@ def read_corpus(source: str, *, column: str = "text") -> Corpus:
         UserError: the file is missing, empty or malformed.
     """
     if source == "-":
-        # A notebook's or a test's standard input is text without bytes below it.
+        # In notebooks and tests, standard input may be a text stream without a byte buffer.
         binary = getattr(sys.stdin, "buffer", None)
         text = sys.stdin.read() if binary is None else decode(binary.read(), "standard input")
         return corpus_from_text("standard input", text)
@@ -75,58 +75,58 @@ def read_corpus(source: str, *, column: str = "text") -> Corpus:
 
 
 def corpus_from_text(name: str, text: str) -> Corpus:
-    """A text as `read_corpus` gives that of a file.
+    """Turn a string into the corpus that `read_corpus` would read from a file with that content.
 
     Raises:
-        UserError: there is nothing in it.
+        UserError: the text is blank.
     """
     return _corpus(name, pieces_of_file(text, name), name)
 
 
 def _corpus(name: str, pieces: Pieces, source: str) -> Corpus:
-    found = Corpus(name, documents(pieces), pieces.separator)
-    if not any(document.text.strip() for document in found.documents):
-        where = source if name in source else f"{source}, side {name},"
+    corpus = Corpus(name, documents(pieces), pieces.separator)
+    if not any(document.text.strip() for document in corpus.documents):
+        where = source if name in source else f"The {name} split of {source}"
         raise UserError(f"{where} is empty: it holds no text.", "Give a text, or a larger data.fraction.")
-    return found
+    return corpus
 
 
 def _first_share(pieces: Pieces, share: float) -> Pieces:
-    # Rounded as datasets rounds `train[:10%]`, so that the lab's tenth is the same tenth here.
+    # Rounded as datasets rounds `train[:10%]`, so that both keep the same lines.
     return pieces if share == 1 else pieces.first(max(1, round(share * pieces.rows)))
 
 
-def _fill_missing_sides(source: TextSource, name: str, seed: int) -> bool:
-    """Take validation (and test, where there is only train) from train; returns whether that was needed."""
-    if "train" not in source.sides:
-        raise UserError(f"{name} has no training side; it has {', '.join(source.sides) or 'none'}.")
-    if "validation" in source.sides:
+def _fill_missing_splits(source: TextSource, name: str, seed: int) -> bool:
+    """Take missing validation and test splits from train; return whether any was missing."""
+    if "train" not in source.splits:
+        raise UserError(f"{name} has no training split; it has {', '.join(source.splits) or 'none'}.")
+    if "validation" in source.splits:
         return False
-    wanted = ["validation"] if "test" in source.sides else ["test", "validation"]
-    pieces = source.sides["train"]
-    alike = likeness([" ".join(piece.rows) for piece in pieces.pieces], range(len(pieces.pieces)))
-    texts = alike.near_keys if len(set(alike.near_keys)) > len(wanted) else alike.keys
-    if len(set(texts)) > len(wanted):
+    missing = ["validation"] if "test" in source.splits else ["test", "validation"]
+    pieces = source.splits["train"]
+    duplicates = find_duplicates([" ".join(piece.rows) for piece in pieces.pieces], range(len(pieces.pieces)))
+    keys = duplicates.near_keys if len(set(duplicates.near_keys)) > len(missing) else duplicates.keys
+    if len(set(keys)) > len(missing):
         random = np.random.default_rng(seed)
-        rest = list(range(len(texts)))
-        size = max(1, round(SHARE_HELD_OUT * len(texts)))
-        for number, side in enumerate(wanted):
-            leave = len(wanted) - number
-            taken, rest = carve(rest, size, texts, [0] * len(texts), random, leave=leave)
-            source.sides[side] = Pieces([pieces.pieces[row] for row in taken], pieces.separator)
-        source.sides["train"] = Pieces([pieces.pieces[row] for row in rest], pieces.separator)
+        rest = list(range(len(keys)))
+        size = max(1, round(SHARE_HELD_OUT * len(keys)))
+        for number, split in enumerate(missing):
+            leave = len(missing) - number
+            taken, rest = carve(rest, size, keys, [0] * len(keys), random, leave=leave)
+            source.splits[split] = Pieces([pieces.pieces[row] for row in taken], pieces.separator)
+        source.splits["train"] = Pieces([pieces.pieces[row] for row in rest], pieces.separator)
         return True
     size = max(1, round(SHARE_HELD_OUT * pieces.rows))
-    if pieces.rows <= size * len(wanted):
+    if pieces.rows <= size * len(missing):
         raise UserError(
-            f"{name} has {pieces.rows} line{'s' if pieces.rows > 1 else ''}: too few to be divided into train, "
+            f"{name} has {pieces.rows} line{'s' if pieces.rows > 1 else ''}: too few to be split into train, "
             "validation and test.",
             "Give a longer text, or name three files with data.train, data.validation and data.test.",
         )
-    for side in wanted:
-        source.sides[side] = _last(pieces, size)
+    for split in missing:
+        source.splits[split] = _last(pieces, size)
         pieces = pieces.first(pieces.rows - size)
-    source.sides["train"] = pieces
+    source.splits["train"] = pieces
     return True
 
 
@@ -136,31 +136,31 @@ def _last(pieces: Pieces, rows: int) -> Pieces:
     return Pieces([Piece(name, [row for owner, row in flat if owner == name]) for name in names], pieces.separator)
 
 
-def _report(name: str, source: TextSource, corpora: dict[str, Corpus], seed: int | None) -> DataReport:
+def _report(source_name: str, source: TextSource, corpora: dict[str, Corpus], seed: int | None) -> DataReport:
     report = DataReport(
-        source=name,
+        source=source_name,
         files=source.files,
         fingerprint=fingerprint(
-            (side, (document.text for document in corpus.documents)) for side, corpus in corpora.items()
+            (name, (document.text for document in corpus.documents)) for name, corpus in corpora.items()
         ),
         split_seed=seed,
         splits=[
             SplitReport(
-                name=side,
+                name=name,
                 rows=len(corpus.documents),
                 lines=len(corpus.lines),
                 characters=len(corpus.stream),
-                fingerprint=fingerprint([(side, (document.text for document in corpus.documents))]),
+                fingerprint=fingerprint([(name, (document.text for document in corpus.documents))]),
             )
-            for side, corpus in corpora.items()
+            for name, corpus in corpora.items()
         ],
         skipped=dict(source.skipped),
     )
-    sides: dict[str, range] = {}
-    found: list[Document] = []
-    for side, corpus in corpora.items():
-        sides[side] = range(len(found), len(found) + len(corpus.documents))
-        found += corpus.documents
-    alike = likeness([document.text for document in found], range(len(found)))
-    report_likeness(report, alike, sides, [document.name for document in found], [], "documents")
+    rows_of: dict[str, range] = {}
+    everything: list[Document] = []
+    for name, corpus in corpora.items():
+        rows_of[name] = range(len(everything), len(everything) + len(corpus.documents))
+        everything += corpus.documents
+    duplicates = find_duplicates([document.text for document in everything], range(len(everything)))
+    report_leakage(report, duplicates, rows_of, [document.name for document in everything], [], "documents")
     return report

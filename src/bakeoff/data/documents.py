@@ -1,4 +1,4 @@
-"""Rows of text -> documents: WikiText's articles, rows of a table, or a whole file."""
+"""Divide rows of text into documents: WikiText articles, rows of a table, or a whole file."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from dataclasses import dataclass
 
 from bakeoff.data.types import Document
 
-# ` = Title = `; deeper headings are ` = = Title = = `. Table legends such as ` = Wins ; L = ` look the same but have no
-# blank line on both sides. With that rule WikiText-2 has 600, 60 and 60 articles, as its authors say.
+# ` = Title = `; deeper headings are ` = = Title = = `. Table legends such as ` = Wins ; L = ` look the same but do not
+# have blank lines before and after. By this rule WikiText-2 has 600, 60 and 60 articles, as its authors report.
 _ARTICLE_HEADING = re.compile(r" ?= (?!= )(?P<title>.+?)(?<! =) = ?\n?")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A document before it is final: its rows can still be cut off at the end."""
+    """A document that can still be shortened."""
 
     name: str
-    rows: list[str]  # as they stand in the source: lines with their line ends, or rows of a table
+    rows: list[str]  # exactly as in the source: lines with their line ends, or rows of a table
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """One side of a text. `separator` stands between any two rows in the stream."""
+    """The documents of one split of a text."""
 
     pieces: list[Piece]
-    separator: str  # "" for the lines of a file, "\n\n" for rows of a table
+    separator: str  # between any two rows in the stream: "" for the lines of a file, "\n\n" for rows of a table
 
     @property
     def rows(self) -> int:
         return sum(len(piece.rows) for piece in self.pieces)
 
     def first(self, rows: int) -> Pieces:
-        """The first rows only; the last piece may be cut."""
+        """Keep only the first rows; the last piece may be shortened."""
         kept = []
         for piece in self.pieces:
             if rows <= 0:
@@ -45,25 +45,25 @@ class Pieces:
 
 
 def lines_with_ends(text: str) -> list[str]:
-    r"""The lines of a text with their "\n"; joined they are the text. Other line separators are left inside."""
+    r"""Split a text after each "\n", but at no other line separator. Joined, the lines are the text."""
     lines = [f"{line}\n" for line in text.split("\n")]
     last = lines.pop()[:-1]
     return [*lines, last] if last else lines
 
 
 def hugging_face_rows(text: str) -> list[str]:
-    r"""The rows that Hugging Face's WikiText has for a file: blank lines are "", others keep their "\n"."""
+    r"""Return the rows that WikiText has on the hub for a file: blank lines are "", others keep their "\n"."""
     return [_hugging_face_row(line) for line in lines_with_ends(text)]
 
 
 def pieces_of_file(text: str, name: str) -> Pieces:
-    """A text file: its articles where it has WikiText's headings, otherwise one piece."""
+    """Divide a text file into articles where it has WikiText headings; otherwise it is one piece."""
     lines = lines_with_ends(text)
     return Pieces(_articles(lines) or [Piece(name, lines)], separator="")
 
 
 def pieces_of_rows(rows: Sequence[str], name: str) -> Pieces:
-    """Rows of a table: articles where WikiText's headings are found, otherwise a piece for each row that has text."""
+    """Group rows of a table into articles where it has WikiText headings; otherwise each row with text is a piece."""
     pieces = _articles(rows) or [
         Piece(f"{name} {number}", [row]) for number, row in enumerate(rows, start=1) if row.strip()
     ]
@@ -71,15 +71,15 @@ def pieces_of_rows(rows: Sequence[str], name: str) -> Pieces:
 
 
 def documents(pieces: Pieces) -> list[Document]:
-    """The documents of a side, with names that differ."""
+    """Turn the pieces into documents with unique names."""
     seen: Counter[str] = Counter()
-    found = []
+    made = []
     for piece in pieces.pieces:
         seen[piece.name] += 1
         name = piece.name if seen[piece.name] == 1 else f"{piece.name} ({seen[piece.name]})"
         lines = [_hugging_face_row(row) for row in piece.rows]
-        found.append(Document(name, pieces.separator.join(piece.rows), lines))
-    return found
+        made.append(Document(name, pieces.separator.join(piece.rows), lines))
+    return made
 
 
 def _hugging_face_row(line: str) -> str:
@@ -87,7 +87,7 @@ def _hugging_face_row(line: str) -> str:
 
 
 def _articles(rows: Sequence[str]) -> list[Piece]:
-    """Pieces that begin at WikiText's headings; empty where there is none. Blank rows at the top go to the first."""
+    """Return pieces that begin at WikiText headings, or [] without headings. Blank rows at the top go to the first."""
     headings = [
         (number, match["title"])
         for number, row in enumerate(rows)

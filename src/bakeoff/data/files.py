@@ -1,4 +1,4 @@
-"""Finding, reading and decoding files, with messages that say what to mend."""
+"""Find, read and decode files, with error messages that say what to fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def packaged_file(collection: str, name: str) -> bytes:
-    """Content of a file that comes with bakeoff."""
+    """Return the content of a file that is packaged with bakeoff."""
     return resources.files("bakeoff.data").joinpath("packaged", collection, name).read_bytes()
 
 
@@ -23,10 +23,10 @@ def sha256(content: bytes) -> str:
 
 
 def may_be_on_the_hub(source: str, endings: tuple[str, ...], others: tuple[str, ...]) -> bool:
-    """Whether a source that does not exist here can be a data set's name on the hub, rather than a mistyped one.
+    """Return whether a source that does not exist here can be a data set on the hub, rather than a typing error.
 
     Args:
-        endings: How names of files end that would be read.
+        endings: Endings of file names that can be read.
         others: Further names that are understood, such as those of packaged data.
     """
     is_file = source.startswith(".") or source.lower().endswith(endings)
@@ -34,7 +34,7 @@ def may_be_on_the_hub(source: str, endings: tuple[str, ...], others: tuple[str, 
 
 
 def missing(source: str, others: tuple[str, ...] = ()) -> UserError:
-    """The error for a file or folder that does not exist; names those that are called nearly so."""
+    """Return the error for a file or folder that does not exist, with suggestions of similar names."""
     folder = Path(source).parent
     if not folder.is_dir():
         return UserError(f"{source} does not exist, nor does the folder {folder}.", "Check the path.")
@@ -44,41 +44,41 @@ def missing(source: str, others: tuple[str, ...] = ()) -> UserError:
 
 
 def _near_names(source: str, others: tuple[str, ...], *, likeness: float) -> list[str]:
-    """Files beside the missing one, and other names, that are spelled nearly like it; the nearest first."""
+    """Return files in the same folder, and other names, with a similar spelling; the most similar first."""
     folder = Path(source).parent
-    here = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
-    names = {**{file.name.lower(): str(file) for file in here}, **{name.lower(): name for name in others}}
+    files = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
+    names = {**{file.name.lower(): str(file) for file in files}, **{name.lower(): name for name in others}}
     near = difflib.get_close_matches(Path(source).name.lower(), list(names), n=3, cutoff=likeness)
     return [names[name] for name in near]
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file that must hold something.
+    """Read a file that must not be empty.
 
     Raises:
-        UserError: the file is empty or may not be read.
+        UserError: the file is empty or cannot be read.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
     if not content.strip():
-        raise UserError(f"{path} is empty.", "Give a file with content.")
+        raise UserError(f"{path} is empty.", "Give a file that is not empty.")
     return content
 
 
 def decode(content: bytes, name: str) -> str:
-    """UTF-8 text; line ends stay as they are, a byte order mark is dropped.
+    """Decode UTF-8. Line ends stay as they are, a byte order mark is dropped.
 
     Raises:
-        UserError: with the line and byte that are not UTF-8.
+        UserError: the content is not UTF-8; the message gives the line and byte.
     """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The position is counted without a byte order mark; only its line is off the mark's three bytes.
+        # `error.start` does not count the three bytes of a byte order mark, which cannot change the line.
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
             f"{name} is not UTF-8: line {line}, byte {error.start} is 0x{content[error.start]:02x}.",
-            f"Convert it: iconv -f latin1 -t utf-8 {name} > converted, or whatever its encoding is instead of latin1.",
+            f"Convert it, for example from Latin-1: iconv -f latin1 -t utf-8 {name} > converted",
         ) from None

@@ -1,4 +1,4 @@
-"""Data sets on the Hugging Face hub, or in its cache, through the datasets library."""
+"""Load data sets from the Hugging Face hub, or its cache, with the datasets library."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _PROBE_SECONDS = 5.0
 
 
 def load_table(name: str) -> dict[str, list[Any]]:
-    """All labeled splits of a data set, one below the other, with a column `split`; class numbers become names."""
+    """Concatenate the splits of a data set, with a column `split`. Class ids become names."""
     columns: dict[str, list[Any]] = {}
     loaded = _load(name, None, "data.table")
-    for side, split in loaded.items():
-        rows = {column: _named(split, column) for column in split.column_names}
-        rows.setdefault("id", [f"{side}-{number}" for number in range(1, len(split) + 1)])
-        rows["split"] = [side] * len(split)
+    for split_name, split in loaded.items():
+        rows = {column: _values(split, column) for column in split.column_names}
+        rows.setdefault("id", [f"{split_name}-{number}" for number in range(1, len(split) + 1)])
+        rows["split"] = [split_name] * len(split)
         missing = set(columns) ^ set(rows) if columns else set()
         if missing:
             raise UserError(
                 f"The splits of {name} have different columns ({', '.join(sorted(missing))} is not in all of them).",
-                "Save the split that you want as a .parquet or .csv file and give that.",
+                "Save the split that you want as a .parquet or .csv file, and set data.table to that file.",
             )
         for column, values in rows.items():
             columns.setdefault(column, []).extend(values)
@@ -34,31 +34,31 @@ def load_table(name: str) -> dict[str, list[Any]]:
 
 
 def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any]]:
-    """The rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
+    """Return the rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
     loaded = _load(name, config, "data.text")
-    for side, split in loaded.items():
+    for split_name, split in loaded.items():
         if column not in split.column_names:
             raise UserError(
-                f"{name}, split {side}, has no column {column!r}; it has {', '.join(split.column_names)}.",
+                f"{name}, split {split_name}, has no column {column!r}; it has {', '.join(split.column_names)}.",
                 "Name the column of the texts with data.column.",
             )
-    return {side: list(split[column]) for side, split in loaded.items()}
+    return {split_name: list(split[column]) for split_name, split in loaded.items()}
 
 
 def _load(name: str, config: str | None, key: str) -> Any:
     hint = (
-        f"Point {key} at a local copy (--set {key}=PATH), or put the data set into the hub's cache "
-        f"while the machine is connected."
+        f"Use a local copy (--set {key}=PATH), or download the data set into the hub's cache while the machine is "
+        "online."
     )
     try:
         with _offline_if_the_hub_does_not_answer():
             loaded = datasets.load_dataset(name, config)
     except datasets.exceptions.DatasetNotFoundError:
         raise UserError(
-            f"The data set {name!r} is neither a local file nor on the hub (or it is not public).", hint
+            f"The data set {name!r} is neither a local file nor a public data set on the hub.", hint
         ) from None
     except (ConnectionError, TimeoutError):
-        raise UserError(f"The data set {name!r} is missing here, and the hub cannot be reached.", hint) from None
+        raise UserError(f"The data set {name!r} is not in the cache, and the hub cannot be reached.", hint) from None
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"The data set {name!r} cannot be loaded: {reason}", hint) from None
@@ -67,7 +67,7 @@ def _load(name: str, config: str | None, key: str) -> Any:
 
 @contextlib.contextmanager
 def _offline_if_the_hub_does_not_answer() -> Iterator[None]:
-    """Without a connection datasets would try again for half a minute before it looks into its cache."""
+    """Put datasets into offline mode if the hub does not answer; it would otherwise retry for half a minute."""
     before = datasets.config.HF_HUB_OFFLINE
     try:
         if not before:
@@ -80,9 +80,10 @@ def _offline_if_the_hub_does_not_answer() -> Iterator[None]:
         datasets.config.HF_HUB_OFFLINE = before
 
 
-def _named(split: Any, column: str) -> list[Any]:
+def _values(split: Any, column: str) -> list[Any]:
+    """Return a column's values, with class ids replaced by class names."""
     feature = split.features[column]
     if isinstance(feature, datasets.ClassLabel):
-        # -1 is how data sets mark rows without a label, such as IMDB's unsupervised ones.
+        # Data sets mark rows without a label, such as IMDB's unsupervised ones, with -1.
         return [feature.names[value] if value is not None and value >= 0 else None for value in split[column]]
     return list(split[column])

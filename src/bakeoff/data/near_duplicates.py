@@ -1,10 +1,9 @@
-"""Texts that are nearly the same: a word changed, a sentence appended, other line breaks.
+"""Find near-duplicates: texts with a word changed, a sentence appended, or other line breaks.
 
-Two texts are compared as sets of word pairs (Broder's shingles of width 2, 1997) by their Jaccard similarity: shared
-pairs / pairs in either. No pair of similar texts is missed by chance, as it could be with hashes: a set similarity join
-with prefix filter (Chaudhuri et al. 2006) orders the word pairs of every text from rare to frequent, and compares two
-texts only if they share one of their rarest, which similar texts must. How many of the rarest: PPJoin (Xiao et al.
-2008).
+Texts are compared as sets of word pairs (Broder's shingles of width 2, 1997) by Jaccard similarity: shared pairs /
+pairs in either. Unlike hashing, this misses no similar pair by chance: a set similarity join with prefix filter
+(Chaudhuri et al. 2006) orders the word pairs of every text from rare to frequent, and compares two texts only if they
+share one of their rarest, as similar texts must. PPJoin (Xiao et al. 2008) gives the number of the rarest to look at.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.data.word_ids import Numbers, number_words
+from bakeoff.data.word_ids import Ids, encode_words
 
 THRESHOLD = Fraction(4, 5)
-"""Least Jaccard similarity of near-identical texts."""
+"""Least Jaccard similarity of near-duplicates."""
 
 SHORTEST = 10
-"""Words. Of a shorter text one changed word leaves too little: it must be the same but for case and white space."""
+"""Words. In a shorter text one changed word matters too much: it must be the same except for case and white space."""
 
 LARGEST_BUCKET = 1000
-"""So many texts with the same word pair are all compared; of more, each with its neighbors only."""
+"""Up to this many texts with the same word pair are all compared; beyond it, each with its neighbors only."""
 
-_NEIGHBOURS = 3
+_NEIGHBORS = 3
 _COUNTERS = 8_388_593  # a prime; several times the word pairs of 50,000 film reviews
 _PRODUCTS_AT_ONCE = 20_000_000
 _PAIRS_AT_ONCE = 5_000
 
-# Scripts that set no spaces between words (Thai to Burmese, Khmer, kana, Chinese characters): a character is a word.
+# Scripts without spaces between words (Thai to Burmese, Khmer, kana, Chinese characters): a character is a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
 _WORD_OR_MARKS = re.compile(r"\w+|[^\w\s]+")
@@ -47,42 +46,42 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """Groups of near-identical texts: a chain of similar pairs leads from any member to any other."""
+    """Groups of near-duplicates: a chain of similar pairs connects any two members."""
 
-    group: Integers  # of every text; texts that are like no other are groups of one
+    group: Integers  # id of each text's group, shape (texts,); a text without near-duplicates is a group of one
     first: Integers  # similar pairs, enough to connect the groups: indices into the texts, shape (pairs,)
-    second: Integers  # larger than `first`
-    similarity: Floats  # THRESHOLD to 1
-    complete: bool  # False: a phrase stands in so many texts that these were compared with their neighbors only
+    second: Integers  # larger than `first`, shape (pairs,)
+    similarity: Floats  # THRESHOLD to 1, shape (pairs,)
+    complete: bool  # False: a phrase occurs in so many texts that these were compared with their neighbors only
 
 
 def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
-    """Find the near-identical ones among texts that differ (copies of one text are found, too, but cost time)."""
-    numbers, starts = _as_words(texts)
+    """Find near-duplicates among distinct texts. (Identical texts would be found, too, but cost time.)"""
+    ids, starts = _as_words(texts)
     lengths = np.diff(starts)
     long = np.flatnonzero(lengths >= SHORTEST)
-    sets = _word_pairs(numbers, starts, long)
-    by_size = np.argsort([len(each) for each in sets], kind="stable")
+    sets = _word_pairs(ids, starts, long)
+    by_size = np.argsort([len(members) for members in sets], kind="stable")
     first, second, similarity, complete = _join([sets[place] for place in by_size])
-    names = long[by_size]
+    rows = long[by_size]
     short = _same_but_for_case(texts, np.flatnonzero(lengths < SHORTEST))
-    pairs = np.sort(np.concatenate([np.stack([names[first], names[second]], axis=1), short]), axis=1)
+    pairs = np.sort(np.concatenate([np.stack([rows[first], rows[second]], axis=1), short]), axis=1)
     similarity = np.concatenate([similarity, np.ones(len(short))])
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     first, second = pairs[order].T
     return NearDuplicates(_groups(first, second, len(texts)), first, second, similarity[order], complete)
 
 
-def _as_words(texts: Sequence[str]) -> tuple[Numbers, Integers]:
-    """The words of all texts as numbers, and where each text begins, shape (texts + 1,)."""
-    found = number_words(texts, lambda pieces: [" ".join(_WORD.findall(piece.casefold())) for piece in pieces])
-    return found.ids, found.offsets
+def _as_words(texts: Sequence[str]) -> tuple[Ids, Integers]:
+    """Return the word ids of all texts, and the start of each text, shape (texts + 1,)."""
+    words = encode_words(texts, lambda pieces: [" ".join(_WORD.findall(piece.casefold())) for piece in pieces])
+    return words.ids, words.offsets
 
 
-def _word_pairs(numbers: Numbers, starts: Integers, rows: Integers) -> list[Integers]:
-    """The sets of word pairs of `rows`, as numbers, each from rare to frequent (and then by number)."""
-    codes = numbers[:-1].astype(np.int64) * (int(numbers.max(initial=0)) + 1) + numbers[1:]
-    # Any order that is the same for all sets will do: pairs may share a counter and look more frequent than they are.
+def _word_pairs(ids: Ids, starts: Integers, rows: Integers) -> list[Integers]:
+    """Return the word pairs of each of `rows` as sorted codes: from rare to frequent, then by code."""
+    codes = ids[:-1].astype(np.int64) * (int(ids.max(initial=0)) + 1) + ids[1:]
+    # Any order that is the same for all sets works, so pairs may share a counter and look more frequent than they are.
     counts = np.bincount(codes % _COUNTERS)
     sets = []
     for row in rows:
@@ -93,20 +92,21 @@ def _word_pairs(numbers: Numbers, starts: Integers, rows: Integers) -> list[Inte
 
 
 def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
-    """Similar pairs, enough to connect all sets that a chain of similar pairs connects.
+    """Find similar pairs, enough to connect all sets that a chain of similar pairs connects.
 
     Args:
-        sets: Their members in an order that is the same for all; the smallest set first.
+        sets: Smallest first. The members of all sets are in one common order.
 
     Returns:
-        The larger (or later) and the smaller set of each pair, their similarity, and whether all were compared.
+        The larger (or later) and the smaller set of each pair, their similarity, and whether all candidates were
+        compared.
     """
     if not sets:
         none = np.zeros(0, dtype=np.int64)
         return none, none, np.zeros(0), True
     larger, smaller, complete = _candidates(sets)
     similarity = np.full(len(larger), -1.0)
-    # Of many copies of one letter, say, not all pairs need to be counted: first each with the likeliest one.
+    # Among many copies of one letter, say, not all pairs need to be compared: first, each set with its likeliest match.
     _, likeliest = np.unique(larger, return_index=True)
     similarity[likeliest] = _similarities(sets, larger[likeliest], smaller[likeliest])
     similar = similarity >= float(THRESHOLD)
@@ -118,10 +118,15 @@ def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
 
 
 def _candidates(sets: list[Integers]) -> tuple[Integers, Integers, bool]:
-    """Pairs that may be similar: the larger set, the smaller one, those that share most first; and completeness."""
-    sizes = np.array([len(each) for each in sets], dtype=np.int64)
+    """Find pairs that may be similar, best candidates first.
+
+    Returns:
+        The larger and the smaller set of each pair, and whether these are all pairs that may be similar.
+    """
+    sizes = np.array([len(members) for members in sets], dtype=np.int64)
     lengths = sizes - _least(THRESHOLD, sizes) + 1  # of the prefix; similar sets have a member in common there
-    codes = np.concatenate([np.zeros(0, dtype=np.int64), *(each[:n] for each, n in zip(sets, lengths, strict=True))])
+    prefixes = (members[:length] for members, length in zip(sets, lengths, strict=True))
+    codes = np.concatenate([np.zeros(0, dtype=np.int64), *prefixes])
     distinct, member = np.unique(codes, return_inverse=True)
     starts = np.append(0, np.cumsum(lengths))
     texts_with = np.bincount(member, minlength=len(distinct))
@@ -132,22 +137,26 @@ def _candidates(sets: list[Integers]) -> tuple[Integers, Integers, bool]:
         kept = np.append(0, np.cumsum(keep))[starts]
         return csr_array((np.ones(kept[-1], dtype=np.int32), member[keep], kept), shape=(len(sets), len(distinct)))
 
-    prefixes, common_ones = matrix(~common & (texts_with > 1)), matrix(common)
-    found = np.concatenate([*_sharing(prefixes, sizes, np.diff(common_ones.indptr)), _neighbors(common_ones)], axis=1)
-    found = found[:, np.lexsort((-found[2], found[0]))]
-    return found[0], found[1], not common.any()
+    shared_rarely, shared_often = matrix(~common & (texts_with > 1)), matrix(common)
+    pairs = [*_sharing(shared_rarely, sizes, np.diff(shared_often.indptr)), _neighbors(shared_often)]
+    larger, smaller, shared = np.concatenate(pairs, axis=1)
+    order = np.lexsort((-shared, larger))
+    return larger[order], smaller[order], not common.any()
 
 
 def _sharing(prefixes: csr_array, sizes: Integers, left_out: Integers) -> list[Integers]:
-    """Pairs that share enough in their prefixes to be similar: larger, smaller, shared members.
+    """Find pairs that share enough of their prefixes to be similar.
 
     Args:
         left_out: Members of each prefix that are not in `prefixes`, shape (sets,).
+
+    Returns:
+        Parts of shape (3, pairs): the larger set, the smaller set, and the number of shared members.
     """
     by_member = prefixes.T.tocsr()
     part = np.cumsum(prefixes @ np.diff(by_member.indptr)) // _PRODUCTS_AT_ONCE
     beyond = _least(THRESHOLD, sizes) - 1  # members after the prefix
-    found = [np.zeros((3, 0), dtype=np.int64)]
+    pairs = [np.zeros((3, 0), dtype=np.int64)]
     for number in np.unique(part):
         rows = np.flatnonzero(part == number)
         shared = (prefixes[rows] @ by_member).tocoo()
@@ -155,16 +164,16 @@ def _sharing(prefixes: csr_array, sizes: Integers, left_out: Integers) -> list[I
         at_most = shared.data + np.minimum(left_out[larger], left_out[smaller]) + beyond[larger]
         needed = _least(THRESHOLD / (1 + THRESHOLD), sizes[larger] + sizes[smaller])
         fits = (smaller < larger) & (sizes[smaller] >= _least(THRESHOLD, sizes[larger])) & (at_most >= needed)
-        found.append(np.stack([larger[fits], smaller[fits], shared.data[fits]]).astype(np.int64))
-    return found
+        pairs.append(np.stack([larger[fits], smaller[fits], shared.data[fits]]).astype(np.int64))
+    return pairs
 
 
 def _neighbors(prefixes: csr_array) -> Integers:
-    """Pairs of rows that follow each other closely among those with the same member: larger, smaller, and 0."""
+    """Pair rows that follow each other closely among those with the same member; shape (3, pairs) as in `_sharing`."""
     by_member = prefixes.T.tocsr()
     rows, member = by_member.indices, np.repeat(np.arange(by_member.shape[0]), np.diff(by_member.indptr))
     pairs: set[tuple[int, int]] = set()
-    for distance in range(1, _NEIGHBOURS + 1):
+    for distance in range(1, _NEIGHBORS + 1):
         same = member[distance:] == member[:-distance]
         pairs.update(zip(rows[distance:][same].tolist(), rows[:-distance][same].tolist(), strict=True))
     larger_smaller = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
@@ -172,8 +181,8 @@ def _neighbors(prefixes: csr_array) -> Integers:
 
 
 def _similarities(sets: list[Integers], first: Integers, second: Integers) -> Floats:
-    """Jaccard similarity of sets[first[i]] and sets[second[i]], shape (pairs,)."""
-    found = [np.zeros(0)]
+    """Return the Jaccard similarity of sets[first[i]] and sets[second[i]], shape (pairs,)."""
+    similarities = [np.zeros(0)]
     for start in range(0, len(first), _PAIRS_AT_ONCE):
         one, other = first[start : start + _PAIRS_AT_ONCE], second[start : start + _PAIRS_AT_ONCE]
         members = np.concatenate([sets[place] for place in chain.from_iterable(zip(one, other, strict=True))])
@@ -183,23 +192,23 @@ def _similarities(sets: list[Integers], first: Integers, second: Integers) -> Fl
         members, pair = members[order], pair[order]
         twice = (members[1:] == members[:-1]) & (pair[1:] == pair[:-1])
         shared = np.bincount(pair[1:][twice], minlength=len(one))
-        found.append(shared / (sizes - shared))
-    return np.concatenate(found)
+        similarities.append(shared / (sizes - shared))
+    return np.concatenate(similarities)
 
 
 def _least(share: Fraction, sizes: Integers) -> Integers:
-    """`share` of each size, rounded up."""
+    """Return `share` of each size, rounded up."""
     return -(-sizes * share.numerator // share.denominator)
 
 
 def _groups(first: Integers, second: Integers, count: int) -> Integers:
     links = csr_array((np.ones(len(first), dtype=bool), (first, second)), shape=(count, count))
-    found: Integers = connected_components(links, directed=False)[1].astype(np.int64)
-    return found
+    group: Integers = connected_components(links, directed=False)[1].astype(np.int64)
+    return group
 
 
 def _same_but_for_case(texts: Sequence[str], rows: Integers) -> Integers:
-    """Each of `rows` with the first one like it, shape (pairs, 2)."""
+    """Pair each of `rows` with the first one that differs only in case and white space, shape (pairs, 2)."""
     first_of: dict[tuple[str, ...], int] = {}
     pairs = []
     for row in rows.tolist():

@@ -1,4 +1,4 @@
-"""What a table seems to hold: which column is the text, which the label, which the side of the split."""
+"""Guess which columns of a table hold the text, the label and the split."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, label_of, text_of
 from bakeoff.data.raw_tables import RawTable
-from bakeoff.data.tables import SIDE_NAMES
+from bakeoff.data.tables import SPLIT_NAMES
 from bakeoff.errors import UserError
 
 MOST_CLASSES = 200
-FEWEST_ROWS_A_CLASS = 5  # on average; with fewer, a column holds numbers, names or remarks, not classes
+FEWEST_ROWS_A_CLASS = 5  # on average; a column with fewer holds numbers, names or remarks, not classes
 
 _ROWS_LOOKED_AT = 2000
 _FEWEST_WORDS = 2.0  # on average, in a column of texts
@@ -23,7 +23,7 @@ _FEWEST_WORDS = 2.0  # on average, in a column of texts
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How long texts are, in words between white space."""
+    """Lengths of texts, in words separated by white space."""
 
     median: int
     percentile_95: int
@@ -32,44 +32,44 @@ class WordCounts:
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """Columns of a table by what they are for."""
+    """The columns of a table that hold text, label and split."""
 
     text: list[str]
     label: str | None  # None: no column looks like one
-    side: str | None  # names train and test (and validation), and nothing else
+    split: str | None  # holds only names of splits, train and test among them
 
 
 def guess_columns(table: RawTable, text: Sequence[str] | None = None, label: str | None = None) -> ColumnRoles:
-    """Guess the columns from their names, and from their contents where no name is a usual one.
+    """Guess the columns from their names, or from their contents where no name is a usual one.
 
-    A label column repeats a few values; a text column is the one with the most words.
+    A label column repeats a few values; the text column is the one with the most words.
 
     Args:
-        text, label: Columns that are known.
+        text, label: Known columns, which are not guessed.
 
     Raises:
-        UserError: a column that is known is not there, has one value only, or so many that they cannot be classes;
-            or no column holds texts.
+        UserError: a known column does not exist; the label column has one value only, or so many that they cannot be
+            classes; or no column holds texts.
     """
     texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, label)]
     others = [name for name in table.columns if name not in texts and name.lower() != "id"]
-    side = next((name for name in others if name != label and _names_sides(table.columns[name])), None)
+    split = next((name for name in others if name != label and _names_splits(table.columns[name])), None)
     if label is not None:
         choose_column(table, label, (), "--label")
         _check_label(table, label)
-        return ColumnRoles(texts, label, side)
-    others = [name for name in others if name != side]
+        return ColumnRoles(texts, label, split)
+    others = [name for name in others if name != split]
     by_name = [name for usual in LABEL_NAMES for name in others if name.lower() == usual]
     if by_name:
         _check_label(table, by_name[0])
-        return ColumnRoles(texts, by_name[0], side)
+        return ColumnRoles(texts, by_name[0], split)
     by_content = [name for name in others if _can_be_classes(table.columns[name])]
-    found = min(by_content, key=lambda name: len(_values(table.columns[name])), default=None)
-    return ColumnRoles(texts, found, side)
+    fewest_classes = min(by_content, key=lambda name: len(_values(table.columns[name])), default=None)
+    return ColumnRoles(texts, fewest_classes, split)
 
 
 def word_counts(texts: Sequence[str]) -> WordCounts:
-    """Args: texts: At least one."""
+    """Return the word counts of one or more texts."""
     counts = np.array([len(text.split()) for text in texts])
     median, high = np.percentile(counts, [50, 95], method="inverted_cdf")
     return WordCounts(int(median), int(high), int(counts.max()))
@@ -85,20 +85,20 @@ def _text_column(table: RawTable, label: str | None) -> str:
         raise UserError(
             f"{table.source} has no column of texts: none holds more than a word or two. "
             f"Its columns are {', '.join(table.columns)}.",
-            "If one is the text all the same, name it: --text COLUMN",
+            "If one of them is the text anyway, name it: --text COLUMN",
         )
     return longest
 
 
 def mean_words(values: Sequence[Any]) -> float:
-    """Of the strings among the first values; other values are no words."""
+    """Return the mean number of words of the first values; a value that is not a string has none."""
     first = values[:_ROWS_LOOKED_AT]
     words = [len(value.split()) if isinstance(value, str) and text_of(value) else 0 for value in first]
     return sum(words) / max(len(words), 1)
 
 
-def _names_sides(values: Sequence[Any]) -> bool:
-    names = {SIDE_NAMES.get(value.lower()) for value in _values(values)}
+def _names_splits(values: Sequence[Any]) -> bool:
+    names = {SPLIT_NAMES.get(value.lower()) for value in _values(values)}
     return None not in names and {"train", "test"} <= names
 
 
@@ -107,29 +107,29 @@ def _values(values: Sequence[Any]) -> Counter[str]:
 
 
 def _can_be_classes(values: Sequence[Any]) -> bool:
-    found = _values(values)
-    return 2 <= len(found) <= min(MOST_CLASSES, found.total() / FEWEST_ROWS_A_CLASS)
+    counts = _values(values)
+    return 2 <= len(counts) <= min(MOST_CLASSES, counts.total() / FEWEST_ROWS_A_CLASS)
 
 
 def _check_label(table: RawTable, name: str) -> None:
-    found = _values(table.columns[name])
-    if len(found) == 1:
+    counts = _values(table.columns[name])
+    if len(counts) == 1:
         raise UserError(
-            f"{table.source} has one class only: every label in column {name!r} is {next(iter(found))!r}.",
+            f"{table.source} has one class only: every label in column {name!r} is {next(iter(counts))!r}.",
             "A classifier needs at least two. If the label is another column, name it: --label COLUMN",
         )
-    if found.total() < 2 * FEWEST_ROWS_A_CLASS:
+    if counts.total() < 2 * FEWEST_ROWS_A_CLASS:
         raise UserError(
-            f"{table.source} has {found.total()} rows with a label: too few to learn from and to judge by.",
+            f"{table.source} has {counts.total()} rows with a label: too few to train and evaluate on.",
             f"Give at least {2 * FEWEST_ROWS_A_CLASS}; a few hundred are a good start.",
         )
     if not _can_be_classes(table.columns[name]):
-        numbers = all(_is_number(value) for value in found)
+        numbers = all(_is_number(value) for value in counts)
         raise UserError(
-            f"Column {name!r} of {table.source} has {len(found):,} different values in {found.total():,} rows: too "
-            "many to be classes" + (", and they are numbers, which would be a regression." if numbers else "."),
-            "bakeoff learns classes. Put the values into a few groups (such as low, middle, high) in a column of its "
-            "own, or name another column: --label COLUMN",
+            f"Column {name!r} of {table.source} has {len(counts):,} different values in {counts.total():,} rows: too "
+            "many to be classes" + (", and they are numbers, which is a regression task." if numbers else "."),
+            "bakeoff learns classes. Add a column that groups the values (such as low, middle, high), or name another "
+            "column: --label COLUMN",
         )
 
 

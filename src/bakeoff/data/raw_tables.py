@@ -1,4 +1,4 @@
-"""Any table -> columns, before anybody asks what they mean."""
+"""Read any table into columns, without interpreting them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _IMDB_LABELS = {"pos": "positive", "neg": "negative"}
 
 @dataclass(frozen=True)
 class RawTable:
-    """Columns as they were read; all lists have the same length."""
+    """The columns of a table as they were read; all lists have the same length."""
 
     source: str
     columns: dict[str, list[Any]]
@@ -58,7 +58,7 @@ def read_table_file(path: Path) -> RawTable:
     """Read one .csv, .tsv, .jsonl or .parquet file."""
     if path.suffix.lower() not in READERS:
         raise UserError(
-            f"{path}: files that end in {path.suffix or 'nothing'!r} are not understood.",
+            f"{path}: files that end in {path.suffix or 'nothing'!r} cannot be read.",
             f"Give a table that ends in {', '.join(READERS)}.",
         )
     content = read_bytes(path)
@@ -87,12 +87,12 @@ def _read_json_lines(content: bytes, name: str) -> dict[str, list[Any]]:
         except json.JSONDecodeError as error:
             raise UserError(
                 f"{name} is malformed: line {number}, column {error.colno}: {error.msg}.",
-                "Each line is one JSON object.",
+                "Each line must be one JSON object.",
             ) from None
         if not isinstance(row, dict):
             raise UserError(
                 f"{name} is malformed: line {number} holds {json.dumps(row)[:40]}, which is not an object.",
-                'Each line is one JSON object, such as {"text": "A fine film", "label": "positive"}.',
+                'Each line must be one JSON object, such as {"text": "A fine film", "label": "positive"}.',
             )
         rows.append(row)
     names = list(dict.fromkeys(column for row in rows for column in row))
@@ -113,25 +113,25 @@ READERS: dict[str, Callable[[bytes, str], dict[str, list[Any]]]] = {
     ".jsonl": _read_json_lines,
     ".parquet": _read_parquet,
 }
-"""File name endings of tables, and what reads them."""
+"""File name endings of tables -> their readers."""
 
 
 def _read_imdb_folder(folder: Path) -> RawTable:
-    """aclImdb as it is distributed: {train,test}/{pos,neg}/*.txt; train/unsup has no labels and is left alone."""
+    """Read aclImdb as it is distributed: {train,test}/{pos,neg}/*.txt. The unlabeled train/unsup is ignored."""
     columns: dict[str, list[Any]] = {"id": [], "text": [], "label": [], "split": []}
     digest = hashlib.sha256()
-    for side in ("train", "test"):
+    for split in ("train", "test"):
         for short, label in _IMDB_LABELS.items():
-            for file in sorted((folder / side / short).glob("*.txt")):
+            for file in sorted((folder / split / short).glob("*.txt")):
                 content = file.read_bytes()
                 digest.update(content)
-                columns["id"].append(f"{side}/{short}/{file.stem}")
+                columns["id"].append(f"{split}/{short}/{file.stem}")
                 columns["text"].append(decode(content, str(file)))
                 columns["label"].append(label)
-                columns["split"].append(side)
+                columns["split"].append(split)
     if not columns["id"]:
         raise UserError(
-            f"{folder} is a folder, but not aclImdb: it has no train/pos/*.txt.",
-            f"Give a table that ends in {', '.join(READERS)}, or the folder that holds train and test.",
+            f"{folder} is not an aclImdb folder: it has no train/pos/*.txt.",
+            f"Give a table that ends in {', '.join(READERS)}, or the aclImdb folder that holds train and test.",
         )
     return RawTable(str(folder), columns, {str(folder): digest.hexdigest()})

@@ -1,4 +1,4 @@
-"""Dividing rows at random: exact sizes, every class on every side, identical texts together."""
+"""Split rows at random: exact sizes, every class in every split, identical texts together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 
 def folded(text: str) -> str:
-    """What makes two texts the same: everything but the amount of white space."""
-    # The only white space that Python calls printable is the space.
+    """Normalize white space; texts that are equal afterwards count as identical."""
+    # The space is the only white space that `isprintable` accepts.
     is_folded = text.isprintable() and "  " not in text and text == text.strip()
     return text if is_folded else " ".join(text.split())
 
@@ -24,13 +24,12 @@ def carve(
     *,
     leave: int,
 ) -> tuple[list[int], list[int]]:
-    """Take a random part out of `rows`, stratified by label. Rows with the same key stay together.
+    """Draw a random part of `rows`, stratified by label. Rows with the same key stay together.
 
     Args:
         rows: Indices into `keys` and `labels`.
-        size: Rows to take. It is met exactly unless repeated texts make up so much of a class that they cannot be
-            fitted in.
-        leave: Rows of every class that must be left.
+        size: Rows to take. It is met exactly unless repeated texts make up so much of a class that they do not fit.
+        leave: Rows of every class that must not be taken.
 
     Returns:
         The rows taken and the rows left, both in the order of `rows`.
@@ -48,13 +47,13 @@ def carve(
             taken.update(group)
             open_places.subtract(wanted)
 
-    # Repeated texts come first, while there is room for them; then single texts fill each class to its last place.
+    # Repeated texts come first, while there is room for them; then single texts fill up each class.
     repeated = [group for group in rows_of.values() if len(group) > 1]
     single = [group[0] for group in rows_of.values() if len(group) == 1]
     for position in random.permutation(len(repeated)).tolist():
         if random.random() < share:
             take_if_it_fits(repeated[position])
-    # Without a counter for each: they are most of the rows, and making counters takes longer than all the rest.
+    # No Counter here: single texts are most of the rows, and building Counters would take longer than all the rest.
     for position in random.permutation(len(single)).tolist():
         row = single[position]
         if open_places[labels[row]] > 0:
@@ -67,9 +66,9 @@ def carve(
 
 
 def _places(counts: Counter[int], size: int, leave: int) -> Counter[int]:
-    """How many rows of each class make up a part of `size` rows: in proportion, at least 1, leaving at least `leave`.
+    """Return the rows to take of each class: in proportion, at least 1, leaving at least `leave`.
 
-    Fractions are rounded so that the sum is `size` (largest remainders), as far as the limits allow.
+    Fractions are rounded by largest remainders, so that the sum is `size` as far as the limits allow.
     """
     total = sum(counts.values())
     most = {label: max(count - leave, 0) for label, count in counts.items()}

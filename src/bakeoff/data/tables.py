@@ -1,4 +1,4 @@
-"""A labeled table, read, checked and divided."""
+"""Read a labeled table, check it and split it."""
 
 from __future__ import annotations
 
@@ -21,37 +21,41 @@ from bakeoff.data.columns import (
 )
 from bakeoff.data.config import TableData, TableSplit
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.leaks import Likeness, likeness, report_likeness
+from bakeoff.data.leakage import Duplicates, find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.splitting import carve
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.errors import UserError
-from bakeoff.runs.results import DataReport, SplitReport
+from bakeoff.runs.data_report import DataReport, SplitReport
 
-SIDE_NAMES = {
+SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-_SIDES = ("train", "validation", "test")
+"""Names of splits in a table -> ours."""
+
+_SPLITS = ("train", "validation", "test")
+
+RowsBySplit = dict[str, list[int]]
 
 
 @dataclass
 class _Rows:
-    """Rows that can be used; lists of the same length."""
+    """The rows that can be used; lists of the same length."""
 
     ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    given_sides: list[str] = field(default_factory=list)  # empty where the split is random
+    given_splits: list[str] = field(default_factory=list)  # empty where the split is random
     skipped: Counter[str] = field(default_factory=Counter)
 
 
 def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
-    """Read a table and divide its rows into train, validation and test.
+    """Read a table and split its rows into train, validation and test.
 
     Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
-    identical and near-identical texts on one side; unless a column names the sides. Each side is shuffled.
+    identical and near-identical texts together, unless a column names the splits. Each split is shuffled.
 
     Raises:
         UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
@@ -64,51 +68,52 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
-    alike = likeness(rows.texts, chosen)
+    duplicates = find_duplicates(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen})
     for group in look_alikes(label_names):
         names = " and ".join(map(repr, group))
-        notes.append(f"The labels {names} differ in nothing but case or white space, and are taken for classes apart.")
-    different = {(rows.labels[row], alike.keys[row]) for row in chosen}
-    _check_classes(table.source, Counter(label for label, _ in different), given_sides=bool(rows.given_sides))
-    number_of = {name: number for number, name in enumerate(label_names)}
-    labels = [number_of.get(name, -1) for name in rows.labels]
+        notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
+    distinct = {(rows.labels[row], duplicates.keys[row]) for row in chosen}
+    _check_classes(table.source, Counter(label for label, _ in distinct), given_splits=bool(rows.given_splits))
+    id_of = {name: id for id, name in enumerate(label_names)}
+    labels = [id_of.get(name, -1) for name in rows.labels]
 
-    def divide(keys: list[str]) -> dict[str, list[int]]:
-        if rows.given_sides:
-            return _sides_as_given(table.source, data.split, rows.given_sides, chosen, keys, labels, random)
-        return _random_sides(data.split, chosen, keys, labels, random)
+    def divide(keys: list[str]) -> RowsBySplit:
+        if rows.given_splits:
+            return _given_splits(table.source, data.split, rows.given_splits, chosen, keys, labels, random)
+        return _random_splits(data.split, chosen, keys, labels, random)
 
-    sides = _divided(divide, alike, labels, len(label_names))
-    _check_sides(table.source, sides, labels, label_names)
+    rows_of = _divide(divide, duplicates, labels, len(label_names))
+    _check_splits(table.source, rows_of, labels, label_names)
 
-    def side(name: str) -> LabeledTexts:
-        order = random.permutation(len(sides[name]))
-        picked = [sides[name][position] for position in order]
+    def shuffled(name: str) -> LabeledTexts:
+        order = random.permutation(len(rows_of[name]))
+        picked = [rows_of[name][position] for position in order]
         return LabeledTexts(
             ids=[rows.ids[row] for row in picked],
             texts=[rows.texts[row] for row in picked],
             labels=[labels[row] for row in picked],
         )
 
-    split = SplitTable(label_names, side("train"), side("validation"), side("test"), data.text)
+    split = SplitTable(label_names, shuffled("train"), shuffled("validation"), shuffled("test"), data.text)
     report = _report(table, rows, split)
-    report.split_seed = None if rows.given_sides else seed
+    report.split_seed = None if rows.given_splits else seed
     report.notes = notes
-    report_likeness(report, alike, sides, rows.ids, rows.labels, "texts")
+    report_leakage(report, duplicates, rows_of, rows.ids, rows.labels, "texts")
     return split, report
 
 
 def _usable_rows(table: RawTable, data: TableData) -> _Rows:
+    """Collect the rows that have a text and a label, and count the others by reason."""
     text_columns = choose_text_columns(table, data.text, "data.text")
     label_column = choose_column(table, data.label, LABEL_NAMES, "data.label")
-    side_column = data.split.column
-    sides: list[Any] = [None] * len(table)
-    if side_column is not None:
-        sides = table.columns[choose_column(table, side_column, (), "data.split.column")]
+    split_column = data.split.column
+    raw_splits: list[Any] = [None] * len(table)
+    if split_column is not None:
+        raw_splits = table.columns[choose_column(table, split_column, (), "data.split.column")]
     rows = _Rows()
-    columns = (row_names(table), row_texts(table, text_columns), table.columns[label_column], sides)
-    for name, text, raw_label, raw_side in zip(*columns, strict=True):
+    columns = (row_names(table), row_texts(table, text_columns), table.columns[label_column], raw_splits)
+    for name, text, raw_label, raw_split in zip(*columns, strict=True):
         label = label_of(raw_label)
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
@@ -116,16 +121,16 @@ def _usable_rows(table: RawTable, data: TableData) -> _Rows:
         if isinstance(raw_label, list | dict):
             raise UserError(
                 f"{table.source}, row {name}: the label in column {label_column!r} is {str(raw_label)[:40]!r}.",
-                "A label is one word, number or phrase; texts with several labels at once are not supported.",
+                "A label is one word, number or phrase. Several labels per text are not supported.",
             )
         if label is None:
             rows.skipped["the label is missing"] += 1
             continue
-        if side_column is not None:
-            if label_of(raw_side) is None:
-                rows.skipped["the side is missing"] += 1
+        if split_column is not None:
+            if label_of(raw_split) is None:
+                rows.skipped["the split is missing"] += 1
                 continue
-            rows.given_sides.append(_side_name(table.source, side_column, str(raw_side)))
+            rows.given_splits.append(_split_name(table.source, split_column, str(raw_split)))
         rows.ids.append(name)
         rows.texts.append(text)
         rows.labels.append(label)
@@ -134,62 +139,66 @@ def _usable_rows(table: RawTable, data: TableData) -> _Rows:
         raise UserError(
             f"{table.source} has no rows that can be used: {reasons or 'it is empty'}.",
             f"The text was read from {' and '.join(map(repr, text_columns))}, the label from {label_column!r}; "
-            "set data.text and data.label if those are not the right ones.",
+            "set data.text and data.label if those are not the right columns.",
         )
     return rows
 
 
-def _side_name(source: str, column: str, value: str) -> str:
+def _split_name(source: str, column: str, value: str) -> str:
     try:
-        return SIDE_NAMES[value.strip().lower()]
+        return SPLIT_NAMES[value.strip().lower()]
     except KeyError:
         raise UserError(
-            f"{source}: column {column!r} holds {value!r}, which is no name of a side.",
+            f"{source}: column {column!r} holds {value!r}, which is not the name of a split.",
             "Its values must be train, validation (or valid, dev) and test.",
         ) from None
 
 
-def _check_classes(source: str, counts: Counter[str], *, given_sides: bool) -> None:
-    """Args: counts: Rows with different texts of each class; copies of one text can only stand on one side."""
+def _check_classes(source: str, counts: Counter[str], *, given_splits: bool) -> None:
+    """Refuse a table with one class, or with a class too small for a random split.
+
+    Args:
+        counts: Distinct texts of each class; copies of one text cannot be in different splits.
+    """
     if len(counts) < 2:
         raise UserError(
             f"{source} has one class only: every label is {next(iter(counts))!r}.",
             "A classifier needs at least two; check data.label.",
         )
-    rare = {label: count for label, count in counts.items() if count < len(_SIDES)}
-    if rare and not given_sides:
+    rare = {label: count for label, count in counts.items() if count < len(_SPLITS)}
+    if rare and not given_splits:
         listed = ", ".join(
             f"{label!r} has {count} row{'s' if count > 1 else ''}" for label, count in sorted(rare.items())[:5]
         )
         raise UserError(
-            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}; each class needs a different text for each of the "
-            "three sides (train, validation, test).",
+            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}. Each class needs at least three different texts, "
+            "one each for train, validation and test.",
             "Remove or merge such classes, or check data.label.",
         )
 
 
-def _divided(
-    divide: Callable[[list[str]], dict[str, list[int]]], alike: Likeness, labels: list[int], classes: int
-) -> dict[str, list[int]]:
-    """Near-identical texts on one side; or identical ones only, where too much is alike to make three sides of it."""
-    sides = divide(alike.near_keys)
-    if alike.pairs:
-        wanted = divide(alike.keys)
-        too_small = any(2 * len(sides[name]) < len(wanted[name]) for name in _SIDES)
-        if too_small or len({labels[row] for row in sides["train"]}) < classes:
+def _divide(
+    divide: Callable[[list[str]], RowsBySplit], duplicates: Duplicates, labels: list[int], classes: int
+) -> RowsBySplit:
+    """Keep near-duplicates in one split, or only identical texts where so much is alike that a split would starve."""
+    rows_of = divide(duplicates.near_keys)
+    if duplicates.pairs:
+        wanted = divide(duplicates.keys)
+        too_small = any(2 * len(rows_of[name]) < len(wanted[name]) for name in _SPLITS)
+        if too_small or len({labels[row] for row in rows_of["train"]}) < classes:
             return wanted
-    return sides
+    return rows_of
 
 
-def _random_sides(
+def _random_splits(
     split: TableSplit, chosen: list[int], keys: list[str], labels: list[int], random: np.random.Generator
-) -> dict[str, list[int]]:
+) -> RowsBySplit:
     test, rest = carve(chosen, round(split.test * len(chosen)), keys, labels, random, leave=2)
     validation, train = carve(rest, round(split.validation * len(chosen)), keys, labels, random, leave=1)
     return {"train": train, "validation": validation, "test": test}
 
 
-def _sides_as_given(
+def _given_splits(
     source: str,
     split: TableSplit,
     given: list[str],
@@ -197,58 +206,60 @@ def _sides_as_given(
     keys: list[str],
     labels: list[int],
     random: np.random.Generator,
-) -> dict[str, list[int]]:
-    """The sides that the column names. Where it names no validation rows, they are taken from train."""
-    sides = {name: [row for row in chosen if given[row] == name] for name in _SIDES}
+) -> RowsBySplit:
+    """Use the splits that the column names. Where it names no validation rows, take them from train."""
+    rows_of = {name: [row for row in chosen if given[row] == name] for name in _SPLITS}
     for name in ("train", "test"):
-        if not sides[name]:
+        if not rows_of[name]:
             raise UserError(
-                f"{source}: no row has the side {name!r} in column {split.column!r}.",
+                f"{source}: no row belongs to the split {name!r} in column {split.column!r}.",
                 "Name another column with data.split.column, or leave it out for a random split.",
             )
-    if not sides["validation"]:
+    if not rows_of["validation"]:
         size = round(split.validation * len(chosen))
-        sides["validation"], sides["train"] = carve(sides["train"], size, keys, labels, random, leave=1)
-    return sides
+        rows_of["validation"], rows_of["train"] = carve(rows_of["train"], size, keys, labels, random, leave=1)
+    return rows_of
 
 
-def _check_sides(source: str, sides: dict[str, list[int]], labels: list[int], label_names: list[str]) -> None:
-    """Every side must have rows, and train must have every class, or it could not be learned."""
-    for name in _SIDES:
-        if not sides[name]:
-            raise UserError(f"{source} leaves no rows for the side {name!r}.", "Give more rows, or change data.split.")
-    absent = set(range(len(label_names))) - {labels[row] for row in sides["train"]}
+def _check_splits(source: str, rows_of: RowsBySplit, labels: list[int], label_names: list[str]) -> None:
+    """Refuse an empty split, and a training split that lacks a class."""
+    for name in _SPLITS:
+        if not rows_of[name]:
+            raise UserError(f"{source} leaves no rows for the {name} split.", "Give more rows, or change data.split.")
+    absent = set(range(len(label_names))) - {labels[row] for row in rows_of["train"]}
     if absent:
-        names = ", ".join(repr(label_names[number]) for number in sorted(absent))
+        names = ", ".join(repr(label_names[id]) for id in sorted(absent))
         raise UserError(
             f"{source}: no training row is left for {names}.",
-            "The class needs more different texts, or remove it from the table.",
+            "Add more different texts of that class, or remove it from the table.",
         )
 
 
 def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
-    sides = {"train": split.train, "validation": split.validation, "test": split.test}
-    named = {
+    texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
+    named_rows = {
         name: [
             (row, text, split.label_names[label])
-            for row, text, label in zip(side.ids, side.texts, side.labels, strict=True)
+            for row, text, label in zip(texts.ids, texts.texts, texts.labels, strict=True)
         ]
-        for name, side in sides.items()
+        for name, texts in texts_of.items()
     }
     return DataReport(
         source=table.source,
         files=table.files,
-        fingerprint=fingerprint((name, chain.from_iterable(row[1:] for row in side)) for name, side in named.items()),
+        fingerprint=fingerprint(
+            (name, chain.from_iterable(row[1:] for row in named)) for name, named in named_rows.items()
+        ),
         splits=[
             SplitReport(
                 name=name,
-                rows=len(side),
-                characters=sum(map(len, side.texts)),
-                labels={label: side.labels.count(number) for number, label in enumerate(split.label_names)},
-                # Sides are shuffled: in the order of the rows' names the same rows are the same side.
-                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named[name])))]),
+                rows=len(texts),
+                characters=sum(map(len, texts.texts)),
+                labels={label: texts.labels.count(id) for id, label in enumerate(split.label_names)},
+                # Splits are shuffled. Sorted by the rows' names, the same rows always have the same fingerprint.
+                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named_rows[name])))]),
             )
-            for name, side in sides.items()
+            for name, texts in texts_of.items()
         ],
         skipped=dict(rows.skipped),
     )

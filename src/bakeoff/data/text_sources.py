@@ -1,4 +1,4 @@
-"""Where a text corpus comes from: packaged, a file, a folder, or the hub."""
+"""Read the texts of a corpus from the package, a file, a folder, or the hub."""
 
 from __future__ import annotations
 
@@ -17,26 +17,32 @@ from bakeoff.data.raw_tables import READERS, read_table_file
 from bakeoff.errors import UserError
 
 HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
-"""Short names of data sets on the hub: id and configuration."""
+"""Short names of data sets on the hub -> id and configuration."""
 
 _OWN_NAMES = (*PACKAGED_TEXTS, *HUB_NAMES)
 TEXT_ENDINGS = (".txt", ".raw", ".tokens")
-_SIDE_WORDS = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
+_SPLIT_WORDS = {
+    "train": "train",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "test": "test",
+}
 
 
 @dataclass
 class TextSource:
-    """What a source holds, side by side. A single file is one side, `train`, that is still to be divided."""
+    """The splits that a source holds. A single file is one split, `train`, from which the others will be taken."""
 
-    sides: dict[str, Pieces] = field(default_factory=dict)
+    splits: dict[str, Pieces] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # file or packaged name -> SHA-256 of its content
     skipped: Counter[str] = field(default_factory=Counter)
 
-    def add_file(self, side: str, path: Path, column: str) -> None:
-        """Read one file as (a further part of) a side."""
+    def add_file(self, split: str, path: Path, column: str) -> None:
+        """Read one file and append it to a split."""
         pieces, self.files[str(path)] = read_text_file(path, column, self.skipped)
-        before = self.sides[side].pieces if side in self.sides else []
-        self.sides[side] = Pieces([*before, *pieces.pieces], pieces.separator)
+        before = self.splits[split].pieces if split in self.splits else []
+        self.splits[split] = Pieces([*before, *pieces.pieces], pieces.separator)
 
 
 def read_text_source(source: str, column: str) -> TextSource:
@@ -45,40 +51,40 @@ def read_text_source(source: str, column: str) -> TextSource:
     Raises:
         UserError: the source does not exist or is malformed, or the hub cannot be reached.
     """
-    found = TextSource()
+    texts = TextSource()
     path = Path(source).expanduser()
     if source in PACKAGED_TEXTS:
-        for side in ("train", "validation", "test"):
-            content = packaged_file(source, f"{side}.raw.xz")
-            found.files[f"{source}/{side}"] = sha256(content)
-            found.sides[side] = pieces_of_rows(hugging_face_rows(lzma.decompress(content).decode()), source)
+        for split in ("train", "validation", "test"):
+            content = packaged_file(source, f"{split}.raw.xz")
+            texts.files[f"{source}/{split}"] = sha256(content)
+            texts.splits[split] = pieces_of_rows(hugging_face_rows(lzma.decompress(content).decode()), source)
     elif path.is_dir():
-        for side, files in _sides_of_folder(path).items():
+        for split, files in _splits_of_folder(path).items():
             for file in files:
-                found.add_file(side, file, column)
+                texts.add_file(split, file, column)
     elif path.exists():
-        found.add_file("train", path, column)
+        texts.add_file("train", path, column)
     elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *TEXT_ENDINGS), _OWN_NAMES):
         from bakeoff.data.hub import load_texts
 
         name, config = HUB_NAMES.get(source, (source, None))
-        for side, rows in load_texts(name, config, column).items():
-            if side in _SIDE_WORDS:
-                found.sides[_SIDE_WORDS[side]] = _pieces_of_values(rows, side, found.skipped)
+        for split, rows in load_texts(name, config, column).items():
+            if split in _SPLIT_WORDS:
+                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_values(rows, split, texts.skipped)
     else:
         raise missing(source, _OWN_NAMES)
-    return found
+    return texts
 
 
 def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "data.column") -> tuple[Pieces, str]:
-    """Read a table of texts (.jsonl, .parquet, .csv, .tsv: a document a row), or plain text under any other name.
+    """Read a table of texts (.jsonl, .parquet, .csv, .tsv: one document per row), or plain text under any other name.
 
     Args:
         skipped: Counts rows that hold no text.
         key: How a user names the column, for messages.
 
     Returns:
-        What it holds, and the SHA-256 of its content.
+        The texts, and the SHA-256 of the file.
     """
     if not path.exists():
         raise missing(str(path))
@@ -97,31 +103,31 @@ def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "d
 def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str]) -> Pieces:
     texts = [text_of(value) for value in values]
     pieces = pieces_of_rows([text or "" for text in texts], name)
-    # Blank rows between the paragraphs of articles belong to the text; a blank row that were a document is skipped.
+    # Blank rows between the paragraphs of an article belong to its text; a document that is a blank row is skipped.
     if unused := len(texts) - pieces.rows:
         skipped["the text is empty or missing"] += unused
     return pieces
 
 
-def _sides_of_folder(folder: Path) -> dict[str, list[Path]]:
-    """Files by the side that a word of their name says: train.txt, wiki.valid.raw, test-00000-of-00001.parquet."""
-    sides: dict[str, list[Path]] = {}
+def _splits_of_folder(folder: Path) -> dict[str, list[Path]]:
+    """Sort files by the split in their name: train.txt, wiki.valid.raw, test-00000-of-00001.parquet."""
+    splits: dict[str, list[Path]] = {}
     for file in sorted(folder.iterdir()):
         words = re.split(r"[^a-z0-9]+", file.name.lower())
-        named = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
+        named = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
         if file.is_file() and file.suffix.lower() in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
-            sides.setdefault(named.pop(), []).append(file)
-    for side, files in sides.items():
+            splits.setdefault(named.pop(), []).append(file)
+    for split, files in splits.items():
         shards = [re.sub(r"\d+-of-\d+", "", file.name) for file in files if re.search(r"\d+-of-\d+", file.name)]
         if len(files) > 1 and not (len(shards) == len(files) and len(set(shards)) == 1):
             raise UserError(
-                f"{folder} has several files for the side {side!r}: {', '.join(file.name for file in files)}.",
+                f"{folder} has several files for the {split} split: {', '.join(file.name for file in files)}.",
                 "Name the files with data.train, data.validation and data.test instead of data.text.",
             )
-    if "train" not in sides:
+    if "train" not in splits:
         raise UserError(
-            f"{folder} has no file for the training side.",
-            f"Its files must be called train, validation (or valid) and test, and end in "
+            f"{folder} has no file for the training split.",
+            f"Its files must be named train, validation (or valid) and test, and end in "
             f"{', '.join((*TEXT_ENDINGS, *READERS))}; or name them with data.train, data.validation and data.test.",
         )
-    return sides
+    return splits

@@ -1,4 +1,4 @@
-"""What data look like once they are read."""
+"""Types of data that have been read and split."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LabeledTexts:
-    """One side of a labeled table; the three lists have the same length."""
+    """One split of a labeled table; the three lists have the same length."""
 
-    ids: list[str]  # stable names of the rows: the file's own id column, or the row number in the source
+    ids: list[str]  # stable names of the rows: from the file's id column, or else the row number, from 1
     texts: list[str]
     labels: list[int]  # indices into SplitTable.label_names
 
@@ -18,38 +18,38 @@ class LabeledTexts:
         return len(self.texts)
 
     def of(self, rows: Sequence[int]) -> LabeledTexts:
-        """Return some of the texts, by their place."""
+        """Return the texts at these positions."""
         ids, texts, labels = self.ids, self.texts, self.labels
         return LabeledTexts([ids[row] for row in rows], [texts[row] for row in rows], [labels[row] for row in rows])
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """A labeled table, divided."""
+    """A labeled table with its splits."""
 
     label_names: list[str]  # sorted
     train: LabeledTexts
     validation: LabeledTexts
     test: LabeledTexts
-    text_columns: str | Sequence[str] | None = None  # what the config says in `data.text`
+    text_columns: str | Sequence[str] | None = None  # `data.text` of the config
 
 
 @dataclass(frozen=True)
 class Document:
-    """A piece of a corpus that belongs together: an article, or a row of a table."""
+    """A unit of a corpus, such as an article or a row of a table."""
 
     name: str
-    text: str  # as it stands in the stream
-    lines: list[str]  # its rows in Hugging Face's form of WikiText: blank lines are "", others keep their "\n"
+    text: str  # exactly as in the stream
+    lines: list[str]  # its rows in the form of WikiText on the hub: blank lines are "", others keep their "\n"
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """One side of a text. `separator.join(document.text ...)` is the stream that protocol `window` scores."""
+    """One split of a text. Its `stream` is what the protocol `window` scores."""
 
     name: str
     documents: list[Document]
-    separator: str  # "" for a file as it is, "\n\n" between WikiText's rows
+    separator: str  # between documents in the stream: "" for a plain file, "\n\n" for rows of a table or of WikiText
 
     @property
     def stream(self) -> str:
@@ -62,7 +62,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class SplitCorpus:
-    """A text, divided by documents."""
+    """A text corpus with its splits."""
 
     train: Corpus
     validation: Corpus

@@ -1,4 +1,4 @@
-"""Texts to be classified, and the same texts written with their labels."""
+"""Read texts to be classified, and write them with their labels."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bakeoff.data.columns import choose_text_columns, row_texts
 from bakeoff.data.files import decode, missing, read_bytes, sha256
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import replaced_file
+from bakeoff.runs.writing import replaced_file
 
 _WRITABLE = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table and the texts in it; missing texts are ""."""
+    """A table and the text of each row; missing texts are ""."""
 
     table: RawTable
     texts: list[str]
@@ -35,13 +35,13 @@ def read_texts(
     """Read texts from a .csv, .tsv, .jsonl or .parquet file, or the lines of a .txt file.
 
     Args:
-        columns: Columns of the texts, joined as those of a config's `data.text`.
-        trained_on: Columns that the run's texts came from; read where `columns` names none. A single one that the file
-            does not have gives way to a guess from common names, as does no column at all.
+        columns: Columns of the texts, joined like those of `data.text` in a config.
+        trained_on: Columns that the run's texts came from, used where `columns` names none. If there are none, or only
+            one that the file does not have, the column is guessed from common names.
         key: How a user names the columns, for messages.
 
     Raises:
-        UserError: the file is missing, empty or malformed, or a column is not there.
+        UserError: the file is missing, empty or malformed, or a column does not exist.
     """
     if not path.exists():
         raise missing(str(path))
@@ -56,20 +56,20 @@ def read_texts(
 
 
 def write_scored(path: Path, table: TextTable | None, texts: list[str], columns: dict[str, list[Any]]) -> None:
-    """Write the texts, with all columns that they came with, and further columns beside them.
+    """Write the texts with all columns of their table, followed by new columns.
 
-    A further column that is called like one of the table's gets `predicted_` before its name.
+    A new column with the name of an existing one is prefixed with `predicted_`.
 
     Args:
         path: .csv, .tsv, .jsonl or .parquet.
-        table: What `texts` were read from; None where they came without a table.
+        table: The table that `texts` were read from, if any.
 
     Raises:
         UserError: the file name ends in something else, or the disk is full.
     """
     ending = path.suffix.lower()
     if ending not in _WRITABLE:
-        raise UserError(f"{path} cannot be written: its ending is not known.", f"Use one of {', '.join(_WRITABLE)}.")
+        raise UserError(f"{path} cannot be written: unknown file type.", f"Use one of {', '.join(_WRITABLE)}.")
     scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": texts}
     for name, values in columns.items():
         scored[name if name not in scored else f"predicted_{name}"] = values

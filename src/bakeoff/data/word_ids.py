@@ -1,4 +1,4 @@
-"""Texts as ids of their distinct words. Arrow finds the distinct pieces of text; only those are looked into."""
+"""Turn texts into word ids. Arrow finds the distinct pieces between white space; only those are tokenized in Python."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ import pyarrow.compute as compute
 
 from bakeoff import machine
 
-Numbers = npt.NDArray[np.int32]
+Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
 _TEXTS_AT_ONCE = 1_000
-"""Texts of a part; each thread takes the next part. Larger ones would do no better, and take more memory."""
+"""Texts that a thread processes at a time. More would not be faster, and would take more memory."""
 
 
 @dataclass(frozen=True)
 class TokenizedTexts:
-    """Texts as ids of their distinct words, one text after the other.
+    """Texts as word ids, one text after the other.
 
-    The words of text i are ``[words[n] for n in ids[offsets[i] : offsets[i + 1]]]``.
+    The words of text i are ``[words[id] for id in ids[offsets[i] : offsets[i + 1]]]``.
     """
 
-    words: list[str]  # distinct, in the order in which they were met
-    ids: Numbers  # indices into `words`, shape (all words of all texts,)
+    words: list[str]  # distinct, in order of first occurrence
+    ids: Ids  # indices into `words`, shape (all words of all texts,)
     offsets: Offsets  # shape (texts + 1,)
 
     def of(self, rows: Offsets) -> TokenizedTexts:
-        """Some of the texts, in this order."""
+        """Return some of the texts, in this order."""
         return self.pieces(self.offsets[:-1][rows], self.offsets[1:][rows])
 
     def pieces(self, starts: Offsets, ends: Offsets) -> TokenizedTexts:
-        """The texts ``ids[starts[i] : ends[i]]``."""
+        """Return the texts ``ids[starts[i] : ends[i]]``."""
         offsets = offsets_of(ends - starts)
         return TokenizedTexts(self.words, self.ids[positions(starts, offsets)], offsets)
 
 
-def number_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]) -> TokenizedTexts:
+def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]) -> TokenizedTexts:
     """Split texts on white space, and each piece into words.
 
     Args:
-        rewrite: Takes the distinct pieces, none of which holds white space, and gives for each its words, parted by
-            white space; nothing for the empty piece.
+        rewrite: Takes the distinct pieces, none of which holds white space, and returns for each its words, separated
+            by white space; an empty string for the empty piece.
     """
     pieces = _split(texts)
     words = _without_empty(_split(rewrite(pieces.words)))
-    # Every piece is replaced by its words: where those begin in the result, and in `words`.
+    # Every piece is replaced by its words, which begin at `begins` in the result and at `first` in `words`.
     counts = np.diff(words.offsets).astype(np.int32)[pieces.ids]
     begins = offsets_of(counts)
     first = words.offsets[:-1].astype(np.int32)[pieces.ids]
-    places: Numbers | Offsets = first[counts > 0] if counts.max(initial=0) <= 1 else positions(first, begins)
+    places: Ids | Offsets = first[counts > 0] if counts.max(initial=0) <= 1 else positions(first, begins)
     return TokenizedTexts(words.words, words.ids[places], begins[pieces.offsets])
 
 
 def _split(texts: Sequence[str]) -> TokenizedTexts:
-    """Texts as what stands between white space. One of the pieces may be empty: before, after or for want of it."""
+    """Split texts on white space. One of the distinct pieces may be empty: around leading or trailing white space."""
     parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)]
-    if len(parts) == 1:  # a few texts, such as those of one question, are split sooner than a thread starts
+    if len(parts) == 1:  # splitting a few texts, such as those of one request, takes less time than starting a thread
         split = [_split_part(parts[0])]
     else:
         with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
@@ -75,8 +75,8 @@ def _split(texts: Sequence[str]) -> TokenizedTexts:
 
 
 def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
-    # Arrow looks at the byte after white space even where the last text has ended: a piece of heap, unless one more
-    # text ends with something else.
+    # Where the last text ends in white space, Arrow reads one byte beyond it. An extra text that does not end in white
+    # space keeps that read inside the buffer.
     split = compute.utf8_split_whitespace(pa.array([*texts, "end"], type=pa.large_string()))[:-1]
     return compute.dictionary_encode(split.flatten()), split.offsets.to_numpy()
 
@@ -93,11 +93,15 @@ def _without_empty(split: TokenizedTexts) -> TokenizedTexts:
 
 
 def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:
-    """Where each of some pieces begins, one after the other, and where the last one ends."""
+    """Return the start of each of some consecutive pieces, and the end of the last, shape (pieces + 1,)."""
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def positions(starts: npt.NDArray[Any], offsets: Offsets) -> Offsets:
-    """Where the members of some pieces stand: those of piece i from ``starts[i]``, ``offsets`` being `offsets_of`."""
-    found: Offsets = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], np.diff(offsets))
-    return found
+    """Return the positions of the members of some pieces, consecutive from ``starts[i]`` for piece i.
+
+    Args:
+        offsets: `offsets_of` the lengths of the pieces.
+    """
+    places: Offsets = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], np.diff(offsets))
+    return places

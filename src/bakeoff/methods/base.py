@@ -203,8 +203,9 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     def plan(self, config: Config, data: SplitTable, context: PlanContext) -> ContestantPlan:
         """Fit on a part of the texts and scale up: right for methods that learn in one go."""
-        from bakeoff.runs.folder import ContestantFolder, folder_bytes
+        from bakeoff.runs.folder import ContestantFolder
         from bakeoff.runs.plans import ContestantPlan
+        from bakeoff.runs.writing import folder_bytes
 
         context.progress.stage("fitting a part")
         part = sample(data, PLANNED_CHARACTERS)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from bakeoff import machine
 from bakeoff.methods.base import Config, Context, Data, FitContext, FitReport, Method, PlanContext
-from bakeoff.runs.folder import folder_bytes
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import RangeTest, TrainingCost
+from bakeoff.runs.writing import folder_bytes
 
 if TYPE_CHECKING:
     import torch

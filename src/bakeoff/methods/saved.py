@@ -13,7 +13,7 @@ from typing import Any, cast
 from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
 from bakeoff.methods.registry import get_method
-from bakeoff.runs.folder import write_text
+from bakeoff.runs.writing import write_text
 from bakeoff.sections import RequestedPrecision
 
 FORMAT = 2

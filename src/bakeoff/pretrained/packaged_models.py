@@ -10,7 +10,7 @@ from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.saving import save_full
-from bakeoff.runs.folder import recover_folder, replaced_folder
+from bakeoff.runs.writing import recover_folder, replaced_folder
 from bakeoff.training import distributed
 
 _WHEEL_VERSION = "0.1.2"

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import write_text
+from bakeoff.runs.writing import write_text
 
 _NAME = "base_model.json"
 

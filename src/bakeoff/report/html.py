@@ -19,8 +19,9 @@ from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
 from bakeoff.report.marked_text import marked_pieces, marked_words, signed_log_odds
 from bakeoff.report.safe_text import visible
-from bakeoff.runs.folder import RunFolder, write_text
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import ClassScore, Confusion, Sample
+from bakeoff.runs.writing import write_text
 
 LARGEST_MATRIX = 20  # classes; with more, the most frequent confusions are listed instead
 _LISTED_CONFUSIONS = 25

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from bakeoff.evaluation.documents import DocumentLoss, document_losses
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import (
     ContestantResult,
-    DataReport,
     Environment,
     EpochLine,
     MetricValue,

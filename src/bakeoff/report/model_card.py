@@ -14,8 +14,9 @@ from bakeoff.report.explanations import explain
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line
 from bakeoff.report.tables import settings_rows
-from bakeoff.runs.folder import ContestantFolder, RunFolder, write_text
+from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, MetricValue
+from bakeoff.runs.writing import write_text
 
 # Packaged and well-known names -> name on the hub and license.
 _KNOWN_MODELS = {

@@ -1,4 +1,4 @@
-"""What the judge finds beside metrics: who leads under a time limit, who is worth the cost, how texts vary."""
+"""Records of findings beyond metrics: the leader under a time limit, Pareto fronts, statistics of generated texts."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from bakeoff.runs.record import Record
 
 
 class TimeLimit(Record):
-    """Where the contestants stood when the quickest of them had been trained (with the first seed)."""
+    """Standings at the time when the fastest contestant had finished training (with the first seed)."""
 
     quickest: str
-    seconds: float = Field(description="Its training time, the limit for all.")
+    seconds: float = Field(description="Training time of the fastest contestant, used as the limit for all.")
     metric: Literal["validation accuracy", "validation loss"]
     values: dict[str, float | None] = Field(
-        description="Best value of each contestant's evaluations up to then; None: there was none yet. Contestants "
-        "that are not evaluated while they learn are left out."
+        description="Best value of each contestant's evaluations up to then; None: no evaluation yet. Contestants that "
+        "are not evaluated during training are left out."
     )
-    leader: str | None = Field(description="Who has the best value; None where the quickest has no value.")
+    leader: str | None = Field(description="Contestant with the best value; None if the fastest has no value.")
 
 
 class Front(Record):
-    """The contestants for which nobody else is both at least as good and at most as expensive (Pareto)."""
+    """A Pareto front: the contestants for which no other is both at least as good and at most as expensive."""
 
     cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes"]
-    members: list[str] = Field(description="The cheapest, and worst, of them first.")
+    members: list[str] = Field(description="The cheapest (and worst) first.")
 
 
 class Overuse(Record):
-    """The word that a text uses most beyond what the fine-tuning text would make one expect."""
+    """The most overused word of a generated text, compared with the fine-tuning text."""
 
     word: str
-    share: float = Field(description="Of the words of the generated text.")
-    expected: float = Field(description="Of the words of the fine-tuning text.")
+    share: float = Field(description="Share of the words of the generated text.")
+    expected: float = Field(description="Share of the words of the fine-tuning text.")
 
 
 class TextStatistics(Record):
-    """Figures about a generated text, each a share between 0 and 1."""
+    """Statistics of a generated text, each a share between 0 and 1."""
 
-    repeated_4_grams: float = Field(description="Share of 4-grams of words that occurred before in the text.")
+    repeated_4_grams: float = Field(description="Share of word 4-grams that occurred earlier in the text.")
     distinct_1: float = Field(description="Distinct words / words.")
     distinct_2: float = Field(description="Distinct word pairs / word pairs.")
     known_words: float | None = Field(None, description="Share of the words that occur in the fine-tuning text.")
@@ -48,7 +48,7 @@ class TextStatistics(Record):
 
 
 class TextAverages(Record):
-    """Means of the metrics about a contestant's generated texts, each text counting alike."""
+    """Mean statistics of a contestant's generated texts, with equal weight per text."""
 
     name: str
     texts: int

@@ -1,15 +1,10 @@
-"""The run folder. No other module knows the names of its files.
-
-A file is either complete or absent: it is written beside its place and moved there.
-"""
+"""Read and write the run folder. No other module knows the names of its files."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,84 +16,13 @@ import pydantic
 import yaml
 
 from bakeoff.errors import UserError
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.record import Record
-from bakeoff.runs.results import ContestantResult, DataReport, Environment, EpochLine, Sample, StepLine, Verdict
+from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Sample, StepLine, Verdict
+from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
+from bakeoff.sections import FORMAT
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
-
-
-@contextlib.contextmanager
-def explain_disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a missing permission while writing `path` into a sentence."""
-    try:
-        yield
-    except Exception as error:
-        number = error.errno if isinstance(error, OSError) else None
-        # safetensors and Arrow wrap the system's error in classes of their own.
-        wrapped = "No space left on device" in str(error) or "os error 28" in str(error)
-        if number in (errno.ENOSPC, errno.EDQUOT) or wrapped:
-            raise UserError(
-                f"The disk is full: {path} could not be written.",
-                "Free some space; `bakeoff resume` goes on from the last checkpoint.",
-            ) from error
-        if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder with -o.") from error
-        raise
-
-
-@contextlib.contextmanager
-def replaced_file(path: Path) -> Iterator[Path]:
-    """Write a temporary file; it takes the place of `path` if the block ends well, and vanishes if not."""
-    temporary = path.with_name(f".{path.name}.part")
-    with explain_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` atomically."""
-    with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def replaced_folder(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder; it takes the place of `path` if the block ends well, and vanishes if not.
-
-    A kill between the two renames leaves the old folder under its ``.old`` name; `recover_folder` puts it back.
-    """
-    temporary, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
-    with explain_disk_errors(path):
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            yield temporary
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def recover_folder(path: Path) -> None:
-    """Undo a `replaced_folder` that was killed between its two renames."""
-    old = path.with_name(f".{path.name}.old")
-    if not path.exists() and old.exists():
-        with contextlib.suppress(FileNotFoundError):  # another process has just done it
-            old.rename(path)
-
-
-def folder_bytes(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
@@ -106,17 +30,23 @@ def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
         return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{path} is missing: the run has not come that far.", f"Try `bakeoff resume {path.parent}`."
+            f"{path} does not exist yet: the run has not finished.", "Finish it with: bakeoff resume RUN"
         ) from None
     except pydantic.ValidationError as error:
-        raise UserError(f"{path} is not what this version of bakeoff writes: {error.errors()[0]['msg']}.") from None
+        raise UserError(
+            f"{path} is damaged, or from another version of bakeoff: {error.errors()[0]['msg']}.",
+            "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW",
+        ) from None
 
 
 class ContestantFolder:
-    """contestants/NAME/ of a run: what the first seed left. Further seeds lie in repeat-2/, repeat-3/, ... in it."""
+    """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/."""
 
     def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
-        """`writes`: False in processes that compute along with the one that writes, whose writing does nothing."""
+        """
+        Args:
+            writes: False under torchrun in all processes but the main one: methods that write then do nothing.
+        """
         self.path = path
         self.name = name or path.name
         self.writes = writes
@@ -131,19 +61,19 @@ class ContestantFolder:
         self._average = path / "average.json"
 
     def repeat(self, number: int) -> ContestantFolder:
-        """The folder of a further seed, in the same layout; 1 is this one."""
+        """Return the folder of a further seed, which has the same layout; 1 is this folder."""
         path = self.path / f"repeat-{number}"
         return self if number == 1 else ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
 
     def repeats(self) -> list[ContestantFolder]:
-        """This folder and those of the further seeds, in the order of the seeds."""
+        """Return this folder and those of the further seeds, in the order of the seeds."""
         further = len(list(self.path.glob("repeat-*")))
         return [self.repeat(number) for number in range(1, further + 2)]
 
     def stage(self, name: str) -> StageFolder:
-        """The folder of a training that comes before the contestant's own, such as `pretraining`.
+        """Return the folder of a training that precedes the contestant's own, such as `pretraining`.
 
-        It is removed with the checkpoint when there is a result. Its metrics lie beside it and stay.
+        It is removed with the checkpoint once there is a result. Its metrics are kept in the contestant's folder.
         """
         return StageFolder(self, name)
 
@@ -153,7 +83,7 @@ class ContestantFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a step was taken, of this training or of one that comes before it."""
+        """True once a step was taken, in this training or in a stage before it."""
         return self.finished or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
 
     # metrics.jsonl
@@ -166,16 +96,17 @@ class ContestantFolder:
                     file.write(line.model_dump_json() + "\n")
 
     def metrics_size(self) -> int:
-        """Bytes of metrics.jsonl; a checkpoint remembers them."""
+        """Return the size of metrics.jsonl in bytes, which a checkpoint stores."""
         return self._metrics.stat().st_size if self._metrics.exists() else 0
 
     def cut_metrics(self, size: int) -> None:
-        """Forget the lines that were written after the checkpoint from which a run goes on."""
+        """Remove the lines that were written after the checkpoint from which a run resumes."""
         if self.writes and self._metrics.exists():
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
     def training_log(self) -> tuple[list[StepLine], list[EpochLine]]:
+        """Read the lines of steps and of evaluations from metrics.jsonl."""
         steps: list[StepLine] = []
         epochs: list[EpochLine] = []
         if self._metrics.exists():
@@ -207,25 +138,25 @@ class ContestantFolder:
         return [Sample.model_validate_json(line) for line in lines]
 
     def write_result(self, result: ContestantResult) -> None:
-        """The last file of a contestant: its presence says that nothing is left to do."""
+        """Write the last file of a contestant, which marks it as finished, and remove the checkpoint and stages."""
         write_text(self._result, result.model_dump_json(indent=2) + "\n")
-        for needless in (self.checkpoint, self._stages):
-            shutil.rmtree(needless, ignore_errors=True)
+        for folder in (self.checkpoint, self._stages):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def result(self) -> ContestantResult:
         return _read(self._result, ContestantResult)
 
     def write_average(self, result: ContestantResult) -> None:
-        """The means over the seeds of a contestant that was trained with several."""
+        """Write the means over the seeds of a contestant that was trained with several."""
         write_text(self._average, result.model_dump_json(indent=2) + "\n")
 
     def average(self) -> ContestantResult:
-        """The means over all seeds; where there is one, its result."""
+        """Return the means over all seeds, or the result where there is only one seed."""
         return _read(self._average, ContestantResult) if self._average.exists() else self.result()
 
 
 class StageFolder(ContestantFolder):
-    """For the training loop it is a contestant's folder; in place of a result it has a summary."""
+    """A contestant's folder for a training before its own. In place of a result it has a summary."""
 
     def __init__(self, contestant: ContestantFolder, stage: str) -> None:
         path = contestant.path / "stages" / stage
@@ -234,16 +165,16 @@ class StageFolder(ContestantFolder):
         self._summary = path / "summary.json"
 
     def write_summary(self, summary: Record) -> None:
-        """The last file of a stage: its presence says that the weights in ``model`` are final."""
+        """Write the last file of a stage, which marks the weights in ``model`` as final."""
         write_text(self._summary, summary.model_dump_json(indent=2) + "\n")
 
     def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
-        """The summary, or None where the stage has not ended."""
+        """Return the summary, or None if the stage has not finished."""
         return _read(self._summary, kind) if self._summary.exists() else None
 
 
 class RunFolder:
-    """runs/NAME/: one bake-off."""
+    """runs/NAME/: the folder of one bake-off."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -261,27 +192,41 @@ class RunFolder:
         return self._config.exists()
 
     def must_hold_a_run(self) -> None:
-        """Raises UserError where the folder is not a run."""
+        """Check that this folder is a run that this version of bakeoff can read.
+
+        Raises:
+            UserError: there is no run, its config is damaged, or another version of bakeoff wrote it.
+        """
         if not self.holds_a_run:
-            what = "holds no run (bakeoff.yaml is missing)" if self.path.exists() else "does not exist"
+            problem = "holds no run (bakeoff.yaml is missing)" if self.path.exists() else "does not exist"
             near = sorted(str(config.parent) for config in self.path.parent.glob("*/bakeoff.yaml"))
             hint = f"Runs nearby: {', '.join(near)}." if near else "Start one with `bakeoff run sentiment`."
-            raise UserError(f"{self.path} {what}.", hint)
+            raise UserError(f"{self.path} {problem}.", hint)
+        written = self.config_values().get("format", 1)  # format 1 had no such key
+        if written != FORMAT:
+            newer = isinstance(written, int) and written > FORMAT
+            raise UserError(
+                f"{self.path} was written by {'a later' if newer else 'an earlier'} version of bakeoff "
+                f"(format {written}); this one reads format {FORMAT}.",
+                "Update bakeoff, or run the bake-off again: bakeoff run CONFIG -o NEW"
+                if newer
+                else "Run it again: bakeoff run CONFIG -o NEW, or read its report.html.",
+            )
 
     def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
-        """The folder of a contestant's first seed; `repeat` leads to the others."""
+        """Return the folder of a contestant's first seed; its `repeat` returns those of the others."""
         return ContestantFolder(self._contestants / name, writes=writes)
 
     def contestants(self) -> list[ContestantFolder]:
-        """The contestants in the order of the config."""
+        """Return the folders of the contestants, in the order of the config."""
         return [self.contestant(name) for name in self.config_values()["contestants"]]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second process from training in the same folder.
+        """Lock the folder, so that no second process trains in it.
 
         Raises:
-            UserError: another process holds the folder.
+            UserError: another process has locked the folder.
         """
         with explain_disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -299,7 +244,20 @@ class RunFolder:
         write_text(self._config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
     def config_values(self) -> dict[str, Any]:
-        values: dict[str, Any] = yaml.safe_load(self._config.read_text(encoding="utf-8"))
+        """Read the config of the run, all defaults filled in.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            values = yaml.safe_load(self._config.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            values = None
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{self._config} is damaged: it is not a config.",
+                "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW",
+            )
         return values
 
     def write_environment(self, environment: Environment) -> None:

@@ -1,4 +1,4 @@
-"""What a bake-off will take, as typed records: printed by `bakeoff plan`, written nowhere."""
+"""Records of the forecast that `bakeoff plan` prints. They are not written to disk."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from bakeoff.runs.record import Record
 
 
 class ContestantPlan(Record):
-    """What one contestant will take. Times are seconds of wall clock."""
+    """Forecast of time, memory and disk for one contestant. Times are wall-clock seconds."""
 
     name: str
     method: str
-    seeds: int = Field(1, description="Trainings, one with each seed. Everything below is what one of them takes.")
-    epochs: float = Field(0, description="Passes over the training side; 0.5 is half of one.")
+    seeds: int = Field(1, description="Number of trainings, one per seed. The values below are for one of them.")
+    epochs: float = Field(0, description="Passes over the training split; 0.5 is half of one.")
     steps: int = 0
     tokens: int = Field(0, description="Training tokens (words, for classifiers); padding is not counted.")
     training_seconds: float = 0.0
-    evaluation_seconds: float = Field(description="Validating, evaluating the test side, writing texts.")
+    evaluation_seconds: float = Field(description="Validation, evaluation on the test split, generation of texts.")
     total_seconds: float = Field(description="Preparing, training, evaluating, saving.")
-    peak_memory_bytes: int = Field(description="Of the process, or of a GPU's allocations.")
+    peak_memory_bytes: int = Field(description="Peak resident set of the process, or peak allocations of a GPU.")
     model_bytes: int = Field(description="Size of model/ on disk.")
-    disk_bytes: int = Field(description="Most that lies on the disk at a time: models and checkpoints, old and new.")
-    trainable_parameters: int | None = Field(description="None where only the whole fit would tell.")
+    disk_bytes: int = Field(description="Peak use of disk space: models and checkpoints, old and new.")
+    trainable_parameters: int | None = Field(description="None where only a complete fit would tell.")
     total_parameters: int | None
-    notes: list[str] = Field([], description="How it was measured, and what limits the training.")
+    notes: list[str] = Field([], description="Sentences about how it was measured, and what limits the training.")
 
 
 class Plan(Record):
-    """What a bake-off will take, and what this machine has."""
+    """Forecast for a bake-off, and the resources of this machine."""
 
     name: str
     task: str
     contestants: list[ContestantPlan]
-    total_seconds: float = Field(description="Of reading the data and of all contestants.")
+    total_seconds: float = Field(description="For reading the data and for all contestants.")
     peak_memory_bytes: int
-    disk_bytes: int = Field(description="Most that lies on the disk at a time.")
-    available_memory_bytes: int = Field(description="What this process may take in all.")
+    disk_bytes: int = Field(description="Peak use of disk space.")
+    available_memory_bytes: int = Field(description="Memory that this process may use in total.")
     free_disk_bytes: int
-    measuring_seconds: float = Field(description="What making the plan took.")
-    warnings: list[str] = Field([], description="What will not fit, and what to change.")
+    measuring_seconds: float = Field(description="Time it took to make the plan.")
+    warnings: list[str] = Field([], description="Sentences about what will not fit, and what to change.")

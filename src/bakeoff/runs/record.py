@@ -1,4 +1,4 @@
-"""What all typed records of a run have in common."""
+"""The base class of all typed records of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Is written as JSON and read back; unknown keys are errors."""
+    """A record that is written as JSON and read back. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")

@@ -52,7 +52,12 @@ class ServedRun:
         """A contestant of this run, once it has finished."""
         folder = self.folder.contestant(contestant, writes=False)
         if contestant not in self._models and folder.finished:
-            served = ServedModel(f"{self.name}/{contestant}", self.name, folder, folder.result())
+            try:
+                result = folder.result()
+            except UserError as error:  # a damaged contestant must not take the others down
+                _log.warning("%s", error.message)
+                return None
+            served = ServedModel(f"{self.name}/{contestant}", self.name, folder, result)
             self._models[contestant] = served
         return self._models.get(contestant)
 
@@ -64,20 +69,30 @@ class ServedRun:
 
 
 def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
-    """The runs in these folders, by a name of their own each.
+    """Return the runs in these folders, by unique names. A damaged run, or an old one, is skipped with a warning.
 
     Raises:
-        UserError: a folder holds no run.
+        UserError: a folder holds no run, or no run can be read.
     """
     runs: dict[str, ServedRun] = {}
+    problems: list[UserError] = []
     for path in dict.fromkeys(path.resolve() for path in paths):
         folder = RunFolder(path)
-        folder.must_hold_a_run()
         name, number = path.name, 1
         while name in runs:
             number += 1
             name = f"{path.name}-{number}"
-        runs[name] = ServedRun(name, folder)
+        try:
+            folder.must_hold_a_run()
+            runs[name] = ServedRun(name, folder)
+        except UserError as error:
+            if not folder.holds_a_run:  # a mistyped path
+                raise
+            problems.append(error)
+    if problems and not runs:
+        raise problems[0]
+    for problem in problems:
+        _log.warning("Not served: %s", problem.message)
     return runs
 
 

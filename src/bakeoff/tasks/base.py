@@ -12,9 +12,10 @@ from bakeoff.methods.base import Task
 
 if TYPE_CHECKING:
     from bakeoff.config.bakeoff import BakeoffConfig
+    from bakeoff.runs.data_report import DataReport
     from bakeoff.runs.folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
-    from bakeoff.runs.results import ContestantResult, DataReport
+    from bakeoff.runs.results import ContestantResult
     from bakeoff.training.progress import Progress
 
 Config = TypeVar("Config")

@@ -12,9 +12,10 @@ from bakeoff.data.types import SplitTable
 from bakeoff.methods.base import ClassificationMethod, FitContext, MethodConfig, PlanContext, SavedClassifier
 from bakeoff.methods.registry import get_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
-from bakeoff.runs.folder import folder_bytes
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.runs.results import ContestantResult, DataReport
+from bakeoff.runs.results import ContestantResult
+from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import evaluate
 from bakeoff.training import distributed

@@ -18,9 +18,10 @@ from bakeoff.lm.protocols import ScoringPlan, plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.base import BaseModel, FitContext, LanguageModelMethod, MethodConfig, PlanContext
 from bakeoff.methods.registry import get_method
-from bakeoff.runs.folder import folder_bytes
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.runs.results import ContestantResult, DataReport
+from bakeoff.runs.results import ContestantResult
+from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from bakeoff.runs.folder import recover_folder, replaced_folder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
+from bakeoff.runs.writing import recover_folder, replaced_folder
 from bakeoff.training.learner import Validation
 from bakeoff.training.precision import MasterWeights
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from bakeoff import machine
-from bakeoff.runs.folder import ContestantFolder, recover_folder, replaced_folder
+from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
+from bakeoff.runs.writing import recover_folder, replaced_folder
 from bakeoff.training import distributed
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, PlanContext, SavedClassifier
 from bakeoff.methods.ensemble.config import EnsembleConfig
-from bakeoff.runs.folder import replaced_folder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
+from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from bakeoff.evaluation.calibration import logits_of
-from bakeoff.runs.folder import write_text
+from bakeoff.runs.writing import write_text
 
 if TYPE_CHECKING:
     from bakeoff.methods.base import TextModel

@@ -19,7 +19,7 @@ from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.saving import save_full
-from bakeoff.runs.folder import folder_bytes
+from bakeoff.runs.writing import folder_bytes
 from bakeoff.training import distributed
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided

@@ -19,7 +19,7 @@ from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.errors import UserError
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.ngrams import NgramVocabulary, learn_ngrams
-from bakeoff.runs.folder import write_text
+from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from bakeoff.lm.protocols import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import load_weights
-from bakeoff.runs.folder import replaced_folder
+from bakeoff.runs.writing import replaced_folder
 from bakeoff.training.progress import Progress
 
 TOLERANCE = 1e-4

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from bakeoff import machine
 from bakeoff.methods.base import FitContext, FitReport, LanguageModelMethod, PlanContext
 from bakeoff.methods.pretrained.config import PretrainedConfig
-from bakeoff.runs.folder import replaced_folder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
+from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus

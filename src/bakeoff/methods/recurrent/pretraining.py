@@ -25,9 +25,10 @@ from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts, pretraining_texts
 from bakeoff.methods.recurrent.vocabulary import FIRST_WORD, WordVocabulary
 from bakeoff.methods.recurrent.word_predictor import WordPredictor, sampled_softmax_loss, softmax_loss
-from bakeoff.runs.folder import ContestantFolder, StageFolder, folder_bytes, recover_folder
+from bakeoff.runs.folder import ContestantFolder, StageFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
+from bakeoff.runs.writing import folder_bytes, recover_folder
 from bakeoff.sections import Budget
 from bakeoff.training import distributed
 from bakeoff.training.checkpoint import trained_seconds

@@ -13,7 +13,7 @@ from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.methods.encoded import EncodedTexts
 from bakeoff.methods.recurrent.config import Vocabulary
-from bakeoff.runs.folder import write_text
+from bakeoff.runs.writing import write_text
 
 PADDING = 0
 UNKNOWN = 1

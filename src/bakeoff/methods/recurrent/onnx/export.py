@@ -24,7 +24,8 @@ from bakeoff.methods.recurrent.model import RecurrentModel
 from bakeoff.methods.recurrent.network import RecurrentClassifier
 from bakeoff.methods.recurrent.onnx.cells import with_onnx_cells
 from bakeoff.methods.recurrent.vocabulary import PADDING, UNKNOWN
-from bakeoff.runs.folder import ContestantFolder, RunFolder, replaced_folder, write_text
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.writing import replaced_folder, write_text
 from bakeoff.tasks.classifier import Classifier, load_classifier
 
 TOLERANCE = 1e-4

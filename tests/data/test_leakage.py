@@ -1,4 +1,4 @@
-"""Near-identical texts and the sides of a split."""
+"""Near-identical texts stay in one split, or are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bakeoff.data import leaks
+from bakeoff.data import leakage
 from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.tables import prepare_table
@@ -33,7 +33,7 @@ def labeled(texts: list[str], **further) -> list[dict]:
     return [{"text": text, "label": ("good", "bad")[n % 2], **further} for n, text in enumerate(texts)]
 
 
-def sides_of(split):
+def splits_of(split):
     return {"train": split.train, "validation": split.validation, "test": split.test}
 
 
@@ -49,40 +49,40 @@ def test_without_near_duplicates_the_seed_makes_the_split_it_always_made(table):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_near_identical_texts_stand_on_one_side(table, seed):
+def test_near_identical_texts_stay_in_one_split(table, seed):
     reviews = [review(number) for number in range(60)]
     changed = [text.replace("rain", "Rain").replace("day", "morning") for text in reviews[:20]]
 
     split, report = prepare_table(table(labeled(reviews + changed)), seed=seed)
 
-    home = {text: side for side, rows in sides_of(split).items() for text in rows.texts}
+    home = {text: name for name, rows in splits_of(split).items() for text in rows.texts}
     assert all(home[text] == home[other] for text, other in zip(reviews[:20], changed, strict=True))
     assert len({home[text] for text in changed}) > 1
-    assert [len(side) for side in sides_of(split).values()] == [56, 8, 16]
+    assert [len(rows) for rows in splits_of(split).values()] == [56, 8, 16]
     assert (report.near_duplicate_texts, report.near_across_splits) == (40, 0)
     assert len(report.near_duplicates) == 5
 
 
-def test_near_identical_texts_of_a_given_split_are_told_and_not_moved(table):
+def test_near_identical_texts_of_given_splits_are_reported_and_not_moved(table):
     reviews = [review(number) for number in range(30)]
     rows = [
-        *labeled(reviews[:20], side="train"),
-        *labeled(reviews[20:28], side="valid"),
-        {"text": reviews[0].replace("day", "morning"), "label": "bad", "side": "test"},
-        {"text": reviews[3] + " Once more.", "label": "bad", "side": "test"},
-        {"text": reviews[28], "label": "good", "side": "test"},
+        *labeled(reviews[:20], split="train"),
+        *labeled(reviews[20:28], split="valid"),
+        {"text": reviews[0].replace("day", "morning"), "label": "bad", "split": "test"},
+        {"text": reviews[3] + " Once more.", "label": "bad", "split": "test"},
+        {"text": reviews[28], "label": "good", "split": "test"},
     ]
 
-    split, report = prepare_table(table(rows, split={"column": "side"}), seed=1)
+    split, report = prepare_table(table(rows, split={"column": "split"}), seed=1)
 
-    assert [len(side) for side in sides_of(split).values()] == [20, 8, 3]
+    assert [len(rows) for rows in splits_of(split).values()] == [20, 8, 3]
     assert (report.near_across_splits, report.across_splits) == (2, 0)
     assert report.notes == [
-        "Groups of near-identical texts with different labels, of which one may be wrong: 1.",
-        "Groups of near-identical texts that stand on more than one side of the given split (they were not moved): 2.",
+        "Groups of near-identical texts with different labels, one of which may be wrong: 1.",
+        "Leakage: groups of near-identical texts in more than one split (the given splits were kept as they are): 2.",
     ]
     first = report.near_duplicates[0]
-    assert first.sides == ["train", "test"]
+    assert first.splits == ["train", "test"]
     assert first.labels == ["good", "bad"]  # the suspicious pair comes before the other one
     assert first.names == ["1", "29"]
     assert "day" in first.texts[0]
@@ -90,22 +90,22 @@ def test_near_identical_texts_of_a_given_split_are_told_and_not_moved(table):
     assert len(report.near_duplicates) == 2
 
 
-def test_where_too_much_is_alike_only_identical_texts_stay_together(table):
+def test_only_identical_texts_stay_together_where_too_much_is_alike(table):
     letters = [f"Dear customer {number} {review(0)}" for number in range(40)]
 
     split, report = prepare_table(table(labeled(letters)), seed=1)
 
-    assert [len(side) for side in sides_of(split).values()] == [28, 4, 8]
+    assert [len(rows) for rows in splits_of(split).values()] == [28, 4, 8]
     assert report.near_across_splits == 1
-    assert "Groups of near-identical texts that stand on more than one side of the split: 1." in report.notes
+    assert "Leakage: groups of near-identical texts in more than one split: 1." in report.notes
 
 
-def test_what_is_not_compared_is_said(table, monkeypatch):
-    monkeypatch.setattr(leaks, "MOST_CHARACTERS", 1000)
+def test_a_note_says_what_was_not_compared(table, monkeypatch):
+    monkeypatch.setattr(leakage, "MOST_CHARACTERS", 1000)
 
     _, report = prepare_table(table(labeled([review(number) for number in range(30)])), seed=1)
 
-    assert report.notes == ["With more than 1,000 characters, only identical texts were looked for, not similar ones."]
+    assert report.notes == ["The data has more than 1,000 characters: only identical texts were searched for."]
 
 
 def test_examples_are_short(table):
@@ -121,7 +121,7 @@ def test_examples_are_short(table):
     assert "evening 19" in pair.texts[1]
 
 
-def test_documents_of_a_text(tmp_path):
+def test_near_identical_documents_stay_in_one_split(tmp_path):
     file = tmp_path / "documents.jsonl"
     texts = [review(number) for number in range(20)]
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in [*texts, texts[4] + " Again."]))
@@ -129,6 +129,7 @@ def test_documents_of_a_text(tmp_path):
     for seed in range(4):
         split, report = prepare_corpus(TextData(text=str(file)), seed=seed)
 
-        sides = [[document.text for document in side.documents] for side in (split.train, split.validation, split.test)]
-        assert sum(any(text.startswith(texts[4]) for text in side) for side in sides) == 1
+        corpora = (split.train, split.validation, split.test)
+        texts_of = [[document.text for document in corpus.documents] for corpus in corpora]
+        assert sum(any(text.startswith(texts[4]) for text in found) for found in texts_of) == 1
         assert (report.near_duplicate_texts, report.near_across_splits) == (2, 0)

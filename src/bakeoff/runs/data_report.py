@@ -1,0 +1,48 @@
+"""Records about the data: the source, the splits, duplicates and leakage."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bakeoff.runs.record import Record
+
+
+class SplitReport(Record):
+    """One split of the data."""
+
+    name: str
+    rows: int = Field(description="Texts, or documents.")
+    tokens: int | None = None
+    lines: int | None = None
+    characters: int = 0
+    labels: dict[str, int] = Field({}, description="Label -> texts.")
+    fingerprint: str | None = Field(
+        None, description="SHA-256 of its documents, or of its rows' names, texts and labels, sorted by name."
+    )
+
+
+class NearDuplicate(Record):
+    """Two texts that are nearly the same; each list has one entry per text."""
+
+    similarity: float = Field(description="Jaccard similarity, word pairs in both / word pairs in either: 0.8 to 1.")
+    names: list[str]
+    splits: list[str]
+    labels: list[str] = Field([], description="Empty where the texts have none.")
+    texts: list[str] = Field(description="An excerpt of each, starting shortly before their first difference.")
+
+
+class DataReport(Record):
+    """data.json: the source of the data, its splits, and the duplicates in it."""
+
+    source: str
+    files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
+    fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by split.")
+    split_seed: int | None = Field(None, description="None where the splits came as files or as a column.")
+    splits: list[SplitReport]
+    skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
+    duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
+    across_splits: int = Field(0, description="Texts in more than one split (0 unless the splits were given).")
+    near_duplicate_texts: int = Field(0, description="Rows in groups of near-identical texts.")
+    near_across_splits: int = Field(0, description="Groups of near-identical texts in more than one split.")
+    near_duplicates: list[NearDuplicate] = Field([], description="Examples; pairs across splits come first.")
+    notes: list[str] = Field([], description="Sentences that a reader of the results should see.")

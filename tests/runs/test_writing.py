@@ -1,0 +1,69 @@
+"""Files and folders are complete or absent, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from bakeoff.errors import UserError
+from bakeoff.runs.writing import explain_disk_errors, recover_folder, replaced_folder, write_text
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "model"
+    for text in ("first", "second"):
+        with replaced_folder(target) as temporary:
+            (temporary / "weights").write_text(text)
+
+    assert (target / "weights").read_text() == "second"
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failure_while_writing_leaves_the_old_folder(tmp_path):
+    target = tmp_path / "model"
+    with replaced_folder(target) as temporary:
+        (temporary / "weights").write_text("old")
+
+    def fail_half_way() -> None:
+        with replaced_folder(target) as temporary:
+            (temporary / "weights").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+
+    assert (target / "weights").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_kill_between_the_renames_is_undone(tmp_path):
+    target = tmp_path / "model"
+    with replaced_folder(target) as temporary:
+        (temporary / "weights").write_text("old")
+    target.rename(tmp_path / ".model.old")
+
+    recover_folder(target)
+
+    assert (target / "weights").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("IoError: No space left on device (os error 28)")],
+)
+def test_a_full_disk_is_a_sentence(error):
+    with pytest.raises(UserError, match=r"disk is full.*\n.*resume"), explain_disk_errors(Path("model")):
+        raise error
+
+
+def test_a_failed_text_keeps_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write_text(path, "old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+
+    with pytest.raises(UserError, match="disk is full"):
+        write_text(path, "new")
+
+    assert path.read_text() == "old"
