@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bakeoff import machine
+from bakeoff.environment import current_environment, package_version
 
 PEERS = ("accelerate", "lm-eval", "llama-cpp-python", "pandas", "fasttext-community")
 
 
 def environment() -> dict[str, Any]:
     """As bakeoff records it with a run, and the versions of the peers that are installed."""
-    found = machine.environment()
-    versions = {name: version for name in PEERS if (version := machine.package_version(name))}
+    found = current_environment()
+    versions = {name: version for name in PEERS if (version := package_version(name))}
     return {**found.model_dump(mode="json"), "packages": {**found.packages, **versions}}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from bakeoff import machine
+from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.evaluation.verdict import decide
 from bakeoff.evaluation.wording import count, listed, metric_name
@@ -69,7 +69,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     return replace(
         runs[0],
         name=" and ".join(names),
-        environment=machine.environment(),
+        environment=current_environment(),
         verdict=verdict,
         contestants=contestants,
     )

@@ -15,6 +15,7 @@ from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
 from bakeoff.data.files import sha256
+from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
@@ -77,7 +78,7 @@ def run(
     prepared, report = prepare_data(checked, progress)
     with folder.locked(), _removed_if_nothing_was_trained(folder):
         folder.write_data(report)
-        folder.write_environment(machine.environment())
+        folder.write_environment(current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
         return _bake(folder, checked, prepared, progress)
 

@@ -89,7 +89,7 @@ def test_the_spec_in_the_folder_still_says_auto(typed):
         ({"loraplus_ratio": 4}, "loraplus_ratio is for `variant: loraplus`, not for `variant: lora`"),
         ({"variant": "pissa", "r": 100}, "Set r to 32 or less"),
         ({"target_modules": ["lm_head"]}, "it shares its weights with another layer"),
-        ({"learning_rate": "auto", "batch_size": 1000}, "at least two steps an epoch"),
+        ({"learning_rate": "auto", "batch_size": 1000}, "at least two steps per epoch"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_in_a_sentence(tmp_path, settings, said):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakeoff import machine
 from bakeoff.comparing import compare
+from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.report.html import write_report
 from bakeoff.runner import resume
@@ -27,7 +27,7 @@ def with_format(path: Path, version: int | None) -> Path:
     values = {"task": "classification", "contestants": {"linear": {"method": "linear"}}}
     path.mkdir()
     (path / "bakeoff.yaml").write_text(yaml.safe_dump({**values, **({"format": version} if version else {})}))
-    RunFolder(path).write_environment(machine.environment())
+    RunFolder(path).write_environment(current_environment())
     return path
 
 

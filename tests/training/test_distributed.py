@@ -1,4 +1,4 @@
-"""How a step is divided over processes; tests/end_to_end/test_distributed.py starts real ones."""
+"""Sharing the micro-batches of a step; tests/end_to_end/test_distributed.py starts real processes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Numbers(list[int]):
     """A batch that cannot be divided further than into single numbers."""
 
     def split(self, parts: int) -> list[Numbers]:
-        each = -(-len(self) // parts)
-        return [Numbers(self[start : start + each]) for start in range(0, len(self), each)]
+        size = -(-len(self) // parts)
+        return [Numbers(self[start : start + size]) for start in range(0, len(self), size)]
 
 
 def shares(batches: list[list[int]], processes: int) -> list[list[list[int]]]:
-    found = []
+    dealt = []
     for number in range(processes):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": processes, "RANK": number}.items():
                 patch.setenv(name, str(value))
-            found.append(distributed.share_of_step([Numbers(batch) for batch in batches]))
-    return found
+            dealt.append(distributed.share_of_step([Numbers(batch) for batch in batches]))
+    return dealt
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=7), processes=st.integers(1, 4))

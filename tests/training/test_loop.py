@@ -1,4 +1,4 @@
-"""The loop against plain PyTorch, and its promises: micro-batches, budgets, resume, precision, Ctrl-C."""
+"""The training loop against plain PyTorch: micro-batches, budgets, resume, precision, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bakeoff.sections import Budget
 from bakeoff.training import loop
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.progress import Progress
-from tests.training.tiny import Listener, TinyBatch, TinyTask
+from tests.training.tiny import Listener, TinyBatch, TinyLearner
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
 
 
-def train(task: TinyTask, path: Path, settings: TrainingSettings = SETTINGS, progress: Progress | None = None):
+def train(learner: TinyLearner, path: Path, settings: TrainingSettings = SETTINGS, progress: Progress | None = None):
     folder = ContestantFolder(path)
-    cost = loop.train(task, settings, folder, progress or Progress())
+    cost = loop.train(learner, settings, folder, progress or Progress())
     return cost, folder
 
 
@@ -40,23 +40,23 @@ def without_time(folder: ContestantFolder) -> list[StepLine | EpochLine]:
 
 
 def test_equals_a_plain_pytorch_loop(tmp_path):
-    cost, folder = train(TinyTask(dropout=0.0), tmp_path / "ours")
+    cost, folder = train(TinyLearner(dropout=0.0), tmp_path / "ours")
 
-    task = TinyTask(dropout=0.0)
-    matrices = [p for p in task.model.parameters() if p.dim() == 2]
-    vectors = [p for p in task.model.parameters() if p.dim() == 1]
+    learner = TinyLearner(dropout=0.0)
+    matrices = [p for p in learner.model.parameters() if p.dim() == 2]
+    vectors = [p for p in learner.model.parameters() if p.dim() == 1]
     optimizer = torch.optim.AdamW([*matrices, *vectors], lr=0.01, weight_decay=0.0)
     expected = []
     for epoch in (1, 2, 3):
-        for (batch,) in task.steps(epoch):
+        for (batch,) in learner.steps(epoch):
             step = len(expected)
             optimizer.param_groups[0]["lr"] = 0.01 * (
                 (step + 1) / 2 if step < 2 else 1 - max(0.0, step / 18 - 2 / 18) / (1 - 2 / 18)
             )
-            loss = (task.model(batch.inputs) - batch.targets).square().mean()
+            loss = (learner.model(batch.inputs) - batch.targets).square().mean()
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
             optimizer.step()
             expected.append(loss.item())
 
@@ -67,26 +67,26 @@ def test_equals_a_plain_pytorch_loop(tmp_path):
 def test_an_epoch_that_the_budget_ends_counts_in_part(tmp_path):
     settings = TrainingSettings(budget=Budget(tokens=80), learning_rate=0.01)
 
-    cost, _ = train(TinyTask(dropout=0.0), tmp_path / "ours", settings)
+    cost, _ = train(TinyLearner(dropout=0.0), tmp_path / "ours", settings)
 
     assert (cost.steps, cost.epochs, cost.stopped_by) == (10, pytest.approx(10 / 6), "tokens")
 
 
 def test_a_parameter_with_a_multiplier_has_a_rate_of_its_own(tmp_path):
     settings = TrainingSettings(budget=Budget(epochs=2), learning_rate=0.01, rate_multipliers={"3.weight": 4.0})
-    _, folder = train(TinyTask(dropout=0.0), tmp_path / "ours", settings)
+    _, folder = train(TinyLearner(dropout=0.0), tmp_path / "ours", settings)
 
-    task = TinyTask(dropout=0.0)
-    named = dict(task.model.named_parameters())
+    learner = TinyLearner(dropout=0.0)
+    named = dict(learner.model.named_parameters())
     faster = named.pop("3.weight")
     groups = [{"params": [*named.values()]}, {"params": [faster], "lr": 0.04}]
     optimizer = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.0)
     expected = []
-    for batch in [batch for epoch in (1, 2) for (batch,) in task.steps(epoch)]:
-        loss = (task.model(batch.inputs) - batch.targets).square().mean()
+    for batch in [batch for epoch in (1, 2) for (batch,) in learner.steps(epoch)]:
+        loss = (learner.model(batch.inputs) - batch.targets).square().mean()
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
         optimizer.step()
         expected.append(loss.item())
 
@@ -95,7 +95,7 @@ def test_a_parameter_with_a_multiplier_has_a_rate_of_its_own(tmp_path):
 
 
 def test_losses_of_a_fixed_run_are_pinned(tmp_path):
-    _, folder = train(TinyTask(), tmp_path)
+    _, folder = train(TinyLearner(), tmp_path)
 
     assert losses(folder)[::6] == pytest.approx(PINNED_LOSSES, abs=1e-4)
 
@@ -104,8 +104,8 @@ PINNED_LOSSES = [1.7178, 1.2454, 0.8257]
 
 
 def test_uneven_micro_batches_are_weighted_by_their_counts(tmp_path):
-    _, whole = train(TinyTask(dropout=0.0), tmp_path / "whole")
-    _, parts = train(TinyTask(dropout=0.0, micro_batches=3), tmp_path / "parts")
+    _, whole = train(TinyLearner(dropout=0.0), tmp_path / "whole")
+    _, parts = train(TinyLearner(dropout=0.0, micro_batches=3), tmp_path / "parts")
 
     assert losses(parts) == pytest.approx(losses(whole), rel=1e-5)
 
@@ -113,7 +113,7 @@ def test_uneven_micro_batches_are_weighted_by_their_counts(tmp_path):
 def test_tokens_and_evaluations_of_the_budget(tmp_path):
     settings = TrainingSettings(budget=Budget(tokens=100, evaluations=4), learning_rate=0.01)
 
-    cost, folder = train(TinyTask(), tmp_path, settings)
+    cost, folder = train(TinyLearner(), tmp_path, settings)
 
     steps, evaluations = folder.training_log()
     assert cost.stopped_by == "tokens"
@@ -123,7 +123,7 @@ def test_tokens_and_evaluations_of_the_budget(tmp_path):
 
 
 def test_the_best_weights_are_kept(tmp_path):
-    class Overfitting(TinyTask):
+    class Overfitting(TinyLearner):
         def validate(self):
             validation = super().validate()
             self.evaluations = getattr(self, "evaluations", 0) + 1
@@ -133,19 +133,19 @@ def test_the_best_weights_are_kept(tmp_path):
             super().save_model(folder, weights)
             self.saved = {name: weight.clone() for name, weight in weights.items()}
 
-    task = Overfitting()
-    cost, folder = train(task, tmp_path)
+    learner = Overfitting()
+    cost, folder = train(learner, tmp_path)
 
     assert cost.best_epoch == 2
     assert [line.best for line in folder.training_log()[1]] == [True, True, False]
     kept = load_file(folder.model / "model.safetensors")
-    assert all(torch.equal(kept[name], task.saved[name]) for name in kept)
+    assert all(torch.equal(kept[name], learner.saved[name]) for name in kept)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("killed_after", [3, 6, 8, 17])
 def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, killed_after):
-    """The process dies after some step; the checkpoint it goes on from may be older than its last metrics."""
+    """The process dies after some step; the last checkpoint may be older than the last metrics."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0 if killed_after % 2 else 300.0)
     settings = TrainingSettings(**{**vars(SETTINGS), "precision": precision})
 
@@ -157,10 +157,10 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, ki
             if line.step == killed_after:
                 raise KilledError
 
-    cost, whole = train(TinyTask(), tmp_path / "whole", settings)
+    cost, whole = train(TinyLearner(), tmp_path / "whole", settings)
     with pytest.raises(KilledError):
-        train(TinyTask(), tmp_path / "killed", settings, Killer())
-    resumed_cost, resumed = train(TinyTask(), tmp_path / "killed", settings)
+        train(TinyLearner(), tmp_path / "killed", settings, Killer())
+    resumed_cost, resumed = train(TinyLearner(), tmp_path / "killed", settings)
 
     assert without_time(resumed) == without_time(whole)
     assert resumed_cost.best_epoch == cost.best_epoch
@@ -169,10 +169,10 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, ki
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
-    cost, folder = train(TinyTask(), tmp_path)
+    cost, folder = train(TinyLearner(), tmp_path)
     before = folder.training_log()
 
-    again, _ = train(TinyTask(), tmp_path)
+    again, _ = train(TinyLearner(), tmp_path)
 
     assert folder.training_log() == before
     assert again.seconds == cost.seconds
@@ -185,30 +185,32 @@ def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(tmp_path):
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(TinyTask(), tmp_path, progress=CtrlC())
+        train(TinyLearner(), tmp_path, progress=CtrlC())
 
     folder = ContestantFolder(tmp_path)
     assert (folder.checkpoint / "state.json").exists()
     assert len(folder.training_log()[0]) == 4
-    train(TinyTask(), tmp_path)
+    train(TinyLearner(), tmp_path)
     assert len(folder.training_log()[0]) == 18
 
 
 def test_bf16_follows_fp32_because_the_masters_are_fp32(tmp_path):
-    """With a small learning rate bf16 weights alone would not move at all."""
+    """With a small learning rate, weights in bf16 alone would not change at all."""
     settings = {**vars(SETTINGS), "learning_rate": 2e-4, "budget": Budget(epochs=20), "warmup_steps": 0}
-    _, exact = train(TinyTask(dropout=0.0), tmp_path / "fp32", TrainingSettings(**settings))
-    _, rounded = train(TinyTask(dropout=0.0), tmp_path / "bf16", TrainingSettings(**{**settings, "precision": "bf16"}))
+    _, exact = train(TinyLearner(dropout=0.0), tmp_path / "fp32", TrainingSettings(**settings))
+    _, rounded = train(
+        TinyLearner(dropout=0.0), tmp_path / "bf16", TrainingSettings(**{**settings, "precision": "bf16"})
+    )
 
     ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (rounded, exact))
-    start = dict(TinyTask().model.named_parameters())
+    start = dict(TinyLearner().model.named_parameters())
     moved = torch.cat([(theirs[name] - start[name]).flatten() for name in theirs])
     wrong = torch.cat([(ours[name] - theirs[name]).flatten() for name in theirs])
     assert wrong.norm() < 0.1 * moved.norm()
 
 
 def test_a_loss_that_is_not_a_number_is_explained(tmp_path):
-    class Diverging(TinyTask):
+    class Diverging(TinyLearner):
         def loss(self, batch: TinyBatch) -> LossSum:
             return LossSum(super().loss(batch).total * float("nan"))
 
@@ -217,7 +219,7 @@ def test_a_loss_that_is_not_a_number_is_explained(tmp_path):
 
 
 def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
-    class FullDisk(TinyTask):
+    class FullDisk(TinyLearner):
         full = False
 
         def save_model(self, folder, weights):
@@ -232,18 +234,18 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     folder = ContestantFolder(tmp_path)
     assert (folder.model / "model.safetensors").exists()
     assert not list(tmp_path.glob(".*.part"))
-    shutil.rmtree(folder.model)  # nothing is lost even so: the epoch is repeated from the checkpoint
-    train(TinyTask(), tmp_path)
+    shutil.rmtree(folder.model)  # nothing is lost: the epoch is repeated from the checkpoint
+    train(TinyLearner(), tmp_path)
     assert len(folder.training_log()[0]) == 18
 
 
 @pytest.mark.parametrize(
-    ("precision", "fast", "said"), [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+    ("precision", "fast", "warned"), [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
 )
-def test_says_that_bf16_is_slow_where_it_is(tmp_path, monkeypatch, precision, fast, said):
+def test_a_message_warns_where_bf16_is_slow(tmp_path, monkeypatch, precision, fast, warned):
     monkeypatch.setattr(loop, "computes_bf16_fast", lambda device: fast)
     progress = Listener()
 
-    train(TinyTask(), tmp_path / "run", dataclasses.replace(SETTINGS, precision=precision), progress)
+    train(TinyLearner(), tmp_path / "run", dataclasses.replace(SETTINGS, precision=precision), progress)
 
-    assert any("Use precision: auto" in message for message in progress.said) is said
+    assert any("Use precision: auto" in message for message in progress.messages) is warned

@@ -1,4 +1,4 @@
-"""What a plan says of a training, against the training itself. Time is told by a clock of the test's own."""
+"""Forecasts of a training against the training itself, with a fake clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bakeoff.training import loop, measuring
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.measuring import count_course, measure_training
 from bakeoff.training.progress import Progress
-from tests.training.tiny import TinyBatch, TinyTask
+from tests.training.tiny import TinyBatch, TinyLearner
 
 BUDGETS = [
     {"epochs": 3},
@@ -41,7 +41,7 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-class Uneven(TinyTask):
+class Uneven(TinyLearner):
     """Steps of 2 to 20 rows. A row takes 10 ms on the clock, a step 50 ms, and the very first one 3 s more."""
 
     def __init__(self, clock: Clock) -> None:
@@ -65,21 +65,21 @@ def settings_of(budget: dict) -> TrainingSettings:
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=str)
-def test_counts_are_those_of_the_training(tmp_path, monkeypatch, budget):
+def test_forecast_counts_are_those_of_the_training(tmp_path, monkeypatch, budget):
     monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.01)
     settings = settings_of(budget)
     folder = ContestantFolder(tmp_path / "tiny")
 
-    course = count_course(TinyTask(), settings.budget)
-    cost = loop.train(TinyTask(), settings, folder, Progress())
+    course = count_course(TinyLearner(), settings.budget)
+    cost = loop.train(TinyLearner(), settings, folder, Progress())
 
     assert (course.steps, course.tokens, course.epochs) == (cost.steps, cost.tokens, cost.epochs)
-    evaluations = measure_training(TinyTask(), settings, "tiny", Progress()).evaluations
+    evaluations = measure_training(TinyLearner(), settings, "tiny", Progress()).evaluations
     assert evaluations == len(folder.training_log()[1])
 
 
 @pytest.mark.parametrize("budget", [{"epochs": 3}, {"tokens": 500}], ids=str)
-def test_time_is_that_of_the_training_and_the_slow_first_step_does_not_mislead(tmp_path, clock, budget):
+def test_forecast_time_is_that_of_the_training_despite_a_slow_first_step(tmp_path, clock, budget):
     settings = settings_of(budget)
     warm = Uneven(clock)
     warm.warm = True
@@ -93,7 +93,7 @@ def test_time_is_that_of_the_training_and_the_slow_first_step_does_not_mislead(t
 
 
 def test_a_slow_step_is_taken_once(clock):
-    class Slow(TinyTask):
+    class Slow(TinyLearner):
         taken = 0
 
         def loss(self, batch: TinyBatch) -> LossSum:
@@ -101,11 +101,13 @@ def test_a_slow_step_is_taken_once(clock):
             clock.now += 60
             return super().loss(batch)
 
-    task = Slow()
-    measured = measure_training(task, settings_of({"epochs": 5}), "slow", Progress())
+    learner = Slow()
+    measured = measure_training(learner, settings_of({"epochs": 5}), "slow", Progress())
 
     assert measured.seconds == pytest.approx(5 * 6 * 60)
-    assert task.taken == 3  # looking ahead at the memory of one row, the first step with one row, and the measured one
+    assert (
+        learner.taken == 3
+    )  # looking ahead at the memory of one row, the first step with one row, and the measured one
 
 
 def test_seconds_limit_a_plan_as_they_limit_a_training(tmp_path, clock):
@@ -121,11 +123,11 @@ def test_seconds_limit_a_plan_as_they_limit_a_training(tmp_path, clock):
     assert measured.course.tokens == pytest.approx(cost.tokens, rel=0.15)
     (note,) = measured.notes
     assert "budget.seconds ends the training" in note
-    assert count_course(TinyTask(), Budget(seconds=5)) is None
+    assert count_course(TinyLearner(), Budget(seconds=5)) is None
 
 
-def test_nothing_to_train_on_is_told():
-    class Empty(TinyTask):
+def test_nothing_to_train_on_is_an_error():
+    class Empty(TinyLearner):
         def steps(self, epoch: int):
             return []
 

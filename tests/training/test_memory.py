@@ -1,4 +1,4 @@
-"""Memory that runs short costs pieces, not results."""
+"""Where memory runs short, micro-batches get smaller and results stay the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.memory import by_parts, divided, is_out_of_memory
 from bakeoff.training.progress import Progress
-from tests.training.tiny import Listener, TinyBatch, TinyTask
+from tests.training.tiny import Listener, TinyBatch, TinyLearner
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
 REFUSALS = [
@@ -31,8 +31,8 @@ REFUSALS = [
 ]
 
 
-class ShortOfMemory(TinyTask):
-    """More than `rows` rows at once are too many. The failure comes late in a step: gradients and counts exist."""
+class ShortOfMemory(TinyLearner):
+    """Runs out of memory with more than `rows` rows at once, late in a step: gradients and counts exist already."""
 
     def __init__(self, rows: int = 3, refusal: Exception = REFUSALS[0], **options) -> None:
         super().__init__(**options)
@@ -46,9 +46,9 @@ class ShortOfMemory(TinyTask):
         return super().loss(batch)
 
 
-def train(task, path, settings=SETTINGS, progress=None):
+def train(learner, path, settings=SETTINGS, progress=None):
     folder = ContestantFolder(path)
-    return loop.train(task, settings, folder, progress or Progress()), folder
+    return loop.train(learner, settings, folder, progress or Progress()), folder
 
 
 def losses(folder: ContestantFolder) -> list[float]:
@@ -62,7 +62,7 @@ def test_losses_and_weights_are_those_of_enough_memory(tmp_path, refusal, precis
     listener = Listener()
     short = ShortOfMemory(dropout=0.0, refusal=refusal, micro_batches=2)
 
-    expected_cost, expected = train(TinyTask(dropout=0.0), tmp_path / "enough", settings)
+    expected_cost, expected = train(TinyLearner(dropout=0.0), tmp_path / "enough", settings)
     cost, found = train(short, tmp_path / "short", settings, listener)
 
     tolerance = 1e-6 if precision == "fp32" else 1e-2  # bf16 rounds the losses of pieces by themselves
@@ -75,22 +75,22 @@ def test_losses_and_weights_are_those_of_enough_memory(tmp_path, refusal, precis
     assert expected_cost.micro_batch_tokens is None
 
 
-def test_it_is_said_and_remembered(tmp_path):
+def test_the_limit_is_reported_and_remembered(tmp_path):
     listener = Listener()
-    task = ShortOfMemory(rows=4)
+    learner = ShortOfMemory(rows=4)
 
-    cost, _ = train(task, tmp_path, progress=listener)
+    cost, _ = train(learner, tmp_path, progress=listener)
 
-    (said,) = listener.said
-    assert "no more than 4 tokens go through the model at once" in said
-    assert task.refused == 1  # not again in the 17 steps that follow
+    (message,) = listener.messages
+    assert "micro-batches have at most 4 tokens" in message
+    assert learner.refused == 1  # not again in the 17 steps that follow
     (note,) = memory.memory_notes(cost)
     assert "4 tokens" in note
 
 
 @pytest.mark.parametrize("killed_after", [1, 9])
 def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, killed_after):
-    """With dropout: the random numbers of a step that failed are drawn again."""
+    """With dropout: a step that failed draws the same random numbers again."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
     class KilledError(Exception):
@@ -104,19 +104,19 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, killed_after)
     _, whole = train(ShortOfMemory(), tmp_path / "whole")
     with pytest.raises(KilledError):
         train(ShortOfMemory(), tmp_path / "killed", progress=Killer())
-    resumed_task = ShortOfMemory()
-    _, resumed = train(resumed_task, tmp_path / "killed")
+    resumed_learner = ShortOfMemory()
+    _, resumed = train(resumed_learner, tmp_path / "killed")
 
     assert losses(resumed) == losses(whole)
-    assert resumed_task.refused == (1 if killed_after == 1 else 0) * 2  # killed before the first checkpoint
+    assert resumed_learner.refused == (1 if killed_after == 1 else 0) * 2  # killed before the first checkpoint
 
 
 def test_a_single_text_that_does_not_fit_is_explained(tmp_path):
-    with pytest.raises(UserError, match=r"only 1 tokens go through the model.*\n.*activation_checkpointing"):
+    with pytest.raises(UserError, match=r"even for a micro-batch of 1 tokens.*\n.*activation_checkpointing"):
         train(ShortOfMemory(rows=0), tmp_path)
 
 
-def test_other_errors_are_not_taken_for_it(tmp_path):
+def test_other_errors_are_raised(tmp_path):
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(ShortOfMemory(refusal=RuntimeError("shapes do not fit")), tmp_path)
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
@@ -133,7 +133,7 @@ def test_division_loses_nothing(rows, most):
     assert all(part.tokens <= most for part in parts)
 
 
-def test_what_is_only_computed_is_computed_by_parts():
+def test_by_parts_halves_until_memory_suffices():
     def total(batch: TinyBatch) -> float:
         if batch.count > 2:
             raise MemoryError
@@ -146,28 +146,31 @@ def test_what_is_only_computed_is_computed_by_parts():
 
 
 @pytest.mark.parametrize(
-    ("available", "limit", "said"),
+    ("available", "limit", "message"),
     [
         (10_000, None, None),
-        (500 + 444, 4, "no more than 4 tokens"),  # 500 for gradients, 100 a row, a tenth kept spare
+        (500 + 444, 4, "at most 4 tokens"),  # 500 for gradients, 100 a row, a tenth kept free
         (500 + 60, 1, "one text of 1 tokens needs 600 B"),
     ],
 )
-def test_looking_ahead_chooses_what_fits(monkeypatch, available, limit, said):
-    """A text takes 100 bytes here, and the step 500 beside it."""
+def test_looking_ahead_chooses_what_fits(monkeypatch, available, limit, message):
+    """A text takes 100 bytes here, and the step another 500."""
     listener = Listener()
     state = TrainingState()
-    task = TinyTask()
+    learner = TinyLearner()
     monkeypatch.setattr(machine, "memory_growth", lambda work: work() and 100)
     monkeypatch.setattr(machine, "available_memory_bytes", lambda: int(available / (1 - memory.SPARE)) + 1)
     random = torch.get_rng_state()
 
-    memory.MicroBatches(state, listener.message).look_ahead(task, task.steps(1), 500)
+    memory.MicroBatches(state, listener.message).look_ahead(learner, learner.steps(1), 500)
 
     assert state.micro_batch_tokens == limit
-    assert (said is None and not listener.said) or any(said in each for each in listener.said)
+    if message is None:
+        assert listener.messages == []
+    else:
+        assert message in " ".join(listener.messages)
     assert torch.equal(torch.get_rng_state(), random)
-    assert all(weight.grad is None for weight in task.model.parameters())
+    assert all(weight.grad is None for weight in learner.model.parameters())
 
 
 HUNGRY = """
@@ -175,16 +178,16 @@ import json, resource, sys, tempfile
 from pathlib import Path
 import torch
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.config.schema import Budget
+from bakeoff.sections import Budget
 from bakeoff.training import loop, memory
 from bakeoff.training.progress import Progress
-from bakeoff.training.task import LossSum, TrainingSettings
-from tests.training.tiny import TinyTask
+from bakeoff.training.learner import LossSum, TrainingSettings
+from tests.training.tiny import TinyLearner
 
 torch.set_num_threads(1)
 memory.MicroBatches.look_ahead = lambda *_: None  # it would notice before the system refuses
 
-class Hungry(TinyTask):
+class Hungry(TinyLearner):
     def loss(self, batch):
         kept = torch.ones(batch.count, 15_000_000)  # 60 MB a row
         return LossSum(super().loss(batch).total * kept[0, 0])
@@ -204,7 +207,7 @@ with tempfile.TemporaryDirectory() as path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process' memory")
-def test_a_system_that_refuses_memory():
+def test_training_goes_on_where_the_system_refuses_memory():
     done = subprocess.run([sys.executable, "-c", HUNGRY], capture_output=True, text=True, check=False, timeout=120)
 
     assert done.returncode == 0, done.stderr
@@ -227,7 +230,7 @@ def test_growth_is_measured_and_the_peak_before_it_is_not_lost():
 
 
 def test_memory_of_a_container(tmp_path):
-    """Two groups within each other, as a container sees them; files in memory can be given back."""
+    """Two nested control groups; cached files can be reclaimed."""
     inner = tmp_path / "outer" / "inner"
     inner.mkdir(parents=True)
     for folder, limit, used, files in ((inner, "max", 70, 5), (inner.parent, "100", 80, 30)):

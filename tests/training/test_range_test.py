@@ -1,4 +1,4 @@
-"""The search finds the lowest point of a curve, and the training that follows knows nothing of the test."""
+"""The search finds the minimum of a curve, and the training after it is as if there had been no test."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from bakeoff.training.checkpoint import load_state, trained_seconds
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.progress import Progress
 from bakeoff.training.range_test import lowest
-from tests.training.tiny import Listener, TinyTask
+from tests.training.tiny import Listener, TinyLearner
 
 AUTO = TrainingSettings(
     budget=Budget(epochs=3), learning_rate=1e-4, range_test=True, schedule="linear", warmup_steps=2, seed=3
 )
 
 
-def train(task, path: Path, settings: TrainingSettings = AUTO, progress: Progress | None = None):
+def train(learner, path: Path, settings: TrainingSettings = AUTO, progress: Progress | None = None):
     folder = ContestantFolder(path)
-    return loop.train(task, settings, folder, progress or Progress()), folder
+    return loop.train(learner, settings, folder, progress or Progress()), folder
 
 
 def without_time(folder: ContestantFolder) -> list:
@@ -54,31 +54,31 @@ def test_three_trials_are_enough_where_the_start_is_best():
     assert list(losses) == [0.00032, 0.001, 0.0032]
 
 
-def test_a_rate_beyond_which_the_loss_is_lost_is_kept_below():
+def test_it_stays_below_where_the_loss_diverges():
     rate, _ = lowest(lambda tried: -math.log(tried) if tried < 0.02 else math.inf, 1e-3)
 
     assert rate == 0.01
 
 
-def test_it_climbs_down_from_where_the_loss_is_lost():
+def test_it_moves_down_from_where_the_loss_diverges():
     rate, losses = lowest(lambda tried: abs(math.log(tried / 1e-4)) if tried < 1e-3 else math.inf, 1e-3)
 
     assert rate == pytest.approx(1e-4, rel=0.05)
     assert losses[1e-3] == math.inf
 
 
-def test_no_rate_at_all_is_a_sentence():
-    with pytest.raises(UserError, match=r"not a number at any learning rate between 1e-05 and 0\.0032"):
+def test_divergence_at_every_rate_is_an_error():
+    with pytest.raises(UserError, match=r"diverges at every learning rate between 1e-05 and 0\.0032"):
         lowest(lambda _: math.inf, 1e-3)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_training_equals_one_at_the_chosen_rate_bit_for_bit(tmp_path, precision):
     settings = replace(AUTO, precision=precision)
-    cost, found = train(TinyTask(), tmp_path / "auto", settings)
+    cost, found = train(TinyLearner(), tmp_path / "auto", settings)
 
     given_rate = replace(settings, range_test=False, learning_rate=cost.range_test.learning_rate)
-    _, expected = train(TinyTask(), tmp_path / "given", given_rate)
+    _, expected = train(TinyLearner(), tmp_path / "given", given_rate)
 
     assert without_time(found) == without_time(expected)
     ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (found, expected))
@@ -86,31 +86,31 @@ def test_the_training_equals_one_at_the_chosen_rate_bit_for_bit(tmp_path, precis
 
 
 def test_buffers_are_put_back_too(tmp_path):
-    def task():
-        tiny = TinyTask()
+    def learner():
+        tiny = TinyLearner()
         tiny.model = torch.nn.Sequential(torch.nn.BatchNorm1d(4), tiny.model)
         return tiny
 
-    cost, found = train(task(), tmp_path / "auto")
+    cost, found = train(learner(), tmp_path / "auto")
     _, expected = train(
-        task(), tmp_path / "given", replace(AUTO, range_test=False, learning_rate=cost.range_test.learning_rate)
+        learner(), tmp_path / "given", replace(AUTO, range_test=False, learning_rate=cost.range_test.learning_rate)
     )
 
     assert without_time(found) == without_time(expected)
 
 
 def test_the_chosen_rate_learns_more_than_the_start(tmp_path):
-    cost, auto = train(TinyTask(), tmp_path / "auto")
-    _, start = train(TinyTask(), tmp_path / "start", replace(AUTO, range_test=False))
+    cost, auto = train(TinyLearner(), tmp_path / "auto")
+    _, start = train(TinyLearner(), tmp_path / "start", replace(AUTO, range_test=False))
 
     assert cost.range_test.learning_rate > 10 * AUTO.learning_rate
     assert auto.training_log()[1][-1].train_loss < 0.9 * start.training_log()[1][-1].train_loss
 
 
-def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):
+def test_only_training_steps_are_used_and_none_are_counted(tmp_path):
     calls = []
 
-    class Watched(TinyTask):
+    class Watched(TinyLearner):
         def validate(self):
             calls.append("validate")
             return super().validate()
@@ -129,21 +129,21 @@ def test_only_training_steps_are_looked_at_and_none_are_counted(tmp_path):
     )  # memory, and 6 steps of the first epoch
     assert len(test.rates) == len(test.losses) <= 6
     assert (cost.steps, cost.tokens) == (18, 144)
-    assert progress.said == [
+    assert progress.messages == [
         f"{folder.name}: learning rate {test.learning_rate:g}, from a range test of {test.steps} steps "
         f"({test.seconds:.1f} s)."
     ]
 
 
 def test_a_longer_training_is_worth_a_longer_test(tmp_path):
-    cost, _ = train(TinyTask(rows=400), tmp_path, replace(AUTO, budget=Budget(epochs=5)))
+    cost, _ = train(TinyLearner(rows=400), tmp_path, replace(AUTO, budget=Budget(epochs=5)))
 
     assert cost.steps == 250
     assert 12 <= cost.range_test.steps <= 25
 
 
 @pytest.mark.parametrize("killed_after", [0, 8])
-def test_the_choice_is_kept_by_a_run_that_goes_on(tmp_path, monkeypatch, killed_after):
+def test_a_resumed_run_keeps_the_choice(tmp_path, monkeypatch, killed_after):
     class KilledError(Exception):
         pass
 
@@ -156,21 +156,21 @@ def test_the_choice_is_kept_by_a_run_that_goes_on(tmp_path, monkeypatch, killed_
                 raise KilledError
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    cost, whole = train(TinyTask(), tmp_path / "whole")
+    cost, whole = train(TinyLearner(), tmp_path / "whole")
     with pytest.raises(KilledError):
-        train(TinyTask(), tmp_path / "killed", progress=Killer())
+        train(TinyLearner(), tmp_path / "killed", progress=Killer())
     killed = ContestantFolder(tmp_path / "killed")
     state = load_state(killed.checkpoint)
     assert trained_seconds(killed.checkpoint) == state.seconds + state.range_test.seconds
 
     monkeypatch.setattr(loop, "find_learning_rate", lambda *_, **__: pytest.fail("chosen again"))
-    resumed_cost, resumed = train(TinyTask(), tmp_path / "killed")
+    resumed_cost, resumed = train(TinyLearner(), tmp_path / "killed")
 
     assert without_time(resumed) == without_time(whole)
     assert resumed_cost.range_test.learning_rate == cost.range_test.learning_rate
     assert resumed_cost.range_test.losses == cost.range_test.losses
 
 
-def test_a_single_step_an_epoch_is_too_little(tmp_path):
-    with pytest.raises(UserError, match=r"at least two steps an epoch(.|\n)*smaller batch_size"):
-        train(TinyTask(rows=8), tmp_path)
+def test_a_single_step_per_epoch_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"at least two steps per epoch(.|\n)*smaller batch_size"):
+        train(TinyLearner(rows=8), tmp_path)

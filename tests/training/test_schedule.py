@@ -1,4 +1,4 @@
-"""The course of the learning rate over whatever limit of the budget ends the training."""
+"""The learning-rate schedule for every kind of budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bakeoff.training.schedule import expected_steps, learning_rate, spent
 
 
 def course(budget: Budget, steps: int, seconds_per_step: float = 1.0, **settings) -> list[float]:
-    """The rate of every step of a training with ten steps an epoch, each of one token."""
+    """Return the rate of every step of a training with ten steps per epoch, each of one token."""
     chosen = TrainingSettings(
         budget=budget, **{"learning_rate": 1.0, "schedule": "linear", "warmup_share": 0.1, **settings}, seed=1
     )
@@ -33,7 +33,7 @@ def test_the_rate_rises_over_a_tenth_of_the_steps_and_falls_over_the_rest(budget
 def test_where_seconds_end_it_the_rate_rises_over_a_tenth_of_them(budget):
     rates = course(budget, 100)
 
-    assert rates[0] == pytest.approx(0, abs=1e-3)  # how long a step takes is not known yet
+    assert rates[0] == pytest.approx(0, abs=1e-3)  # the time of a step is not known yet
     assert rates[1:10] == pytest.approx([step / 10 for step in range(2, 11)])
     assert rates[10:] == pytest.approx([1 - step / 90 for step in range(90)])
 

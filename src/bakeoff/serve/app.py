@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from bakeoff import machine
+from bakeoff.environment import package_version
 from bakeoff.serve import classification, completions, errors, listing, pages, progress
 from bakeoff.serve.guard import Guard
 from bakeoff.serve.limits import Limits
@@ -45,7 +45,7 @@ def create_app(
 
     api = FastAPI(
         title="bakeoff",
-        version=machine.package_version("bakeoff") or "unknown",
+        version=package_version("bakeoff") or "unknown",
         description=DESCRIPTION,
         docs_url=None,  # the usual pages load scripts from elsewhere
         redoc_url=None,

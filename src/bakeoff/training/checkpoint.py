@@ -1,4 +1,4 @@
-"""Checkpoints: everything that is needed to go on bit for bit, in safetensors and JSON."""
+"""Checkpoints in safetensors and JSON: everything needed to resume bit for bit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bakeoff.training.precision import MasterWeights
 
 @dataclass
 class TrainingState:
-    """Where training stands. The counters of the running epoch let its averages go on after a resume."""
+    """Progress of a training. The counters of the current epoch let its averages continue after a resume."""
 
     step: int = 0
     epoch: int = 1
@@ -31,7 +31,7 @@ class TrainingState:
     epoch_correct: int = 0
     best: Validation | None = None
     best_epoch: int | None = None
-    micro_batch_tokens: int | None = None  # more do not go through the model at once, since memory ran short
+    micro_batch_tokens: int | None = None  # most tokens in one micro-batch, where memory ran short
     metrics_size: int = 0
     finished_by: str | None = None
     range_test: RangeTest | None = None
@@ -42,7 +42,7 @@ def save_checkpoint(
 ) -> None:
     """Replace the checkpoint atomically.
 
-    A finished training keeps no tensors, since its best model is in model/, and neither does one before its first step.
+    Tensors are not saved before the first step, nor once training has finished: the best model is in model/ then.
     """
     with replaced_folder(folder) as temporary:
         if state.step and state.finished_by is None:
@@ -58,7 +58,7 @@ def save_checkpoint(
 
 
 def load_state(folder: Path) -> TrainingState | None:
-    """The state of the last checkpoint, or None where there is none."""
+    """Return the state of the last checkpoint, or None if there is none."""
     recover_folder(folder)
     path = folder / "state.json"
     if not path.exists():
@@ -73,7 +73,7 @@ def load_state(folder: Path) -> TrainingState | None:
 
 
 def trained_seconds(folder: Path) -> float:
-    """Time of training and range test in the earlier sessions of a run that goes on; 0 for a new one."""
+    """Return the seconds of training and range test in earlier sessions of a resumed run; 0 for a new one."""
     state = load_state(folder)
     if state is None:
         return 0.0
@@ -81,7 +81,7 @@ def trained_seconds(folder: Path) -> float:
 
 
 def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Optimizer) -> None:
-    """Put weights, optimizer and random numbers back to where the checkpoint left them."""
+    """Restore weights, optimizer and random number generators from a checkpoint."""
     tensors = load_file(folder / "state.safetensors")
     weights.load({name: tensors[f"weights.{name}"] for name in weights.named})
     for name, master in weights.named.items():

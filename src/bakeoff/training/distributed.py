@@ -1,8 +1,8 @@
-"""Several processes under torchrun: who is the first one, and what they tell each other.
+"""Communication between the processes that torchrun has started.
 
-Every process runs the same program on the same data with the same seed. They divide the micro-batches of a step and
-the rows that are scored, and agree on sums; the first one alone writes and speaks. Through torch.distributed: gloo
-between CPUs, NCCL between GPUs. In a single process nothing here does anything, and torch is not loaded for it.
+Every process runs the same program on the same data with the same seed. They share the micro-batches of a step and the
+rows to score, and sum the results. Only the main process (rank 0) writes files and prints. torch.distributed connects
+them: gloo between CPUs, NCCL between GPUs. In a single process these functions do nothing and do not load torch.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ Item = TypeVar("Item")
 AnyBatch = TypeVar("AnyBatch", bound="Batch")
 
 TIMEOUT = timedelta(days=1)
-"""How long a process waits for the others: the first may save or write for long. That one has ended is seen at once."""
+"""Time that a process waits for the others: the main process may save or write for long. A crash is noticed at once."""
 
 GRACE_SECONDS = 10.0
-"""How long the other processes leave it to the first to say what is wrong."""
+"""Time that the other processes give the main process to report an error."""
 
 
 def world_size() -> int:
-    """Processes that torchrun has started for this run, on all machines; 1 without torchrun."""
+    """Return the number of processes that torchrun has started for this run, on all machines; 1 without torchrun."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def rank() -> int:
-    """The number of this process, from 0."""
+    """Return the rank of this process, from 0."""
     return int(os.environ["RANK"]) if world_size() > 1 else 0
 
 
 def is_main_process() -> bool:
-    """Whether this process writes files and speaks to people."""
+    """Return whether this process has rank 0, which alone writes files and prints."""
     return rank() == 0
 
 
 def local_rank() -> int:
-    """The number of this process on its machine, and of its GPU."""
+    """Return the rank of this process on its machine, which is also the index of its GPU."""
     return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
 
 
 def summed(values: torch.Tensor) -> torch.Tensor:
-    """The sum of all processes' tensors, in place, the same to the last bit in each of them."""
+    """Sum the tensors of all processes in place. The result is the same to the last bit in each of them."""
     if world_size() > 1:
         group = _connected()
         with _explained():
@@ -64,18 +64,18 @@ def summed(values: torch.Tensor) -> torch.Tensor:
 
 
 def broadcast(value: float) -> float:
-    """The first process's number, in all of them (clocks and signals differ)."""
+    """Return the main process's value in all processes (their clocks and signals differ)."""
     if world_size() == 1:
         return value
     import torch
 
-    told = torch.tensor(value, dtype=torch.float64)
-    broadcast_tensors([told])
-    return float(told)
+    shared = torch.tensor(value, dtype=torch.float64)
+    broadcast_tensors([shared])
+    return float(shared)
 
 
 def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
-    """Overwrite the tensors with those of the first process."""
+    """Overwrite the tensors with those of the main process."""
     if world_size() > 1:
         group = _connected()
         with _explained():
@@ -84,13 +84,13 @@ def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
 
 
 def wait() -> None:
-    """Until every process has come here."""
+    """Block until every process has called this."""
     broadcast(0.0)
 
 
 @contextlib.contextmanager
 def main_process_first() -> Iterator[None]:
-    """The first process runs the block, then the others do, who find what it has made."""
+    """Run the block in the main process first and then in the others, which can use the files that it has made."""
     if not is_main_process():
         wait()
     yield
@@ -99,23 +99,24 @@ def main_process_first() -> Iterator[None]:
 
 
 def shard(items: Iterable[Item]) -> Iterator[Item]:
-    """This process's share of items that every process has in the same order."""
+    """Yield this process's share of items that every process has in the same order."""
     return itertools.islice(items, rank(), None, world_size())
 
 
 def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
-    """This process's micro-batches of a step: whole ones, and its parts of those that cannot be dealt out evenly.
+    """Return this process's micro-batches of a step.
 
-    The shares of all processes make up the step; one of them may be empty.
+    Whole micro-batches are dealt out evenly, and the remaining ones are split. Together the shares of all processes
+    make up the step; a share may be empty.
     """
     size = world_size()
-    dealt = len(batches) - len(batches) % size
-    parts = [batch.split(size) for batch in batches[dealt:]] if size > 1 else []
-    return [*batches[rank() : dealt : size], *(part[rank()] for part in parts if rank() < len(part))]
+    whole = len(batches) - len(batches) % size
+    divided = [batch.split(size) for batch in batches[whole:]] if size > 1 else []
+    return [*batches[rank() : whole : size], *(parts[rank()] for parts in divided if rank() < len(parts))]
 
 
 def sum_gradients(weights: Iterable[torch.nn.Parameter]) -> None:
-    """Add up the gradients of all processes; where one has none, it counts as zeros."""
+    """Sum the gradients of all processes; a missing gradient counts as zeros."""
     if world_size() == 1:
         return
     import torch
@@ -127,19 +128,22 @@ def sum_gradients(weights: Iterable[torch.nn.Parameter]) -> None:
 
 
 def work_alone() -> None:
-    """Forget the other processes, for work that is not divided."""
+    """Forget the other processes, for work that is not shared."""
     os.environ.pop("TORCHELASTIC_RUN_ID", None)
 
 
 def leave_it_to_main_process() -> None:
-    """Before a process fails: most mistakes are everybody's, and torchrun ends the others when the first has failed."""
+    """Wait before a process fails, so that the main process reports the error.
+
+    Most errors occur in all processes, and torchrun kills the others as soon as one has failed.
+    """
     if not is_main_process():
         time.sleep(GRACE_SECONDS)
 
 
 @functools.cache
 def _connected() -> Any:
-    """torch.distributed with all processes in it.
+    """Return torch.distributed, with all processes connected.
 
     Raises:
         UserError: there are more processes than GPUs.
@@ -167,6 +171,6 @@ def _explained() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise UserError(
-            "Another process of this run has ended before its time.",
-            "See what it said, or torchrun's table below; a run that has begun goes on with `bakeoff resume`.",
+            "Another process of this run has ended unexpectedly.",
+            "See its error message, or torchrun's summary below. `bakeoff resume` continues a run that has begun.",
         ) from error

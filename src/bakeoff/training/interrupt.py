@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps instead of in the middle of one."""
+"""Defer Ctrl-C to the end of a training step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Inside the block the first Ctrl-C (or SIGTERM) only makes the yielded function return True.
+    """Make the yielded function return True after the first Ctrl-C (or SIGTERM) inside the block.
 
     A second one interrupts at once. Outside the main thread, where Python handles no signals, nothing changes.
     """

@@ -1,4 +1,4 @@
-"""What the training loop needs to know of a learner, and nothing else."""
+"""The interface between the training loop and a model with its data."""
 
 from __future__ import annotations
 
@@ -13,36 +13,40 @@ from bakeoff.sections import Budget
 
 
 class Batch(Protocol):
-    """A micro-batch: what goes through the model at once."""
+    """A micro-batch: the texts that go through the model in one forward pass."""
 
     @property
     def count(self) -> int:
-        """Units whose losses are summed: predicted tokens, or texts."""
+        """Number of units that `Learner.loss` sums over: predicted tokens (language models) or texts (classifiers)."""
 
     @property
     def tokens(self) -> int:
-        """Real tokens (words) in the batch; padding is not counted."""
+        """Number of real tokens (words), without padding. Budgets and memory are counted in these."""
 
     def split(self, parts: int) -> Sequence[Self]:
-        """At most so many batches that together are this one, in the same order; only itself where it is one text."""
+        """Divide the batch into at most `parts` batches of similar size, in order.
+
+        Together they hold the same texts, and their counts sum to `count`. A batch of one text returns only itself.
+        """
 
 
 @dataclass(frozen=True)
 class LossSum:
-    """The loss of a micro-batch as a differentiable sum (not a mean) over its units."""
+    """The loss of a micro-batch, summed (not averaged) over its units."""
 
-    total: torch.Tensor
+    total: torch.Tensor  # in nats, scalar, differentiable; fp32 even where the model computes in bf16
     correct: int | None = None  # classifiers: texts whose most probable label is the true one
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What one pass over the validation side found. The lowest loss, or highest accuracy if given, is the best."""
+    """The result of one pass over the validation split."""
 
-    loss: float
-    accuracy: float | None = None
+    loss: float  # mean per unit, in nats
+    accuracy: float | None = None  # classifiers: share of the texts, 0 to 1
 
     def better_than(self, other: Validation | None) -> bool:
+        """Compare accuracies where both have one, and losses otherwise or where accuracies are equal."""
         if other is None:
             return True
         if self.accuracy is not None and other.accuracy is not None and self.accuracy != other.accuracy:
@@ -51,40 +55,63 @@ class Validation:
 
 
 class Learner(Protocol):
-    """A model together with its data. Everything must be a function of the seed and the epoch, never of time."""
+    """A model together with its training and validation data.
+
+    Steps, losses and validation must be functions of the seed, the epoch and the weights alone, never of the time or of
+    earlier calls: a run that was killed resumes by calling `steps` again, and must end with the same weights to the
+    last bit. Draw dropout masks from torch's global generators, which checkpoints save and restore.
+
+    Under torchrun every process has the same learner, and each calls `loss` on its share of a step's micro-batches.
+    """
 
     @property
     def model(self) -> torch.nn.Module:
-        """In fp32 when handed over; the loop casts it when the precision is bf16."""
+        """The model to train, with parameters in fp32; the loop casts them where the precision is bf16.
 
-    def steps(self, epoch: int) -> Sequence[Sequence[Any]]:
-        """The optimizer steps of an epoch (counted from 1), each a list of micro-batches.
-
-        The same at every call; every epoch has the same number of steps.
-
-        A micro-batch is a `Batch`. The gradient of a step is that of its summed losses divided by its summed counts.
+        Parameters with `requires_grad` set are trained. The loop switches between `train()` and `eval()`.
         """
 
-    def loss(self, batch: Any) -> LossSum: ...
+    def steps(self, epoch: int) -> Sequence[Sequence[Any]]:
+        """Return the optimizer steps of an epoch, each a list of micro-batches (`Batch`).
 
-    def validate(self) -> Validation: ...
+        The gradient of a step is that of its summed losses divided by its summed counts, so micro-batches may differ in
+        size. Every epoch has the same number of steps and of tokens; the order may differ.
+
+        Args:
+            epoch: Counted from 1. The same epoch gives the same steps at every call.
+        """
+
+    def loss(self, batch: Any) -> LossSum:
+        """Compute the loss of one micro-batch with the model in its current mode, for a backward pass.
+
+        Called without gradients, too, in a learning-rate range test.
+        """
+
+    def validate(self) -> Validation:
+        """Evaluate the model on the whole validation split. Called in `eval()` mode, without gradients."""
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        """Write model/ in the ecosystem's format. `weights`: the trained parameters by name, in fp32."""
+        """Write the model in its ecosystem's own format (transformers, PEFT, safetensors).
+
+        Args:
+            folder: An empty folder, which becomes `model/` of the contestant once everything is written.
+            weights: The trained parameters in fp32, by their names in `model.named_parameters()`. Save these rather
+                than the model's own, which may be rounded to bf16.
+        """
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How the loop trains. Learning rates follow the share of the budget that is spent."""
+    """Settings of the training loop. The learning rate is a function of the share of the budget that is spent."""
 
     budget: Budget
-    learning_rate: float
+    learning_rate: float  # the peak, after the warm-up
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: int = 0
-    warmup_share: float = 0.0  # used where warmup_steps is 0
-    weight_decay: float = 0.0
-    gradient_clip: float | None = 1.0
-    range_test: bool = False  # a range test chooses the learning rate; `learning_rate` is where it starts
-    rate_multipliers: Mapping[str, float] = field(default_factory=dict)  # by parameter; those not named have 1
+    warmup_share: float = 0.0  # of the budget; used where warmup_steps is 0
+    weight_decay: float = 0.0  # decoupled, for weights of two and more dimensions only
+    gradient_clip: float | None = 1.0  # maximum norm
+    range_test: bool = False  # choose the learning rate with a range test that starts at `learning_rate`
+    rate_multipliers: Mapping[str, float] = field(default_factory=dict)  # by parameter name; the default is 1
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -1,4 +1,4 @@
-"""The training loop of every contestant that learns by gradient descent."""
+"""The training loop of every method that learns by gradient descent: validation, checkpoints, resume, budget."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from bakeoff.training.range_test import find_learning_rate
 from bakeoff.training.steps import TrainingSteps
 
 CHECKPOINT_SECONDS = 300.0
-"""Training time between checkpoints inside an epoch: what a kill can cost at most."""
+"""Training time between checkpoints within an epoch, and so the most that a kill can lose."""
 
 
 def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder, progress: Progress) -> TrainingCost:
-    """Train until the budget is spent; the best weights end in ``folder.model``.
+    """Train until the budget is spent, and save the best weights in ``folder.model``.
 
-    Goes on from ``folder.checkpoint`` where there is one. The metrics are those of an uninterrupted training then,
+    Resumes from ``folder.checkpoint`` if there is one. Losses and weights are then those of an uninterrupted training,
     to the last bit on the same machine with the same number of threads, except where seconds limit the budget.
 
-    Under torchrun every process must call this. Each step's micro-batches are divided over them and their gradients
-    added up, so that all keep the same weights, those of a single process. Only the masks of dropout are others.
+    Under torchrun every process must call this. They share each step's micro-batches and sum the gradients, so that all
+    keep the same weights: up to rounding those of a single process, if there is no dropout (its masks differ).
 
     Raises:
-        UserError: the loss is not a number any more, the disk is full, or there is too little memory for one text.
-        KeyboardInterrupt: after Ctrl-C, once the running step has ended and a checkpoint is written.
+        UserError: the loss is not a number, the disk is full, or there is not enough memory for one text.
+        KeyboardInterrupt: after Ctrl-C, once the current step has ended and a checkpoint is written.
     """
     torch.manual_seed(settings.seed)
     if settings.precision == "bf16" and not computes_bf16_fast(choose_device()):
-        progress.message(f"{folder.name}: bf16 takes hundreds of times as long as fp32 here. Use precision: auto.")
+        progress.message(f"{folder.name}: bf16 is hundreds of times slower than fp32 here. Use precision: auto.")
     weights = MasterWeights(learner.model, settings.precision)
     optimizer = adamw(weights, settings)
     state = load_state(folder.checkpoint)
@@ -52,7 +52,7 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
         folder.cut_metrics(0)
     else:
         folder.cut_metrics(state.metrics_size)
-        progress.message(f"{folder.name}: going on after step {state.step}.")
+        progress.message(f"{folder.name}: resuming after step {state.step}.")
         if state.step and state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
     if distributed.world_size() > 1:
@@ -90,7 +90,7 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
 
 
 def _range_test(training: _Training) -> RangeTest:
-    """Choose the learning rate of a training that has not begun, by throw-away trainings of the same model."""
+    """Choose the learning rate of a training that has not begun, by trial trainings of the same model."""
     learner, progress, weights = training.learner, training.progress, training.weights
 
     def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
@@ -105,7 +105,7 @@ def _range_test(training: _Training) -> RangeTest:
 
 
 class _Training(TrainingSteps):
-    """A training that is validated, logged and saved: its parts, so that they can be read one by one."""
+    """A training with validation, metrics and checkpoints."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class _Training(TrainingSteps):
         return epoch_ended if wanted is None else math.floor(share * wanted) > self.state.evaluations
 
     def _evaluate(self) -> None:
-        """Look at the validation side, report, and keep the weights if they are the best so far."""
+        """Evaluate on the validation split, report, and save the weights if they are the best so far."""
         state = self.state
         self.learner.model.eval()
         self.progress.stage("validating")

@@ -1,7 +1,8 @@
-"""How long a training will take and how many steps it has, from its own data and a few of its own steps."""
+"""Forecast the steps and the time of a training from its data and a few of its steps."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -19,17 +20,17 @@ from bakeoff.training.progress import Progress
 from bakeoff.training.steps import take_steps
 
 MEASURED_SECONDS = 4.0
-"""Steps are measured for about so long; at least the largest one is."""
+"""Time spent on measuring steps; at least the largest one is measured."""
 
-_QUANTILES = (1.0, 0.0, 0.5, 0.25, 0.75)  # of the steps' sizes; the largest first, since it needs the most memory
+_QUANTILES = (1.0, 0.0, 0.5, 0.25, 0.75)  # of the step sizes; the largest first, since it needs the most memory
 
 ALIKE = 0.8
-"""Share of the longest's tokens that makes another one as long for a measurement."""
+"""A step with at least this share of the tokens of the largest counts as equally large."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a budget amounts to on the training data."""
+    """The length of a training under some budget."""
 
     steps: int
     tokens: int
@@ -38,7 +39,7 @@ class Course:
 
 @dataclass(frozen=True)
 class MeasuredTraining:
-    """What a training will take."""
+    """The forecast of a training."""
 
     course: Course
     seconds: float
@@ -47,13 +48,13 @@ class MeasuredTraining:
 
 
 def measure_training(learner: Learner, settings: TrainingSettings, name: str, progress: Progress) -> MeasuredTraining:
-    """Count the steps of a training and take a few of them. The learner's model is of no use afterwards.
+    """Count the steps of a training and run a few of them. This changes the weights of the learner's model.
 
-    Steps are taken from the first epoch: only the largest where all are alike, otherwise also smaller ones, and the
-    time of a step in between is interpolated. They are repeated, and the median counts, while that costs little.
+    The steps are taken from the first epoch: only the largest if all are similar in size, otherwise smaller ones, too,
+    and the time of sizes in between is interpolated. Steps are repeated while time permits, and the median counts.
 
     Raises:
-        UserError: there is nothing to train on, or memory does not suffice for a single text.
+        UserError: there is nothing to train on, or not enough memory for a single text.
     """
     steps = learner.steps(1)
     sizes = np.array([_tokens(step) for step in steps])
@@ -78,12 +79,12 @@ def measure_training(learner: Learner, settings: TrainingSettings, name: str, pr
 
 
 def count_course(learner: Learner, budget: Budget) -> Course | None:
-    """Steps and tokens until the epochs or tokens of a budget are spent, exactly; None where only seconds limit it."""
+    """Count the steps and tokens until the epochs or tokens of a budget are spent; None if only seconds limit it."""
     if budget.epochs is None and budget.tokens is None:
         return None
     counted = budget.model_copy(update={"seconds": None})
     per_epoch = [_tokens(step) for step in learner.steps(1)]
-    # All epochs have the same texts, and so the same sums: only the last one is walked through.
+    # All epochs have the same texts, and so the same sums: only the last one needs to be stepped through.
     whole = min((budget.epochs or np.inf), np.ceil((budget.tokens or np.inf) / sum(per_epoch))) - 1
     steps, tokens, epoch = int(whole) * len(per_epoch), int(whole) * sum(per_epoch), int(whole) + 1
     for number, step in enumerate(learner.steps(epoch), start=1):
@@ -97,13 +98,13 @@ def count_course(learner: Learner, budget: Budget) -> Course | None:
 def _measured_seconds(
     learner: Learner, settings: TrainingSettings, name: str, steps: Sequence[Sequence[Any]], progress: Progress
 ) -> list[float]:
-    """Seconds of each step, or of the first few of them; the median where a step was taken repeatedly."""
+    """Return the seconds of each step, or of the first few; the median where a step was repeated."""
     taken: list[list[float]] = [[] for _ in steps]
-    # The first step of all is slow (memory is allocated, kernels are chosen): a single text will do for it.
+    # The very first step is slow (memory is allocated, kernels are chosen), so a single text warms up.
     texts = [part for step in steps[:1] for batch in step for part in divided(batch, 1)]
     warm_up = [max(texts, key=lambda text: text.tokens)] if texts else []
     endless = (steps[number % len(steps)] for number in range(1_000_000))
-    lines = take_steps(learner, settings, name, (step for each in ([warm_up], endless) for step in each), progress)
+    lines = take_steps(learner, settings, name, itertools.chain([warm_up], endless), progress)
     began = next(lines).seconds
     started = time.perf_counter()
     for number, line in enumerate(lines):
@@ -113,11 +114,11 @@ def _measured_seconds(
         progress.stage("measuring steps", min(1.0, share))
         if share >= 1 and number + 1 >= min(2, len(steps)):
             break
-    return [median(each) for each in taken if each]
+    return [median(times) for times in taken if times]
 
 
 def _representative(sizes: np.ndarray[Any, Any]) -> list[int]:
-    """Numbers of the steps to measure."""
+    """Return the indices of the steps to measure."""
     order = np.argsort(sizes, kind="stable")
     if sizes[order[len(order) // 10]] >= ALIKE * sizes.max():
         return [int(order[-1])]

@@ -1,10 +1,10 @@
-"""When memory runs short: the same step in smaller micro-batches.
+"""Compute steps in smaller micro-batches where memory runs short.
 
-A step's gradient is that of its summed losses divided by its summed counts, so it does not matter in how many pieces
-the losses are computed (up to the rounding of sums, and to the random numbers that dropout draws for each piece).
+A step's gradient is that of its summed losses divided by its summed counts, so the size of the micro-batches does not
+matter (up to rounding, and to the random numbers that dropout draws for each micro-batch).
 
-A GPU refuses memory that it does not have. Linux grants it and ends the process when it is used, so on a CPU the need
-is found out before the first step.
+A GPU refuses memory that it does not have. Linux grants it and kills the process that uses it, so on a CPU the need is
+estimated before the first step.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
 
 SPARE = 0.1
-"""Share of the available memory that is not planned for: other programs need some, and estimates err."""
+"""Share of the available memory that is kept free for other programs and errors of the estimate."""
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this is how torch says that an allocation failed, on a GPU or on the CPU."""
+    """Return whether an error of torch means that an allocation failed, on a GPU or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    said = ("DefaultCPUAllocator", "can't allocate memory")
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+    messages = ("DefaultCPUAllocator", "can't allocate memory")
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in messages)
 
 
 class MicroBatches:
-    """How large the micro-batches of a training may be; `state` remembers it for a resume."""
+    """The limit on the micro-batches of a training. `state` keeps it for a resume."""
 
     def __init__(self, state: TrainingState, say: Callable[[str], None]) -> None:
         self._state = state
         self._say = say
 
-    def compute(self, batches: Sequence[Any], step: Callable[[Sequence[Any]], Found]) -> Found:
-        """`step(batches)`; where memory runs out, again from the start with the largest of the batches halved.
+    def compute(self, batches: Sequence[Any], step: Callable[[Sequence[Any]], Result]) -> Result:
+        """Return `step(batches)`. If memory runs out, start over with the largest of the batches halved.
 
         Args:
-            step: Has no effect before it succeeds that it does not undo at its start.
+            step: Must undo at its start any effect of a call that failed.
 
         Raises:
-            UserError: memory runs out although no batch can be divided any more.
+            UserError: memory runs out although no batch can be divided any further.
         """
         random = _random_state()
         while True:
@@ -63,37 +63,38 @@ class MicroBatches:
                     raise
                 smaller = _next_size(parts)
                 if smaller is None:
+                    largest = max(batch.tokens for batch in parts)
                     raise UserError(
-                        f"There is not enough memory, although only {max(batch.tokens for batch in parts):,} tokens go "
-                        f"through the model at once ({size(machine.available_memory_bytes())} are available).",
+                        f"There is not enough memory even for a micro-batch of {largest:,} tokens "
+                        f"({size(machine.available_memory_bytes())} are available).",
                         SAVING_MEMORY,
                     ) from None
-            # Only here, outside of `except`, are the activations of the failed step free.
+            # The activations of the failed step are freed only here, after the `except` block.
             machine.give_memory_back()
             _restore_random_state(random)
             self._limit(smaller, "Memory ran out")
 
     def look_ahead(self, learner: Learner, steps: Sequence[Sequence[Any]], still_needed: int) -> None:
-        """On a CPU, choose micro-batches that fit into the memory that is available.
+        """On a CPU, limit micro-batches to what fits into the available memory.
 
-        Their need is that of one text, whose forward pass is measured, times their size: activations grow with the
-        number of tokens. Changes no weight and no random number.
+        The forward pass of one text is measured and scaled by the number of tokens, with which activations grow.
+        Weights and random number generators stay as they are.
 
         Args:
-            steps: Of an epoch.
-            still_needed: Bytes that will be allocated beside the activations: gradients and the optimizer's state.
+            steps: The steps of an epoch.
+            still_needed: Bytes to be allocated in addition to the activations: gradients and the optimizer's state.
         """
         largest = max((batch for step in steps for batch in step), key=lambda batch: batch.tokens)
         text = max(divided(largest, 1), key=lambda batch: batch.tokens)
         if torch.cuda.is_available() or text.tokens >= (self._state.micro_batch_tokens or largest.tokens):
             return
-        learner.model.eval()  # so that nothing counts or draws; what dropout keeps is little
+        learner.model.eval()  # no dropout and no running statistics; the memory of dropout masks is small
         try:
             with torch.random.fork_rng(devices=[]):
                 activations = machine.memory_growth(lambda: learner.loss(text))
         except Exception as error:
             if is_out_of_memory(error):
-                return  # the first step will find that out, too, and say it
+                return  # the first step will fail in the same way and report it
             raise
         available = machine.available_memory_bytes() * (1 - SPARE) - still_needed
         if activations * largest.tokens <= available * text.tokens:
@@ -101,27 +102,27 @@ class MicroBatches:
         fitting = max(text.tokens, int(available / activations * text.tokens))
         if available < activations:
             self._say(
-                f"Memory may not suffice: one text of {text.tokens:,} tokens needs {size(activations + still_needed)} "
-                f"beside the model, and {size(machine.available_memory_bytes())} are available. {SAVING_MEMORY}"
+                f"There may not be enough memory: one text of {text.tokens:,} tokens needs "
+                f"{size(activations + still_needed)} in addition to the model, and "
+                f"{size(machine.available_memory_bytes())} are available. {SAVING_MEMORY}"
             )
         if fitting < (self._state.micro_batch_tokens or largest.tokens):
-            self._limit(fitting, f"{size(int(activations * largest.tokens / text.tokens))} would be needed at once")
+            needed = size(int(activations * largest.tokens / text.tokens))
+            self._limit(fitting, f"The largest micro-batch would need {needed}")
 
     def _limit(self, tokens: int, why: str) -> None:
         self._state.micro_batch_tokens = tokens
-        self._say(
-            f"{why}: from here on no more than {tokens:,} tokens go through the model at once. The result is the same."
-        )
+        self._say(f"{why}: from now on, micro-batches have at most {tokens:,} tokens. The result is the same.")
 
 
 SAVING_MEMORY = (
-    "Close other programs, or lower max_length (or hidden_size, where there is one). A language model takes less "
-    "with activation_checkpointing: true, and less again as lora."
+    "Close other programs, or lower max_length (or hidden_size, where there is one). A language model needs less "
+    "memory with activation_checkpointing: true, and still less with method: lora."
 )
 
 
 def divided(batch: AnyBatch, most_tokens: int | None) -> Iterator[AnyBatch]:
-    """The batch, halved until no part has more than `most_tokens` or a part cannot be divided; in order."""
+    """Yield the batch in order, halved until each part has at most `most_tokens` or cannot be divided."""
     halves = [batch] if most_tokens is None or batch.tokens <= most_tokens else batch.split(2)
     if len(halves) == 1:
         yield batch
@@ -130,36 +131,36 @@ def divided(batch: AnyBatch, most_tokens: int | None) -> Iterator[AnyBatch]:
         yield from divided(half, most_tokens)
 
 
-def by_parts(compute: Callable[[AnyBatch], Found], batch: AnyBatch) -> list[Found]:
-    """`compute` of the batch, or of its parts in order where memory does not suffice for the whole."""
+def by_parts(compute: Callable[[AnyBatch], Result], batch: AnyBatch) -> list[Result]:
+    """Return `compute` of the batch, or of its parts in order if there is not enough memory for the whole."""
     try:
         return [compute(batch)]
     except Exception as error:
         halves = batch.split(2)
         if not is_out_of_memory(error) or len(halves) == 1:
             raise
-    return [found for half in halves for found in by_parts(compute, half)]
+    return [result for half in halves for result in by_parts(compute, half)]
 
 
 def missing_bytes(weights: MasterWeights, optimizer: torch.optim.Optimizer) -> int:
-    """What the first step allocates for good: fp32 gradients, and AdamW's two moments of each weight."""
+    """Return the bytes that the first step will allocate for good: fp32 gradients, and AdamW's two moments."""
     gradients = [weight for weight in weights.named.values() if weight.grad is None]
     moments = 2 * [weight for weight in weights.named.values() if weight not in optimizer.state]
     return sum(weight.numel() * weight.element_size() for weight in gradients + moments)
 
 
 def memory_notes(cost: TrainingCost) -> list[str]:
-    """What a reader of the result must know."""
+    """Return a note for the result if memory ran short."""
     if cost.micro_batch_tokens is None:
         return []
     return [
-        f"Memory ran short: no more than {cost.micro_batch_tokens:,} tokens went through the model at once. The losses "
-        "are weighted by their counts, so the result is that of whole batches."
+        f"Memory ran short: micro-batches had at most {cost.micro_batch_tokens:,} tokens. Their losses are weighted by "
+        "their counts, so the result is that of whole batches."
     ]
 
 
 def _next_size(parts: Sequence[Batch]) -> int | None:
-    """Tokens in the larger half of the largest part that can be divided."""
+    """Return the tokens in the larger half of the largest part that can be divided, or None if none can."""
     divisible = [halves for part in parts if len(halves := part.split(2)) > 1]
     if not divisible:
         return None

@@ -1,4 +1,4 @@
-"""The optimizer of every contestant that learns by gradient descent."""
+"""The optimizer of every method that learns by gradient descent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bakeoff.training.precision import MasterWeights
 
 
 def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019). Vectors (biases, norms) are not decayed."""
+    """Make an AdamW optimizer (Loshchilov and Hutter 2019). Vectors (biases, norms) have no weight decay."""
     groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
     for name, weight in weights.named.items():
         groups.setdefault((weight.dim() >= 2, settings.rate_multipliers.get(name, 1.0)), []).append(weight)
@@ -24,10 +24,10 @@ def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.Ada
 
 
 def allocate_averages(optimizer: torch.optim.AdamW) -> None:
-    """Make the averages that AdamW keeps of each weight, where they are missing, as its first step would.
+    """Allocate AdamW's moving averages where they are missing, as its first step would.
 
-    Made after the first backward pass, they would take the place of its activations, and the second step would have to
-    find fresh memory for its own.
+    If they were allocated after the first backward pass, they would take the memory of its activations, and the second
+    step would have to allocate new memory for its own.
     """
     for group in optimizer.param_groups:
         for weight in group["params"]:

@@ -1,4 +1,4 @@
-"""How long work speaks: the library calls these methods, the command line overrides them."""
+"""Progress reports: the library calls these methods, and the command line overrides them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
 
 
 class Progress:
-    """Receives news of a run. This one is silent; a subclass shows what it wants to show."""
+    """A receiver of progress reports that ignores them. Subclasses override what they want to show."""
 
     def message(self, text: str) -> None:
-        """One sentence that a person should read (what was skipped, what was resumed)."""
+        """Report one sentence to the user (e.g. what was skipped or resumed)."""
 
     def contestant(self, name: str, number: int, total: int) -> None:
-        """A contestant begins; the first has number 1."""
+        """Report that a contestant begins; the first has number 1."""
 
     def stage(self, text: str, share: float | None = None) -> None:
-        """What is being done at the moment (`scoring window`), and how much of it is done (0 to 1) if known."""
+        """Report the current activity (e.g. `scoring window`), and the share of it that is done (0 to 1) if known."""
 
     def step(self, line: StepLine, share: float) -> None:
-        """An optimizer step ended; `share` of the training budget is spent."""
+        """Report an optimizer step; `share` is the part of the training budget that is spent (0 to 1)."""
 
     def epoch(self, line: EpochLine) -> None:
-        """The validation side was evaluated."""
+        """Report an evaluation on the validation split."""
 
     def result(self, result: ContestantResult) -> None:
-        """A contestant ended."""
+        """Report that a contestant has finished."""

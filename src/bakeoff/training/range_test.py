@@ -1,15 +1,14 @@
-"""`learning_rate: auto`: a few short trainings from the same start, of which held-out training text chooses one.
+"""Learning-rate range test for `learning_rate: auto`: short trial trainings, compared on held-out training text.
 
-A learning-rate range test (Smith 2017) raises the rate step by step within one training. With the dozen steps that a
-small budget can spare, such a curve says more about the batches than about the rate. So each rate gets a training of
-its own here: from the same weights, on the same batches with the same random numbers, with the schedule of the real
-training in miniature; the losses on the same held-out steps differ by nothing but the rate then. The rates lie half a
-power of ten apart. The search climbs from where it starts to the lowest loss, in three to six trials; a parabola
-through the best trial and its neighbors reads the minimum between them. docs/explanation/lora.md says what speaks for
-that, in metrics.
+A range test (Smith 2017) usually raises the rate step by step within one training. With the dozen steps that a small
+budget can spare, such a curve says more about the batches than about the rate. So each rate gets a trial of its own
+here: from the same weights, on the same batches with the same random numbers, with the schedule of the real training in
+miniature. The losses on the same held-out steps then differ only because of the rate. Rates are half a power of ten
+apart. The search moves from its start towards the lowest loss in three to six trials, and a parabola through the best
+trial and its neighbors estimates the minimum between them. docs/explanation/lora.md has the measurements behind this.
 
-Everything is as it was afterwards: weights, optimizer and random numbers. Only training steps are looked at, never the
-validation or the test side.
+Afterwards weights, optimizer and random number generators are as before. Trials use training steps only, never the
+validation or the test split.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 
 TRIALS = 6
-"""Rates that are tried at most."""
+"""Maximum number of rates to try."""
 
 STEPS = 12
-"""Steps of all trials together, at most; or a tenth of the training's steps where that is more."""
+"""Maximum number of steps of all trials together, or a tenth of the training's steps where that is more."""
 
 SPACING = math.sqrt(10)
 
@@ -42,7 +41,7 @@ Steps = Sequence[Sequence[Any]]
 
 
 class DivergedError(UserError):
-    """The loss is not a number any more."""
+    """The loss is not a finite number."""
 
 
 def find_learning_rate(
@@ -57,20 +56,20 @@ def find_learning_rate(
     """Choose the peak learning rate of a training that has not begun.
 
     Args:
-        settings: `learning_rate` is the first rate that is tried.
-        take_steps: Trains on some steps with a new optimizer; raises DivergedError where the loss is lost.
+        settings: `learning_rate` is the first rate to try.
+        take_steps: Trains on some steps with a new optimizer; raises DivergedError if the loss diverges.
         total_steps: Expected steps of the training, if known.
 
     Raises:
-        UserError: an epoch has fewer than two steps, or the loss was lost at every rate.
+        UserError: an epoch has fewer than two steps, or the loss diverged at every rate.
     """
     started = time.perf_counter()
     first_epoch = learner.steps(1)
     length = min(trial_steps(total_steps), len(first_epoch) // 2)
     if not length:
         raise UserError(
-            "`learning_rate: auto` needs at least two steps an epoch, to train on one and to judge on the other.",
-            "Set learning_rate to a number, or take a smaller batch_size.",
+            "`learning_rate: auto` needs at least two steps per epoch, one to train on and one to evaluate on.",
+            "Set learning_rate to a number, or use a smaller batch_size.",
         )
     learned, held_out = first_epoch[:length], first_epoch[-length:]
     warmup_share = settings.warmup_steps / total_steps if total_steps else 0.0
@@ -107,7 +106,7 @@ def find_learning_rate(
 
 
 def trial_steps(total_steps: int | None) -> int:
-    """Steps of one trial, at most.
+    """Return the maximum number of steps of one trial.
 
     Args:
         total_steps: Expected steps of the training, if known.
@@ -117,29 +116,32 @@ def trial_steps(total_steps: int | None) -> int:
 
 
 def lowest(loss_after: Callable[[float], float], start: float) -> tuple[float, dict[float, float]]:
-    """The rate of the lowest loss, rounded to two digits, and the losses by the rates that were tried, in their order.
+    """Search the rate with the lowest loss.
 
     Args:
-        loss_after: The loss at a rate, infinite where it is lost. It should fall towards one lowest point.
+        loss_after: Returns the loss at a rate, infinite if it diverged. It should have a single minimum.
         start: The first rate to try.
+
+    Returns:
+        The rate, rounded to two digits, and the losses by rate for the rates that were tried, in ascending order.
 
     Raises:
         UserError: every loss was infinite.
     """
     losses: dict[int, float] = {}  # by half powers of ten above the start
-    best, next_one = 0, 0
+    best, untried = 0, 0
     while len(losses) < TRIALS:
-        losses[next_one] = loss_after(_rounded(start * SPACING**next_one))
+        losses[untried] = loss_after(_rounded(start * SPACING**untried))
         best = min(losses, key=lambda exponent: (losses[exponent], exponent))
-        neighbors = [each for each in (best + 1, best - 1) if each not in losses]
+        neighbors = [exponent for exponent in (best + 1, best - 1) if exponent not in losses]
         if not neighbors:
             break
-        next_one = neighbors[0]
+        untried = neighbors[0]
     by_rate = {_rounded(start * SPACING**exponent): loss for exponent, loss in losses.items()}
     if not math.isfinite(losses[best]):
         tried = f"between {min(by_rate):.2g} and {max(by_rate):.2g}"
-        raise UserError(f"The loss is not a number at any learning rate {tried}.", "Set learning_rate to a number.")
-    below, above = (losses.get(each, math.inf) for each in (best - 1, best + 1))
+        raise UserError(f"The loss diverges at every learning rate {tried}.", "Set learning_rate to a number.")
+    below, above = (losses.get(exponent, math.inf) for exponent in (best - 1, best + 1))
     curvature = below - 2 * losses[best] + above
     shift = (below - above) / (2 * curvature) if math.isfinite(curvature) and curvature > 0 else 0.0
     return _rounded(start * SPACING ** (best + shift)), dict(sorted(by_rate.items()))
@@ -150,7 +152,7 @@ def _rounded(rate: float) -> float:
 
 
 def _mean_loss(learner: Learner, steps: Steps) -> float:
-    """Per unit (token or text), without dropout."""
+    """Return the mean loss per unit (token or text), without dropout; infinite if it is not a number."""
     learner.model.eval()
     batches = [batch for step in steps for batch in step]
     with torch.no_grad():
@@ -160,7 +162,7 @@ def _mean_loss(learner: Learner, steps: Steps) -> float:
 
 
 class _Snapshot:
-    """Weights and buffers as they were, put back bit for bit. The random numbers are their own (`fork_rng`)."""
+    """A copy of weights and buffers, to restore them bit for bit. (`fork_rng` restores the random numbers.)"""
 
     def __init__(self, model: torch.nn.Module, weights: MasterWeights) -> None:
         self._model, self._weights, self._training = model, weights, model.training

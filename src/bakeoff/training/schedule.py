@@ -1,4 +1,4 @@
-"""The course of the learning rate and the end of training, both measured against the budget."""
+"""The learning-rate schedule and the end of training, both as functions of the budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ StoppedBy = Literal["epochs", "tokens", "seconds"]
 
 
 def expected_steps(budget: Budget, steps_per_epoch: int, tokens_per_epoch: int) -> int | None:
-    """Steps until the epochs or tokens of the budget are spent; None where only seconds limit it."""
+    """Return the steps until the epochs or tokens of the budget are spent; None if only seconds limit it."""
     limits = []
     if budget.epochs is not None:
         limits.append(budget.epochs * steps_per_epoch)
@@ -22,7 +22,7 @@ def expected_steps(budget: Budget, steps_per_epoch: int, tokens_per_epoch: int) 
 
 
 def spent(budget: Budget, *, epochs: float, tokens: int, seconds: float) -> tuple[float, StoppedBy]:
-    """The largest spent share of any limit (1 or more: stop) and the limit's name."""
+    """Return the largest share of any limit that is spent (1 or more: stop), and the name of that limit."""
     shares: list[tuple[float, StoppedBy]] = []
     if budget.epochs is not None:
         shares.append((epochs / budget.epochs, "epochs"))
@@ -34,12 +34,12 @@ def spent(budget: Budget, *, epochs: float, tokens: int, seconds: float) -> tupl
 
 
 def learning_rate(settings: TrainingSettings, step: int, share: float, total_steps: int | None) -> float:
-    """The rate of one step.
+    """Return the learning rate of one step.
 
     Args:
         step: Steps taken before this one.
         share: Share of the budget spent before this step, 0 to 1.
-        total_steps: Steps in all, if epochs or tokens limit them; None where only seconds do.
+        total_steps: Total number of steps if epochs or tokens limit it; None if only seconds do.
     """
     if settings.warmup_steps:
         warmup_share = settings.warmup_steps / total_steps if total_steps else 0.0
@@ -58,10 +58,10 @@ def learning_rate(settings: TrainingSettings, step: int, share: float, total_ste
 
 
 def _share_after(step: int, share: float, total_steps: int | None) -> float:
-    """Share of the budget that will be spent after this step.
+    """Return the share of the budget that will be spent after this step.
 
-    Seconds may end a training long before its epochs, and only steps that were taken tell how long one takes. So the
-    first step of a budget of seconds alone has the rate 0.
+    Seconds may end a training long before its epochs, and the time of a step is known only once one was taken. So with
+    a budget of seconds alone, the first step has the rate 0.
     """
     by_steps = (step + 1) / total_steps if total_steps else 0.0
     return max(by_steps, share * (step + 1) / step if step else 0.0)

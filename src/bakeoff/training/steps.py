@@ -1,4 +1,4 @@
-"""Optimizer steps: gradients of micro-batches, summed over all processes, and what the budget has left."""
+"""Optimizer steps: gradients summed over micro-batches and processes, and the share of the budget that is spent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bakeoff.training.range_test import DivergedError
 def take_steps(
     learner: Learner, settings: TrainingSettings, name: str, steps: Iterable[Sequence[Any]], progress: Progress
 ) -> Iterator[StepLine]:
-    """Train on these steps alone: no validation, no files. A line after each, as `train` would write it."""
+    """Train on these steps only, without validation or files; yield the metrics line of each, as `train` writes it."""
     torch.manual_seed(settings.seed)
     weights = MasterWeights(learner.model, settings.precision)
     training = TrainingSteps(learner, settings, name, progress, weights, adamw(weights, settings), TrainingState())
@@ -34,7 +34,7 @@ def take_steps(
 
 
 class TrainingSteps:
-    """The variables of a training in progress, and its steps."""
+    """The state of a training in progress, and its steps."""
 
     def __init__(
         self,
@@ -62,15 +62,16 @@ class TrainingSteps:
         self.total_steps = schedule.expected_steps(settings.budget, self.steps_per_epoch, tokens_per_epoch)
 
     def look_ahead(self) -> None:
-        """Choose micro-batches that fit into the memory, before the first step."""
+        """Before the first step, limit micro-batches to what fits into memory."""
         self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing_bytes(self.weights, self.optimizer))
 
     @property
     def epochs(self) -> float:
-        """Passes over the training side so far; 0.5 is half of one."""
+        """Passes over the training split so far; 0.5 is half of one."""
         return self.state.epoch - 1 + self.state.step_in_epoch / self.steps_per_epoch
 
     def timed_step(self, batches: Sequence[Any]) -> StepLine:
+        """Take one optimizer step and add its time to the seconds of the training."""
         started = time.perf_counter()
         line = self._step(batches)
         self.state.seconds = distributed.broadcast(self.state.seconds + time.perf_counter() - started)
@@ -78,7 +79,7 @@ class TrainingSteps:
         return line
 
     def _step(self, batches: Sequence[Any]) -> StepLine:
-        """One optimizer step over micro-batches, weighted by their counts as if they were one batch."""
+        """Take one optimizer step over micro-batches, weighted by their counts as if they were one batch."""
         state, settings = self.state, self.settings
         rate = schedule.learning_rate(settings, state.step, self.spent()[0], self.total_steps)
         for group in self.optimizer.param_groups:
@@ -86,7 +87,7 @@ class TrainingSteps:
         count = sum(batch.count for batch in batches)
         allocate_averages(self.optimizer)
         self.learner.model.train()
-        self._draw_masks_of_its_own()
+        self._seed_dropout()
         loss, correct = self.micro_batches.compute(
             distributed.share_of_step(batches), lambda parts: self._gradients(parts, count)
         )
@@ -112,14 +113,14 @@ class TrainingSteps:
             step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
         )
 
-    def _draw_masks_of_its_own(self) -> None:
-        """Dropout in the other processes: not the first one's masks, and the same after a resume."""
+    def _seed_dropout(self) -> None:
+        """Give processes other than the main one dropout masks of their own, the same ones after a resume."""
         if not distributed.is_main_process():
             seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
 
     def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
-        """The gradient of the batches' loss divided by `count`; their summed loss, and how many were right."""
+        """Compute the gradient of the batches' loss divided by `count`; return the summed loss and correct answers."""
         self.weights.zero_gradients()
         loss = torch.zeros((), dtype=torch.float64)
         correct = 0
@@ -132,5 +133,6 @@ class TrainingSteps:
         return float(loss), correct
 
     def spent(self) -> tuple[float, schedule.StoppedBy]:
+        """Return the largest share of any limit of the budget that is spent, and the name of that limit."""
         state = self.state
         return schedule.spent(self.settings.budget, epochs=self.epochs, tokens=state.tokens, seconds=state.seconds)

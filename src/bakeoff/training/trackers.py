@@ -1,7 +1,6 @@
-"""Losses, accuracies and learning rates for TensorBoard, MLflow or Weights & Biases, beside metrics.jsonl.
+"""Send losses, accuracies and learning rates to TensorBoard, MLflow or Weights & Biases, in addition to metrics.jsonl.
 
-A tracker listens to the progress of the one training loop, so nothing else knows of it. Under torchrun only the first
-process has one.
+A tracker listens to the progress of the training loop. Under torchrun only the main process has one.
 """
 
 from __future__ import annotations
@@ -17,26 +16,30 @@ from bakeoff.sections import Tracker
 from bakeoff.training.progress import Progress
 
 Log = Callable[[dict[str, float], int], None]
-"""Takes values by name, and the optimizer step that they belong to."""
+"""A function that logs values by name for an optimizer step."""
 
 
 def must_be_installed(tracker: Tracker) -> None:
-    """Raises UserError where the package of a tracker, which has the tracker's name, is missing."""
+    """Check that the package of a tracker, which has the tracker's name, is installed.
+
+    Raises:
+        UserError: it is missing.
+    """
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise UserError(
             f"tracker: {tracker} needs the package {tracker}, which is not installed.",
-            f"Type: pip install {tracker}. Or leave it out: --set tracker=none",
+            f"Install it with: pip install {tracker}. Or turn tracking off: --set tracker=none",
         )
 
 
 @contextlib.contextmanager
 def tracked(tracker: Tracker, progress: Progress, *, run: str, training: str, folder: Path) -> Iterator[Progress]:
-    """`progress` of one training, whose metrics the tracker gets as well.
+    """Yield a `progress` for one training that also sends its metrics to the tracker.
 
     Args:
-        run: Name of the bake-off, and of the experiment or project.
+        run: Name of the bake-off, used as the name of the experiment or project.
         training: Name of the contestant, with its seed where there are several.
-        folder: For the tracker's files, if it writes any into the run folder.
+        folder: Folder for files of the tracker, if it writes any.
     """
     if tracker == "none":
         yield progress
@@ -46,7 +49,7 @@ def tracked(tracker: Tracker, progress: Progress, *, run: str, training: str, fo
 
 
 class _Tracking(Progress):
-    """Passes the news of a training on, and its metrics to a tracker, too."""
+    """A progress that passes everything on, and also logs metrics to a tracker."""
 
     def __init__(self, progress: Progress, log: Log) -> None:
         self._progress = progress
@@ -76,13 +79,13 @@ class _Tracking(Progress):
 
 @contextlib.contextmanager
 def _tensorboard(run: str, training: str, folder: Path) -> Iterator[Log]:
-    """Event files in the run folder. What was logged after the checkpoint from which a run goes on is purged."""
+    """Write event files into the run folder. Steps logged after the checkpoint of a resumed run are purged."""
     from torch.utils.tensorboard import SummaryWriter
 
     writers: list[SummaryWriter] = []
 
     def log(values: dict[str, float], step: int) -> None:
-        if not writers:  # the first step tells where the training goes on
+        if not writers:  # the first step shows where the training resumes
             writers.append(SummaryWriter(str(folder), purge_step=step))
         for name, value in values.items():
             writers[0].add_scalar(name, value, step)
@@ -96,7 +99,7 @@ def _tensorboard(run: str, training: str, folder: Path) -> Iterator[Log]:
 
 @contextlib.contextmanager
 def _mlflow(run: str, training: str, folder: Path) -> Iterator[Log]:
-    """A run in the experiment of the bake-off's name, wherever MLFLOW_TRACKING_URI points to."""
+    """Log a run to the experiment named like the bake-off, at MLFLOW_TRACKING_URI."""
     import mlflow
 
     mlflow.set_experiment(run)
@@ -106,7 +109,7 @@ def _mlflow(run: str, training: str, folder: Path) -> Iterator[Log]:
 
 @contextlib.contextmanager
 def _wandb(run: str, training: str, folder: Path) -> Iterator[Log]:
-    """A run in the project of the bake-off's name; WANDB_MODE=offline keeps it in the run folder."""
+    """Log a run to the project named like the bake-off; WANDB_MODE=offline keeps it in the run folder."""
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)

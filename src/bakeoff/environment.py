@@ -1,0 +1,83 @@
+"""Record the machine and its software, so that a reader can tell whether two runs are comparable."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from bakeoff.machine import SETTINGS
+from bakeoff.runs.results import Environment
+
+_PACKAGES = (
+    *("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors"),
+    *("scikit-learn", "numpy", "pyarrow", "pydantic", "openvino"),
+)
+
+
+def current_environment() -> Environment:
+    """Describe this machine and its software. Imports torch."""
+    import psutil
+    import torch
+
+    return Environment(
+        command=_command(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        bakeoff=package_version("bakeoff") or "unknown",
+        python=platform.python_version(),
+        packages={name: version for name in _PACKAGES if (version := package_version(name))},
+        platform=platform.platform(),
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        memory_bytes=psutil.virtual_memory().total,
+        accelerator=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        settings={name: os.environ[name] for name in SETTINGS if name in os.environ},
+        git_revision=_git_revision(),
+    )
+
+
+def package_version(name: str) -> str | None:
+    """Return the version of an installed package, or None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _command() -> list[str]:
+    """Return the command line without the path of the program."""
+    program, *arguments = sys.argv
+    return ["bakeoff" if Path(program).name in ("bakeoff", "main.py", "__main__.py") else program, *arguments]
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _git_revision() -> str | None:
+    """Return the git revision of bakeoff itself, if it runs from a checkout."""
+    source = Path(__file__).resolve().parents[2]
+    if not (source / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() or None
