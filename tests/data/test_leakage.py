@@ -131,5 +131,5 @@ def test_near_identical_documents_stay_in_one_split(tmp_path):
 
         corpora = (split.train, split.validation, split.test)
         texts_of = [[document.text for document in corpus.documents] for corpus in corpora]
-        assert sum(any(text.startswith(texts[4]) for text in found) for found in texts_of) == 1
+        assert sum(any(text.startswith(texts[4]) for text in split_texts) for split_texts in texts_of) == 1
         assert (report.near_duplicate_texts, report.near_across_splits) == (2, 0)

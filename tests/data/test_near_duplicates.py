@@ -20,7 +20,7 @@ SENTENCE = " Bring somebody who likes snow."
 
 
 def together(texts: list[str]) -> set[frozenset[int]]:
-    """Return the groups of two and more that are found."""
+    """Return the groups of two and more that are duplicates."""
     group = find_near_duplicates(texts).group
     groups = {frozenset(np.flatnonzero(group == id).tolist()) for id in group}
     return {members for members in groups if len(members) > 1}
@@ -58,11 +58,11 @@ def collections_of_texts(draw: st.DrawFn) -> list[str]:
 def test_the_groups_are_those_of_brute_force(texts):
     pairs, groups = brute_force(texts)
 
-    found = find_near_duplicates(texts)
+    duplicates = find_near_duplicates(texts)
 
     assert together(texts) == groups
-    assert found.complete
-    for first, second, similarity in zip(found.first, found.second, found.similarity, strict=True):
+    assert duplicates.complete
+    for first, second, similarity in zip(duplicates.first, duplicates.second, duplicates.similarity, strict=True):
         assert similarity == pytest.approx(pairs[first, second])
 
 
@@ -125,18 +125,18 @@ def test_many_copies_of_one_letter_are_one_group(monkeypatch):
     monkeypatch.setattr(near_duplicates, "LARGEST_BUCKET", 20)
     letters = [f"Dear customer {number}, {REVIEW}" for number in range(100)]
 
-    found = find_near_duplicates([*letters, "Quite another text of ten words or more than that."])
+    duplicates = find_near_duplicates([*letters, "Quite another text of ten words or more than that."])
 
-    assert len(set(found.group[:100])) == 1
-    assert found.group[100] != found.group[0]
-    assert len(found.first) < 1000
-    assert not found.complete
+    assert len(set(duplicates.group[:100])) == 1
+    assert duplicates.group[100] != duplicates.group[0]
+    assert len(duplicates.first) < 1000
+    assert not duplicates.complete
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["one"], ["...", "!?"], [REVIEW]])
 def test_little_or_nothing(texts):
-    found = find_near_duplicates(texts)
+    duplicates = find_near_duplicates(texts)
 
-    assert len(found.group) == len(texts)
-    assert len(set(found.group)) == len(texts)
-    assert len(found.first) == 0
+    assert len(duplicates.group) == len(texts)
+    assert len(set(duplicates.group)) == len(texts)
+    assert len(duplicates.first) == 0

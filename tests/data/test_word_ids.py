@@ -30,10 +30,10 @@ def test_the_words_are_those_of_a_plain_loop(rewrite: Callable[[str], str], text
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word_ids, "_TEXTS_AT_ONCE", texts_at_once)
-        found = encode_words(texts, lambda pieces: list(map(rewrite, pieces)))
+        tokenized = encode_words(texts, lambda pieces: list(map(rewrite, pieces)))
 
-    assert words_of(found) == expected
-    assert found.words == list(dict.fromkeys(word for words in expected for word in words)), (
+    assert words_of(tokenized) == expected
+    assert tokenized.words == list(dict.fromkeys(word for words in expected for word in words)), (
         "in order of first occurrence"
     )
 
@@ -43,9 +43,9 @@ def test_some_of_the_texts_are_those_texts(texts, chance):
     rows = chance.choices(range(len(texts)), k=5) if texts else []
     tokenized = encode_words(texts, list)
 
-    found = tokenized.of(np.array(rows, dtype=np.int64))
+    chosen = tokenized.of(np.array(rows, dtype=np.int64))
 
-    assert words_of(found) == [texts[row].split() for row in rows]
+    assert words_of(chosen) == [texts[row].split() for row in rows]
 
 
 def test_pieces_of_texts_may_overlap():

@@ -33,9 +33,9 @@ def test_the_shares_make_up_the_step(sizes, processes):
     numbers = iter(range(1000))
     batches = [[next(numbers) for _ in range(size)] for size in sizes]
 
-    found = shares(batches, processes)
+    dealt = shares(batches, processes)
 
-    assert sorted(number for share in found for batch in share for number in batch) == list(range(sum(sizes)))
+    assert sorted(number for share in dealt for batch in share for number in batch) == list(range(sum(sizes)))
 
 
 def test_whole_batches_are_dealt_out_and_the_rest_is_divided():

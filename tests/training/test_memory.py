@@ -63,11 +63,11 @@ def test_losses_and_weights_are_those_of_enough_memory(tmp_path, refusal, precis
     short = ShortOfMemory(dropout=0.0, refusal=refusal, micro_batches=2)
 
     expected_cost, expected = train(TinyLearner(dropout=0.0), tmp_path / "enough", settings)
-    cost, found = train(short, tmp_path / "short", settings, listener)
+    cost, limited_run = train(short, tmp_path / "short", settings, listener)
 
     tolerance = 1e-6 if precision == "fp32" else 1e-2  # bf16 rounds the losses of pieces by themselves
-    assert losses(found) == pytest.approx(losses(expected), rel=tolerance)
-    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (found, expected))
+    assert losses(limited_run) == pytest.approx(losses(expected), rel=tolerance)
+    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (limited_run, expected))
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, rtol=tolerance, atol=tolerance)
     assert (cost.steps, cost.tokens, cost.epochs) == (expected_cost.steps, expected_cost.tokens, expected_cost.epochs)
@@ -211,10 +211,10 @@ def test_training_goes_on_where_the_system_refuses_memory():
     done = subprocess.run([sys.executable, "-c", HUNGRY], capture_output=True, text=True, check=False, timeout=120)
 
     assert done.returncode == 0, done.stderr
-    (unlimited, expected), (limited, found) = json.loads(done.stdout)
+    (unlimited, expected), (limited, losses) = json.loads(done.stdout)
     assert unlimited is None
     assert limited in (2, 4)  # 8 rows would need 480 MB of the 400 that are left
-    assert found == pytest.approx(expected, rel=1e-6)
+    assert losses == pytest.approx(expected, rel=1e-6)
 
 
 def test_growth_is_measured_and_the_peak_before_it_is_not_lost():

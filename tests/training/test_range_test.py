@@ -75,13 +75,13 @@ def test_divergence_at_every_rate_is_an_error():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_training_equals_one_at_the_chosen_rate_bit_for_bit(tmp_path, precision):
     settings = replace(AUTO, precision=precision)
-    cost, found = train(TinyLearner(), tmp_path / "auto", settings)
+    cost, auto = train(TinyLearner(), tmp_path / "auto", settings)
 
     given_rate = replace(settings, range_test=False, learning_rate=cost.range_test.learning_rate)
     _, expected = train(TinyLearner(), tmp_path / "given", given_rate)
 
-    assert without_time(found) == without_time(expected)
-    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (found, expected))
+    assert without_time(auto) == without_time(expected)
+    ours, theirs = (load_file(folder.model / "model.safetensors") for folder in (auto, expected))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -91,12 +91,12 @@ def test_buffers_are_put_back_too(tmp_path):
         tiny.model = torch.nn.Sequential(torch.nn.BatchNorm1d(4), tiny.model)
         return tiny
 
-    cost, found = train(learner(), tmp_path / "auto")
+    cost, auto = train(learner(), tmp_path / "auto")
     _, expected = train(
         learner(), tmp_path / "given", replace(AUTO, range_test=False, learning_rate=cost.range_test.learning_rate)
     )
 
-    assert without_time(found) == without_time(expected)
+    assert without_time(auto) == without_time(expected)
 
 
 def test_the_chosen_rate_learns_more_than_the_start(tmp_path):
