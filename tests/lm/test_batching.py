@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.lm.batching import pack_rows, pack_texts, pad_rows
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 
 LENGTHS = st.lists(st.integers(2, 20), min_size=1, max_size=8)
 KINDS = {

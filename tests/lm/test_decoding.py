@@ -9,10 +9,12 @@ import pytest
 import torch
 import transformers
 
-from bakeoff.lm import language_model as language_model_module
+from bakeoff.lm.causal_model import DECODER_PAYS_FROM
 from bakeoff.lm.decoding import openvino_decoder
+from bakeoff.lm.decoding.decoder import DraftCounts
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
-from bakeoff.lm.decoding.speculation import Counts, repeated, speculate
+from bakeoff.lm.decoding.speculation import repeated, speculate
+from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.sources import load_language_model, ready
 from tests.lm.conftest import random_gpt2
@@ -88,7 +90,7 @@ def fast(language_model, ids, count, **settings):
     assert isinstance(language_model.decoder_for(10_000), OpenVinoDecoder)
     report = WritingReport()
     found = list(stream_tokens(language_model, ids, max_new_tokens=count, report=report, **settings))
-    assert report.engine == "openvino"
+    assert (report.engine, report.engine_reason) == ("openvino", "")
     assert report.tokens == len(found)
     assert report.accepted <= report.drafted
     return found
@@ -193,7 +195,7 @@ class Wrong:
 
 def test_a_useless_draft_costs_time_but_not_the_text(stories):
     language_model = made(untied_with_biases, stories)
-    ids, counts = [1, 17, 300, 42, 5], Counts()
+    ids, counts = [1, 17, 300, 42, 5], DraftCounts()
     decoder = language_model.decoder_for(10_000)
 
     found = speculate(
@@ -262,8 +264,11 @@ except KeyboardInterrupt:
 def test_a_short_text_does_not_wait_for_the_decoder(stories):
     language_model = made(tied, stories)
 
-    assert language_model.decoder_for(language_model_module.DECODER_PAYS_FROM - 1) == "it pays from 64 tokens on"
-    assert isinstance(language_model.decoder_for(language_model_module.DECODER_PAYS_FROM), OpenVinoDecoder)
+    decoder = language_model.decoder_for(DECODER_PAYS_FROM - 1)
+
+    assert isinstance(decoder, TransformersDecoder)
+    assert (decoder.engine, decoder.reason) == ("transformers", "it pays from 64 tokens on")
+    assert isinstance(language_model.decoder_for(DECODER_PAYS_FROM), OpenVinoDecoder)
     assert isinstance(language_model.decoder_for(1), OpenVinoDecoder)
 
 
@@ -283,7 +288,10 @@ def test_other_logits_than_those_of_the_model_are_found_out(stories):
 def test_bf16_is_written_by_transformers(stories):
     language_model = ready(tied(), stories.tokenizer, name="random", reference="random", precision="bf16")
 
-    assert language_model.decoder_for(1000) == "the model does not compute in fp32 on the CPU"
+    decoder = language_model.decoder_for(1000)
+
+    assert isinstance(decoder, TransformersDecoder)
+    assert decoder.reason == "the model does not compute in fp32 on the CPU"
 
 
 def test_openvino_does_not_report_its_use(stories):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.errors import UserError
 from bakeoff.lm.batching import pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 from tests.lm.conftest import random_gpt2
 
 TEXTS = st.lists(st.lists(st.integers(3, 511), min_size=2, max_size=20), min_size=1, max_size=6)

@@ -6,6 +6,7 @@ mask, labels of -100 and the library's own mean loss. It has a model of its own,
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,14 +21,14 @@ from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.protocols import Row
-from bakeoff.methods.fine_tuning import learner as language_model_task
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
-from bakeoff.methods.fine_tuning.learner import LanguageModelTask
+from bakeoff.methods.fine_tuning.learner import FineTuningLearner
 from bakeoff.methods.full.config import FullConfig
+from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import add_lora
+from bakeoff.methods.lora.learner import LoraLearner
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop
@@ -277,23 +278,18 @@ def recorded(monkeypatch) -> Iterator[Gradients]:
 @all_models
 def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, name, kind, precision, tolerance):
     """One step over the whole corpus, whose last block is a short one: several micro-batches, the loss in chunks."""
-    for name_of_limit in ("MICRO_BATCH_TOKENS", "MICRO_BATCH_TOKENS_FULL"):
-        monkeypatch.setattr(language_model_task, name_of_limit, 50)
+    monkeypatch.setattr(FineTuningLearner, "micro_batch_tokens", 50)
+    monkeypatch.setattr(LoraLearner, "micro_batch_tokens", 50)
     monkeypatch.setattr(loss, "CHUNK_BYTES", 7 * VOCABULARY * 4)
     model = MODELS[name]()
     corpus = corpus_of(ARTICLES)
     contestant: FineTuningConfig = LoraConfig() if "lora" in name else FullConfig()
     chosen = contestant.model_copy(update={"sequences": kind, "max_length": 40, "batch_size": 1000})
-    task = LanguageModelTask(
-        model,
-        stories.tokenizer,
-        SplitCorpus(train=corpus, validation=corpus, test=corpus),
-        chosen,
-        base_model="stories260k",
-        context_length=64,
-        seed=0,
-    )
-    (step,) = task.steps(1)
+    base = dataclasses.replace(stories, context_length=64)
+    data = SplitCorpus(train=corpus, validation=corpus, test=corpus)
+    kind_of_learner = LoraLearner if "lora" in name else FineTuningLearner
+    learner = kind_of_learner(model, base, data, chosen, seed=0)
+    (step,) = learner.steps(1)
     assert len(step) > 2
     if kind == "blocks":
         rows = sequences.blocks(stories.tokenizer, corpus, 40)
@@ -304,7 +300,7 @@ def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, n
     expected = padded_gradients(name, texts)
 
     training = TrainingSettings(budget=Budget(epochs=1), learning_rate=1e-3, gradient_clip=None, precision=precision)
-    cost = loop.train(task, training, ContestantFolder(tmp_path / "contestant"), Progress())
+    cost = loop.train(learner, training, ContestantFolder(tmp_path / "contestant"), Progress())
 
     assert cost.steps == 1
     assert_same(recorded, expected, tolerance)

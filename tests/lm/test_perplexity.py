@@ -13,8 +13,8 @@ from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
 from bakeoff.lm import batching
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.perplexity import score, summary
-from bakeoff.lm.protocols import plan_scoring
+from bakeoff.lm.perplexity import plan_scoring, score, summary
+from bakeoff.lm.protocols.registry import PROTOCOLS
 from tests.lm.conftest import ARTICLES, corpus_of
 
 CONTEXT = 64
@@ -140,7 +140,7 @@ def test_lab_equals_the_padded_recipe(language_model, corpus, side):
     assert found.tokens == attended
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_batch_size_changes_nothing(language_model, corpus, protocol):
     found = [perplexity(language_model, corpus, protocol, batch_tokens=tokens) for tokens in (1, 130, 100_000)]
 
@@ -156,7 +156,7 @@ def test_order_of_documents_changes_nothing(language_model, corpus, protocol):
     )
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_tokenizer_s_padding_side_changes_nothing(stories, corpus, protocol):
     before = perplexity(stories, corpus, protocol)
     stories.tokenizer.padding_side = "left"
@@ -166,7 +166,7 @@ def test_the_tokenizer_s_padding_side_changes_nothing(stories, corpus, protocol)
         stories.tokenizer.padding_side = "right"
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_rows_side_by_side_lose_what_packed_ones_lose(language_model, corpus, protocol, monkeypatch):
     packed = perplexity(language_model, corpus, protocol)
     assert language_model.forward.packs
@@ -176,7 +176,7 @@ def test_rows_side_by_side_lose_what_packed_ones_lose(language_model, corpus, pr
     assert perplexity(language_model, corpus, protocol) == pytest.approx(packed, rel=1e-6)
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_padding_is_next_to_nothing(stories, protocol):
     corpus = corpus_of({f"{name} {copy}": text[copy:] for copy in range(30) for name, text in ARTICLES.items()})
     plan = plan_scoring(stories.tokenizer, corpus, protocol, model_context=512, context_length=256)
@@ -237,11 +237,19 @@ def test_a_text_without_a_predicted_token(stories):
         score(stories, corpus_of({"blank": "\n\n"}), "lab")
 
 
-def test_a_path_is_read_and_a_text_is_taken(stories, tmp_path):
+def test_a_path_is_read(stories, tmp_path):
     file = tmp_path / "lily.txt"
     file.write_text(ARTICLES["Lily"])
 
     from_file = stories.perplexity(file, protocol="document")
 
-    assert stories.perplexity(str(file), protocol="document").nll == from_file.nll
-    assert stories.perplexity(ARTICLES["Lily"], protocol="document").nll == from_file.nll
+    assert from_file.nll == stories.perplexity(ARTICLES["Lily"], protocol="document").nll
+
+
+def test_a_string_is_the_text_even_if_a_file_has_that_name(stories, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = stories.perplexity("README", protocol="document")
+    (tmp_path / "README").write_text(ARTICLES["Lily"])
+
+    assert stories.perplexity("README", protocol="document") == expected
+    assert expected.bytes == len("README")

@@ -236,6 +236,25 @@ def test_a_config_that_says_nothing(stories_folder, content):
     assert f"The model in {stories_folder} cannot be loaded" in refused(stories_folder)
 
 
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_in_a_models_folder_is_not_run(stories_folder, file):
+    """transformers would ask on the terminal whether to run it."""
+    ran = stories_folder / "ran"
+    (stories_folder / "homemade.py").write_text(f"open({str(ran)!r}, 'w')\nclass Homemade: pass\n")
+    auto_map = {
+        "config.json": {"AutoConfig": "homemade.Homemade", "AutoModelForCausalLM": "homemade.Homemade"},
+        "tokenizer_config.json": {"AutoTokenizer": [None, "homemade.Homemade"]},
+    }
+    changes = {"model_type": "homemade", "tokenizer_class": "Homemade", "auto_map": auto_map[file]}
+    values = json.loads((stories_folder / file).read_text())
+    (stories_folder / file).write_text(json.dumps(values | changes))
+
+    said = refused(stories_folder)
+
+    assert "Python code of its own, which bakeoff does not run" in said
+    assert not ran.exists()
+
+
 def test_a_folder_without_weights(stories_folder):
     (stories_folder / "model.safetensors").unlink()
 

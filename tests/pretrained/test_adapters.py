@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from bakeoff.errors import UserError
+from bakeoff.methods.lora.adapters import add_lora, rate_multipliers
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
+from bakeoff.pretrained.adapters import save_adapter, trained_weights
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
 
@@ -77,7 +78,7 @@ def test_pissa_is_saved_unrounded_after_training_in_bf16(base, tmp_path):
 
 def test_rslora_scales_by_the_root_of_the_rank(base, tmp_path):
     scales = {
-        variant: {scale for each in adapt(base, variant, r=16, alpha=8).modules()
+        variant: {scale for each in adapt(base, variant, r=16, lora_alpha=8).modules()
                   if isinstance(each, peft.tuners.lora.LoraLayer) for scale in each.scaling.values()}
         for variant in ("lora", "rslora")
     }  # fmt: skip

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import Ids
 
 MOST_PADDING = 0.1

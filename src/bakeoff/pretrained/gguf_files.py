@@ -26,9 +26,14 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     architecture = _architecture(path)
     kind, settings = model_class(labels)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
         loaded, report = kind.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True, **settings
+            path.parent,
+            gguf_file=path.name,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
+            **settings,
         )
     except (ValueError, KeyError, NotImplementedError, OSError, RuntimeError, IndexError) as error:
         if "support" in str(error) or isinstance(error, KeyError | NotImplementedError):

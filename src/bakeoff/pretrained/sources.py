@@ -135,10 +135,10 @@ def _hub_folder(name: str) -> Path:
 def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
     kind, settings = model_class(labels)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, **settings)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **settings)
         if labels is not None and config.is_encoder_decoder:
             raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model, report = kind.from_pretrained(
             folder,
             config=config,
@@ -146,8 +146,14 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=labels is not None,
+            trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"The model in {folder} comes with Python code of its own, which bakeoff does not run.",
+                "Choose a model of an architecture that transformers itself supports.",
+            ) from None
         raise UserError(
             f"The model in {folder} cannot be loaded: {_first_line(error)}",
             f"It needs config.json of {_needed(labels)}, model.safetensors and tokenizer.json, all complete.",
@@ -189,7 +195,7 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
             "Adapters that change weights (such as LoRA) can be loaded, on the model they were trained on.",
         ) from None
     if (folder / "tokenizer.json").exists():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return adapted.eval(), tokenizer
 
 
