@@ -61,7 +61,7 @@ def test_reading_the_registry_loads_no_heavy_library():
     code = (
         "import sys\n"
         "from bakeoff.lm.protocols.registry import PROTOCOLS\n"
-        "print([(each.name, each.version, each.meaning) for each in PROTOCOLS.values()])\n"
+        "print([(protocol.name, protocol.version, protocol.meaning) for protocol in PROTOCOLS.values()])\n"
         "sys.exit(', '.join({'torch', 'numpy', 'pyarrow', 'transformers'} & set(sys.modules)))"
     )
 
