@@ -1,5 +1,6 @@
 """Train small text models head to head on your own data and get an answer you can defend.
 
+    from pathlib import Path
     import bakeoff
 
     outcome = bakeoff.run("sentiment")

@@ -66,7 +66,7 @@ class Perplexity:
     protocol: str  # with its settings
     perplexity: float  # exp(nll)
     nll: float  # summed loss / tokens
-    tokens: int  # tokens that the protocol divides by: predicted ones; attended ones under `lab`
+    tokens: int  # tokens that the protocol divides by
     words: int  # words and bytes of the predicted text, which is all of it only under protocol `document`
     bytes: int
     word_perplexity: float
