@@ -10,7 +10,8 @@ import numpy as np
 from bakeoff.data.config import TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.types import Corpus, Document, SplitCorpus
-from bakeoff.lm.protocols import DEFAULT_CONTEXT_LENGTH, Row
+from bakeoff.lm.perplexity import DEFAULT_CONTEXT_LENGTH
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.full.config import FullConfig
 from bakeoff.methods.lora.config import LoraConfig

@@ -1,12 +1,13 @@
 """Train small text models head to head on your own data and get an answer you can defend.
 
+    from pathlib import Path
     import bakeoff
 
     outcome = bakeoff.run("sentiment")
     print(outcome.verdict.sentences[0])
     classifier = bakeoff.load_classifier(outcome.folder, contestant="lstm")
     classifier.predict(["A fine film"])
-    bakeoff.load_language_model("gpt2").perplexity("wiki.test.raw", protocol="window")
+    bakeoff.load_language_model("gpt2").perplexity(Path("wiki.test.raw"), protocol="window")
 
 Names are imported when they are first used: torch is slow to load, and must be loaded after the machine is prepared.
 """

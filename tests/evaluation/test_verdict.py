@@ -69,7 +69,7 @@ def modelled(nll_per_token: np.ndarray, *, pieces: int = 1, protocol: str = "win
             "piece": numbers,
             "nll": nll,
             "tokens": [50] * count,
-            "attended": [51] * count,
+            "weight": [51 if protocol == "lab" else 50] * count,
         }
     )
 

@@ -1,4 +1,4 @@
-"""The smallest real model, a GPT-2-type one of the same vocabulary, and a text of a few articles."""
+"""The smallest real model, a GPT-2 with the same vocabulary, and a text of a few articles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ARTICLES = {
 
 @pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads."""
+    """Use one thread: for models this small, more threads only wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -43,7 +43,7 @@ def stories() -> LanguageModel:
 
 @pytest.fixture(scope="session")
 def gpt2(stories: LanguageModel) -> LanguageModel:
-    """GPT-2's architecture with random weights, large enough to make sharp predictions, and stories260k's tokens."""
+    """GPT-2 with random weights, large enough for confident predictions, and the tokenizer of stories260k."""
     return ready(random_gpt2(), stories.tokenizer, name="random", reference="random", precision="fp32")
 
 
@@ -82,7 +82,7 @@ def split(corpus: Corpus) -> SplitCorpus:
 
 @pytest.fixture
 def stories_folder(tmp_path: Path) -> Path:
-    """stories260k as a folder of one's own, to be damaged."""
+    """A copy of stories260k that a test may damage."""
     import shutil
 
     from bakeoff.pretrained.packaged_models import packaged_folder

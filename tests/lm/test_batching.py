@@ -1,4 +1,4 @@
-"""A batch that is divided loses nothing."""
+"""Splitting a batch loses nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.lm.batching import pack_rows, pack_texts, pad_rows
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 
 LENGTHS = st.lists(st.integers(2, 20), min_size=1, max_size=8)
 KINDS = {
@@ -32,13 +32,13 @@ def some_batch(kind: str, lengths: list[int]):
 def test_parts_make_up_the_whole(stories, kind, lengths, parts):
     batch = some_batch(kind, lengths)
 
-    found = batch.split(parts)
+    pieces = batch.split(parts)
 
-    assert 1 <= len(found) <= parts
-    assert sum(part.tokens for part in found) == batch.tokens
-    assert torch.equal(torch.cat([part.targets for part in found]), batch.targets)
-    assert torch.equal(torch.cat([part.input_ids.flatten() for part in found]), batch.input_ids.flatten())
-    losses = torch.cat([stories.forward.losses(part) for part in found])
+    assert 1 <= len(pieces) <= parts
+    assert sum(piece.tokens for piece in pieces) == batch.tokens
+    assert torch.equal(torch.cat([piece.targets for piece in pieces]), batch.targets)
+    assert torch.equal(torch.cat([piece.input_ids.flatten() for piece in pieces]), batch.input_ids.flatten())
+    losses = torch.cat([stories.forward.losses(piece) for piece in pieces])
     torch.testing.assert_close(losses, stories.forward.losses(batch), rtol=1e-4, atol=1e-5)
 
 

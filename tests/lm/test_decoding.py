@@ -1,4 +1,4 @@
-"""The fast decoder writes what transformers writes, token by token, and steps aside where it cannot."""
+"""The OpenVINO decoder generates the tokens of transformers, and transformers takes over where it cannot."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 import torch
 import transformers
 
-from bakeoff.lm import language_model as language_model_module
+from bakeoff.lm.causal_model import DECODER_PAYS_FROM
 from bakeoff.lm.decoding import openvino_decoder
+from bakeoff.lm.decoding.decoder import DraftCounts
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
-from bakeoff.lm.decoding.speculation import Counts, repeated, speculate
+from bakeoff.lm.decoding.speculation import repeated, speculate
+from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.sources import load_language_model, ready
 from tests.lm.conftest import random_gpt2
@@ -76,22 +78,23 @@ def made(build, stories, **changes):
 
 
 def plain(language_model, ids, count, end=2):
-    found = language_model.model.generate(
+    """Return the continuation by transformers' own `generate`."""
+    new_ids = language_model.model.generate(
         torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=count,
         do_sample=False, pad_token_id=0, eos_token_id=end,
     )[0, len(ids) :].tolist()  # fmt: skip
-    return found[: found.index(end)] if end in found else found
+    return new_ids[: new_ids.index(end)] if end in new_ids else new_ids
 
 
 def fast(language_model, ids, count, **settings):
-    """The tokens, after a check that the decoder is what wrote them."""
+    """Return the continuation by the OpenVINO decoder, after a check that it was used."""
     assert isinstance(language_model.decoder_for(10_000), OpenVinoDecoder)
     report = WritingReport()
-    found = list(stream_tokens(language_model, ids, max_new_tokens=count, report=report, **settings))
-    assert report.engine == "openvino"
-    assert report.tokens == len(found)
+    new_ids = list(stream_tokens(language_model, ids, max_new_tokens=count, report=report, **settings))
+    assert (report.engine, report.engine_reason) == ("openvino", "")
+    assert report.tokens == len(new_ids)
     assert report.accepted <= report.drafted
-    return found
+    return new_ids
 
 
 @pytest.mark.parametrize("build", KNOWN, ids=lambda build: build.__name__)
@@ -104,7 +107,7 @@ def test_greedy_equals_plain_transformers(build, count, stories):
 
 
 @pytest.mark.parametrize("prompt", ["Once upon a time", "The dog", ""])
-def test_a_real_model_writes_its_story(stories, prompt):
+def test_a_real_model_tells_its_story(stories, prompt):
     ids = stories.tokenizer(prompt)["input_ids"]
     ids = ids if ids[:1] == [1] else [1, *ids]
 
@@ -121,7 +124,7 @@ def test_a_prompt_longer_than_a_chunk_and_a_cache_that_grows(monkeypatch):
 
 
 @pytest.mark.parametrize("position", range(1, 12))
-def test_a_text_ends_at_its_end_token_wherever_that_falls_among_the_guesses(stories, position):
+def test_a_text_ends_at_its_end_token_wherever_that_falls_in_a_draft(stories, position):
     language_model = made(tied, stories)
     ids = [1, 17, 300, 42, 5]
     text = plain(language_model, ids, 40)
@@ -135,10 +138,10 @@ def test_a_text_ends_where_the_context_is_full(stories):
     language_model = made(random_gpt2, stories)
     prompt = [1, *range(3, 50)]
 
-    found = fast(language_model, prompt, 100)
+    new_ids = fast(language_model, prompt, 100)
 
-    assert len(found) == language_model.context_length - len(prompt)
-    assert found == plain(language_model, prompt, len(found))
+    assert len(new_ids) == language_model.context_length - len(prompt)
+    assert new_ids == plain(language_model, prompt, len(new_ids))
 
 
 @pytest.mark.parametrize("settings", [{}, {"top_k": 20}, {"top_p": 0.9}, {"top_k": 50, "top_p": 0.8}])
@@ -150,7 +153,7 @@ def test_draws_are_those_of_the_plain_loop(stories, settings):
     assert fast(stories, ids, 60, temperature=0.8, seed=4, **settings) == slowly
 
 
-def test_texts_that_are_read_in_turn_do_not_disturb_each_other(stories):
+def test_interleaved_texts_do_not_affect_each_other(stories):
     assert isinstance(stories.decoder_for(10_000), OpenVinoDecoder)
     prompts = [stories.tokenizer(prompt)["input_ids"] for prompt in ("Once upon a time", "The dog")]
     alone = [list(stream_tokens(stories, ids, max_new_tokens=30)) for ids in prompts]
@@ -191,21 +194,21 @@ class Wrong:
         return -self.cache.draft_logits(token)
 
 
-def test_a_useless_draft_costs_time_but_not_the_text(stories):
+def test_a_useless_draft_does_not_change_the_text(stories):
     language_model = made(untied_with_biases, stories)
-    ids, counts = [1, 17, 300, 42, 5], Counts()
+    ids, counts = [1, 17, 300, 42, 5], DraftCounts()
     decoder = language_model.decoder_for(10_000)
 
-    found = speculate(
+    new_ids = speculate(
         Wrong(decoder.begin()), ids, limit=30, ends={2}, choose=lambda row: int(row.argmax()),
         random=torch.Generator(), counts=counts,
     )  # fmt: skip
 
-    assert list(found) == plain(language_model, ids, 30)
+    assert list(new_ids) == plain(language_model, ids, 30)
     assert counts.drafted > 30
 
 
-def test_what_followed_the_last_time():
+def test_prompt_lookup_proposes_what_followed_the_last_time():
     assert repeated([9, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4]) == [5, 6, 1, 2, 3, 4]
     assert repeated([7, 7, 7, 7, 7]) == [7]
     assert repeated([1, 2, 3]) == []
@@ -216,34 +219,34 @@ def test_what_followed_the_last_time():
     ("build", "reason"),
     [(gpt_neox, "this kind of gpt_neox model"), (mistral_with_a_window, "this kind of mistral model")],
 )
-def test_other_architectures_are_written_by_transformers(build, reason, stories):
+def test_transformers_runs_other_architectures(build, reason, stories):
     language_model = made(build, stories)
     report = WritingReport()
 
-    found = list(stream_tokens(language_model, [1, 17, 300], max_new_tokens=64, report=report))
+    new_ids = list(stream_tokens(language_model, [1, 17, 300], max_new_tokens=64, report=report))
 
-    assert found == plain(language_model, [1, 17, 300], 64)
+    assert new_ids == plain(language_model, [1, 17, 300], 64)
     assert report.engine == "transformers"
     assert reason in report.engine_reason
 
 
-def test_without_openvino_transformers_writes(stories, monkeypatch):
-    monkeypatch.setattr(openvino_decoder, "_core", openvino_decoder._core.__wrapped__)  # not the one of earlier tests
+def test_without_openvino_transformers_takes_over(stories, monkeypatch):
+    monkeypatch.setattr(openvino_decoder, "_core", openvino_decoder._core.__wrapped__)  # not the cached core
     monkeypatch.setitem(sys.modules, "openvino", None)
     language_model = made(tied, stories)
     report = WritingReport()
 
-    found = list(stream_tokens(language_model, [1, 17], max_new_tokens=64, report=report))
+    new_ids = list(stream_tokens(language_model, [1, 17], max_new_tokens=64, report=report))
 
-    assert found == plain(language_model, [1, 17], 64)
+    assert new_ids == plain(language_model, [1, 17], 64)
     assert (report.engine, report.engine_reason) == ("transformers", "openvino is not installed")
 
 
-def test_ctrl_c_after_two_models_have_written():
+def test_ctrl_c_after_two_models_were_compiled():
     code = """
 import gc, os, signal
 from bakeoff.lm.sources import load_language_model
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which a process in the background does not have
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes ignore SIGINT by default
 for _ in range(2):
     print(type(load_language_model("stories260k").decoder_for(10_000)).__name__)
     gc.collect()
@@ -253,21 +256,24 @@ except KeyboardInterrupt:
     print("interrupted")
 """
 
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
-    assert found.stdout.split() == ["OpenVinoDecoder", "OpenVinoDecoder", "interrupted"], found
-    assert found.returncode == 0
+    assert done.stdout.split() == ["OpenVinoDecoder", "OpenVinoDecoder", "interrupted"], done
+    assert done.returncode == 0
 
 
 def test_a_short_text_does_not_wait_for_the_decoder(stories):
     language_model = made(tied, stories)
 
-    assert language_model.decoder_for(language_model_module.DECODER_PAYS_FROM - 1) == "it pays from 64 tokens on"
-    assert isinstance(language_model.decoder_for(language_model_module.DECODER_PAYS_FROM), OpenVinoDecoder)
+    decoder = language_model.decoder_for(DECODER_PAYS_FROM - 1)
+
+    assert isinstance(decoder, TransformersDecoder)
+    assert (decoder.engine, decoder.reason) == ("transformers", "it pays from 64 tokens on")
+    assert isinstance(language_model.decoder_for(DECODER_PAYS_FROM), OpenVinoDecoder)
     assert isinstance(language_model.decoder_for(1), OpenVinoDecoder)
 
 
-def test_other_logits_than_those_of_the_model_are_found_out(stories):
+def test_a_graph_with_other_logits_than_the_model_is_refused(stories):
     model = tied().eval()
     scaled = model.model.layers[1].self_attn.register_forward_pre_hook(
         lambda module, _, settings: ((), settings | {"hidden_states": settings["hidden_states"] * 1.01}),
@@ -280,13 +286,16 @@ def test_other_logits_than_those_of_the_model_are_found_out(stories):
     assert OpenVinoDecoder(model, 64)
 
 
-def test_bf16_is_written_by_transformers(stories):
+def test_transformers_runs_bf16(stories):
     language_model = ready(tied(), stories.tokenizer, name="random", reference="random", precision="bf16")
 
-    assert language_model.decoder_for(1000) == "the model does not compute in fp32 on the CPU"
+    decoder = language_model.decoder_for(1000)
+
+    assert isinstance(decoder, TransformersDecoder)
+    assert decoder.reason == "the model does not compute in fp32 on the CPU"
 
 
-def test_openvino_does_not_report_its_use(stories):
+def test_openvino_telemetry_is_not_loaded(stories):
     stories.decoder_for(10_000)
 
     assert "openvino_telemetry" not in sys.modules

@@ -1,4 +1,4 @@
-"""Padding and packing do not show, and models that are no causal ones are refused."""
+"""Padding and packing do not change losses, and models that are not causal are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.errors import UserError
 from bakeoff.lm.batching import pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 from tests.lm.conftest import random_gpt2
 
 TEXTS = st.lists(st.lists(st.integers(3, 511), min_size=2, max_size=20), min_size=1, max_size=6)
@@ -52,14 +52,14 @@ def test_halves_of_a_batch_have_its_losses(gpt2, texts, packed):
     pieces = [batch]
     while (finer := [half for piece in pieces for half in piece.split(2)]) and len(finer) > len(pieces):
         pieces = finer
-        found = np.concatenate([gpt2.forward.losses(piece).numpy() for piece in pieces])
-        np.testing.assert_allclose(found, gpt2.forward.losses(batch).numpy(), rtol=1e-4, atol=1e-4)
+        losses = np.concatenate([gpt2.forward.losses(piece).numpy() for piece in pieces])
+        np.testing.assert_allclose(losses, gpt2.forward.losses(batch).numpy(), rtol=1e-4, atol=1e-4)
         assert sum(piece.tokens for piece in pieces) == batch.tokens
 
     assert len(pieces) == len(texts)
 
 
-def test_losses_are_computed_by_parts_where_memory_runs_short(gpt2, monkeypatch):
+def test_losses_are_computed_in_parts_if_memory_runs_short(gpt2, monkeypatch):
     batch = pack_texts([np.arange(3, 20), np.arange(5, 11), np.arange(100, 130)])
     expected = gpt2.forward.losses(batch)
     whole = CausalForward._losses
@@ -94,9 +94,9 @@ def test_losses_equal_those_of_plain_transformers(language_model):
     with torch.no_grad():
         expected = language_model.model(ids, labels=ids).loss
 
-    found = language_model.forward.losses(pack_texts([ids[0].numpy()]))
+    losses = language_model.forward.losses(pack_texts([ids[0].numpy()]))
 
-    assert float(found.mean()) == pytest.approx(float(expected), rel=1e-5)
+    assert float(losses.mean()) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_a_model_that_scales_its_logits_runs_as_a_whole():
@@ -125,7 +125,7 @@ def test_a_model_that_looks_ahead_is_refused():
         CausalForward(transformers.BertLMHeadModel(config))
 
 
-def test_the_check_leaves_the_mode_as_it_was():
+def test_the_check_restores_training_mode():
     model = random_gpt2().train()
     CausalForward(model)
 

@@ -1,4 +1,4 @@
-"""Greedy text equals transformers' own; draws follow their seed and their limits."""
+"""Greedy text equals that of transformers; sampling respects its seed and its limits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_greedy_equals_plain_transformers(request, name, prompt):
         do_sample=False, pad_token_id=0, eos_token_id=2,
     )[0, len(ids) :].tolist()  # fmt: skip
 
-    found = list(stream_tokens(language_model, ids, max_new_tokens=40))
+    new_ids = list(stream_tokens(language_model, ids, max_new_tokens=40))
 
-    assert found == (plain[: plain.index(2)] if 2 in plain else plain)
+    assert new_ids == (plain[: plain.index(2)] if 2 in plain else plain)
 
 
 def test_the_published_beginning(stories):
@@ -57,7 +57,7 @@ def test_a_text_ends_where_the_context_is_full(gpt2):
     assert len(list(stream_tokens(gpt2, prompt, max_new_tokens=100))) <= gpt2.context_length - len(prompt)
 
 
-def test_a_seed_repeats_its_text_and_another_writes_another(stories):
+def test_the_same_seed_repeats_a_text_and_another_seed_does_not(stories):
     def write(seed: int) -> str:
         return stories.generate("Once upon a time", max_new_tokens=30, temperature=1.0, seed=seed)
 

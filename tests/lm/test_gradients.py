@@ -1,11 +1,12 @@
-"""The gradient is that of the plain padded computation, tensor by tensor: nothing that saves work changes it.
+"""No optimization changes the gradient: tensor by tensor, it equals that of the plain padded computation.
 
-The oracle is transformers (and PEFT) alone: one row per text, padded on the right up to the longest, with an attention
-mask, labels of -100 and the library's own mean loss. It has a model of its own, with eager attention and no kernels.
+The oracle is transformers (and PEFT) alone: one row per text, padded on the right to the longest, with an attention
+mask, labels of -100 and the library's own mean loss. It has its own model, with eager attention and no kernels.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,14 +21,14 @@ from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.protocols import Row
-from bakeoff.methods.fine_tuning import learner as language_model_task
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
-from bakeoff.methods.fine_tuning.learner import LanguageModelTask
+from bakeoff.methods.fine_tuning.learner import FineTuningLearner
 from bakeoff.methods.full.config import FullConfig
+from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import add_lora
+from bakeoff.methods.lora.learner import LoraLearner
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop
@@ -39,14 +40,14 @@ from tests.lm.conftest import ARTICLES, corpus_of
 VOCABULARY = 512
 EXACT = 1e-5
 ROUNDED = 0.2
-"""Relative error of a tensor's gradient where the arithmetic is bf16: each operation rounds by up to 0.4 %."""
+"""Relative error of a tensor's gradient in bf16 arithmetic: each operation rounds by up to 0.4 %."""
 
 Gradients = dict[str, torch.Tensor]
 Texts = Sequence[Sequence[int]]
 
 
 def llama(*, tied: bool) -> Any:
-    """Llama's architecture with grouped queries: four heads share two heads of keys and values."""
+    """Make a Llama with grouped queries: four heads share two heads of keys and values."""
     config = transformers.LlamaConfig(
         vocab_size=VOCABULARY,
         hidden_size=32,
@@ -83,7 +84,7 @@ def gpt2() -> Any:
 
 
 def with_lora(model: Any) -> Any:
-    """Adapters that have been trained for a while: new ones are zero, and the gradient of a half of them is, too."""
+    """Add adapters as if trained for a while: in new ones the B matrices are zero, and so is the gradient of A."""
     adapted = add_lora(model, LoraConfig(r=4, target_modules="all-linear"), reference="random", seed=3)
     random = torch.Generator().manual_seed(11)
     with torch.no_grad():
@@ -120,11 +121,11 @@ def models() -> Callable[[str], Any]:
 
 
 def padded_gradients(name: str, texts: Texts, unpredicted: Sequence[int] | None = None) -> Gradients:
-    """Gradient of transformers' own mean loss, in fp64, so that its own rounding errors are not taken for ours.
+    """Return the gradient of transformers' own mean loss, in fp64, so that its rounding does not count as our error.
 
     Args:
         name: One of MODELS.
-        unpredicted: How many tokens at the beginning of each text are context only; absent: the first one.
+        unpredicted: Number of tokens at the start of each text that are context only; absent: one.
     """
     plain = MODELS[name]().double().train()
     inner = plain.get_base_model() if hasattr(plain, "get_base_model") else plain
@@ -146,7 +147,7 @@ def trained_gradients(model: Any) -> Gradients:
 
 
 def our_gradients(model: Any, batches: Sequence[TokenBatch]) -> Gradients:
-    """One step's gradient as the training loop makes it: summed losses divided by the count of all batches."""
+    """Return one step's gradient as the training loop computes it: summed losses divided by the count of all."""
     model.train()
     model.zero_grad()
     forward = CausalForward(model)
@@ -156,13 +157,13 @@ def our_gradients(model: Any, batches: Sequence[TokenBatch]) -> Gradients:
     return trained_gradients(model)
 
 
-def relative_errors(found: Gradients, expected: Gradients) -> dict[str, float]:
-    assert found.keys() == expected.keys()
-    return {name: float((found[name] - each).norm() / each.norm()) for name, each in expected.items()}
+def relative_errors(ours: Gradients, expected: Gradients) -> dict[str, float]:
+    assert ours.keys() == expected.keys()
+    return {name: float((ours[name] - exact).norm() / exact.norm()) for name, exact in expected.items()}
 
 
-def assert_same(found: Gradients, expected: Gradients, tolerance: float = EXACT) -> None:
-    wrong = {name: error for name, error in relative_errors(found, expected).items() if not error <= tolerance}
+def assert_same(ours: Gradients, expected: Gradients, tolerance: float = EXACT) -> None:
+    wrong = {name: error for name, error in relative_errors(ours, expected).items() if not error <= tolerance}
     assert wrong == {}
 
 
@@ -180,11 +181,11 @@ def packed(texts: Texts) -> TokenBatch:
     return pack_texts([np.array(text) for text in texts])
 
 
-# Among texts of two tokens alone, the gradient of queries and keys is zero: there is nothing to be relative to.
+# With texts of two tokens only, the gradient of queries and keys is zero, and a relative error is undefined.
 LENGTHS = st.lists(st.integers(2, 40), max_size=6).flatmap(lambda lengths: st.permutations([12, *lengths]))
 
 
-# --- one thing at a time ---------------------------------------------------------------------------------------------
+# --- one optimization at a time ---------------------------------------------------------------------------------------
 
 
 @all_models
@@ -200,13 +201,13 @@ def test_packing(models, name, lengths, seed):
 @settings(max_examples=8, deadline=None)
 @given(lengths=LENGTHS, context=st.integers(1, 39))
 def test_padding_of_rows_with_context(models, name, lengths, context):
-    """Windows of a stream predict their ends only."""
+    """Check rows that predict only their end, as the windows of a stream do."""
     model, texts = models(name), some_texts(lengths)
     unpredicted = [min(context, length - 1) for length in lengths]
 
-    found = our_gradients(model, [pad_rows([row_of(*each) for each in zip(texts, unpredicted, strict=True)])])
+    ours = our_gradients(model, [pad_rows([row_of(*pair) for pair in zip(texts, unpredicted, strict=True)])])
 
-    assert_same(found, padded_gradients(name, texts, unpredicted))
+    assert_same(ours, padded_gradients(name, texts, unpredicted))
 
 
 @all_models
@@ -232,12 +233,12 @@ def test_accumulation_over_lines_of_unequal_counts(models, name, lengths, room):
 
 @all_models
 def test_accumulation_weighs_by_tokens_and_not_by_batches(models, name):
-    """A mean of the batches' means, the usual mistake, is far off where counts differ; ours is not."""
+    """Show that the mean of the batches' means, the usual mistake, is far off if counts differ."""
     model, texts = models(name), some_texts([40, 40, 3])
     batches = [packed(texts[:2]), packed(texts[2:])]
     expected = padded_gradients(name, texts)
-    each = [our_gradients(model, [batch]) for batch in batches]
-    mistaken = {weight: (each[0][weight] + each[1][weight]) / 2 for weight in expected}
+    apart = [our_gradients(model, [batch]) for batch in batches]
+    mistaken = {weight: (apart[0][weight] + apart[1][weight]) / 2 for weight in expected}
 
     assert min(relative_errors(mistaken, expected).values()) > 1000 * EXACT
     assert_same(our_gradients(model, batches), expected)
@@ -259,7 +260,7 @@ def test_loss_in_chunks(models, monkeypatch, name, positions):
 
 @pytest.fixture
 def recorded(monkeypatch) -> Iterator[Gradients]:
-    """The gradients of the masters as the first step left them."""
+    """The gradients of the master weights after the first step."""
     gradients: Gradients = {}
 
     class Recording(MasterWeights):
@@ -276,24 +277,19 @@ def recorded(monkeypatch) -> Iterator[Gradients]:
 @pytest.mark.parametrize("kind", ["blocks", "lines"])
 @all_models
 def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, name, kind, precision, tolerance):
-    """One step over the whole corpus, whose last block is a short one: several micro-batches, the loss in chunks."""
-    for name_of_limit in ("MICRO_BATCH_TOKENS", "MICRO_BATCH_TOKENS_FULL"):
-        monkeypatch.setattr(language_model_task, name_of_limit, 50)
+    """Take one step over the whole corpus, with a short last block, several micro-batches and the loss in chunks."""
+    monkeypatch.setattr(FineTuningLearner, "micro_batch_tokens", 50)
+    monkeypatch.setattr(LoraLearner, "micro_batch_tokens", 50)
     monkeypatch.setattr(loss, "CHUNK_BYTES", 7 * VOCABULARY * 4)
     model = MODELS[name]()
     corpus = corpus_of(ARTICLES)
     contestant: FineTuningConfig = LoraConfig() if "lora" in name else FullConfig()
     chosen = contestant.model_copy(update={"sequences": kind, "max_length": 40, "batch_size": 1000})
-    task = LanguageModelTask(
-        model,
-        stories.tokenizer,
-        SplitCorpus(train=corpus, validation=corpus, test=corpus),
-        chosen,
-        base_model="stories260k",
-        context_length=64,
-        seed=0,
-    )
-    (step,) = task.steps(1)
+    base = dataclasses.replace(stories, context_length=64)
+    data = SplitCorpus(train=corpus, validation=corpus, test=corpus)
+    kind_of_learner = LoraLearner if "lora" in name else FineTuningLearner
+    learner = kind_of_learner(model, base, data, chosen, seed=0)
+    (step,) = learner.steps(1)
     assert len(step) > 2
     if kind == "blocks":
         rows = sequences.blocks(stories.tokenizer, corpus, 40)
@@ -304,7 +300,7 @@ def test_a_step_of_the_training_loop(stories, tmp_path, monkeypatch, recorded, n
     expected = padded_gradients(name, texts)
 
     training = TrainingSettings(budget=Budget(epochs=1), learning_rate=1e-3, gradient_clip=None, precision=precision)
-    cost = loop.train(task, training, ContestantFolder(tmp_path / "contestant"), Progress())
+    cost = loop.train(learner, training, ContestantFolder(tmp_path / "contestant"), Progress())
 
     assert cost.steps == 1
     assert_same(recorded, expected, tolerance)

@@ -1,4 +1,4 @@
-"""The chunked loss is the plain one: value and every gradient."""
+"""The chunked loss equals the plain one, in value and gradients."""
 
 from __future__ import annotations
 
@@ -37,38 +37,38 @@ def test_value_and_gradients_equal_the_plain_loss(positions, vocabulary, at_once
         patch.setattr(loss, "SOFTMAX_ROWS", 3)
         patch.setattr(loss, "WEIGHT_ROWS_AT_ONCE", 7)
         total = loss.summed_cross_entropy(hidden, weight, bias, targets)
-        each = loss.cross_entropies(hidden, weight, bias, targets)
-    found = torch.autograd.grad(total * scale, (hidden, weight, bias))
+        losses = loss.cross_entropies(hidden, weight, bias, targets)
+    gradients = torch.autograd.grad(total * scale, (hidden, weight, bias))
 
     torch.testing.assert_close(total, plain, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(each.sum(), plain.detach(), rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(losses.sum(), plain.detach(), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("chunks", [1, 16])
-def test_in_bf16_the_gradient_of_the_weight_does_not_suffer_from_chunks(monkeypatch, chunks):
+def test_chunks_do_not_make_the_bf16_gradient_of_the_weight_less_exact(monkeypatch, chunks):
     hidden, weight, _, targets = inputs(256, 50, torch.bfloat16)
-    exact = [each.detach().float().requires_grad_() for each in (hidden, weight)]
+    exact = [tensor.detach().float().requires_grad_() for tensor in (hidden, weight)]
     plain = F.cross_entropy(F.linear(*exact), targets, reduction="sum")
     expected = torch.autograd.grad(plain, exact[1])[0]
 
     monkeypatch.setattr(loss, "CHUNK_BYTES", 2 * 50 * 256 // chunks)
     total = loss.summed_cross_entropy(hidden, weight, None, targets)
-    found = torch.autograd.grad(total, weight)[0]
+    gradient = torch.autograd.grad(total, weight)[0]
 
-    assert found.dtype == torch.bfloat16
-    assert float((found.float() - expected).norm() / expected.norm()) < 0.004
+    assert gradient.dtype == torch.bfloat16
+    assert float((gradient.float() - expected).norm() / expected.norm()) < 0.004
     assert float(total.detach()) == pytest.approx(float(plain.detach()), rel=1e-3)
 
 
-def test_a_frozen_weight_gets_no_gradient_and_costs_none(monkeypatch):
+def test_a_frozen_weight_gets_no_gradient_and_no_memory_for_one(monkeypatch):
     hidden, weight, _, targets = inputs(5, 10, torch.float32)
     weight.requires_grad_(False)
-    made = []
-    monkeypatch.setattr(torch, "zeros_like", lambda *_, **__: made.append(1))
+    allocated = []
+    monkeypatch.setattr(torch, "zeros_like", lambda *_, **__: allocated.append(1))
 
     loss.summed_cross_entropy(hidden, weight, None, targets).backward()
 
     assert hidden.grad is not None
     assert weight.grad is None
-    assert made == []
+    assert allocated == []

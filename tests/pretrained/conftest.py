@@ -1,4 +1,4 @@
-"""The models that the tests of language models use."""
+"""Fixtures shared with the tests of language models."""
 
 from tests.lm.conftest import one_thread, stories
 

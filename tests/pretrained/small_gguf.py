@@ -1,4 +1,4 @@
-"""A Llama with random weights and a byte-level vocabulary, written by llama.cpp's own library."""
+"""Write a GGUF file of a small Llama with random weights and a byte-level vocabulary, by llama.cpp's own library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LoRA and its variants: they start as the model that they adapt, and plain PEFT computes what was trained."""
+"""LoRA and its variants start as the model that they adapt, and plain PEFT computes the trained model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from bakeoff.errors import UserError
+from bakeoff.methods.lora.adapters import add_lora, rate_multipliers
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import add_lora, rate_multipliers, save_adapter, trained_weights
+from bakeoff.pretrained.adapters import save_adapter, trained_weights
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
 
@@ -35,7 +36,7 @@ def logits(model) -> torch.Tensor:
 
 
 def move(model) -> None:
-    """Stands for a training: every trained parameter changes."""
+    """Change every trained parameter, in place of a training."""
     torch.manual_seed(2)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -50,7 +51,7 @@ def test_an_adapted_model_starts_as_the_model_it_adapts(base, variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_plain_peft_computes_the_same_on_the_original_model(base, variant, tmp_path):
-    """PiSSA, too, though it has changed the weights of the model that was trained."""
+    """Include PiSSA, although it changed the weights of the model that was trained."""
     adapted = adapt(base, variant)
     first = trained_weights(adapted) if variant == "pissa" else None
     move(adapted)
@@ -63,8 +64,8 @@ def test_plain_peft_computes_the_same_on_the_original_model(base, variant, tmp_p
     torch.testing.assert_close(logits(plain.merge_and_unload()), logits(adapted), rtol=1e-4, atol=1e-4)
 
 
-def test_pissa_is_saved_unrounded_after_training_in_bf16(base, tmp_path):
-    """What is subtracted are the first values in fp32, so an untrained adapter is exactly none."""
+def test_pissa_is_saved_in_full_precision_after_training_in_bf16(base, tmp_path):
+    """Check that the initial values are subtracted in fp32, so that an untrained adapter changes nothing."""
     adapted = adapt(base, "pissa")
     first = trained_weights(adapted)
     weights = MasterWeights(adapted, "bf16")
@@ -77,8 +78,8 @@ def test_pissa_is_saved_unrounded_after_training_in_bf16(base, tmp_path):
 
 def test_rslora_scales_by_the_root_of_the_rank(base, tmp_path):
     scales = {
-        variant: {scale for each in adapt(base, variant, r=16, alpha=8).modules()
-                  if isinstance(each, peft.tuners.lora.LoraLayer) for scale in each.scaling.values()}
+        variant: {scale for layer in adapt(base, variant, r=16, lora_alpha=8).modules()
+                  if isinstance(layer, peft.tuners.lora.LoraLayer) for scale in layer.scaling.values()}
         for variant in ("lora", "rslora")
     }  # fmt: skip
 
@@ -87,7 +88,7 @@ def test_rslora_scales_by_the_root_of_the_rank(base, tmp_path):
 
 def test_pissa_takes_the_largest_singular_values_out(base):
     adapted = adapt(base, "pissa", r=8)
-    name = next(name for name, each in adapted.named_modules() if isinstance(each, peft.tuners.lora.Linear))
+    name = next(name for name, layer in adapted.named_modules() if isinstance(layer, peft.tuners.lora.Linear))
     after = adapted.get_submodule(name).get_base_layer().weight
     before = base.get_submodule(name.removeprefix("base_model.model.")).weight
 
@@ -95,27 +96,27 @@ def test_pissa_takes_the_largest_singular_values_out(base):
     torch.testing.assert_close(torch.linalg.svdvals(after)[: len(expected) - 8], expected[8:], rtol=0.05, atol=1e-3)
 
 
-def test_loraplus_hurries_the_b_matrices_only(base):
+def test_loraplus_trains_only_the_b_matrices_faster(base):
     contestant = LoraConfig(variant="loraplus", loraplus_ratio=4, target_modules="all-linear")
     adapted = add_lora(base, contestant, reference="base", seed=1)
 
-    found = rate_multipliers(adapted, contestant)
-    assert set(found.values()) == {4.0}
-    assert found.keys() == {name for name in trained_weights(adapted) if "lora_B" in name}
+    multipliers = rate_multipliers(adapted, contestant)
+    assert set(multipliers.values()) == {4.0}
+    assert multipliers.keys() == {name for name in trained_weights(adapted) if "lora_B" in name}
     assert rate_multipliers(adapted, LoraConfig()) == {}
     theirs = peft.optimizers.create_loraplus_optimizer(adapted, torch.optim.AdamW, lr=1.0, loraplus_lr_ratio=4)
-    faster = {id(each) for group in theirs.param_groups if group["lr"] == 4 for each in group["params"]}
-    assert faster == {id(each) for name, each in adapted.named_parameters() if name in found}
+    faster = {id(weight) for group in theirs.param_groups if group["lr"] == 4 for weight in group["params"]}
+    assert faster == {id(weight) for name, weight in adapted.named_parameters() if name in multipliers}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_adapter_on_tied_weights_is_refused(base, variant):
-    """Merged, it would change the embeddings as well."""
+    """Merging it would change the embeddings as well."""
     with pytest.raises(UserError, match=r"cannot adapt lm_head: it shares its weights"):
         adapt(base, variant, target_modules=["lm_head"])
 
 
-def test_pissa_is_refused_where_there_are_too_few_singular_values(base):
+def test_pissa_is_refused_if_there_are_too_few_singular_values(base):
     with pytest.raises(UserError, match=r"has 32, not 40.\nSet r to 32 or less"):
         adapt(base, "pissa", r=40)
 

@@ -1,4 +1,4 @@
-"""Whole models on disk: one fp32 tensor a parameter, whatever precision they were trained in."""
+"""A saved model has one fp32 tensor per parameter, whatever precision it was trained in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lm.conftest import random_gpt2
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_a_tied_weight_is_saved_once_and_unrounded(tmp_path, kind, precision):
+def test_a_tied_weight_is_saved_once_in_full_precision(tmp_path, kind, precision):
     model = load_language_model("stories260k").model if kind == "llama" else random_gpt2()
     exact = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     weights = MasterWeights(model, precision).state()

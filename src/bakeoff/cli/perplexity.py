@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from bakeoff.cli.console import ConsoleProgress, output, print_json, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model
+from bakeoff.lm.protocols.registry import ProtocolName
 from bakeoff.sections import RequestedPrecision
 
 
 def command(
     model: Model,
     text: Annotated[
-        str, typer.Argument(metavar="FILE", help="A text file, .jsonl or .parquet; `-` reads standard input.")
+        Path, typer.Argument(metavar="FILE", help="A text file, .jsonl or .parquet; `-` reads standard input.")
     ],
     protocol: Annotated[
-        Literal["window", "document", "lab"], typer.Option(help="How to count; see docs/explanation/perplexity.md.")
+        ProtocolName, typer.Option(help="How to count; see docs/explanation/perplexity.md.")
     ] = "window",
     stride: Annotated[int | None, typer.Option(min=1, help="Step between windows; half the context if absent.")] = None,
     context_length: Annotated[
@@ -36,7 +38,7 @@ def command(
 
     warn_of_slow_bf16(precision)
     with ConsoleProgress() as progress:
-        corpus = read_corpus(text, column=column)
+        corpus = read_corpus(str(text), column=column)
         language_model = load_language_model(model, precision=precision)
         measured = language_model.perplexity(
             corpus, protocol=protocol, stride=stride, context_length=context_length, progress=progress

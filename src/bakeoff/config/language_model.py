@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bakeoff.config.common import CommonConfig, LanguageModelContestant
 from bakeoff.data.config import PACKAGED_TEXTS, TextData
-from bakeoff.evaluation.config import LanguageModelEvaluationConfig
+from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.sections import Budget, RequestedPrecision
 

@@ -1,14 +1,12 @@
-"""The section `evaluation` of a config: what is measured on the test split, and how differences are tested."""
+"""The section `evaluation` of a classification config."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from bakeoff.sections import PositiveInt, Section
-
-Protocol = Literal["window", "document", "lab"]
 
 
 class ClassificationEvaluationConfig(Section):
@@ -19,28 +17,3 @@ class ClassificationEvaluationConfig(Section):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
-
-
-class LanguageModelEvaluationConfig(Section):
-    """How language models are compared: perplexity by named protocols, and what they write."""
-
-    protocols: Annotated[list[Protocol], Field(min_length=1)] = Field(
-        ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."
-    )
-    split: Literal["test", "validation"] = Field("test", description="The side that is evaluated.")
-    context_length: PositiveInt | None = Field(
-        None, description="Tokens the model sees at once; absent: the model's own, at most 1024."
-    )
-    stride: PositiveInt | None = Field(
-        None, description="Step between windows of protocol `window`; absent: half the context."
-    )
-    prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
-    max_new_tokens: PositiveInt = Field(100, description="Tokens written for each prompt, at most.")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
-    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
-
-    @model_validator(mode="after")
-    def _stride_fits(self) -> LanguageModelEvaluationConfig:
-        if self.stride and self.context_length and self.stride > self.context_length:
-            raise ValueError(f"stride {self.stride} is larger than context_length {self.context_length}")
-        return self

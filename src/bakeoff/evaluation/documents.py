@@ -46,7 +46,7 @@ def document_losses(scores: pa.Table, protocol: str) -> dict[str, DocumentLoss]:
     """
     name = protocol_name(protocol)
     rows = scores.filter(pc.equal(pc.list_element(pc.split_pattern(scores["protocol"], "("), 0), name))
-    weights = rows["attended" if name == "lab" else "tokens"].to_pylist()
+    weights = rows["weight"].to_pylist()
     found: dict[str, DocumentLoss] = {}
     for document, nats, tokens in zip(rows["document"].to_pylist(), rows["nll"].to_pylist(), weights, strict=True):
         before = found.get(document, DocumentLoss(0.0, 0))

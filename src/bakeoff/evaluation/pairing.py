@@ -36,7 +36,7 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     """The units of a language model's scores under one protocol, in the order of their names.
 
     Args:
-        scores: scores.parquet of a language model: `protocol`, `document`, `piece`, `nll`, `tokens`, `attended`.
+        scores: scores.parquet of a language model: `protocol`, `document`, `piece`, `nll`, `weight`.
         protocol: `window`, `document` or `lab`, with or without its settings in brackets.
 
     Raises:
@@ -46,17 +46,16 @@ def loss_units(scores: pa.Table, protocol: str) -> Units:
     rows = scores.filter(pc.equal(pc.list_element(pc.split_pattern(scores["protocol"], "("), 0), name))
     if rows.num_rows == 0:
         raise ValueError(f"protocol {name} is not among the scores")
-    weight = "attended" if name == "lab" else "tokens"
     by_document = len(pc.unique(rows["document"])) >= FEWEST_DOCUMENTS
     keys = ["document"] if by_document else ["document", "piece"]
     sums = (
-        rows.group_by(keys).aggregate([("nll", "sum"), (weight, "sum")]).sort_by([(key, "ascending") for key in keys])
+        rows.group_by(keys).aggregate([("nll", "sum"), ("weight", "sum")]).sort_by([(key, "ascending") for key in keys])
     )
     return Units(
         kind="document" if by_document else "piece",
         names=list(zip(*(map(str, sums[key].to_pylist()) for key in keys), strict=True)),
         values=sums["nll_sum"].to_numpy().astype(np.float64),
-        weights=sums[f"{weight}_sum"].to_numpy().astype(np.float64),
+        weights=sums["weight_sum"].to_numpy().astype(np.float64),
     )
 
 

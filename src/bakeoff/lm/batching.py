@@ -1,4 +1,4 @@
-"""Rows of tokens to batches, with next to no padding."""
+"""Put rows of tokens into batches with little padding."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import Ids
 
 MOST_PADDING = 0.1
-"""Largest share of a batch that may be padding."""
+"""Largest share of padding in a batch."""
 
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Rows that go through the model at once, and what is to be predicted in them.
+    """Rows that go through the model at once, and the tokens to predict in them.
 
     There is no attention mask: a causal model never looks to the right, so padding there changes nothing. Rows that
-    hold several texts carry `position_ids` that start anew with each; transformers keeps such texts apart.
+    hold several texts have `position_ids` that restart at 0 with each text; transformers keeps such texts apart.
     """
 
     input_ids: torch.Tensor  # int64, shape (rows, length)
-    predicted: torch.Tensor  # positions in the flattened rows whose successor is predicted, int64, shape (targets,)
-    targets: torch.Tensor  # the successors, int64, shape (targets,)
-    tokens: int  # real tokens in the rows
+    predicted: torch.Tensor  # positions in the flattened rows whose next token is predicted, int64, shape (targets,)
+    targets: torch.Tensor  # those next tokens, int64, shape (targets,)
+    tokens: int  # tokens in the rows, without padding
     position_ids: torch.Tensor | None = None  # int64, shape (rows, length)
 
     @property
@@ -35,7 +35,7 @@ class TokenBatch:
         return len(self.targets)
 
     def split(self, parts: int) -> list[TokenBatch]:
-        """At most so many batches of about the same size, which hold the same rows in the same order.
+        """Divide the batch into at most `parts` batches of about the same size, keeping the order of the rows.
 
         Rows with several texts are divided between texts; a batch of a single row or text stays whole.
         """
@@ -43,14 +43,14 @@ class TokenBatch:
         if self.position_ids is None:
             edges = torch.arange(rows + 1) * length
         else:
-            beginnings = torch.nonzero(self.position_ids.flatten() == 0).flatten().cpu()
-            edges = torch.cat([beginnings, torch.tensor([rows * length])])
-        wanted = torch.linspace(0, rows * length, parts + 1)
-        cuts = edges[(edges[:, None] - wanted).abs().argmin(dim=0)].unique().tolist()
+            starts = torch.nonzero(self.position_ids.flatten() == 0).flatten().cpu()
+            edges = torch.cat([starts, torch.tensor([rows * length])])
+        even_cuts = torch.linspace(0, rows * length, parts + 1)
+        cuts = edges[(edges[:, None] - even_cuts).abs().argmin(dim=0)].unique().tolist()
         return [self._part(first, last) for first, last in pairwise(cuts)]
 
     def _part(self, first: int, last: int) -> TokenBatch:
-        """What lies between two positions of the flattened rows, which are beginnings of rows or texts."""
+        """Return the rows or texts between two positions of the flattened rows, each the start of a row or text."""
         inside = (self.predicted >= first) & (self.predicted < last)
         predicted, targets = self.predicted[inside] - first, self.targets[inside]
         ids = self.input_ids.flatten()[first:last]
@@ -59,7 +59,7 @@ class TokenBatch:
                 ids[None], predicted, targets, last - first, self.position_ids.flatten()[first:last][None]
             )
         length = self.input_ids.shape[1]
-        # Padding follows the last token that predicts.
+        # Everything after the last token that predicts is padding.
         ends = ids.new_zeros((last - first) // length)
         ends.scatter_reduce_(0, predicted // length, predicted % length + 1, "amax")
         return TokenBatch(ids.view(-1, length), predicted, targets, int(ends.sum()))
@@ -76,41 +76,42 @@ class TokenBatch:
 def batches_of_rows(
     rows: Sequence[Row], batch_tokens: int, *, packed: bool = False
 ) -> Iterator[tuple[list[int], TokenBatch]]:
-    """Rows in batches of at most so many tokens (or one row), the longest first; rows without targets are left out.
+    """Put rows into batches, longest rows first, leaving out rows without targets.
 
     Args:
-        packed: Rows stand behind one another, as many as there is room for. Otherwise side by side, and only those of
-            similar length, so that many short rows make small batches.
+        batch_tokens: Most tokens in a batch; a longer row is a batch of its own.
+        packed: Put rows one after the other into a single row. Otherwise pad them side by side, only rows of similar
+            length together, so that many short rows make small batches.
 
     Yields:
-        The numbers of the rows of a batch, and the batch; its targets stand in the order of the numbers.
+        The indices of a batch's rows, and the batch, with its targets in the order of the indices.
     """
     join = pack_rows if packed else pad_rows
     waiting: list[int] = []
     tokens = 0
-    for number in sorted(range(len(rows)), key=lambda number: -len(rows[number].inputs)):
-        if not len(rows[number].targets):
+    for index in sorted(range(len(rows)), key=lambda index: -len(rows[index].inputs)):
+        if not len(rows[index].targets):
             continue
-        length = len(rows[number].inputs)
+        length = len(rows[index].inputs)
         real = tokens + length
         computed = real if packed or not waiting else (len(waiting) + 1) * len(rows[waiting[0]].inputs)
         if waiting and (computed > batch_tokens or computed - real > MOST_PADDING * computed):
-            yield waiting, join([rows[each] for each in waiting])
+            yield waiting, join([rows[index] for index in waiting])
             waiting, tokens = [], 0
-        waiting.append(number)
+        waiting.append(index)
         tokens += length
     if waiting:
-        yield waiting, join([rows[each] for each in waiting])
+        yield waiting, join([rows[index] for index in waiting])
 
 
 def pad_rows(rows: Sequence[Row]) -> TokenBatch:
-    """Rows side by side, padded on the right up to the longest."""
+    """Put rows side by side, padded on the right to the length of the longest."""
     length = max(len(row.inputs) for row in rows)
     ids = np.zeros((len(rows), length), dtype=np.int64)
     predicted = []
-    for number, row in enumerate(rows):
-        ids[number, : len(row.inputs)] = row.inputs
-        predicted.append(number * length + np.arange(len(row.inputs) - len(row.targets), len(row.inputs)))
+    for index, row in enumerate(rows):
+        ids[index, : len(row.inputs)] = row.inputs
+        predicted.append(index * length + np.arange(len(row.inputs) - len(row.targets), len(row.inputs)))
     return TokenBatch(
         torch.from_numpy(ids),
         torch.from_numpy(np.concatenate(predicted)),
@@ -120,7 +121,7 @@ def pad_rows(rows: Sequence[Row]) -> TokenBatch:
 
 
 def pack_rows(rows: Sequence[Row]) -> TokenBatch:
-    """Rows behind one another in a single row, each seen by itself alone, without any padding."""
+    """Put rows one after the other into a single row, without padding. None of them sees another."""
     ends = np.cumsum([len(row.inputs) for row in rows])
     predicted = [np.arange(end - len(row.targets), end) for row, end in zip(rows, ends.tolist(), strict=True)]
     return TokenBatch(
@@ -133,7 +134,7 @@ def pack_rows(rows: Sequence[Row]) -> TokenBatch:
 
 
 def pack_texts(texts: Sequence[Ids]) -> TokenBatch:
-    """Texts behind one another in a single row, each predicted from itself alone, without any padding.
+    """Put texts one after the other into a single row, without padding. None of them sees another.
 
     The first token of a text is not predicted.
     """

@@ -1,4 +1,4 @@
-"""A causal language model, run so that only the positions that are predicted reach its output layer."""
+"""Run a causal language model so that only positions with a target reach its output layer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bakeoff.training.memory import by_parts
 
 
 class CausalForward:
-    """The two halves of a model, backbone and output layer, after a check that they make up the whole.
+    """A causal model as two halves, backbone and output layer, checked to give the same logits as the whole.
 
-    Some architectures scale or cap their logits, and a PEFT adapter may sit on the output layer. Those run as a whole;
-    the results are the same, at the price of memory for all logits of a batch.
+    Some architectures scale or cap their logits, and a PEFT adapter may sit on the output layer. Those run as a whole:
+    the results are the same, but the logits of a batch need memory all at once.
 
     Raises:
-        UserError: the model looks at later tokens, so that it predicts nothing.
+        UserError: the model looks at later tokens, so it predicts nothing.
     """
 
     def __init__(self, model: Any) -> None:
@@ -40,12 +40,12 @@ class CausalForward:
 
     @property
     def packs(self) -> bool:
-        """Whether texts behind one another in a row cost no more than texts side by side."""
+        """True if texts one after the other in a row cost no more than texts side by side."""
         packs: bool = self.model.config._attn_implementation == transformers_attention.NAME
         return packs
 
     def summed_loss(self, batch: TokenBatch) -> torch.Tensor:
-        """Sum of the losses of the batch's targets in nats, differentiable."""
+        """Return the summed loss of the batch's targets in nats, differentiable."""
         batch = batch.to(self.device)
         if self._whole:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="sum")
@@ -53,7 +53,7 @@ class CausalForward:
 
     @torch.no_grad()
     def losses(self, batch: TokenBatch) -> torch.Tensor:
-        """The loss of each target in nats, fp32 on the CPU, shape (targets,); by parts where memory runs short."""
+        """Return the loss of each target in nats, fp32 on the CPU, shape (targets,); in parts if memory runs short."""
         return torch.cat(by_parts(self._losses, batch.to(self.device)))
 
     def _losses(self, batch: TokenBatch) -> torch.Tensor:
@@ -63,31 +63,32 @@ class CausalForward:
 
     @torch.no_grad()
     def next_logits(self, input_ids: torch.Tensor, cache: Any) -> tuple[torch.Tensor, Any]:
-        """Logits after the last token (fp32, shape (vocabulary,)), and the cache that now holds these tokens too.
+        """Return the logits after the last token (fp32, shape (vocabulary,)) and the cache with these tokens added.
 
         Args:
-            input_ids: The tokens that the cache does not hold yet, int64, shape (1, length).
-            cache: What the last call returned; None at first.
+            input_ids: Tokens that the cache does not hold yet, int64, shape (1, length).
+            cache: The cache that the last call returned; None at first.
         """
         if self._whole:
-            found = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
-            return found.logits[0, -1].float(), found.past_key_values
-        found = self._backbone(input_ids=input_ids, past_key_values=cache, use_cache=True)
-        return self._head(found.last_hidden_state[0, -1]).float(), found.past_key_values
+            output = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
+            return output.logits[0, -1].float(), output.past_key_values
+        output = self._backbone(input_ids=input_ids, past_key_values=cache, use_cache=True)
+        return self._head(output.last_hidden_state[0, -1]).float(), output.past_key_values
 
     def _hidden(self, batch: TokenBatch) -> torch.Tensor:
-        # With a cache, even an empty one, transformers would mix texts that share a row.
-        found = self._backbone(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
-        hidden: torch.Tensor = found.last_hidden_state.flatten(0, 1)
+        # With a cache, even an empty one, transformers would mix the texts of a row.
+        output = self._backbone(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+        hidden: torch.Tensor = output.last_hidden_state.flatten(0, 1)
         return hidden.index_select(0, batch.predicted)
 
     def _logits(self, batch: TokenBatch) -> torch.Tensor:
-        found = self.model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
-        logits: torch.Tensor = found.logits.flatten(0, 1)
+        output = self.model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+        logits: torch.Tensor = output.logits.flatten(0, 1)
         return logits.index_select(0, batch.predicted)
 
     @torch.no_grad()
     def _halves_make_the_whole(self) -> bool:
+        """Compare the logits of the halves with those of the whole model, and check that the model is causal."""
         training = self.model.training
         self.model.eval()
         ids = torch.arange(8, device=self.device)[None] % self._vocabulary()
@@ -96,7 +97,7 @@ class CausalForward:
         changed[0, -1] = ids[0, 0]
         if not torch.allclose(logits[0, :-1], self.model(input_ids=changed, use_cache=False).logits.float()[0, :-1]):
             raise UserError(
-                f"{self.model.config.model_type} models look at later tokens, so they predict no text.",
+                f"{self.model.config.model_type} models look at later tokens, so they cannot predict text.",
                 "Choose a causal language model, such as gpt2 or smollm2-135m.",
             )
         same = False

@@ -1,32 +1,30 @@
-"""Writing: token after token with a cache of keys and values, as text as soon as it is certain."""
+"""Text generation: token after token, passed on as text as soon as its characters are complete."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import torch
 
 from bakeoff.errors import UserError
-from bakeoff.lm.decoding.speculation import Counts, speculate
+from bakeoff.lm.causal_model import CausalModel
+from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
 from bakeoff.lm.tokens import prompt_tokens
-
-if TYPE_CHECKING:
-    from bakeoff.lm.language_model import LanguageModel
 
 
 @dataclass
 class WritingReport:
-    """How a text was written; filled while it is."""
+    """How a text was generated; filled in while it is."""
 
-    engine: Literal["transformers", "openvino"] = "transformers"
+    engine: Engine = "transformers"
     engine_reason: str = ""  # why it was not OpenVINO
     tokens: int = 0
-    seconds: float = 0.0  # computing the tokens, the prompt included; without `preparing_seconds`
+    seconds: float = 0.0  # computing the tokens, including the prompt, without `preparing_seconds`
     preparing_seconds: float = 0.0  # building the decoder, if this text was the first to need it
-    drafted: int = 0  # tokens that were guessed, and how many of them rightly
+    drafted: int = 0  # tokens that were drafted, and how many of them were accepted
     accepted: int = 0
 
     @property
@@ -35,7 +33,7 @@ class WritingReport:
 
 
 class WritingOptions(TypedDict, total=False):
-    """What `stream_tokens` may be told; whoever calls it passes these on as they are."""
+    """The options of `stream_tokens`, for functions that pass them on."""
 
     max_new_tokens: int
     temperature: float
@@ -45,15 +43,15 @@ class WritingOptions(TypedDict, total=False):
     report: WritingReport | None
 
 
-def stream_text(language_model: LanguageModel, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
-    """The continuation of a prompt, piece by piece."""
-    prompt_ids = prompt_tokens(language_model.tokenizer, prompt)
-    new_ids = stream_tokens(language_model, prompt_ids, **options)
-    return text_pieces(language_model.tokenizer, prompt_ids, new_ids)
+def stream_text(model: CausalModel, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
+    """Yield the continuation of a prompt, piece by piece."""
+    prompt_ids = prompt_tokens(model.tokenizer, prompt)
+    new_ids = stream_tokens(model, prompt_ids, **options)
+    return text_pieces(model.tokenizer, prompt_ids, new_ids)
 
 
 def stream_tokens(
-    language_model: LanguageModel,
+    model: CausalModel,
     prompt_ids: list[int],
     *,
     max_new_tokens: int = 100,
@@ -63,50 +61,50 @@ def stream_tokens(
     seed: int = 0,
     report: WritingReport | None = None,
 ) -> Iterator[int]:
-    """Ids of the continuation, without the end-of-text token that ends it. No chat template is applied.
+    """Yield the ids of the continuation, without the end-of-text token that ends it. No chat template is applied.
 
     Args:
-        max_new_tokens: The text ends here at the latest, or where the model's context is full.
+        max_new_tokens: Most tokens to generate; the text also ends where the model's context is full.
         temperature: 0 takes the most probable token; otherwise logits are divided by it and drawn from.
         top_k: Draw only from the k most probable tokens.
         top_p: Draw only from the most probable tokens that together reach this probability.
         seed: The same seed draws the same text.
-        report: Filled with how and how fast the text is written.
+        report: Filled in with how, and how fast, the text is generated.
 
     Raises:
-        UserError: the prompt fills the context, or a setting is out of its range.
+        UserError: the prompt fills the context, or a setting is out of range.
     """
-    _check(len(prompt_ids), language_model.context_length, max_new_tokens, temperature, top_k, top_p)
+    _check(len(prompt_ids), model.context_length, max_new_tokens, temperature, top_k, top_p)
     random = torch.Generator().manual_seed(seed)
 
     def choose(logits: torch.Tensor) -> int:
         return int(logits.argmax()) if temperature == 0 else draw(logits.cpu(), temperature, top_k, top_p, random)
 
-    limit = min(max_new_tokens, language_model.context_length - len(prompt_ids))
-    return _stream_tokens(language_model, prompt_ids, limit, choose, random, report or WritingReport())
+    limit = min(max_new_tokens, model.context_length - len(prompt_ids))
+    return _stream_tokens(model, prompt_ids, limit, choose, random, report or WritingReport())
 
 
 def _stream_tokens(
-    language_model: LanguageModel,
+    model: CausalModel,
     prompt_ids: list[int],
     limit: int,
-    choose: Callable[[torch.Tensor], int],
+    choose: Choose,
     random: torch.Generator,
     report: WritingReport,
 ) -> Iterator[int]:
     started = time.perf_counter()
-    decoder = language_model.decoder_for(limit)
+    decoder = model.decoder_for(limit)
     report.preparing_seconds = time.perf_counter() - started
-    ends = end_tokens(language_model.model, language_model.tokenizer)
-    counts = Counts()
-    if isinstance(decoder, str):
-        report.engine_reason = decoder
-        new_ids = _one_by_one(language_model, prompt_ids, limit, ends, choose)
-    else:
-        report.engine = "openvino"
-        new_ids = speculate(
-            decoder.begin(), prompt_ids, limit=limit, ends=ends, choose=choose, random=random, counts=counts
-        )
+    report.engine, report.engine_reason = decoder.engine, decoder.reason
+    counts = DraftCounts()
+    new_ids = decoder.decode(
+        prompt_ids,
+        limit=limit,
+        ends=end_tokens(model.model, model.tokenizer),
+        choose=choose,
+        random=random,
+        counts=counts,
+    )
     while True:
         started = time.perf_counter()
         token = next(new_ids, None)
@@ -118,31 +116,13 @@ def _stream_tokens(
         yield token
 
 
-def _one_by_one(
-    language_model: LanguageModel,
-    prompt_ids: list[int],
-    limit: int,
-    ends: set[int],
-    choose: Callable[[torch.Tensor], int],
-) -> Iterator[int]:
-    forward = language_model.forward
-    waiting, cache = prompt_ids, None
-    for _ in range(limit):
-        logits, cache = forward.next_logits(torch.tensor([waiting], device=forward.device), cache)
-        token = choose(logits)
-        if token in ends:
-            return
-        yield token
-        waiting = [token]
-
-
 def draw(
     logits: torch.Tensor, temperature: float, top_k: int | None, top_p: float | None, random: torch.Generator
 ) -> int:
     """Draw a token: temperature, then top-k (Fan et al. 2018), then nucleus sampling (Holtzman et al. 2020).
 
-    The random numbers belong to the tokens of the vocabulary, not to their ranks, so that logits that differ a little
-    draw the same token nearly always: speculative decoding lives on that.
+    Random numbers belong to the tokens of the vocabulary, not to their ranks, so that slightly different logits nearly
+    always draw the same token. Speculative decoding depends on that.
 
     Args:
         logits: fp32, shape (vocabulary,).
@@ -154,28 +134,28 @@ def draw(
 
 
 def _most_probable(probabilities: torch.Tensor, top_k: int | None, top_p: float | None) -> torch.Tensor:
-    """Zero for all but the most probable tokens; the rest need not add up to 1."""
+    """Set all but the most probable tokens to zero; the rest need not add up to 1."""
     ranked, ids = probabilities.sort(descending=True, stable=True)
     ranked, ids = ranked[:top_k], ids[:top_k]
     if top_p is not None:
-        # A token stays if those before it do not reach top_p yet, so that the first one always stays.
+        # Keep a token if the ones before it do not reach top_p yet, so that the first one is always kept.
         ranked = ranked * (ranked.cumsum(-1) - ranked < max(top_p, 1e-9) * ranked.sum())
     return torch.zeros_like(probabilities).scatter(0, ids, ranked)
 
 
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Tokens that end a text, by the model's generation settings and by its tokenizer."""
+    """Return the tokens that end a text, by the model's generation config and by its tokenizer."""
     ends = model.generation_config.eos_token_id if model.generation_config is not None else None
     ends = ends if isinstance(ends, list) else [ends]
     return {int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None}
 
 
 def text_pieces(tokenizer: Any, prompt_ids: list[int], new_ids: Iterator[int]) -> Iterator[str]:
-    """The text of new tokens after a prompt.
+    """Yield the text of new tokens after a prompt.
 
-    A token is not a piece of text by itself: a character may be spread over several, and whether a word begins with a
-    space may depend on the token before it. So the last few tokens are decoded again with each new one, and the text
-    that was added is passed on unless it ends in an unfinished character.
+    A token is not a piece of text by itself: a character may be spread over several tokens, and whether a word begins
+    with a space may depend on the token before it. So the last few tokens are decoded again with each new one, and the
+    added text is passed on unless it ends in an incomplete character.
     """
     ids = list(prompt_ids)
     begin, passed_on = max(0, len(ids) - 8), len(ids)
@@ -195,14 +175,14 @@ def text_pieces(tokenizer: Any, prompt_ids: list[int], new_ids: Iterator[int]) -
 def _check(
     prompt: int, context: int, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
-    wrong = {
+    problems = {
         f"max_new_tokens must be at least 1, not {max_new_tokens}.": max_new_tokens < 1,
         f"temperature must be at least 0, not {temperature}.": temperature < 0,
         f"top_k must be at least 1, not {top_k}.": top_k is not None and top_k < 1,
         f"top_p must lie between 0 and 1, not {top_p}.": top_p is not None and not 0 <= top_p <= 1,
     }
-    for message, holds in wrong.items():
-        if holds:
+    for message, applies in problems.items():
+        if applies:
             raise UserError(message)
     if prompt >= context:
         raise UserError(

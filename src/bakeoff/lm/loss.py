@@ -1,10 +1,10 @@
-"""Cross-entropy of a linear layer's outputs without ever holding all of them.
+"""Cross-entropy of a linear layer's outputs, without holding all of them in memory.
 
-With 49,152 tokens in the vocabulary, the logits of 2,048 positions are 400 MB in fp32, and their gradient as much
-again. Here they are made for a thousand positions at a time, turned into the gradient at once and forgotten: the
-gradient is known in the forward pass, since it is the softmax minus one at the target (the idea of Liger-Kernel's and
-PyTorch's `linear_cross_entropy`; this one keeps the weight's gradient in fp32, skips it where the layer is frozen and
-runs on older versions of PyTorch).
+With a vocabulary of 49,152 tokens, the logits of 2,048 positions take 400 MB in fp32, and their gradient as much again.
+Here they are computed for a thousand positions at a time, turned into the gradient immediately and dropped. The
+gradient is known in the forward pass already: it is the softmax minus one at the target. Liger-Kernel and PyTorch's
+`linear_cross_entropy` do the same; this one keeps the weight's gradient in fp32, skips it if the layer is frozen, and
+runs on older versions of PyTorch.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import torch
 import torch.nn.functional as F
 
 CHUNK_BYTES = 100 << 20
-"""Memory of a chunk of logits: a thousand positions in bf16. Larger products are no faster."""
+"""Memory of a chunk of logits: a thousand positions in bf16. Larger matrix products are no faster."""
 
 SOFTMAX_ROWS = 8
-"""Positions whose softmax is computed at once, in fp32: they stay in the cache from one operation to the next."""
+"""Positions whose softmax is computed at once, in fp32: few enough to stay in the CPU's cache."""
 
 WEIGHT_ROWS_AT_ONCE = 1024
-"""Rows of the weight's gradient that are made at once: they are added to the sum while they are in the cache."""
+"""Rows of the weight's gradient computed at once: they are added to the sum while they are in the CPU's cache."""
 
 
 def summed_cross_entropy(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
 ) -> torch.Tensor:
-    """Sum of -log softmax(hidden @ weight.T + bias)[target] in nats; a scalar that can be differentiated once.
+    """Return the sum of -log softmax(hidden @ weight.T + bias)[target] in nats, a scalar differentiable once.
 
     Args:
         hidden: fp32 or bf16, shape (positions, hidden size).
@@ -36,7 +36,7 @@ def summed_cross_entropy(
         bias: Shape (vocabulary,), or None.
         targets: Token ids, shape (positions,).
     """
-    if not torch.is_grad_enabled():  # the function below makes gradients of whatever could have one
+    if not torch.is_grad_enabled():  # the function below always computes gradients
         return cross_entropies(hidden, weight, bias, targets).sum(dtype=torch.float64).float()
     total: torch.Tensor = _SummedCrossEntropy.apply(hidden, weight, bias, targets)
     return total
@@ -46,7 +46,7 @@ def summed_cross_entropy(
 def cross_entropies(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
 ) -> torch.Tensor:
-    """-log softmax(...)[target] of each position in nats, fp32, shape (positions,). Arguments as above."""
+    """Return the loss of each position in nats, fp32, shape (positions,). Arguments as in `summed_cross_entropy`."""
     losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
     size = _positions_at_once(weight)
     for start in range(0, len(targets), size):
@@ -62,7 +62,7 @@ def _positions_at_once(weight: torch.Tensor) -> int:
 
 
 def _softmax_parts(*tensors: torch.Tensor) -> Iterable[tuple[torch.Tensor, ...]]:
-    """The tensors' rows, few at a time on a CPU, all at once on a GPU."""
+    """Split tensors by rows: a few at a time on a CPU, all at once on a GPU."""
     size = SOFTMAX_ROWS if tensors[0].device.type == "cpu" else len(tensors[0])
     return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
@@ -91,7 +91,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
                 total += (largest + summed.log()).sum(dtype=torch.float64)
                 gradient = exponentials.div_(summed)
                 gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0).expand_as(target))
-                part.copy_(gradient)  # the block that held the logits now holds their gradient
+                part.copy_(gradient)  # overwrites the logits with their gradient
             if ctx.bias is not None:
                 ctx.bias += logits.sum(0, dtype=torch.float32)
             if ctx.hidden is not None:
@@ -99,13 +99,13 @@ class _SummedCrossEntropy(torch.autograd.Function):
             if for_weight and len(rows) == len(targets):
                 ctx.weight = torch.mm(logits.t(), rows)
             elif for_weight:
-                # Every chunk adds to all of it, so it is summed in fp32 even for bf16 weights.
+                # Every chunk adds to the whole gradient, so it is summed in fp32 even for bf16 weights.
                 if ctx.weight is None:
                     ctx.weight = torch.zeros_like(weight, dtype=torch.float32)
                 slabs, columns = ctx.weight.split(WEIGHT_ROWS_AT_ONCE), logits.split(WEIGHT_ROWS_AT_ONCE, dim=1)
                 for slab, part in zip(slabs, columns, strict=True):
                     slab += torch.mm(part.t(), rows)
-            del logits  # before the next chunk is made
+            del logits  # before the next chunk is computed
         return total.float()
 
     @staticmethod
@@ -115,5 +115,5 @@ class _SummedCrossEntropy(torch.autograd.Function):
             None if gradient is None else gradient.mul_(scale).to(ctx.dtype)
             for gradient in (ctx.hidden, ctx.weight, ctx.bias)
         )
-        ctx.hidden = ctx.weight = ctx.bias = None  # large, and of no use for a second pass
+        ctx.hidden = ctx.weight = ctx.bias = None  # large, and never needed again
         return hidden, weight, bias, None

@@ -1,10 +1,10 @@
-"""Perplexity: score every piece of a corpus, then sum up."""
+"""Perplexity: score every piece of a corpus under a protocol, then sum up."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,19 @@ import pyarrow as pa
 import torch
 
 from bakeoff.data.types import Corpus
-from bakeoff.evaluation.config import Protocol
+from bakeoff.errors import UserError
 from bakeoff.evaluation.intervals import bootstrap_ratio
 from bakeoff.evaluation.pairing import loss_units, protocol_name
 from bakeoff.lm.batching import batches_of_rows
-from bakeoff.lm.protocols import ScoringPlan, plan_scoring
+from bakeoff.lm.causal_model import CausalModel
+from bakeoff.lm.protocols.registry import get_protocol
+from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
-if TYPE_CHECKING:
-    from bakeoff.lm.language_model import LanguageModel
-
 Counts = npt.NDArray[np.int64]
+
+DEFAULT_CONTEXT_LENGTH = 1024
 
 BATCH_TOKENS = 2048
 """Tokens that go through the model at once while scoring."""
@@ -31,19 +32,19 @@ BATCH_TOKENS = 2048
 
 @dataclass(frozen=True)
 class Scores:
-    """One entry a scored piece: the part of a document that one window (or line) predicts."""
+    """One entry for each scored piece: the part of a document that one window (or line) predicts."""
 
-    protocol: str
+    protocol: str  # with its settings
     documents: list[str]
     pieces: Counts  # number of the window, or of the line in its document
     nll: npt.NDArray[np.float64]  # summed loss in nats
     tokens: Counts  # predicted tokens
-    attended: Counts  # tokens that protocol `lab` divides by
+    weight: Counts  # tokens that the protocol divides by
     words: Counts  # words (split on white space) and UTF-8 bytes of the text that was predicted
     bytes: Counts
 
     def table(self) -> pa.Table:
-        """As rows of scores.parquet."""
+        """Return the entries as rows of scores.parquet."""
         return pa.table(
             {
                 "protocol": pa.array([self.protocol] * len(self.documents), pa.string()),
@@ -51,7 +52,7 @@ class Scores:
                 "piece": self.pieces,
                 "nll": self.nll,
                 "tokens": self.tokens,
-                "attended": self.attended,
+                "weight": self.weight,
                 "words": self.words,
                 "bytes": self.bytes,
             }
@@ -60,28 +61,63 @@ class Scores:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """What a corpus costs a model. Losses are in nats, intervals hold the perplexity."""
+    """Perplexity of a model on a corpus. Losses are in nats; the interval is one of the perplexity."""
 
-    protocol: str
+    protocol: str  # with its settings
     perplexity: float  # exp(nll)
     nll: float  # summed loss / tokens
-    tokens: int  # what is divided by: predicted tokens, under protocol `lab` attended tokens
-    words: int  # of the predicted text; only protocol `document` predicts all of it
+    tokens: int  # tokens that the protocol divides by
+    words: int  # words and bytes of the predicted text, which is all of it only under protocol `document`
     bytes: int
     word_perplexity: float
     byte_perplexity: float
     bits_per_byte: float
-    interval: tuple[float, float]  # 95 % unless asked otherwise; (nan, nan) where there is one piece of text only
-    interval_unit: str  # what the bootstrap draws: `document`, or `piece` where there are few documents
+    interval: tuple[float, float]  # 95 % unless set otherwise; (nan, nan) if there is only one piece of text
+    interval_unit: str  # what the bootstrap draws: `document`, or `piece` if there are few documents
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def score(
-    language_model: LanguageModel,
+def plan_scoring(
+    tokenizer: Any,
     corpus: Corpus,
-    protocol: Protocol,
+    protocol: str,
+    *,
+    model_context: int,
+    context_length: int | None = None,
+    stride: int | None = None,
+) -> ScoringPlan:
+    """Tokenize a corpus and cut it as the protocol demands.
+
+    Args:
+        protocol: A name in `PROTOCOLS`.
+        model_context: Most tokens that the model can see.
+        context_length: Tokens that it is shown at once; absent: the model's own, at most 1,024.
+        stride: Step between the windows of protocol `window`; absent: half the context.
+
+    Raises:
+        UserError: there is no such protocol, the settings do not fit, or there is too little text.
+    """
+    context = context_length or min(model_context, DEFAULT_CONTEXT_LENGTH)
+    if not 2 <= context <= model_context:
+        raise UserError(
+            f"The model sees between 2 and {model_context} tokens at once, not {context}.",
+            f"Set the context length to {model_context} or less.",
+        )
+    plan = get_protocol(protocol).plan(tokenizer, corpus, context=context, stride=stride)
+    if not any(len(row.targets) for row in plan.rows):
+        raise UserError(
+            f"{corpus.name} has no token that protocol {protocol} predicts.",
+            "Give it more text, or use protocol `document`, which predicts every token.",
+        )
+    return plan
+
+
+def score(
+    model: CausalModel,
+    corpus: Corpus,
+    protocol: str,
     *,
     context_length: int | None = None,
     stride: int | None = None,
@@ -91,46 +127,47 @@ def score(
     """Score a corpus under a protocol.
 
     Args:
+        protocol: A name in `PROTOCOLS`.
         context_length: Tokens that the model sees at once; absent: the model's own, at most 1,024.
         stride: Step between the windows of protocol `window`; absent: half the context.
-        batch_tokens: Tokens that go through the model at once; changes nothing but time and memory.
+        batch_tokens: Tokens that go through the model at once; affects only time and memory.
 
     Raises:
-        UserError: too little text, or settings that do not fit the model.
+        UserError: there is too little text, or the settings do not fit the model.
     """
     plan = plan_scoring(
-        language_model.tokenizer,
+        model.tokenizer,
         corpus,
         protocol,
-        model_context=language_model.context_length,
+        model_context=model.context_length,
         context_length=context_length,
         stride=stride,
     )
-    return score_plan(language_model, plan, batch_tokens=batch_tokens, progress=progress)
+    return score_plan(model, plan, batch_tokens=batch_tokens, progress=progress)
 
 
 def score_plan(
-    language_model: LanguageModel,
+    model: CausalModel,
     plan: ScoringPlan,
     *,
     batch_tokens: int = BATCH_TOKENS,
     progress: Progress | None = None,
 ) -> Scores:
-    """Score what `plan_scoring` has laid out. Under torchrun every process must call this; each scores its share."""
+    """Score the pieces of a plan. Under torchrun every process must call this; each scores its share."""
     sizes = [len(row.targets) for row in plan.rows]
     losses = [np.zeros(size) for size in sizes]
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
-    batches = batches_of_rows(plan.rows, batch_tokens, packed=language_model.forward.packs)
+    batches = batches_of_rows(plan.rows, batch_tokens, packed=model.forward.packs)
     for numbers, batch in distributed.shard(batches):
-        found = language_model.forward.losses(batch).double().numpy()
+        batch_losses = model.forward.losses(batch).double().numpy()
         ends = np.cumsum([sizes[number] for number in numbers])
-        for number, part in zip(numbers, np.split(found, ends[:-1]), strict=True):
-            losses[number] = part
+        for number, row_losses in zip(numbers, np.split(batch_losses, ends[:-1]), strict=True):
+            losses[number] = row_losses
         done += batch.tokens * distributed.world_size()
         if progress:
             progress.stage(f"scoring {name}", min(1.0, done / total))
-    # Each loss is found by one process and is zero in the others: the sum is exact.
+    # Each loss is computed by one process and is zero in the others, so the sum is exact.
     together = distributed.summed(torch.from_numpy(np.concatenate(losses))).numpy()
     losses = np.split(together, np.cumsum(sizes)[:-1])
     pieces = plan.pieces
@@ -140,16 +177,15 @@ def score_plan(
         pieces=np.array([piece.number for piece in pieces], dtype=np.int64),
         nll=np.array([losses[piece.row][piece.first : piece.last].sum() for piece in pieces]),
         tokens=np.array([piece.last - piece.first for piece in pieces], dtype=np.int64),
-        attended=np.array([piece.attended for piece in pieces], dtype=np.int64),
+        weight=np.array([piece.weight for piece in pieces], dtype=np.int64),
         words=np.array([piece.words for piece in pieces], dtype=np.int64),
         bytes=np.array([piece.bytes for piece in pieces], dtype=np.int64),
     )
 
 
 def summary(scores: Scores, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0) -> Perplexity:
-    """Perplexity and its relatives, with a bootstrap interval of the perplexity."""
-    nats = float(scores.nll.sum())
-    divisor = int((scores.attended if protocol_name(scores.protocol) == "lab" else scores.tokens).sum())
+    """Sum scores up to perplexity and its relatives, with a bootstrap interval of the perplexity."""
+    nats, divisor = float(scores.nll.sum()), int(scores.weight.sum())
     words, size = int(scores.words.sum()), int(scores.bytes.sum())
     units = loss_units(scores.table(), scores.protocol)
     ends = bootstrap_ratio(units.values, units.weights, confidence=confidence, resamples=resamples, seed=seed)
@@ -170,7 +206,7 @@ def summary(scores: Scores, *, confidence: float = 0.95, resamples: int = 2000, 
 
 
 def _exp(nats: float) -> float:
-    """exp, and infinity where a float cannot hold it (a word of many tokens, say)."""
+    """Return exp(nats), or infinity if a float cannot hold it (a word of many tokens, say)."""
     try:
         return math.exp(nats)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""From a model's name to a language model that is ready to read and write."""
+"""Load a language model by name."""
 
 from __future__ import annotations
 
@@ -28,20 +28,24 @@ def load_language_model(
     Args:
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
-        precision: Of the arithmetic: fp32 is the reference; `auto` takes bf16 where the machine computes it fast.
-        merged: Adapters are merged into the model, in fp32, which makes it as fast as its base; False: kept apart.
-        cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+        precision: Of the arithmetic: fp32 is the reference; `auto` takes bf16 if the machine computes it fast.
+        merged: Merge adapters into the model, in fp32, which makes it as fast as its base; False: keep them apart.
+        cache: Folder for converted packaged models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
-        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of a kind that
-            cannot be read.
+        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of an unsupported
+            kind.
     """
     model, tokenizer, reference = load_weights(name, merged=merged, cache=cache)
     return ready(model, tokenizer, name=name, reference=reference, precision=precision)
 
 
 def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: RequestedPrecision) -> LanguageModel:
-    """Move a model to its device and precision, and check that it is a causal one."""
+    """Move a model to its device and precision, and check that it is causal.
+
+    Raises:
+        UserError: it looks at later tokens.
+    """
     device = choose_device()
     chosen = choose_precision(precision, device)
     if chosen == "bf16":

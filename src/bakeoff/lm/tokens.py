@@ -1,4 +1,4 @@
-"""Text to tokens, each text once, and the one place that knows about beginning-of-text tokens."""
+"""Tokenize texts, and decide where beginning-of-text and end-of-text tokens go."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ class Tokens:
     """A text as tokens."""
 
     ids: Ids  # shape (tokens,)
-    starts: Ids  # where each token begins in the text, in characters, never falling, shape (tokens,)
+    starts: Ids  # start of each token in the text, in characters, never decreasing, shape (tokens,)
 
 
 @machine.all_cores()
 def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool) -> list[Tokens]:
-    """Tokens of each text; with `special_tokens`, also those that this tokenizer adds by itself (often none)."""
+    """Tokenize each text; with `special_tokens`, add those that this tokenizer adds by default (often none)."""
     if not texts:
         return []
-    found = tokenizer(
+    encoded = tokenizer(
         list(texts),
         add_special_tokens=special_tokens,
         return_offsets_mapping=True,
         return_attention_mask=False,
-        verbose=False,  # a text longer than the context is nothing to warn of: it is cut into windows
+        verbose=False,  # no warning about texts longer than the context: they are cut into windows
     )
     return [
         Tokens(
             np.asarray(ids, dtype=np.int64),
             np.maximum.accumulate(np.asarray([start for start, _ in offsets], dtype=np.int64)),
         )
-        for ids, offsets in zip(found["input_ids"], found["offset_mapping"], strict=True)
+        for ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
     ]
 
 
 def beginning_token(tokenizer: Any) -> int:
-    """What stands before a document, so that its first token can be predicted: BOS, or EOS where there is no BOS.
+    """Return the token put before a document to predict its first token: BOS, or EOS if there is no BOS.
 
     Raises:
         UserError: the tokenizer has neither.
@@ -60,15 +60,15 @@ def beginning_token(tokenizer: Any) -> int:
 
 
 def end_token(tokenizer: Any) -> int:
-    """What ends a document in training: EOS, or BOS where there is no EOS."""
+    """Return the token that ends a document in training: EOS, or BOS if there is no EOS."""
     return int(tokenizer.eos_token_id) if tokenizer.eos_token_id is not None else beginning_token(tokenizer)
 
 
 def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """A prompt as the model expects it.
+    """Return the ids of a prompt as the model expects it.
 
-    A BOS of its own (stories260k, Llama) is put first where the tokenizer does not add it. A BOS that is also the
-    end of text (GPT-2) is not, except before an empty prompt: those models are prompted without it.
+    A BOS of its own (stories260k, Llama) is put first if the tokenizer does not add it. A BOS that is also the end of
+    text (GPT-2) is put only before an empty prompt: those models are prompted without it.
     """
     ids = [int(token) for token in tokenizer(prompt, verbose=False)["input_ids"]]
     beginning = beginning_token(tokenizer)

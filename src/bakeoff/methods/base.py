@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus, SplitTable  # noqa: F401 (named in a string)
     from bakeoff.lm.language_model import LanguageModel
     from bakeoff.lm.perplexity import Scores
-    from bakeoff.lm.protocols import ScoringPlan
+    from bakeoff.lm.scoring_plan import ScoringPlan
     from bakeoff.runs.folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import TrainingCost

@@ -1,1 +1,1 @@
-"""Pretrained models, whatever they are used for: found, loaded, adapted, made faster and saved."""
+"""Find, load, adapt, speed up and save pretrained models."""

@@ -24,13 +24,13 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
 
     Args:
         reference: Name of the base model for plain PEFT; it is saved with the adapter.
-        seed: Of the adapters' first values.
+        seed: Of the adapters' initial values.
 
     Raises:
-        UserError: the model has no layers of the names in `target_modules`, no default is known for it, or adapters
-            would sit on shared weights.
+        UserError: the model has no layers named in `target_modules`, PEFT has no default for it, or adapters would sit
+            on shared weights.
     """
-    # GPT-2's layers keep their weights the other way round.
+    # GPT-2's layers store their weights transposed.
     config.fan_in_fan_out = any(isinstance(module, Conv1D) for module in model.modules())
     torch.manual_seed(seed)
     try:
@@ -40,8 +40,8 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
         names = sorted(
             {
                 name.rsplit(".", 1)[-1]
-                for name, each in model.named_modules()
-                if isinstance(each, torch.nn.Linear | Conv1D)
+                for name, module in model.named_modules()
+                if isinstance(module, torch.nn.Linear | Conv1D)
             }
         )
         raise UserError(
@@ -54,12 +54,13 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
 
 
 def count_parameters(model: Any, *, trained_only: bool = False) -> int:
-    return sum(each.numel() for each in model.parameters() if each.requires_grad or not trained_only)
+    """Count a model's parameters, shared ones once."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained_only)
 
 
 def trained_weights(adapted: Any) -> Weights:
-    """A copy of the adapters as they are now, by their names in `adapted`."""
-    return {name: each.detach().clone() for name, each in adapted.named_parameters() if each.requires_grad}
+    """Copy the adapters as they are now, by their names in `adapted`."""
+    return {name: weight.detach().clone() for name, weight in adapted.named_parameters() if weight.requires_grad}
 
 
 def save_adapter(adapted: Any, folder: Path, weights: Weights, *, taken_out: Weights | None = None) -> None:
@@ -67,15 +68,15 @@ def save_adapter(adapted: Any, folder: Path, weights: Weights, *, taken_out: Wei
 
     Args:
         weights: The trained parameters by their names in `adapted`, in fp32.
-        taken_out: For PiSSA, the adapters as they were at first. The original weights have what these make up, the
-            weights in `adapted` do not, so it is subtracted: B A - B' A' = [B, -B'] [A; A'], a LoRA of twice the rank.
+        taken_out: For PiSSA, the initial adapters. They were taken out of the original weights, so on these weights
+            they must be subtracted again: B A - B' A' = [B, -B'] [A; A'], a LoRA of twice the rank.
     """
     state = _state(adapted, weights)
     config = copy.deepcopy(adapted.peft_config["default"])
     if taken_out is not None:
-        for name, first in _state(adapted, taken_out).items():
-            rows_or_columns = 0 if "lora_A" in name else 1
-            state[name] = torch.cat([state[name], first if rows_or_columns == 0 else -first], dim=rows_or_columns)
+        for name, initial in _state(adapted, taken_out).items():
+            dim = 0 if "lora_A" in name else 1
+            state[name] = torch.cat([state[name], initial if dim == 0 else -initial], dim=dim)
         config.r, config.lora_alpha = 2 * config.r, 2 * config.lora_alpha
     save_file(
         {name: tensor.contiguous().cpu() for name, tensor in state.items()},
@@ -87,19 +88,20 @@ def save_adapter(adapted: Any, folder: Path, weights: Weights, *, taken_out: Wei
 
 
 def _state(adapted: Any, weights: Weights) -> Weights:
-    """Parameters under the names that PEFT saves them by."""
+    """Return parameters under the names that PEFT saves them by."""
     state: Weights = peft.get_peft_model_state_dict(adapted, state_dict=weights, save_embedding_layers=False)
     return state
 
 
 def adapted_layers(adapted: Any) -> Iterator[tuple[str, LoraLayer]]:
+    """Yield the layers with adapters, by their names in the base model."""
     for name, module in adapted.get_base_model().named_modules():
         if isinstance(module, LoraLayer):
             yield name, module
 
 
 def _refuse_shared_weights(adapted: Any) -> None:
-    """An adapter on a tied output layer would change the embeddings, too, once it is merged."""
+    """Raise UserError for an adapter on shared weights: merged, it would change the other layer as well."""
     owners: dict[int, int] = {}
     for module in adapted.get_base_model().modules():
         for parameter in module.parameters(recurse=False):
@@ -108,5 +110,5 @@ def _refuse_shared_weights(adapted: Any) -> None:
         if owners[id(layer.get_base_layer().weight)] > 1:
             raise UserError(
                 f"LoRA cannot adapt {name}: it shares its weights with another layer (input and output are tied).",
-                "Leave it out of target_modules; `all-linear` stands for all the others.",
+                "Leave it out of target_modules; `all-linear` means all the others.",
             )

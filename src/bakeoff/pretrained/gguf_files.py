@@ -1,4 +1,4 @@
-"""GGUF files (llama.cpp's format) to ordinary fp32 models."""
+"""Load GGUF files (llama.cpp's format) as ordinary fp32 models."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
 
 def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any]:
-    """The model, de-quantized to fp32, and the tokenizer of a GGUF file. Takes half a minute for 135 million weights.
+    """Load the model, dequantized to fp32, and the tokenizer of a GGUF file: half a minute for 135 million weights.
 
     Args:
-        labels: Of a sequence classifier, whose head begins anew; None: a causal language model.
+        labels: Load a sequence classifier for these labels, with a new head; None: a causal language model.
 
     Raises:
         UserError: the file is damaged, or transformers cannot read this architecture.
@@ -26,9 +26,14 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     architecture = _architecture(path)
     kind, settings = model_class(labels)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
         loaded, report = kind.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True, **settings
+            path.parent,
+            gguf_file=path.name,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
+            **settings,
         )
     except (ValueError, KeyError, NotImplementedError, OSError, RuntimeError, IndexError) as error:
         if "support" in str(error) or isinstance(error, KeyError | NotImplementedError):
@@ -44,7 +49,7 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
         )
     if labels is not None:
         begin_evenly(loaded, report)
-    # A model that came from GGUF is marked as quantized and refuses to be saved; a fresh one with its weights is not.
+    # A model loaded from GGUF is marked as quantized and refuses to be saved; a new one with its weights is not.
     config = loaded.config
     for mark in ("quantization_config", "_pre_quantization_dtype"):
         if hasattr(config, mark):
@@ -59,11 +64,11 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
 
 
 def _architecture(path: Path) -> str:
-    """`general.architecture` of the file's header."""
+    """Return `general.architecture` from the file's header."""
     try:
         field = gguf.GGUFReader(path).get_field("general.architecture")
         return str(field.contents()) if field else "unknown"
-    except Exception as error:  # the reader has no errors of its own: a damaged file fails anywhere in it
+    except Exception as error:  # the reader has no exceptions of its own: a damaged file fails anywhere
         raise _damaged(path, error) from None
 
 

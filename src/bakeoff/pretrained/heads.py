@@ -1,4 +1,4 @@
-"""What stands on a pretrained network: the output layer of a language model, or that of a sequence classifier."""
+"""The output layer of a pretrained network: that of a language model, or that of a sequence classifier."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import transformers
 from bakeoff.errors import UserError
 
 _POOLER = "pooler"
-"""An encoder's layer between its first state and the head, which many files leave out."""
+"""An encoder's layer between the state of its first token and the head. Many files do not contain it."""
 
 
 def model_class(labels: Sequence[str] | None) -> tuple[Any, dict[str, Any]]:
-    """transformers' class for a causal language model, or for a classifier of labels, and what its config says."""
+    """Return transformers' class for a causal language model or a classifier of labels, and its config values."""
     if labels is None:
         return transformers.AutoModelForCausalLM, {}
     names = dict(enumerate(labels))
     return transformers.AutoModelForSequenceClassification, {
         "num_labels": len(labels),
         "id2label": names,
-        "label2id": {label: number for number, label in names.items()},
+        "label2id": {label: index for index, label in names.items()},
         "problem_type": "single_label_classification",
     }
 
 
 def head_modules(model: Any) -> list[str]:
-    """Names of the modules of a sequence classifier that are trained for their task from scratch."""
+    """Return the names of a sequence classifier's modules that are trained from scratch."""
     own = [
         name
         for name, module in model.named_children()
@@ -39,7 +39,7 @@ def head_modules(model: Any) -> list[str]:
 
 
 def missing_weights(model: Any, report: Mapping[str, Any], labels: Sequence[str] | None) -> list[str]:
-    """Names of weights that the files should hold and do not, or in another shape. A classifier's head may be missing.
+    """Return the names of weights that the files lack, or have in another shape. A classifier's head may be missing.
 
     Args:
         report: transformers' loading info.
@@ -52,9 +52,9 @@ def missing_weights(model: Any, report: Mapping[str, Any], labels: Sequence[str]
 
 
 def begin_evenly(model: Any, report: Mapping[str, Any]) -> None:
-    """Set a classifier's output layer to zero where it is new: at first every class is as probable as the others.
+    """Set a classifier's output layer to zero if it is new, so that all classes start equally probable.
 
-    With random weights a model of large states (SmolLM2's) begins at 8 nats, and spends its first steps on them.
+    With random weights a model of large states (SmolLM2's) starts at 8 nats and spends its first steps on getting down.
     """
     new = _not_loaded(report)
     for name, module in model.named_modules():
@@ -69,12 +69,12 @@ def _not_loaded(report: Mapping[str, Any]) -> list[str]:
 
 
 def agree_on_padding(model: Any, tokenizer: Any) -> None:
-    """Give a classifier and its tokenizer the same padding token: the classifier finds the end of a text by it.
+    """Give a classifier and its tokenizer the same padding token, by which the classifier finds the end of a text.
 
-    On the right: models that count positions from the left edge (GPT-2) give other answers behind padding.
+    Padding goes on the right: models that count positions from the left edge (GPT-2) answer differently after padding.
 
     Raises:
-        UserError: the tokenizer has no token that could serve.
+        UserError: the tokenizer has no suitable token.
     """
     if tokenizer.pad_token_id is None:
         for token in (tokenizer.eos_token, tokenizer.unk_token, tokenizer.bos_token):

@@ -1,3 +1,3 @@
-"""Names of the models that need no hub."""
+"""Names of the packaged models, which need no hub."""
 
 PACKAGED_MODELS = ("smollm2-135m", "stories260k")

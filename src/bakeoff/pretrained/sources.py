@@ -1,4 +1,7 @@
-"""From a model's name to a model: hub ids, folders, GGUF files, packaged models, contestants of a run."""
+"""Find and load models by name: hub ids, folders, GGUF files, packaged models, contestants of a run.
+
+Code in a model's folder is never run.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,13 @@ from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
-# Weights in safetensors only: the other format runs code when it is read.
+# Weights in safetensors only: pickled ones can run code when they are read.
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model was found."""
+    """The place of a model on disk."""
 
     path: Path  # a folder, or a GGUF file
     reference: str  # what plain transformers would load
@@ -40,20 +43,20 @@ class Source:
 def load_weights(
     name: str, *, labels: Sequence[str] | None = None, merged: bool = True, cache: Path | None = None
 ) -> tuple[Any, Any, str]:
-    """The model in fp32 on the CPU, its tokenizer, and its name for plain transformers.
+    """Load a model in fp32 on the CPU and its tokenizer; the third value is its name for plain transformers.
 
     Args:
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
-            do not hold, or hold for another number of labels, begins anew: its output layer with zeros, layers before
-            that with random weights (torch's generator).
-        merged: Adapters are merged into the model; False: kept apart.
-        cache: Where packaged models are converted to; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+            lack, or have for another number of labels, is initialized: its output layer with zeros, layers before that
+            with random weights (torch's generator).
+        merged: Merge adapters into the model; False: keep them apart.
+        cache: Folder for converted packaged models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
-        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of a kind that
-            cannot be read.
+        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of an unsupported
+            kind.
     """
     source = find(name, cache)
     with quiet_libraries():
@@ -63,13 +66,14 @@ def load_weights(
             model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
         else:
             model, tokenizer = _load_folder(source.path, labels)
-    if not tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens):  # made up where there are no files
+    # Without tokenizer files, transformers makes one up that has special tokens only.
+    if not tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens):
         raise UserError(
-            f"{source.path} holds no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
+            f"{source.path} has no tokenizer.", "Put the model's own tokenizer.json (or vocabulary files) there."
         )
     if not tokenizer.is_fast:
         raise UserError(
-            f"The tokenizer of {name} does not say where its tokens begin.",
+            f"The tokenizer of {name} does not report where its tokens start in a text.",
             "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
         )
     if labels is not None:
@@ -78,10 +82,10 @@ def load_weights(
 
 
 def find(name: str, cache: Path | None = None) -> Source:
-    """Where the model `name` is, downloaded or converted if need be.
+    """Find the model `name`, and download or convert it if needed.
 
     Raises:
-        UserError: nowhere.
+        UserError: there is no such model.
     """
     if name in PACKAGED_MODELS:
         folder = packaged_folder(name, cache)
@@ -98,7 +102,7 @@ def _local(path: Path, cache: Path | None) -> Source:
     if path.is_file():
         if path.suffix != ".gguf":
             raise UserError(
-                f"{path} is not a model that can be read.", "Give the folder it lies in, or a file that ends in .gguf."
+                f"{path} is not a model that can be read.", "Give the folder it is in, or a file that ends in .gguf."
             )
         return Source(path.resolve(), str(path.resolve()))
     for folder in (path, path / "model"):
@@ -107,12 +111,12 @@ def _local(path: Path, cache: Path | None) -> Source:
             return find(base, cache)
         if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
             return Source(folder.resolve(), str(folder.resolve()))
-    contestants = sorted(str(each) for each in path.glob("contestants/*"))
+    contestants = sorted(str(folder) for folder in path.glob("contestants/*"))
     if contestants:
         raise UserError(f"{path} is a run with several models.", f"Choose one: {', '.join(contestants)}.")
     raise UserError(
-        f"The folder {path} holds no model: config.json is missing (and adapter_config.json, too).",
-        "Give a folder that `save_pretrained` has written, or a contestant of a run (RUN/contestants/NAME).",
+        f"The folder {path} has no model: there is neither config.json nor adapter_config.json.",
+        "Give a folder that `save_pretrained` wrote, or a contestant of a run (RUN/contestants/NAME).",
     )
 
 
@@ -135,10 +139,10 @@ def _hub_folder(name: str) -> Path:
 def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
     kind, settings = model_class(labels)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, **settings)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **settings)
         if labels is not None and config.is_encoder_decoder:
             raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model, report = kind.from_pretrained(
             folder,
             config=config,
@@ -146,8 +150,14 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=labels is not None,
+            trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"The model in {folder} comes with Python code of its own, which bakeoff does not run.",
+                "Choose a model of an architecture that transformers itself supports.",
+            ) from None
         raise UserError(
             f"The model in {folder} cannot be loaded: {_first_line(error)}",
             f"It needs config.json of {_needed(labels)}, model.safetensors and tokenizer.json, all complete.",
@@ -168,7 +178,7 @@ def _needed(labels: Sequence[str] | None) -> str:
 
 
 def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
-    """A base model with a PEFT adapter; merged it is as fast as the base, and the same function."""
+    """Load a base model with a PEFT adapter. Merged, it computes the same as fast as the base."""
     try:
         config = peft.PeftConfig.from_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -189,15 +199,15 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
             "Adapters that change weights (such as LoRA) can be loaded, on the model they were trained on.",
         ) from None
     if (folder / "tokenizer.json").exists():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return adapted.eval(), tokenizer
 
 
 def context_length(config: Any, tokenizer: Any) -> int:
-    """Positions that the model was built for; 1,024 where nothing says."""
-    for found in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length):
-        if isinstance(found, int) and 0 < found < 1_000_000_000:
-            return found
+    """Return the number of positions that the model was built for; 1,024 if neither config nor tokenizer says."""
+    for length in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length):
+        if isinstance(length, int) and 0 < length < 1_000_000_000:
+            return length
     return 1024
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bakeoff.evaluation.wording import count, level, metric_name
+from bakeoff.lm.protocols.registry import PROTOCOLS
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import MetricValue
 
@@ -29,12 +30,7 @@ _MEANINGS = {
 }
 
 _PROTOCOLS = {
-    "window": "The text is one stream, read in windows of the model's context; each window moves on by the stride and "
-    "only the tokens that are new in it are counted, each once. The sum is divided by the predicted tokens.",
-    "document": "Every token of every document is predicted exactly once, in windows of the full context that do not "
-    "overlap; the first token is predicted from the begin-of-text token.",
-    "lab": "Each line is a row of its own and the sum is divided by the attended tokens, among them the first of each "
-    "row, which is not predicted. Kept to compare with the published lab; the other two say more.",
+    **{name: protocol.meaning for name, protocol in PROTOCOLS.items()},
     "ece": "Of the probabilities that are evaluated and predicted: calibrated where the contestant was trained.",
     "uncalibrated": "Of the probabilities as the model gives them, before temperature scaling.",
 }

@@ -12,7 +12,8 @@ from typing import Any
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.lm.language_model import DECODER_PAYS_FROM, LanguageModel
+from bakeoff.lm.causal_model import DECODER_PAYS_FROM
+from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from bakeoff.evaluation.config import LanguageModelEvaluationConfig
 from bakeoff.lm.batching import TokenBatch, batches_of_rows
+from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.lm.generation import stream_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import BATCH_TOKENS
-from bakeoff.lm.protocols import ScoringPlan
+from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.training.measuring import ALIKE
 from bakeoff.training.memory import divided

@@ -13,8 +13,8 @@ from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.lm.language_model import LanguageModel
-from bakeoff.lm.perplexity import score_plan, summary
-from bakeoff.lm.protocols import ScoringPlan, plan_scoring
+from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
+from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.base import BaseModel, FitContext, LanguageModelMethod, MethodConfig, PlanContext
 from bakeoff.methods.registry import get_method

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from bakeoff.data.types import Corpus
-from bakeoff.evaluation.config import LanguageModelEvaluationConfig
+from bakeoff.evaluation.pairing import protocol_name
 from bakeoff.evaluation.text_statistics import text_statistics, word_counts
+from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import Perplexity
+from bakeoff.lm.protocols.registry import get_protocol
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.results import MetricValue, Sample
 from bakeoff.training.progress import Progress
@@ -47,7 +49,8 @@ def write_samples(
 
 
 def perplexity_metrics(found: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
-    """Perplexity under a protocol; under `document` also the metrics that do not depend on the tokenizer."""
+    """Return perplexity under a protocol; if it covers the whole text, also metrics that compare across tokenizers."""
+    protocol = get_protocol(protocol_name(found.protocol))
     low, high = found.interval
     bounded = not math.isnan(low)
     perplexity = MetricValue(
@@ -57,12 +60,13 @@ def perplexity_metrics(found: Perplexity, config: LanguageModelEvaluationConfig,
         high=high if bounded else None,
         confidence=config.confidence,
         protocol=found.protocol,
+        protocol_version=protocol.version,
         split=config.split,
         documents=documents,
         interval_unit=found.interval_unit,
         higher_is_better=False,
     )
-    if not found.protocol.startswith("document"):
+    if not protocol.predicts_every_token:
         return [perplexity]
     others = {
         "word_perplexity": found.word_perplexity,

@@ -1,4 +1,4 @@
-"""Attention by blocks is torch's own attention, text by text."""
+"""Blockwise attention equals torch's own attention, text by text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def heads(rows: int, count: int, length: int, dtype: torch.dtype = torch.float64
 
 def reference(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
     group = query.shape[1] // key.shape[1]
-    key, value = (each.repeat_interleave(group, dim=1) for each in (key, value))
+    key, value = (tensor.repeat_interleave(group, dim=1) for tensor in (key, value))
     return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling).transpose(1, 2)
 
 
@@ -31,24 +31,24 @@ def with_gradients(output: torch.Tensor, inputs: list[torch.Tensor]) -> list[tor
 
 @settings(max_examples=25, deadline=None)
 @given(lengths=LENGTHS, rows=st.integers(1, 3), key_heads=st.sampled_from([1, 2]), group=st.sampled_from([1, 3]))
-def test_texts_that_share_a_row_are_attended_as_if_alone(lengths, rows, key_heads, group):
+def test_texts_that_share_a_row_do_not_see_each_other(lengths, rows, key_heads, group):
     torch.manual_seed(0)
     positions = torch.cat([torch.arange(length) for length in lengths])
     inputs = [heads(rows, count, len(positions)) for count in (key_heads * group, key_heads, key_heads)]
 
     blocks = blocks_of_rows(positions[None], torch.float64)[0]
-    found = with_gradients(causal_attention(*inputs, blocks=blocks, scaling=0.4), inputs)
+    ours = with_gradients(causal_attention(*inputs, blocks=blocks, scaling=0.4), inputs)
 
-    texts = zip(*(each.split(lengths, dim=2) for each in inputs), strict=True)
+    texts = zip(*(tensor.split(lengths, dim=2) for tensor in inputs), strict=True)
     alone = torch.cat([reference(*text, 0.4) for text in texts], dim=1)
-    for one, other in zip(found, with_gradients(alone, inputs), strict=True):
+    for one, other in zip(ours, with_gradients(alone, inputs), strict=True):
         torch.testing.assert_close(one, other)
 
 
 def test_bf16_is_as_near_to_the_exact_result_as_torchs_own_bf16():
     torch.manual_seed(1)
     exact = [heads(2, count, 300) for count in (6, 2, 2)]
-    rounded = [each.detach().bfloat16().requires_grad_() for each in exact]
+    rounded = [tensor.detach().bfloat16().requires_grad_() for tensor in exact]
     blocks = blocks_of_rows(torch.arange(300)[None], torch.bfloat16)[0]
 
     truth = with_gradients(reference(*exact, 0.4), exact)
@@ -59,7 +59,7 @@ def test_bf16_is_as_near_to_the_exact_result_as_torchs_own_bf16():
         assert (one.double() - right).norm() < 1.5 * (other.double() - right).norm() + 1e-3 * right.norm()
 
 
-def test_with_dropout_the_gradient_is_that_of_the_weights_that_were_kept():
+def test_with_dropout_the_gradient_is_that_of_the_kept_weights():
     inputs = [heads(1, count, 70) for count in (4, 2, 2)]
     blocks = blocks_of_rows(torch.arange(70)[None], torch.float64)[0]
 

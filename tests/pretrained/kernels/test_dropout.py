@@ -1,4 +1,4 @@
-"""Cheap random numbers are random, repeatable, and those of torch's generator."""
+"""Cheap random numbers are random, and repeatable by the state of torch's generator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.1, 0.5, 0.9])
-def test_the_share_that_is_dropped_is_the_one_asked_for(probability):
+def test_the_dropped_share_is_the_probability(probability):
     torch.manual_seed(0)
     mask, factor = kept(torch.Size([1000, 301]), probability)
     assert float(1 - mask.float().mean()) == pytest.approx(probability, abs=0.004)
@@ -25,7 +25,7 @@ def test_the_same_seed_draws_the_same_and_the_next_draw_differs():
     assert not torch.equal(draws[0][0], draws[0][1])
 
 
-def test_a_checkpoint_that_holds_torchs_generator_holds_all_there_is_to_know():
+def test_the_state_of_torchs_generator_is_enough_to_resume():
     torch.manual_seed(6)
     kept(torch.Size([8]), 0.5)
     state = torch.get_rng_state()
@@ -35,14 +35,14 @@ def test_a_checkpoint_that_holds_torchs_generator_holds_all_there_is_to_know():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_is_kept_is_unchanged(dtype):
+def test_kept_elements_are_unchanged(dtype):
     values = torch.randn(7, 9).to(dtype)
     mask, _ = kept(values.shape, 0.4)
     for layout in (values, values.t().contiguous().t()):
         assert torch.equal(dropped(layout, mask), torch.where(mask.bool(), values, 0))
 
 
-def test_the_module_drops_forwards_and_backwards_alike_and_only_in_training():
+def test_the_module_drops_alike_forward_and_backward_and_only_in_training():
     module = Dropout(0.25)
     values = torch.ones(400, requires_grad=True)
     output = module(values)

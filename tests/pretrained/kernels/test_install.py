@@ -1,4 +1,4 @@
-"""A model computes with the kernels what transformers and PEFT compute without them."""
+"""With the kernels, a model computes the same as transformers and PEFT without them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def gpt2(**changes) -> transformers.PreTrainedModel:
 
 
 def qwen() -> transformers.PreTrainedModel:
-    """Llama's modules with biases and norms on queries and keys."""
+    """Make a Qwen3: Llama's modules, with norms on queries and keys."""
     torch.manual_seed(1)
     sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160, "head_dim": 8}
     return transformers.Qwen3ForCausalLM(
@@ -51,7 +51,7 @@ def adapted(model: transformers.PreTrainedModel, dropout: float = 0.0) -> peft.P
     )
     model = peft.get_peft_model(model, config)
     for name, weight in model.named_parameters():
-        if "lora_B" in name:  # zero at first: nothing would be seen of the adapter
+        if "lora_B" in name:  # zero at first, so the adapter would have no effect
             torch.nn.init.normal_(weight, std=0.2)
     return model
 
@@ -59,31 +59,31 @@ def adapted(model: transformers.PreTrainedModel, dropout: float = 0.0) -> peft.P
 def loss_and_gradients(model) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     loss = model(input_ids=IDS, labels=IDS).loss
     loss.backward()
-    return loss.detach(), {name: each.grad for name, each in model.named_parameters() if each.requires_grad}
+    return loss.detach(), {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
-def test_loss_and_gradients_are_those_of_the_libraries(name, lora):
+def test_loss_and_gradients_equal_those_of_the_libraries(name, lora):
     model = MODELS[name]()
     model = (adapted(model) if lora else model).eval()  # without dropout
     plain = copy.deepcopy(model)
     install_kernels(model)
 
     expected_loss, expected = loss_and_gradients(plain)
-    found_loss, found = loss_and_gradients(model)
+    our_loss, ours = loss_and_gradients(model)
 
-    torch.testing.assert_close(found_loss, expected_loss)
-    assert found.keys() == expected.keys()
+    torch.testing.assert_close(our_loss, expected_loss)
+    assert ours.keys() == expected.keys()
     for weight, gradient in expected.items():
-        assert (found[weight] - gradient).norm() <= 1e-5 * gradient.norm() + 1e-9, weight
+        assert (ours[weight] - gradient).norm() <= 1e-5 * gradient.norm() + 1e-9, weight
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_loras_dropout_drops_before_the_adapter_and_nowhere_else(name):
     model = adapted(MODELS[name](), dropout=0.5).eval()
     install_kernels(model)
-    layer = next(each for each in model.modules() if isinstance(each, peft.tuners.lora.Linear))
+    layer = next(module for module in model.modules() if isinstance(module, peft.tuners.lora.Linear))
     inputs = torch.randn(3, layer.in_features)
     base = layer.base_layer(inputs)
     whole = layer(inputs) - base
@@ -98,7 +98,7 @@ def test_loras_dropout_drops_before_the_adapter_and_nowhere_else(name):
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_in_bf16_a_small_adapter_costs_no_second_rounding_of_the_layer(bias):
-    """Rounding the layer first and then its sum with the adapter once added 0.3 % to a LoRA's perplexity."""
+    """Rounding the layer first and then its sum with the adapter once raised a LoRA's perplexity by 0.3 %."""
     torch.manual_seed(3)
     layer = torch.nn.ModuleDict({"linear": torch.nn.Linear(64, 96, bias=bias)})
     config = peft.LoraConfig(r=40, lora_alpha=4, target_modules=["linear"], init_lora_weights=False)
@@ -152,7 +152,7 @@ def test_generation_with_padding_and_a_cache_is_that_of_transformers(name):
     assert torch.equal(model.generate(ids, **settings), expected)
 
 
-def test_a_saved_model_says_nothing_of_the_kernels(tmp_path):
+def test_a_saved_model_does_not_mention_the_kernels(tmp_path):
     model = llama()
     install_kernels(model)
     model.save_pretrained(tmp_path)

@@ -1,8 +1,8 @@
-"""What the decoder must know of a model: its matrices, its norms and its positions, whatever their names.
+"""Read a model's matrices, norms and positions into one form, whatever the model calls them.
 
-Two families are read: Llama's (Llama, SmolLM2, Mistral, Qwen2, Qwen3: rotary positions, RMS norms, a gated
-feed-forward network) and GPT-2's (learned positions, layer norms). The reading may be wrong for a variant that nobody
-thought of; the decoder compares its logits with the model's own before it is used.
+Two families are supported: Llama's (Llama, SmolLM2, Mistral, Qwen2, Qwen3: rotary positions, RMS norms, a gated
+feed-forward network) and GPT-2's (learned positions, layer norms). An unforeseen variant may be read wrongly, so the
+decoder compares its logits with the model's own before it is used.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ LLAMA_FAMILY = ("llama", "mistral", "qwen2", "qwen3")
 
 @dataclass(frozen=True)
 class Linear:
-    """`x @ weight.T + bias`, or several such products of the same x, one after the other in the result."""
+    """`x @ weight.T + bias`, or several such products of the same x, concatenated."""
 
     weights: tuple[torch.Tensor, ...]  # each fp32, shape (out, in)
-    bias: torch.Tensor | None  # of all products, shape (sum of out,)
+    bias: torch.Tensor | None  # of all products together, shape (sum of out,)
 
 
 @dataclass(frozen=True)
 class Norm:
-    """A layer norm, or without a bias an RMS norm."""
+    """A layer norm, or an RMS norm if it has no bias."""
 
     weight: torch.Tensor
     bias: torch.Tensor | None
@@ -35,13 +35,15 @@ class Norm:
 
 @dataclass(frozen=True)
 class Layer:
+    """One block: attention, then a feed-forward network."""
+
     attention_norm: Norm
     query_key_value: Linear
     query_norm: Norm | None  # over each head
     key_norm: Norm | None
     attention_output: Linear
     feed_forward_norm: Norm
-    up: Linear  # gate and up together where the network is gated
+    up: Linear  # gate and up together if the network is gated
     down: Linear
     gated: bool
     attention_scale: float
@@ -49,7 +51,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A decoder-only transformer with pre-norms. `layers` yields them one at a time, for the sake of memory."""
+    """A decoder-only transformer with pre-norms. `layers` yields one at a time to save memory."""
 
     layer_count: int
     heads: int
@@ -65,7 +67,7 @@ class Architecture:
 
 
 def read_architecture(model: Any, context_length: int) -> Architecture | None:
-    """The architecture of a transformers model in fp32; None where it is not of a family that is known here."""
+    """Return the architecture of a transformers model in fp32, or None if its family is not supported."""
     kind = model.config.model_type
     if kind in LLAMA_FAMILY:
         return _llama(model, context_length)
@@ -81,7 +83,7 @@ _ACTIVATIONS = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "gelu": "gelu",
 }
-_FIXED_ROTATIONS = ("default", "linear", "llama3", "yarn")  # others turn a position by how long the text is
+_FIXED_ROTATIONS = ("default", "linear", "llama3", "yarn")  # the others depend on the length of the text
 
 
 def _llama(model: Any, context_length: int) -> Architecture | None:
@@ -177,7 +179,7 @@ def _linear(*modules: Any) -> Linear:
 
 
 def _transposed(module: Any) -> Linear:
-    """GPT-2's Conv1D keeps its weight as (in, out)."""
+    """Return the layer of GPT-2's Conv1D, which stores its weight as (in, out)."""
     return Linear((module.weight.T,), module.bias)
 
 

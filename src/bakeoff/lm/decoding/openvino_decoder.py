@@ -1,13 +1,13 @@
-"""A model compiled twice by OpenVINO, exactly and as a cheap draft, with one cache for both.
+"""A decoder by OpenVINO: the model compiled twice, exact and as a cheap draft, with one cache for both.
 
-Reading the weights is what a token costs (at batch 1 every weight is used once), so the draft's are kept in int8.
+The cost of a token is reading the weights (at batch 1 every weight is used once), so the draft keeps them in int8.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,26 +15,31 @@ import torch
 
 from bakeoff import machine
 from bakeoff.lm.decoding.architectures import Architecture, read_architecture
+from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
 from bakeoff.lm.decoding.openvino_graph import Weights, build_graph
+from bakeoff.lm.decoding.speculation import speculate
 
-ROOM = 256  # tokens: the cache grows by this
+ROOM = 256  # tokens: the cache grows by this many
 CHUNK = 512  # tokens of a prompt that go through at once: attention needs memory for their product with the cache
 TOLERANCE = 1e-4  # of the largest logit; other orders of summation differ by a few 1e-6
 
 
 class NoDecoderError(Exception):
-    """Why this model cannot be written with OpenVINO here; a reason for people, not an error."""
+    """The reason, in words, why this model cannot be run by OpenVINO here. No failure: transformers takes over."""
 
 
 class OpenVinoDecoder:
-    """A model that is ready to write; any number of texts may be in progress.
+    """A model that OpenVINO runs with speculative decoding. Any number of texts may be in progress.
 
     Raises:
-        NoDecoderError: openvino is missing, the architecture is unknown, or the logits are not the model's own.
+        NoDecoderError: openvino is missing, the architecture is unknown, or the logits differ from the model's own.
     """
 
+    engine: Engine = "openvino"
+    reason = ""
+
     def __init__(self, model: Any, context_length: int) -> None:
-        if {(each.dtype, each.device.type) for each in model.parameters()} != {(torch.float32, "cpu")}:
+        if {(weight.dtype, weight.device.type) for weight in model.parameters()} != {(torch.float32, "cpu")}:
             raise NoDecoderError("the model does not compute in fp32 on the CPU")
         architecture = read_architecture(model, context_length)
         if architecture is None:
@@ -42,7 +47,7 @@ class OpenVinoDecoder:
         self.architecture = architecture
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # int8 is how weights are kept, not how they are multiplied
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # weights are stored in int8, but multiplied in fp32
             "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
             "PERFORMANCE_HINT": "LATENCY",
         }
@@ -50,18 +55,31 @@ class OpenVinoDecoder:
         self._short_draft = self._compiled("int8", room=ROOM)
         self._compare(model)
 
+    def decode(
+        self,
+        prompt_ids: list[int],
+        *,
+        limit: int,
+        ends: set[int],
+        choose: Choose,
+        random: torch.Generator,
+        counts: DraftCounts,
+    ) -> Iterator[int]:
+        """Yield the ids of the continuation; see `Decoder`."""
+        return speculate(self.begin(), prompt_ids, limit=limit, ends=ends, choose=choose, random=random, counts=counts)
+
     def begin(self) -> TextCache:
-        """The cache of a new text."""
+        """Return the cache of a new text."""
         return TextCache(self.architecture, self._exact.create_infer_request(), self._draft)
 
     def _draft(self, room: int) -> Any:
-        """A request to the draft, for a cache with so much room."""
+        """Return a request to the draft, for a cache with room for this many tokens."""
         draft = self._short_draft if room == ROOM else self._long_draft
         return draft.create_infer_request()
 
     @functools.cached_property
     def _long_draft(self) -> Any:
-        """Of texts that outgrow the first room, which few do: compiled for any room, it is slower."""
+        """The draft for texts that outgrow the first room, which few do. Compiled for any room, it is slower."""
         return self._compiled("int8")
 
     def _compiled(self, weights: Weights, room: int | None = None) -> Any:
@@ -70,27 +88,32 @@ class OpenVinoDecoder:
             try:
                 graph = build_graph(self.architecture, weights, room=room)
                 return core.compile_model(graph, "CPU", self._settings)
-            except RuntimeError as error:  # all that OpenVINO raises, such as for a processor that it does not know
+            except RuntimeError as error:  # OpenVINO raises nothing else, not even for an unknown processor
                 raise NoDecoderError(f"openvino refuses: {str(error).strip().splitlines()[-1]}") from None
 
     @torch.inference_mode()
     def _compare(self, model: Any) -> None:
-        ids = [each % model.get_input_embeddings().num_embeddings for each in range(3, 35, 4)]
+        """Raise NoDecoderError unless the logits are those of transformers, with a draft in between."""
+        ids = [token % model.get_input_embeddings().num_embeddings for token in range(3, 35, 4)]
         expected = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -3:]
         cache = self.begin()
         cache.exact_logits(ids[:5])
         cache.draft_logits(ids[5])
         cache.length = 5
-        found = cache.exact_logits(ids[5:], wanted=3)
-        if not torch.allclose(found, expected, rtol=0, atol=TOLERANCE * max(1.0, float(expected.abs().max()))):
+        logits = cache.exact_logits(ids[5:], wanted=3)
+        if not torch.allclose(logits, expected, rtol=0, atol=TOLERANCE * max(1.0, float(expected.abs().max()))):
             raise NoDecoderError("its logits are not those of transformers")
 
 
 class TextCache:
-    """Keys and values of one text. `length` tokens of it are valid: set it back to forget the tokens after."""
+    """Keys and values of one text. The first `length` tokens are valid; lower it to forget the later ones."""
 
     def __init__(self, architecture: Architecture, exact: Any, draft_for: Callable[[int], Any]) -> None:
-        """`draft_for`: gives a request to the draft for a cache with so much room."""
+        """
+        Args:
+            exact: A request to the exact model.
+            draft_for: Returns a request to the draft, for a cache with room for this many tokens.
+        """
         self.length = 0
         self._architecture = architecture
         self._exact, self._draft_for = exact, draft_for
@@ -101,9 +124,9 @@ class TextCache:
         )
 
     def exact_logits(self, ids: list[int], wanted: int = 1) -> torch.Tensor:
-        """Append tokens; the logits after the last `wanted` of them, fp32, shape (wanted, vocabulary).
+        """Append tokens and return the logits after the last `wanted` of them, fp32, shape (wanted, vocabulary).
 
-        Many tokens go through in chunks if only one is wanted. The logits are valid until the next call.
+        A long prompt goes through in chunks if only one row is wanted. The logits are valid until the next call.
         """
         self._make_room(self.length + len(ids))
         size = max(CHUNK, len(ids) if wanted > 1 else 1)
@@ -113,7 +136,7 @@ class TextCache:
         return self._run(self._exact, last, wanted)
 
     def draft_logits(self, token: int) -> torch.Tensor:
-        """Append a token; a guess of the logits after it, fp32, shape (vocabulary,). Valid until the next call."""
+        """Append a token and return the draft's logits after it, fp32, shape (vocabulary,), until the next call."""
         self._make_room(self.length + 1)  # which may come with another draft
         return self._run(self._draft, [token], 1)[0]
 
@@ -167,9 +190,9 @@ class TextCache:
 
 @functools.cache
 def _core() -> Any:
-    """OpenVINO's core, one for the process: with two of them, OpenVINO 2026.4 crashes at the next Ctrl-C.
+    """Return the process's only OpenVINO core: with two of them, OpenVINO 2026.4 crashes at the next Ctrl-C.
 
-    Its package for reporting its use over the network stays out; OpenVINO works without.
+    Its telemetry package, which reports usage over the network, is kept from loading; OpenVINO works without it.
     """
     hidden = "openvino_telemetry"
     hide = hidden not in sys.modules

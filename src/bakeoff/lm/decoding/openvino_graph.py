@@ -1,10 +1,10 @@
 """One step of a decoder-only transformer as an OpenVINO graph: tokens in, logits and new keys and values out.
 
-The cache of keys and values is an input that the graph only reads, with a mask for the rows that hold nothing yet, and
-the new rows are an output: so a rejected draft leaves no trace, and two graphs (exact and draft) can share one cache.
+The graph only reads the cache of keys and values, with a mask for rows that are still empty, and returns the new rows
+as an output. So a rejected draft leaves no trace, and two graphs (exact and draft) can share one cache.
 
 The graph is written operation by operation. OpenVINO's own converter would trace the model, which takes longer and
-depends on transformers' inner workings, and it reports its use over the network unless told not to.
+depends on the internals of transformers, and it reports its use over the network by default.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from bakeoff.lm.decoding.architectures import Architecture, Layer, Linear, Norm
 
 Weights = Literal["fp32", "int8"]
 
-SLAB = 128  # rows rounded at a time, so that what is between fp32 and int8 stays in the cache
+SLAB = 128  # rows rounded at a time, so that intermediate results stay in the CPU's cache
 
 
 def build_graph(architecture: Architecture, weights: Weights, *, room: int | None = None) -> Any:
-    """The graph (an `openvino.Model`).
+    """Build the graph, an `openvino.Model`.
 
     Args:
-        room: Of every cache, for one token at a time: where all shapes are known, a step takes 15 % less time. Absent:
-            any number of tokens and any room.
+        room: Tokens that every cache has room for. The graph then takes one token at a time, in 15 % less time because
+            all shapes are known. Absent: any number of tokens and any room.
 
-    Inputs, all fp32 but `wanted` (int64), where `length` new tokens follow a cache with room for `room` tokens:
+    Inputs for `length` new tokens after a cache with room for `room` tokens, all fp32 except `wanted` (int64):
         hidden: Embedded tokens, shape (length, hidden_size).
         cos, sin: Only with rotary positions, shape (length, head_size).
         mask: Added to the scores, shape (heads / key_value_heads * length, room + length).
-        wanted: Which of the new tokens' logits are wanted, shape (wanted,).
+        wanted: Indices of the new tokens whose logits are wanted, shape (wanted,).
         key.N, value.N: The cache of layer N, shape (key_value_heads, room, head_size).
     Outputs:
         logits: Shape (wanted, vocabulary).
@@ -52,7 +52,7 @@ class _Builder:
         self.weights = weights
 
     def build(self, length: int, room: int) -> Any:
-        """Args: -1 where any number will do."""
+        """Build the graph; -1 leaves a dimension open."""
         a, ops = self.architecture, self.ops
         float32 = self.openvino.Type.f32
         mask_shape = [-1, -1] if length == -1 else [a.heads // a.key_value_heads * length, room + length]
@@ -97,13 +97,13 @@ class _Builder:
             key = self._norm(key, layer.key_norm)
         if rotation is not None:
             query, key = self._rotate(query, rotation), self._rotate(key, rotation)
-        # Heads that share their keys and values become rows of one product: (key_value_heads, groups * length, size).
+        # Heads that share keys and values become rows of one product: (key_value_heads, groups * length, size).
         query = ops.multiply(query, self._floats(layer.attention_scale))
         query = ops.reshape(query, self._integers([0, a.key_value_heads, groups, a.head_size]), True)
         query = ops.transpose(query, self._integers([1, 2, 0, 3]))
         query = ops.reshape(query, self._integers([a.key_value_heads, -1, a.head_size]), False)
-        key, value = (ops.transpose(each, self._integers([1, 0, 2])) for each in (key, value))
-        # Products with cache and new rows apart: joining them first would copy the whole cache in every step.
+        key, value = (ops.transpose(state, self._integers([1, 0, 2])) for state in (key, value))
+        # Separate products for cache and new rows: concatenating them would copy the whole cache at every step.
         old, new = cache[0], key
         scores = ops.concat([ops.matmul(query, old, False, True), ops.matmul(query, new, False, True)], 2)
         attention = ops.softmax(ops.add(scores, mask), -1)
@@ -118,7 +118,7 @@ class _Builder:
         return self._linear(mixed, layer.attention_output), key, value
 
     def _rotate(self, heads: Any, rotation: Any) -> Any:
-        """Rotary positions (Su et al. 2021), the halves of a head being the two coordinates."""
+        """Apply rotary positions (Su et al. 2021); the two halves of a head are the two coordinates."""
         ops, half = self.ops, self.architecture.head_size // 2
         first, second = ops.variadic_split(heads, self._integers(2), self._integers([half, half])).outputs()
         turned = ops.concat([ops.multiply(second, self._floats(-1.0)), first], 2)
@@ -146,13 +146,13 @@ class _Builder:
     def _linear(self, state: Any, linear: Linear) -> Any:
         ops = self.ops
         weight = torch.cat(linear.weights) if len(linear.weights) > 1 else linear.weights[0]
-        found = ops.matmul(state, self._matrix(weight), False, True)
-        return found if linear.bias is None else ops.add(found, self._constant(linear.bias))
+        product = ops.matmul(state, self._matrix(weight), False, True)
+        return product if linear.bias is None else ops.add(product, self._constant(linear.bias))
 
     def _matrix(self, weight: torch.Tensor) -> Any:
         if self.weights == "fp32":
             return self._constant(weight)
-        # Symmetric, a scale per row: the arithmetic stays fp32, only the reading gets four times cheaper.
+        # Symmetric, one scale per row: the arithmetic stays in fp32, only reading the weights gets four times cheaper.
         rounded, scales = torch.empty(weight.shape, dtype=torch.int8), torch.empty(len(weight), 1)
         for rows, whole, scale in zip(weight.split(SLAB), rounded.split(SLAB), scales.split(SLAB), strict=True):
             scale.copy_(rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127))
@@ -160,7 +160,7 @@ class _Builder:
         return self.ops.multiply(self.ops.convert(self._constant(rounded), "f32"), self._constant(scales))
 
     def _constant(self, tensor: torch.Tensor) -> Any:
-        """Without a copy where the tensor lies in memory as it is: the graph lives no longer than the model."""
+        """Make a constant, without a copy if the tensor is contiguous: the graph never outlives the model."""
         return self.ops.constant(tensor.detach().contiguous().numpy(), shared_memory=True)
 
     def _floats(self, value: float) -> Any:

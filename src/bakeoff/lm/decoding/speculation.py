@@ -1,30 +1,31 @@
-"""Speculative decoding: several tokens for one reading of the weights, and exactly the tokens of the plain loop.
+"""Speculative decoding: several tokens in one pass of the model, and exactly the tokens of the plain loop.
 
-A draft guesses the next tokens one by one at a fraction of the cost; the model then scores all of them in one pass,
-which costs little more than scoring one, and guesses are kept as far as the model would have written them (Leviathan
-et al. 2023, Chen et al. 2023). A text that repeats itself is guessed for free: what followed the last time (prompt
+A cheap draft proposes the next tokens one by one. The model then scores all of them in one pass, which costs little
+more than scoring one, and the proposals are accepted as far as the model would have chosen them (Leviathan et al. 2023,
+Chen et al. 2023). A text that repeats itself needs no draft: the proposal is whatever followed the last time (prompt
 lookup, Saxena 2023).
 
-The published rule for sampling keeps the distribution but not the text. Here the draft draws with the random numbers
-that the model will draw with, so the text is the one that the plain loop draws with this seed.
+The published rule for sampling keeps the distribution but not the text. Here the draft draws with the same random
+numbers as the model will, so the text is the one that the plain loop draws with this seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 
-DRAFTED = 8  # tokens guessed by the draft, at most, before the model checks them
-DOUBT = 0.15  # logits: where the draft's two best are this close, its next guesses would often be in vain
-REPEATED = 12  # tokens guessed by repetition
-MATCH = 4  # as many tokens must have occurred before
+from bakeoff.lm.decoding.decoder import Choose, DraftCounts
+
+DRAFTED = 8  # most tokens that the draft proposes before the model checks them
+DOUBT = 0.15  # logits: if the draft's two best are this close, its next proposals are often wrong
+REPEATED = 12  # most tokens proposed by repetition
+MATCH = 4  # tokens that must have occurred before
 
 
 class Cache(Protocol):
-    """What `openvino_decoder.TextCache` documents."""
+    """The keys and values of one text; `openvino_decoder.TextCache` documents it."""
 
     length: int
 
@@ -33,59 +34,54 @@ class Cache(Protocol):
     def draft_logits(self, token: int) -> torch.Tensor: ...
 
 
-@dataclass
-class Counts:
-    drafted: int = 0
-    accepted: int = 0
-
-
 def speculate(
     cache: Cache,
     prompt_ids: list[int],
     *,
     limit: int,
     ends: set[int],
-    choose: Callable[[torch.Tensor], int],
+    choose: Choose,
     random: torch.Generator,
-    counts: Counts,
+    counts: DraftCounts,
 ) -> Iterator[int]:
-    """Tokens of the continuation, without the one that ends it.
+    """Yield the ids of the continuation, without the one that ends it.
 
     Args:
-        cache: Of a new text.
-        limit: Tokens at most.
-        choose: Takes a token by its logits, drawing from `random` only.
-        counts: How many tokens were guessed, and rightly so; kept up to date.
+        cache: Of a new text, empty.
+        limit: Most tokens to generate.
+        ends: Tokens that end the text.
+        choose: Picks a token by its logits, drawing from `random` only.
+        counts: Kept up to date with the tokens that were drafted and accepted.
     """
     ids = list(prompt_ids)
-    guesses: list[int] = []
-    waiting = ids  # what the cache does not hold yet
+    proposals: list[int] = []
+    waiting = ids  # tokens that the cache does not hold yet
     while True:
-        rows = cache.exact_logits([*waiting, *guesses], wanted=len(guesses) + 1)
-        right = 0
+        rows = cache.exact_logits([*waiting, *proposals], wanted=len(proposals) + 1)
+        accepted = 0
         for row in rows:
             token = choose(row)
             if token in ends:
                 return
             ids.append(token)
-            counted = right < len(guesses) and token == guesses[right]
-            right += counted
-            counts.accepted += counted
+            proposed = accepted < len(proposals) and token == proposals[accepted]
+            accepted += proposed
+            counts.accepted += proposed
             yield token
-            if not counted:
+            if not proposed:
                 break
         left = limit - (len(ids) - len(prompt_ids))
         if left == 0:
             return
         cache.length = len(ids) - 1
         waiting = ids[-1:]
-        guesses = repeated(ids)[: left - 1] or _drafted(cache, ids[-1], min(DRAFTED, left - 1), ends, choose, random)
+        proposals = repeated(ids)[: left - 1] or _drafted(cache, ids[-1], min(DRAFTED, left - 1), ends, choose, random)
         cache.length = len(ids) - 1
-        counts.drafted += len(guesses)
+        counts.drafted += len(proposals)
 
 
 def repeated(ids: list[int]) -> list[int]:
-    """What followed the last time that a text had its present last tokens; empty where they are new."""
+    """Return the tokens that followed the last time the text ended like this; empty if it never did."""
     pattern = ids[-MATCH:]
     for begin in range(len(ids) - MATCH - 1, -1, -1):
         if ids[begin : begin + MATCH] == pattern:
@@ -98,17 +94,18 @@ def _drafted(
     token: int,
     count: int,
     ends: set[int],
-    choose: Callable[[torch.Tensor], int],
+    choose: Choose,
     random: torch.Generator,
 ) -> list[int]:
+    """Return up to `count` tokens that the draft proposes, and leave `random` as it was."""
     state = random.get_state()
-    guesses: list[int] = []
-    while len(guesses) < count and token not in ends:
+    proposals: list[int] = []
+    while len(proposals) < count and token not in ends:
         logits = cache.draft_logits(token)
         token = choose(logits)
-        guesses.append(token)
+        proposals.append(token)
         best, second = logits.topk(2).values
         if best - second < DOUBT:
             break
     random.set_state(state)
-    return guesses
+    return proposals

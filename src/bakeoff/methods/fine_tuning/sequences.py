@@ -9,7 +9,7 @@ import numpy as np
 
 from bakeoff.data.types import Corpus
 from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
-from bakeoff.lm.protocols import Row
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import beginning_token, end_token, tokenize
 
 

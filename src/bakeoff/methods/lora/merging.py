@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import Scores, score_plan, summary
-from bakeoff.lm.protocols import ScoringPlan
+from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import load_weights

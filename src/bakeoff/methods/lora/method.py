@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus
     from bakeoff.lm.language_model import LanguageModel
     from bakeoff.lm.perplexity import Scores
-    from bakeoff.lm.protocols import ScoringPlan
+    from bakeoff.lm.scoring_plan import ScoringPlan
     from bakeoff.methods.fine_tuning.learner import FineTuningLearner
     from bakeoff.methods.lora.learner import LoraLearner
     from bakeoff.runs.folder import ContestantFolder

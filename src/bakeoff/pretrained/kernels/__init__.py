@@ -1,1 +1,1 @@
-"""Faster ways to compute what transformers and PEFT compute, for CPUs. `install` says which and why."""
+"""Faster CPU implementations of what transformers and PEFT compute; `install` lists them."""

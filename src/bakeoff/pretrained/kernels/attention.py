@@ -1,11 +1,11 @@
 """Causal attention on a CPU in blocks of queries.
 
 torch's own kernel reaches a third of the speed of its matrix products at these sizes, and repeats keys and values for
-every query head that shares them. Here the query heads of a group stand below one another as rows of one product, keys
-to the right of the block are left out, and the probabilities are kept for the backward pass: they are cheaper to store
-than to compute again. Texts that share a row see only themselves, without a mask over the whole row.
+every query head that shares them. Here the query heads of a group are rows of one matrix product, keys to the right of
+the block are left out, and the probabilities are kept for the backward pass, because storing them is cheaper than
+computing them again. Texts that share a row see only themselves, without a mask over the whole row.
 
-The method is attention by blocks (Dao et al. 2022, FlashAttention) without its running softmax, which the caches of a
+The method is blockwise attention (Dao et al. 2022, FlashAttention) without its running softmax, which the caches of a
 CPU do not need: a block sees all its keys at once.
 """
 
@@ -28,25 +28,25 @@ def causal_attention(
     scaling: float,
     dropout: float = 0.0,
 ) -> torch.Tensor:
-    """softmax(query @ key.T * scaling) @ value, where a token sees itself and earlier tokens of its own text.
+    """Return softmax(query @ key.T * scaling) @ value; a token sees itself and earlier tokens of its own text.
 
     Args:
-        query: Shape (rows, heads, length, size of a head).
-        key: Shape (rows, key-value heads, length, size of a head); several query heads may share one.
+        query: Shape (rows, heads, length, head size).
+        key: Shape (rows, key-value heads, length, head size); several query heads may share one.
         value: As `key`.
-        blocks: Of every row, from `blocks_of_rows`, with masks of the dtype of the query.
-        dropout: Probability of dropping a weight.
+        blocks: The same for every row, from `blocks_of_rows`, with masks of the query's dtype.
+        dropout: Probability of dropping an attention weight.
 
     Returns:
-        Shape (rows, length, heads, size of a head).
+        Shape (rows, length, heads, head size).
     """
     result: torch.Tensor = _CausalAttention.apply(query, key, value, blocks, scaling, dropout)
     return result
 
 
 class _CausalAttention(torch.autograd.Function):
-    # In here queries have the shape (rows * key-value heads, length * group, size), where the heads of a group, which
-    # share a key, follow each other: a block of queries is a run of rows.
+    # In here queries have the shape (rows * key-value heads, length * group, size): the heads of a group, which share
+    # a key, are next to each other, so a block of queries is a contiguous range of rows.
 
     @staticmethod
     def forward(
@@ -97,7 +97,7 @@ class _CausalAttention(torch.autograd.Function):
         if all_masks:
             outer.mul_(ctx.factor)
         for_queries = torch.empty_like(queries)
-        # Every block adds to the keys and values before it: summed in fp32 at least.
+        # Every block adds to the gradients of earlier keys and values, so they are summed in fp32 at least.
         exact = torch.promote_types(keys.dtype, torch.float32)
         for_keys, for_values = torch.zeros_like(keys, dtype=exact), torch.zeros_like(values, dtype=exact)
         for number, block in enumerate(ctx.blocks):
@@ -121,13 +121,13 @@ class _CausalAttention(torch.autograd.Function):
 
 
 def _grouped(tensor: torch.Tensor, key_heads: int) -> torch.Tensor:
-    """(rows, length, heads, size) to (rows * key-value heads, length * group, size), always a copy."""
+    """Reshape (rows, length, heads, size) to (rows * key-value heads, length * group, size), always as a copy."""
     rows, _, _, size = tensor.shape
     grouped: torch.Tensor = tensor.unflatten(2, (key_heads, -1)).transpose(1, 2)
     return grouped.clone(memory_format=torch.contiguous_format).view(rows * key_heads, -1, size)
 
 
 def _ungrouped(tensor: torch.Tensor, rows: int, length: int) -> torch.Tensor:
-    """The way back, to (rows, length, heads, size), contiguous."""
+    """Undo `_grouped`: reshape to (rows, length, heads, size), contiguous."""
     by_token: torch.Tensor = tensor.unflatten(0, (rows, -1)).unflatten(2, (length, -1)).transpose(1, 2)
     return by_token.reshape(rows, length, -1, tensor.shape[-1])

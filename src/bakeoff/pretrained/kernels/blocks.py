@@ -1,4 +1,4 @@
-"""Which keys a block of queries looks at, for causal attention over texts that may share a row."""
+"""Find the keys that a block of queries sees, for causal attention over texts that may share a row."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 
 BLOCK = 128
-"""Queries in a block: the triangle above the diagonal is computed in blocks on the diagonal only."""
+"""Queries in a block. Scores above the diagonal are computed only in the blocks on it."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Queries `start` to `end` and the keys `first_key` to `end` that they may look at."""
+    """Queries `start` to `end` and the keys `first_key` to `end` that they may see."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class Block:
         return slice(self.first_key, self.end)
 
     def lines(self, group: int) -> slice:
-        """Where the queries stand when each is followed by those of the other heads in its group."""
+        """Return the rows of the queries when each is followed by those of the other heads in its group."""
         return slice(self.start * group, self.end * group)
 
 
@@ -35,11 +35,11 @@ _last: dict[torch.dtype, tuple[weakref.ref[torch.Tensor], list[list[Block]]]] = 
 
 
 def blocks_of_rows(position_ids: torch.Tensor, dtype: torch.dtype) -> list[list[Block]]:
-    """The blocks of each row of a batch.
+    """Return the blocks of each row of a batch.
 
     Args:
-        position_ids: Of each token in its text, int64, shape (rows, length); a text begins where they do not go on by
-            one. A single row stands for all rows of a batch.
+        position_ids: Position of each token in its text, int64, shape (rows, length); a new text starts wherever a
+            position does not follow the one before. A single row applies to all rows of a batch.
         dtype: Of the masks.
     """
     known = _last.get(dtype)

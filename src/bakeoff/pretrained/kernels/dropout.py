@@ -1,8 +1,8 @@
-"""Dropout whose random numbers cost less than what they drop from.
+"""Dropout with cheap random numbers.
 
-torch draws them on a CPU one after another, 7 nanoseconds each: in LoRA with dropout a tenth of a training step. Here
-torch's generator only draws a seed, so that a checkpoint with its state still holds all there is to know, and numpy's
-SFC64 draws 16 bits an element from it.
+On a CPU, torch draws them one by one, 7 nanoseconds each: a tenth of a training step of LoRA with dropout. Here torch's
+generator draws only a seed, so that its state in a checkpoint is still enough to resume, and numpy's SFC64 draws 16
+bits per element from that seed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ _LEVELS = 1 << 16
 
 
 def kept(shape: torch.Size, probability: float) -> tuple[torch.Tensor, float]:
-    """Which elements stay, and what they are multiplied by so that the mean stays too.
+    """Draw the elements to keep.
 
     Args:
-        probability: Of an element to be dropped, 0 to 1 (exclusive); rounded to 1/65,536.
+        probability: Of dropping an element, 0 to 1 (exclusive); rounded to 1/65,536.
 
     Returns:
-        0 or 1, int8, of the given shape on the CPU, and the factor.
+        A mask of 0 or 1, int8, of the given shape on the CPU, and the factor by which to multiply the elements that are
+        kept, so that the mean stays the same.
     """
     level = round(probability * _LEVELS)
     seed = int(torch.randint(2**62, ()))
@@ -32,14 +33,14 @@ def kept(shape: torch.Size, probability: float) -> tuple[torch.Tensor, float]:
 
 
 def dropped(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """`values`, with 0 where the mask is 0; not yet multiplied by the factor."""
-    if values.dtype == torch.bfloat16 and values.is_contiguous():  # ten times faster than a product
+    """Return `values` with 0 where the mask is 0, not yet multiplied by the factor."""
+    if values.dtype == torch.bfloat16 and values.is_contiguous():  # ten times faster than multiplying
         return (values.view(torch.int16) & mask.to(torch.int16).neg_()).view(torch.bfloat16)
     return values * mask
 
 
 class Dropout(torch.nn.Dropout):
-    """nn.Dropout (Srivastava et al. 2014) for tensors on the CPU."""
+    """A drop-in replacement for nn.Dropout (Srivastava et al. 2014) on the CPU."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:

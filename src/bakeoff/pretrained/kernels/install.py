@@ -1,10 +1,10 @@
-"""Puts the kernels into a model, where they are faster and the same.
+"""Put the kernels into a model where they compute the same in less time.
 
 | kernel | instead of | why |
 | --- | --- | --- |
 | `attention` | torch's SDPA | 2.5 times faster on CPUs; texts that share a row need no mask |
 | `lora` | PEFT's linear layer | no extra passes over the layer's output |
-| `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the activations kept |
+| `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the stored activations |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
 """
 
@@ -22,10 +22,10 @@ from bakeoff.pretrained.kernels.norm import install_norm
 
 
 def install_kernels(model: Any, *, causal: bool = True) -> None:
-    """Change a model on the CPU in place, so that it computes the same in less time; elsewhere change nothing.
+    """Speed up a model on the CPU, in place. Models on other devices are left as they are.
 
     Args:
-        causal: No token sees later ones. Of encoders the attention is left as it is.
+        causal: No token sees later ones. False leaves the attention as it is, for encoders.
     """
     if next(model.parameters()).device.type != "cpu":
         return

@@ -1,8 +1,8 @@
 """A linear layer with a LoRA adapter (Hu et al. 2021) as one operation.
 
-PEFT computes the layer, the adapter, the scaled adapter and their sum, each a pass over memory, forwards and backwards.
-Here the large product is added to the small one's result while it is made, and the frozen weight has no gradient. The
-small one comes first for the sake of bf16, which rounds each result: what is rounded twice is then the smaller part.
+PEFT computes the layer, the adapter, the scaled adapter and their sum, each in a pass over memory, forward and
+backward. Here the large product is added to the result of the small one as it is computed, and the frozen weight gets
+no gradient. The small product comes first because bf16 rounds every result: only the smaller part is rounded twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
 
 
 def install_lora(module: Any) -> None:
-    """Compute `module` in one operation where it is PEFT's plain LoRA on a linear layer; leave others alone."""
+    """Compute `module` in one operation if it is PEFT's plain LoRA on a linear layer; leave others alone."""
     if type(module) is lora.Linear and not module.lora_variant and not any(module.lora_bias.values()):
         module.forward = partial(_forward, module)
 
@@ -34,7 +34,7 @@ def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any)
     mask, factor = None, 1.0
     if isinstance(dropout, Dropout) and dropout.training:
         mask, factor = kept(rows.shape, dropout.p)
-    found: torch.Tensor = _LoraLinear.apply(
+    output: torch.Tensor = _LoraLinear.apply(
         rows,
         base.weight if isinstance(base, torch.nn.Linear) else base.weight.t(),
         base.bias,
@@ -43,7 +43,7 @@ def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any)
         layer.scaling[name] * factor,
         mask,
     )
-    return found.view(*inputs.shape[:-1], -1)
+    return output.view(*inputs.shape[:-1], -1)
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -56,7 +56,7 @@ class _LoraLinear(torch.autograd.Function):
         down: torch.Tensor,  # LoRA's A, (rank, in)
         up: torch.Tensor,  # LoRA's B, (out, rank)
         scaling: float,
-        mask: torch.Tensor | None,  # what dropout keeps before the adapter, (rows, in); its factor is in `scaling`
+        mask: torch.Tensor | None,  # elements that dropout keeps, (rows, in); `scaling` has its factor
     ) -> torch.Tensor:
         hidden = (_dropped(rows, mask) @ down.t()).mul_(scaling)
         output = hidden @ up.t() if bias is None else torch.addmm(bias, hidden, up.t())

@@ -1,7 +1,7 @@
-"""The gated layer of Llama-type models, down(silu(gate) * up), keeping gate and up for the backward pass, and no more.
+"""The gated layer of Llama-type models, down(silu(gate) * up), storing only gate and up for the backward pass.
 
-SwiGLU: Shazeer 2020. What the activation gives is cheaper to compute again than to keep. It is computed for few rows at
-a time, while they are in the cache.
+SwiGLU: Shazeer 2020. The result of the activation is cheaper to compute again than to store. It is computed for a few
+rows at a time, while they are in the CPU's cache.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from transformers.activations import NewGELUActivation
 
 ROWS = 256
-"""Rows that are activated at once."""
+"""Rows activated at once."""
 
 
 def install_mlp(module: Any) -> None:
@@ -25,7 +25,7 @@ def install_mlp(module: Any) -> None:
     if type(module).__name__.endswith("MLP") and is_silu and None not in parts:
         module.forward = partial(_gated, module)
     for name, child in module.named_children():
-        if type(child) is NewGELUActivation:  # eight operations for what torch has as one
+        if type(child) is NewGELUActivation:  # eight operations; torch has one for them
             setattr(module, name, torch.nn.GELU(approximate="tanh"))
 
 

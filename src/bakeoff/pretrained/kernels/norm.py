@@ -1,8 +1,8 @@
-"""Root mean square normalization (Zhang and Sennrich 2019) that keeps its input for the backward pass, and no more.
+"""Root mean square normalization (Zhang and Sennrich 2019), storing only its input for the backward pass.
 
-As transformers writes it, every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
-memory. Here a few hundred rows at a time go through all steps while they are in the cache. In bf16 only the result is
-rounded.
+In transformers' version every layer keeps two fp32 copies of its input, and each step of the formula is a pass over
+memory. Here a few hundred rows at a time go through all steps while they are in the CPU's cache. In bf16 only the
+result is rounded.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 ROWS = 256
-"""Rows that are normalized at once: 0.6 MB in fp32 for 576 numbers a row."""
+"""Rows normalized at once: 0.6 MB in fp32 for rows of 576 values."""
 
 
 def install_norm(module: Any) -> None:
-    """Compute `module` in one operation where it is a root mean square normalization; leave others alone."""
+    """Compute `module` in one operation if it is a root mean square normalization; leave others alone."""
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
         return

@@ -1,4 +1,4 @@
-"""`causal_attention` under the name that transformers' models find it by."""
+"""Register `causal_attention` with transformers, whose models find it by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def attention_forward(
     position_ids: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' signature. What is not plain causal attention over whole rows goes to torch's own kernel."""
+    """Compute attention, by torch's own kernel unless it is plain causal attention over whole rows."""
     causal = kwargs.get("is_causal", getattr(module, "is_causal", True))
     if attention_mask is not None or query.shape[2] != key.shape[2] or not causal:
         attended, _ = sdpa_attention_forward(
@@ -54,10 +54,10 @@ def attention_mask(
     use_vmap: bool = False,
     **kwargs: Any,
 ) -> torch.Tensor | None:
-    """None where `attention_forward` needs no mask: it finds the texts in a row by their positions."""
+    """Make a mask, or return None if `attention_forward` needs none because it finds texts by their positions."""
     if attention_mask is None and local_size is None and q_length == kv_length and not use_vmap:
         return None
-    found: torch.Tensor | None = sdpa_mask(
+    mask: torch.Tensor | None = sdpa_mask(
         q_length=q_length,
         kv_length=kv_length,
         attention_mask=attention_mask,
@@ -65,7 +65,7 @@ def attention_mask(
         use_vmap=use_vmap,
         **kwargs,
     )
-    return found
+    return mask
 
 
 AttentionInterface.register(NAME, attention_forward)

@@ -1,0 +1,35 @@
+"""The section `evaluation` of a language-model config."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.lm.protocols.registry import ProtocolName
+from bakeoff.sections import PositiveInt, Section
+
+
+class LanguageModelEvaluationConfig(Section):
+    """How language models are compared: perplexity by named protocols, and texts that continue prompts."""
+
+    protocols: Annotated[list[ProtocolName], Field(min_length=1)] = Field(
+        ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."
+    )
+    split: Literal["test", "validation"] = Field("test", description="The split that is evaluated.")
+    context_length: PositiveInt | None = Field(
+        None, description="Tokens the model sees at once; absent: the model's own, at most 1024."
+    )
+    stride: PositiveInt | None = Field(
+        None, description="Step between windows of protocol `window`; absent: half the context."
+    )
+    prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
+    max_new_tokens: PositiveInt = Field(100, description="Most tokens to generate for a prompt.")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
+    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
+
+    @model_validator(mode="after")
+    def _stride_fits(self) -> LanguageModelEvaluationConfig:
+        if self.stride and self.context_length and self.stride > self.context_length:
+            raise ValueError(f"stride {self.stride} is larger than context_length {self.context_length}")
+        return self

@@ -1,0 +1,47 @@
+"""Find perplexity protocols by name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Literal
+
+from bakeoff.errors import UserError
+from bakeoff.lm.protocols.base import PerplexityProtocol
+from bakeoff.spelling import nearest
+
+_CLASSES = (
+    "window:WindowProtocol",
+    "document:DocumentProtocol",
+    "lab:LabProtocol",
+)
+"""A module of this folder and its class for each protocol, in the order in which users see them."""
+
+
+def _load(target: str) -> PerplexityProtocol:
+    module, _, name = target.partition(":")
+    protocol: PerplexityProtocol = getattr(importlib.import_module(f"bakeoff.lm.protocols.{module}"), name)()
+    return protocol
+
+
+PROTOCOLS: dict[str, PerplexityProtocol] = {protocol.name: protocol for protocol in map(_load, _CLASSES)}
+
+if TYPE_CHECKING:
+    ProtocolName = str
+else:
+    # A Literal makes pydantic, typer and the generated reference list the names, and suggest the nearest one.
+    ProtocolName = Literal[tuple(PROTOCOLS)]
+
+
+def get_protocol(name: str) -> PerplexityProtocol:
+    """Return the protocol of that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in PROTOCOLS:
+        near = nearest(name, PROTOCOLS)
+        raise UserError(
+            f"'{name}' is not a perplexity protocol.",
+            f"Did you mean '{near}'? " * bool(near) + f"Protocols: {', '.join(PROTOCOLS)}.",
+        )
+    return PROTOCOLS[name]
