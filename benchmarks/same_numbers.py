@@ -99,6 +99,7 @@ _RENAMED = {
     "suspected_labels": "label_issues",
     "suspected_label": "suggested_label",
     "suspect": "label_issue",
+    "attended": "weight",
 }
 """Keys and values of older run folders -> today's."""
 

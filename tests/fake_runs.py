@@ -387,7 +387,7 @@ def _language_model_scores(loss_per_token: np.ndarray, articles: int) -> pa.Tabl
                         "piece": piece,
                         "nll": float((loss_per_token[article] + extra) * tokens),
                         "tokens": tokens,
-                        "attended": tokens + 20,
+                        "weight": tokens + (20 if protocol == "lab" else 0),
                         "words": int(tokens * 0.8),
                         "bytes": int(tokens * 4.4),
                     }

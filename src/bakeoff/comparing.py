@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from bakeoff import machine
 from bakeoff.errors import UserError
+from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.verdict import decide
-from bakeoff.evaluation.wording import count, listed, metric_name
+from bakeoff.evaluation.wording import count, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Environment, SplitReport

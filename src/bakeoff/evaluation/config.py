@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from bakeoff.evaluation.metrics import deciding_metrics
 from bakeoff.sections import PositiveInt, Section
 
 Protocol = Literal["window", "document", "lab"]
 
+if TYPE_CHECKING:
+    DecidingMetric = str
+else:
+    DecidingMetric = Literal[tuple(deciding_metrics("classification"))]
+
 
 class ClassificationEvaluationConfig(Section):
-    """How classifiers are compared: accuracy and macro-F1 on the test split, paired on the same texts."""
+    """How classifiers are compared: on the test split, paired on the same texts."""
 
-    metric: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="What decides the verdict; the best epoch is that of the highest validation accuracy."
+    metric: DecidingMetric = Field(
+        "accuracy", description="The metric that decides the verdict; validation accuracy chooses the best epoch."
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
 
 
 class LanguageModelEvaluationConfig(Section):
-    """How language models are compared: perplexity by named protocols, and what they write."""
+    """How language models are compared: perplexity by named protocols, and the texts that they write."""
 
     protocols: Annotated[list[Protocol], Field(min_length=1)] = Field(
         ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."
     )
-    split: Literal["test", "validation"] = Field("test", description="The side that is evaluated.")
+    split: Literal["test", "validation"] = Field("test", description="The split to evaluate on.")
     context_length: PositiveInt | None = Field(
-        None, description="Tokens the model sees at once; absent: the model's own, at most 1024."
+        None, description="Tokens the model sees at once. Default: the model's own context, at most 1024."
     )
     stride: PositiveInt | None = Field(
-        None, description="Step between windows of protocol `window`; absent: half the context."
+        None, description="Step between windows of protocol `window`. Default: half the context."
     )
     prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
-    max_new_tokens: PositiveInt = Field(100, description="Tokens written for each prompt, at most.")
+    max_new_tokens: PositiveInt = Field(100, description="Most tokens written for each prompt.")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
 

@@ -51,7 +51,7 @@ class Scores:
                 "piece": self.pieces,
                 "nll": self.nll,
                 "tokens": self.tokens,
-                "attended": self.attended,
+                "weight": self.attended,
                 "words": self.words,
                 "bytes": self.bytes,
             }

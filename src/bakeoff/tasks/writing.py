@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from bakeoff.data.types import Corpus
 from bakeoff.evaluation.config import LanguageModelEvaluationConfig
+from bakeoff.evaluation.measuring import language_model_metrics
 from bakeoff.evaluation.text_statistics import text_statistics, word_counts
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
@@ -46,33 +45,13 @@ def write_samples(
     return samples
 
 
-def perplexity_metrics(found: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
-    """Perplexity under a protocol; under `document` also the metrics that do not depend on the tokenizer."""
-    low, high = found.interval
-    bounded = not math.isnan(low)
-    perplexity = MetricValue(
-        name="perplexity",
-        value=found.perplexity,
-        low=low if bounded else None,
-        high=high if bounded else None,
-        confidence=config.confidence,
-        protocol=found.protocol,
+def perplexity_metrics(loss: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
+    """Return perplexity under a protocol; if it covers the whole text, also metrics that compare across tokenizers."""
+    return language_model_metrics(
+        loss,
+        whole_text=loss.protocol.startswith("document"),
+        version=1,
         split=config.split,
         documents=documents,
-        interval_unit=found.interval_unit,
-        higher_is_better=False,
+        confidence=config.confidence,
     )
-    if not found.protocol.startswith("document"):
-        return [perplexity]
-    others = {
-        "word_perplexity": found.word_perplexity,
-        "byte_perplexity": found.byte_perplexity,
-        "bits_per_byte": found.bits_per_byte,
-    }
-    return [
-        perplexity,
-        *(
-            perplexity.model_copy(update={"name": name, "value": value, "low": None, "high": None})
-            for name, value in others.items()
-        ),
-    ]
