@@ -46,7 +46,7 @@ def brier_score(found: Predictions) -> float:
     return float(np.mean((found.probabilities[:, 1] - found.labels) ** 2))
 
 
-BRIER: Metric[Predictions] = Metric(
+BRIER = Metric(
     name="brier",
     title="Brier score",
     task="classification",

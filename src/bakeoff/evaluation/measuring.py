@@ -75,7 +75,7 @@ def language_model_metrics(
 
 
 def _measure(
-    metric: Metric[Any], evidence: Any, draws: Draws, protocol: str, *, split: str, documents: int, unit: str
+    metric: Metric, evidence: Any, draws: Draws, protocol: str, *, split: str, documents: int, unit: str
 ) -> MetricValue | None:
     value = metric.value(evidence)
     if value is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bakeoff.evaluation.metrics.base import Draws, Metric, MetricProtocol, Paired, PairedComparison
 from bakeoff.evaluation.metrics.rows import ROWS
 from bakeoff.evaluation.wording import count
@@ -24,11 +22,11 @@ __all__ = [
     "metrics_of",
 ]
 
-METRICS: dict[str, Metric[Any]] = {metric.name: metric for metric in ROWS}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in ROWS}
 """In the order of the tables."""
 
 
-def get_metric(name: str) -> Metric[Any]:
+def get_metric(name: str) -> Metric:
     """Return the metric of that name.
 
     Raises:
@@ -40,7 +38,7 @@ def get_metric(name: str) -> Metric[Any]:
     return METRICS[name]
 
 
-def metrics_of(task: str) -> list[Metric[Any]]:
+def metrics_of(task: str) -> list[Metric]:
     """Return the metrics of a task in the order of the tables."""
     return [metric for metric in METRICS.values() if metric.task == task]
 

@@ -10,7 +10,7 @@ import importlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bakeoff.evaluation.metrics.differences import Difference
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from bakeoff.evaluation.pairing import Units
 
-Evidence = TypeVar("Evidence")
-"""What a metric is computed from: `predictions.Predictions` of a classifier, `CorpusLoss` of a language model."""
+Evidence = Any
+"""The measurement that a metric is computed from: `predictions.Predictions` of a classifier, or a `CorpusLoss`."""
 
 Interval = tuple[float, float]
 
@@ -91,7 +91,7 @@ class MetricProtocol:
 
 
 @dataclass(frozen=True)
-class Metric(Generic[Evidence]):
+class Metric:
     """A measure of quality."""
 
     name: str  # in configs and result.json

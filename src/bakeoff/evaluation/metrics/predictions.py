@@ -43,17 +43,17 @@ class Predictions:
         return classification.text_losses(self.labels, self.probabilities)
 
 
-def accuracy(found: Predictions) -> float:
-    return classification.accuracy(found.labels, found.predicted)
+def accuracy(predictions: Predictions) -> float:
+    return classification.accuracy(predictions.labels, predictions.predicted)
 
 
-def accuracy_interval(found: Predictions, draws: Draws) -> Interval:
-    return wilson(int((found.labels == found.predicted).sum()), found.labels.size, draws.confidence)
+def accuracy_interval(predictions: Predictions, draws: Draws) -> Interval:
+    return wilson(int((predictions.labels == predictions.predicted).sum()), predictions.labels.size, draws.confidence)
 
 
 def accuracy_units(scores: pa.Table, _: str) -> Units:
-    found = answers(scores)
-    return _text_units(found, found.right)
+    answered = answers(scores)
+    return _text_units(answered, answered.right)
 
 
 def compare_accuracy(better: pa.Table, worse: pa.Table, _: str, draws: Draws) -> Paired | None:
@@ -64,12 +64,14 @@ def compare_accuracy(better: pa.Table, worse: pa.Table, _: str, draws: Draws) ->
     return Paired(float(a.right.mean() - b.right.mean()), ends, mcnemar(a.right, b.right))
 
 
-def macro_f1(found: Predictions) -> float:
-    return classification.macro_f1(found.labels, found.predicted)
+def macro_f1(predictions: Predictions) -> float:
+    return classification.macro_f1(predictions.labels, predictions.predicted)
 
 
-def macro_f1_interval(found: Predictions, draws: Draws) -> Interval:
-    return bootstrap_metric(found.labels, found.predicted, classification.macro_f1_of_counts, **asdict(draws))
+def macro_f1_interval(predictions: Predictions, draws: Draws) -> Interval:
+    return bootstrap_metric(
+        predictions.labels, predictions.predicted, classification.macro_f1_of_counts, **asdict(draws)
+    )
 
 
 def macro_f1_units(scores: pa.Table, _: str) -> Units:
@@ -78,10 +80,10 @@ def macro_f1_units(scores: pa.Table, _: str) -> Units:
     Macro-F1 is no mean over texts. The mean of these values is macro-F1, and their spread is that of macro-F1 for many
     texts.
     """
-    found = answers(scores)
-    classes = {label: index for index, label in enumerate(sorted({*found.labels, *found.predictions}))}
-    cells = np.array([classes[label] * len(classes) for label in found.labels]) + np.array(
-        [classes[guess] for guess in found.predictions]
+    answered = answers(scores)
+    classes = {label: index for index, label in enumerate(sorted({*answered.labels, *answered.predictions}))}
+    cells = np.array([classes[label] * len(classes) for label in answered.labels]) + np.array(
+        [classes[guess] for guess in answered.predictions]
     )
     occurring, place = np.unique(cells, return_inverse=True)
     # Macro-F1 does not change where all counts grow alike.
@@ -92,7 +94,7 @@ def macro_f1_units(scores: pa.Table, _: str) -> Units:
     whole = classification.macro_f1_of_counts(fine.reshape(shape))
     # The derivative of macro-F1 by the share of texts like this one.
     slopes = (classification.macro_f1_of_counts(more.reshape(shape)) - whole) * 1000 * len(cells)
-    return _text_units(found, whole + slopes[place])
+    return _text_units(answered, whole + slopes[place])
 
 
 def compare_macro_f1(better: pa.Table, worse: pa.Table, _: str, draws: Draws) -> Paired | None:
@@ -108,45 +110,45 @@ def compare_macro_f1(better: pa.Table, worse: pa.Table, _: str, draws: Draws) ->
     return Paired(difference, ends)
 
 
-def loss(found: Predictions) -> float:
-    return float(found.losses.mean())
+def loss(predictions: Predictions) -> float:
+    return float(predictions.losses.mean())
 
 
-def loss_interval(found: Predictions, draws: Draws) -> Interval | None:
-    return bootstrap_ratio(found.losses, np.ones_like(found.losses), **asdict(draws))
+def loss_interval(predictions: Predictions, draws: Draws) -> Interval | None:
+    return bootstrap_ratio(predictions.losses, np.ones_like(predictions.losses), **asdict(draws))
 
 
 def loss_units(scores: pa.Table, _: str) -> Units:
     return _text_units(answers(scores), scores.sort_by("document")["loss"].to_numpy().astype(np.float64))
 
 
-def area_under_roc(found: Predictions) -> float | None:
+def area_under_roc(predictions: Predictions) -> float | None:
     """Return the area under the ROC curve; None unless there are two classes, each with texts."""
-    area = _area(found, confidence=0.95)  # the value does not depend on the level
+    area = _area(predictions, confidence=0.95)  # the value does not depend on the level
     return None if area is None else area.value
 
 
-def area_under_roc_interval(found: Predictions, draws: Draws) -> Interval | None:
-    area = _area(found, draws.confidence)
+def area_under_roc_interval(predictions: Predictions, draws: Draws) -> Interval | None:
+    area = _area(predictions, draws.confidence)
     return None if area is None or area.low is None or area.high is None else (area.low, area.high)
 
 
-def _area(found: Predictions, confidence: float) -> Estimate | None:
-    if found.probabilities.shape[1] != 2:
+def _area(predictions: Predictions, confidence: float) -> Estimate | None:
+    if predictions.probabilities.shape[1] != 2:
         return None
-    return roc_auc(found.labels == 1, found.probabilities[:, 1], confidence)
+    return roc_auc(predictions.labels == 1, predictions.probabilities[:, 1], confidence)
 
 
-def expected_calibration_error(found: Predictions) -> float:
-    return calibration.calibration_error(found.labels, found.probabilities)
+def expected_calibration_error(predictions: Predictions) -> float:
+    return calibration.calibration_error(predictions.labels, predictions.probabilities)
 
 
-def expected_calibration_error_interval(found: Predictions, draws: Draws) -> Interval:
-    return calibration.calibration_error_interval(found.labels, found.probabilities, **asdict(draws))
+def expected_calibration_error_interval(predictions: Predictions, draws: Draws) -> Interval:
+    return calibration.calibration_error_interval(predictions.labels, predictions.probabilities, **asdict(draws))
 
 
-def _text_units(found: ClassifierAnswers, values: npt.NDArray[np.float64]) -> Units:
-    return Units("text", [(name,) for name in found.names], values, np.ones(len(found.names)))
+def _text_units(answered: ClassifierAnswers, values: npt.NDArray[np.float64]) -> Units:
+    return Units("text", [(name,) for name in answered.names], values, np.ones(len(answered.names)))
 
 
 def _paired_answers(better: pa.Table, worse: pa.Table) -> tuple[ClassifierAnswers, ClassifierAnswers]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
-from bakeoff.evaluation.metrics.base import CorpusLoss, Metric, MetricProtocol, PairedComparison, lazy
+from bakeoff.evaluation.metrics.base import Metric, MetricProtocol, PairedComparison, lazy
 from bakeoff.evaluation.metrics.differences import LogRatio, Points
-
-if TYPE_CHECKING:
-    from bakeoff.evaluation.metrics.predictions import Predictions
 
 CALIBRATION_BINS = 15
 """As in Guo et al. (2017)."""
@@ -17,7 +13,7 @@ CALIBRATION_BINS = 15
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"
 _LOSSES = "bakeoff.evaluation.metrics.losses"
 
-ACCURACY: Metric[Predictions] = Metric(
+ACCURACY = Metric(
     name="accuracy",
     title="accuracy",
     task="classification",
@@ -31,7 +27,7 @@ ACCURACY: Metric[Predictions] = Metric(
     bounds=(0.0, 1.0),
 )
 
-MACRO_F1: Metric[Predictions] = Metric(
+MACRO_F1 = Metric(
     name="macro_f1",
     title="macro-F1",
     task="classification",
@@ -46,7 +42,7 @@ MACRO_F1: Metric[Predictions] = Metric(
     bounds=(0.0, 1.0),
 )
 
-LOSS: Metric[Predictions] = Metric(
+LOSS = Metric(
     name="loss",
     title="loss",
     task="classification",
@@ -60,7 +56,7 @@ LOSS: Metric[Predictions] = Metric(
     unpaired_because="A verdict is about labels; a few confident mistakes can decide a mean loss.",
 )
 
-ROC_AUC: Metric[Predictions] = Metric(
+ROC_AUC = Metric(
     name="roc_auc",
     title="ROC-AUC",
     task="classification",
@@ -74,7 +70,7 @@ ROC_AUC: Metric[Predictions] = Metric(
     bounds=(0.0, 1.0),
 )
 
-CALIBRATION_ERROR: Metric[Predictions] = Metric(
+CALIBRATION_ERROR = Metric(
     name="calibration_error",
     title="calibration error",
     task="classification",
@@ -101,7 +97,7 @@ CALIBRATION_ERROR: Metric[Predictions] = Metric(
     ),
 )
 
-PERPLEXITY: Metric[CorpusLoss] = Metric(
+PERPLEXITY = Metric(
     name="perplexity",
     title="perplexity",
     task="language-model",
@@ -118,7 +114,7 @@ PERPLEXITY: Metric[CorpusLoss] = Metric(
 
 _SAME_AS_PERPLEXITY = "It is the same loss as the perplexity, divided by another count."
 
-WORD_PERPLEXITY: Metric[CorpusLoss] = Metric(
+WORD_PERPLEXITY = Metric(
     name="word_perplexity",
     title="word perplexity",
     task="language-model",
@@ -131,7 +127,7 @@ WORD_PERPLEXITY: Metric[CorpusLoss] = Metric(
     logarithmic=True,
 )
 
-BYTE_PERPLEXITY: Metric[CorpusLoss] = Metric(
+BYTE_PERPLEXITY = Metric(
     name="byte_perplexity",
     title="byte perplexity",
     task="language-model",
@@ -143,7 +139,7 @@ BYTE_PERPLEXITY: Metric[CorpusLoss] = Metric(
     logarithmic=True,
 )
 
-BITS_PER_BYTE: Metric[CorpusLoss] = Metric(
+BITS_PER_BYTE = Metric(
     name="bits_per_byte",
     title="bits per byte",
     task="language-model",
@@ -155,7 +151,7 @@ BITS_PER_BYTE: Metric[CorpusLoss] = Metric(
     unpaired_because=_SAME_AS_PERPLEXITY,
 )
 
-ROWS: tuple[Metric[Predictions] | Metric[CorpusLoss], ...] = (
+ROWS = (
     ACCURACY,
     MACRO_F1,
     LOSS,
