@@ -16,8 +16,8 @@ def said(*results: ContestantResult) -> str:
 
 
 def language(name: str, documents: int = 40, **training: Any) -> ContestantResult:
-    found = result(name, 20.0, task="language-model", documents=documents)
-    return found.model_copy(update={"training": found.training.model_copy(update=training)})
+    contestant = result(name, 20.0, task="language-model", documents=documents)
+    return contestant.model_copy(update={"training": contestant.training.model_copy(update=training)})
 
 
 def test_seed_split_and_data_are_named_every_time():

@@ -42,8 +42,8 @@ MEASURED = Perplexity(
 )
 
 
-def brier_score(found: Predictions) -> float:
-    return float(np.mean((found.probabilities[:, 1] - found.labels) ** 2))
+def brier_score(predictions: Predictions) -> float:
+    return float(np.mean((predictions.probabilities[:, 1] - predictions.labels) ** 2))
 
 
 BRIER = Metric(
@@ -53,9 +53,9 @@ BRIER = Metric(
     meaning="Mean squared distance between probability and truth.",
     higher_is_better=False,
     value=brier_score,
-    interval=lambda found, draws: bootstrap_ratio(
-        (found.probabilities[:, 1] - found.labels) ** 2,
-        np.ones(len(found.labels)),
+    interval=lambda predictions, draws: bootstrap_ratio(
+        (predictions.probabilities[:, 1] - predictions.labels) ** 2,
+        np.ones(len(predictions.labels)),
         confidence=draws.confidence,
         resamples=draws.resamples,
         seed=draws.seed,
@@ -114,16 +114,16 @@ def test_every_row_says_what_it_is_and_how_it_is_compared(metric):
 
 @pytest.mark.parametrize("metric", metrics_of("classification"), ids=lambda metric: metric.name)
 def test_the_functions_of_a_classification_row_exist_and_agree(metric):
-    draws, found = Draws(**DRAWS), Predictions(LABELS, PROBABILITIES)
-    value = metric.value(found)
-    low, high = metric.interval(found, draws)
+    draws, predictions = Draws(**DRAWS), Predictions(LABELS, PROBABILITIES)
+    value = metric.value(predictions)
+    low, high = metric.interval(predictions, draws)
     assert metric.bounds[0] <= low <= value <= high <= metric.bounds[1]
     scores = pa.table(
         {
             "document": [f"{index:02d}" for index in range(len(LABELS))],
             "label": LABELS.astype(str),
-            "predicted": found.predicted.astype(str),
-            "loss": found.losses,
+            "predicted": predictions.predicted.astype(str),
+            "loss": predictions.losses,
         }
     )
     if metric.units:
