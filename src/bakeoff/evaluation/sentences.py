@@ -87,7 +87,7 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
     if comparison.distinguishable:
         choice = f"{sampled} and seeds" if comparison.by_seed else sampled
         return f"{lead}: more than chance in the choice of {choice} can explain."
-    return f"{lead}: within chance, these {sampled} cannot tell the two apart."
+    return f"{lead}: within chance; these {sampled} cannot tell the two apart."
 
 
 def _better_buy(
