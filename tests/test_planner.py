@@ -59,7 +59,9 @@ def test_from_python_a_large_model_is_warned_of(monkeypatch):
 
     full, full_2, lora, disk = found.warnings
     assert full.startswith("full needs ")
-    assert full.endswith("but only 1.0 MB are available: set its activation_checkpointing: true, or train with method lora.")
+    assert full.endswith(
+        "but only 1.0 MB are available: set its activation_checkpointing: true, or train with method lora."
+    )
     assert full_2.endswith("train with method lora.")
     assert lora.endswith("set its activation_checkpointing: true.")
     assert "of disk, but only 1.0 kB are free here" in disk

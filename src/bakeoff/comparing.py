@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
+from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.verdict import decide
-from bakeoff.evaluation.wording import count, listed, metric_name
+from bakeoff.evaluation.wording import count, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.data_report import SplitReport
 from bakeoff.runs.folder import RunFolder
@@ -40,7 +41,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     if problems:
         raise UserError(
             "These runs were not evaluated in the same way:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "Evaluate them on the same data, split, seed and protocols. Rows are identified by their id column, or by number.",
+            "Evaluate them on the same data, split, seed and protocols. Rows are known by their id column, or by number.",
         )
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}
@@ -119,7 +120,9 @@ def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[str]
     """Return sentences on differences between the runs that do not rule out a comparison."""
     words = []
     if len({_fingerprint(run, "train") for run in runs}) > 1:
-        words.append(f"{listed(list(names))} were not trained on the same texts: differences are not due to the methods alone.")
+        words.append(
+            f"{listed(list(names))} were not trained on the same texts: differences are not due to the methods alone."
+        )
     if len({_machine(run.environment) for run in runs}) > 1:
         words.append(
             f"{listed(list(names))} ran on different machines or with different versions: their times and memory "

@@ -65,11 +65,11 @@ def test_it_divides_the_logits() -> None:
 def test_a_distortion_is_found_and_undone(classes: int, temperature: float) -> None:
     labels, probabilities = calibrated_texts(6000, classes, seed=2)
     distorted = with_temperature(probabilities, 1 / temperature)
-    found = fit_temperature(labels, distorted)
-    assert found == pytest.approx(temperature, rel=0.08)
-    mended = with_temperature(distorted, found)
-    assert log_loss(labels, mended) <= log_loss(labels, distorted) + 1e-9
-    assert calibration_error(labels, mended) < 0.03
+    fitted = fit_temperature(labels, distorted)
+    assert fitted == pytest.approx(temperature, rel=0.08)
+    rescaled = with_temperature(distorted, fitted)
+    assert log_loss(labels, rescaled) <= log_loss(labels, distorted) + 1e-9
+    assert calibration_error(labels, rescaled) < 0.03
 
 
 def test_the_fit_is_that_of_gradient_descent_on_the_logits() -> None:
@@ -128,10 +128,10 @@ def test_the_bins_are_those_of_scikit_learn() -> None:
     right = probabilities.argmax(axis=1) == labels
     accuracies, confidences = calibration_curve(right, top, n_bins=BINS)
     bins = reliability(labels, probabilities)
-    assert [each.accuracy for each in bins] == pytest.approx(accuracies)
-    assert [each.confidence for each in bins] == pytest.approx(confidences)
-    assert sum(each.texts for each in bins) == 500
-    gaps = sum(each.texts * abs(each.accuracy - each.confidence) for each in bins) / 500
+    assert [bin.accuracy for bin in bins] == pytest.approx(accuracies)
+    assert [bin.confidence for bin in bins] == pytest.approx(confidences)
+    assert sum(bin.texts for bin in bins) == 500
+    gaps = sum(bin.texts * abs(bin.accuracy - bin.confidence) for bin in bins) / 500
     assert calibration_error(labels, probabilities) == pytest.approx(gaps)
 
 

@@ -1,4 +1,4 @@
-"""Figures of classifiers equal scikit-learn's, which counts from the texts; ours count from the confusion matrix."""
+"""Metrics of classifiers equal scikit-learn's, which counts texts; ours count from the confusion matrix."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn import metrics
 
 from bakeoff.evaluation.classification import (
     accuracy,
-    classification_metrics,
     confusion,
     log_loss,
     macro_f1,
     text_losses,
 )
+from bakeoff.evaluation.measuring import classification_metrics
 
 NAMES = ["bad", "fine", "good", "never seen"]
 answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
@@ -49,16 +49,16 @@ PROBABILITIES = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.1, 
 LABELS = [0, 1, 1, 0, 1, 0, 1]
 
 
-def test_figures_say_what_they_are_and_lie_inside_their_intervals() -> None:
-    metrics = classification_metrics(
+def test_metrics_say_what_they_are_and_lie_inside_their_intervals() -> None:
+    values = classification_metrics(
         LABELS, PROBABILITIES, PROBABILITIES, split="test", confidence=0.9, resamples=200, seed=1
     )
     names = ["accuracy", "macro_f1", "loss", "roc_auc", "calibration_error", "calibration_error"]
-    assert [metric.name for metric in metrics] == names
-    assert len({(metric.name, metric.protocol) for metric in metrics}) == len(metrics)
-    assert metrics[0].value == pytest.approx(5 / 7)
-    assert metrics[2].value == pytest.approx(metrics.log_loss(LABELS, PROBABILITIES))
-    for metric in metrics:
+    assert [metric.name for metric in values] == names
+    assert len({(metric.name, metric.protocol) for metric in values}) == len(values)
+    assert values[0].value == pytest.approx(5 / 7)
+    assert values[2].value == pytest.approx(metrics.log_loss(LABELS, PROBABILITIES))
+    for metric in values:
         assert metric.low is not None
         assert metric.high is not None
         assert metric.low <= metric.value <= metric.high
@@ -66,7 +66,7 @@ def test_figures_say_what_they_are_and_lie_inside_their_intervals() -> None:
         assert metric.higher_is_better is (metric.name not in ("loss", "calibration_error"))
 
 
-def test_the_figure_that_decides_comes_first() -> None:
+def test_the_deciding_metric_comes_first() -> None:
     draws = {"split": "test", "confidence": 0.9, "resamples": 50, "seed": 1}
     by_accuracy = classification_metrics(LABELS, PROBABILITIES, **draws)
     by_macro_f1 = classification_metrics(LABELS, PROBABILITIES, metric="macro_f1", **draws)
@@ -80,6 +80,6 @@ def test_a_class_without_test_texts_changes_nothing_for_the_others(classes: int)
     probabilities = np.full((4, classes), 0.1)
     probabilities[:, 0] = 1 - probabilities[:, 1:].sum(axis=1)
     draws = {"split": "test", "confidence": 0.95, "resamples": 50, "seed": 1}
-    metrics = {metric.name: metric.value for metric in classification_metrics([0] * 4, probabilities, **draws)}
-    assert metrics["accuracy"] == metrics["macro_f1"] == 1
-    assert "roc_auc" not in metrics
+    values = {metric.name: metric.value for metric in classification_metrics([0] * 4, probabilities, **draws)}
+    assert values["accuracy"] == values["macro_f1"] == 1
+    assert "roc_auc" not in values

@@ -1,4 +1,4 @@
-"""Suspected label errors: planted ones are found, and clean labels are left alone."""
+"""Label issues: planted ones are found, and clean labels are left alone."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def planted(classes: int, share: float, skill: float) -> tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("classes", [2, 5])
 def test_planted_errors_are_found_and_stand_first(classes: int) -> None:
     given, probabilities, changed = planted(classes, share=0.05, skill=3)
-    found = label_issues(given, probabilities).texts
-    assert changed[found].mean() > 0.7  # 0.05 of all texts
-    assert changed[found].sum() > 0.5 * changed.sum()
-    half = len(found) // 2
-    assert changed[found[:half]].mean() > changed[found[half:]].mean()
+    suspects = label_issues(given, probabilities).texts
+    assert changed[suspects].mean() > 0.7  # 0.05 of all texts
+    assert changed[suspects].sum() > 0.5 * changed.sum()
+    half = len(suspects) // 2
+    assert changed[suspects[:half]].mean() > changed[suspects[half:]].mean()
 
 
 def test_the_rule_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.7, 0.3, 0.0], [0.1, 0.7, 0.2], [0.2, 0.8, 0.0], [0.5, 0.4, 0.1]])
     given = [0, 0, 0, 1, 1]
     # Thresholds: class 0 (0.9 + 0.7 + 0.1) / 3 = 0.567, class 1 (0.8 + 0.4) / 2 = 0.6; class 2 has none.
-    found = label_issues(given, probabilities)
-    assert found.texts.tolist() == [2]  # text 4 leans to class 0, but not as much as texts of class 0 do
-    assert found.suggestions.tolist() == [1]
+    issues = label_issues(given, probabilities)
+    assert issues.texts.tolist() == [2]  # text 4 leans to class 0, but not as much as texts of class 0 do
+    assert issues.suggestions.tolist() == [1]
 
 
 def test_a_class_without_texts_is_never_suggested() -> None:

@@ -16,14 +16,14 @@ def said(*results: ContestantResult) -> str:
 
 
 def language(name: str, documents: int = 40, **training: Any) -> ContestantResult:
-    found = result(name, 20.0, task="language-model", documents=documents)
-    return found.model_copy(update={"training": found.training.model_copy(update=training)})
+    contestant = result(name, 20.0, task="language-model", documents=documents)
+    return contestant.model_copy(update={"training": contestant.training.model_copy(update=training)})
 
 
 def test_seed_split_and_data_are_named_every_time():
     assert said(result("a", 0.9), result("b", 0.8)).startswith(
-        "Not shown: what another seed, another split or other data would give. Each contestant was trained once, with "
-        "seed 12; the intervals cover the choice of the 100 test texts"
+        "Not shown: the effect of another seed, another split or other data. Each contestant was trained once, with "
+        "seed 12; the intervals cover only the choice of the 100 test texts."
     )
     assert "with seed 12 and 13;" in said(result("a", 0.9), result("b", 0.8, seed=13))
 
@@ -31,7 +31,7 @@ def test_seed_split_and_data_are_named_every_time():
 @pytest.mark.parametrize(("texts", "few"), [(60, True), (100, False)])
 def test_few_texts(texts, few):
     text = said(result("a", 0.9, documents=texts), result("b", 0.8, documents=texts))
-    assert ("60 test texts are few: a single one is worth 1.7 points" in text) is few
+    assert ("60 test texts are few: each one is worth 1.7 points" in text) is few
 
 
 @pytest.mark.parametrize(("documents", "words"), [(2, "pieces were resampled"), (8, "8 documents are few"), (15, None)])
@@ -45,11 +45,11 @@ def test_few_documents(documents, words):
 
 def test_unequal_precision():
     both = said(language("a", precision="bf16"), language("b", precision="fp32"))
-    assert "a computed in bf16, b with more digits" in both
+    assert "a computed in bf16, b in higher precision" in both
     assert "bf16" not in said(language("a", precision="bf16"), language("b", precision="bf16"))
 
 
 def test_unequal_amounts_of_training():
     unequal = said(language("a", steps=5, tokens=2000), language("b", steps=5, tokens=1000), language("c", steps=0))
     assert "a saw 2,000 training tokens, b 1,000" in unequal
-    assert "equally much" not in said(language("a", steps=5, tokens=1000), language("b", steps=4, tokens=1040))
+    assert "same amount" not in said(language("a", steps=5, tokens=1000), language("b", steps=4, tokens=1040))

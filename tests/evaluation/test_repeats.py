@@ -13,10 +13,10 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from bakeoff.evaluation.intervals import crossed_interval
-from bakeoff.evaluation.pairing import metric_units
+from bakeoff.evaluation.metrics import get_metric
 from bakeoff.evaluation.repeats import average, compare_over_seeds
 from bakeoff.evaluation.verdict import decide
-from bakeoff.runs.results import ContestantResult, MetricValue, Verdict
+from bakeoff.runs.results import ContestantResult, Verdict
 from tests.evaluation.test_verdict import DRAWS, classified, modelled, result
 
 RANDOM = np.random.default_rng(4)
@@ -66,7 +66,9 @@ def test_perplexities_are_averaged_as_losses() -> None:
 
 
 def decided(contestants: list[tuple[ContestantResult, list[pa.Table]]]) -> Verdict:
-    return decide([each for each, _ in contestants], {each.name: tables for each, tables in contestants}, **DRAWS)
+    return decide(
+        [result for result, _ in contestants], {result.name: tables for result, tables in contestants}, **DRAWS
+    )
 
 
 def test_the_difference_is_paired_by_seed_and_by_text() -> None:
@@ -117,20 +119,18 @@ def test_different_numbers_of_seeds_are_refused() -> None:
 
 @given(st.integers(2, 4), st.integers(20, 60), st.integers(0, 10_000))
 @settings(max_examples=30, deadline=None)
-def test_the_parts_of_macro_f1_are_the_figure_and_its_spread(classes: int, texts: int, seed: int) -> None:
+def test_the_units_of_macro_f1_are_its_value_and_spread(classes: int, texts: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     labels = random.integers(classes, size=texts)
     guesses = np.where(random.random(texts) < 0.7, labels, random.integers(classes, size=texts))
     table = pa.table(
         {"document": [f"{i:04d}" for i in range(texts)], "label": labels.astype(str), "predicted": guesses.astype(str)}
     )
-    metric = MetricValue(
-        name="macro_f1", value=0, protocol="macro_f1", split="test", documents=texts, higher_is_better=True
-    )
+    macro_f1 = get_metric("macro_f1")
+    assert macro_f1.units is not None
 
-    units = metric_units(table, metric)
+    units = macro_f1.units(table, macro_f1.name)
 
-    assert units is not None
     whole = f1_score(labels, guesses, average="macro")
     assert units.values.mean() == pytest.approx(whole, abs=1e-3)
     # A part is what the metric changes by when a text weighs a little more.

@@ -70,13 +70,13 @@ def test_the_sentence_names_leader_limit_and_the_others():
     text = sentences({"quick": 10, "slow": 40}, {"quick": QUICK, "slow": SLOW})
     assert (
         "Under a limit of 10 s of training, the time of quick, quick leads: validation loss 3.0000, against slow's "
-        "3.1000 (one look at the validation side, without interval)." in text
+        "3.1000 (a single look at the validation split, without an interval)." in text
     )
 
 
 def test_the_sentence_without_a_leader_says_where_the_others_stood():
     text = sentences({"linear": 1, "lstm": 40, "gru": 30}, {"lstm": SLOW, "gru": [line(0.5, 3.3), line(30, 2.9)]})
     assert (
-        "When linear had been trained, after 1.0 s, gru stood at a validation loss of 3.3000 and lstm had not been"
-        in text
+        "When linear finished training, after 1.0 s, gru had reached a validation loss of 3.3000 and lstm had not been "
+        "evaluated yet." in text
     )

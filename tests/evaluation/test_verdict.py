@@ -113,7 +113,7 @@ def test_luck_is_called_luck_and_the_cheaper_one_recommended() -> None:
     assert not verdict.comparisons[0].distinguishable
     text = " ".join(verdict.sentences)
     assert "within chance" in text
-    assert "quick cannot be told from it and trained in 0.01 times its time" in text
+    assert "quick cannot be told apart from it and trained in 0.01 times its time" in text
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
@@ -166,7 +166,7 @@ def test_language_models_are_compared_by_documents_in_nats_per_token() -> None:
         pytest.approx(-0.1),
         pytest.approx(-0.1),
     )  # every document gains the same
-    assert "9.5 % lower than before's" in verdict.sentences[1]  # 1 - exp(-0.1)
+    assert "9.5% lower than before's" in verdict.sentences[1]  # 1 - exp(-0.1)
 
 
 @pytest.mark.parametrize(("documents", "kind", "units"), [(5, "document", 5), (4, "piece", 12)])
@@ -181,7 +181,7 @@ def test_few_documents_are_mentioned() -> None:
     assert any("pieces were resampled" in sentence for sentence in verdict.sentences)
 
 
-def test_the_lab_divides_by_attended_tokens() -> None:
+def test_losses_are_divided_by_the_weights_of_the_protocol() -> None:
     assert loss_units(modelled(np.full(9, 3.0), protocol="lab"), "lab").weights.sum() == 9 * 51
     assert loss_units(modelled(np.full(9, 3.0), protocol="window"), "window").weights.sum() == 9 * 50
 
@@ -234,6 +234,6 @@ def test_the_most_diverse_texts_are_named() -> None:
     verdict = decide(results, scores, samples=samples, **DRAWS)
 
     assert (
-        "lively writes the most diverse texts (distinct word pairs 100.0 %, repeated 4-grams 0.0 %), dull the least "
-        "diverse (50.0 %, 0.0 %): 1 text each, without interval." in verdict.sentences
+        "lively writes the most diverse texts (distinct word pairs 100.0%, repeated 4-grams 0.0%), dull the least "
+        "diverse (50.0%, 0.0%): 1 text each, without an interval." in verdict.sentences
     )

@@ -18,14 +18,14 @@ from bakeoff.evaluation import wording
         (wording.passes(20), "20"),
         (wording.passes(0.5714), "0.57"),
         (wording.passes(0.0042), "0.004"),
-        (wording.percent(0.1234), "12.3 %"),
-        (wording.percent(0.0001), "below 0.1 %"),
-        (wording.percent(0.0), "0.0 %"),
-        (wording.level(0.95), "95 %"),
+        (wording.percent(0.1234), "12.3%"),
+        (wording.percent(0.0001), "below 0.1%"),
+        (wording.percent(0.0), "0.0%"),
+        (wording.level(0.95), "95%"),
         (wording.p_value(0.131), "0.13"),
         (wording.p_value(0.0042), "0.0042"),
         (wording.p_value(1e-93), "below 0.0001"),
-        (wording.level(0.995), "99.5 %"),
+        (wording.level(0.995), "99.5%"),
         (wording.signed(-0.52), "−0.5"),
         (wording.signed(-0.01), "0.0"),
         (wording.duration(0), "0 s"),
@@ -42,8 +42,11 @@ from bakeoff.evaluation import wording
         (wording.times(0.001), "less than 0.01 times"),
         (wording.times(17.08), "17.1 times"),
         (wording.listed(["a", "b", "c"]), "a, b and c"),
-        (wording.metric_name("macro_f1"), "macro-F1"),
-        (wording.metric_name("some_new_one"), "some new one"),
+        (wording.plus(0.52), "+0.5"),
+        (wording.plus(-0.52), "−0.5"),
+        (wording.plus(0.01), "0.0"),
+        (wording.either(["words", "words"]), "words"),
+        (wording.either(["tokens", "words"]), "tokens or words"),
     ],
 )
 def test_numbers_read_as_people_write_them(found: str, expected: str) -> None:
@@ -61,16 +64,3 @@ def test_a_size_is_short_and_within_five_percent(count: int) -> None:
     factor = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
     assert float(value) * factor == pytest.approx(count, rel=0.05)
     assert len(value) <= 6
-
-
-@pytest.mark.parametrize(
-    ("methods", "unit"),
-    [
-        (["majority", "linear", "lstm"], "words"),
-        (["pretrained", "full", "lora"], "tokens"),
-        (["transformer"], "tokens"),
-        (["transformer", "gru"], "words or tokens"),
-    ],
-)
-def test_a_unit_is_that_of_the_methods(methods: list[str], unit: str) -> None:
-    assert wording.training_unit(methods) == unit

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from bakeoff.config.bakeoff import CONFIGS
 from bakeoff.config.messages import section_of
 from bakeoff.config.presets import presets
+from bakeoff.evaluation.metrics import metrics_of
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import METHODS, get_method
 
@@ -42,7 +43,17 @@ def reference() -> str:
     parts.append(
         f"## Presets\n\nContestants whose name alone stands for settings, which a config may change:\n\n{named}\n"
     )
+    parts.append(f"## Metrics\n\n{_metrics()}")
     return "\n".join(parts)
+
+
+def _metrics() -> str:
+    rows = [
+        f"| `{metric.name}` | {task} | {'higher' if metric.higher_is_better else 'lower'} | {metric.meaning} |\n"
+        for task in CONFIGS
+        for metric in metrics_of(task)
+    ]
+    return "| metric | task | better | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows)
 
 
 def _sentence(section: type[BaseModel]) -> str:

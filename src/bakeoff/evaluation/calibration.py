@@ -1,4 +1,4 @@
-"""Temperature scaling, and how far a classifier's probabilities can be believed.
+"""Temperature scaling and calibration error: how far a classifier's probabilities can be trusted.
 
 `docs/explanation/calibration.md` says why this method, and what the metrics mean.
 """
@@ -13,25 +13,25 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from bakeoff.evaluation.intervals import Interval, resampled_rows
+from bakeoff.evaluation.metrics.rows import CALIBRATION_BINS as BINS
 from bakeoff.runs.results import ReliabilityBin
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-BINS = 15  # as in Guo et al. (2017)
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
 
 
 def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """The temperature of the lowest cross-entropy (Guo et al. 2017, *On calibration of modern neural networks*).
+    """Find the temperature of the lowest cross-entropy (Guo et al. 2017, *On calibration of modern neural networks*).
 
     Args:
         labels: Class indices, shape (texts,), of texts that the classifier was not trained on.
-        probabilities: Uncalibrated ones, shape (texts, classes), rows add up to 1.
+        probabilities: Uncalibrated, shape (texts, classes), rows add up to 1.
 
     Returns:
-        Between `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE`. 1, which changes nothing, where no text is classified
-        wrongly: the cross-entropy then falls without end as the temperature does.
+        A temperature between `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE`. 1, which changes nothing, where every text
+        is classified correctly: the cross-entropy then keeps falling with the temperature.
     """
     truth, logits = np.asarray(labels, dtype=np.int64), logits_of(probabilities)
     if truth.size == 0 or (logits.argmax(axis=1) == truth).all():
@@ -42,12 +42,12 @@ def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> floa
         return -float(np.take_along_axis(logs, truth[:, None], axis=1).mean())
 
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return math.exp(found.x)
+    minimum = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return math.exp(minimum.x)
 
 
 def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats:
-    """Probabilities of the same texts, softmax(logits / temperature). The most probable label of each stays the same.
+    """Apply a temperature: softmax(logits / temperature). The most probable label of each text stays the same.
 
     Args:
         probabilities: Shape (texts, classes), rows add up to 1; their logarithms serve as logits.
@@ -56,7 +56,7 @@ def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats
     if temperature == 1.0:
         return before
     after: Floats = softmax(logits_of(before) / temperature, axis=1)
-    # Two probabilities that differed in their last bit may be equal now: the label stays the one that it was.
+    # Two probabilities that differed in their last bit may be equal now: keep the label.
     labels, highest = before.argmax(axis=1), after.max(axis=1)
     tied = np.flatnonzero(after.argmax(axis=1) != labels)
     after[tied, labels[tied]] = np.nextafter(highest[tied], 2.0)
@@ -64,14 +64,16 @@ def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats
 
 
 def logits_of(probabilities: npt.ArrayLike) -> Floats:
-    """Up to a constant for each text, which softmax does not see."""
+    """Return logits, up to a constant for each text that softmax ignores."""
     logs: Floats = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float64).tiny))
     return logs
 
 
 def calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Expected calibration error (Guo et al. 2017): the texts are put into 15 bins of equal width by the probability of
-    their predicted label; the distance between mean probability and accuracy of a bin, averaged over the texts.
+    """Return the expected calibration error (Guo et al. 2017).
+
+    The texts are put into 15 bins of equal width by the probability of their predicted label. The error is the distance
+    between a bin's mean probability and its accuracy, averaged over the texts.
 
     Args:
         labels: Class indices, shape (texts,).
@@ -84,41 +86,41 @@ def calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> fl
 def calibration_error_interval(
     labels: npt.ArrayLike, probabilities: npt.ArrayLike, *, confidence: float, resamples: int, seed: int
 ) -> Interval:
-    """Bootstrap interval over texts of the expected calibration error.
+    """Return a bootstrap interval over texts of the expected calibration error.
 
     The error is a sum of distances, which chance can only make larger, in the sample and once more in every resample.
-    Percentiles therefore lie too high (near perfect calibration they never hold the truth). So only the resamples'
+    Percentiles are therefore too high (near perfect calibration they never hold the truth). So only the resamples'
     spread is used: downwards they are reflected at the sample's value (the basic bootstrap of Davison and Hinkley
     1997), to 0 where perfect calibration would by chance show as much; upwards the distance from their median to the
-    upper percentile is added. `docs/explanation/calibration.md` tells how often this holds the truth.
+    upper percentile is added. `docs/explanation/calibration.md` says how often this holds the truth.
     """
     gaps, bins = _gaps(labels, probabilities)
     value = calibration_error(labels, probabilities)
-    drawn_values = []
+    resampled = []
     for drawn in resampled_rows(gaps.size, resamples, seed):
         cells = bins[drawn] + BINS * np.arange(len(drawn))[:, None]
         sums = np.bincount(cells.ravel(), weights=gaps[drawn].ravel(), minlength=BINS * len(drawn))
-        drawn_values.append(np.abs(sums.reshape(-1, BINS)).sum(axis=1) / gaps.size)
+        resampled.append(np.abs(sums.reshape(-1, BINS)).sum(axis=1) / gaps.size)
     tail = (1 - confidence) / 2
-    middle, highest = map(float, np.quantile(np.concatenate(drawn_values), [0.5, 1 - tail]))
+    middle, highest = map(float, np.quantile(np.concatenate(resampled), [0.5, 1 - tail]))
     by_chance = np.abs(
         np.random.default_rng(seed).normal(0, _chance_deviations(probabilities), size=(resamples, BINS))
     ).sum(axis=1)
-    told_from_chance = value > np.quantile(by_chance, 1 - tail)
-    low = min(max(2 * value - highest, 0.0), value) if told_from_chance else 0.0
+    beyond_chance = value > np.quantile(by_chance, 1 - tail)
+    low = min(max(2 * value - highest, 0.0), value) if beyond_chance else 0.0
     return low, value + highest - middle
 
 
 def chance_error(probabilities: npt.ArrayLike) -> float:
-    """The expected calibration error that perfectly calibrated probabilities show on so many texts, on average.
+    """Return the average expected calibration error of perfectly calibrated probabilities on this number of texts.
 
-    The right answers of a bin are then as many as its probabilities say, give or take a normal deviation.
+    The number of right answers in a bin is then what its probabilities say, give or take a normal deviation.
     """
     return float(math.sqrt(2 / math.pi) * _chance_deviations(probabilities).sum())
 
 
 def _chance_deviations(probabilities: npt.ArrayLike) -> Floats:
-    """Standard deviation of each bin's part of the error under perfect calibration, shape (BINS,)."""
+    """Return the standard deviation of each bin's part of the error under perfect calibration, shape (BINS,)."""
     top = np.asarray(probabilities, dtype=np.float64).max(axis=1)
     variances = np.bincount(_bins(top), weights=top * (1 - top), minlength=BINS)
     deviations: Floats = np.sqrt(np.maximum(variances, 0)) / top.size
@@ -126,31 +128,31 @@ def _chance_deviations(probabilities: npt.ArrayLike) -> Floats:
 
 
 def reliability(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> list[ReliabilityBin]:
-    """The bins behind the expected calibration error; those without texts are left out."""
+    """Return the bins behind the expected calibration error, without empty ones."""
     rows = np.asarray(probabilities, dtype=np.float64)
     top, right = rows.max(axis=1), rows.argmax(axis=1) == np.asarray(labels)
     bins = _bins(top)
     return [
         ReliabilityBin(
-            low=number / BINS,
-            high=(number + 1) / BINS,
+            low=index / BINS,
+            high=(index + 1) / BINS,
             texts=int(inside.sum()),
             confidence=float(top[inside].mean()),
             accuracy=float(right[inside].mean()),
         )
-        for number in range(BINS)
-        if (inside := bins == number).any()
+        for index in range(BINS)
+        if (inside := bins == index).any()
     ]
 
 
 def _gaps(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Floats, Integers]:
-    """Of each text: whether it is right (1 or 0) minus the probability of its label, and its bin."""
+    """Return for each text whether it is right (1 or 0) minus the probability of its label, and its bin."""
     rows = np.asarray(probabilities, dtype=np.float64)
     top = rows.max(axis=1)
     return (rows.argmax(axis=1) == np.asarray(labels)) - top, _bins(top)
 
 
 def _bins(top: Floats) -> Integers:
-    """Bin m holds (m / BINS, (m + 1) / BINS]."""
+    """Return the bin of each probability; bin m holds (m / BINS, (m + 1) / BINS]."""
     bins: Integers = np.clip(np.ceil(top * BINS) - 1, 0, BINS - 1).astype(np.int64)
     return bins

@@ -1,4 +1,4 @@
-"""The whole evaluation of one classifier, from what it said about the validation and the test side."""
+"""Evaluate one classifier from its answers on the validation and test splits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.evaluation.calibration import chance_error, fit_temperature, reliability, with_temperature
-from bakeoff.evaluation.classification import Metric, classification_metrics, confusion, log_loss
+from bakeoff.evaluation.classification import confusion, log_loss
 from bakeoff.evaluation.label_issues import LabelIssues, label_issues
+from bakeoff.evaluation.measuring import classification_metrics
 from bakeoff.evaluation.per_class import class_scores
 from bakeoff.evaluation.selective_prediction import selective_prediction
 from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue, SelectivePrediction
@@ -18,7 +19,7 @@ from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue
 
 @dataclass(frozen=True)
 class Answers:
-    """What a classifier said about one side of the data, before calibration."""
+    """A classifier's answers on one split of the data, before calibration."""
 
     labels: Sequence[int]  # class indices, shape (texts,)
     probabilities: npt.NDArray[np.float64]  # shape (texts, classes)
@@ -26,10 +27,10 @@ class Answers:
 
 @dataclass(frozen=True)
 class ClassifierEvaluation:
-    """Everything below the temperature is measured on the test side, with calibrated probabilities."""
+    """The evaluation of a classifier. Everything but the temperature is measured on the test split, calibrated."""
 
     temperature: float
-    probabilities: npt.NDArray[np.float64]  # of the test side, shape (texts, classes)
+    probabilities: npt.NDArray[np.float64]  # of the test split, shape (texts, classes)
     metrics: list[MetricValue]
     confusion: Confusion
     classes: list[ClassScore]
@@ -44,15 +45,15 @@ def evaluate_classifier(
     label_names: Sequence[str],
     *,
     calibrate: bool,
-    metric: Metric,
+    metric: str,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> ClassifierEvaluation:
-    """Calibrate on the validation side, judge on the test side.
+    """Calibrate on the validation split and evaluate on the test split.
 
     Args:
-        calibrate: False for a classifier that was not trained; its probabilities are evaluated as they are.
+        calibrate: False for a classifier that was not trained; its probabilities are used as they are.
         metric: The metric that decides the verdict.
     """
     temperature = fit_temperature(validation.labels, validation.probabilities) if calibrate else 1.0

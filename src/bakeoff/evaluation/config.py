@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from bakeoff.evaluation.metrics import deciding_metrics
 from bakeoff.sections import PositiveInt, Section
+
+if TYPE_CHECKING:
+    DecidingMetric = str
+else:
+    DecidingMetric = Literal[tuple(deciding_metrics("classification"))]
 
 
 class ClassificationEvaluationConfig(Section):
-    """How classifiers are compared: accuracy and macro-F1 on the test split, paired on the same texts."""
+    """How classifiers are compared: on the test split, paired on the same texts."""
 
-    metric: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy", description="What decides the verdict; the best epoch is that of the highest validation accuracy."
+    metric: DecidingMetric = Field(
+        "accuracy", description="The metric that decides the verdict; validation accuracy chooses the best epoch."
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")

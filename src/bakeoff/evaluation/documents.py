@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from bakeoff.evaluation.pairing import protocol_name
+from bakeoff.evaluation.pairing import scores_under
 
 
 @dataclass(frozen=True)
 class DocumentLoss:
-    """What one document costs one contestant."""
+    """The loss of one contestant on one document."""
 
     nats: float
-    tokens: int  # that the protocol divides by
+    tokens: int  # the number that the protocol divides by
 
 
 @dataclass(frozen=True)
@@ -38,29 +37,32 @@ class DocumentGroup:
 
 
 def document_losses(scores: pa.Table, protocol: str) -> dict[str, DocumentLoss]:
-    """The documents of a language model's scores under a protocol, in the order of the text.
+    """Return the loss of every document under a protocol, in the order of the text.
 
     Args:
         scores: scores.parquet of a language model.
-        protocol: `window`, `document` or `lab`, with or without its settings in brackets.
+        protocol: A name such as `window`, with or without its settings in brackets.
     """
-    name = protocol_name(protocol)
-    rows = scores.filter(pc.equal(pc.list_element(pc.split_pattern(scores["protocol"], "("), 0), name))
-    weights = rows["weight"].to_pylist()
-    found: dict[str, DocumentLoss] = {}
-    for document, nats, tokens in zip(rows["document"].to_pylist(), rows["nll"].to_pylist(), weights, strict=True):
-        before = found.get(document, DocumentLoss(0.0, 0))
-        found[document] = DocumentLoss(before.nats + nats, before.tokens + tokens)
-    return {document: loss for document, loss in found.items() if loss.tokens}
+    rows = scores_under(scores, protocol)
+    columns = (rows[name].to_pylist() for name in ("document", "nll", "weight"))
+    losses: dict[str, DocumentLoss] = {}
+    for document, nats, tokens in zip(*columns, strict=True):
+        before = losses.get(document, DocumentLoss(0.0, 0))
+        losses[document] = DocumentLoss(before.nats + nats, before.tokens + tokens)
+    return {document: loss for document, loss in losses.items() if loss.tokens}
 
 
 def by_document(losses: Sequence[Mapping[str, DocumentLoss]]) -> list[DocumentGroup]:
-    """A group of its own for each document. `losses`: of each contestant, all on the same documents."""
+    """Return a group for each document.
+
+    Args:
+        losses: The losses of each contestant, all on the same documents.
+    """
     return [_group([document], losses) for document in losses[0]]
 
 
 def by_length(losses: Sequence[Mapping[str, DocumentLoss]], groups: int) -> list[DocumentGroup]:
-    """At most so many groups of about equally many documents, the shortest first."""
+    """Return at most `groups` groups with about the same number of documents each, the shortest documents first."""
     names = sorted(losses[0], key=lambda document: losses[0][document].tokens)
     parts = np.array_split(np.arange(len(names)), min(groups, len(names)))
     return [_group([names[place] for place in part], losses) for part in parts]
@@ -74,5 +76,7 @@ def _group(documents: list[str], losses: Sequence[Mapping[str, DocumentLoss]]) -
         shortest=min(lengths),
         longest=max(lengths),
         tokens=tokens,
-        perplexities=[math.exp(sum(each[document].nats for document in documents) / tokens) for each in losses],
+        perplexities=[
+            math.exp(sum(contestant[document].nats for document in documents) / tokens) for contestant in losses
+        ],
     )

@@ -1,4 +1,4 @@
-"""Confidence intervals and paired comparisons. `docs/explanation/statistics.md` says why these and not others."""
+"""Confidence intervals and paired comparisons. `docs/explanation/statistics.md` explains the choice."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-# Resamples are drawn in chunks of about so many numbers (32 MB), whatever the number of units.
+# Resamples are drawn in chunks of about this many numbers (32 MB), whatever the number of units.
 _NUMBERS_PER_CHUNK = 4_000_000
 
 
 def wilson(successes: int, total: int, confidence: float) -> Interval:
-    """Interval of a share of successes (Wilson 1927), e.g. of an accuracy. It never leaves [0, 1].
+    """Return the interval of a share of successes (Wilson 1927), such as an accuracy. It never leaves [0, 1].
 
     Raises:
         ValueError: `total` is 0, or `successes` is not between 0 and `total`.
@@ -31,17 +31,17 @@ def wilson(successes: int, total: int, confidence: float) -> Interval:
 def bootstrap_ratio(
     numerators: npt.ArrayLike, denominators: npt.ArrayLike, *, confidence: float, resamples: int, seed: int
 ) -> Interval | None:
-    """Bootstrap interval (Efron 1979, with percentiles after Hesterberg 2015) of sum(numerators) / sum(denominators).
+    """Return a bootstrap interval of sum(numerators) / sum(denominators) (Efron 1979, percentiles of Hesterberg 2015).
 
-    Units are drawn with replacement, so what happens inside a unit may be as dependent as it likes. With losses in
-    nats over predicted tokens this is the interval of the loss per token; exp of both ends is that of the perplexity.
+    Units are drawn with replacement, so tokens inside a unit may depend on each other. With losses in nats over
+    predicted tokens this is the interval of the loss per token; exp of both ends is that of the perplexity.
 
     Args:
-        numerators: One number a unit, shape (units,).
-        denominators: The units' weights, at least 0, shape (units,). Units that weigh 0 are left out.
+        numerators: One number per unit, shape (units,).
+        denominators: The units' weights, at least 0, shape (units,). Units of weight 0 are left out.
 
     Returns:
-        Both ends, or None where fewer than two units weigh anything: one unit says nothing about the spread.
+        Both ends, or None where fewer than two units have weight: one unit says nothing about the spread.
     """
     above = np.asarray(numerators, dtype=np.float64)
     return _bootstrap_ratio(above, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
@@ -56,9 +56,9 @@ def paired_bootstrap_ratio(
     resamples: int,
     seed: int,
 ) -> Interval | None:
-    """Interval of the difference of two ratios, a minus b, measured on the same units.
+    """Return the interval of the difference of two ratios, a minus b, measured on the same units.
 
-    Both sides of a unit are drawn together (Koehn 2004), so what makes a unit hard for both cancels out.
+    Both values of a unit are drawn together (Koehn 2004), so its difficulty for both cancels out.
     Arguments and result as in `bootstrap_ratio`.
     """
     difference = np.asarray(numerators_a, dtype=np.float64) - np.asarray(numerators_b, dtype=np.float64)
@@ -66,18 +66,18 @@ def paired_bootstrap_ratio(
 
 
 def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float) -> Interval | None:
-    """Interval of a mean over seeds and units, where both are a choice: Student's t after Satterthwaite (1946).
+    """Return the interval of a mean over seeds and units, both of them sampled: Student's t of Satterthwaite (1946).
 
-    The variance of the mean is the sum of what the seeds and what the units contribute, each estimated from the means
-    of its side; the degrees of freedom are mostly those of the side that contributes more. It holds whichever that is,
-    unlike a bootstrap over seeds, which is too narrow for a few of them (Sellam et al. 2022 have one for dozens).
+    The variance of the mean is the sum of the contributions of seeds and units, each estimated from its own means; the
+    degrees of freedom are mostly those of the larger contribution. The interval holds whichever that is, unlike a
+    bootstrap over seeds, which is too narrow for a few of them (Sellam et al. 2022 have one for dozens).
 
     Args:
-        values: One number (or paired difference) a seed and unit, shape (seeds, units), at least two seeds.
+        values: One number (or paired difference) per seed and unit, shape (seeds, units), at least two seeds.
         weights: The units' weights, at least 0, shape (units,). The metric is sum(values) / sum(weights), by seed.
 
     Returns:
-        Both ends, or None where fewer than two units weigh anything.
+        Both ends, or None where fewer than two units have weight.
     """
     below = np.asarray(weights, dtype=np.float64)
     above = np.asarray(values, dtype=np.float64)[:, below > 0]
@@ -105,10 +105,10 @@ def bootstrap_metric(
     resamples: int,
     seed: int,
 ) -> Interval:
-    """Bootstrap interval of a metric that is a function of the confusion matrix, e.g. macro-F1.
+    """Return a bootstrap interval of a metric that is a function of the confusion matrix, such as macro-F1.
 
-    Drawing n texts with replacement changes how many fall into each cell of the confusion matrix and nothing else,
-    so the cells are drawn at once from the multinomial distribution: the same result, without the texts.
+    Drawing n texts with replacement changes only the counts of the confusion matrix, so the counts are drawn directly
+    from the multinomial distribution: the same result, without the texts.
 
     Args:
         labels, predictions: Class indices from 0, shape (texts,).
@@ -142,12 +142,12 @@ def paired_bootstrap_metric(
     resamples: int,
     seed: int,
 ) -> Interval | None:
-    """Interval of the difference of a metric of two classifiers, a minus b, on the same texts.
+    """Return the interval of the difference of a metric of two classifiers, a minus b, on the same texts.
 
-    What is drawn are triples of true label and both predictions, so both confusion matrices come from the same texts.
+    Triples of true label and both predictions are drawn, so both confusion matrices come from the same texts.
     Arguments as in `bootstrap_metric`; None where there are fewer than two texts.
     """
-    rows, a, b = (np.asarray(side, dtype=np.int64) for side in (labels, predictions_a, predictions_b))
+    rows, a, b = (np.asarray(column, dtype=np.int64) for column in (labels, predictions_a, predictions_b))
     if not rows.shape == a.shape == b.shape:
         raise ValueError("labels and predictions must have the same length")
     if rows.size < 2:
@@ -167,16 +167,16 @@ def paired_bootstrap_metric(
 
 
 def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
-    """Exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
+    """Return the exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
 
-    Only the texts count on which exactly one of the two is right; without a difference half of them fall to each.
+    Only texts that exactly one of the two gets right count; without a difference each gets half of them.
 
     Args:
-        correct_a, correct_b: Whether each text was classified rightly, shape (texts,), the same texts in both.
+        correct_a, correct_b: True where a text was classified correctly, shape (texts,), the same texts in both.
     """
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape:
-        raise ValueError("a paired test needs the same texts on both sides")
+        raise ValueError("a paired test needs the same texts for both classifiers")
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     if only_a + only_b == 0:
         return 1.0
@@ -189,7 +189,7 @@ def _bootstrap_ratio(
     if numerators.shape != denominators.shape or numerators.ndim != 1:
         raise ValueError("numerators and denominators must be two lists of the same length")
     if (denominators < 0).any():
-        raise ValueError("a unit cannot weigh less than nothing")
+        raise ValueError("weights of units must not be negative")
     weighing = denominators > 0
     above, below = numerators[weighing], denominators[weighing]
     units = above.size
@@ -200,21 +200,21 @@ def _bootstrap_ratio(
 
 
 def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
-    """Row numbers drawn with replacement, in chunks of shape (some of the resamples, units)."""
+    """Yield row indices drawn with replacement, in chunks of shape (some of the resamples, units)."""
     random = np.random.default_rng(seed)
     for size in _chunks(resamples, units):
         yield random.integers(units, size=(size, units), dtype=np.int32)
 
 
-def _chunks(resamples: int, numbers_each: int) -> Iterator[int]:
-    """Sizes that add up to `resamples`."""
-    at_once = max(1, _NUMBERS_PER_CHUNK // numbers_each)
+def _chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
+    """Yield chunk sizes that add up to `resamples`."""
+    at_once = max(1, _NUMBERS_PER_CHUNK // numbers_per_resample)
     for start in range(0, resamples, at_once):
         yield min(at_once, resamples - start)
 
 
 def _percentiles(values: Floats, confidence: float, units: int) -> Interval:
-    """The interval's ends among resampled values.
+    """Return the ends of the interval among resampled values.
 
     The plain percentiles are too narrow for few units, as a normal interval without Student's t would be. The tail is
     shrunk by what Student's t and the missing n / (n - 1) ask for (Hesterberg 2015, "expanded percentile interval").

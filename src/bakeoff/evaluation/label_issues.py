@@ -1,4 +1,4 @@
-"""Texts whose given label may be wrong: confident learning (Northcutt et al. 2021), applied simply."""
+"""Find texts whose given label may be wrong: a simple form of confident learning (Northcutt et al. 2021)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_ROUNDING = 1e-9  # the mean of equal probabilities may lie above them by its rounding
+_ROUNDING = 1e-9  # the rounded mean of equal probabilities may exceed them
 
 
 @dataclass(frozen=True)
 class LabelIssues:
-    """Texts that a classifier confidently calls otherwise than they are labeled, the most suspicious first."""
+    """Texts for which a classifier confidently predicts another label than the given one, most suspicious first."""
 
-    texts: npt.NDArray[np.int64]  # which ones, shape (label_issues,)
+    texts: npt.NDArray[np.int64]  # row indices, shape (label_issues,)
     suggestions: npt.NDArray[np.int64]  # the likelier class of each, shape (label_issues,)
 
 
 def label_issues(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> LabelIssues:
-    """Find them by the thresholds of confident learning.
+    """Find label issues by the thresholds of confident learning.
 
-    The threshold of a class is the mean probability that texts labeled so get for it: how sure the classifier usually
-    is. A text is suspected where its given label stays below that label's threshold while a more probable one reaches
-    its own; of several such labels the most probable one is suggested. They are ranked by how much more probable the
-    suggestion is than the given label. A class that no text is labeled with has no threshold and is never suggested.
+    The threshold of a class is the mean probability of that class over the texts labeled with it: how sure the
+    classifier usually is. A text is an issue where its given label stays below that label's threshold while a more
+    probable one reaches its own; the most probable such label is suggested. Issues are ranked by how much more probable
+    the suggestion is than the given label. A class that no text is labeled with has no threshold and is never
+    suggested.
 
     Args:
         labels: Given class indices, shape (texts,), of texts that the classifier was not trained on.
@@ -39,6 +40,6 @@ def label_issues(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> LabelIs
     reached = np.where(rows >= thresholds, rows, -np.inf)
     suggested = reached.argmax(axis=1)
     margins = reached.max(axis=1) - own
-    found = np.flatnonzero(below & (margins > 0))
-    ranked = found[np.argsort(-margins[found], kind="stable")]
+    issues = np.flatnonzero(below & (margins > 0))
+    ranked = issues[np.argsort(-margins[issues], kind="stable")]
     return LabelIssues(ranked, suggested[ranked])

@@ -1,4 +1,4 @@
-"""Quality against cost: who is not beaten on both."""
+"""Pareto fronts: contestants that no other one beats on both quality and cost."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ COSTS: dict[str, Callable[[ContestantResult], float]] = {
     "trainable_parameters": lambda result: result.trainable_parameters,
     "model_bytes": lambda result: result.model_bytes,
 }
-"""What is paid for the first metric, each the less the better."""
+"""Costs of a contestant; less is better."""
 
 
 def fronts(results: Sequence[ContestantResult]) -> list[Front]:
-    """The Pareto front of the first metric against each cost, the cheapest first. Intervals play no part in it."""
+    """Return the Pareto front of the first metric against each cost, the cheapest first. Intervals are ignored."""
     sign = 1 if results[0].metrics[0].higher_is_better else -1
-    found = []
-    for cost, paid in COSTS.items():
+    by_cost = []
+    for name, cost in COSTS.items():
         members = [
             result
             for result in results
             if not any(
                 _beats(
-                    (sign * other.metrics[0].value, -paid(other)),
-                    (sign * result.metrics[0].value, -paid(result)),
+                    (sign * other.metrics[0].value, -cost(other)),
+                    (sign * result.metrics[0].value, -cost(result)),
                 )
                 for other in results
             )
         ]
-        names = [result.name for result in sorted(members, key=paid)]
-        found.append(Front.model_validate({"cost": cost, "members": names}))
-    return found
+        names = [result.name for result in sorted(members, key=cost)]
+        by_cost.append(Front.model_validate({"cost": name, "members": names}))
+    return by_cost
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """At least as good in both, and better in one."""
+    """Return True where `one` is at least as good in both, and better in one."""
     return one != other and one[0] >= other[0] and one[1] >= other[1]

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of every class, each with its interval, from the confusion matrix alone."""
+"""Precision, recall and F1 of every class with their intervals, from the confusion matrix alone."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from bakeoff.runs.results import ClassScore, Confusion, Estimate
 
 
 def class_scores(matrix: Confusion, confidence: float) -> list[ClassScore]:
-    """The classes in the order of the matrix.
+    """Return the scores of the classes in the order of the matrix.
 
-    Precision and recall are shares and get Wilson's interval. So does F1, by way of the Jaccard index: of the texts
-    that have the label or were given it, the share J that has both; F1 = 2 J / (1 + J), which rises with J. Unlike a
-    bootstrap this does not claim certainty where all of three texts were found.
+    Precision and recall are shares and get Wilson's interval. So does F1, by way of the Jaccard index J: the share of
+    texts with both label and prediction among those with either; F1 = 2 J / (1 + J), which rises with J. Unlike a
+    bootstrap, this does not claim certainty where all of three texts were found.
 
     Args:
         confidence: Level of the intervals, e.g. 0.95.
     """
     counts = np.asarray(matrix.counts)
     scores = []
-    for number, label in enumerate(matrix.labels):
-        hits, texts, predicted = int(counts[number, number]), int(counts[number].sum()), int(counts[:, number].sum())
+    for index, label in enumerate(matrix.labels):
+        hits, texts, predicted = int(counts[index, index]), int(counts[index].sum()), int(counts[:, index].sum())
         jaccard = share(hits, texts + predicted - hits, confidence)
         scores.append(
             ClassScore(
@@ -37,7 +37,7 @@ def class_scores(matrix: Confusion, confidence: float) -> list[ClassScore]:
 
 
 def share(successes: int, total: int, confidence: float) -> Estimate | None:
-    """A share with Wilson's interval; None of nothing."""
+    """Return a share with Wilson's interval, or None where the total is 0."""
     if total == 0:
         return None
     low, high = wilson(successes, total, confidence)

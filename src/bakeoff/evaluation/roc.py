@@ -13,19 +13,19 @@ from bakeoff.runs.results import Estimate
 
 
 def roc_auc(positive: npt.ArrayLike, scores: npt.ArrayLike, confidence: float) -> Estimate | None:
-    """Chance that a text of the one class gets a higher score than a text of the other; a tie counts half.
+    """Return the chance that a text of one class scores higher than a text of the other; a tie counts half.
 
-    It does not depend on which class is called positive, if the scores are turned around with it. The variance is
+    The area is the same whichever class is called positive, if the scores are flipped with it. The variance is
     DeLong's (1988), from ranks as in Sun and Xu (2014); the interval is taken on the logit scale, which keeps it
     between 0 and 1.
 
     Args:
-        positive: Whether each text is of the one class, shape (texts,).
-        scores: E.g. the probability of that class, shape (texts,).
+        positive: True for texts of the positive class, shape (texts,).
+        scores: For example the probability of that class, shape (texts,).
         confidence: Level of the interval, e.g. 0.95.
 
     Returns:
-        None where a class has no texts. Without an interval where a class has a single text, or where the classes are
+        None where a class has no texts. There is no interval where a class has a single text, or where the classes are
         fully separated, which leaves no spread to estimate.
     """
     truth, values = np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64)
@@ -33,7 +33,7 @@ def roc_auc(positive: npt.ArrayLike, scores: npt.ArrayLike, confidence: float) -
     if not above.size or not below.size:
         return None
     ranks = rankdata(values)
-    # Of each text, the share of the other class that it is on the right side of.
+    # For each text, the share of the other class that it is ranked correctly against.
     placed_above = (ranks[truth] - rankdata(above)) / below.size
     placed_below = 1 - (ranks[~truth] - rankdata(below)) / above.size
     area = float(placed_above.mean())

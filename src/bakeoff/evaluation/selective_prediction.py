@@ -1,5 +1,7 @@
-"""Answering only where the classifier is sure (El-Yaniv and Wiener 2010, "On the foundations of noise-free selective
-classification"): how many texts are left, and how many of those answers are right."""
+"""Selective prediction: coverage and accuracy of answering only where the classifier is sure.
+
+El-Yaniv and Wiener 2010, "On the foundations of noise-free selective classification".
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from bakeoff.runs.results import CoveragePoint, SelectivePrediction, ThresholdCh
 
 WANTED = (0.8, 0.9, 0.95, 0.99)
 _POINTS = 50
-_THRESHOLDS = np.arange(10_000) / 10_000  # four decimals, so that what is printed is what was measured
+_THRESHOLDS = np.arange(10_000) / 10_000  # four decimals, so that the printed threshold is the measured one
 
 
 def selective_prediction(
@@ -21,10 +23,10 @@ def selective_prediction(
     validation_probabilities: npt.ArrayLike,
     confidence: float,
 ) -> SelectivePrediction:
-    """The accuracy-coverage curve of the evaluated side, and thresholds for some accuracies.
+    """Return the accuracy-coverage curve of the evaluated split, and thresholds for some accuracies.
 
-    A threshold is chosen on the validation side and measured on the evaluated one: chosen on the texts that also measure
-    it, it would look better than it is.
+    A threshold is chosen on the validation split and measured on the evaluated one: chosen on the texts that also
+    measure it, it would look better than it is.
 
     Args:
         labels, validation_labels: Class indices, shape (texts,).
@@ -48,14 +50,14 @@ def selective_prediction(
 
 
 def choose_threshold(top: npt.ArrayLike, right: npt.ArrayLike, wanted: float) -> float | None:
-    """The lowest threshold of four decimals with which at least the share `wanted` of the answers is right.
+    """Return the lowest threshold of four decimals at which at least the share `wanted` of the answers is right.
 
     Args:
         top: Probability of each text's predicted label, shape (texts,).
-        right: Whether that label is the true one, shape (texts,).
+        right: True where that label is the true one, shape (texts,).
 
     Returns:
-        None where no threshold does.
+        None where no threshold reaches it.
     """
     order = np.argsort(top)
     first = np.searchsorted(np.asarray(top)[order], _THRESHOLDS)  # the first text that is answered
@@ -66,20 +68,20 @@ def choose_threshold(top: npt.ArrayLike, right: npt.ArrayLike, wanted: float) ->
 
 
 def coverage_curve(top: npt.ArrayLike, right: npt.ArrayLike, confidence: float) -> list[CoveragePoint]:
-    """Points from the surest answers to all texts, at most 50. Texts of equal probability are answered together.
+    """Return points from the surest answers to all texts, at most 50. Texts of equal probability are answered together.
 
     Args:
         top, right: As in `choose_threshold`.
     """
     order = np.argsort(-np.asarray(top), kind="stable")
-    sorted_top, found = np.asarray(top)[order], np.cumsum(np.asarray(right)[order])
+    sorted_top, hits = np.asarray(top)[order], np.cumsum(np.asarray(right)[order])
     ends = np.flatnonzero(np.append(np.diff(sorted_top) != 0, True))  # the last text of each probability
     # The ends nearest to evenly spaced coverages; the last one is all texts.
     wanted = np.arange(1, _POINTS + 1) * len(order) / _POINTS - 1
     kept = np.unique(np.minimum(np.searchsorted(ends, wanted), len(ends) - 1))
     points = []
     for end in ends[kept]:
-        accuracy = share(int(found[end]), int(end) + 1, confidence)
+        accuracy = share(int(hits[end]), int(end) + 1, confidence)
         assert accuracy is not None
         points.append(
             CoveragePoint(threshold=float(sorted_top[end]), coverage=(int(end) + 1) / len(order), accuracy=accuracy)

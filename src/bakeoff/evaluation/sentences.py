@@ -1,33 +1,29 @@
-"""The verdict in plain words. Every sentence is made from metrics by a rule that stands here, and by nothing else."""
+"""Put the verdict into words. Every sentence is made from metrics by a rule in this module, and by nothing else."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.wording import (
-    documents,
     duration,
     interval,
     level,
     listed,
-    metric_name,
     number,
     p_value,
     parameters,
     percent,
-    signed,
     size,
     times,
-    unit,
 )
 from bakeoff.runs.findings import TextAverages, TimeLimit
 from bakeoff.runs.results import Comparison, ContestantResult
 
-# A contestant that cannot be told from the best one is called the better buy from this share of its time downwards.
+# A contestant that cannot be told apart from the best one is called the better buy up to this share of its time.
 _CHEAPER = 0.8
 
-# The costs of so many others are put into words; the table has them all.
+# Contestants whose costs are put into words; the table has them all.
 _COSTS = 3
 
 
@@ -40,14 +36,14 @@ def sentences(
     limit: TimeLimit | None = None,
     texts: Sequence[TextAverages] = (),
 ) -> list[str]:
-    """Who is best, by how much, whether that is more than luck, at what cost, and who leads under a time limit.
+    """Say who is best, by how much, whether that is more than luck, at what cost, and who leads under a time limit.
 
     Args:
         best: The contestant with the best first metric.
         others: The rest, best first.
         comparisons: `best` with each of the others for which a paired interval exists.
-        limit: Where the contestants stood when the quickest had been trained.
-        texts: Figures about the generated texts.
+        limit: How good the contestants were when the quickest had been trained.
+        texts: Averages over the generated texts.
     """
     by_name = {comparison.worse: comparison for comparison in comparisons}
     words = [_winner(best, alone=not others)]
@@ -71,62 +67,48 @@ def _winner(best: ContestantResult, *, alone: bool) -> str:
 
 
 def _lead(best: ContestantResult, other: ContestantResult, comparison: Comparison | None, confidence: float) -> str:
-    name, value = metric_name(best.metrics[0].name), number(other.metrics[0].value)
-    chance = f"in the choice of {unit(best.metrics[0])}s"
-    if comparison is None:
+    metric, value = get_metric(best.metrics[0].name), number(other.metrics[0].value)
+    sampled = f"{metric.counted}s"
+    if comparison is None or metric.paired is None:
         return (
-            f"{other.name} reached a {name} of {value}; with a single piece of test text there is nothing to resample, "
-            f"so the difference has no interval."
+            f"{other.name} reached a {metric.title} of {value}; with a single piece of test text there is nothing to "
+            f"resample, so the difference has no interval."
         )
-    lead, low, high = _margin(comparison)
-    ends = f"{level(confidence)} interval {low} to {high}"
+    difference = metric.paired.difference.lead(comparison)
+    ends = f"{level(confidence)} interval {difference.low} to {difference.high}"
     if comparison.p_value is not None:
         ends += f", McNemar's p {p_value(comparison.p_value)}"
     if comparison.by_seed:
-        ahead = sum(difference * comparison.difference > 0 for difference in comparison.by_seed)
+        ahead = sum(by_seed * comparison.difference > 0 for by_seed in comparison.by_seed)
         ends += f", ahead with {ahead} of {len(comparison.by_seed)} seeds"
-        chance += " and seeds"
     if comparison.difference == 0:
-        return f"{other.name} is level with it ({ends})."
+        return f"{other.name} is tied with it ({ends})."
+    lead = f"Its {metric.title} is {difference.lead} than {other.name}'s {value} ({ends})"
     if comparison.distinguishable:
-        return f"Its {name} is {lead} than {other.name}'s {value} ({ends}): more than chance {chance}."
-    return (
-        f"Its {name} is {lead} than {other.name}'s {value} ({ends}): within chance, these {unit(best.metrics[0])}s do "
-        f"not tell the two apart."
-    )
-
-
-def _margin(comparison: Comparison) -> tuple[str, str, str]:
-    """The lead and its interval, counted so that a lead is positive and the smaller end stands first."""
-    if comparison.metric in ("accuracy", "macro_f1"):
-        points = [100 * value for value in (comparison.difference, comparison.low, comparison.high)]
-        return f"{signed(points[0])} points higher", signed(points[1]), signed(points[2])
-    # A difference of losses is the logarithm of a ratio of perplexities.
-    lower = [100 * (1 - math.exp(value)) for value in (comparison.difference, comparison.high, comparison.low)]
-    return f"{signed(lower[0])} % lower", f"{signed(lower[1])} %", f"{signed(lower[2])} %"
+        choice = f"{sampled} and seeds" if comparison.by_seed else sampled
+        return f"{lead}: more than chance in the choice of {choice} can explain."
+    return f"{lead}: within chance; these {sampled} cannot tell the two apart."
 
 
 def _better_buy(
     best: ContestantResult, others: Sequence[ContestantResult], comparisons: dict[str, Comparison]
 ) -> list[str]:
-    """The quickest of the contestants that cannot be told from the best one, if it is much quicker."""
-    level_with_it = [
-        other for other in others if other.name in comparisons and not comparisons[other.name].distinguishable
-    ]
-    if not level_with_it:
+    """Recommend the quickest of the contestants that cannot be told apart from the best one, if it is much quicker."""
+    tied = [other for other in others if other.name in comparisons and not comparisons[other.name].distinguishable]
+    if not tied:
         return []
-    quickest = min(level_with_it, key=lambda result: result.training.seconds)
+    quickest = min(tied, key=lambda result: result.training.seconds)
     if quickest.training.seconds > _CHEAPER * best.training.seconds:
         return []
     share = quickest.training.seconds / best.training.seconds
     return [
-        f"{quickest.name} cannot be told from it and trained in {times(share)} its time: unless more test data decide "
-        f"otherwise, it is the better buy."
+        f"{quickest.name} cannot be told apart from it and trained in {times(share)} its time: unless more test data "
+        f"says otherwise, it is the better buy."
     ]
 
 
 def _cost(best: ContestantResult, other: ContestantResult) -> str:
-    """What another trained contestant spent, against the best one."""
+    """Compare the costs of another trained contestant with those of the best one."""
     spent = other.training
     if not best.training.seconds:
         return f"{best.name} needed no training; {other.name} trained for {duration(spent.seconds)}."
@@ -148,7 +130,7 @@ def _cost(best: ContestantResult, other: ContestantResult) -> str:
 
 
 def _time_limit(limit: TimeLimit | None) -> list[str]:
-    """Who leads at equal seconds; nothing where all took as long."""
+    """Say who leads after the same number of seconds; nothing where all took about as long."""
     if limit is None:
         return []
     spent = duration(limit.seconds)
@@ -157,22 +139,22 @@ def _time_limit(limit: TimeLimit | None) -> list[str]:
         key=lambda name: (limit.values[name] or 0) * (-1 if limit.metric == "validation accuracy" else 1),
     )
     late = [name for name, value in limit.values.items() if value is None]
-    waiting = [f"{listed(late)} had not been evaluated once"] if late else []
+    waiting = [f"{listed(late)} had not been evaluated yet"] if late else []
     if limit.leader is None:
-        stood = [f"{name} stood at a {limit.metric} of {number(limit.values[name] or 0)}" for name in ranked]
-        return [f"When {limit.quickest} had been trained, after {spent}, {listed([*stood, *waiting])}."]
+        reached = [f"{name} had reached a {limit.metric} of {number(limit.values[name] or 0)}" for name in ranked]
+        return [f"When {limit.quickest} finished training, after {spent}, {listed([*reached, *waiting])}."]
     others = [f"{name}'s {number(limit.values[name] or 0)}" for name in ranked if name != limit.leader]
     against = f", against {listed(others)}" if others else ""
     return [
         f"Under a limit of {spent} of training, the time of {limit.quickest}, {limit.leader} leads: {limit.metric} "
-        f"{number(limit.values[limit.leader] or 0)}{against}{'; ' + waiting[0] if waiting else ''} (one look at the "
-        f"validation side, without interval)."
+        f"{number(limit.values[limit.leader] or 0)}{against}{'; ' + waiting[0] if waiting else ''} (a single look at "
+        f"the validation split, without an interval)."
     ]
 
 
 def _texts(averages: Sequence[TextAverages]) -> list[str]:
-    """Whose generated texts vary most; nothing where there are none, or no difference."""
-    ranked = sorted(averages, key=lambda each: -each.distinct_2)
+    """Say whose generated texts vary most; nothing where there are none, or no difference."""
+    ranked = sorted(averages, key=lambda average: -average.distinct_2)
     if len(ranked) < 2 or ranked[0].distinct_2 == ranked[-1].distinct_2:
         return []
     first, last = ranked[0], ranked[-1]
@@ -180,5 +162,5 @@ def _texts(averages: Sequence[TextAverages]) -> list[str]:
     return [
         f"{first.name} writes the most diverse texts (distinct word pairs {percent(first.distinct_2)}, repeated "
         f"4-grams {percent(first.repeated_4_grams)}), {last.name} the least diverse ({percent(last.distinct_2)}, "
-        f"{percent(last.repeated_4_grams)}): {evaluated}, without interval."
+        f"{percent(last.repeated_4_grams)}): {evaluated}, without an interval."
     ]

@@ -1,4 +1,4 @@
-"""Who leads at equal seconds, from the evaluations while training."""
+"""Find who leads after the same training time, from the evaluations during training."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from bakeoff.runs.findings import TimeLimit
 from bakeoff.runs.results import ContestantResult, EpochLine
 
-# Times that differ by less are taken for equal: the test metrics then are those at equal seconds.
+# Times within this factor count as equal: the test metrics then already compare at equal time.
 _LONGER = 1.1
 
 
 def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequence[EpochLine]]) -> TimeLimit | None:
-    """The best validation metric of each contestant at the time when the quickest one had been trained.
+    """Return the best validation metric of each contestant when the quickest one had been trained.
 
-    Evaluations do not count as training time. Contestants without weights to train do not take part.
+    Evaluations do not count as training time. Contestants without weights to train are left out.
 
     Args:
-        epochs: The evaluations of each contestant by name, in their order; none for one that learns in one go.
+        epochs: The evaluations of each contestant by name, in order; none for one that learns in a single step.
 
     Returns:
-        None where nothing is to be said: fewer than two were trained, all took about as long, or none was evaluated.
+        None where there is nothing to say: fewer than two were trained, all took about as long, or none was evaluated.
     """
     seconds = {
         result.name: lines[-1].seconds if (lines := epochs.get(result.name)) else result.training.seconds

@@ -1,4 +1,4 @@
-"""Numbers as people read them: every report, table and sentence uses these, so a metric looks the same everywhere."""
+"""Format numbers for readers. Every report, table and sentence uses these, so a number looks the same everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bakeoff.runs.results import MetricValue
 
 
 def number(value: float) -> str:
-    """A measured value: four decimals below 10, two below 1,000, none above.
+    """Format a measured value: four decimals below 10, two below 1,000, none above.
 
     >>> number(0.78412), number(27.3419), number(12345.6)
     ('0.7841', '27.34', '12,346')
@@ -21,37 +21,43 @@ def number(value: float) -> str:
 
 
 def interval(metric: MetricValue) -> str:
-    """`0.7660 to 0.8010`, or nothing where no interval was computed."""
+    """Return `0.7660 to 0.8010`, or an empty string where no interval was computed."""
     if metric.low is None or metric.high is None:
         return ""
     return f"{number(metric.low)} to {number(metric.high)}"
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """`12.5 %` of 0.125. A share that is not 0 never reads as 0."""
+    """Format 0.125 as `12.5%`. A share that is not 0 never reads as 0."""
     smallest = 10.0**-decimals
     if 0 < share * 100 < smallest / 2:
-        return f"below {smallest:g} %"
-    return f"{share * 100:.{decimals}f} %"
+        return f"below {smallest:g}%"
+    return f"{share * 100:.{decimals}f}%"
 
 
 def signed(value: float) -> str:
-    """One decimal with a true minus sign: `−0.5`, `3.6`."""
+    """Format with one decimal and a true minus sign: `−0.5`, `3.6`."""
     return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
 
 
+def plus(value: float) -> str:
+    """Format as `signed`, with a plus sign where the value is positive."""
+    text = signed(value)
+    return text if text.startswith("−") or float(text) == 0 else f"+{text}"
+
+
 def p_value(value: float) -> str:
-    """`0.13`, `0.0042`, `below 0.0001`."""
+    """Format a p-value: `0.13`, `0.0042`, `below 0.0001`."""
     return "below 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
 
 
 def level(confidence: float) -> str:
-    """`95 %` of 0.95, without needless decimals."""
-    return f"{confidence * 100:.6g} %"
+    """Format 0.95 as `95%`, without needless decimals."""
+    return f"{confidence * 100:.6g}%"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `48 s`, `14 min 30 s`, `2 h 5 min`, `1 h`."""
+    """Format seconds: `0.4 s`, `48 s`, `14 min 30 s`, `2 h 5 min`, `1 h`."""
     if seconds == 0:
         return "0 s"
     if seconds < 9.95:
@@ -68,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in decimal units: `512 B`, `1.4 kB`, `538 MB`, `2.4 GB`."""
+    """Format bytes in decimal units: `512 B`, `1.4 kB`, `538 MB`, `2.4 GB`."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 999.5:
@@ -78,17 +84,17 @@ def size(count: int) -> str:
 
 
 def count(value: int) -> str:
-    """A count with separators: `2,132`."""
+    """Format a count with separators: `2,132`."""
     return f"{value:,}"
 
 
 def passes(value: float) -> str:
-    """Passes over the data: `5`, `1.25`, `0.004`."""
+    """Format a number of passes over the data: `5`, `1.25`, `0.004`."""
     return f"{value:,.2f}".rstrip("0").rstrip(".") if value >= 0.01 else f"{value:.1g}"
 
 
 def parameters(value: int) -> str:
-    """A number of parameters: `0`, `950`, `1.3 k`, `134.5 M`."""
+    """Format a number of parameters: `0`, `950`, `1.3 k`, `134.5 M`."""
     for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= factor:
             return f"{value / factor:.1f} {unit}"
@@ -96,52 +102,17 @@ def parameters(value: int) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio as a factor: `0.05 times`, `3.1 times`, `140 times`."""
+    """Format a ratio as a factor: `0.05 times`, `3.1 times`, `140 times`."""
     if ratio < 0.005:
         return "less than 0.01 times"
     return f"{ratio:.2f} times" if ratio < 1 else f"{ratio:.1f} times" if ratio < 100 else f"{ratio:,.0f} times"
 
 
 def listed(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join words: `a`, `a and b`, `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
-def unit(metric: MetricValue) -> str:
-    """What a metric of quality is counted over: `text` for classifiers, `document` for language models."""
-    return "text" if metric.higher_is_better else "document"
-
-
-def documents(metric: MetricValue) -> str:
-    """`2,132 test texts`, `1 test document`."""
-    return f"{count(metric.documents)} {metric.split} {unit(metric)}{'' if metric.documents == 1 else 's'}"
-
-
-# What readers call a metric.
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "loss": "loss",
-    "calibration_error": "calibration error",
-    "roc_auc": "ROC-AUC",
-    "perplexity": "perplexity",
-    "word_perplexity": "word perplexity",
-    "byte_perplexity": "byte perplexity",
-    "bits_per_byte": "bits per byte",
-}
-
-
-def metric_name(name: str) -> str:
-    """What readers call a metric; unknown names lose their underscores."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
-
-
-def training_unit(methods: Iterable[str]) -> str:
-    """What the training texts of contestants are counted in: words, but by pretrained models in their own tokens.
-
-    >>> training_unit(["linear", "lstm"]), training_unit(["lora"]), training_unit(["lstm", "transformer"])
-    ('words', 'tokens', 'words or tokens')
-    """
-    by_words = {"majority", "linear", "lstm", "gru", "ensemble"}
-    units = {"words" if method in by_words else "tokens" for method in methods}
-    return " or ".join(sorted(units, reverse=True))
+def either(words: Iterable[str]) -> str:
+    """Join the distinct words with "or", in order: `words`, `words or tokens`."""
+    return " or ".join(dict.fromkeys(words))

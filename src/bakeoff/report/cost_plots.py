@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pareto import COSTS, fronts
-from bakeoff.evaluation.wording import duration, metric_name, parameters, size
+from bakeoff.evaluation.wording import duration, parameters, size
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line

@@ -1,26 +1,26 @@
-"""Tables for the second look: each seed by itself, and language models by document."""
+"""Detailed tables: each seed by itself, and language models by document."""
 
 from __future__ import annotations
 
 import math
 
-from bakeoff.evaluation.documents import DocumentGroup, by_document, by_length
+from bakeoff.evaluation.documents import by_document, by_length
 from bakeoff.evaluation.wording import count, number
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.report.tables import plus
+from bakeoff.report.tables import deciding_comparison
 
 LISTED_DOCUMENTS = 20
 _LENGTHS = 4
 
 
 def seed_titles(run: LoadedRun) -> list[str]:
-    """Columns of `seed_rows`."""
-    return ["Contestant", "MetricValue", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
+    """Return the columns of `seed_rows`."""
+    return ["Contestant", "Metric", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
 
 
 def seed_rows(run: LoadedRun) -> list[list[str]]:
-    """A row for each contestant with several seeds and each of its metrics."""
+    """Return a row for each contestant with several seeds and each of its metrics."""
     rows = []
     for result in run.results:
         for metric in result.metrics:
@@ -33,25 +33,22 @@ def seed_rows(run: LoadedRun) -> list[list[str]]:
 
 
 def difference_titles(run: LoadedRun) -> list[str]:
-    """Columns of `difference_rows`."""
+    """Return the columns of `difference_rows`."""
     return ["Best", "Against", *_seed_columns(run)]
 
 
 def difference_rows(run: LoadedRun) -> list[list[str]]:
-    """The verdict's comparisons with each seed: points, or percent of perplexity."""
+    """Return the verdict's comparisons with each seed: points, or percent of perplexity."""
     rows = []
     for comparison in run.verdict.comparisons:
         if comparison.by_seed:
-            shown = [
-                plus(100 * value) if run.is_classification else f"{plus(100 * math.expm1(value))} %"
-                for value in comparison.by_seed
-            ]
-            rows.append([comparison.better, comparison.worse, *_filled(run, shown)])
+            differences = list(map(deciding_comparison(run).difference.change, comparison.by_seed))
+            rows.append([comparison.better, comparison.worse, *_filled(run, differences)])
     return rows
 
 
 def _seed_columns(run: LoadedRun) -> list[str]:
-    """`Seed 12`, or `Seed no. 1` where contestants of several runs have different ones."""
+    """Return `Seed 12`, or `Seed no. 1` where contestants of several runs have different ones."""
     different = {tuple(result.seeds) for result in run.results if result.seeds}
     if len(different) == 1:
         return [f"Seed {seed}" for seed in different.pop()]
@@ -63,11 +60,12 @@ def _filled(run: LoadedRun, cells: list[str]) -> list[str]:
 
 
 def length_titles(run: LoadedRun) -> list[str]:
-    return ["Tokens a document", "Documents", *(contestant.name for contestant in run.contestants)]
+    """Return the columns of `length_rows`."""
+    return ["Tokens per document", "Documents", *(contestant.name for contestant in run.contestants)]
 
 
 def length_rows(run: LoadedRun) -> list[list[str]]:
-    """Perplexity of short to long documents; nothing where there are fewer than two."""
+    """Return perplexity by document length; nothing where there are fewer than two documents."""
     losses = [contestant.losses for contestant in run.contestants]
     groups = by_length(losses, _LENGTHS) if len(losses[0]) > 1 else []
     return [
@@ -83,13 +81,14 @@ def length_rows(run: LoadedRun) -> list[list[str]]:
 
 
 def document_titles(run: LoadedRun) -> list[str]:
+    """Return the columns of `document_rows`."""
     return ["Document", "Tokens", *(contestant.name for contestant in run.contestants), "Highest / lowest"]
 
 
 def document_rows(run: LoadedRun) -> list[list[str]]:
-    """Perplexity by document, those first on which the contestants differ most."""
+    """Return perplexity by document, starting with those on which the contestants differ most."""
     losses = [contestant.losses for contestant in run.contestants]
-    groups = sorted(by_document(losses), key=_most_different)[:LISTED_DOCUMENTS]
+    groups = sorted(by_document(losses), key=lambda group: -group.spread)[:LISTED_DOCUMENTS]
     return [
         [
             group.documents[0].strip() or "(without a name)",
@@ -99,7 +98,3 @@ def document_rows(run: LoadedRun) -> list[list[str]]:
         ]
         for group in groups
     ]
-
-
-def _most_different(group: DocumentGroup) -> float:
-    return -group.spread

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from bakeoff.evaluation.wording import duration, parameters, size, training_unit
+from bakeoff.evaluation.wording import duration, parameters, size
 from bakeoff.report.explanations import explain
 from bakeoff.report.markdown import code_block, escape, markdown_table
 from bakeoff.report.safe_text import one_line
@@ -136,7 +136,7 @@ def _origin(result: ContestantResult) -> str:
 
 def _training(result: ContestantResult) -> str:
     training = result.training
-    unit = training_unit([result.method])
+    unit = result.token_unit
     if not training.seconds:
         return "The model is as it came: nothing was trained."
     steps = f" in {training.steps:,} steps" if training.steps else ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.evaluation.wording import count, duration, parameters, passes, size, training_unit
+from bakeoff.evaluation.wording import count, duration, either, parameters, passes, size
+from bakeoff.methods.base import Task
+from bakeoff.methods.registry import get_method
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -54,7 +57,7 @@ class PlanTable:
 
 
 def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
-    unit = training_unit(each.method for each in plan.contestants)
+    unit = either(get_method(cast(Task, plan.task), each.method).token_unit for each in plan.contestants)
     repeated = any(each.seeds > 1 for each in plan.contestants)
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
         ("Trainings, one a seed", lambda plan: count(plan.seeds))

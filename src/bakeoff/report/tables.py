@@ -1,26 +1,13 @@
-"""The report's tables as plain rows of text; HTML, Markdown and the terminal only dress them."""
+"""Tables of a report as plain rows of text; HTML, Markdown and the terminal render them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.evaluation.wording import (
-    count,
-    duration,
-    interval,
-    level,
-    metric_name,
-    number,
-    p_value,
-    parameters,
-    passes,
-    signed,
-    size,
-    training_unit,
-)
+from bakeoff.evaluation.metrics import PairedComparison, get_metric
+from bakeoff.evaluation.wording import count, duration, either, interval, level, number, parameters, passes, size
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue
@@ -28,11 +15,11 @@ from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Metric
 
 @dataclass(frozen=True)
 class Cell:
-    """A value, a smaller remark under it (an interval), and whether it is the best of its row."""
+    """A value, and in smaller type under it a remark such as its interval."""
 
     value: str
     remark: str = ""
-    best: bool = False
+    best: bool = False  # of its row
 
 
 @dataclass(frozen=True)
@@ -45,7 +32,7 @@ class Row:
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
-    """A row for each metric and protocol; contestants in the order of the config."""
+    """Return a row for each metric and protocol; contestants in the order of the config."""
     keys: dict[tuple[str, str], MetricValue] = {}
     for result in run.results:
         for metric in result.metrics:
@@ -64,12 +51,12 @@ def quality_rows(run: LoadedRun) -> list[Row]:
 
 
 def _exact(result: ContestantResult, name: str, protocol: str) -> MetricValue | None:
-    return next((found for found in result.metrics if (found.name, found.protocol) == (name, protocol)), None)
+    return next((metric for metric in result.metrics if (metric.name, metric.protocol) == (name, protocol)), None)
 
 
 def cost_rows(run: LoadedRun) -> list[Row]:
-    """What each contestant took."""
-    unit = training_unit(result.method for result in run.results)
+    """Return a row for each cost of training; contestants in the order of the config."""
+    unit = either(result.token_unit for result in run.results)
     measures: list[tuple[str, str, Callable[[ContestantResult], str]]] = [
         ("Training time", "", lambda result: _or_dash(result.training.seconds, duration)),
         ("Total time", "with preparing, evaluating, saving", lambda result: duration(result.training.total_seconds)),
@@ -95,34 +82,31 @@ def _or_dash(value: Any, show: Callable[[Any], str]) -> str:
     return show(value) if value else "–"
 
 
-def paired_rows(run: LoadedRun) -> list[list[str]]:
-    """The verdict's comparisons: who with whom, difference, interval, p-value, told apart."""
-    return [_paired_row(comparison) for comparison in run.verdict.comparisons]
-
-
 def paired_titles(run: LoadedRun) -> list[str]:
-    difference = f"Points of {metric_name(run.primary_metric.name)}" if run.is_classification else "Perplexity"
-    titles = ["Best", "Against", difference, f"{level(run.primary_metric.confidence)} interval"]
-    return [*titles, *(["McNemar's p"] if run.is_classification else ["Nats per token"]), "Told apart"]
+    """Return the columns of `paired_rows`."""
+    metric = get_metric(run.primary_metric.name)
+    scale = deciding_comparison(run).difference
+    interval_title = f"{level(run.primary_metric.confidence)} interval"
+    return ["Best", "Against", scale.title(metric.title), interval_title, scale.evidence_title, "Told apart"]
 
 
-def _paired_row(comparison: Comparison) -> list[str]:
+def paired_rows(run: LoadedRun) -> list[list[str]]:
+    """Return the verdict's comparisons: contestants, difference, interval, evidence such as a p-value, told apart."""
+    return [_paired_row(run, comparison) for comparison in run.verdict.comparisons]
+
+
+def _paired_row(run: LoadedRun, comparison: Comparison) -> list[str]:
+    scale = deciding_comparison(run).difference
+    difference, low, high = map(scale.change, (comparison.difference, comparison.low, comparison.high))
     told = "yes" if comparison.distinguishable else "no"
-    if comparison.metric in ("accuracy", "macro_f1"):
-        difference, low, high = (plus(100 * v) for v in (comparison.difference, comparison.low, comparison.high))
-        chance = "–" if comparison.p_value is None else p_value(comparison.p_value)
-        return [comparison.better, comparison.worse, difference, f"{low} to {high}", chance, told]
-    change, low, high = (
-        f"{plus(100 * math.expm1(v))} %" for v in (comparison.difference, comparison.low, comparison.high)
-    )
-    nats = f"{comparison.difference:+.4f}".replace("-", "−")
-    return [comparison.better, comparison.worse, change, f"{low} to {high}", nats, told]
+    return [comparison.better, comparison.worse, difference, f"{low} to {high}", scale.evidence(comparison), told]
 
 
-def plus(value: float) -> str:
-    """`signed` with a plus sign where it is positive."""
-    text = signed(value)
-    return text if text.startswith("−") or float(text) == 0 else f"+{text}"
+def deciding_comparison(run: LoadedRun) -> PairedComparison:
+    """Return how contestants are compared by the metric that decides the verdict."""
+    paired = get_metric(run.primary_metric.name).paired
+    assert paired is not None  # else no verdict could have been written
+    return paired
 
 
 EPOCH_TITLES = ["Epoch", "Step", "Train loss", "Train acc", "Valid loss", "Valid acc"]
@@ -130,17 +114,19 @@ EPOCH_TITLES = ["Epoch", "Step", "Train loss", "Train acc", "Valid loss", "Valid
 
 @dataclass(frozen=True)
 class EpochRow:
+    """An evaluation during training."""
+
     cells: list[str]
-    kept: bool  # the weights that were kept in the end
+    kept: bool  # True for the weights that were kept in the end
 
 
 def epoch_titles(lines: Sequence[EpochLine]) -> list[str]:
-    """The lab's columns; accuracies only where a classifier was trained."""
+    """Return the columns of `epoch_rows`; accuracies only where a classifier was trained."""
     return EPOCH_TITLES if _has_accuracy(lines) else [title for title in EPOCH_TITLES if "acc" not in title]
 
 
 def epoch_rows(lines: Sequence[EpochLine]) -> list[EpochRow]:
-    """A row an evaluation, in the columns of `epoch_titles`."""
+    """Return a row for each evaluation during training, in the columns of `epoch_titles`."""
     kept = max((index for index, line in enumerate(lines) if line.best), default=None)
     rows = []
     for index, line in enumerate(lines):
@@ -163,7 +149,7 @@ def _decimals(value: float | None) -> str:
 
 
 def settings_rows(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Settings with nested names joined by dots: `vocabulary.min_frequency`."""
+    """Return settings with nested names joined by dots: `vocabulary.min_frequency`."""
     rows: list[tuple[str, str]] = []
     for key, value in settings.items():
         if isinstance(value, dict) and value:
@@ -184,65 +170,65 @@ def _setting(value: Any) -> str:
 
 
 def data_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
-    """Titles and rows of the sides; columns that would be empty are left out."""
-    sides = run.data.splits
+    """Return titles and rows of the splits; columns that would be empty are left out."""
+    splits = run.data.splits
     columns: list[tuple[str, list[str]]] = [
-        ("Side", [side.name for side in sides]),
-        ("Texts" if run.is_classification else "Documents", [count(side.rows) for side in sides]),
+        ("Split", [split.name for split in splits]),
+        ("Texts" if run.is_classification else "Documents", [count(split.rows) for split in splits]),
     ]
-    if any(side.lines is not None for side in sides):
-        columns.append(("Lines", [_or_dash(side.lines, count) for side in sides]))
-    if any(side.tokens is not None for side in sides):
-        columns.append(("Tokens", [_or_dash(side.tokens, count) for side in sides]))
-    columns.append(("Characters", [count(side.characters) for side in sides]))
-    labels = list(dict.fromkeys(label for side in sides for label in side.labels))
-    columns += [(label, [count(side.labels.get(label, 0)) for side in sides]) for label in labels[:20]]
+    if any(split.lines is not None for split in splits):
+        columns.append(("Lines", [_or_dash(split.lines, count) for split in splits]))
+    if any(split.tokens is not None for split in splits):
+        columns.append(("Tokens", [_or_dash(split.tokens, count) for split in splits]))
+    columns.append(("Characters", [count(split.characters) for split in splits]))
+    labels = list(dict.fromkeys(label for split in splits for label in split.labels))
+    columns += [(label, [count(split.labels.get(label, 0)) for split in splits]) for label in labels[:20]]
     titles, cells = zip(*columns, strict=True)
     return list(titles), [list(row) for row in zip(*cells, strict=True)]
 
 
 def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
-    """What else is known about the data: sources, fingerprints, what was skipped or found twice."""
+    """Return further facts about the data: source, fingerprints, skipped and duplicate texts."""
     data = run.data
-    given = "the sides came with the data"
     facts = [
         ("Source", data.source),
-        ("Split", given if data.split_seed is None else f"at random, seed {data.split_seed}"),
+        ("Split", "came with the data" if data.split_seed is None else f"at random, seed {data.split_seed}"),
         ("Fingerprint of the texts as used (SHA-256)", data.fingerprint),
         *((f"SHA-256 of {name}", digest) for name, digest in data.files.items()),
         *((f"Skipped: {reason}", count(rows)) for reason, rows in data.skipped.items()),
-        ("Rows whose text occurs again", count(data.duplicate_texts)),
-        ("Texts on more than one side", count(data.across_splits)),
-        ("Rows with near-identical texts", count(data.near_duplicate_texts)),
-        ("Groups of near-identical texts on more than one side", count(data.near_across_splits)),
+        ("Rows with duplicate texts", count(data.duplicate_texts)),
+        ("Texts in more than one split", count(data.across_splits)),
+        ("Rows with near-duplicate texts", count(data.near_duplicate_texts)),
+        ("Groups of near-duplicates in more than one split", count(data.near_across_splits)),
     ]
     return facts + [("Note", note) for note in data.notes]
 
 
 def near_duplicate_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
-    """Titles and rows of the examples of near-identical texts, two rows for each pair; [] where none were found."""
+    """Return titles and rows of examples of near-duplicates, two rows for each pair; no rows where there are none."""
     rows = []
     for pair in run.data.near_duplicates:
         similarity = [f"{pair.similarity:.2f}", ""]
         columns = [similarity, pair.splits, pair.names, *([pair.labels] if pair.labels else []), pair.texts]
         rows += [list(row) for row in zip(*columns, strict=True)]
     titles = ["Row", "Label"] if run.is_classification else ["Document"]
-    return ["Similarity", "Side", *titles, "Text"], rows
+    return ["Similarity", "Split", *titles, "Text"], rows
 
 
 def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:
-    """The machine and the versions."""
-    found = run.environment
+    """Return facts about the machine and the versions."""
+    environment = run.environment
+    revision = f", revision {environment.git_revision}" if environment.git_revision else ""
     facts = [
-        ("Date (UTC)", found.created.replace("T", " ").removesuffix("+00:00")),
-        ("bakeoff", found.bakeoff + (f", revision {found.git_revision}" if found.git_revision else "")),
-        ("Python", found.python),
-        ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items()))),
-        ("Platform", found.platform),
-        ("Processor", f"{found.processor}, {found.cores} cores, {found.threads} threads used"),
-        ("Memory", size(found.memory_bytes)),
-        ("Accelerator", found.accelerator or "none"),
+        ("Date (UTC)", environment.created.replace("T", " ").removesuffix("+00:00")),
+        ("bakeoff", environment.bakeoff + revision),
+        ("Python", environment.python),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(environment.packages.items()))),
+        ("Platform", environment.platform),
+        ("Processor", f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used"),
+        ("Memory", size(environment.memory_bytes)),
+        ("Accelerator", environment.accelerator or "none"),
     ]
-    if found.settings:
-        facts.append(("Set before start", ", ".join(f"{name}={value}" for name, value in found.settings.items())))
+    if environment.settings:
+        facts.append(("Set before start", ", ".join(f"{name}={value}" for name, value in environment.settings.items())))
     return facts

@@ -13,7 +13,7 @@ from bakeoff.runs.record import Record
 class MetricValue(Record):
     """The value of one metric, with everything needed to defend it."""
 
-    name: str = Field(description="accuracy, macro_f1, loss, perplexity, word_perplexity, bits_per_byte, ...")
+    name: str = Field(description="Name of a metric, such as `accuracy`.")
     value: float
     low: float | None = Field(None, description="Lower end of the confidence interval, if one was computed.")
     high: float | None = None
@@ -164,10 +164,8 @@ class Comparison(Record):
 
     better: str
     worse: str
-    metric: str = Field(description="accuracy, macro_f1, or the protocol whose loss (nats per token) is compared.")
-    difference: float = Field(
-        description="In the metric, or in losses in nats per token (negative: `better` is lower)."
-    )
+    metric: str = Field(description="The deciding metric, or the protocol whose loss (nats per token) is compared.")
+    difference: float = Field(description="Of the metrics, or of losses in nats per token (negative: better is lower).")
     low: float
     high: float
     p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")

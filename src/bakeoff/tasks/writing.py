@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from bakeoff.data.types import Corpus
+from bakeoff.evaluation.measuring import language_model_metrics
 from bakeoff.evaluation.pairing import protocol_name
 from bakeoff.evaluation.text_statistics import text_statistics, word_counts
 from bakeoff.lm.config import LanguageModelEvaluationConfig
@@ -48,35 +47,14 @@ def write_samples(
     return samples
 
 
-def perplexity_metrics(found: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
+def perplexity_metrics(loss: Perplexity, config: LanguageModelEvaluationConfig, documents: int) -> list[MetricValue]:
     """Return perplexity under a protocol; if it covers the whole text, also metrics that compare across tokenizers."""
-    protocol = get_protocol(protocol_name(found.protocol))
-    low, high = found.interval
-    bounded = not math.isnan(low)
-    perplexity = MetricValue(
-        name="perplexity",
-        value=found.perplexity,
-        low=low if bounded else None,
-        high=high if bounded else None,
-        confidence=config.confidence,
-        protocol=found.protocol,
-        protocol_version=protocol.version,
+    protocol = get_protocol(protocol_name(loss.protocol))
+    return language_model_metrics(
+        loss,
+        whole_text=protocol.predicts_every_token,
+        version=protocol.version,
         split=config.split,
         documents=documents,
-        interval_unit=found.interval_unit,
-        higher_is_better=False,
+        confidence=config.confidence,
     )
-    if not protocol.predicts_every_token:
-        return [perplexity]
-    others = {
-        "word_perplexity": found.word_perplexity,
-        "byte_perplexity": found.byte_perplexity,
-        "bits_per_byte": found.bits_per_byte,
-    }
-    return [
-        perplexity,
-        *(
-            perplexity.model_copy(update={"name": name, "value": value, "low": None, "high": None})
-            for name, value in others.items()
-        ),
-    ]

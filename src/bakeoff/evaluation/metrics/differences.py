@@ -1,0 +1,79 @@
+"""How paired differences of a metric read in tables and sentences."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from bakeoff.evaluation.wording import p_value, plus, signed
+from bakeoff.runs.results import Comparison
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A lead and its interval, counted so that a lead is positive, the smaller end first."""
+
+    lead: str  # `1.0 points higher`
+    low: str
+    high: str
+
+
+class Difference(ABC):
+    """The scale of a difference."""
+
+    evidence_title: str  # heading of the column `evidence`
+
+    @abstractmethod
+    def title(self, metric: str) -> str:
+        """Return the heading of the column of differences. `metric`: its title."""
+
+    @abstractmethod
+    def change(self, value: float) -> str:
+        """Return a difference with its sign: `+1.0`."""
+
+    @abstractmethod
+    def evidence(self, comparison: Comparison) -> str:
+        """Return what a table shows beside the difference."""
+
+    @abstractmethod
+    def lead(self, comparison: Comparison) -> Lead:
+        """Return the lead of the better contestant in words."""
+
+
+class Points(Difference):
+    """Differences of a share, in percentage points."""
+
+    evidence_title = "McNemar's p"
+
+    def title(self, metric: str) -> str:
+        return f"Points of {metric}"
+
+    def change(self, value: float) -> str:
+        return plus(100 * value)
+
+    def evidence(self, comparison: Comparison) -> str:
+        return "–" if comparison.p_value is None else p_value(comparison.p_value)
+
+    def lead(self, comparison: Comparison) -> Lead:
+        points = [100 * value for value in (comparison.difference, comparison.low, comparison.high)]
+        return Lead(f"{signed(points[0])} points higher", signed(points[1]), signed(points[2]))
+
+
+class LogRatio(Difference):
+    """Differences of losses in nats per token: logarithms of a ratio of perplexities, shown in percent."""
+
+    evidence_title = "Nats per token"
+
+    def title(self, metric: str) -> str:
+        return metric[0].upper() + metric[1:]
+
+    def change(self, value: float) -> str:
+        return f"{plus(100 * math.expm1(value))}%"
+
+    def evidence(self, comparison: Comparison) -> str:
+        return f"{comparison.difference:+.4f}".replace("-", "−")
+
+    def lead(self, comparison: Comparison) -> Lead:
+        lower = [100 * (1 - math.exp(value)) for value in (comparison.difference, comparison.high, comparison.low)]
+        return Lead(f"{signed(lower[0])}% lower", f"{signed(lower[1])}%", f"{signed(lower[2])}%")
