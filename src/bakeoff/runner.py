@@ -195,7 +195,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """Write averages over seeds, the verdict, the model cards and the reports, from what the folder holds."""
     from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
-    from bakeoff.report.html import write_report
+    from bakeoff.report.files import write_report
     from bakeoff.report.model_card import write_model_card
 
     contestants, evaluation = folder.contestants(), config.evaluation

@@ -136,12 +136,6 @@ def metric_name(name: str) -> str:
     return METRIC_NAMES.get(name, name.replace("_", " "))
 
 
-def training_unit(methods: Iterable[str]) -> str:
-    """What the training texts of contestants are counted in: words, but by pretrained models in their own tokens.
-
-    >>> training_unit(["linear", "lstm"]), training_unit(["lora"]), training_unit(["lstm", "transformer"])
-    ('words', 'tokens', 'words or tokens')
-    """
-    by_words = {"majority", "linear", "lstm", "gru", "ensemble"}
-    units = {"words" if method in by_words else "tokens" for method in methods}
-    return " or ".join(sorted(units, reverse=True))
+def either(words: Iterable[str]) -> str:
+    """Join the distinct words with "or", in order: `words`, `words or tokens`."""
+    return " or ".join(dict.fromkeys(words))

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.evaluation.wording import count, duration, parameters, passes, size, training_unit
+from bakeoff.evaluation.wording import count, duration, either, parameters, passes, size
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -54,7 +54,7 @@ class PlanTable:
 
 
 def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
-    unit = training_unit(each.method for each in plan.contestants)
+    unit = either(each.token_unit for each in plan.contestants)
     repeated = any(each.seeds > 1 for each in plan.contestants)
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
         ("Trainings, one a seed", lambda plan: count(plan.seeds))

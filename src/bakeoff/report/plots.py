@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bakeoff.evaluation.wording import duration, level, metric_name, training_unit
+from bakeoff.evaluation.wording import duration, level, either, metric_name
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -73,7 +73,7 @@ def validation_curves(run: LoadedRun) -> list[str]:
     if len(trained) < 2:
         return []
     ends = "; ".join(f"{entry.name} ends at {entry.epochs[-1].validation_loss:.4f}" for entry in trained)
-    unit = f"training {training_unit(entry.result.method for entry in trained)}"
+    unit = f"training {either(entry.result.token_unit for entry in trained)}"
     plots = []
     with mpl.rc_context(STYLE):
         for by, label in (("tokens", unit), ("seconds", "training time")):

@@ -10,6 +10,7 @@ from typing import Any
 from bakeoff.evaluation.wording import (
     count,
     duration,
+    either,
     interval,
     level,
     metric_name,
@@ -19,7 +20,6 @@ from bakeoff.evaluation.wording import (
     passes,
     signed,
     size,
-    training_unit,
 )
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
@@ -69,7 +69,7 @@ def _exact(result: ContestantResult, name: str, protocol: str) -> MetricValue | 
 
 def cost_rows(run: LoadedRun) -> list[Row]:
     """What each contestant took."""
-    unit = training_unit(result.method for result in run.results)
+    unit = either(result.token_unit for result in run.results)
     measures: list[tuple[str, str, Callable[[ContestantResult], str]]] = [
         ("Training time", "", lambda result: _or_dash(result.training.seconds, duration)),
         ("Total time", "with preparing, evaluating, saving", lambda result: duration(result.training.total_seconds)),

@@ -186,13 +186,16 @@ class Verdict(Record):
     texts: list[TextAverages] = Field([], description="Of contestants that wrote texts.")
 
 
-class Mark(Record):
-    """A word that moved a classifier's decision."""
+Span = tuple[int, int]
 
-    start: int = Field(description="First character of the word in the text.")
-    end: int = Field(description="Character after its last.")
+
+class WordAttribution(Record):
+    """A word's contribution to a classifier's decision."""
+
+    word: str = Field(description="As first written in the text; several words if they were removed together.")
+    spans: list[Span] = Field(description="[start, end] of each occurrence, counted in Unicode code points.")
     contribution: float = Field(
-        description="What the word, wherever it stands, adds to the predicted label's log-odds."
+        description="Log-odds of the label with the word minus without it; above 0 the word supports the label."
     )
 
 
@@ -210,9 +213,11 @@ class Sample(Record):
     probability: float | None = Field(None, description="Probability of the predicted label.")
     document: str | None = Field(None, description="Name of the row of a classified text, as in scores.parquet.")
     kind: Literal["generated", "first", "mistake", "label_issue"] = Field(
-        "generated", description="`issue`: the given label may be wrong, and `predicted` is the likelier one."
+        "generated", description="`label_issue`: the given label may be wrong, and `predicted` is the likelier one."
     )
-    marks: list[Mark] = Field([], description="The strongest words of a classified text, in the order of the text.")
+    words: list[WordAttribution] = Field(
+        [], description="The words of a classified text that moved the decision most, strongest first."
+    )
 
 
 class SplitReport(Record):
