@@ -15,7 +15,7 @@ from bakeoff.report.plan import PlanTable
 from bakeoff.runs.plans import Plan
 from bakeoff.training import measuring
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 
 @pytest.fixture(autouse=True)

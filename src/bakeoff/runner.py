@@ -115,7 +115,7 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
     """
     progress.stage("reading data")
     prepared, report = get_task(config).prepare(config)
-    report.files.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
+    report.output.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:
@@ -195,7 +195,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """Write averages over seeds, the verdict, the model cards and the reports, from what the folder holds."""
     from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
-    from bakeoff.report.files import write_report
+    from bakeoff.report.output import write_report
     from bakeoff.report.model_card import write_model_card
 
     contestants, evaluation = folder.contestants(), config.evaluation

@@ -13,7 +13,7 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import StepLine
 from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured
 
 REPEATED = {

@@ -63,14 +63,6 @@ def test_a_size_is_short_and_within_five_percent(count: int) -> None:
     assert len(value) <= 6
 
 
-@pytest.mark.parametrize(
-    ("methods", "unit"),
-    [
-        (["majority", "linear", "lstm"], "words"),
-        (["pretrained", "full", "lora"], "tokens"),
-        (["transformer"], "tokens"),
-        (["transformer", "gru"], "words or tokens"),
-    ],
-)
-def test_a_unit_is_that_of_the_methods(methods: list[str], unit: str) -> None:
-    assert wording.training_unit(methods) == unit
+def test_units_that_differ_are_joined() -> None:
+    assert wording.either(["words", "words"]) == "words"
+    assert wording.either(["words", "tokens", "words"]) == "words or tokens"
