@@ -115,7 +115,7 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
     """
     progress.stage("reading data")
     prepared, report = get_task(config).prepare(config)
-    report.output.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
+    report.files.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:

@@ -18,7 +18,7 @@ def classification_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "task": "classification",
         "name": "<i>films</i> & more",
         "data": {"table": str(write_hostile_table(folder / "texts.jsonl"))},
-        "budget": {"epochs": 3},
+        "budget": {"epochs": 2},
         "repeats": 2,
         "contestants": {
             "majority": {},

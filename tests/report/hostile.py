@@ -17,11 +17,11 @@ VISIBLE = "<script>alert('x')</script> [red]not red[/red] ␛[31m"  # the beginn
 LABELS = ['<b>dull</b> | "no"', "good & [red]fine[/red] \x1b[31m"]
 
 _TELLING = [["dull", "awful"], ["fine", "moving"]]  # words, by label
-_FILLERS = "the film and its plot were seen by many in a cinema last week".split()
+_FILLERS = ["the", "film", "and", "its", "plot", "were", "seen", "by", "many", "in", "a", "cinema", "last", "week"]
 _WRONG = 0.1  # share of the labels, so that there are label issues
 
 
-def write_hostile_table(path: Path, rows: int = 240) -> Path:
+def write_hostile_table(path: Path, rows: int = 180) -> Path:
     """Write a table whose ids, texts and labels are hostile, with a pair of near-duplicates."""
     chance = random.Random(0)
     lines = []

@@ -18,7 +18,7 @@ def drawn(run: LoadedRun) -> list[str]:
     svgs += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
     svgs += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
     svgs.append(classifier_plots.coverage_plot(run))
-    return [svg for svg in svgs if plot is not None]
+    return [svg for svg in svgs if svg is not None]
 
 
 @pytest.fixture(scope="module")

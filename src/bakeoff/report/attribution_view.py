@@ -58,8 +58,8 @@ class AttributionView:
 
     def _notes(self) -> Iterator[str]:
         yield (
-            "[+word] supports the label, [−word] opposes it: without the word, the label's log-odds fall (+) or rise (−) "
-            "by the number shown."
+            "[+word] supports the label, [−word] opposes it: without the word, the label's log-odds fall (+) or "
+            "rise (−) by the number shown."
         )
         yield (
             "Top words: the 20 % that support the label most, removed together. Random words: as many, mean of 20 "

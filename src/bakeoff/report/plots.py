@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bakeoff.evaluation.wording import duration, level, either, metric_name
+from bakeoff.evaluation.wording import duration, either, level, metric_name
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
