@@ -95,9 +95,9 @@ def test_reports_show_every_seed(repeated_run):
     assert bakeoff("report", repeated_run).code == 0
     for name in ("report.html", "report.md"):
         text = (repeated_run / name).read_text()
-        assert "Each seed by itself" in text
+        assert "Results by seed" in text
         assert "Seed 14" in text
-    assert "Each seed by itself" in bakeoff("resume", repeated_run).out
+    assert "Results by seed" in bakeoff("resume", repeated_run).out
 
 
 def test_predictions_come_from_the_first_seed_or_the_one_asked_for(repeated_run):
@@ -116,7 +116,7 @@ def test_a_plan_counts_every_training(tmp_path, monkeypatch):
     one_each = sum(each["total_seconds"] for each in found["contestants"])
     assert found["total_seconds"] >= one_each + 2 * found["contestants"][2]["total_seconds"]
     table = bakeoff("plan", tmp_path / "small.yaml").out
-    assert "Trainings, one a seed" in table
+    assert "Trainings, one per seed" in table
 
 
 def test_language_models_too(tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import bakeoff
+from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 from tests.report.hostile import with_hostile_texts, write_hostile_table
 
@@ -40,6 +42,14 @@ def language_model_run(language_model_run: Path, tmp_path_factory: pytest.TempPa
 def run(request: pytest.FixtureRequest, classification_run: RunFolder, language_model_run: RunFolder) -> RunFolder:
     """Both runs, one after the other."""
     return classification_run if request.param == "classification" else language_model_run
+
+
+@pytest.fixture(scope="package")
+def one_contestant(classification_run: RunFolder) -> LoadedRun:
+    """The run of classifiers with one contestant, whose report is quickly rendered."""
+    run = load_run(classification_run)
+    verdict = run.verdict.model_copy(update={"best": "linear", "comparisons": []})
+    return replace(run, contestants=run.contestants[1:2], verdict=verdict)
 
 
 @pytest.fixture

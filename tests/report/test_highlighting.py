@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -13,9 +12,8 @@ from rich.console import Console
 from bakeoff.report.attribution_view import AttributionView, highlighted
 from bakeoff.report.highlighting import pieces, signed_log_odds
 from bakeoff.report.html import render_html
-from bakeoff.report.loaded import LoadedRun, load_run
+from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import visible
-from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Sample, Span, WordAttribution
 from bakeoff.tasks.attribution import DeletionCheck, Explanation, word_spans
 from tests.report.pages import Page
@@ -89,45 +87,39 @@ def test_terminal_sequences_become_visible() -> None:
     assert "[/" in output
 
 
-@pytest.fixture(scope="module")
-def classified(classification_run: RunFolder) -> LoadedRun:
-    run = load_run(classification_run)
-    return replace(run, contestants=run.contestants[:2])
-
-
 def with_sample(run: LoadedRun, sample: Sample) -> str:
-    """Render a run whose last contestant has one sample."""
-    changed = replace(run.contestants[-1], samples=[sample])
-    return render_html(replace(run, contestants=[*run.contestants[:-1], changed]))
+    """Render a run whose only contestant has one sample."""
+    (contestant,) = run.contestants
+    return render_html(replace(run, contestants=[replace(contestant, samples=[sample])]))
 
 
 @given(
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=60).map(lambda text: f"<script>{text}</script> & fine")
 )
 @settings(max_examples=8, deadline=None)
-def test_any_highlighted_text_reads_as_it_is_on_the_page(classified: LoadedRun, text: str) -> None:
-    page = Page(with_sample(classified, Sample(prompt=text, kind="mistake", words=attributions(text))))
+def test_any_highlighted_text_reads_as_it_is_on_the_page(one_contestant: LoadedRun, text: str) -> None:
+    page = Page(with_sample(one_contestant, Sample(prompt=text, kind="mistake", words=attributions(text))))
 
     assert page.open == []
     assert "script" not in {tag for tag, _ in page.tags}
     assert visible(text) in page.text
 
 
-def test_the_page_highlights_words_without_relying_on_color(classified: LoadedRun) -> None:
+def test_the_page_highlights_words_without_relying_on_color(one_contestant: LoadedRun) -> None:
     words = [attribution("fine", 1.5, (0, 4)), attribution("long", -0.25, (9, 13))]
-    html = with_sample(classified, Sample(prompt="fine but long", kind="first", words=words))
+    html = with_sample(one_contestant, Sample(prompt="fine but long", kind="first", words=words))
 
     assert '<b class="for">fine</b> but <u class="against">long</u>' in html
     assert "Moved by fine&nbsp;+1.50, long&nbsp;−0.25" in html
 
 
-def test_samples_without_attribution_need_no_legend(classified: LoadedRun) -> None:
+def test_samples_without_attribution_need_no_legend(one_contestant: LoadedRun) -> None:
     bare = [
         replace(contestant, samples=[sample.model_copy(update={"words": []}) for sample in contestant.samples])
-        for contestant in classified.contestants
+        for contestant in one_contestant.contestants
     ]
 
-    html = render_html(replace(classified, contestants=bare))
+    html = render_html(replace(one_contestant, contestants=bare))
 
     assert "Moved by" not in html
     assert "support the predicted label" not in html

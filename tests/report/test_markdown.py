@@ -22,7 +22,7 @@ def test_the_report_has_verdict_metrics_and_command(run: RunFolder) -> None:
     for sentence in run.verdict().sentences:
         assert sentence in page.text
     for folder in run.contestants():
-        for metric in folder.result().metrics:
+        for metric in folder.average().metrics:
             assert number(metric.value) in page.text
     assert " ".join(run.environment().command) in page.text
     assert VISIBLE in page.text
