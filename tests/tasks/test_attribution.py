@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.config import TableData
 from bakeoff.data.tables import prepare_table
-from bakeoff.data.types import LabeledTexts
+from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import LinearModel
 from bakeoff.runs.folder import ContestantFolder
@@ -26,7 +29,8 @@ from bakeoff.tasks.attribution import (
     without,
     word_spans,
 )
-from bakeoff.tasks.classification import bake
+from bakeoff.tasks.base import Contestant
+from bakeoff.tasks.classification import ClassificationTask
 from bakeoff.tasks.classifier import Classifier, load_classifier
 from bakeoff.training.progress import Progress
 from tests.methods.small_data import SMALL_LSTM, TELLING, config, small_table
@@ -143,9 +147,13 @@ def trained(tmp_path_factory) -> dict[str, Classifier]:
     """Contestants of every kind, trained on texts with one telling word each."""
     folder = tmp_path_factory.mktemp("explained")
     checked = config({"majority": {}, "linear": {}, "lstm": SMALL_LSTM, "gru": SMALL_LSTM})
-    for name in checked.contestants:
-        bake(checked, name, small_table(), ContestantFolder(folder / name), Progress())
-    return {name: load_classifier(folder / name / "model") for name in checked.contestants}
+    return {name: train(checked, name, small_table(), folder) for name in checked.contestants}
+
+
+def train(config: ClassificationConfig, name: str, data: SplitTable, folder: Path) -> Classifier:
+    home = ContestantFolder(folder / name)
+    ClassificationTask().bake(config, Contestant(name, config.seed, home, name, {}), data, Progress())
+    return load_classifier(home.model)
 
 
 class ScikitLearn:
@@ -235,6 +243,4 @@ def lstm(sentences, tmp_path_factory) -> Classifier:
     table, _ = prepare_table(TableData(table="sentence-polarity", rows=2000), 12)
     small = {"embedding_size": 32, "hidden_size": 16, "word_dropout": 0, "embedding_dropout": 0, "dropout": 0.2}
     checked = config({"lstm": {**small, "learning_rate": 1e-2, "batch_size": 32}}, epochs=3)
-    folder = ContestantFolder(tmp_path_factory.mktemp("sentences") / "lstm")
-    bake(checked, "lstm", table, folder, Progress())
-    return load_classifier(folder.model)
+    return train(checked, "lstm", table, tmp_path_factory.mktemp("sentences"))
