@@ -1,4 +1,4 @@
-"""Terminal output is read as plain text, as a pipe would get it."""
+"""Terminal output, read as plain text as a pipe would get it."""
 
 from __future__ import annotations
 
