@@ -13,8 +13,8 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import StepLine
 from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
-from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 REPEATED = {
     **SENTIMENT,
