@@ -136,11 +136,19 @@ def _of_run(run: Path) -> Iterator[tuple[str, Any]]:
         for number, line in enumerate((home / "metrics.jsonl").open() if (home / "metrics.jsonl").exists() else []):
             yield from _leaves(f"{name}/metrics/{number}", json.loads(line))
         for number, line in enumerate((home / "samples.jsonl").open()):
-            yield from _leaves(f"{name}/samples/{number}", json.loads(line))
+            sample = json.loads(line)
+            sample |= {"marks": _by_place(sample.pop("words", [])) or sample.get("marks", [])}
+            yield from _leaves(f"{name}/samples/{number}", sample)
         scores = pq.read_table(home / "scores.parquet")
         for column in scores.column_names:
             content = json.dumps(pc.cast(scores[column], "string").to_pylist()).encode()
             yield f"{name}/scores/{column}", hashlib.sha256(content).hexdigest()
+
+
+def _by_place(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return attributions as older runs have them: one record for each occurrence of a word, in the text's order."""
+    places = [(*span, word["contribution"]) for word in words for span in word["spans"]]
+    return [{"start": start, "end": end, "contribution": value} for start, end, value in sorted(places)]
 
 
 def _leaves(place: str, values: Any) -> Iterator[tuple[str, Any]]:

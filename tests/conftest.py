@@ -10,11 +10,15 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.command import bakeoff
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 # The same examples in every run: a suite that fails once in a hundred runs is believed by nobody.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -56,3 +60,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def sentiment_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small bake-off of classifiers. Tests may not change it."""
+    return _run(tmp_path_factory.mktemp("sentiment"), SENTIMENT)
+
+
+@pytest.fixture(scope="session")
+def language_model_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small bake-off of language models. Tests may not change it."""
+    return _run(tmp_path_factory.mktemp("language-model"), LANGUAGE_MODEL)
+
+
+def _run(folder: Path, config: dict[str, Any]) -> Path:
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", config), "-o", folder / "run")
+    assert typed.code == 0, typed.err
+    return folder / "run"

@@ -49,6 +49,7 @@ def plan(
     contestants = get_task(checked).plan(checked, prepared, progress)
     for contestant in contestants:
         contestant.seeds = len(seeds(checked, contestant.name))
+        contestant.token_unit = get_method(checked.task, contestant.method).token_unit
     kept_bytes = sum(contestant.seeds * contestant.model_bytes for contestant in contestants)
     result = Plan(
         name=checked.name or checked.task,

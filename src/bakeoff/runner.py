@@ -197,8 +197,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """Write averages over seeds, the verdict, the model cards and the reports, from what the folder holds."""
     from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
-    from bakeoff.report.html import write_report
-    from bakeoff.report.model_card import write_model_card
+    from bakeoff.report.output import write_model_cards, write_report
 
     contestants, evaluation = folder.contestants(), config.evaluation
     scores = {contestant.name: [repeat.scores() for repeat in contestant.repeats()] for contestant in contestants}
@@ -217,9 +216,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         samples={contestant.name: contestant.samples() for contestant in contestants},
     )
     folder.write_verdict(verdict)
-    for contestant in contestants:
-        for repeat in contestant.repeats():
-            write_model_card(repeat, folder)
+    write_model_cards(folder)
     write_report(folder)
     distributed.wait()
     return RunOutcome(folder.path, averages, verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import SENTIMENT, write_config_file
+from tests.real_runs import SENTIMENT, write_config_file
 from tests.report.pages import Page
 
 

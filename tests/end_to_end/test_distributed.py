@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import Typed, bakeoff
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured, lines_of_metrics, run_and_kill
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
 LANGUAGE_MODEL_SPEC = {

@@ -76,7 +76,7 @@ def test_samples_and_the_report_show_the_marked_words(sentiment_run):
     samples = [json.loads(line) for line in lines]
     html = (sentiment_run / "report.html").read_text()
 
-    assert all(sample["marks"] for sample in samples if sample["kind"] == "first")
+    assert all(sample["words"] for sample in samples if sample["kind"] == "first")
     assert '<b class="for">' in html
     assert '<u class="against">' in html
 

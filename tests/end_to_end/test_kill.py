@@ -11,7 +11,7 @@ import pytest
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, start
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TIMES = {"seconds", "total_seconds", "peak_memory_bytes"}
 CONFIGS = {

@@ -10,7 +10,7 @@ import transformers
 import yaml
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, write_config_file
 
 SHARED = {"method": "lora", "max_length": 128, "r": 4, "target_modules": "all-linear", "learning_rate": 5e-3}
 METHODS = {

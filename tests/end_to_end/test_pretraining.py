@@ -11,7 +11,7 @@ import pytest
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, refused, start
-from tests.end_to_end.conftest import write_config_file
+from tests.real_runs import write_config_file
 
 SMALL = {"method": "lstm", "embedding_size": 16, "hidden_size": 16, "batch_size": 32}
 

@@ -13,8 +13,8 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import StepLine
 from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
 from tests.end_to_end.test_kill import everything_measured
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 REPEATED = {
     **SENTIMENT,
@@ -95,9 +95,9 @@ def test_reports_show_every_seed(repeated_run):
     assert bakeoff("report", repeated_run).code == 0
     for name in ("report.html", "report.md"):
         text = (repeated_run / name).read_text()
-        assert "Each seed by itself" in text
+        assert "Results by seed" in text
         assert "Seed 14" in text
-    assert "Each seed by itself" in bakeoff("resume", repeated_run).out
+    assert "Results by seed" in bakeoff("resume", repeated_run).out
 
 
 def test_predictions_come_from_the_first_seed_or_the_one_asked_for(repeated_run):
@@ -116,7 +116,7 @@ def test_a_plan_counts_every_training(tmp_path, monkeypatch):
     one_each = sum(each["total_seconds"] for each in found["contestants"])
     assert found["total_seconds"] >= one_each + 2 * found["contestants"][2]["total_seconds"]
     table = bakeoff("plan", tmp_path / "small.yaml").out
-    assert "Trainings, one a seed" in table
+    assert "Trainings, one per seed" in table
 
 
 def test_language_models_too(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 import bakeoff as library
 from tests.command import bakeoff
-from tests.end_to_end.conftest import write_config_file
+from tests.real_runs import write_config_file
 
 
 def test_the_run_folder_is_complete(sentiment_run):

@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import SENTIMENT, write_config_file
+from tests.real_runs import SENTIMENT, write_config_file
 
 SMALL = {
     **SENTIMENT,

@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import write_config_file
+from tests.real_runs import write_config_file
 
 CONFIG = {
     "task": "classification",

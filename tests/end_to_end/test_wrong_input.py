@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 GOOD_ROWS = "".join(f"this is text number {number},{('good', 'bad')[number % 2]}\n" for number in range(40))
 

@@ -64,3 +64,8 @@ def test_a_size_is_short_and_within_five_percent(count: int) -> None:
     factor = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
     assert float(value) * factor == pytest.approx(count, rel=0.05)
     assert len(value) <= 6
+
+
+def test_units_that_differ_are_joined() -> None:
+    assert wording.either(["words", "words"]) == "words"
+    assert wording.either(["words", "tokens", "words"]) == "words or tokens"

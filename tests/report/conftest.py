@@ -1,27 +1,55 @@
+"""Two real runs full of hostile text: one of classifiers with two seeds, one of language models."""
+
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import bakeoff
+from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
-from tests.fake_runs import write_classification_run, write_language_model_run
+from tests.report.hostile import with_hostile_texts, write_hostile_table
 
 
 @pytest.fixture(scope="package")
 def classification_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return write_classification_run(tmp_path_factory.mktemp("runs") / "sentiment", texts=400)
+    folder = tmp_path_factory.mktemp("hostile")
+    config = {
+        "task": "classification",
+        "name": "<i>films</i> & more",
+        "data": {"table": str(write_hostile_table(folder / "texts.jsonl"))},
+        "budget": {"epochs": 2},
+        "repeats": 2,
+        "contestants": {
+            "majority": {},
+            "linear": {},
+            "lstm": {"embedding_size": 8, "hidden_size": 8, "learning_rate": 0.02, "batch_size": 16},
+            "both": {"method": "ensemble", "members": ["linear", "lstm"]},
+        },
+        "evaluation": {"resamples": 100},
+    }
+    return RunFolder(bakeoff.run(config, folder / "run").folder)
 
 
 @pytest.fixture(scope="package")
-def language_model_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return write_language_model_run(tmp_path_factory.mktemp("runs") / "language-model", articles=9)
+def language_model_run(language_model_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return with_hostile_texts(language_model_run, tmp_path_factory.mktemp("hostile") / "run")
 
 
 @pytest.fixture(scope="package", params=["classification", "language-model"])
 def run(request: pytest.FixtureRequest, classification_run: RunFolder, language_model_run: RunFolder) -> RunFolder:
-    """Both kinds of run, one after the other."""
+    """Both runs, one after the other."""
     return classification_run if request.param == "classification" else language_model_run
+
+
+@pytest.fixture(scope="package")
+def one_contestant(classification_run: RunFolder) -> LoadedRun:
+    """The run of classifiers with one contestant, whose report is quickly rendered."""
+    run = load_run(classification_run)
+    verdict = run.verdict.model_copy(update={"best": "linear", "comparisons": []})
+    return replace(run, contestants=run.contestants[1:2], verdict=verdict)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Reads a page the way a browser does, as far as the tests need it."""
+"""Parse a page as far as the tests need it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Tags with attributes, the text outside of styles, and the elements that were left open."""
+    """A parsed page: its tags with attributes, its text without styles, and the elements that were left open."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -14,11 +14,11 @@ from bakeoff.runs.folder import RunFolder
 
 
 def drawn(run: LoadedRun) -> list[str]:
-    found = [plots.interval_plot(run), *plots.validation_curves(run), *(cost_plot(run, cost) for cost in COSTS)]
-    found += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
-    found += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
-    found.append(classifier_plots.coverage_plot(run))
-    return [plot for plot in found if plot is not None]
+    svgs = [plots.interval_plot(run), *plots.validation_curves(run), *(cost_plot(run, cost) for cost in COSTS)]
+    svgs += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
+    svgs += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
+    svgs.append(classifier_plots.coverage_plot(run))
+    return [svg for svg in svgs if svg is not None]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def loaded(run: RunFolder) -> LoadedRun:
     return load_run(run)
 
 
-def test_plots_are_well_formed_and_take_their_colours_from_the_page(loaded: LoadedRun) -> None:
+def test_plots_are_well_formed_and_take_their_colors_from_the_page(loaded: LoadedRun) -> None:
     for plot in drawn(loaded):
         ElementTree.fromstring(plot)
         assert re.findall(r"#[0-9a-f]{6}\b", plot) == []
@@ -47,10 +47,10 @@ def test_names_are_neither_markup_nor_formulas(loaded: LoadedRun) -> None:
         contestants=[loaded.contestants[0], renamed, *loaded.contestants[2:]],
         verdict=loaded.verdict.model_copy(update={"best": name}),
     )
-    found = [plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")]
+    svgs = [plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")]
     if loaded.is_classification:
-        found += [classifier_plots.reliability_plot(renamed, 1), classifier_plots.coverage_plot(hostile)]
-    for plot in found:
+        svgs += [classifier_plots.reliability_plot(renamed, 1), classifier_plots.coverage_plot(hostile)]
+    for plot in svgs:
         assert plot is not None
         assert name in "".join(ElementTree.fromstring(plot).itertext())
         assert name in ElementTree.fromstring(plot).attrib["aria-label"]

@@ -8,24 +8,26 @@ import httpx
 import pytest
 
 from bakeoff.serve.limits import Limits
-from tests.fake_runs import write_classification_run
+from tests.real_runs import copy_run
 from tests.serve.servers import measured, running, until
 
 TOKEN = "a long and secret token"
 
 
 @pytest.fixture(scope="module")
-def fake(tmp_path_factory):
-    return write_classification_run(tmp_path_factory.mktemp("runs") / "fake", texts=60).path
+def copied(sentiment, tmp_path_factory):
+    return copy_run(sentiment, tmp_path_factory.mktemp("runs") / "copied").path
 
 
 @pytest.fixture(scope="module")
-def locked(fake):
-    with running([fake], token=TOKEN) as client:
+def locked(copied):
+    with running([copied], token=TOKEN) as client:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/runs", "/metrics", "/runs/fake/report.html", "/v1/nothing", "/no"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/v1/runs", "/metrics", "/runs/copied/report.html", "/v1/nothing", "/no"]
+)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -58,8 +60,8 @@ def test_what_everybody_may_see(locked: httpx.Client, path: str) -> None:
     assert locked.get(path).status_code == 200
 
 
-def test_the_cookie_opens_reports_and_nothing_else(locked: httpx.Client, fake) -> None:
-    fake.joinpath("report.html").write_text("the report")
+def test_the_cookie_opens_reports_and_nothing_else(locked: httpx.Client, copied) -> None:
+    copied.joinpath("report.html").write_text("the report")
     session = locked.post("/v1/session", headers={"Authorization": f"Bearer {TOKEN}"})
     cookie = session.headers["set-cookie"]
     headers = {"Cookie": cookie.split(";")[0]}
@@ -69,9 +71,9 @@ def test_the_cookie_opens_reports_and_nothing_else(locked: httpx.Client, fake) -
     assert "SameSite=strict" in cookie
     assert "Path=/runs/" in cookie
     assert TOKEN not in cookie
-    assert locked.get("/runs/fake/report.html", headers=headers).text == "the report"
+    assert locked.get("/runs/copied/report.html", headers=headers).text == "the report"
     assert locked.get("/v1/models", headers=headers).status_code == 401
-    assert locked.post("/runs/fake/report.html", headers=headers).status_code == 401
+    assert locked.post("/runs/copied/report.html", headers=headers).status_code == 401
     locked.cookies.clear()
 
 

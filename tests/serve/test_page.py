@@ -10,7 +10,7 @@ import pytest
 
 import bakeoff
 from bakeoff.runs.folder import RunFolder
-from tests.fake_runs import write_classification_run
+from tests.real_runs import copy_run
 from tests.serve.servers import running
 from tests.serve.test_progress import evaluation, step
 
@@ -118,8 +118,8 @@ def test_a_report_opens(page) -> None:
 
 
 @pytest.fixture
-def young(tmp_path: Path) -> RunFolder:
-    run = write_classification_run(tmp_path / "young", texts=60)
+def young(sentiment: Path, tmp_path: Path) -> RunFolder:
+    run = copy_run(sentiment, tmp_path / "young")
     (run.path / "verdict.json").unlink()
     lstm = run.contestant("lstm")
     lstm.cut_metrics(0)

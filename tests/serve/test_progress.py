@@ -10,7 +10,7 @@ import pytest
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.serve.progress import MOST_POINTS, MetricsReader, curves
-from tests.fake_runs import write_classification_run
+from tests.real_runs import copy_run
 from tests.serve.servers import running
 
 
@@ -25,9 +25,9 @@ def evaluation(number: int, loss: float) -> EpochLine:
 
 
 @pytest.fixture
-def young(tmp_path: Path) -> RunFolder:
+def young(sentiment: Path, tmp_path: Path) -> RunFolder:
     """A run that has just begun: the finished one without what comes later."""
-    run = write_classification_run(tmp_path / "young", texts=60)
+    run = copy_run(sentiment, tmp_path / "young")
     (run.path / "verdict.json").unlink()
     for name in ("linear", "lstm"):
         folder = run.contestant(name)
@@ -90,9 +90,9 @@ def test_a_long_training_is_told_in_few_points() -> None:
     assert found.training[-1].tokens == 1_000_000
 
 
-def test_runs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
-    first = write_classification_run(tmp_path / "a" / "run", texts=60)
-    second = write_classification_run(tmp_path / "b" / "run", texts=60)
+def test_runs_of_the_same_name_are_told_apart(sentiment: Path, tmp_path: Path) -> None:
+    first = copy_run(sentiment, tmp_path / "a" / "run")
+    second = copy_run(sentiment, tmp_path / "b" / "run")
 
     with running([first.path, second.path, first.path]) as client:
         assert [run["name"] for run in client.get("/v1/runs").json()["data"]] == ["run", "run-2"]

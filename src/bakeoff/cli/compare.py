@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Set the contestants of several runs side by side, where all were evaluated on the same documents in the same way."""
     from bakeoff.comparing import compare
-    from bakeoff.report.html import write_pages
+    from bakeoff.report.output import write_pages
     from bakeoff.report.terminal import comparison
     from bakeoff.runs.folder import RunFolder
 

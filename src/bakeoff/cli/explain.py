@@ -38,13 +38,13 @@ def command(
         values = {name: [_plain(each, top) for each in explanations] for name, explanations in found.items()}
         print_json({"texts": inputs, "explanations": values})
         return
-    from bakeoff.report.explained import ExplainedText
+    from bakeoff.report.attribution_view import AttributionView
 
     for index in range(len(inputs)):
-        output().print(ExplainedText({name: explanations[index] for name, explanations in found.items()}, top))
+        output().print(AttributionView({name: explanations[index] for name, explanations in found.items()}, top))
 
 
 def _plain(explanation: Explanation, top: int) -> dict[str, Any]:
     values = asdict(explanation)
     del values["text"]
-    return values | {"words": values["words"][:top]}
+    return values | {"words": [word.model_dump() for word in explanation.words[:top]]}

@@ -14,7 +14,7 @@ def command(
     run: RunPath, open_browser: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False
 ) -> None:
     """Write report.html and report.md of a finished run anew, and say where they are."""
-    from bakeoff.report.html import write_report
+    from bakeoff.report.output import write_report
     from bakeoff.runs.folder import RunFolder
 
     folder = RunFolder(run)

@@ -1,4 +1,4 @@
-"""Tables about classifiers as plain rows of text: classes, calibration, thresholds, suspected labels."""
+"""Tables about classifiers as rows of text: classes, calibration, thresholds, label issues."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakeoff.evaluation.wording import count, level, number, percent
+from bakeoff.evaluation.wording import count, interval, level, number, percent
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.runs.results import ClassScore, ContestantResult, Estimate, MetricValue, Sample
+from bakeoff.runs.results import ClassScore, Estimate, Sample
 
-LISTED_SUSPECTS = 20
+LISTED_LABEL_ISSUES = 20
 
 CLASS_TITLES = ["Class", "Precision", "Recall", "F1", "Texts"]
+CALIBRATION_TITLES = ["Contestant", "Temperature", "Error before", "after", "by chance", "Loss before", "after"]
 
 
 def class_rows(classes: Sequence[ClassScore]) -> list[list[tuple[str, str]]]:
-    """A row a class: value and interval of each column of `CLASS_TITLES`."""
+    """Return a row per class: (value, interval) for each column of `CLASS_TITLES`."""
     return [
         [
-            (found.label, ""),
-            *(_with_interval(estimate) for estimate in (found.precision, found.recall, found.f1)),
-            (count(found.texts), ""),
+            (score.label, ""),
+            *(_with_interval(estimate) for estimate in (score.precision, score.recall, score.f1)),
+            (count(score.texts), ""),
         ]
-        for found in classes
+        for score in classes
     ]
 
 
@@ -33,66 +34,52 @@ def _with_interval(estimate: Estimate | None) -> tuple[str, str]:
     return f"{estimate.value:.3f}", f"{estimate.low or 0:.3f} to {estimate.high or 0:.3f}"
 
 
-CALIBRATION_TITLES = [
-    "Contestant",
-    "Temperature",
-    "Error before",
-    "after",
-    "by chance",
-    "Loss before",
-    "after",
-]
-
-
 def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
-    """A row for each contestant that was calibrated: value and interval of each column of `CALIBRATION_TITLES`."""
+    """Return a row per calibrated contestant: (value, interval) for each column of `CALIBRATION_TITLES`."""
     rows = []
     for result in run.results:
-        found = result.calibration
+        calibration, loss = result.calibration, result.metric("loss")
         errors = [metric for metric in result.metrics if metric.name == "calibration_error"]
-        loss = result.metric("loss")
-        if found is None or len(errors) < 2 or loss is None:
+        if calibration is None or len(errors) < 2 or loss is None:
             continue
         after, before = errors
         rows.append(
             [
                 (result.name, ""),
-                (f"{found.temperature:.2f}", f"from {count(found.validation_texts)} texts"),
-                (number(before.value), _ends(before)),
-                (number(after.value), _ends(after)),
-                (number(found.chance), ""),
-                (number(found.loss_before), ""),
+                (f"{calibration.temperature:.2f}", f"from {count(calibration.validation_texts)} texts"),
+                (number(before.value), interval(before)),
+                (number(after.value), interval(after)),
+                (number(calibration.chance), ""),
+                (number(calibration.loss_before), ""),
                 (number(loss.value), ""),
             ]
         )
     return rows
 
 
-def _ends(metric: MetricValue) -> str:
-    return "" if metric.low is None or metric.high is None else f"{number(metric.low)} to {number(metric.high)}"
-
-
 def threshold_titles(run: LoadedRun) -> list[str]:
-    interval = f"{level(run.primary_metric.confidence)} interval"
-    return ["Contestant", "Wanted right", "Threshold", "Texts answered", "Answers right", interval]
+    """Return the columns of `threshold_rows`."""
+    confidence = f"{level(run.primary_metric.confidence)} interval"
+    return ["Contestant", "Target accuracy", "Threshold", "Coverage", "Accuracy", confidence]
 
 
 def threshold_rows(run: LoadedRun) -> list[list[str]]:
-    """For each contestant that knows sure from unsure, and each wanted accuracy: the threshold and what it gave."""
+    """Return a row per contestant and target accuracy. Leaves out contestants that give every text one confidence."""
     rows = []
     for result in run.results:
-        if result.selective_prediction is None or len(result.selective_prediction.curve) < 2:
+        selective = result.selective_prediction
+        if selective is None or len(selective.curve) < 2:
             continue
-        for choice in result.selective_prediction.choices:
+        for choice in selective.choices:
             cells = [result.name, percent(choice.wanted, 0)]
             if choice.threshold is None:
-                rows.append([*cells, "none reaches it", "–", "–", "–"])
+                rows.append([*cells, "not reached", "–", "–", "–"])
                 continue
-            right, interval = "–", "–"
+            accuracy, ends = "–", "–"
             if choice.accuracy is not None:
-                right = percent(choice.accuracy.value)
-                interval = f"{percent(choice.accuracy.low or 0)} to {percent(choice.accuracy.high or 0)}"
-            rows.append([*cells, f"{choice.threshold:.4f}", percent(choice.coverage), right, interval])
+                accuracy = percent(choice.accuracy.value)
+                ends = f"{percent(choice.accuracy.low or 0)} to {percent(choice.accuracy.high or 0)}"
+            rows.append([*cells, f"{choice.threshold:.4f}", percent(choice.coverage), accuracy, ends])
     return rows
 
 
@@ -100,12 +87,12 @@ def threshold_rows(run: LoadedRun) -> list[list[str]]:
 class LabelIssue:
     """A test text whose given label may be wrong."""
 
-    sample: Sample  # its given label, the likelier one, and the surest contestant's probability of that
-    contestants: list[str]  # those that issue it and would give it the same label
+    sample: Sample  # given label, suggested label, and the highest probability that a contestant gave the latter
+    contestants: list[str]  # those that suggest the same label
 
 
 def label_issue_list(run: LoadedRun) -> list[LabelIssue]:
-    """The most suspicious texts: those on which most contestants agree, and of these the ones they are surest about."""
+    """Return the label issues that most contestants agree on, by falling probability of the suggested label."""
     surest: dict[tuple[str, str], Sample] = {}
     for contestant in run.contestants:
         for sample in contestant.samples:
@@ -113,28 +100,27 @@ def label_issue_list(run: LoadedRun) -> list[LabelIssue]:
                 key = (sample.document, sample.predicted)
                 if key not in surest or (sample.probability or 0) > (surest[key].probability or 0):
                     surest[key] = sample
-    found = [
-        LabelIssue(sample, [entry.name for entry in run.contestants if entry.suggested_labels.get(document) == label])
+    issues = [
+        LabelIssue(
+            sample,
+            [contestant.name for contestant in run.contestants if contestant.suggested_labels.get(document) == label],
+        )
         for (document, label), sample in surest.items()
     ]
-    found.sort(key=lambda issue: (-len(issue.contestants), -(issue.sample.probability or 0)))
-    return found[:LISTED_SUSPECTS]
+    issues.sort(key=lambda issue: (-len(issue.contestants), -(issue.sample.probability or 0)))
+    return issues[:LISTED_LABEL_ISSUES]
 
 
 def label_issue_counts(run: LoadedRun) -> str:
-    """How many labels each contestant label_issues, and how many several of them do, as a sentence; "" where none does."""
+    """Return a sentence that counts the label issues of each contestant, and those they agree on; "" if none."""
     numbers = [(result.name, result.label_issues) for result in run.results if result.label_issues]
     if not numbers:
         return ""
     votes = Counter(
-        (document, label) for entry in run.contestants for document, label in entry.suggested_labels.items()
+        (document, label) for contestant in run.contestants for document, label in contestant.suggested_labels.items()
     )
     agreed = sum(times > 1 for times in votes.values())
-    texts = _judged_texts(run.results)
-    words = ", ".join(f"{name} {count(found)}" for name, found in numbers)
-    together = f"; {count(agreed)} of them by more than one contestant" if len(numbers) > 1 else ""
-    return f"Suspected among {count(texts)} test texts: {words}{together}."
-
-
-def _judged_texts(results: Sequence[ContestantResult]) -> int:
-    return results[0].metrics[0].documents
+    texts = run.results[0].metrics[0].documents
+    issues = ", ".join(f"{name} {count(issues)}" for name, issues in numbers)
+    shared = f"; {count(agreed)} suggested by more than one contestant" if len(numbers) > 1 else ""
+    return f"Label issues in {count(texts)} test texts: {issues}{shared}."

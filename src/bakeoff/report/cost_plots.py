@@ -1,4 +1,4 @@
-"""Plots of quality against what it cost, with the contestants that nobody beats on both."""
+"""Plots of quality against cost, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
-_FAR_APART = 6  # times; costs that differ by more stand on a logarithmic axis
-_NAME_ABOVE, _NAME_HEIGHT, _NAME_WIDTH = 4, 11, 60  # points: above its point, between two lines, of a usual name
+_FAR_APART = 6  # ratio of costs from which the axis is logarithmic
+_NAME_ABOVE, _NAME_HEIGHT, _NAME_WIDTH = (
+    4,
+    11,
+    60,
+)  # typographic points: above the dot, between two lines, of a usual name
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
@@ -39,12 +43,12 @@ _TIMES = {
 
 
 def cost_plot(run: LoadedRun, cost: str) -> str | None:
-    """The deciding figure against one of `COSTS`, as an SVG; None where fewer than two contestants cost anything.
+    """Plot the deciding metric against one of `COSTS` as an SVG, or return None if fewer than two contestants cost any.
 
-    The stepped line is the Pareto front. A contestant that costs nothing is a dashed line.
+    The stepped line is the Pareto front. A contestant without cost is a dashed line.
     """
     paid = {result.name: COSTS[cost](result) for result in run.results}
-    figures = {result.name: result.metrics[0].value for result in run.results}
+    values = {result.name: result.metrics[0].value for result in run.results}
     costly = [value for value in paid.values() if value > 0]
     if len(costly) < 2:
         return None
@@ -53,26 +57,26 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
         plot = Figure(figsize=(WIDTH, 2.5), layout="constrained")
         axes = plot.add_subplot()
         axes.margins(x=0.2, y=0.18)
-        _front(axes, run, cost, paid, figures)
+        _front(axes, run, cost, paid, values)
         for result in run.results:
-            figure, value, name = result.metrics[0], paid[result.name], one_line(result.name)
+            metric, spent, name = result.metrics[0], paid[result.name], one_line(result.name)
             color = SERIES[0] if result.name == run.verdict.best else MUTED
-            if value > 0:
-                if figure.low is not None and figure.high is not None:
-                    axes.plot([value] * 2, [figure.low, figure.high], color=color, solid_capstyle="round")
-                axes.plot([value], [figure.value], "o", color=color, markersize=6.5)
+            if spent > 0:
+                if metric.low is not None and metric.high is not None:
+                    axes.plot([spent] * 2, [metric.low, metric.high], color=color, solid_capstyle="round")
+                axes.plot([spent], [metric.value], "o", color=color, markersize=6.5)
             else:
-                axes.axhline(figure.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+                axes.axhline(metric.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
                 axes.annotate(
                     name,
-                    (0.01, figure.value),
+                    (0.01, metric.value),
                     (0, 4),
                     xycoords=("axes fraction", "data"),
                     textcoords="offset points",
                     color=TEXT,
                 )
         _cost_axis(axes, cost, costly, show)
-        _names(plot, axes, {name: (paid[name], figures[name]) for name in paid if paid[name] > 0})
+        _names(plot, axes, {name: (paid[name], values[name]) for name in paid if paid[name] > 0})
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(title)
         axes.set_title(f"{metric_name(run.primary_metric.name)} by {title}", fontsize=9, color=MUTED)
@@ -83,11 +87,11 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
 
 
 def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each name beside its point; where points are close to each other, one name below the other."""
-    plot.draw_without_rendering()  # the layout is known after this, and with it the distances
+    """Write each name beside its dot; where dots are close to each other, one name below the other."""
+    plot.draw_without_rendering()  # determines the layout and thus the distances
     point_size = plot.dpi / 72  # pixels
     middle = statistics.median(value for value, _ in points.values())
-    written: list[tuple[float, float]] = []  # of earlier names: pixels of their points, and how high they stand
+    written: list[tuple[float, float]] = []  # of earlier names: x of their dots and height of their text, in pixels
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
         x, y = axes.transData.transform(point)
         height = y + _NAME_ABOVE * point_size
@@ -100,16 +104,16 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
         axes.annotate(one_line(name), point, offset, textcoords="offset points", color=TEXT, ha=side)
 
 
-def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float], figures: dict[str, float]) -> None:
-    (front,) = (each for each in fronts(run.results) if each.cost == cost)
+def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float], values: dict[str, float]) -> None:
+    (front,) = (front for front in fronts(run.results) if front.cost == cost)
     members = [name for name in front.members if paid[name] > 0]
     if len(members) > 1:
-        x, y = [paid[name] for name in members], [figures[name] for name in members]
+        x, y = [paid[name] for name in members], [values[name] for name in members]
         axes.plot(x, y, color=MUTED, alpha=0.5, linewidth=1.4, drawstyle="steps-post", zorder=0)
 
 
 def _cost_axis(axes: Axes, cost: str, values: Sequence[float], show: Callable[[float], str]) -> None:
-    """From 0 where the costs are alike; logarithmic where they are far apart, with ticks that people use."""
+    """Start the axis at 0 if the costs are similar; if they are far apart, make it logarithmic with familiar ticks."""
     if max(values) < _FAR_APART * min(values):
         axes.set_xlim(0, 1.25 * max(values))
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6, 10]))

@@ -1,6 +1,6 @@
-"""What all plots share: inline SVG whose colors are CSS variables of the page, so that light and dark both work.
+"""The style of all plots: inline SVG whose colors are CSS variables of the page, for light and dark mode.
 
-matplotlib is given stand-in colors, which are replaced in the SVG; text stays text and takes the page's font.
+matplotlib draws with stand-in colors, which are replaced in the SVG. Text stays text, in the page's font.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from bakeoff.report.safe_text import one_line
 
-# Stand-in color -> what the SVG says instead.
+# Stand-in color -> its replacement in the SVG.
 TEXT, LINE, MUTED, PAPER = "#010101", "#020202", "#030303", "#040404"
 SERIES = [f"#0505{number:02x}" for number in range(1, 9)]
-_COLOURS = {
+_COLORS = {
     TEXT: "currentColor",
     LINE: "var(--line)",
     MUTED: "var(--muted)",
@@ -27,7 +27,7 @@ _COLOURS = {
 }
 STYLE = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "bakeoff",  # the same data give the same file
+    "svg.hashsalt": "bakeoff",  # the same data gives the same file
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "text.color": TEXT,
     "axes.labelcolor": MUTED,
@@ -58,11 +58,11 @@ STYLE = {
     "font.size": 9,
 }
 WIDTH = 4.9  # inches; small enough that the text stays readable on a phone
-_LEGEND_LETTERS = 75  # that fit into a row of the legend, with 6 for each entry's line
+_LEGEND_LETTERS = 75  # that fit into one row, with 6 for the line of each entry
 
 
 def add_legend(axes: Axes) -> None:
-    """Below the plot, in as many rows as the names need."""
+    """Add a legend below the plot, in as many rows as the names need."""
     names = axes.get_legend_handles_labels()[1]
     lengths = [len(name) + 6 for name in names]
     columns = len(names) if sum(lengths) <= _LEGEND_LETTERS else max(1, _LEGEND_LETTERS // max(lengths))
@@ -74,18 +74,18 @@ def add_legend(axes: Axes) -> None:
 
 
 def as_svg(plot: Figure, prefix: str, description: str) -> str:
-    """The figure as an SVG element with a description for those who cannot see it."""
+    """Return the plot as an SVG element, with a description for screen readers."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
         plot.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    # What would reach beyond this SVG: a style for the whole page, and fonts other than the page's.
+    # Remove what would affect the rest of the page (styles) or differ from it (fonts).
     text = re.sub(r"\s*<(metadata|style)[ >].*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r" font-family: [^;\"]*;", "", text)
-    for stand_in, color in _COLOURS.items():
+    for stand_in, color in _COLORS.items():
         text = text.replace(stand_in, color)
-    # Several SVGs share one page: their ids must not meet.
+    # Several SVGs share one page, so their ids must not collide.
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = escape(one_line(description))

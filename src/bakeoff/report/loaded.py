@@ -1,4 +1,4 @@
-"""A run folder read into memory: what every form of report is made from."""
+"""A run folder read into memory, from which every form of report is made."""
 
 from __future__ import annotations
 
@@ -23,16 +23,14 @@ from bakeoff.runs.results import (
 
 @dataclass(frozen=True)
 class LoadedContestant:
-    """A finished contestant. With several seeds its metrics are means, and all else is of the first seed."""
+    """A finished contestant. With several seeds, its metrics are means and everything else is from the first seed."""
 
     result: ContestantResult
     steps: list[StepLine]
     epochs: list[EpochLine]
     samples: list[Sample]
-    losses: dict[str, DocumentLoss] = field(default_factory=dict)  # of a language model, by test document
-    suggested_labels: dict[str, str] = field(
-        default_factory=dict
-    )  # test text -> the label it may have instead of its own
+    losses: dict[str, DocumentLoss] = field(default_factory=dict)  # of a language model: by test document
+    suggested_labels: dict[str, str] = field(default_factory=dict)  # test text with a label issue -> likelier label
 
     @property
     def name(self) -> str:
@@ -60,16 +58,17 @@ class LoadedRun:
 
     @property
     def primary_metric(self) -> MetricValue:
-        """The first metric of the best contestant."""
+        """Return the first metric of the best contestant."""
         return next(result for result in self.results if result.name == self.verdict.best).metrics[0]
 
     @property
     def winner(self) -> str | None:
-        """The best contestant; None where there was nobody to beat."""
+        """Return the name of the best contestant, or None if it is the only one."""
         return self.verdict.best if len(self.contestants) > 1 else None
 
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:
+    """Read a contestant's results, training log and samples."""
     result, scores = folder.average(), folder.scores()
     steps, epochs = folder.training_log()
     losses = document_losses(scores, result.metrics[0].protocol) if result.task == "language-model" else {}
@@ -84,10 +83,10 @@ def _suggested_labels(scores: pa.Table) -> dict[str, str]:
 
 
 def load_run(run: RunFolder) -> LoadedRun:
-    """Read everything; of the scores only the suspected labels are kept.
+    """Read a run. Of the scores of single texts, only suggested labels and document losses are kept.
 
     Raises:
-        UserError: The folder holds no run, or the run has not finished.
+        UserError: the folder holds no run, or the run has not finished.
     """
     run.must_hold_a_run()
     config = run.config_values()

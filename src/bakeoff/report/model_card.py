@@ -1,24 +1,26 @@
-"""README.md of a contestant's model/, in the model hub's format: metadata in YAML, then words."""
+"""README.md in a contestant's model/: metadata in the Hugging Face Hub's format, then prose."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from huggingface_hub import EvalResult, ModelCardData
+from markupsafe import Markup
 
-from bakeoff.evaluation.wording import duration, parameters, size
-from bakeoff.report.explanations import explain
-from bakeoff.report.markdown import code_block, escape, markdown_table
+from bakeoff.report.explanations import protocol_of, title_of
+from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line
 from bakeoff.report.tables import settings_rows
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, MetricValue
 from bakeoff.runs.writing import write_text
 
-# Packaged and well-known names -> name on the hub and license.
+Library = Literal["bakeoff", "transformers", "peft"]
+
+# Packaged and well-known names -> name on the Hub and license.
 _KNOWN_MODELS = {
     "smollm2-135m": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
     "gpt2": ("openai-community/gpt2", "mit"),
@@ -30,32 +32,58 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def write_model_card(folder: ContestantFolder, run: RunFolder) -> None:
-    """Write model/README.md from the result. Does nothing where the contestant left no model."""
+    """Write model/README.md from the result. Does nothing if the contestant left no model."""
     if folder.model.is_dir():
         write_text(folder.model / "README.md", model_card(folder, run))
 
 
 def model_card(folder: ContestantFolder, run: RunFolder) -> str:
-    """The text of the card. It says what was measured and leaves out what nobody knows."""
-    result, config = folder.result(), run.config_values()
+    """Return the text of a card, which claims nothing that was not measured."""
+    result, config, data = folder.result(), run.config_values(), run.data()
     name = f"{config.get('name') or run.path.resolve().name}-{result.name}"
-    metadata = _metadata(name, result, config, folder.model)
-    yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())
-    return f"---\n{yaml}\n---\n\n{_words(name, result, config, run)}"
-
-
-def _metadata(name: str, result: ContestantResult, config: dict[str, Any], model: Path) -> ModelCardData:
-    is_model = result.task == "language-model"
-    base_model = _base_model(result, config)
-    base, license = _KNOWN_MODELS.get(base_model or "", (_hub_id(base_model), "unknown"))
+    library = _library(folder.model)
     source = config["data"].get("table") or config["data"].get("text")
+    metadata = _metadata(name, result, source, library)
+    yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())
+    return (
+        markdown_environment()
+        .get_template("model_card.md")
+        .render(
+            name=name,
+            metadata=Markup(yaml),
+            result=result,
+            description=Markup(one_line(result.description)),
+            base_model=Path(result.pretrained_model).name if result.pretrained_model else None,
+            unknown_license=bool(result.pretrained_model) and metadata.license == "unknown",
+            library=library,
+            data=data,
+            data_source=Path(data.source).name,
+            metrics=[
+                [title_of(metric), protocol_of(metric), f"{metric.value:.4f}", _interval(metric)]
+                for metric in result.metrics
+            ],
+            settings=settings_rows(result.settings),
+            command=shlex.join(run.environment().command),
+        )
+    )
+
+
+def _library(model: Path) -> Library:
+    """Return the library that loads the files of a model's folder."""
+    if (model / "adapter_config.json").exists():
+        return "peft"
+    return "transformers" if (model / "config.json").exists() else "bakeoff"
+
+
+def _metadata(name: str, result: ContestantResult, source: str | None, library: Library) -> ModelCardData:
+    base_model = result.pretrained_model
+    base, license = _KNOWN_MODELS.get(base_model or "", (_hub_id(base_model), "unknown"))
     dataset = _KNOWN_DATA.get(source or "") or _hub_id(source)
-    library = "peft" if (model / "adapter_config.json").exists() else "transformers" if base_model else "bakeoff"
     return ModelCardData(
         model_name=name,
         license=license,
         library_name=library,
-        pipeline_tag="text-generation" if is_model else "text-classification",
+        pipeline_tag=_pipeline(result),
         base_model=base,
         datasets=[dataset] if dataset else None,
         tags=["bakeoff"],
@@ -63,14 +91,13 @@ def _metadata(name: str, result: ContestantResult, config: dict[str, Any], model
     )
 
 
-def _base_model(result: ContestantResult, config: dict[str, Any]) -> str | None:
-    """The pretrained model that a contestant stands on; None where it began with nothing."""
-    return config.get("model") if result.task == "language-model" else result.settings.get("model")
+def _pipeline(result: ContestantResult) -> str:
+    return "text-generation" if result.task == "language-model" else "text-classification"
 
 
 def _eval_result(metric: MetricValue, result: ContestantResult, source: str, dataset: str | None) -> EvalResult:
     return EvalResult(
-        task_type="text-generation" if result.task == "language-model" else "text-classification",
+        task_type=_pipeline(result),
         dataset_type=dataset or "custom",
         dataset_name=one_line(dataset or Path(source).name),
         dataset_split=metric.split,
@@ -80,68 +107,12 @@ def _eval_result(metric: MetricValue, result: ContestantResult, source: str, dat
     )
 
 
+def _interval(metric: MetricValue) -> str:
+    return "–" if metric.low is None or metric.high is None else f"{metric.low:.4f} to {metric.high:.4f}"
+
+
 def _hub_id(source: str | None) -> str | None:
-    """The source if it looks like a name on the hub and not like a file."""
+    """Return the source if it looks like a name on the Hub and not like a file."""
     if source and _HUB_ID.fullmatch(source) and not Path(source).exists() and not source.endswith((".gguf", ".csv")):
         return source
     return None
-
-
-def _words(name: str, result: ContestantResult, config: dict[str, Any], run: RunFolder) -> str:
-    data, environment, training = run.data(), run.environment(), result.training
-    base_model = _base_model(result, config)
-    what = (
-        f"A causal language model: `{escape(Path(str(base_model)).name)}` by method `{result.method}`."
-        if result.task == "language-model"
-        else f"A text classifier on the pretrained `{escape(Path(base_model).name)}` ({result.settings['tuning']})."
-        if base_model
-        else f"A text classifier by method `{result.method}`, {_origin(result)}."
-    )
-    metrics = [
-        [
-            explain(f).title,
-            f.protocol,
-            f"{f.value:.4f}",
-            "–" if f.low is None or f.high is None else f"{f.low:.4f} to {f.high:.4f}",
-        ]
-        for f in result.metrics
-    ]
-    split = f"{result.metrics[0].split} side"
-    parts = [
-        f"# {escape(name)}\n",
-        f"{what} It was one contestant of a bake-off; the others and the paired comparisons are in the run's report.\n",
-        f"## Figures on the {split}\n",
-        markdown_table(["MetricValue", "Protocol", "Value", "Interval"], metrics),
-        f"The intervals cover the choice of {result.metrics[0].documents:,} documents, not another seed or split.\n",
-        "## Training\n",
-        f"{_training(result)} Peak memory of the process: {size(training.peak_memory_bytes)}.\n",
-        f"Data: {escape(Path(data.source).name)}, fingerprint `{data.fingerprint}`.\n",
-        "".join(f"- {escape(key)}: {escape(value)}\n" for key, value in settings_rows(result.settings)),
-        "To repeat it:\n",
-        code_block(shlex.join(environment.command)),
-        "## Limits\n",
-        "Evaluated on one test set and one seed. Nothing was measured about fairness, safety or other kinds of text.\n",
-        *(f"- {escape(note)}\n" for note in result.notes),
-    ]
-    if base_model and base_model not in _KNOWN_MODELS:
-        parts.append("The license of the base model applies; look it up before passing this model on.\n")
-    return "\n".join(parts)
-
-
-def _origin(result: ContestantResult) -> str:
-    if members := result.settings.get("members"):
-        return f"of {', '.join(f'`{escape(member)}`' for member in members)}, each in a folder of `members`"
-    return "pretrained on unlabeled texts" if result.settings.get("pretrain") else "trained from scratch"
-
-
-def _training(result: ContestantResult) -> str:
-    training = result.training
-    unit = result.token_unit
-    if not training.seconds:
-        return "The model is as it came: nothing was trained."
-    steps = f" in {training.steps:,} steps" if training.steps else ""
-    return (
-        f"Trained for {duration(training.seconds)} on {training.tokens:,} {unit}{steps} ({training.precision}, seed "
-        f"{result.seed}); {parameters(result.trainable_parameters)} of {parameters(result.total_parameters)} "
-        f"parameters were trained."
-    )

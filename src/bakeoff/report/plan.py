@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -11,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from bakeoff.evaluation.wording import count, duration, either, parameters, passes, size
-from bakeoff.methods.base import Task
-from bakeoff.methods.registry import get_method
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -21,7 +18,7 @@ _CONTESTANT_WIDTH = 15
 
 
 class PlanTable:
-    """A column a contestant, in as many tables as the width of the terminal asks for; below them sums and notes."""
+    """A column per contestant, in as many tables as the terminal's width requires, followed by totals and notes."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -32,35 +29,35 @@ class PlanTable:
         for first in range(0, len(plan.contestants), at_once):
             yield self._table(plan.contestants[first : first + at_once])
         yield Text(
-            f"In all about {duration(plan.total_seconds)}, up to {size(plan.peak_memory_bytes)} of memory "
-            f"({size(plan.available_memory_bytes)} are there) and {size(plan.disk_bytes)} of disk "
-            f"({size(plan.free_disk_bytes)} are free).",
+            f"Total: about {duration(plan.total_seconds)}, up to {size(plan.peak_memory_bytes)} of memory "
+            f"({size(plan.available_memory_bytes)} available) and {size(plan.disk_bytes)} of disk "
+            f"({size(plan.free_disk_bytes)} free).",
             "bold",
         )
-        for each in plan.contestants:
-            for note in each.notes:
-                yield Text(f"{one_line(each.name)}: {visible(note)}")
+        for contestant in plan.contestants:
+            for note in contestant.notes:
+                yield Text(f"{one_line(contestant.name)}: {visible(note)}")
         for warning in plan.warnings:
             yield Text(f"Warning: {visible(warning)}", "bold yellow")
-        if any(each.seeds > 1 for each in plan.contestants):
-            yield Text("The table says what one training takes, the sum what all of them take.")
-        yield Text(f"Counted and measured in {duration(plan.measuring_seconds)}; nothing was kept.", "dim")
+        if any(contestant.seeds > 1 for contestant in plan.contestants):
+            yield Text("The table is for one training; the total is for all of them.")
+        yield Text(f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")
 
     def _table(self, contestants: list[ContestantPlan]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
-        for each in contestants:
-            table.add_column(Text(one_line(each.name)), justify="right", overflow="fold")
+        for contestant in contestants:
+            table.add_column(Text(one_line(contestant.name)), justify="right", overflow="fold")
         for title, show in _rows(self._plan):
-            table.add_row(title, *(show(each) for each in contestants))
+            table.add_row(title, *(show(contestant) for contestant in contestants))
         return table
 
 
 def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
-    unit = either(get_method(cast(Task, plan.task), each.method).token_unit for each in plan.contestants)
-    repeated = any(each.seeds > 1 for each in plan.contestants)
+    unit = either(contestant.token_unit for contestant in plan.contestants)
+    repeated = any(contestant.seeds > 1 for contestant in plan.contestants)
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
-        ("Trainings, one a seed", lambda plan: count(plan.seeds))
+        ("Trainings, one per seed", lambda plan: count(plan.seeds))
     ]
     return [
         *(seeds if repeated else []),
@@ -68,11 +65,11 @@ def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
         ("Steps", lambda plan: _or_dash(plan.steps, count)),
         (f"Training {unit}", lambda plan: _or_dash(plan.tokens, count)),
         ("Training time", lambda plan: _or_dash(plan.training_seconds, duration)),
-        ("Evaluating time", lambda plan: duration(plan.evaluation_seconds)),
+        ("Evaluation time", lambda plan: duration(plan.evaluation_seconds)),
         ("Total time", lambda plan: duration(plan.total_seconds)),
         ("Peak memory", lambda plan: size(plan.peak_memory_bytes)),
         ("Model on disk", lambda plan: size(plan.model_bytes)),
-        ("Disk, at most", lambda plan: size(plan.disk_bytes)),
+        ("Peak disk", lambda plan: size(plan.disk_bytes)),
         ("Trainable parameters", lambda plan: _parameters(plan.trainable_parameters)),
         ("All parameters", lambda plan: _parameters(plan.total_parameters)),
     ]
@@ -83,4 +80,4 @@ def _or_dash(value: float, show: Callable[..., str]) -> str:
 
 
 def _parameters(value: int | None) -> str:
-    return "not known" if value is None else parameters(value)
+    return "unknown" if value is None else parameters(value)

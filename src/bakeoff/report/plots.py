@@ -1,4 +1,4 @@
-"""Plots of a run: the verdict's intervals and the course of training."""
+"""Plots of a run: the verdict's intervals, and learning curves."""
 
 from __future__ import annotations
 
@@ -21,30 +21,34 @@ _MOST_POINTS = 240
 
 
 def interval_plot(run: LoadedRun) -> str:
-    """The deciding figure of every contestant with its interval, as an SVG."""
+    """Plot the deciding metric of every contestant with its interval, as an SVG."""
     deciding = run.primary_metric
-    figures = [result.metrics[0] for result in run.results]
+    metrics = [result.metrics[0] for result in run.results]
     with mpl.rc_context(STYLE):
-        plot = Figure(figsize=(WIDTH, 0.75 + 0.36 * len(figures)), layout="constrained")
+        plot = Figure(figsize=(WIDTH, 0.75 + 0.36 * len(metrics)), layout="constrained")
         axes = plot.add_subplot()
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
-        for row, (name, figure) in enumerate(zip(run.results, figures, strict=True)):
-            color = SERIES[0] if name.name == run.verdict.best else MUTED
-            if figure.low is not None and figure.high is not None:
-                axes.plot([figure.low, figure.high], [row, row], color=color, linewidth=2.4, solid_capstyle="round")
-            axes.plot([figure.value], [row], "o", color=color, markersize=6.5)
-        axes.set_yticks(range(len(figures)), [one_line(result.name) for result in run.results], color=TEXT)
-        axes.set_ylim(len(figures) - 0.5, -0.5)
+        for row, (result, metric) in enumerate(zip(run.results, metrics, strict=True)):
+            color = SERIES[0] if result.name == run.verdict.best else MUTED
+            if metric.low is not None and metric.high is not None:
+                axes.plot([metric.low, metric.high], [row, row], color=color, linewidth=2.4, solid_capstyle="round")
+            axes.plot([metric.value], [row], "o", color=color, markersize=6.5)
+        axes.set_yticks(range(len(metrics)), [one_line(result.name) for result in run.results], color=TEXT)
+        axes.set_ylim(len(metrics) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         better = "higher is better" if deciding.higher_is_better else "lower is better"
         axes.set_xlabel(f"{metric_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
-    words = "; ".join(f"{result.name} {figure.value:.4g}" for result, figure in zip(run.results, figures, strict=True))
+    words = "; ".join(f"{result.name} {result.metrics[0].value:.4g}" for result in run.results)
     return as_svg(plot, "intervals", f"{metric_name(deciding.name)} of every contestant with its interval: {words}.")
 
 
 def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
-    """Losses by step, and accuracies where there are any, one SVG each. `number` keeps the names inside apart."""
+    """Plot a contestant's loss by step, and its accuracy if there is one, as an SVG each.
+
+    Args:
+        number: Of the contestant; it makes the ids inside the SVGs unique.
+    """
     lines = contestant.epochs
     if not lines:
         return []
@@ -69,7 +73,7 @@ def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
 
 
 def validation_curves(run: LoadedRun) -> list[str]:
-    """Validation loss of all trained contestants, by training tokens and by seconds; none where fewer than two were."""
+    """Plot the validation loss of all trained contestants by tokens and by time; [] if fewer than two were trained."""
     trained = [contestant for contestant in run.contestants if contestant.epochs]
     if len(trained) < 2:
         return []
@@ -78,7 +82,7 @@ def validation_curves(run: LoadedRun) -> list[str]:
     plots = []
     with mpl.rc_context(STYLE):
         for by, label in (("tokens", unit), ("seconds", "training time")):
-            plot, axes = _axes(f"Validation loss of all, by {label}", label)
+            plot, axes = _axes(f"Validation loss by {label}", label)
             if by == "seconds":
                 axes.xaxis.set_major_formatter(lambda value, _: duration(value))
             for number, contestant in enumerate(trained):
@@ -108,7 +112,7 @@ def _curve(axes: Axes, x: Sequence[float], y: Sequence[float | None], color: str
 
 
 def _mark(axes: Axes, x: Sequence[int], y: Sequence[float | None], kept: int | None) -> None:
-    """A ring around the evaluation whose weights were kept, and the legend."""
+    """Draw a ring around the evaluation whose weights were kept, and the legend."""
     value = None if kept is None else y[kept]
     if kept is not None and value is not None:
         axes.plot([x[kept]], [value], "o", color=SERIES[0], markersize=10, fillstyle="none", label="kept")
@@ -116,7 +120,7 @@ def _mark(axes: Axes, x: Sequence[int], y: Sequence[float | None], kept: int | N
 
 
 def _thinned(lines: Sequence[StepLine]) -> tuple[list[float], list[float]]:
-    """Steps and losses, averaged in groups where there are too many to draw."""
+    """Return steps and losses, averaged in groups if there are too many to draw."""
     groups = np.array_split(np.array([(line.step, line.loss) for line in lines]), min(len(lines), _MOST_POINTS))
     means = np.array([group.mean(axis=0) for group in groups])
     return means[:, 0].tolist(), means[:, 1].tolist()
@@ -128,4 +132,4 @@ def _course(contestant: LoadedContestant, what: str) -> str:
         ends = f"from {first.validation_loss:.4f} to {last.validation_loss:.4f}"
     else:
         ends = f"from {first.validation_accuracy or 0:.4f} to {last.validation_accuracy or 0:.4f}"
-    return f"{contestant.name}: {what} by optimizer step; on the validation side {ends}. The table has every value."
+    return f"{contestant.name}: {what} by optimizer step; on the validation split {ends}. The table has every value."

@@ -1,25 +1,25 @@
-"""Texts from data and models, made safe to show. Escaping for HTML, Markdown or a terminal comes on top."""
+"""Make texts from data and models safe to show. Escaping for HTML or Markdown comes on top."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Controls that turn the direction of writing around and so make a text look like another one.
+# Direction controls, which can make a text look like another one.
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
 
 def visible(text: str) -> str:
-    """`text` with its control characters as visible signs (an escape becomes `␛`); line ends and tabs stay.
+    """Replace control characters with visible symbols (an escape becomes `␛`), except line ends and tabs.
 
-    Terminal sequences then do nothing, files stay valid, and a reader sees that something was there.
+    Terminal sequences then have no effect, files stay valid, and a reader sees that something was there.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _DIRECTIONS.sub("\ufffd", "".join(_sign(character) for character in text))
 
 
 def one_line(text: str) -> str:
-    """`visible` without line ends: runs of white space become one space."""
+    """Apply `visible` and join the lines: runs of whitespace become one space."""
     return " ".join(visible(text).split())
 
 

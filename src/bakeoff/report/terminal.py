@@ -26,19 +26,19 @@ _SHOWN_TEXTS = 2
 
 
 def summary(run: RunFolder) -> RenderableType:
-    """What `bakeoff run` prints at the end: tables of training, comparison, confusions or texts, and the verdict.
+    """Return what `bakeoff run` prints at the end: training, comparison, confusions or texts, and the verdict.
 
     Raises:
-        UserError: The folder holds no finished run.
+        UserError: the folder holds no finished run.
     """
     loaded = load_run(run)
     parts: list[RenderableType] = []
     for contestant in loaded.contestants:
         if contestant.epochs:
             parts += [_heading(f"Training of {contestant.name}"), epoch_table(contestant.epochs)]
-    parts += [_heading(f"Comparison on the {loaded.primary_metric.split} side"), _Comparison(loaded)]
+    parts += [_heading(f"Comparison on the {loaded.primary_metric.split} split"), _Comparison(loaded)]
     if seeds := seed_rows(loaded):
-        parts += [_heading("Each seed by itself"), _plain_table(seed_titles(loaded), seeds)]
+        parts += [_heading("Results by seed"), _plain_table(seed_titles(loaded), seeds)]
     matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]
     if matrices and len(matrices[0][1].labels) <= _LARGEST_MATRIX:
         parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
@@ -50,17 +50,17 @@ def summary(run: RunFolder) -> RenderableType:
 
 
 def summary_table(run: RunFolder) -> RenderableType:
-    """The comparison alone: every metric with its interval and protocol, and the costs."""
+    """Return the comparison alone: every metric with its interval and protocol, and the costs."""
     return _Comparison(load_run(run))
 
 
 def comparison(loaded: LoadedRun) -> RenderableType:
-    """The comparison and the verdict: what `bakeoff compare` prints."""
+    """Return what `bakeoff compare` prints: the comparison and the verdict."""
     return Group(_Comparison(loaded), _heading("Verdict"), verdict_text(loaded.verdict))
 
 
 def epoch_table(lines: Sequence[EpochLine]) -> Table:
-    """The lab's table: losses and accuracies of every evaluation; `*` marks the weights that were kept."""
+    """Return losses and accuracies of every evaluation, with an asterisk where the weights were kept."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in epoch_titles(lines):
         table.add_column(title, justify="right")
@@ -71,7 +71,7 @@ def epoch_table(lines: Sequence[EpochLine]) -> Table:
 
 
 def confusion_table(matrix: Confusion, name: str) -> Table:
-    """Counts, true labels in rows; `name` of the contestant stands in the corner."""
+    """Return the counts, true labels in rows, with the contestant's `name` in the corner."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(Text(one_line(name)))
     for label in matrix.labels:
@@ -83,13 +83,13 @@ def confusion_table(matrix: Confusion, name: str) -> Table:
 
 
 def verdict_text(verdict: Verdict) -> RenderableType:
-    """The answer first and bold, one paragraph a sentence."""
+    """Return one paragraph per sentence, the first one bold."""
     first, *rest = verdict.sentences
     return Group(Text(visible(first), "bold"), *(Padding(Text(visible(words)), (0, 0, 0, 2)) for words in rest))
 
 
 def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[RenderableType]:
-    """For the first prompts, what each contestant wrote and how repetitive it is."""
+    """Yield, for the first prompts, each contestant's text and how repetitive it is."""
     prompts = list(dict.fromkeys(sample.prompt for entry in contestants for sample in entry.samples))
     for prompt in prompts[:_SHOWN_TEXTS]:
         yield _heading(f"Continuations of: {one_line(prompt)}")
@@ -98,16 +98,16 @@ def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[Rendera
                 if sample.prompt == prompt:
                     yield _continuation(contestant.name, sample)
     if len(prompts) > _SHOWN_TEXTS:
-        yield Text(f"{len(prompts) - _SHOWN_TEXTS} more in the report.", "dim")
+        yield Text(f"The report has {len(prompts) - _SHOWN_TEXTS} more.", "dim")
 
 
 def _continuation(name: str, sample: Sample) -> RenderableType:
     title = Text(one_line(name), "bold")
     if sample.statistics:
-        found = sample.statistics
+        statistics = sample.statistics
         title.append(
-            f"  {sample.tokens} tokens; repeated 4-grams {percent(found.repeated_4_grams)}, "
-            f"distinct 1-grams {percent(found.distinct_1)}, 2-grams {percent(found.distinct_2)}",
+            f"  {sample.tokens} tokens; repeated 4-grams {percent(statistics.repeated_4_grams)}, "
+            f"distinct 1-grams {percent(statistics.distinct_1)}, 2-grams {percent(statistics.distinct_2)}",
             "dim",
         )
     return Group(title, Padding(Text(visible(sample.text).strip()), (0, 0, 1, 2)))
@@ -127,7 +127,7 @@ def _heading(words: str) -> RenderableType:
 
 
 class _Comparison:
-    """The comparison, in as many tables side under side as the width of the terminal asks for."""
+    """The comparison, in as many tables as the terminal's width requires."""
 
     def __init__(self, run: LoadedRun) -> None:
         self._run = run
@@ -137,7 +137,7 @@ class _Comparison:
         for first in range(0, len(self._run.contestants), at_once):
             yield self._table(range(first, min(first + at_once, len(self._run.contestants))))
         yield Text(
-            f"Under a metric: its {level(self._run.primary_metric.confidence)} interval. Bold: the best of its row.",
+            f"Below each metric: its {level(self._run.primary_metric.confidence)} interval. Bold: the best of the row.",
             "dim",
         )
 

@@ -15,7 +15,8 @@ class ContestantPlan(Record):
     seeds: int = Field(1, description="Number of trainings, one per seed. The values below are for one of them.")
     epochs: float = Field(0, description="Passes over the training split; 0.5 is half of one.")
     steps: int = 0
-    tokens: int = Field(0, description="Training tokens (words, for classifiers); padding is not counted.")
+    tokens: int = Field(0, description="Training tokens; padding is not counted.")
+    token_unit: str = Field("tokens", description="What its training tokens are: words, or tokens of a model.")
     training_seconds: float = 0.0
     evaluation_seconds: float = Field(description="Validation, evaluation on the test split, generation of texts.")
     total_seconds: float = Field(description="Preparing, training, evaluating, saving.")

@@ -184,13 +184,16 @@ class Verdict(Record):
     texts: list[TextAverages] = Field([], description="Averages for contestants that generated texts.")
 
 
-class Mark(Record):
-    """A word that contributed to a classifier's decision."""
+Span = tuple[int, int]
 
-    start: int = Field(description="First character of the word in the text.")
-    end: int = Field(description="Character after the last one of the word.")
+
+class WordAttribution(Record):
+    """A word's contribution to a classifier's decision."""
+
+    word: str = Field(description="As first written in the text; several words if they were removed together.")
+    spans: list[Span] = Field(description="[start, end] of each occurrence, counted in Unicode code points.")
     contribution: float = Field(
-        description="Amount that all occurrences of the word add to the log-odds of the predicted label."
+        description="Log-odds of the label with the word minus without it; above 0 the word supports the label."
     )
 
 
@@ -210,7 +213,9 @@ class Sample(Record):
     kind: Literal["generated", "first", "mistake", "label_issue"] = Field(
         "generated", description="`label_issue`: the given label may be wrong, and `predicted` is more likely."
     )
-    marks: list[Mark] = Field([], description="The strongest words of a classified text, in the order of the text.")
+    words: list[WordAttribution] = Field(
+        [], description="The words of a classified text that moved the decision most, strongest first."
+    )
 
 
 class Environment(Record):

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
+from bakeoff.runs.results import WordAttribution
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.models import Models, ServedModel
-from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, MarkedWord, PredictedLabel
+from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, PredictedLabel
 from bakeoff.serve.worker import Worker
+from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier, Prediction
-from bakeoff.tasks.marks import strongest_marks
 
 TEXTS_A_TURN = 16
 """Texts that are classified before others have their turn; explained only one, which is work enough."""
@@ -67,13 +68,12 @@ def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: C
         label=prediction.label if asked.threshold is None else prediction.answer(asked.threshold),
         probability=prediction.probability,
         probabilities=prediction.probabilities,
-        words=_marked_words(classifier, text, prediction.label) if asked.explain else None,
+        words=_strongest_words(classifier, text, prediction.label) if asked.explain else None,
     )
 
 
-def _marked_words(classifier: Classifier, text: str, label: str) -> list[MarkedWord] | None:
-    """The words that moved the decision most, in the order of the text; None where it is too long."""
+def _strongest_words(classifier: Classifier, text: str, label: str) -> list[WordAttribution] | None:
+    """Return the words that moved the decision most, strongest first, or None if the text is too long."""
     if len(text) > LONGEST_MARKED:
         return None
-    marks = strongest_marks(classifier, text, classifier.labels.index(label), len(text))
-    return [MarkedWord(start=mark.start, end=mark.end, contribution=mark.contribution) for mark in marks]
+    return strongest_words(classifier, text, classifier.labels.index(label), len(text))

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from bakeoff.runs.results import WordAttribution
+
 Task = Literal["classification", "language-model"]
 
 
@@ -161,20 +163,12 @@ class ClassifyRequest(Ask):
     explain: bool | None = Field(False, description="Also mark the words that spoke for and against the label.")
 
 
-class MarkedWord(BaseModel):
-    """A word that moved the decision."""
-
-    start: int = Field(description="Its first character in the text (Unicode code points).")
-    end: int = Field(description="The character after its last.")
-    contribution: float = Field(description="What it adds to the label's log-odds; below 0 it speaks against it.")
-
-
 class PredictedLabel(BaseModel):
     label: str | None = Field(description="The most probable one; null where its probability is below the threshold.")
     probability: float = Field(description="Of the most probable label.")
     probabilities: dict[str, float] = Field(description="Of every label; adds up to 1.")
-    words: list[MarkedWord] | None = Field(
-        None, description="The strongest; null: not asked for, or the text is too long."
+    words: list[WordAttribution] | None = Field(
+        None, description="The strongest first; null: not asked for, or the text is too long."
     )
 
 

@@ -1,8 +1,8 @@
-"""Which words moved a classifier's decision: leave them out, and see what it says then.
+"""Attribution: which words moved a classifier's decision, found by removing them from the text.
 
-Leaving words out (Li et al. 2016, "Understanding neural networks through representation erasure") asks nothing of a
-model but its probabilities, so that all contestants are explained alike. Whether the words found are the ones that
-count is checked by deletion (DeYoung et al. 2020, "ERASER", there called comprehensiveness).
+Leave-one-out attribution (Li et al. 2016, "Understanding neural networks through representation erasure") needs only
+a model's probabilities, so every contestant is explained in the same way. A deletion check (comprehensiveness in
+DeYoung et al. 2020, "ERASER") tells whether the words it finds are the ones that matter.
 """
 
 from __future__ import annotations
@@ -18,53 +18,43 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from bakeoff.data.words import marks
+from bakeoff.runs.results import Span, WordAttribution
 
 MOST_QUESTIONS = 250
-"""Texts with more different words are left out in stretches of several words, so that the cost is bounded."""
+"""In a text with more distinct words, several neighboring words are removed at a time, which bounds the cost."""
 
-_CHECKED_SHARE = 0.2  # of the words are removed to check an explanation
-_DRAWS = 20  # of random words, for comparison
-_SURE = 1e-12  # a probability nearer to 0 or 1 counts as this near, so that its log-odds are finite
-
-Span = tuple[int, int]
+HIGHLIGHTED_WORDS = 8
+_NOTICEABLE = 0.01  # log-odds: a word that moves the decision less is not highlighted
+_CHECKED_SHARE = 0.2  # of the words, removed by the deletion check
+_DRAWS = 20  # random sets of words that the deletion check removes for comparison
+_SURE = 1e-12  # probabilities are clipped to this distance from 0 and 1, so that log-odds are finite
 
 
 class Probabilities(Protocol):
-    """What is asked of a model."""
+    """A model that returns the probability of every label."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]: ...
 
 
 @dataclass(frozen=True)
-class WordContribution:
-    """What a word did, wherever it stands in the text."""
-
-    word: str  # as it stands there first; several words where the text was too long for single ones
-    spans: list[Span]  # start and end of each place, in characters of the text
-    contribution: (
-        float  # log-odds of the predicted label with the word minus without it: above 0 it spoke for the label
-    )
-
-
-@dataclass(frozen=True)
 class DeletionCheck:
-    """Removing the words with the highest contributions, beside removing random ones."""
+    """The effect of removing the words with the highest contributions, and of removing random words."""
 
-    removed: int  # places in the text that were taken out
-    without_top: float  # probability of the predicted label without the words that speak for it most
-    without_random: float  # mean probability of it over random draws of as many words (or a few more)
+    removed: int  # occurrences removed from the text
+    without_top: float  # probability of the predicted label without the words that support it most
+    without_random: float  # its mean probability over random draws that remove as many words (or a few more)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction and the words that moved it."""
+    """A prediction and the contribution of every word to it."""
 
     text: str
     label: str
     probability: float  # of the label
-    words: list[WordContribution]  # the strongest first, whether for or against the label
-    words_at_once: int  # 1, or more in a long text whose words were left out several at a time
-    check: DeletionCheck | None  # None where the text has fewer than two words
+    words: list[WordAttribution]  # strongest first, for or against the label
+    words_at_once: int  # 1, or more in a long text, where several words are removed at a time
+    check: DeletionCheck | None  # None if the text has fewer than two words
 
 
 def explain(model: Probabilities, labels: Sequence[str], text: str) -> Explanation:
@@ -82,38 +72,49 @@ def explain(model: Probabilities, labels: Sequence[str], text: str) -> Explanati
 
 def contributions(
     model: Probabilities, text: str, label: int, within: int | None = None
-) -> tuple[list[WordContribution], int]:
-    """The contribution of each different word to the log-odds of a label, the strongest first.
+) -> tuple[list[WordAttribution], int]:
+    """Return the contribution of each distinct word to the log-odds of a label, strongest first.
 
-    A word that occurs several times is left out everywhere at once: leaving out one of two would show little.
+    All occurrences of a word are removed together: removing one of two would show little.
 
     Args:
-        within: Only words that end within so many characters are examined; the model reads the whole text.
+        within: Only words that end within this many characters are removed; the model still reads the whole text.
 
     Returns:
-        The words, and how many were left out at a time: 1, unless more than `MOST_QUESTIONS` differ.
+        The words, and how many were removed at a time: 1, unless more than `MOST_QUESTIONS` are distinct.
     """
     spans = [span for span in word_spans(text) if within is None or span[1] <= within]
-    places, at_once = _places(text, spans)
-    texts = [text, *(without(text, where) for where in places)]
+    occurrences, at_once = _occurrences(text, spans)
+    texts = [text, *(without(text, removed) for removed in occurrences)]
     odds = _log_odds(model, texts, label)
-    found = [
-        WordContribution(text[slice(*where[0])], where, float(odds[0] - left))
-        for where, left in zip(places, odds[1:], strict=True)
+    words = [
+        WordAttribution(word=text[slice(*places[0])], spans=places, contribution=float(odds[0] - remaining))
+        for places, remaining in zip(occurrences, odds[1:], strict=True)
     ]
-    return sorted(found, key=lambda word: -abs(word.contribution)), at_once
+    return sorted(words, key=lambda word: -abs(word.contribution)), at_once
+
+
+def strongest_words(model: Probabilities, text: str, label: int, shown: int) -> list[WordAttribution]:
+    """Return the words to highlight in a text: those that moved the decision most, strongest first.
+
+    Args:
+        label: Index of the predicted label.
+        shown: Number of characters of the text that are shown. Only their words are removed, which bounds the cost.
+    """
+    words, _ = contributions(model, text, label, within=shown)
+    return [word for word in words[:HIGHLIGHTED_WORDS] if abs(word.contribution) >= _NOTICEABLE]
 
 
 def word_spans(text: str) -> list[Span]:
-    """Start and end of every word: characters that are neither space nor control, punctuation nor symbol.
+    """Return start and end of every word: a run of characters other than spaces, controls, punctuation and symbols.
 
-    An apostrophe or a hyphen between two of them belongs to the word.
+    An apostrophe or a hyphen between two such runs belongs to the word.
     """
     return [match.span() for match in _pattern().finditer(text)]
 
 
 def without(text: str, spans: Sequence[Span]) -> str:
-    """The text without some places, which do not overlap."""
+    """Return the text without some spans, which must not overlap."""
     kept, end = [], 0
     for start, stop in sorted(spans):
         kept.append(text[end:start])
@@ -121,21 +122,21 @@ def without(text: str, spans: Sequence[Span]) -> str:
     return "".join([*kept, text[end:]])
 
 
-def _places(text: str, spans: Sequence[Span]) -> tuple[list[list[Span]], int]:
-    """Where each different word stands; or each stretch of several words, if there would be too many."""
+def _occurrences(text: str, spans: Sequence[Span]) -> tuple[list[list[Span]], int]:
+    """Group the spans of each distinct word; of each stretch of several words, if there are too many words."""
     at_once = 1
     while True:
-        found: dict[str, list[Span]] = {}
+        places: dict[str, list[Span]] = {}
         for first in range(0, len(spans), at_once):
             stretch = spans[first : first + at_once]
             start, end = stretch[0][0], stretch[-1][1]
-            found.setdefault(text[start:end].lower(), []).append((start, end))
-        if len(found) <= MOST_QUESTIONS:
-            return list(found.values()), at_once
+            places.setdefault(text[start:end].lower(), []).append((start, end))
+        if len(places) <= MOST_QUESTIONS:
+            return list(places.values()), at_once
         at_once += 1
 
 
-def _check(model: Probabilities, text: str, label: int, words: Sequence[WordContribution]) -> DeletionCheck:
+def _check(model: Probabilities, text: str, label: int, words: Sequence[WordAttribution]) -> DeletionCheck:
     count = max(1, round(_CHECKED_SHARE * len(words)))
     top = sorted(words, key=lambda word: -word.contribution)[:count]
     removed = sum(len(word.spans) for word in top)
@@ -149,8 +150,8 @@ def _check(model: Probabilities, text: str, label: int, words: Sequence[WordCont
             drawn += words[index].spans
         draws.append(without(text, drawn))
     top_text = without(text, [span for word in top for span in word.spans])
-    left = model.probabilities([top_text, *draws])[:, label]
-    return DeletionCheck(removed, float(left[0]), float(left[1:].mean()))
+    remaining = model.probabilities([top_text, *draws])[:, label]
+    return DeletionCheck(removed, float(remaining[0]), float(remaining[1:].mean()))
 
 
 def _log_odds(model: Probabilities, texts: Sequence[str], label: int) -> npt.NDArray[np.float64]:

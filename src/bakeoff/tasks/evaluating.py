@@ -14,8 +14,8 @@ from bakeoff.evaluation.config import ClassificationEvaluationConfig
 from bakeoff.methods.base import TextModel
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import Sample
+from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier
-from bakeoff.tasks.marks import strongest_marks
 
 FIRST_TEXTS = 5
 MISTAKES = 10
@@ -91,7 +91,7 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "marks": [] if kind == "label_issue" else strongest_marks(best, text, int(answer), len(shown)),
+                "words": [] if kind == "label_issue" else strongest_words(best, text, int(answer), len(shown)),
             }
         )
 

@@ -15,8 +15,8 @@ from bakeoff.methods.recurrent.learner import RecurrentModel, RecurrentTask
 from bakeoff.methods.recurrent.linear_part import EvidenceLayers, fit_linear_part
 from bakeoff.methods.saved import ModelConfig
 from tests.command import bakeoff, refused
-from tests.end_to_end.conftest import write_config_file
 from tests.methods.small_data import SMALL_LSTM, config, small_table
+from tests.real_runs import write_config_file
 
 TABLE = small_table(classes=3)
 LINEAR = LinearConfig(min_document_frequency=1)

@@ -61,7 +61,9 @@ function marked(text, words) {
   const characters = Array.from(text);
   const parts = [];
   let end = 0;
-  for (const { start, end: stop, contribution } of words) {
+  const places = words.flatMap(({ spans, contribution }) => spans.map(([start, stop]) => ({ start, stop, contribution })));
+  places.sort((one, other) => one.start - other.start);
+  for (const { start, stop, contribution } of places) {
     const word = characters.slice(start, stop).join("");
     const dressed = contribution > 0 ? element("b", { class: "for" }, word) : element("u", { class: "against" }, word);
     dressed.title = `${contribution > 0 ? "+" : "−"}${Math.abs(contribution).toFixed(2)}`;

@@ -1,13 +1,14 @@
-"""Small bake-offs that many tests look at; each is run once."""
+"""Small bake-offs that many tests look at. `tests/conftest.py` runs each of them once per session."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-import pytest
 import yaml
 
-from tests.command import bakeoff
+from bakeoff.runs.folder import RunFolder
 
 SENTIMENT = {
     "task": "classification",
@@ -43,22 +44,12 @@ LANGUAGE_MODEL = {
 }
 
 
-def write_config_file(path: Path, values: dict) -> Path:
+def write_config_file(path: Path, values: dict[str, Any]) -> Path:
+    """Write a config as YAML and return its path."""
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
 
 
-@pytest.fixture(scope="session")
-def sentiment_run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sentiment")
-    typed = bakeoff("run", write_config_file(folder / "small.yaml", SENTIMENT), "-o", folder / "run")
-    assert typed.code == 0, typed.err
-    return folder / "run"
-
-
-@pytest.fixture(scope="session")
-def language_model_run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("language-model")
-    typed = bakeoff("run", write_config_file(folder / "small.yaml", LANGUAGE_MODEL), "-o", folder / "run")
-    assert typed.code == 0, typed.err
-    return folder / "run"
+def copy_run(run: Path, copy: Path) -> RunFolder:
+    """Copy a finished run, for a test that changes it."""
+    return RunFolder(shutil.copytree(run, copy))
