@@ -16,15 +16,15 @@ import bakeoff
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.load import load_config
 from bakeoff.data.near_duplicates import NearDuplicates
-from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.base import Context, SavedClassifier
 from bakeoff.methods.encoded import TextBatch
+from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.method import RecurrentMethod
 from bakeoff.runs.results import ContestantResult, StepLine
 from bakeoff.tasks.classifier import Classifier
-from bakeoff.training.steps import take_steps
 from bakeoff.training.progress import Progress
+from bakeoff.training.steps import take_steps
 from peers import tables
 from peers.job import PREDICTED, Job, Measured
 
