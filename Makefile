@@ -1,6 +1,6 @@
 # make demo   both built-in bake-offs, from nothing to two reports
 # make test   the whole test suite
-# make check  formatting, lint, types
+# make check  lint, formatting, types, imports between the parts
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .

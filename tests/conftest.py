@@ -1,7 +1,7 @@
-"""Loads torch before any test types a command in this process.
+"""Load torch before any test runs a command in this process.
 
-A command that comes first would pin this process to a core, and the processes that tests start would inherit the pin
-and compute with one thread: other numbers, in the ninth digit.
+Otherwise a command would pin this process to a core. The processes that tests start would inherit that and compute with
+one thread, which changes the ninth digit of their numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from hypothesis import settings
 from tests.command import bakeoff
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
-# The same examples in every run: a suite that fails once in a hundred runs is believed by nobody.
+# The same examples in every run: nobody believes a suite that fails once in a hundred runs.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
@@ -28,7 +28,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def pytest_configure() -> None:
-    """Tests that run side by side have a core each, and so have the processes that they start."""
+    """Give each xdist worker a core of its own, which the processes that it starts inherit."""
     if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
@@ -41,21 +41,31 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium, where one is installed."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"there is no Chromium here ({', '.join(BROWSERS)})")
-    with playwright.sync_playwright() as started:
-        # Without its sandbox, which cannot be had in containers; the pages are ours.
-        opened = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    """A headless Chromium. Without one, tests are skipped, or fail if BAKEOFF_REQUIRE_BROWSER is set."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        no_browser("playwright is not installed: pip install playwright")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        no_browser(f"no Chromium is installed (looked for {', '.join(BROWSERS)}): apt-get install chromium")
+    with sync_playwright() as started:
+        # Without the sandbox, which does not work in containers. The pages are our own.
+        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
         opened.close()
 
 
+def no_browser(reason: str) -> NoReturn:
+    """Skip the test, or fail where tests in a browser must run, as in CI."""
+    if os.environ.get("BAKEOFF_REQUIRE_BROWSER"):
+        pytest.fail(f"BAKEOFF_REQUIRE_BROWSER is set, and {reason}", pytrace=False)
+    pytest.skip(f"browser tests: {reason}")
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """For models so small that they would only wait for the other thread."""
+    """Use one thread, for models so small that a second one would only slow them down."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

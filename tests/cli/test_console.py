@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bakeoff.cli.console import ConsoleProgress, duration, print_error, print_json, printable
+from bakeoff.cli.console import print_error, print_json, printable
+from bakeoff.cli.progress_bar import ConsoleProgress, duration
 from bakeoff.errors import UserError
 from bakeoff.runs.results import EpochLine
 

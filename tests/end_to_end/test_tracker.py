@@ -40,6 +40,6 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything_begins(tmp_path
 
     said = refused("run", config, "-o", tmp_path / "run")
 
-    assert "tracker: wandb needs the package wandb, which is not installed." in said
-    assert "pip install wandb" in said
+    assert "tracker: wandb needs wandb, which is not installed." in said
+    assert "pip install 'bakeoff[wandb]'" in said
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Two small bake-offs, trained once, a server that serves both, and a browser."""
+"""Two small bake-offs, trained once, and a server for both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 import bakeoff
+from bakeoff.runs.folder import RunFolder
 from bakeoff.serve.limits import Limits
+from tests.real_runs import copy_run
 from tests.serve.servers import running
 
 SENTIMENT = {
@@ -46,8 +48,20 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bakeoff.run(STORIES, tmp_path_factory.mktemp("runs") / "stories").folder
 
 
+@pytest.fixture
+def young(sentiment: Path, tmp_path: Path) -> RunFolder:
+    """A run that has just started: only the majority baseline has finished."""
+    run = copy_run(sentiment, tmp_path / "young")
+    (run.path / "verdict.json").unlink()
+    for name in ("linear", "lstm"):
+        folder = run.contestant(name)
+        folder.cut_metrics(0)
+        (folder.path / "result.json").rename(folder.path / "later.json")
+    return run
+
+
 @pytest.fixture(scope="session")
 def client(sentiment: Path, stories: Path) -> Iterator[httpx.Client]:
-    # On a busy machine, too, every answer is complete.
+    # Every answer is complete even on a busy machine.
     with running([sentiment, stories], limits=Limits(seconds=1000)) as client:
         yield client

@@ -65,7 +65,7 @@ def test_a_very_long_text_is_labeled_but_not_marked(client: httpx.Client) -> Non
         ({"texts": []}, 400, "at least 1 item"),
         ({"texts": "A fine film"}, 400, "valid list"),
         ({"texts": ["x"] * 257}, 400, "257 texts; 256 are allowed"),
-        ({"texts": ["x"], "models": ["stories/lora"]}, 400, "Ask /v1/completions"),
+        ({"texts": ["x"], "models": ["stories/lora"]}, 400, "Use /v1/completions"),
         ({"texts": ["x"], "models": ["sentiment/gru"]}, 404, "There is no model"),
     ],
 )

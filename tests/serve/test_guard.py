@@ -1,8 +1,10 @@
-"""Who is let in, what is let through, and what every answer carries."""
+"""Authorization, limits and headers of every request."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,12 +17,12 @@ TOKEN = "a long and secret token"
 
 
 @pytest.fixture(scope="module")
-def copied(sentiment, tmp_path_factory):
+def copied(sentiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_run(sentiment, tmp_path_factory.mktemp("runs") / "copied").path
 
 
 @pytest.fixture(scope="module")
-def locked(copied):
+def locked(copied: Path) -> Iterator[httpx.Client]:
     with running([copied], token=TOKEN) as client:
         yield client
 
@@ -128,8 +130,8 @@ def test_no_answer_names_a_place_on_the_disk(client: httpx.Client, sentiment) ->
         assert str(sentiment.parent) not in client.get(path).text
 
 
-def test_a_body_that_is_too_large(fake) -> None:
-    with running([fake], limits=Limits(body_bytes=1000)) as client:
+def test_a_body_that_is_too_large(copied) -> None:
+    with running([copied], limits=Limits(body_bytes=1000)) as client:
 
         def chunks():
             for _ in range(100):
@@ -143,8 +145,8 @@ def test_a_body_that_is_too_large(fake) -> None:
         assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_request_that_does_not_arrive(fake) -> None:
-    with running([fake], limits=Limits(body_seconds=0.2)) as client:
+def test_a_request_that_does_not_arrive(copied) -> None:
+    with running([copied], limits=Limits(body_seconds=0.2)) as client:
         with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as slow:
             slow.sendall(
                 b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -154,8 +156,8 @@ def test_a_request_that_does_not_arrive(fake) -> None:
         until(lambda: measured(client, "bakeoff_active_requests") == 0)
 
 
-def test_too_many_at_once(fake) -> None:
-    with running([fake], limits=Limits(at_once=1, body_seconds=5)) as client:
+def test_too_many_at_once(copied) -> None:
+    with running([copied], limits=Limits(at_once=1, body_seconds=5)) as client:
         with socket.create_connection((client.base_url.host, client.base_url.port)) as first:
             first.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
             until(lambda: measured(client, "bakeoff_active_requests") == 1)

@@ -1,4 +1,4 @@
-"""Models are loaded once, make room for each other, and fail in words."""
+"""Models are loaded once, evicted when memory is short, and fail with a clear message."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_a_model_is_loaded_once(models: Models) -> None:
     assert models.classifier(linear) is models.classifier(linear)
 
 
-def test_the_model_that_rested_longest_makes_room(models: Models, monkeypatch) -> None:
+def test_the_least_recently_used_model_is_evicted(models: Models, monkeypatch) -> None:
     pretrained, lora = models.find("stories/pretrained"), models.find("stories/lora")
     needed = BYTES_A_WEIGHT * lora.result.total_parameters
     models.language_model(pretrained)
     models.classifier(models.find("sentiment/linear"))
-    # Room for a language model only as long as there is no other.
+    # There is room for one language model only.
     monkeypatch.setattr(
         machine, "available_memory_bytes", lambda: needed - 1 if "stories/pretrained" in models.loaded else needed
     )
@@ -38,7 +38,7 @@ def test_the_model_that_rested_longest_makes_room(models: Models, monkeypatch) -
     assert list(models.loaded) == ["sentiment/linear", "stories/lora"]
 
 
-def test_there_is_no_room(models: Models, monkeypatch) -> None:
+def test_there_is_not_enough_memory(models: Models, monkeypatch) -> None:
     monkeypatch.setattr(machine, "available_memory_bytes", lambda: 1000)
 
     with pytest.raises(ApiError, match="not enough memory") as error:
@@ -46,9 +46,9 @@ def test_there_is_no_room(models: Models, monkeypatch) -> None:
     assert error.value.status == 503
 
 
-def test_a_damaged_model_is_named_without_its_place(sentiment: Path, tmp_path: Path, caplog) -> None:
+def test_a_damaged_model_is_named_without_its_path(sentiment: Path, tmp_path: Path, caplog) -> None:
     copied = Path(shutil.copytree(sentiment, tmp_path / "copied"))
-    (copied / "contestants" / "lstm" / "model" / "config.json").write_text("{}")
+    (copied / "contestants" / "lstm" / "model" / "classifier.json").write_text("{}")
     models = Models(find_runs([copied]))
 
     with pytest.raises(ApiError, match="copied/lstm cannot be loaded") as error:

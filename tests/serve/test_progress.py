@@ -1,4 +1,4 @@
-"""What is told about runs, from their first line of metrics to the verdict."""
+"""/v1/runs, from the first line of metrics to the verdict."""
 
 from __future__ import annotations
 
@@ -22,18 +22,6 @@ def evaluation(number: int, loss: float) -> EpochLine:
     return EpochLine(
         epoch=1, step=number, validation_loss=loss, validation_accuracy=0.7, tokens=number * 100, best=True
     )
-
-
-@pytest.fixture
-def young(sentiment: Path, tmp_path: Path) -> RunFolder:
-    """A run that has just begun: the finished one without what comes later."""
-    run = copy_run(sentiment, tmp_path / "young")
-    (run.path / "verdict.json").unlink()
-    for name in ("linear", "lstm"):
-        folder = run.contestant(name)
-        folder.cut_metrics(0)
-        (folder.path / "result.json").unlink()
-    return run
 
 
 def test_a_finished_run(client: httpx.Client) -> None:
@@ -91,8 +79,7 @@ def test_a_long_training_is_told_in_few_points() -> None:
 
 
 def test_runs_of_the_same_name_are_told_apart(sentiment: Path, tmp_path: Path) -> None:
-    first = copy_run(sentiment, tmp_path / "a" / "run")
-    second = copy_run(sentiment, tmp_path / "b" / "run")
+    first, second = (copy_run(sentiment, tmp_path / parent / "run").path for parent in ("a", "b"))
 
-    with running([first.path, second.path, first.path]) as client:
+    with running([first, second, first]) as client:
         assert [run["name"] for run in client.get("/v1/runs").json()["data"]] == ["run", "run-2"]

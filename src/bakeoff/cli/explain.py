@@ -20,10 +20,10 @@ def command(
     run: RunPath,
     texts: Texts = None,
     contestant: OnlyContestant = None,
-    top: Annotated[int, typer.Option(min=1, help="Words to show, the strongest first.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Number of words to show, strongest first.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show which words moved the decision of each contestant. Without TEXT, standard input, line by line."""
+    """Show which words drove each contestant's decision. Without TEXT, read standard input line by line."""
     from bakeoff.runs.folder import RunFolder
     from bakeoff.tasks.classifier import load_classifier
 
@@ -31,20 +31,20 @@ def command(
     names = chosen_contestants(folder, contestant)
     inputs = given_texts(texts)
     if not inputs:
-        raise UserError("There is nothing to explain.", 'For example: bakeoff explain RUN "A fine film"')
+        raise UserError("There is no text to explain.", 'For example: bakeoff explain RUN "A fine film"')
     classifiers = {name: load_classifier(folder.path, contestant=name) for name in names}
-    found = {name: [classifier.explain(text) for text in inputs] for name, classifier in classifiers.items()}
+    explanations = {name: [classifier.explain(text) for text in inputs] for name, classifier in classifiers.items()}
     if json:
-        values = {name: [_plain(each, top) for each in explanations] for name, explanations in found.items()}
+        values = {name: [_as_json(explanation, top) for explanation in own] for name, own in explanations.items()}
         print_json({"texts": inputs, "explanations": values})
         return
     from bakeoff.report.attribution_view import AttributionView
 
     for index in range(len(inputs)):
-        output().print(AttributionView({name: explanations[index] for name, explanations in found.items()}, top))
+        output().print(AttributionView({name: own[index] for name, own in explanations.items()}, top))
 
 
-def _plain(explanation: Explanation, top: int) -> dict[str, Any]:
+def _as_json(explanation: Explanation, top: int) -> dict[str, Any]:
     values = asdict(explanation)
     del values["text"]
     return values | {"words": [word.model_dump() for word in explanation.words[:top]]}

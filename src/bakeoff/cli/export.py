@@ -15,26 +15,26 @@ from bakeoff.cli.options import Json, RunPath
 
 def command(
     run: RunPath,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write; it must not exist.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write. It must not exist.")],
     format: Annotated[Literal["onnx"], typer.Option(help="onnx: for onnxruntime, without torch.")] = "onnx",
-    contestant: Annotated[str | None, typer.Option(help="An LSTM or GRU; the best contestant if absent.")] = None,
+    contestant: Annotated[str | None, typer.Option(help="An LSTM or GRU. Default: the best contestant.")] = None,
     json: Json = False,
 ) -> None:
-    """Write a trained LSTM or GRU as a folder that runs without bakeoff and torch, and check it on real texts."""
+    """Export a trained LSTM or GRU to run without bakeoff and torch, and check the export on real texts."""
     from bakeoff.methods.recurrent.onnx.export import TOLERANCE, export_onnx
     from bakeoff.runs.folder import RunFolder
 
-    done = export_onnx(RunFolder(run), output, contestant)
+    exported = export_onnx(RunFolder(run), output, contestant)
     if json:
-        values = asdict(done) | {"folder": str(done.folder), "format": format}
+        values = asdict(exported) | {"folder": str(exported.folder), "format": format}
         print_json(values | {"parity": values["parity"] | {"tolerance": TOLERANCE}})
         return
-    parity = done.parity
+    parity = exported.parity
     lines = [
-        f"{done.contestant} is in {done.folder}: {', '.join(done.files)}.",
-        f"Compared with the contestant on {parity.texts:,} texts of {parity.source}: probabilities differ by "
-        f"{parity.largest_difference:.1g} at most, and {parity.different_labels or 'no'} labels differ.",
-        f'Try it: python {done.folder / "classify.py"} "A fine film"',
+        f"Exported {exported.contestant} to {exported.folder}: {', '.join(exported.files)}.",
+        f"Compared with the contestant on {parity.texts:,} texts of {parity.source}: probabilities differ by at most "
+        f"{parity.largest_difference:.1g}, and {parity.different_labels or 'no'} labels differ.",
+        f'Try it: python {exported.folder / "classify.py"} "A fine film"',
     ]
     for line in lines:
         console().print(printable(line), markup=False, soft_wrap=True)

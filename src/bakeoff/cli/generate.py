@@ -9,22 +9,24 @@ from typing import Annotated
 import typer
 
 from bakeoff.cli.console import print_json, printable, warn_of_slow_bf16
-from bakeoff.cli.options import Json, Model
-from bakeoff.sections import RequestedPrecision
+from bakeoff.cli.options import Json, Model, Precision
 
 
 def command(
     model: Model,
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The text to continue; `-` reads standard input.")],
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens to write, at most.")] = 100,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy; higher is more varied.")] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Maximum number of tokens to generate.")] = 100,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy; higher values vary more.")] = 0.0,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most probable tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample from this probability mass.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
-    precision: Annotated[RequestedPrecision, typer.Option(help="Precision of the arithmetic.")] = "fp32",
+    top_p: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Sample from the most probable tokens up to this probability mass."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for sampling.")] = 0,
+    precision: Annotated[Precision, typer.Option(help="Arithmetic precision.")] = "fp32",
     json: Json = False,
 ) -> None:
-    """Continue a text, greedily unless a temperature is given. The text appears as it is written."""
+    """Generate a continuation of a text, greedily unless a temperature is given. Prints tokens as they come."""
     from bakeoff.lm.generation import WritingReport
     from bakeoff.lm.sources import load_language_model
 

@@ -1,4 +1,7 @@
-"""The command `bakeoff`: every sub-command parses, calls the library and prints."""
+"""The command `bakeoff`. Every subcommand parses its arguments, calls the library and prints.
+
+Whatever is imported here is imported by `bakeoff --help`. A command imports what it needs inside its function.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
 from bakeoff.training import distributed
 
-DIVIDED = ("run", "resume", "perplexity")
-"""Commands that several processes under torchrun do together; the first one does the others alone."""
+DISTRIBUTED = ("run", "resume", "perplexity")
+"""Commands that the processes of torchrun carry out together. The main process runs all others by itself."""
 
 INTERRUPTED = 130
 
@@ -59,7 +62,7 @@ def version(
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
-    elif context.invoked_subcommand not in DIVIDED and distributed.world_size() > 1:
+    elif context.invoked_subcommand not in DISTRIBUTED and distributed.world_size() > 1:
         if not distributed.is_main_process():
             raise typer.Exit
         distributed.work_alone()
@@ -69,13 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0 done, 2 a mistake the user can mend, 130 interrupted.
+        The exit code: 0 for success, 2 for a mistake that the user can fix, 130 if interrupted.
     """
     machine.prepare()
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff says itself what a user must know
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff prints what a user needs to know
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        with _only_the_first_speaks():
+        with _only_main_process_prints():
             app(args=None if arguments is None else list(arguments))
     except UserError as error:
         print_error(error)
@@ -86,8 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _only_the_first_speaks() -> Iterator[None]:
-    """Under torchrun every process does the same. What only another one has to say is heard when it fails."""
+def _only_main_process_prints() -> Iterator[None]:
+    """Silence the other processes of torchrun, which do the same work, unless one of them fails."""
     if distributed.is_main_process():
         yield
         return

@@ -1,16 +1,23 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Precision = Literal["auto", "fp32", "bf16"]
+"""`bakeoff.sections.RequestedPrecision`, which would load pydantic for `--help`."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/sentiment.")]
 Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")]
-OnlyContestant = Annotated[str | None, typer.Option("--contestant", help="Only this one; all of them if absent.")]
+OnlyContestant = Annotated[str | None, typer.Option("--contestant", help="Use only this contestant. Default: all.")]
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be repeated.")
+]
 Model = Annotated[
     str,
     typer.Argument(

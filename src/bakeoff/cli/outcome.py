@@ -1,31 +1,37 @@
-"""What `run` and `resume` have in common: progress that says how to go on after Ctrl-C, and the end."""
+"""Output that `run` and `resume` share: progress, a hint after Ctrl-C, and the result."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from bakeoff.cli.console import ConsoleProgress, output, print_error, print_json
+from bakeoff.cli.console import output, print_error, print_json
 from bakeoff.errors import UserError
-from bakeoff.runner import RunOutcome
+
+if TYPE_CHECKING:
+    from bakeoff.cli.progress_bar import ConsoleProgress
+    from bakeoff.runner import RunOutcome
 
 
 @contextlib.contextmanager
 def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
-    """Progress of the run in `folder`. Ctrl-C ends the command with exit code 130 and names the way on."""
+    """Show the progress of the run in `folder`. Ctrl-C exits with code 130 and says how to resume."""
+    from bakeoff.cli.progress_bar import ConsoleProgress
+
     try:
         with ConsoleProgress() as progress:
             yield progress
     except KeyboardInterrupt:
-        print_error(UserError("Interrupted.", f"Go on with: bakeoff resume {folder}"))
+        print_error(UserError("Interrupted.", f"Resume with: bakeoff resume {folder}"))
         raise typer.Exit(130) from None
 
 
 def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:
-    """The verdict and the tables, or one JSON object with everything in result.json and verdict.json."""
+    """Print the verdict and the tables, or one JSON object with the contents of result.json and verdict.json."""
     if as_json:
         print_json(
             {

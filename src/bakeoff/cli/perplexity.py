@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.console import ConsoleProgress, output, print_json, warn_of_slow_bf16
-from bakeoff.cli.options import Json, Model
+from bakeoff.cli.console import output, print_json, warn_of_slow_bf16
+from bakeoff.cli.options import Json, Model, Precision
 from bakeoff.lm.protocols.registry import ProtocolName
-from bakeoff.sections import RequestedPrecision
 
 
 def command(
@@ -20,19 +19,18 @@ def command(
         Path, typer.Argument(metavar="FILE", help="A text file, .jsonl or .parquet; `-` reads standard input.")
     ],
     protocol: Annotated[
-        ProtocolName, typer.Option(help="How to count; see docs/explanation/perplexity.md.")
+        ProtocolName, typer.Option(help="Scoring protocol; see docs/explanation/perplexity.md.")
     ] = "window",
-    stride: Annotated[int | None, typer.Option(min=1, help="Step between windows; half the context if absent.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Step between windows. Default: half the context.")] = None,
     context_length: Annotated[
-        int | None, typer.Option(min=2, help="Tokens seen at once; the model's own, at most 1024, if absent.")
+        int | None, typer.Option(min=2, help="Tokens per window. Default: the model's context length, at most 1024.")
     ] = None,
-    precision: Annotated[
-        RequestedPrecision, typer.Option(help="Precision of the arithmetic; fp32 is the reference.")
-    ] = "fp32",
-    column: Annotated[str, typer.Option(help="Column of the texts in .jsonl and .parquet files.")] = "text",
+    precision: Annotated[Precision, typer.Option(help="Arithmetic precision; fp32 is the reference.")] = "fp32",
+    column: Annotated[str, typer.Option(help="Text column of .jsonl and .parquet files.")] = "text",
     json: Json = False,
 ) -> None:
-    """Measure how well a model predicts a text."""
+    """Compute the perplexity of a text under a language model."""
+    from bakeoff.cli.progress_bar import ConsoleProgress
     from bakeoff.data.corpora import read_corpus
     from bakeoff.lm.sources import load_language_model
 

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from bakeoff.cli.console import ConsoleProgress, output, print_json
-from bakeoff.cli.options import Json
+from bakeoff.cli.console import output, print_json
+from bakeoff.cli.options import Config, Json, Overrides
 
 
-def command(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")],
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Tell what a bake-off will take (time, memory, disk, tokens) before you pay for it; trains nothing.
+def command(config: Config, overrides: Overrides = None, json: Json = False) -> None:
+    """Estimate the time, memory, disk space and tokens of a bake-off. Trains nothing.
 
-    Reads and counts the data and measures a few steps of every contestant on this machine: a minute, mostly.
+    Reads the data and measures a few steps of every contestant on this machine, which usually takes a minute.
     """
     from bakeoff import planner
+    from bakeoff.cli.progress_bar import ConsoleProgress
 
     with ConsoleProgress() as progress:
-        found = planner.plan(config, overrides=assignments or [], progress=progress)
+        plan = planner.plan(config, overrides=overrides or [], progress=progress)
     if json:
-        print_json(found.model_dump(mode="json"))
+        print_json(plan.model_dump(mode="json"))
         return
     from bakeoff.report.plan import PlanTable
 
-    output().print(PlanTable(found))
+    output().print(PlanTable(plan))

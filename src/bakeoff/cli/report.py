@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from typing import Annotated
 
 import typer
@@ -11,9 +10,11 @@ from bakeoff.cli.options import RunPath
 
 
 def command(
-    run: RunPath, open_browser: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False
+    run: RunPath, open_browser: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False
 ) -> None:
-    """Write report.html and report.md of a finished run anew, and say where they are."""
+    """Write report.html and report.md of a finished run again, and print where they are."""
+    import webbrowser
+
     from bakeoff.report.output import write_report
     from bakeoff.runs.folder import RunFolder
 

@@ -7,7 +7,7 @@ from bakeoff.cli.outcome import print_outcome, resumable_progress
 
 
 def command(run: RunPath, json: Json = False) -> None:
-    """Go on with a run after a kill, a crash or a full disk; its metrics are those of an uninterrupted run."""
+    """Continue a run after a kill, a crash or a full disk, to the same metrics as an uninterrupted run."""
     from bakeoff import runner
 
     with resumable_progress(run) as progress:

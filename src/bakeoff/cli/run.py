@@ -7,26 +7,24 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.options import Json
+from bakeoff.cli.options import Config, Json, Overrides
 from bakeoff.cli.outcome import print_outcome, resumable_progress
 
 
 def command(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder; runs/NAME if absent.")] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a field; may be repeated.")
-    ] = None,
+    config: Config,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder. Default: runs/NAME.")] = None,
+    overrides: Overrides = None,
     json: Json = False,
 ) -> None:
-    """Run a bake-off: train every contestant, judge them on the same data, write a report.
+    """Run a bake-off: train every contestant, evaluate all on the same data, write a report.
 
     Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2, lora-recipes.
     """
     from bakeoff import runner
     from bakeoff.config.load import load_config
 
-    checked = load_config(config, assignments or [])
+    checked = load_config(config, overrides or [])
     folder = output or Path("runs") / (checked.name or checked.task)
     with resumable_progress(folder) as progress:
         outcome = runner.run(checked, folder, progress=progress)

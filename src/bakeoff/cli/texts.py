@@ -1,4 +1,4 @@
-"""What the commands that classify texts ask of the command line alike."""
+"""Input of the commands that classify texts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def given_texts(texts: Sequence[str] | None) -> list[str]:
-    """The texts on the command line, or the lines of standard input that are not blank."""
+    """Return the texts from the command line, or the lines of standard input that are not blank."""
     return list(texts or [line.rstrip("\n") for line in sys.stdin if line.strip()])
 
 
 def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:
-    """The one that was named, or all of a run.
+    """Return the contestant that was named, or all contestants of a run.
 
     Raises:
         UserError: the folder holds no run.
     """
     run.must_hold_a_run()
-    return [contestant] if contestant else [each.name for each in run.contestants()]
+    return [contestant] if contestant else [folder.name for folder in run.contestants()]

@@ -70,15 +70,30 @@ def _split(texts: Sequence[str]) -> TokenizedTexts:
             split = list(threads.map(_split_part, parts))
     pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
     lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
-    ids = np.concatenate([chunk.indices.to_numpy() for chunk in pieces.chunks])
+    ids = np.concatenate([_numbers(chunk.indices) for chunk in pieces.chunks])
     return TokenizedTexts(pieces.chunk(0).dictionary.to_pylist(), ids, offsets_of(lengths))
 
 
 def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
     # Where the last text ends in white space, Arrow reads one byte beyond it. An extra text that does not end in white
     # space keeps that read inside the buffer.
-    split = compute.utf8_split_whitespace(pa.array([*texts, "end"], type=pa.large_string()))[:-1]
-    return compute.dictionary_encode(split.flatten()), split.offsets.to_numpy()
+    split = compute.utf8_split_whitespace(_arrow_strings([*texts, "end"]))[:-1]
+    return compute.dictionary_encode(split.flatten()), _numbers(split.offsets)
+
+
+def _arrow_strings(texts: Sequence[str]) -> pa.Array:
+    """Return `texts` as an Arrow array.
+
+    `pa.array` would do, but it imports pandas, which takes longer than everything else in `bakeoff predict`.
+    """
+    encoded = [text.encode() for text in texts]
+    offsets = offsets_of(np.array([len(text) for text in encoded]))
+    return pa.LargeStringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+
+
+def _numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """Return Arrow's numbers without copying them. `to_numpy` would import pandas."""
+    return np.from_dlpack(array)
 
 
 def _without_empty(split: TokenizedTexts) -> TokenizedTexts:

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from bakeoff.evaluation.intervals import Interval, resampled_rows
 from bakeoff.evaluation.metrics.rows import CALIBRATION_BINS as BINS
 from bakeoff.runs.results import ReliabilityBin
+
+if TYPE_CHECKING:
+    from bakeoff.evaluation.intervals import Interval
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -40,6 +42,8 @@ def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> floa
     def loss(log_temperature: float) -> float:
         logs = log_softmax(logits / math.exp(log_temperature), axis=1)
         return -float(np.take_along_axis(logs, truth[:, None], axis=1).mean())
+
+    from scipy.optimize import minimize_scalar  # here, because `bakeoff predict` has no use for it
 
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
     minimum = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
@@ -94,6 +98,8 @@ def calibration_error_interval(
     1997), to 0 where perfect calibration would by chance show as much; upwards the distance from their median to the
     upper percentile is added. `docs/explanation/calibration.md` says how often this holds the truth.
     """
+    from bakeoff.evaluation.intervals import resampled_rows  # here: it loads scipy.stats
+
     gaps, bins = _gaps(labels, probabilities)
     value = calibration_error(labels, probabilities)
     resampled = []

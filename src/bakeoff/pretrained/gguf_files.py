@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gguf
 import torch
 from transformers import AutoTokenizer
 
 from bakeoff.errors import UserError
+from bakeoff.packages import require
 from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
 
@@ -23,6 +23,7 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     Raises:
         UserError: the file is damaged, or transformers cannot read this architecture.
     """
+    require("gguf", "Reading GGUF files")
     architecture = _architecture(path)
     kind, settings = model_class(labels)
     try:
@@ -65,8 +66,10 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
 
 def _architecture(path: Path) -> str:
     """Return `general.architecture` from the file's header."""
+    from gguf import GGUFReader
+
     try:
-        field = gguf.GGUFReader(path).get_field("general.architecture")
+        field = GGUFReader(path).get_field("general.architecture")
         return str(field.contents()) if field else "unknown"
     except Exception as error:  # the reader has no exceptions of its own: a damaged file fails anywhere
         raise _damaged(path, error) from None

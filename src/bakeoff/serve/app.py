@@ -1,15 +1,17 @@
-"""The application: the routes, behind the guard."""
+"""The ASGI application: all routes, behind the guard."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bakeoff.environment import package_version
 from bakeoff.serve import classification, completions, errors, listing, pages, progress
+from bakeoff.serve.documentation import add_documentation
 from bakeoff.serve.guard import Guard
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.measures import Measures
@@ -19,21 +21,21 @@ from bakeoff.serve.worker import Worker
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 DESCRIPTION = """
-Ask the contestants of bake-offs. `/v1/models` and `/v1/completions` have OpenAI's shape, so its clients work here.
-Where the server was started with a token, send `Authorization: Bearer TOKEN`.
-Errors have OpenAI's shape; 429 and 503 say in `Retry-After` when to try again.
+Query the contestants of bake-offs. `/v1/models` and `/v1/completions` follow OpenAI's API, so its clients work here.
+If the server was started with a token, send `Authorization: Bearer TOKEN`.
+Errors follow OpenAI's format. With 429 and 503, `Retry-After` says when to try again.
 """
 
 
 def create_app(
     runs: dict[str, ServedRun], *, token: str | None = None, only_loopback: bool = True, limits: Limits | None = None
 ) -> Guard:
-    """The ASGI application that serves these runs.
+    """Create the application that serves these runs.
 
     Args:
-        token: What clients must send; None: nothing is asked.
-        only_loopback: Answer only requests that name this machine as its own users do. A page of another site whose
-            name is made to point here (DNS rebinding) is refused by that.
+        token: The token that clients must send; None: no token is needed.
+        only_loopback: Answer only requests whose Host header names this machine, as `localhost` does. This stops DNS
+            rebinding, where another site's name is made to resolve to this server.
     """
     limits = limits or Limits()
     worker, measures, models = Worker(), Measures(), Models(runs)
@@ -47,17 +49,23 @@ def create_app(
         title="bakeoff",
         version=package_version("bakeoff") or "unknown",
         description=DESCRIPTION,
-        docs_url=None,  # the usual pages load scripts from elsewhere
+        docs_url=None,  # see documentation.py: FastAPI's own routes load scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
         responses={"default": {"model": errors.ErrorAnswer, "description": "Any other error"}},
     )
     errors.install(api)
-    api.include_router(listing.routes(models))
-    api.include_router(completions.routes(models, worker, limits, measures))
-    api.include_router(classification.routes(models, worker, limits))
-    api.include_router(progress.routes(models))
-    api.include_router(pages.routes(models, measures, token))
+    # Only declares the token in the schema; the guard checks it.
+    declared = [] if token is None else [Depends(HTTPBearer(auto_error=False, description="The server's token."))]
+    for tag, router in (
+        ("Models", listing.routes(models)),
+        ("Text", completions.routes(models, worker, limits, measures)),
+        ("Labels", classification.routes(models, worker, limits)),
+        ("Runs", progress.routes(models)),
+        ("Server", pages.routes(models, measures, token)),
+    ):
+        api.include_router(router, tags=[tag], dependencies=declared)
+    add_documentation(api)
     pages.add_pages(api)
     names = LOOPBACK_NAMES if only_loopback else ["*"]
     return Guard(TrustedHostMiddleware(api, names, www_redirect=False), token=token, limits=limits, measures=measures)

@@ -1,4 +1,4 @@
-"""/v1/classify: every classifier labels some texts."""
+"""/v1/classify: label texts with classifiers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier, Prediction
 
 TEXTS_A_TURN = 16
-"""Texts that are classified before others have their turn; explained only one, which is work enough."""
+"""Texts to classify before other requests get a turn. With `explain` it is one text, which takes as long."""
 
 LONGEST_MARKED = 20_000
-"""Characters; what marking the words of a longer text would cost keeps the others waiting."""
+"""Characters. Marking the words of a longer text would keep other requests waiting."""
 
 
 def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
@@ -32,25 +32,27 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
         responses=documented(400, 404, 408, 413, 429, 500, 503, 504),
     )
     async def classify(asked: ClassifyRequest, request: Request) -> ClassifyAnswer:
-        """Label texts with the classifiers of the runs, and say how sure each is."""
+        """Label texts with the classifiers of the runs, with calibrated probabilities."""
         if len(asked.texts) > limits.texts:
-            raise ApiError(400, f"{len(asked.texts):,} texts; {limits.texts:,} are allowed at once.", param="texts")
+            raise ApiError(400, f"{len(asked.texts):,} texts; {limits.texts:,} are allowed per request.", param="texts")
         if asked.models is None:
             chosen = models.listed("classification")
         else:
             chosen = [models.find(id, "classification") for id in dict.fromkeys(asked.models)]
         ends = time.monotonic() + limits.seconds
         size = 1 if asked.explain else TEXTS_A_TURN
-        found = []
+        answers = []
         for model in chosen:
             predictions: list[PredictedLabel] = []
             while len(predictions) < len(asked.texts) and not await request.is_disconnected():
                 if time.monotonic() >= ends:
-                    raise ApiError(504, f"Not done in {limits.seconds:g} seconds; send fewer texts.", code="timeout")
-                some = asked.texts[len(predictions) : len(predictions) + size]
-                predictions += await worker.do(_predict, models, model, some, asked)
-            found.append(Classified(model=model.id, predictions=predictions))
-        return ClassifyAnswer(data=found)
+                    raise ApiError(
+                        504, f"Not finished in {limits.seconds:g} seconds. Send fewer texts.", code="timeout"
+                    )
+                batch = asked.texts[len(predictions) : len(predictions) + size]
+                predictions += await worker.do(_predict, models, model, batch, asked)
+            answers.append(Classified(model=model.id, predictions=predictions))
+        return ClassifyAnswer(data=answers)
 
     return router
 
@@ -73,7 +75,7 @@ def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: C
 
 
 def _strongest_words(classifier: Classifier, text: str, label: str) -> list[WordAttribution] | None:
-    """Return the words that moved the decision most, strongest first, or None if the text is too long."""
+    """Return the words that drove the decision, strongest first, or None if the text is too long."""
     if len(text) > LONGEST_MARKED:
         return None
     return strongest_words(classifier, text, classifier.labels.index(label), len(text))

@@ -1,4 +1,4 @@
-"""/v1/completions: a language model continues a prompt."""
+"""/v1/completions: continue a prompt with a language model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bakeoff.serve.worker import Worker
 from bakeoff.serve.writing import Writing
 
 READING_SECONDS = 30
-"""After the end of its time, for a text to be read by a slow client; then the connection is closed."""
+"""Time that a slow client has to read a text after its time limit. Then the connection is closed."""
 
 
 def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -> APIRouter:
@@ -35,17 +35,17 @@ def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -
         },
     )
     async def complete(asked: CompletionRequest, request: Request) -> Completion | Response:
-        """Continue a prompt, as a whole or (`stream: true`) as server-sent events that end with `[DONE]`."""
+        """Continue a prompt: one JSON object or, with `stream: true`, server-sent events that end with `[DONE]`."""
         model = models.find(asked.model, "language-model")
         if (asked.max_tokens or 0) > limits.max_tokens:
-            raise ApiError(400, f"max_tokens may be {limits.max_tokens:,} at most.", param="max_tokens")
+            raise ApiError(400, f"max_tokens can be at most {limits.max_tokens:,}.", param="max_tokens")
         ends = time.monotonic() + limits.seconds
         language_model = await worker.do(models.language_model, model)
         writing = await worker.do(Writing, language_model, asked, limits, ends)
         text = _Text(writing, asked, worker, measures)
         handed_over = False
         try:
-            # The first piece comes before the status code, which can then tell of an error.
+            # Compute the first piece before the status code is sent, so that an error can still set it.
             pieces = [await text.next_piece()]
             if not writing.tokens and time.monotonic() >= ends:
                 raise ApiError(504, f"No text within {limits.seconds:g} seconds: the server is busy.", code="timeout")
@@ -64,7 +64,7 @@ def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -
 
 
 class _Text:
-    """A text on its way to a client."""
+    """A text on its way to a client, chunk by chunk."""
 
     def __init__(self, writing: Writing, asked: CompletionRequest, worker: Worker, measures: Measures) -> None:
         self.writing = writing
@@ -77,26 +77,28 @@ class _Text:
         measures.writing.inc()
 
     async def next_piece(self) -> str | None:
+        """Compute the next piece of the text; None at its end."""
         before = self.writing.tokens
         piece = await self._worker.do(self.writing.next_piece)
         self._measures.tokens.inc(self.writing.tokens - before)
         return piece
 
     def close(self) -> None:
-        """Compute no more tokens; to be called however the request ends."""
+        """Stop computing tokens. Must be called however the request ends."""
         self.writing.stop()
         if self._open:
             self._open = False
             self._measures.writing.dec()
 
     def chunk(self, text: str, *, ended: bool = False) -> Completion:
+        """Wrap some text as OpenAI's clients expect it."""
         reason = self.writing.finish_reason if ended else None
         choice = Choice(text=text, finish_reason=reason)
         return Completion(id=self._id, created=self._created, model=self.asked.model, choices=[choice])
 
 
 class _EventStream(StreamingResponse):
-    """A text as server-sent events. A client that goes away, or reads too slowly, ends it."""
+    """A text as server-sent events. It ends early if the client disconnects or reads too slowly."""
 
     def __init__(self, text: _Text, first: str | None, ends: float) -> None:
         self._text = text
@@ -109,7 +111,7 @@ class _EventStream(StreamingResponse):
             async with asyncio.timeout(patience):
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            pass  # the connection is closed, for the answer is not complete
+            pass  # the server closes the connection, because the answer is incomplete
         finally:
             self._text.close()
 

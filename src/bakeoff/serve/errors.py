@@ -1,4 +1,4 @@
-"""Errors of the HTTP API, all in the shape of OpenAI's."""
+"""Errors of the HTTP API, all in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _TYPES = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_
 
 
 class ErrorDetail(BaseModel):
-    message: str = Field(description="What is wrong, and what to do about it.")
+    message: str = Field(description="What is wrong and how to fix it.")
     type: str
-    param: str | None = Field(description="The field of the request that is wrong.")
+    param: str | None = Field(description="The invalid field of the request.")
     code: str | None
 
 
 class ErrorAnswer(BaseModel):
-    """OpenAI's shape of an error."""
+    """An error in OpenAI's format."""
 
     error: ErrorDetail
 
 
 class ApiError(Exception):
-    """A request that is not answered as it was meant.
+    """A request that failed.
 
     Args:
         status: The HTTP status code.
-        message: For the client; it must not name places on the server's disk.
-        param: The field of the request that is wrong.
-        code: A short name that programs can compare.
+        message: For the client. It must not contain paths on the server.
+        param: The invalid field of the request.
+        code: A short name for programs.
     """
 
     def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
@@ -46,7 +46,7 @@ class ApiError(Exception):
 
 
 def answer(error: ApiError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The response that tells of an error."""
+    """Return the response for an error."""
     kind = "server_error" if error.status >= 500 else _TYPES.get(error.status, "invalid_request_error")
     detail = ErrorDetail(message=_encodable(error.message), type=kind, param=error.param, code=error.code)
     headers = dict(headers or {})
@@ -58,34 +58,34 @@ def answer(error: ApiError, headers: Mapping[str, str] | None = None) -> JSONRes
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """The `responses` of a route that may answer with these errors."""
+    """Return the `responses` argument of a route that can fail with these statuses."""
     return {status: {"model": ErrorAnswer} for status in (401, *statuses)}
 
 
 def install(api: FastAPI) -> None:
-    """Let `api` answer every error in this shape."""
+    """Make `api` answer every error in this format."""
 
     @api.exception_handler(ApiError)
-    def of_ours(request: Request, error: ApiError) -> JSONResponse:
+    def api_error(request: Request, error: ApiError) -> JSONResponse:
         return answer(error)
 
     @api.exception_handler(RequestValidationError)
-    def of_the_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        place = [str(part) for part in first["loc"] if part != "body"]
-        field = _encodable(".".join(place)) or None
+        location = [str(part) for part in first["loc"] if part != "body"]
+        field = _encodable(".".join(location)) or None
         message = first["msg"].removeprefix("Value error, ")
         return answer(ApiError(400, f"{field}: {message}" if field else message, param=field))
 
     @api.exception_handler(HTTPException)
-    def of_the_framework(request: Request, error: HTTPException) -> JSONResponse:
+    def http_exception(request: Request, error: HTTPException) -> JSONResponse:
         return answer(ApiError(error.status_code, str(error.detail)), error.headers)
 
     @api.exception_handler(Exception)
-    def of_a_defect(request: Request, error: Exception) -> JSONResponse:
-        return answer(ApiError(500, "This is a defect of the server; its log says more."))
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return answer(ApiError(500, "Internal server error. The server's log says more."))
 
 
 def _encodable(text: str) -> str:
-    """`text` without halves of surrogate pairs, which JSON can send but UTF-8 cannot say."""
+    """Replace lone surrogates, which JSON can carry but UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What stands between the network and the API: the token, the number of requests, their time, the headers."""
+"""Checks between the network and the API: token, number of requests, body size and time. Also sets headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bakeoff.serve.measures import Measures
 OPEN_PATHS = ("/", "/healthz", "/docs", "/openapi.json")
 OPEN_FOLDER = "/static/"
 REPORTS = "/runs/"
-"""Reports are opened by links, which cannot carry the token: a cookie stands for it, here and nowhere else."""
+"""Links to reports cannot carry the token. A cookie replaces it for these paths only."""
 COOKIE = "bakeoff_reports"
 
 PAGE_POLICY = (
@@ -42,10 +42,10 @@ _HEADERS = {
 
 
 class Guard:
-    """Wraps the whole application.
+    """A wrapper around the whole application.
 
     Args:
-        token: What clients must know; None: nothing is asked.
+        token: The token that clients must send; None: no token is needed.
     """
 
     def __init__(self, app: ASGIApp, *, token: str | None, limits: Limits, measures: Measures) -> None:
@@ -77,15 +77,17 @@ class Guard:
             self._measures.seconds.labels(route).observe(time.perf_counter() - started)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._knows_the_token(scope):
-            error = ApiError(401, "This server asks for a token: Authorization: Bearer TOKEN", code="invalid_api_key")
+        if not self._is_authorized(scope):
+            error = ApiError(
+                401, "This server requires a token. Send the header Authorization: Bearer TOKEN", code="invalid_api_key"
+            )
             await answer(error)(scope, receive, send)
         elif scope["method"] != "POST":
             await self._app(scope, receive, send)
         elif _announced_bytes(scope) > self._limits.body_bytes:
             await answer(_too_large(self._limits))(scope, receive, send)
         elif self._active >= self._limits.at_once:
-            busy = ApiError(429, f"{self._active} requests are being answered; try again soon.", code="busy")
+            busy = ApiError(429, f"The server is busy with {self._active} requests. Try again soon.", code="busy")
             await answer(busy)(scope, receive, send)
         else:
             self._active += 1
@@ -96,7 +98,7 @@ class Guard:
                 self._active -= 1
                 self._measures.active.set(self._active)
 
-    def _knows_the_token(self, scope: Scope) -> bool:
+    def _is_authorized(self, scope: Scope) -> bool:
         path = scope["path"]
         if self._token is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
             return True
@@ -109,21 +111,21 @@ class Guard:
 
 
 def report_key(token: str) -> str:
-    """What the cookie for reports says; the token cannot be told from it."""
+    """Return the value of the cookie for reports, which does not reveal the token."""
     return hmac.new(token.encode(), b"reports", hashlib.sha256).hexdigest()
 
 
 def _same(given: str, expected: str) -> bool:
-    """Compared in a time that does not tell how much of it was right."""
+    """Compare in constant time."""
     return secrets.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def _cookie(headers: Headers) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return found.value if found else ""
+    return cookie.value if cookie else ""
 
 
 def _announced_bytes(scope: Scope) -> int:
@@ -136,7 +138,7 @@ def _too_large(limits: Limits) -> ApiError:
 
 
 def _limited(receive: Receive, limits: Limits) -> Receive:
-    """`receive`, for a body that must be there in time and must not be too large."""
+    """Wrap `receive` so that the body must arrive in time and must not be too large."""
     ends = time.monotonic() + limits.body_seconds
     size = 0
     complete = False
@@ -162,5 +164,6 @@ def _limited(receive: Receive, limits: Limits) -> Receive:
 def _add_headers(headers: MutableHeaders, path: str) -> None:
     for name, value in _HEADERS.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = REPORT_POLICY if path.startswith(REPORTS) else PAGE_POLICY
+    # /docs sets its own policy.
+    headers.setdefault("Content-Security-Policy", REPORT_POLICY if path.startswith(REPORTS) else PAGE_POLICY)
     headers["Cache-Control"] = "no-cache" if path.startswith(OPEN_FOLDER) else "no-store"

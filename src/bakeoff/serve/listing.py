@@ -1,4 +1,4 @@
-"""/v1/models: which contestants can be asked."""
+"""/v1/models: the contestants that clients can query."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def routes(models: Models) -> APIRouter:
 
     @router.get("/v1/models", responses=documented(400))
     def list_models() -> ModelList:
-        """The contestants that have finished."""
+        """List the contestants that have finished."""
         return ModelList(data=[_view(models, model) for model in models.listed()])
 
     @router.get("/v1/models/{id:path}", responses=documented(400, 404))
     def show_model(id: str) -> Model:
-        """One contestant that has finished."""
+        """Show one contestant that has finished."""
         return _view(models, models.find(id))
 
     return router

@@ -1,4 +1,4 @@
-"""The contestants that are served: found in run folders, loaded when they are first asked for."""
+"""The contestants being served: found in run folders, loaded on first use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bakeoff.serve.shapes import Task
 from bakeoff.tasks.classifier import Classifier, load_classifier
 
 BYTES_A_WEIGHT = 12
-"""Memory that loading takes at its peak: the weights in fp32, the decoder's copies, and what building it needs."""
+"""Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ServedModel:
 
 
 class ServedRun:
-    """A run folder, which may still be in the making."""
+    """A run folder, finished or still training."""
 
     def __init__(self, name: str, folder: RunFolder) -> None:
         values = folder.config_values()
@@ -46,11 +46,11 @@ class ServedRun:
         self.folder = folder
         self.task: Task = values["task"]
         self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
-        self.methods: dict[str, str] = {name: each["method"] for name, each in values["contestants"].items()}
-        self._models: dict[str, ServedModel] = {}  # a result that is there does not change any more
+        self.methods: dict[str, str] = {name: config["method"] for name, config in values["contestants"].items()}
+        self._models: dict[str, ServedModel] = {}  # a result never changes once it exists
 
     def model(self, contestant: str) -> ServedModel | None:
-        """A contestant of this run, once it has finished."""
+        """Return a contestant, or None if it has not finished."""
         folder = self.folder.contestant(contestant, writes=False)
         if contestant not in self._models and folder.finished:
             try:
@@ -63,14 +63,14 @@ class ServedRun:
         return self._models.get(contestant)
 
     def models(self) -> Iterator[ServedModel]:
-        """Those that have finished, in the order of the config."""
+        """Yield the contestants that have finished, in the order of the config."""
         for contestant in self.methods:
             if (model := self.model(contestant)) is not None:
                 yield model
 
 
 def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
-    """Return the runs in these folders, by unique names. A damaged run, or an old one, is skipped with a warning.
+    """Return the runs in these folders by unique names (`run`, `run-2`). Damaged or old runs are skipped with a warning.
 
     Raises:
         UserError: a folder holds no run, or no run can be read.
@@ -98,19 +98,21 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
 
 
 class Models:
-    """Every contestant of the runs, by id. What loads a model is for the worker's thread alone."""
+    """All contestants of the runs, by id. Only the worker's thread may load models."""
 
     def __init__(self, runs: dict[str, ServedRun]) -> None:
         self.runs = runs
-        self.loaded: OrderedDict[str, Any] = OrderedDict()  # the one that was used last stands last
+        self.loaded: OrderedDict[str, Any] = OrderedDict()  # least recently used first
 
     def listed(self, task: Task | None = None) -> list[ServedModel]:
+        """Return the contestants that have finished, of one task or of both."""
         return [model for run in self.runs.values() if task in (None, run.task) for model in run.models()]
 
     def find(self, id: str, task: Task | None = None) -> ServedModel:
-        """
+        """Return a model by its id.
+
         Raises:
-            ApiError: there is no such model, or it is of another task.
+            ApiError: there is no such model, or it has another task.
         """
         name, _, contestant = id.partition("/")
         run = self.runs.get(name)
@@ -119,22 +121,25 @@ class Models:
             raise ApiError(404, f"There is no model {id!r}. Models: {known}.", param="model", code="model_not_found")
         if task not in (None, run.task):
             route = "/v1/classify" if run.task == "classification" else "/v1/completions"
-            raise ApiError(400, f"{id} is not for this: its task is {run.task}. Ask {route}.", param="model")
+            raise ApiError(400, f"The task of {id} is {run.task}. Use {route}.", param="model")
         model = run.model(contestant)
         if model is None:
             raise ApiError(404, f"{id} is not trained yet.", param="model", code="model_not_ready")
         return model
 
     def classifier(self, model: ServedModel) -> Classifier:
-        """
+        """Load a classifier, or return it from memory.
+
         Raises:
             ApiError: it cannot be loaded.
         """
-        found: Classifier = self._load(model, lambda: load_classifier(model.folder.path))
-        return found
+        classifier: Classifier = self._load(model, lambda: load_classifier(model.folder.path))
+        return classifier
 
     def language_model(self, model: ServedModel) -> LanguageModel:
-        """Ready to write; its decoder is built at once, so that the same request always gets the same text.
+        """Load a language model with its decoder, or return it from memory.
+
+        The decoder is built right away, so that the same request always gets the same text.
 
         Raises:
             ApiError: it cannot be loaded.
@@ -145,23 +150,24 @@ class Models:
             language_model.decoder_for(DECODER_PAYS_FROM)
             return language_model
 
-        found: LanguageModel = self._load(model, load)
-        return found
+        loaded: LanguageModel = self._load(model, load)
+        return loaded
 
     def _load(self, model: ServedModel, load: Callable[[], Any]) -> Any:
         if model.id not in self.loaded:
             self._make_room(BYTES_A_WEIGHT * model.result.total_parameters)
             try:
                 self.loaded[model.id] = load()
-            except UserError as error:  # its words name places on the disk
+            except UserError as error:  # the message contains paths on the server
                 _log.error("%s cannot be loaded: %s", model.id, error)
-                raise ApiError(500, f"{model.id} cannot be loaded; the server's log says why.") from error
+                raise ApiError(500, f"{model.id} cannot be loaded. The server's log says why.") from error
         self.loaded.move_to_end(model.id)
         return self.loaded[model.id]
 
     def _make_room(self, needed: int) -> None:
+        """Evict the least recently used models until this many bytes are free."""
         while machine.available_memory_bytes() < needed:
             if not self.loaded:
-                raise ApiError(503, "There is not enough memory for this model at the moment.", code="out_of_memory")
+                raise ApiError(503, "There is not enough memory to load this model right now.", code="out_of_memory")
             self.loaded.popitem(last=False)
             machine.give_memory_back()

@@ -1,4 +1,4 @@
-"""/v1/runs: what the run folders hold at the moment, for a page that watches them."""
+"""/v1/runs: the current state of the runs, for pages that watch training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bakeoff.serve.models import Models, ServedRun
 from bakeoff.serve.shapes import ContestantView, CurvePoint, Curves, MetricView, RunList, RunProgress, RunView
 
 MOST_POINTS = 200
-"""Points of a training curve; more cannot be told apart on a screen."""
+"""Points of a training curve. More would be indistinguishable on a screen."""
 
 Lines = tuple[list[StepLine], list[EpochLine]]
 
@@ -28,24 +28,24 @@ def routes(models: Models) -> APIRouter:
 
     @router.get("/v1/runs", responses=documented(400))
     def list_runs() -> RunList:
-        """The runs that are served, finished or not."""
+        """List the runs, finished or not."""
         return RunList(data=[run_view(run) for run in models.runs.values()])
 
     @router.get("/v1/runs/{run}", responses=documented(400, 404))
     def show_run(run: str) -> RunProgress:
-        """One run, with the curves of its training so far."""
+        """Show one run with its training curves so far."""
         if run not in models.runs:
             raise ApiError(404, f"There is no run {run!r}. Runs: {', '.join(models.runs)}.", param="run")
         served = models.runs[run]
         lines = {name: metrics(served.folder.contestant(name, writes=False)) for name in served.methods}
         trained = {name: (steps, epochs) for name, (steps, epochs) in lines.items() if steps}
-        return RunProgress(run=run_view(served), curves=[curves(name, *each) for name, each in trained.items()])
+        return RunProgress(run=run_view(served), curves=[curves(name, *log) for name, log in trained.items()])
 
     return router
 
 
 def run_view(run: ServedRun) -> RunView:
-    """A run at the moment. Files that are not there yet leave gaps."""
+    """Return the current state of a run. What is not written yet stays empty."""
     try:
         verdict = run.folder.verdict().sentences
     except UserError:
@@ -72,11 +72,11 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
             metric=_metric_view(model.result.metrics[0]),
             training_seconds=model.result.training.seconds,
         )
-    begun = run.folder.contestant(name, writes=False).metrics_size() > 0
+    started = run.folder.contestant(name, writes=False).metrics_size() > 0
     return ContestantView(
         name=name,
         method=run.methods[name],
-        state="training" if begun else "waiting",
+        state="training" if started else "waiting",
         model=None,
         metric=None,
         training_seconds=None,
@@ -94,7 +94,7 @@ def _metric_view(metric: MetricValue) -> MetricView:
 
 
 class MetricsReader:
-    """Reads metrics.jsonl again only when its size has changed."""
+    """A cache of training logs. It reads metrics.jsonl again only when its size has changed."""
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[int, Lines]] = {}
@@ -107,7 +107,7 @@ class MetricsReader:
 
 
 def curves(contestant: str, steps: Sequence[StepLine], evaluations: Sequence[EpochLine]) -> Curves:
-    """The training of a contestant, as few points.
+    """Return the training curves of a contestant, with at most `MOST_POINTS` points.
 
     Args:
         steps: At least one.
@@ -130,5 +130,5 @@ def curves(contestant: str, steps: Sequence[StepLine], evaluations: Sequence[Epo
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON knows neither infinity nor NaN."""
+    """Return None for infinity and NaN, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None

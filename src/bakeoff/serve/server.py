@@ -1,4 +1,4 @@
-"""A server on a port, from start to stop."""
+"""The HTTP server, from start to stop."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def serve(
     ready: Callable[[str, list[str]], None],
     limits: Limits | None = None,
 ) -> None:
-    """Serve runs until SIGTERM or SIGINT (Ctrl-C). Requests in progress then have some seconds to end.
+    """Serve runs until SIGTERM or SIGINT (Ctrl-C). Running requests then have a few seconds to finish.
 
     Args:
-        paths: Run folders, finished or in the making.
-        port: 0 takes any that is free.
-        token: What clients must send; needed where `host` is not this machine alone.
-        ready: Called with the address and the names of the runs when the server begins to listen.
+        paths: Run folders, finished or still training.
+        port: 0 picks a free one.
+        token: The token that clients must send. Required if other machines can reach `host`.
+        ready: Called with the address and the names of the runs once the server listens.
 
     Raises:
-        UserError: a folder holds no run, the address cannot be had, or a token is missing.
+        UserError: a folder holds no run, the address is not available, or a token is missing.
     """
     limits = limits or Limits()
     only_loopback = is_loopback(host)
     if not only_loopback and not token:
         raise UserError(
-            f"Without a token anybody who reaches {host} could use this server.",
-            "Set the environment variable BAKEOFF_TOKEN, or give --token.",
+            f"Without a token, anyone who can reach {host} could use this server.",
+            "Set the environment variable BAKEOFF_TOKEN or pass --token.",
         )
     runs = find_runs(paths)
     app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
     with listen(host, port) as listening:
-        # uvicorn ends gracefully and then raises the signal again, which would end this process with an error.
+        # uvicorn shuts down gracefully and then raises the signal again, which would end this process with an error.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         ready(_address(host, listening.getsockname()[1]), list(runs))
@@ -55,7 +55,7 @@ def serve(
 
 
 def http_server(app: Guard, limits: Limits) -> uvicorn.Server:
-    """What runs the application on a socket."""
+    """Return a server that runs the application on a socket."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -70,7 +70,7 @@ def http_server(app: Guard, limits: Limits) -> uvicorn.Server:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine itself can reach `host`."""
+    """Return True if only this machine can reach `host`."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -78,10 +78,10 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket on which clients are waited for.
+    """Open a listening socket.
 
     Raises:
-        UserError: the address cannot be had.
+        UserError: the address is not available.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -90,7 +90,7 @@ def listen(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"The server cannot listen on {host}, port {port}: {reason}.",
-            "Choose another with --port (0 takes any that is free) or --host.",
+            "Choose another with --port (0 picks a free one) or --host.",
         ) from None
 
 

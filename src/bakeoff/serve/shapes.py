@@ -1,4 +1,4 @@
-"""Requests and answers of the HTTP API: OpenAI's shapes for models and completions, and our own."""
+"""Requests and answers of the HTTP API: OpenAI's for models and completions, our own for the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Task = Literal["classification", "language-model"]
 
 
 class Ask(BaseModel):
-    """A request: no unknown fields, and no "5" for 5."""
+    """A request. Unknown fields are errors, and so is "5" for 5."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -21,11 +21,11 @@ ModelId = Annotated[str, Field(description="RUN/CONTESTANT, as `/v1/models` list
 
 
 def _speakable(text: str) -> str:
-    """JSON can send half a surrogate pair, which is no character."""
+    """Refuse lone surrogates, which JSON can carry but which are no characters."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("not valid Unicode: it holds half of a surrogate pair") from None
+        raise ValueError("not valid Unicode: contains a lone surrogate") from None
     return text
 
 
@@ -40,26 +40,32 @@ _SUPPORTED: dict[str, object] = {
     "frequency_penalty": 0,
     "logit_bias": {},
 }
-"""Fields of OpenAI's request that clients may send, and the only value that they may have."""
+"""Fields of OpenAI's request that are accepted with one value only."""
 
 
 class StreamOptions(Ask):
-    include_usage: bool | None = Field(False, description="Send the usage in one more chunk at the end.")
+    include_usage: bool | None = Field(False, description="Send the usage in an extra chunk at the end.")
 
 
 class CompletionRequest(Ask):
-    """OpenAI's request. The defaults are those of `bakeoff generate`: greedy, 100 tokens."""
+    """A completion request as OpenAI defines it. Defaults as in `bakeoff generate`: greedy, 100 tokens."""
 
     model: ModelId
-    prompt: Text | list[Text] = Field(description="A text, or a list of one text.")
-    max_tokens: int | None = Field(100, ge=1, description="The text ends here, or where the model's context is full.")
-    temperature: float | None = Field(0.0, ge=0, le=2, allow_inf_nan=False, description="0: the most probable token.")
-    top_p: float | None = Field(1.0, ge=0, le=1, allow_inf_nan=False)
-    seed: int | None = Field(0, ge=0, lt=2**63, description="The same seed draws the same text.")
-    stop: Text | list[Text] | None = Field(None, description="The text ends before any of these, four at most.")
-    stream: bool | None = False
+    prompt: Text | list[Text] = Field(description="A text, or a list with one text.")
+    max_tokens: int | None = Field(
+        100, ge=1, description="Maximum number of tokens. The text also ends when the model's context is full."
+    )
+    temperature: float | None = Field(
+        0.0, ge=0, le=2, allow_inf_nan=False, description="0 is greedy: always the most probable token."
+    )
+    top_p: float | None = Field(1.0, ge=0, le=1, allow_inf_nan=False, description="Sample from this probability mass.")
+    seed: int | None = Field(0, ge=0, lt=2**63, description="The same seed samples the same text.")
+    stop: Text | list[Text] | None = Field(
+        None, description="Up to four strings. The text ends before the first one that occurs."
+    )
+    stream: bool | None = Field(False, description="Send the text in chunks, as server-sent events.")
     stream_options: StreamOptions | None = None
-    user: str | None = Field(None, max_length=1000, description="Not used.")
+    user: str | None = Field(None, max_length=1000, description="Ignored.")
     n: int | None = Field(1, description="Only 1.")
     best_of: int | None = Field(1, description="Only 1.")
     echo: bool | None = Field(False, description="Only false.")
@@ -73,7 +79,7 @@ class CompletionRequest(Ask):
     @classmethod
     def _one_prompt(cls, value: str | list[str]) -> str | list[str]:
         if isinstance(value, list) and len(value) != 1:
-            raise ValueError(f"one prompt a request, not {len(value)}")
+            raise ValueError(f"send one prompt per request, not {len(value)}")
         return value
 
     @field_validator("stop")
@@ -81,7 +87,7 @@ class CompletionRequest(Ask):
     def _few_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
         stops = value if isinstance(value, list) else [] if value is None else [value]
         if len(stops) > 4 or not all(0 < len(stop) <= 200 for stop in stops):
-            raise ValueError("at most 4 texts of 1 to 200 characters each")
+            raise ValueError("send at most 4 strings of 1 to 200 characters")
         return value
 
     @field_validator(*_SUPPORTED, "logprobs", "suffix")
@@ -89,15 +95,17 @@ class CompletionRequest(Ask):
     def _is_supported(cls, value: object, info: ValidationInfo) -> object:
         only = _SUPPORTED.get(str(info.field_name))
         if value is not None and value != only:
-            raise ValueError("not supported by this server; leave it out" + (" or send 1." if only == 1 else "."))
+            raise ValueError("not supported by this server. Leave it out" + (" or send 1." if only == 1 else "."))
         return value
 
     @property
     def text(self) -> str:
+        """The prompt as one text."""
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
     @property
     def stops(self) -> list[str]:
+        """The stop strings as a list."""
         return [self.stop] if isinstance(self.stop, str) else self.stop or []
 
 
@@ -106,7 +114,8 @@ class Choice(BaseModel):
     index: int = 0
     logprobs: None = None
     finish_reason: Literal["stop", "length"] | None = Field(
-        description="`stop`: the model or a stop string ended the text; `length`: max_tokens, the context or the time."
+        description="`stop`: the model or a stop string ended the text. `length`: max_tokens, the context or the time "
+        "limit did."
     )
 
 
@@ -117,7 +126,7 @@ class Usage(BaseModel):
 
 
 class Speed(BaseModel):
-    """Beyond OpenAI's shape: how fast the text was computed, without the turns of other requests."""
+    """Generation speed, not counting the turns of other requests. Not part of OpenAI's API."""
 
     seconds: float
     tokens_per_second: float
@@ -125,7 +134,7 @@ class Speed(BaseModel):
 
 
 class Completion(BaseModel):
-    """OpenAI's answer; also a chunk of a stream."""
+    """A completion as OpenAI defines it, or a chunk of a stream."""
 
     id: str
     object: Literal["text_completion"] = "text_completion"
@@ -137,7 +146,7 @@ class Completion(BaseModel):
 
 
 class Model(BaseModel):
-    """OpenAI's model, and what it is in its run."""
+    """A model as OpenAI defines it, with its place in a run."""
 
     id: str
     object: Literal["model"] = "model"
@@ -155,26 +164,26 @@ class ModelList(BaseModel):
 
 
 class ClassifyRequest(Ask):
-    texts: list[Text] = Field(min_length=1, description="As many as the server allows (256).")
-    models: list[ModelId] | None = Field(None, max_length=100, description="All classifiers, if absent.")
+    texts: list[Text] = Field(min_length=1, description="Texts to classify, up to the server's limit (256).")
+    models: list[ModelId] | None = Field(None, max_length=100, description="Classifiers to use. Default: all.")
     threshold: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, description="No label is given where its probability is below this."
+        None, ge=0, le=1, allow_inf_nan=False, description="Give no label if its probability is below this."
     )
-    explain: bool | None = Field(False, description="Also mark the words that spoke for and against the label.")
+    explain: bool | None = Field(False, description="Also mark the words that support or oppose the label.")
 
 
 class PredictedLabel(BaseModel):
-    label: str | None = Field(description="The most probable one; null where its probability is below the threshold.")
-    probability: float = Field(description="Of the most probable label.")
-    probabilities: dict[str, float] = Field(description="Of every label; adds up to 1.")
+    label: str | None = Field(description="The most probable label; null if its probability is below the threshold.")
+    probability: float = Field(description="Probability of the most probable label.")
+    probabilities: dict[str, float] = Field(description="Probability of every label. They add up to 1.")
     words: list[WordAttribution] | None = Field(
-        None, description="The strongest first; null: not asked for, or the text is too long."
+        None, description="The strongest words first; null if not requested or the text is too long."
     )
 
 
 class Classified(BaseModel):
     model: str
-    predictions: list[PredictedLabel] = Field(description="One for each text, in their order.")
+    predictions: list[PredictedLabel] = Field(description="One per text, in the same order.")
 
 
 class ClassifyAnswer(BaseModel):
@@ -194,8 +203,8 @@ class ContestantView(BaseModel):
     name: str
     method: str
     state: Literal["waiting", "training", "finished"]
-    model: str | None = Field(description="Its id for requests, once it has finished.")
-    metric: MetricView | None = Field(description="The one that decides the verdict.")
+    model: str | None = Field(description="Id for requests; null until it has finished.")
+    metric: MetricView | None = Field(description="The metric that decides the verdict.")
     training_seconds: float | None
 
 
@@ -203,8 +212,8 @@ class RunView(BaseModel):
     name: str
     task: Task
     finished: bool
-    report: str | None = Field(description="Where on this server report.html is.")
-    verdict: list[str] = Field(description="Sentences; none before the end.")
+    report: str | None = Field(description="Path of report.html on this server.")
+    verdict: list[str] = Field(description="Sentences; empty until the run has finished.")
     contestants: list[ContestantView]
 
 
@@ -219,17 +228,17 @@ class CurvePoint(BaseModel):
 
 
 class Curves(BaseModel):
-    """The training of one contestant so far."""
+    """Training curves of one contestant so far."""
 
     contestant: str
     step: int
     epoch: int
     tokens_per_second: float | None
-    training: list[CurvePoint] = Field(description="Loss of the steps, averaged so that they are few.")
+    training: list[CurvePoint] = Field(description="Training loss, averaged over groups of steps.")
     validation: list[CurvePoint]
-    validation_accuracy: float | None = Field(description="Of the last evaluation.")
+    validation_accuracy: float | None = Field(description="Accuracy of the last evaluation.")
 
 
 class RunProgress(BaseModel):
     run: RunView
-    curves: list[Curves] = Field(description="Of the contestants that have trained at least a step.")
+    curves: list[Curves] = Field(description="Contestants that have trained at least one step.")

@@ -1,4 +1,4 @@
-"""The one thread that computes."""
+"""The thread that runs all models."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Worker:
-    """Does one small piece of work after the other: a model loaded, some texts classified, a token written.
+    """A queue of small pieces of work: load a model, classify a few texts, generate a token.
 
-    torch and OpenVINO use every core for one pass, so two passes at a time would only be in each other's way. Whoever
-    has more to do comes back for the next piece, and so everybody gets a turn; a model is never used by two threads.
+    torch and OpenVINO use all cores for one forward pass, so two passes at once would only slow each other down. A
+    request with more work queues up again after each piece, so every request gets its turn, and no model is ever used
+    by two threads.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
 
     async def do(
-        self, work: Callable[Arguments, Found], *arguments: Arguments.args, **named: Arguments.kwargs
-    ) -> Found:
-        """What `work` returns or raises. If the caller is canceled meanwhile, work that has begun still ends."""
+        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
+        """Run `work` on the thread. If the caller is canceled meanwhile, work that has started still finishes."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
 
     def stop(self) -> None:
-        """Forget what has not begun, and wait for what has."""
+        """Drop the work that has not started, and wait for the rest."""
         self._thread.shutdown(wait=True, cancel_futures=True)

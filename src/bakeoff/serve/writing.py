@@ -1,4 +1,4 @@
-"""A text that a client has asked for: written step by step, until it ends or nobody waits for it any more."""
+"""Text generation for a request, step by step, until the text ends or the client is gone."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from bakeoff.serve.limits import Limits
 from bakeoff.serve.shapes import CompletionRequest, Speed, Usage
 
 SMALLEST_TEMPERATURE = 1e-5
-"""Below, logits divided by it are too large for fp32; the most probable token is taken, as in the limit."""
+"""Below this, logits divided by the temperature overflow fp32, so the most probable token is taken (the limit)."""
 
 
 class Writing:
-    """A text in progress. Everything but `stop` belongs to the worker's thread.
+    """A text in progress. Only `stop` may be called outside of the worker's thread.
 
     Args:
-        ends: By `time.monotonic`: when the text must end.
+        ends: When the text must end, by `time.monotonic`.
 
     Raises:
-        ApiError: the prompt, or the text asked for, is too long.
+        ApiError: the prompt is too long.
     """
 
     def __init__(self, model: LanguageModel, request: CompletionRequest, limits: Limits, ends: float) -> None:
         prompt = prompt_tokens(model.tokenizer, request.text)
         room = min(model.context_length - 1, limits.prompt_tokens)
         if len(prompt) > room:
-            message = f"The prompt has {len(prompt):,} tokens; {room:,} are allowed. Shorten it."
+            message = f"The prompt has {len(prompt):,} tokens; {room:,} are allowed. Shorten the prompt."
             raise ApiError(400, message, param="prompt", code="context_length_exceeded")
         temperature = request.temperature or 0.0
         new_tokens = stream_tokens(
@@ -48,26 +48,27 @@ class Writing:
         self._limit = min(request.max_tokens or 100, model.context_length - len(prompt))
         self._ends = ends
         self._stopped = False  # by the client
-        self._cut = False  # before it ended by itself
+        self._cut = False  # by `stop` or the time limit
         self._found_stop: list[str] = []
         pieces = text_pieces(model.tokenizer, prompt, self._until_stopped(new_tokens))
         self._pieces = until_stop(pieces, request.stops, self._found_stop)
 
     def next_piece(self) -> str | None:
-        """Some more of the text; None at its end."""
+        """Return the next piece of the text, or None at its end."""
         return next(self._pieces, None)
 
     def stop(self) -> None:
-        """End the text after the token that is being computed."""
+        """End the text after the current token."""
         self._stopped = True
 
     @property
     def tokens(self) -> int:
+        """Number of generated tokens so far."""
         return self._report.tokens
 
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
-        """Why the text ended, once it has."""
+        """Reason why the text ended."""
         ended_itself = self._found_stop or (not self._cut and self.tokens < self._limit)
         return "stop" if ended_itself else "length"
 
@@ -93,10 +94,10 @@ class Writing:
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str], found: list[str]) -> Iterator[str]:
-    """The pieces of a text up to the stop string that is complete first; it is put into `found`.
+    """Yield the pieces of a text up to the first complete stop string, which is appended to `found`.
 
     Text that may be the beginning of a stop string is held back until the next piece decides. The result does not
-    depend on how the text is cut into pieces.
+    depend on how the text is split into pieces.
     """
     held = ""
     for piece in pieces:
@@ -117,5 +118,5 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str], found: list[str]) ->
 
 
 def _shared(text: str, stop: str) -> int:
-    """How many characters at the end of `text` are the beginning of `stop`."""
+    """Return how many characters at the end of `text` are the beginning of `stop`."""
     return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bakeoff.runs.results import ContestantResult, EpochLine, StepLine
 
 
 class Progress:

@@ -6,11 +6,10 @@ A tracker listens to the progress of the training loop. Under torchrun only the 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bakeoff.errors import UserError
+from bakeoff.packages import require
 from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.sections import Tracker
 from bakeoff.training.progress import Progress
@@ -25,11 +24,8 @@ def must_be_installed(tracker: Tracker) -> None:
     Raises:
         UserError: it is missing.
     """
-    if tracker != "none" and importlib.util.find_spec(tracker) is None:
-        raise UserError(
-            f"tracker: {tracker} needs the package {tracker}, which is not installed.",
-            f"Install it with: pip install {tracker}. Or turn tracking off: --set tracker=none",
-        )
+    if tracker != "none":
+        require(tracker, f"tracker: {tracker}", "Or run without it: --set tracker=none")
 
 
 @contextlib.contextmanager

@@ -6,13 +6,15 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from bakeoff.errors import UserError
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.linear.tfidf import Tfidf
 from bakeoff.methods.majority.model import MajorityModel
 from tests.methods.small_data import small_table
 
@@ -96,3 +98,16 @@ def test_majority_answers_with_the_shares_of_the_training_split(tmp_path):
 def test_texts_without_any_frequent_word_are_explained():
     with pytest.raises(UserError, match="Lower min_document_frequency"):
         LinearModel.fit(["one", "two", "three"], [0, 1, 0], LinearConfig(min_document_frequency=2))
+
+
+def test_tfidf_is_scikit_learns_to_the_last_bit():
+    random = np.random.default_rng(3)
+    counts = csr_matrix(random.poisson(0.4, size=(60, 500)).astype(np.float64) * (random.random((60, 1)) < 0.9))
+    peer = TfidfTransformer(sublinear_tf=True).fit(counts)
+
+    found, expected = Tfidf(peer.idf_).transform(counts), peer.transform(counts)
+
+    assert type(found) is type(expected)
+    assert (np.diff(counts.indptr) == 0).any()  # texts without a known word are among them
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(expected, part), strict=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.linear_model import LogisticRegression
 
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.errors import UserError
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.ngrams import NgramVocabulary, learn_ngrams
+from bakeoff.methods.linear.tfidf import Tfidf
 from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ class LinearModel:
     weight, so that the model that is saved and used is an ordinary linear one.
     """
 
-    def __init__(self, ngrams: NgramVocabulary, tfidf: TfidfTransformer, weights: Array, intercepts: Array) -> None:
+    def __init__(self, ngrams: NgramVocabulary, tfidf: Tfidf, weights: Array, intercepts: Array) -> None:
         self.ngrams = ngrams
         self.tfidf = tfidf
         self.weights = weights  # shape (1 or classes, n-grams): one row decides between two classes
@@ -55,6 +55,9 @@ class LinearModel:
     @classmethod
     def fit_tokenized(cls, texts: TokenizedTexts, labels: Sequence[int], settings: LinearConfig) -> LinearModel:
         """The same for texts that are tokenized already, by `PUNCTUATION`."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.linear_model import LogisticRegression
+
         min_document_frequency = min(settings.min_document_frequency, len(labels))
         ngrams, counts = learn_ngrams(texts, settings.max_ngram, min_document_frequency)
         if not ngrams.size:
@@ -62,8 +65,8 @@ class LinearModel:
                 f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",
                 "Lower min_document_frequency of the linear contestant, or give more texts.",
             )
-        tfidf = TfidfTransformer(sublinear_tf=True)
-        features = tfidf.fit_transform(counts)
+        transformer = TfidfTransformer(sublinear_tf=True)
+        features = transformer.fit_transform(counts)
         classes = np.asarray(labels)
         if settings.naive_bayes:
             weights, intercepts = _naive_bayes_regression(counts, features, classes, settings)
@@ -75,7 +78,7 @@ class LinearModel:
             )
             regression.fit(features, classes)
             weights, intercepts = regression.coef_, regression.intercept_
-        return cls(ngrams, tfidf, weights, intercepts)
+        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts)
 
     @property
     def parameters(self) -> int:
@@ -100,7 +103,11 @@ class LinearModel:
 
     def save(self, folder: Path) -> None:
         write_text(folder / "vocabulary.json", json.dumps({"words": self.ngrams.words}, ensure_ascii=False))
-        tensors = {"idf": self.tfidf.idf_, "weights": self.weights, "intercepts": self.intercepts}
+        tensors: dict[str, npt.NDArray[Any]] = {
+            "idf": self.tfidf.idf_,
+            "weights": self.weights,
+            "intercepts": self.intercepts,
+        }
         for length, codes in enumerate(self.ngrams.codes, start=2):
             tensors[f"codes_{length}"] = codes
         save_file(
@@ -112,10 +119,8 @@ class LinearModel:
         words = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))["words"]
         tensors = load_file(folder / "model.safetensors")
         lengths = sorted(int(name.removeprefix("codes_")) for name in tensors if name.startswith("codes_"))
-        tfidf = TfidfTransformer(sublinear_tf=True)
-        tfidf.idf_ = tensors["idf"]
         ngrams = NgramVocabulary(words, [tensors[f"codes_{length}"] for length in lengths])
-        return cls(ngrams, tfidf, tensors["weights"], tensors["intercepts"])
+        return cls(ngrams, Tfidf(tensors["idf"]), tensors["weights"], tensors["intercepts"])
 
 
 def _naive_bayes_regression(
@@ -126,6 +131,8 @@ def _naive_bayes_regression(
     Returns:
         Weights on the unweighted features, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,).
     """
+    from sklearn.linear_model import LogisticRegression
+
     present = counts.astype(bool).astype(np.float64)
     classes = int(labels.max()) + 1
     weights, intercepts = [], []

@@ -4,7 +4,7 @@ export class TokenNeeded extends Error {}
 
 let token = sessionStorage.getItem("token");
 
-// Remember the token for this tab, and let the browser open reports, whose links cannot carry it.
+// Remember the token for this tab, and get a cookie for reports, because links cannot carry the token.
 export async function useToken(value) {
   token = value;
   await send("/v1/session", { method: "POST" });
@@ -19,16 +19,16 @@ export async function post(path, body, signal) {
   return (await send(path, asJson(body, signal))).json();
 }
 
-// The chunks of a streamed answer.
+// Yield the chunks of a streamed answer.
 export async function* stream(path, body, signal) {
   const response = await send(path, asJson({ ...body, stream: true }, signal));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let waiting = "";
+  let buffer = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("The server ended the answer early.");
-    const events = (waiting + value).split("\n\n");
-    waiting = events.pop();
+    if (done) throw new Error("The server closed the connection before the end of the text.");
+    const events = (buffer + value).split("\n\n");
+    buffer = events.pop();
     for (const event of events) {
       const data = event.slice("data: ".length);
       if (data === "[DONE]") return;
@@ -47,12 +47,12 @@ async function send(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
-    throw error.name === "AbortError" ? error : new Error("The server does not answer. Is it still running?");
+    throw error.name === "AbortError" ? error : new Error("The server does not respond. Is it still running?");
   }
-  if (response.status === 401) throw new TokenNeeded(token ? "This is not the server's token." : "");
+  if (response.status === 401) throw new TokenNeeded(token ? "Wrong token." : "");
   if (!response.ok) {
-    const told = await response.json().catch(() => null);
-    throw new Error(told?.error?.message ?? `The server answers ${response.status}.`);
+    const body = await response.json().catch(() => null);
+    throw new Error(body?.error?.message ?? `The server responded with status ${response.status}.`);
   }
   return response;
 }

@@ -1,23 +1,23 @@
-// The page: what is served, looked at again while something still trains.
+// The page: shows the runs, and refreshes them while any is still training.
 
 import { TokenNeeded, get, useToken } from "./api.js";
 import { prepareClassify } from "./classify.js";
 import { showRuns } from "./runs.js";
 import { prepareWrite } from "./write.js";
 
-const SECONDS = 2; // between looks at a run in the making
+const SECONDS = 2; // between refreshes while a run is training
 
 const tokenForm = document.getElementById("token");
 const problem = document.getElementById("problem");
 let runs = [];
 
-// The contestants that can be asked, with the name that they go by here.
+// Return the finished contestants of a task, with the title that the page shows.
 function contestants(task) {
   const several = runs.filter((run) => run.task === task).length > 1;
   return runs
     .filter((run) => run.task === task)
-    .flatMap((run) => run.contestants.map((each) => ({ ...each, title: several ? `${run.name}/${each.name}` : each.name })))
-    .filter((each) => each.model !== null);
+    .flatMap((run) => run.contestants.map((contestant) => ({ ...contestant, title: several ? `${run.name}/${contestant.name}` : contestant.name })))
+    .filter((contestant) => contestant.model !== null);
 }
 
 function showSection(id, models) {
@@ -30,44 +30,44 @@ function plural(count, word) {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
-async function look() {
+async function refresh() {
   try {
     runs = (await get("/v1/runs")).data;
     const watched = runs.filter((run) => !run.finished);
     const progress = await Promise.all(watched.map((run) => get(`/v1/runs/${encodeURIComponent(run.name)}`)));
-    const curves = new Map(progress.map((each) => [each.run.name, each.curves]));
+    const curves = new Map(progress.map(({ run, curves }) => [run.name, curves]));
     const classifiers = contestants("classification");
     const writers = contestants("language-model");
     showSection("classify", classifiers);
     showSection("write", writers);
     showRuns(document.querySelector("#runs .list"), runs, curves);
-    const asked = [
+    const parts = [
       classifiers.length ? plural(classifiers.length, "classifier") : null,
       writers.length ? plural(writers.length, "language model") : null,
     ].filter((part) => part !== null);
     document.getElementById("summary").textContent =
-      `${asked.join(" and ") || "No contestant has finished yet"} · ${plural(runs.length, "run")}`;
+      `${parts.join(" and ") || "No contestant has finished yet"} · ${plural(runs.length, "run")}`;
     tokenForm.hidden = true;
-    tell("");
-    if (watched.length) setTimeout(lookIfSeen, SECONDS * 1000);
+    showProblem("");
+    if (watched.length) setTimeout(refreshIfVisible, SECONDS * 1000);
   } catch (error) {
     if (error instanceof TokenNeeded) {
       tokenForm.hidden = false;
-      tell(error.message);
+      showProblem(error.message);
     } else {
-      tell(error.message);
-      setTimeout(lookIfSeen, 5 * SECONDS * 1000);
+      showProblem(error.message);
+      setTimeout(refreshIfVisible, 5 * SECONDS * 1000);
     }
   }
 }
 
-// A page in the background asks nothing.
-function lookIfSeen() {
-  if (document.hidden) document.addEventListener("visibilitychange", look, { once: true });
-  else look();
+// A page in the background sends no requests.
+function refreshIfVisible() {
+  if (document.hidden) document.addEventListener("visibilitychange", refresh, { once: true });
+  else refresh();
 }
 
-function tell(message) {
+function showProblem(message) {
   problem.textContent = message;
   problem.hidden = !message;
 }
@@ -76,17 +76,17 @@ tokenForm.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     await useToken(document.getElementById("token-value").value);
-    await look();
+    await refresh();
   } catch (error) {
-    tell(error.message);
+    showProblem(error.message);
   }
 });
 
-// Ctrl+Enter sends what is being typed.
+// Ctrl+Enter submits the form.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) event.target.form.requestSubmit();
 });
 
 prepareClassify(document.getElementById("classify"), () => contestants("classification"));
 prepareWrite(document.getElementById("write"), () => contestants("language-model"));
-look();
+refresh();

@@ -1,4 +1,4 @@
-// A text goes to every classifier; each answers in a box of its own.
+// Sends a text to every classifier and shows each answer in its own box.
 
 import { post } from "./api.js";
 import { element } from "./dom.js";
@@ -19,9 +19,9 @@ export function prepareClassify(section, contestants) {
     const text = form.querySelector("textarea").value;
     const asked = contestants();
     status.textContent = "Classifying …";
-    const boxes = asked.map((each) => element("article", { "aria-label": each.title }, element("h3", {}, each.title)));
+    const boxes = asked.map(({ title }) => element("article", { "aria-label": title }, element("h3", {}, title)));
     answers.replaceChildren(...boxes);
-    await Promise.all(asked.map((each, place) => answer(each, text, boxes[place], signal)));
+    await Promise.all(asked.map((contestant, index) => answer(contestant, text, boxes[index], signal)));
     if (!signal.aborted) status.textContent = `${asked.length} answered.`;
   });
 }
@@ -40,23 +40,23 @@ async function answer(contestant, text, box, signal) {
   }
 }
 
-// Every label with its probability, the most probable first.
+// List the labels with their probabilities, most probable first.
 function shares(probabilities) {
   const ranked = Object.entries(probabilities).sort(([, one], [, other]) => other - one);
   const rows = ranked.slice(0, MOST_LABELS).map(([label, probability]) => {
-    const filled = element("div");
-    filled.style.width = `${probability * 100}%`;
+    const bar = element("div");
+    bar.style.width = `${probability * 100}%`;
     return element(
       "li", {},
       element("span", {}, label),
       element("span", {}, probability.toFixed(4)),
-      element("div", { class: "bar" }, filled),
+      element("div", { class: "bar" }, bar),
     );
   });
   return element("ul", { class: "shares" }, ...rows);
 }
 
-// The text with the words that moved the decision, dressed as in the report. Places count code points, as Python does.
+// Mark the words that drove the decision, as the report does. Offsets count code points, as in Python.
 function marked(text, words) {
   const characters = Array.from(text);
   const parts = [];
@@ -65,14 +65,14 @@ function marked(text, words) {
   places.sort((one, other) => one.start - other.start);
   for (const { start, stop, contribution } of places) {
     const word = characters.slice(start, stop).join("");
-    const dressed = contribution > 0 ? element("b", { class: "for" }, word) : element("u", { class: "against" }, word);
-    dressed.title = `${contribution > 0 ? "+" : "−"}${Math.abs(contribution).toFixed(2)}`;
-    parts.push(characters.slice(end, start).join(""), dressed);
+    const mark = contribution > 0 ? element("b", { class: "for" }, word) : element("u", { class: "against" }, word);
+    mark.title = `${contribution > 0 ? "+" : "−"}${Math.abs(contribution).toFixed(2)}`;
+    parts.push(characters.slice(end, start).join(""), mark);
     end = stop;
   }
   parts.push(characters.slice(end).join(""));
   return [
     element("p", { class: "text marked", dir: "auto" }, ...parts),
-    element("p", { class: "note" }, "Bold words speak for this label, underlined ones against it."),
+    element("p", { class: "note" }, "Bold words support this label, underlined words oppose it."),
   ];
 }

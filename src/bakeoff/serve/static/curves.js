@@ -9,24 +9,24 @@ const RIGHT = 12;
 const TOP = 46;
 const BOTTOM = 40;
 
-// A chart of `series`: each a name, a color (1 to 8) and points [x, y]. `dots`: mark every point.
+// Draw `series`, each with a name, a color (1 to 8) and points [x, y]. With `dots`, mark every point.
 export function lineChart(title, xTitle, series, dots) {
-  const drawn = series.filter((each) => each.points.length);
-  const xs = drawn.flatMap((each) => each.points.map(([x]) => x));
-  const ys = drawn.flatMap((each) => each.points.map(([, y]) => y));
+  const drawn = series.filter(({ points }) => points.length);
+  const xs = drawn.flatMap(({ points }) => points.map(([x]) => x));
+  const ys = drawn.flatMap(({ points }) => points.map(([, y]) => y));
   const yTicks = ticks(Math.min(...ys), Math.max(...ys));
   const [low, high] = [yTicks[0], yTicks.at(-1)];
-  const furthest = Math.max(...xs, 1);
-  const across = (x) => LEFT + (x / furthest) * (WIDTH - LEFT - RIGHT);
+  const xMax = Math.max(...xs, 1);
+  const across = (x) => LEFT + (x / xMax) * (WIDTH - LEFT - RIGHT);
   const down = (y) => HEIGHT - BOTTOM - ((y - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const chart = drawing(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": spoken(title, xTitle, drawn) },
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": description(title, xTitle, drawn) },
     drawing("text", { class: "title", x: 0, y: 12 }, title),
     ...legend(drawn),
   );
   if (!drawn.length) {
-    chart.append(drawing("text", { x: LEFT, y: HEIGHT / 2 }, "nothing measured yet"));
+    chart.append(drawing("text", { x: LEFT, y: HEIGHT / 2 }, "no data yet"));
     return chart;
   }
   for (const tick of yTicks) {
@@ -35,7 +35,7 @@ export function lineChart(title, xTitle, series, dots) {
       drawing("text", { x: LEFT - 6, y: down(tick) + 4, "text-anchor": "end" }, shortest(tick)),
     );
   }
-  for (const tick of ticks(0, furthest).filter((tick) => tick <= furthest)) {
+  for (const tick of ticks(0, xMax).filter((tick) => tick <= xMax)) {
     chart.append(drawing("text", { x: across(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, count(tick)));
   }
   chart.append(drawing("text", { x: WIDTH - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, xTitle));
@@ -49,14 +49,14 @@ export function lineChart(title, xTitle, series, dots) {
   return chart;
 }
 
-// Round numbers that cover a range, four or so.
+// Return about four round numbers that cover a range.
 export function ticks(low, high) {
   const span = high - low || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 4));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => span / each <= 5);
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => span / size <= 5);
   const first = Math.floor(low / step);
   const last = Math.max(Math.ceil(high / step), first + 1);
-  return Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
 function shortest(value) {
@@ -75,7 +75,7 @@ function legend(series) {
   });
 }
 
-function spoken(title, xTitle, series) {
+function description(title, xTitle, series) {
   const ends = series.map(({ name, points }) => `${name} ${number(points.at(-1)[1])} after ${count(points.at(-1)[0])}`);
-  return `${title} by ${xTitle}: ${ends.join("; ") || "nothing measured yet"}.`;
+  return `${title} by ${xTitle}: ${ends.join("; ") || "no data yet"}.`;
 }

@@ -1,4 +1,4 @@
-// Elements and numbers. Texts only ever become text nodes, so nothing in them can act.
+// Elements and numbers. Text always becomes text nodes, so markup in it stays inert.
 
 export function element(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -14,7 +14,7 @@ function fill(node, attributes, children) {
   return node;
 }
 
-// As the report writes them: four decimals below 10, two below 1,000, none above.
+// Format a number as the report does: four decimals below 10, two below 1,000, none above.
 export function number(value) {
   if (value === null) return "infinite";
   const decimals = Math.abs(value) < 10 ? 4 : Math.abs(value) < 1000 ? 2 : 0;

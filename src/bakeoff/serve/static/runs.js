@@ -1,4 +1,4 @@
-// The runs: their contestants, what came out, and the curves of those that still train.
+// Shows the runs: their contestants, results, and curves of those still training.
 
 import { lineChart } from "./curves.js";
 import { count, duration, element, number } from "./dom.js";
@@ -10,12 +10,12 @@ export function showRuns(place, runs, curvesOfRuns) {
 }
 
 function runBox(run, curves) {
-  const byContestant = new Map(curves.map((each) => [each.contestant, each]));
+  const byContestant = new Map(curves.map((curve) => [curve.contestant, curve]));
   return element(
     "article",
     { "aria-label": run.name },
     element("h3", {}, run.name, element("small", {}, run.task.replace("-", " "))),
-    run.finished ? sentences(run.verdict) : element("p", { class: "live" }, "not finished"),
+    run.finished ? sentences(run.verdict) : element("p", { class: "live" }, "in progress"),
     run.report ? element("p", {}, element("a", { href: run.report, id: `report-${run.name}` }, "Open the report")) : null,
     table(run, byContestant),
     curves.length ? charts(run, curves) : null,
@@ -28,15 +28,16 @@ function sentences(verdict) {
 
 function table(run, curves) {
   const titles = ["Contestant", "State", metricTitle(run), "Training"];
-  const head = element("tr", {}, ...titles.map((title, place) => element("th", { scope: "col", class: place ? "" : "words" }, title)));
-  const rows = run.contestants.map((each) => {
-    const curve = curves.get(each.name);
+  const head = element("tr", {}, ...titles.map((title, index) => element("th", { scope: "col", class: index ? "" : "words" }, title)));
+  const rows = run.contestants.map((contestant) => {
+    const { name, method, state, metric, training_seconds: seconds } = contestant;
+    const curve = curves.get(name);
     return element(
       "tr", {},
-      element("th", { scope: "row" }, each.name, each.method === each.name ? null : element("small", {}, each.method)),
-      element("td", {}, each.state, each.state === "training" && curve ? element("small", {}, news(curve)) : null),
-      metricCell(each.metric),
-      element("td", { class: "measure" }, each.training_seconds === null ? "–" : duration(each.training_seconds)),
+      element("th", { scope: "row" }, name, method === name ? null : element("small", {}, method)),
+      element("td", {}, state, state === "training" && curve ? element("small", {}, trainingState(curve)) : null),
+      metricCell(metric),
+      element("td", { class: "measure" }, seconds === null ? "–" : duration(seconds)),
     );
   });
   const made = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
@@ -45,7 +46,7 @@ function table(run, curves) {
 }
 
 function metricTitle(run) {
-  const metric = run.contestants.find((each) => each.metric !== null)?.metric;
+  const metric = run.contestants.find((contestant) => contestant.metric !== null)?.metric;
   if (!metric) return "Result";
   const words = metric.name.replaceAll("_", " ");
   return metric.protocol === metric.name ? words : `${words}, ${metric.protocol}`;
@@ -57,18 +58,18 @@ function metricCell(metric) {
   return element("td", { class: "measure" }, number(metric.value), range);
 }
 
-function news(curve) {
+function trainingState(curve) {
   const speed = curve.tokens_per_second === null ? "" : ` · ${count(curve.tokens_per_second)} tokens/s`;
   return `epoch ${curve.epoch} · step ${count(curve.step)}${speed}`;
 }
 
 function charts(run, curves) {
   const tokens = run.task === "classification" ? "training words" : "training tokens";
-  const series = (key) => curves.map((each) => ({
-    name: each.contestant,
-    // A contestant keeps its color, whoever else has begun to train.
-    color: 1 + (run.contestants.findIndex((one) => one.name === each.contestant) % 8),
-    points: each[key].filter((point) => point.loss !== null).map((point) => [point.tokens, point.loss]),
+  const series = (key) => curves.map((curve) => ({
+    name: curve.contestant,
+    // A contestant keeps its color when others start training.
+    color: 1 + (run.contestants.findIndex(({ name }) => name === curve.contestant) % 8),
+    points: curve[key].filter((point) => point.loss !== null).map((point) => [point.tokens, point.loss]),
   }));
   return element(
     "div",

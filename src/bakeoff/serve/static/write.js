@@ -1,4 +1,4 @@
-// A prompt goes to every language model; they write side by side, taking turns on the machine.
+// Sends a prompt to every language model. They generate side by side, taking turns on the machine.
 
 import { stream } from "./api.js";
 import { count, element } from "./dom.js";
@@ -23,14 +23,14 @@ export function prepareWrite(section, contestants) {
       stream_options: { include_usage: true },
     };
     const asked = contestants();
-    const boxes = asked.map((each) => element("article", { "aria-label": each.title, "aria-busy": "true" }));
+    const boxes = asked.map(({ title }) => element("article", { "aria-label": title, "aria-busy": "true" }));
     answers.replaceChildren(...boxes);
-    status.textContent = "Writing …";
+    status.textContent = "Generating …";
     stop.disabled = false;
-    await Promise.all(asked.map((each, place) => write(each, request, boxes[place], signal)));
-    if (writing.signal !== signal) return; // a newer prompt has taken over
+    await Promise.all(asked.map((contestant, index) => write(contestant, request, boxes[index], signal)));
+    if (writing.signal !== signal) return; // a newer prompt replaced this one
     stop.disabled = true;
-    status.textContent = signal.aborted ? "Stopped." : `${asked.length} have written.`;
+    status.textContent = signal.aborted ? "Stopped." : `${asked.length} finished.`;
   });
   stop.addEventListener("click", () => writing.abort());
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import shutil
 import warnings
@@ -24,6 +23,7 @@ from bakeoff.methods.recurrent.model import RecurrentModel
 from bakeoff.methods.recurrent.network import RecurrentClassifier
 from bakeoff.methods.recurrent.onnx.cells import with_onnx_cells
 from bakeoff.methods.recurrent.vocabulary import PADDING, UNKNOWN
+from bakeoff.packages import require
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.writing import replaced_folder, write_text
 from bakeoff.tasks.classifier import Classifier, load_classifier
@@ -31,7 +31,6 @@ from bakeoff.tasks.classifier import Classifier, load_classifier
 TOLERANCE = 1e-4
 """Largest difference of a probability between the exported and the trained classifier."""
 
-_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _COMPARED_TEXTS = 500
 
 
@@ -75,8 +74,7 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
         raise _not_exported(run, name, "only lstm and gru are exported to ONNX")
     if classifier.model.linear:
         raise _not_exported(run, name, "it has a linear part, whose n-grams no graph of this export counts")
-    if missing := [package for package in _PACKAGES if importlib.util.find_spec(package) is None]:
-        raise UserError(f"Exporting to ONNX needs {' and '.join(missing)}.", f"Type: pip install {' '.join(_PACKAGES)}")
+    require("onnx", "Exporting to ONNX")
     source, texts = _texts(run)
     with replaced_folder(output) as temporary:
         _write(classifier.model, classifier.temperature, run.contestant(name), temporary)
