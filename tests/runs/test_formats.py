@@ -11,7 +11,7 @@ import yaml
 from bakeoff.comparing import compare
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
-from bakeoff.report.html import write_report
+from bakeoff.report.output import write_report
 from bakeoff.runner import resume
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.writing import write_text
