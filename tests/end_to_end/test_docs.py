@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ import yaml
 from bakeoff import load_config
 from bakeoff.config.load import builtin_names
 from tests.command import bakeoff
-from tests.end_to_end.conftest import LANGUAGE_MODEL, SENTIMENT
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -130,7 +131,7 @@ def test_the_options_and_configs_of_long_commands_exist(page, folder):
             if argument.startswith("-"):
                 assert re.search(rf"(?<![\w-]){argument}(?![\w-])", help_text), f"{command}: {argument}"
         if subcommand == "run":
-            overrides = [value for key, value in zip(arguments, arguments[1:], strict=False) if key == "--set"]
+            overrides = [value for key, value in pairwise(arguments) if key == "--set"]
             load_config(arguments[0], overrides)
 
 
@@ -139,7 +140,7 @@ def assert_same_rows(printed: str, actual: str) -> None:
 
     The documentation leaves rows and columns out, and its numbers are those of a longer run.
     """
-    columns, *rows = (cells(line) for line in printed.splitlines() if line.startswith(" "))
+    columns, *rows = (cells(line) for line in printed.split("\n\n")[0].splitlines() if line.startswith(" "))
     known = [cells(line) for line in actual.splitlines()]
     assert any(set(columns) <= set(line) for line in known), columns
     titles = {line[0] for line in known}
