@@ -1,9 +1,9 @@
-"""bakeoff's classifiers and what else one would use, side by side on this machine.
+"""Compare bakeoff's classifiers with plain PyTorch, scikit-learn and fastText on this machine.
 
     python benchmarks/classifier.py --quick
     python benchmarks/classifier.py --data imdb.parquet --json figures.json
 
-docs/reference/benchmarks.md says what the rows mean.
+docs/reference/benchmarks.md explains the rows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--data",
         default="sentence-polarity",
         metavar="FILE",
-        help="a labeled table: a file, a folder, or a name that `data.table` of a config takes",
+        help="a labeled table: a file, a folder, or a name that `data.table` of a config accepts",
     )
     options = parser.parse_args(arguments)
     options.only = options.only or list(PARTS)

@@ -1,9 +1,9 @@
-"""bakeoff's language-model engine and what else one would use, side by side on this machine.
+"""Compare bakeoff's language-model engine with Trainer, lm-evaluation-harness and others on this machine.
 
     python benchmarks/language_model.py --quick
     python benchmarks/language_model.py --json figures.json
 
-docs/reference/benchmarks.md says what the rows mean.
+docs/reference/benchmarks.md explains the rows.
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model",
         action="append",
-        help=f"a model as bakeoff knows it, or gpt2-random; may be given several times (default: {', '.join(MODELS)})",
+        help=f"a model that bakeoff knows, or gpt2-random; repeat it for several (default: {', '.join(MODELS)})",
     )
     parser.add_argument(
-        "--text", default="wikitext-2-part", help="a text file, a folder, or a name that `data.text` of a config takes"
+        "--text",
+        default="wikitext-2-part",
+        help="a text file, a folder, or a name that `data.text` of a config accepts",
     )
     return parser.parse_args(arguments)
 

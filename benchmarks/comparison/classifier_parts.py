@@ -1,4 +1,4 @@
-"""Classifiers: what is compared, who takes part, and what must be reached."""
+"""The classifier benchmarks: parts, contenders and targets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def epoch(job: Job, sizes: Sizes) -> Part:
 
 
 def curve(job: Job, sizes: Sizes) -> Part:
-    """Whether both compute the same. Nothing is timed here that counts, so it runs once."""
+    """Check that both compute the same. Times do not matter here, so it runs once."""
     contenders, targets = {}, []
     for shape, steps in {"100 / 256": sizes.large_steps, "1 / 100": sizes.small_steps}.items():
         shaped = replace(_shaped(job, shape), steps=steps)
@@ -120,7 +120,7 @@ def prepare(job: Job, sizes: Sizes) -> Part:
 
 
 def alternatives(job: Job, sizes: Sizes) -> Part:
-    """What a user would take instead. There is nothing to reach."""
+    """Compare with the tools that a user might choose instead. There are no targets."""
     job = replace(job, table_rows=sizes.rows)
     ours = replace(job, measure="ours_classifier.contestant")
     return Part(

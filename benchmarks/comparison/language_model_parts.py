@@ -1,4 +1,4 @@
-"""Language models: what is compared, who takes part, and what must be reached."""
+"""The language-model benchmarks: parts, contenders and targets."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def lab(job: Job, sizes: Sizes) -> Part:
 
 
 def lab_bf16(job: Job, sizes: Sizes) -> Part:
-    """On so many rows that rounding errors, which differ from token to token, average out as in a real evaluation."""
+    """Use enough rows for rounding errors, which differ from token to token, to average out as in a real evaluation."""
     job = replace(job, measure="ours.lab_perplexity", rows=sizes.many_rows)
     return Part(
         name="lab-bf16",
@@ -184,7 +184,7 @@ def generation(job: Job, sizes: Sizes) -> Part:
 
 
 def quality(job: Job, sizes: Sizes) -> Part:
-    """What bf16 costs: the same training in both precisions. Nothing is timed here that counts, so it runs once."""
+    """Measure what bf16 costs: the same training in both precisions. Times do not matter here, so it runs once."""
     methods: tuple[Method, ...] = ("full", "lora")
     job = replace(
         job, measure="ours.quality", warmup_steps=0, steps=sizes.quality_steps, validation_lines=sizes.quality_lines
@@ -218,4 +218,4 @@ PARTS: dict[str, Callable[[Job, Sizes], Part]] = {
     "quality": quality,
 }
 NOT_QUICK = ("lab-bf16", "quality")
-"""What `--quick` leaves out unless it is asked for."""
+"""Parts that `--quick` leaves out unless `--only` names them."""

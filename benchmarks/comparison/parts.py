@@ -1,4 +1,4 @@
-"""What a comparison consists of. The comparisons themselves are in *_parts.py."""
+"""Records that describe a comparison. The comparisons themselves are in *_parts.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmark programs have in common: part after part is measured, printed and written."""
+"""Code shared by the benchmark programs: measure, print and save one part after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from comparison.parts import Part
 
 
 def options(documentation: str | None, parts: Collection[str], quick: str) -> argparse.ArgumentParser:
-    """The options of all benchmark programs.
+    """Return a parser with the options of all benchmark programs.
 
     Args:
         documentation: The program's own; its first line is shown.
@@ -25,13 +25,13 @@ def options(documentation: str | None, parts: Collection[str], quick: str) -> ar
     """
     parser = argparse.ArgumentParser(description=(documentation or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help=f"once instead of three times, less of everything{quick}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, anew after each part")
-    parser.add_argument("--only", action="append", choices=parts, help="run this part; may be given several times")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to FILE after each part")
+    parser.add_argument("--only", action="append", choices=parts, help="run this part; repeat it for several")
     return parser
 
 
 def begin(sizes: Any, **more: Any) -> dict[str, Any]:
-    """The head of a record, and a warning where the machine is busy.
+    """Return the head of a record; warn if the machine is busy.
 
     Args:
         sizes: A dataclass: how much work each measurement does.
@@ -72,7 +72,7 @@ def measure(subject: str, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
 
 
 def circumstances(record: dict[str, Any]) -> str:
-    """When, on which machine, and with which versions."""
+    """Describe time, machine and versions of a measurement."""
     environment, load = record["environment"], record["load_average_at_start"][0]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     return (

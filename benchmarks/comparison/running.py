@@ -1,4 +1,4 @@
-"""One process after the other."""
+"""Run measurements, each in its own process, one after another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIME_LIMIT = 3600.0
 
 @dataclass
 class Outcome:
-    """What one contender reached: its repetitions, or the reason why there are none."""
+    """Results of one contender: its repetitions, or the reason why there are none."""
 
     job: Job
     repetitions: list[Measured] = field(default_factory=list)
@@ -52,7 +52,7 @@ def run_job(job: Job) -> Measured | str:
 
 
 def run_part(part: Part, say: Callable[[str], None]) -> dict[str, Outcome]:
-    """All contenders in turn, and in the opposite order every other time, so that a drift of the machine hits all."""
+    """Measure all contenders in turn, in reverse order every other time, so that drift of the machine affects all."""
     outcomes = {name: Outcome(job) for name, job in part.contenders.items()}
     for repetition in range(part.repetitions):
         for name, outcome in list(outcomes.items())[:: -1 if repetition % 2 else 1]:

@@ -1,4 +1,4 @@
-"""The figures as Markdown."""
+"""Markdown tables of the results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comparison.running import Outcome
 
 
 def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> str:
-    """One part: a row a contender.
+    """Return the table of one part, a row per contender.
 
     Args:
         subject: The model or the data that all work with.
@@ -38,7 +38,7 @@ def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> s
 
 
 def targets(subject: str, evaluated: Iterable[Evaluated]) -> str:
-    """All targets: a row each."""
+    """Return the table of targets, a row per target."""
     answers = {True: "yes", False: "NO", None: "-"}
     rows = [
         [each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in evaluated

@@ -1,1 +1,1 @@
-"""Who is measured: one module a peer, and the process that runs one measurement."""
+"""One module per peer, and the worker process that runs one measurement."""

@@ -1,4 +1,4 @@
-"""The machine and the versions in words."""
+"""Description of the machine and of package versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PEERS = ("accelerate", "lm-eval", "llama-cpp-python", "pandas", "fasttext-commun
 
 
 def environment() -> dict[str, Any]:
-    """As bakeoff records it with a run, and the versions of the peers that are installed."""
+    """Return what bakeoff records with a run, and the versions of the installed peers."""
     found = current_environment()
     versions = {name: version for name in PEERS if (version := package_version(name))}
     return {**found.model_dump(mode="json"), "packages": {**found.packages, **versions}}

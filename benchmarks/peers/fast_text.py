@@ -1,4 +1,4 @@
-"""fastText, from a fork that is kept: the package itself has no wheels for today's Python and NumPy."""
+"""fastText, from a maintained fork: the original package has no wheels for current Python and NumPy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETTINGS = {"dim": 10, "wordNgrams": 2, "epoch": 5, "lr": 0.5}
 
 
 def contestant(job: Job) -> Measured:
-    """Without the time for reading and splitting; writing fastText's own file counts. The value is the accuracy."""
+    """Train fastText. Writing its input file counts, reading and splitting do not. The value is the accuracy."""
     data = tables.split(job)
     threads = os.cpu_count() or 1  # its own default is 12
     with tempfile.TemporaryDirectory() as folder:
@@ -40,5 +40,5 @@ def contestant(job: Job) -> Measured:
 
 
 def clean(text: str) -> str:
-    """Lower case, marks as words of their own, one line: what its manual does before training."""
+    """Lowercase, separate punctuation and put the text on one line, as fastText's manual does before training."""
     return " ".join(re.sub(r"([^\w\s])", r" \1 ", text.replace("<br />", " ").lower()).split())

@@ -13,7 +13,7 @@ from peers.plain import load
 
 
 def document_perplexity(job: Job) -> Measured:
-    """The value is the sum of all losses in nats."""
+    """Score the documents. The value is the sum of all losses in nats."""
     model, tokenizer = load(job)
     length = inputs.context_length(model.config)
     harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=job.batch_size, max_length=length)

@@ -22,7 +22,7 @@ PROMPT = "GPT-2 is a language model based on transformer developed by OpenAI"
 
 
 def contestant(job: Job) -> FullConfig | LoraConfig:
-    """How everybody trains; for LoRA with the adapters of the published lab.
+    """Return the training settings of all peers; for LoRA, with the adapters of the published lab.
 
     The learning rate is constant, so that it does not depend on how a trainer counts its progress.
     """
@@ -49,7 +49,7 @@ def evaluated_split(job: Job) -> Corpus:
 
 
 def training_blocks(job: Job, tokenizer: Any) -> list[Row]:
-    """The blocks that `bakeoff run` trains on, in its order: the losses can be compared step by step."""
+    """Return the blocks that `bakeoff run` trains on, in its order, so that losses can be compared step by step."""
     settings = contestant(job)
     rows = sequences.blocks(tokenizer, split(job).train, settings.max_length)
     order = np.random.default_rng([SEED, 1]).permutation(len(rows))
@@ -58,7 +58,7 @@ def training_blocks(job: Job, tokenizer: Any) -> list[Row]:
 
 
 def typical_lines(lines: Sequence[str], count: int) -> list[str]:
-    """`count` of the lines, in their order, with lengths that are spread as those of all."""
+    """Return `count` of the lines, in order, whose lengths are distributed like those of all lines."""
     by_length = sorted(range(len(lines)), key=lambda number: len(lines[number]))
     count = min(count, len(lines))
     chosen = sorted(by_length[(2 * place + 1) * len(lines) // (2 * count)] for place in range(count))
@@ -66,13 +66,13 @@ def typical_lines(lines: Sequence[str], count: int) -> list[str]:
 
 
 def evaluated_lines(job: Job) -> Corpus:
-    """As one document, for protocol `lab`."""
+    """Return lines as one document, for protocol `lab`."""
     lines = typical_lines(evaluated_split(job).lines, job.rows)
     return Corpus("lines", [Document("lines", "".join(lines), lines)], separator="")
 
 
 def evaluated_documents(job: Job) -> Corpus:
-    """The first documents, `job.characters` long together, for protocol `document`."""
+    """Return the first documents, `job.characters` characters in total, for protocol `document`."""
     part = evaluated_split(job)
     documents: list[Document] = []
     room = job.characters
@@ -86,5 +86,5 @@ def evaluated_documents(job: Job) -> Corpus:
 
 
 def context_length(config: Any) -> int:
-    """What the protocols take by default."""
+    """Return the default context length of the protocols."""
     return min(int(config.max_position_embeddings), DEFAULT_CONTEXT_LENGTH)

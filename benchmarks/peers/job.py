@@ -1,4 +1,4 @@
-"""What a process is asked to measure, and what it answers. Imports nothing heavy: the command line needs it, too."""
+"""Job and result of one measurement. Imports nothing heavy, because the command line needs it too."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass
 class Measured:
-    """What was found. `seconds` is for one unit: a step, an evaluation, a text."""
+    """Result of a measurement. `seconds` is for one unit: a step, an evaluation, a text."""
 
     seconds: float
     count: float  # real tokens, or texts, in these seconds
@@ -58,4 +58,4 @@ class Measured:
 
 
 class NotAvailable(Exception):  # noqa: N818 - it is no error: the row says what is missing
-    """A peer cannot be measured here, and why."""
+    """Reason why a peer cannot be measured on this machine."""

@@ -1,5 +1,5 @@
-"""The published lab's LSTM as one would write it in plain PyTorch: it tokenizes again whenever a review is read, pads
-random batches, and packs them."""
+"""The published lab's LSTM as one would write it in plain PyTorch: it tokenizes every
+review each time it is read, and pads and packs random batches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def prepare(job: Job) -> Measured:
 
 
 def epoch(job: Job) -> Measured:
-    """The first steps of the first epoch: random batches, so that one takes as long as another."""
+    """Train the first steps of an epoch. Batches are random, so all steps take about as long."""
     train, *_ = read_sides(job)
     vocabulary = build_vocabulary(train)
     torch.manual_seed(tables.SEED)
@@ -70,7 +70,7 @@ def epoch(job: Job) -> Measured:
 
 
 def curve(job: Job) -> Measured:
-    """Packed, but from bakeoff's first weights, on its batches, and without dropout. The value is the last loss."""
+    """Train packed, from bakeoff's initial weights, on its batches, without dropout. The value is the last loss."""
     learner, settings, steps = ours_classifier.curve_learner(job)
     train = tables.split(job).train
     model = LabLSTM(job, learner.vocabulary.size, len(set(train.labels))).eval()
@@ -93,7 +93,7 @@ def curve(job: Job) -> Measured:
 
 
 def take_weights(model: nn.Module, source: nn.Module) -> None:
-    """Both networks hold the same tensors in the same order, under other names."""
+    """Copy weights between networks with the same tensors in the same order under other names."""
     with torch.no_grad():
         for weight, given in zip(model.parameters(), source.parameters(), strict=True):
             assert weight.shape == given.shape
@@ -101,7 +101,7 @@ def take_weights(model: nn.Module, source: nn.Module) -> None:
 
 
 def predict(job: Job) -> Measured:
-    """Untrained weights cost as much time as trained ones."""
+    """Classify reviews with untrained weights, which cost as much time as trained ones."""
     train, *_ = read_sides(job)
     vocabulary = build_vocabulary(train)
     model = LabLSTM(job, len(vocabulary) + FIRST_WORD, train.label.nunique()).to(_device())
@@ -113,7 +113,7 @@ def predict(job: Job) -> Measured:
 
 
 def read_sides(job: Job) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Train, validation and test: 70, 10 and 20 %."""
+    """Return the train, validation and test splits: 70, 10 and 20 %."""
     frame = pd.read_parquet(job.table)
     frame["label"] = pd.factorize(frame.sentiment, sort=True)[0]
     rest, test = train_test_split(frame, test_size=0.2, random_state=tables.SEED)
@@ -134,12 +134,12 @@ def build_vocabulary(train: pd.DataFrame) -> dict[str, int]:
 
 
 def encode(text: str, vocabulary: dict[str, int]) -> list[int]:
-    """At least one number: nothing cannot be packed."""
+    """Return at least one id: an empty text cannot be packed."""
     return [vocabulary.get(word, UNKNOWN) for word in tokenize(text)][:MAX_LENGTH] or [UNKNOWN]
 
 
 class Reviews(Dataset[tuple[torch.Tensor, int]]):
-    """Tokenizes and encodes a review whenever it is asked for."""
+    """Reviews, tokenized and encoded each time one is requested."""
 
     def __init__(self, frame: pd.DataFrame, vocabulary: dict[str, int]) -> None:
         self.texts = frame.review.tolist()

@@ -1,4 +1,4 @@
-"""llama.cpp through llama-cpp-python, where it is installed and the model has a GGUF file."""
+"""llama.cpp through llama-cpp-python, if it is installed and the model has a GGUF file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from peers.job import Job, Measured, NotAvailable
 
 
 def generate(job: Job) -> Measured:
-    """Greedy, in the precision of the GGUF file."""
+    """Generate greedily, in the precision of the GGUF file."""
     import llama_cpp
 
     threads = torch.get_num_threads()  # its own default is half the cores

@@ -16,7 +16,7 @@ from peers.job import Job, Measured
 
 
 def train(job: Job) -> Measured:
-    """A bake-off of one contestant, as `bakeoff run` does it. The value is the loss of the last step."""
+    """Run a bake-off with one contestant, as `bakeoff run` does. The value is the loss of the last step."""
     settings = inputs.contestant(job)
     validation = inputs.split(job).validation
     tokens_per_step = settings.max_length * settings.batch_size
@@ -56,7 +56,7 @@ def train(job: Job) -> Measured:
 
 
 def quality(job: Job) -> Measured:
-    """As `train`; the value is the perplexity of the validation lines at the end."""
+    """Train as `train` does; the value is the final perplexity of the validation lines."""
     found = train(job)
     found.value = found.details["validation_perplexity"]
     return found
@@ -72,7 +72,7 @@ def lab_perplexity(job: Job) -> Measured:
 
 
 def document_perplexity(job: Job) -> Measured:
-    """The value is the sum of all losses in nats."""
+    """Score the documents. The value is the sum of all losses in nats."""
     model = bakeoff.load_language_model(job.model, precision=job.precision)
     documents = inputs.evaluated_documents(job)
     model.perplexity(inputs.evaluated_documents(_short(job)), protocol="document")
@@ -100,5 +100,5 @@ def generate(job: Job) -> Measured:
 
 
 def _short(job: Job) -> Job:
-    """What is scored before the clock runs."""
+    """Return a small job to warm up with."""
     return dataclasses.replace(job, rows=2, characters=200)

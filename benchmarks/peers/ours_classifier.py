@@ -45,7 +45,7 @@ def prepare(job: Job) -> Measured:
 
 
 def prepare_unchecked(job: Job) -> Measured:
-    """The same without the search for near-identical texts, which no peer makes."""
+    """Do the same without the search for near-duplicates, which no peer does."""
     with mock.patch("bakeoff.data.leakage.find_near_duplicates", _all_different):
         return prepare(job)
 
@@ -56,7 +56,7 @@ def _all_different(texts: Sequence[str]) -> NearDuplicates:
 
 
 def epoch(job: Job) -> Measured:
-    """A share of the first epoch of contestant `lstm-lab`, step by step as in a bake-off, without the validation."""
+    """Train a share of the first epoch of `lstm-lab`, step by step as in a bake-off, without validation."""
     settings = _lab_settings(job)
     learner = RecurrentLearner(tables.split(job), settings, tables.SEED)
     whole = learner.steps(1)
@@ -72,7 +72,7 @@ def epoch(job: Job) -> Measured:
 
 
 def curve(job: Job) -> Measured:
-    """The first steps of an epoch without dropout. The value is the loss of the last of them."""
+    """Train the first steps of an epoch without dropout. The value is the loss of the last one."""
     learner, settings, steps = curve_learner(job)
     lines = _take_steps(job, learner, settings, steps)
     return Measured(
@@ -91,7 +91,7 @@ def curve_learner(job: Job) -> tuple[RecurrentLearner, RecurrentConfig, Sequence
 
 
 def predict(job: Job) -> Measured:
-    """Untrained weights cost as much time as trained ones."""
+    """Classify reviews with untrained weights, which cost as much time as trained ones."""
     data, settings = tables.split(job), _lab_settings(job)
     learner = RecurrentLearner(data, settings, tables.SEED)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +106,7 @@ def predict(job: Job) -> Measured:
 
 
 def contestant(job: Job) -> Measured:
-    """A bake-off of one contestant with its default settings, for an epoch where it has epochs.
+    """Run a bake-off of one contestant with its default settings, for one epoch if it has epochs.
 
     The time is that from the texts to the saved model, validation included; the value is the accuracy.
     """
@@ -160,7 +160,7 @@ def _accuracy(result: ContestantResult) -> float:
 
 
 class _Watch(Progress):
-    """When each contestant and each stage began."""
+    """Start times of contestants and stages."""
 
     def __init__(self) -> None:
         self.began: dict[str, float] = {}

@@ -16,7 +16,7 @@ from peers.job import Job, Measured
 
 
 def load(job: Job) -> tuple[Any, Any]:
-    """The model in fp32 in evaluation mode, and its tokenizer, which pads on the right with the end-of-text token."""
+    """Return the model (fp32, evaluation mode) and its tokenizer, which pads on the right with end-of-text."""
     model = transformers.AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32)
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.model)
     if tokenizer.pad_token is None:
@@ -27,7 +27,7 @@ def load(job: Job) -> tuple[Any, Any]:
 
 @torch.no_grad()
 def padded_perplexity(job: Job) -> Measured:
-    """Each line a row padded to the context; the sum of losses divided by attended tokens."""
+    """Score each line as a row padded to the context; divide the summed losses by attended tokens."""
     model, tokenizer = load(job)
     lines = inputs.evaluated_lines(job).lines
     length = inputs.context_length(model.config)
@@ -51,7 +51,7 @@ def padded_perplexity(job: Job) -> Measured:
 
 @torch.no_grad()
 def generate(job: Job) -> Measured:
-    """Greedy, with the cache. Details tell how sure the model was of each token: to explain where others differ."""
+    """Generate greedily with the cache. Details hold the two best logits of each token, to explain differences."""
     model, tokenizer = load(job)
     if job.precision == "bf16":
         model.to(torch.bfloat16)

@@ -1,4 +1,4 @@
-"""The models as folders."""
+"""Model folders for all peers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from peers.job import Job, Measured
 
 
 def model(job: Job) -> Measured:
-    """Find (or make) the model `job.model`; details hold its folder and the environment."""
+    """Find or create the model `job.model`; details hold its folder and the environment."""
     folder = _gpt2_random(Path(job.folder)) if job.model == "gpt2-random" else find(job.model).path
     return Measured(seconds=0.0, count=0, details={"folder": str(folder), "environment": environment()})
 
 
 def _gpt2_random(folder: Path) -> Path:
-    """GPT-2 small's shape with random weights, and SmolLM2's tokenizer: its 49,152 ids fit into the 50,257 of GPT-2."""
+    """Create GPT-2 small's shape with random weights and SmolLM2's tokenizer: 49,152 ids fit into GPT-2's 50,257."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(find("smollm2-135m").path)
     config = transformers.GPT2Config(bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id)
     torch.manual_seed(SEED)

@@ -1,4 +1,4 @@
-"""The labeled table that all classifiers share."""
+"""Labeled table that all classifiers share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prepare(job: Job) -> Measured:
 
 
 def table_data(job: Job) -> TableData:
-    """As a config of bakeoff names it: 20 % test, 10 % validation."""
+    """Return the table as a bakeoff config names it: 20 % test, 10 % validation."""
     return TableData(table=job.table, text="review", label="sentiment", rows=job.table_rows)
 
 

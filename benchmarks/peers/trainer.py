@@ -16,7 +16,7 @@ from peers.plain import load
 
 
 def padded(job: Job) -> Measured:
-    """The lab's recipe: each line a row, padded to the context, 4 rows a step.
+    """Train with the lab's recipe: one row per line, padded to the context, 4 rows per step.
 
     A step takes as long for short lines as for long ones, so its real tokens are those of 4 average lines.
     """
@@ -40,7 +40,7 @@ def padded(job: Job) -> Measured:
 
 
 def packed(job: Job) -> Measured:
-    """Documents joined and cut into blocks of 512, 4 a step, in bakeoff's order.
+    """Train on documents joined and cut into blocks of 512, 4 per step, in bakeoff's order.
 
     `shift_labels` makes the last token of a block predict the first of the next one, as bakeoff does: the same loss.
     """
@@ -98,7 +98,7 @@ def _blocks_of_one_length(rows: list[Any]) -> dict[str, torch.Tensor]:
 
 
 class _Watch(transformers.TrainerCallback):
-    """Seconds and loss of every step."""
+    """Callback that records the seconds and loss of every step."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

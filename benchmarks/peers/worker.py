@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python -m peers.worker JOB` prints one line of JSON."""
+"""Run one measurement in its own process: `python -m peers.worker JOB` prints one line of JSON."""
 
 from __future__ import annotations
 

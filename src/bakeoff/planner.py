@@ -30,7 +30,7 @@ def plan(
     """Forecast what a bake-off will take: steps and tokens exactly, time, memory and disk from a short measurement.
 
     The data are read, split and tokenized as by `run`, and every contestant takes a few of its own steps. Nothing is
-    kept. `docs/how-to/plan.md` describes the method.
+    kept. `docs/how-to/memory-and-time.md` describes the method.
 
     Args:
         config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
