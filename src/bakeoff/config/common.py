@@ -58,9 +58,9 @@ class CommonConfig(Section):
                 before.append(name)
             elif wrong := [member for member in members if member not in before]:
                 raise ValueError(
-                    f"'{name}' has the member '{wrong[0]}', which is not one of the contestants before it that stand "
-                    f"alone: {', '.join(before) or 'there are none'}"
+                    f"'{name}' cannot use '{wrong[0]}': members must be contestants listed before it, without members "
+                    f"of their own: {', '.join(before) or 'there are none'}"
                 )
             elif len(set(members)) < len(members):
-                raise ValueError(f"'{name}' has a member twice: {', '.join(members)}")
+                raise ValueError(f"'{name}' lists a member twice: {', '.join(members)}")
         return contestants
