@@ -21,8 +21,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Write a trained LSTM or GRU as a folder that runs without bakeoff and torch, and check it on real texts."""
-    from bakeoff.methods.recurrent.onnx.export import TOLERANCE, export_onnx
     from bakeoff.runs.folder import RunFolder
+    from bakeoff.tasks.export import TOLERANCE, export_onnx
 
     done = export_onnx(RunFolder(run), output, contestant)
     if json:

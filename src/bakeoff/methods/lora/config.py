@@ -16,8 +16,9 @@ class LoraConfig(FineTuningConfig):
     method: Literal["lora"] = "lora"
     variant: Literal["lora", "rslora", "dora", "pissa", "loraplus"] = Field(
         "lora",
-        description="`lora`; `rslora`: scaled by lora_alpha / sqrt(r); `dora`: the length of each row is trained apart from "
-        "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
+        description="`lora`; `rslora`: scaled by lora_alpha / sqrt(r); `dora`: trains the length of each row "
+        "apart from its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn "
+        "faster.",
     )
     learning_rate: RateOrAuto = Field(
         2e-3, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."

@@ -30,9 +30,7 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
         started = time.perf_counter()
         model = MajorityModel.fit(data.train.labels, len(data.label_names))
         seconds = time.perf_counter() - started
-        if context.folder.writes:
-            with replaced_folder(context.folder.model) as temporary:
-                model.save(temporary)
+        context.save(model.save)
         return FitReport(TrainingCost(seconds=seconds, precision="fp64"))
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> MajorityModel:

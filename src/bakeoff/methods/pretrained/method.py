@@ -27,14 +27,13 @@ class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
         from bakeoff.pretrained.pointer import write_pointer
         from bakeoff.training.precision import choose_precision
 
-        assert context.base is not None
-        if context.folder.writes:
-            with replaced_folder(context.folder.model) as temporary:
-                write_pointer(temporary, context.base.name)
+        base = context.base
+        assert base is not None
+        context.save(lambda folder: write_pointer(folder, base.name))
         return FitReport(
-            TrainingCost(precision=choose_precision(context.base.precision)),
+            TrainingCost(precision=choose_precision(base.precision)),
             trainable_parameters=0,
-            total_parameters=count_parameters(context.base.take().model),
+            total_parameters=count_parameters(base.take().model),
         )
 
     def plan(self, config: PretrainedConfig, data: SplitCorpus, context: PlanContext) -> ContestantPlan:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
 from bakeoff.methods.base import (
@@ -15,6 +16,7 @@ from bakeoff.methods.base import (
     FitContext,
     PlanContext,
     SavedClassifier,
+    TextModel,
     sample,
 )
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
@@ -22,6 +24,8 @@ from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from bakeoff.data.types import SplitTable
     from bakeoff.methods.recurrent.learner import RecurrentLearner
     from bakeoff.methods.recurrent.model import RecurrentModel
@@ -144,6 +148,21 @@ class RecurrentMethod(
 
         config = RecurrentConfig.model_validate(saved.settings)
         return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
+
+    def export_refusal(self, config: RecurrentConfig) -> str | None:
+        return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
+
+    def export_onnx(
+        self, model: TextModel, temperature: float, folder: Path
+    ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
+        from bakeoff.methods.recurrent.model import RecurrentModel
+        from bakeoff.methods.recurrent.onnx.export import write_export
+
+        assert isinstance(model, RecurrentModel)
+        write_export(model, temperature, folder)
+        from bakeoff.methods.recurrent.onnx.standalone import OnnxClassifier  # needs the packages just checked
+
+        return OnnxClassifier(folder).probabilities
 
     def describe(self, config: RecurrentConfig) -> str:
         direction = "A bidirectional" if config.bidirectional else "A"
