@@ -80,7 +80,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
             model_bytes=model_bytes,
             disk_bytes=2 * model_bytes,
             trainable_parameters=0,
-            total_parameters=None if None in parameters else sum(filter(None, parameters)),
+            total_parameters=None if None in parameters else sum(filter(None, parameters)) + len(members),
             notes=["The training of its members is counted in their own plans."],
         )
 
