@@ -66,11 +66,11 @@ def test_odd_names_of_columns_and_labels_survive(table):
         assert "\x1b" not in found.yaml
 
 
-def test_the_column_of_sides_is_used(table):
-    sides = [("train", "train", "test")[number % 3] for number in range(60)]
+def test_a_column_that_names_the_splits_is_used(table):
+    splits = [("train", "train", "test")[number % 3] for number in range(60)]
     texts = [f"text number {number}" for number in range(60)]
 
-    found = starting_config(table({"text": texts, "label": ["a", "b"] * 30, "set": sides}))
+    found = starting_config(table({"text": texts, "label": ["a", "b"] * 30, "set": splits}))
 
     assert load_config(yaml.safe_load(found.yaml)).data.split.column == "set"
 

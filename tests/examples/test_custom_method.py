@@ -124,14 +124,8 @@ def test_without_the_package_its_name_is_refused(typed, run, words):
 
 def test_it_keeps_the_contract_of_every_method(environment):
     command = [sys.executable, "-m", "pytest", "-n", "0", "tests/methods/test_contract.py"]
-    done = subprocess.run(
-        [*command, "-k", "nearest-centroid"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env=environment,
-    )
+    command += ["-k", "nearest-centroid"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment)
 
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout

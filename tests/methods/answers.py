@@ -38,6 +38,5 @@ def answers(task: Task, model: Path, texts: Sequence[str]) -> list[list[float]]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(
-        json.dumps([answers(task, Path(folder), TEXTS[task]) for task, folder in zip(sys.argv[1::2], sys.argv[2::2])])
-    )
+    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
+    print(json.dumps([answers(task, Path(folder), TEXTS[task]) for task, folder in pairs]))

@@ -54,10 +54,9 @@ def test_an_unknown_name_is_refused_with_the_nearest(ask):
     with pytest.raises(UserError) as caught:
         ask()
 
-    assert "'liner' is not a method of task classification; did you mean 'linear'? Methods: majority, " in str(
-        caught.value
-    )
-    assert "install that package" in str(caught.value)
+    said = str(caught.value)
+    assert "'liner' is not a method of task classification; did you mean 'linear'? Methods: majority, " in said
+    assert "install that package" in said
 
 
 def test_a_saved_classifier_of_an_unknown_method_is_refused(tmp_path):

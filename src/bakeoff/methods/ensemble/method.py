@@ -11,7 +11,6 @@ from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, Pl
 from bakeoff.methods.ensemble.config import EnsembleConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, SavedClassifier
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable

@@ -10,7 +10,6 @@ from bakeoff.methods.base import FitContext, FitReport, LanguageModelMethod, Pla
 from bakeoff.methods.pretrained.config import PretrainedConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus
