@@ -49,7 +49,7 @@ class GradientConfig(Protocol):
 
 @dataclass
 class Preparation:
-    """What a method does before its training: done, for `fit`, or forecast, for `plan`."""
+    """Work before the training: its results for `fit`, its forecast for `plan`."""
 
     parts: dict[str, Any] = field(default_factory=dict)  # what `learner` needs, by name
     cost: TrainingCost = field(default_factory=TrainingCost)  # counts toward the contestant's cost, not its budget

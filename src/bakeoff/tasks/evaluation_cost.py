@@ -31,7 +31,7 @@ def measure_evaluation(model: LanguageModel, plans: list[ScoringPlan], config: L
 
 
 def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
-    """Forecast all batches from a piece of the first (the longest rows), and of later ones if their rows are shorter."""
+    """Forecast all batches from pieces of the first (the longest rows) and of later ones with shorter rows."""
     chosen = [batches[0]]
     for batch in (batches[len(batches) // 2], batches[3 * len(batches) // 4]):
         if batch.input_ids.shape[1] < ALIKE * chosen[-1].input_ids.shape[1]:

@@ -1,4 +1,4 @@
-"""Method `majority`: always answer the most frequent class."""
+"""Method `majority`: always predict the most frequent class."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class MajorityMethod(ClassificationMethod[MajorityConfig]):
-    """The floor that every other contestant has to beat."""
+    """The baseline that every other contestant has to beat."""
 
     config = MajorityConfig
     uses_seed = False
-    calibrate = False  # frequencies are calibrated as they are
+    calibrate = False  # frequencies are already calibrated
 
     def fit(self, config: MajorityConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.majority.model import MajorityModel

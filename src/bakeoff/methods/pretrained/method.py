@@ -1,4 +1,4 @@
-"""Method `pretrained`: the model as it came."""
+"""Method `pretrained`: the model without any training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
-    """The floor for every way to adapt a model. Its `model/` only points at the base model."""
+    """The baseline for every way to adapt a model. Its model/ only points at the base model."""
 
     config = PretrainedConfig
     uses_seed = False
@@ -56,4 +56,4 @@ class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
         )
 
     def describe(self, config: PretrainedConfig) -> str:
-        return "The model as it came: nothing was trained"
+        return "The pretrained model itself: nothing was trained"

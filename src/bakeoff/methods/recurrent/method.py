@@ -45,14 +45,14 @@ class RecurrentMethod(
         label, texts = Counter(data.train.labels).most_common()[-1]
         if config.linear_part and texts < 2:
             raise UserError(
-                f"contestants.{name}.linear_part needs two training texts of every class: it learns from what linear "
-                f"models say of texts that they have not seen. {data.label_names[label]!r} has one.",
-                "Give more texts of that class, or leave linear_part out.",
+                f"contestants.{name}.linear_part needs two training texts of every class, because it learns from "
+                f"linear models' answers to texts that they have not seen. {data.label_names[label]!r} has one.",
+                "Add texts of that class, or remove linear_part.",
             )
         if config.pretrain:
             from bakeoff.methods.recurrent.pretraining_texts import read_pretraining_texts
 
-            read_pretraining_texts(config.pretrain, data.text_columns)  # to see that they can be read
+            read_pretraining_texts(config.pretrain, data.text_columns)  # to see whether they can be read
 
     def preparation(self, config: RecurrentConfig, data: SplitTable, context: FitContext) -> Preparation:
         """Pretrain, and fit the linear part."""
@@ -73,7 +73,7 @@ class RecurrentMethod(
             prepared.parts["linear_part"] = linear
             prepared.parameters = linear.model.parameters
             prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
-            note = f"Its linear part was fitted in {seconds:.0f} s of the training time."
+            note = f"{seconds:.0f} s of the training time were spent on its linear part."
             prepared.notes.insert(0, note)
         return prepared
 
@@ -96,7 +96,7 @@ class RecurrentMethod(
         from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
         assert config.linear_part is not None
-        context.progress.stage("fitting a part of the linear part")
+        context.progress.stage("fitting the linear part on some texts")
         linear = LinearMethod().plan(config.linear_part, data, context)
         part = sample(data, PLANNED_CHARACTERS)
         model = LinearModel.fit(part.train.texts, part.train.labels, config.linear_part)
@@ -134,7 +134,7 @@ class RecurrentMethod(
         started = time.perf_counter()
         learner.validate()
         validating = time.perf_counter() - started
-        # Once an evaluation, once for the temperature, and the test split.
+        # Once per evaluation, once for the temperature, and the test split.
         return validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
 
     def earlier_seconds(self, context: FitContext) -> float:

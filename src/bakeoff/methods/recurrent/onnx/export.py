@@ -40,7 +40,7 @@ def write_export(model: RecurrentModel, temperature: float, folder: Path) -> Non
 
 
 class _Exported(nn.Module):
-    """The graph: logits, and the calibrated probabilities that the classifier gives."""
+    """The graph: logits, and the classifier's calibrated probabilities."""
 
     def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Exported(nn.Module):
 
 
 def write_graph(network: RecurrentClassifier, temperature: float, path: Path) -> None:
-    """Write the network as an ONNX model of any number of texts of any length."""
+    """Write the network as an ONNX model for any number of texts of any length."""
     axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("longest")}
     with _quiet():
         program = torch.onnx.export(
