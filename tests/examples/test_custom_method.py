@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,3 +130,25 @@ def test_it_keeps_the_contract_of_every_method(environment):
 
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+
+
+def test_the_page_about_it_shows_its_code_and_configs_that_load(environment):
+    page = (REPOSITORY / "docs" / "how-to" / "add-a-method.md").read_text()
+    files = "\n".join((EXAMPLE / name).read_text() for name in ("bakeoff_nearest_centroid.py", "pyproject.toml"))
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    shown = [block for language, block in blocks if language in ("toml", "python")]
+    (contestants,) = [block for language, block in blocks if language == "yaml"]
+    (override,) = re.findall(r"^\$ bakeoff run sentiment --set (\S+)$", page, flags=re.MULTILINE)
+    code = f"""
+import yaml
+from bakeoff.config.load import load_config
+config = {{"task": "classification", "data": {{"table": "sentence-polarity"}}, **yaml.safe_load({contestants!r})}}
+print(load_config(config).contestants["sharp"].sharpness)
+print(load_config("sentiment", [{override!r}]).contestants["nearest-centroid"].max_words)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+
+    assert done.stdout.split() == ["30.0", "5000"], done.stderr
+    lines = [line.removesuffix(" ...") for block in shown for line in block.splitlines() if "def " not in line]
+    assert [line for line in lines if line not in files] == []

@@ -165,7 +165,7 @@ def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining,
     assert cost.epochs == 3
     said = " ".join(result.notes)
     assert "pretrained on 99 texts of more.txt and the 120 of the training split" in said
-    assert "stand in the validation or test split: 1 of the texts of more.txt." in said
+    assert "1 of the texts of more.txt were left out of pretraining" in said
     assert (planned.steps, planned.tokens, planned.epochs) == (cost.steps, cost.tokens, cost.epochs)
     assert planned.total_parameters == result.total_parameters
     assert any(note.startswith("Pretraining: ") for note in planned.notes)
