@@ -41,7 +41,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     if problems:
         raise UserError(
             "These runs were not evaluated in the same way:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "Evaluate them on the same data, split, seed and protocols. Rows are known by their id column, or by number.",
+            "Use the same data, split, seed and protocols. Rows are known by their id column, or by number.",
         )
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}

@@ -1,4 +1,4 @@
-"""The comparison with other programs still runs, and everybody still computes the same thing. No times are evaluated."""
+"""Check that the comparison with other programs runs, and that all of them compute the same thing. No times count."""
 
 from __future__ import annotations
 

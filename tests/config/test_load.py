@@ -37,7 +37,7 @@ def test_defaults_are_filled_in():
     assert config.contestants["linear"].method == "linear"
 
 
-def test_one_fraction_stands_for_every_side():
+def test_one_fraction_stands_for_every_split():
     config = load_config("wikitext-gpt2")
 
     assert (config.data.fraction.train, config.data.fraction.validation) == (0.1, 0.1)
@@ -186,10 +186,10 @@ def test_what_cannot_be_run_is_refused_for_language_models(changes, expected):
         ("task: [", "this is not valid YAML"),
         ("just words", "holds no keys"),
         ("", "holds no keys"),
-        ("task: classification\ntask: classification\n", "line 2: the key 'task' is there twice"),
+        ("task: classification\ntask: classification\n", "line 2: the key 'task' appears twice"),
     ],
 )
-def test_files_that_are_no_specs(tmp_path, text, expected):
+def test_files_that_are_no_configs(tmp_path, text, expected):
     file = tmp_path / "my.yaml"
     file.write_text(text)
 

@@ -66,16 +66,16 @@ def test_odd_names_of_columns_and_labels_survive(table):
         assert "\x1b" not in found.yaml
 
 
-def test_the_column_of_sides_is_used(table):
-    sides = [("train", "train", "test")[number % 3] for number in range(60)]
+def test_a_column_that_names_the_splits_is_used(table):
+    splits = [("train", "train", "test")[number % 3] for number in range(60)]
     texts = [f"text number {number}" for number in range(60)]
 
-    found = starting_config(table({"text": texts, "label": ["a", "b"] * 30, "set": sides}))
+    found = starting_config(table({"text": texts, "label": ["a", "b"] * 30, "set": splits}))
 
     assert load_config(yaml.safe_load(found.yaml)).data.split.column == "set"
 
 
-def test_texts_without_labels_make_a_spec_for_language_models(table, tmp_path):
+def test_texts_without_labels_make_a_config_for_language_models(table, tmp_path):
     source = table({"no": list(range(40)), "story": [f"once upon a time {number}" for number in range(40)]})
     book = tmp_path / "book.txt"
     book.write_text("A line of a book.\n" * 50)
@@ -85,15 +85,15 @@ def test_texts_without_labels_make_a_spec_for_language_models(table, tmp_path):
     assert load_config(yaml.safe_load(starting_config(str(book)).yaml)).data.text == str(book)
 
 
-def test_a_text_is_judged_on_the_side_it_has_by_protocols_that_fit(tmp_path):
+def test_a_text_is_evaluated_on_the_split_it_has_by_protocols_that_fit(tmp_path):
     for name in ("train", "valid"):
         (tmp_path / f"{name}.txt").write_text("A line of a book.\n" * (300 if name == "valid" else 50))
 
-    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).judge
+    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).evaluation
     assert (evaluation.split, evaluation.protocols) == ("validation", ["document", "window"])
 
     (tmp_path / "test.txt").write_text("A line of a book.\n" * 20)
-    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).judge
+    evaluation = load_config(yaml.safe_load(starting_config(str(tmp_path)).yaml)).evaluation
     assert (evaluation.split, evaluation.protocols) == ("test", ["document"])
 
 

@@ -135,7 +135,7 @@ def test_an_export_that_differs_is_not_left(sentiment_run, tmp_path):
     def wrong(self, texts):
         return np.tile([0.25, 0.75], (len(texts), 1))
 
-    with mock.patch("bakeoff.methods.onnx.standalone.OnnxClassifier.probabilities", wrong):
+    with mock.patch("bakeoff.methods.recurrent.onnx.standalone.OnnxClassifier.probabilities", wrong):
         said = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm-lab")
 
     assert "differs from the contestant" in said
@@ -146,10 +146,10 @@ def test_what_is_not_exported(sentiment_run, exported, tmp_path, monkeypatch):
     folder, _ = exported
 
     linear = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "linear")
-    assert "only lstm and gru" in linear
+    assert "has no export to ONNX" in linear
     assert "load_classifier" in linear
     assert "--contestant lstm" in linear
-    assert "exists already" in refused("export", sentiment_run, "-o", folder, "--contestant", "lstm")
+    assert "already exists" in refused("export", sentiment_run, "-o", folder, "--contestant", "lstm")
     monkeypatch.setattr(export, "_PACKAGES", ("onnx", "no_such_package"))
     assert "pip install" in refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm")
     assert list(tmp_path.iterdir()) == []

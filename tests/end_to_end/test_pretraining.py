@@ -50,7 +50,7 @@ def test_killed_while_pretraining_and_resumed(config, tmp_path):
     typed = bakeoff("run", config, "-o", whole, "--json")
 
     assert resumed.code == typed.code == 0
-    assert "Pretraining, epoch 3: loss of held-out words" in resumed.err
+    assert "Pretraining, epoch 3: loss on held-out words" in resumed.err
     folders = [RunFolder(path).contestant("pretrained") for path in (whole, killed)]
     for folder in folders:  # what is not needed is gone, what was measured is there
         assert not folder.stage("pretraining").path.exists()

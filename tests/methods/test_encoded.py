@@ -20,7 +20,7 @@ def encoded(texts: list[list[int]]) -> EncodedTexts:
 
 
 def decoded(texts: EncodedTexts) -> list[list[int]]:
-    return [part.tolist() for part in np.split(texts.numbers, texts.offsets[1:-1])]
+    return [part.tolist() for part in np.split(texts.ids, texts.offsets[1:-1])]
 
 
 @given(TEXTS, st.integers(1, 12))

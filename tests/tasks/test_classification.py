@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shutil
 
 import pytest
 import yaml
-from sklearn.utils.class_weight import compute_sample_weight
 
-from bakeoff.data.types import LabeledTexts
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import calibration_error, fit_temperature
-from bakeoff.methods.recurrent.learner import RecurrentTask
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.tasks.classification import bake
 from bakeoff.tasks.classifier import load_classifier
-from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
+from tests.baking import bake
 from tests.methods.small_data import SMALL_LSTM, config, small_table
 
 CONTESTANTS = {
@@ -46,13 +41,13 @@ def run(tmp_path_factory) -> RunFolder:
     earlier: dict[str, ContestantFolder] = {}
     for name in CONTESTANTS:
         folder = run.contestant(name)
-        folder.write_result(bake(checked, name, TABLE, folder, Progress(), earlier))
+        folder.write_result(bake(checked, name, TABLE, folder, earlier=earlier))
         earlier[name] = folder
     return run
 
 
 @pytest.mark.parametrize("name", CONTESTANTS)
-def test_scores_figures_and_predictions_agree(run, name):
+def test_scores_metrics_and_predictions_agree(run, name):
     folder = run.contestant(name)
     scores, result = folder.scores().to_pylist(), folder.result()
 
@@ -75,29 +70,20 @@ def test_scores_figures_and_predictions_agree(run, name):
 @pytest.mark.parametrize("name", CONTESTANTS)
 def test_the_temperature_is_saved_with_the_model_and_changes_no_label(run, name):
     folder = run.contestant(name)
-    config = json.loads((folder.model / "config.json").read_text())
+    saved = json.loads((folder.model / "classifier.json").read_text())
     classifier = load_classifier(folder.path)
     raw = classifier.model.probabilities(TABLE.test.texts)
 
     calibration = folder.result().calibration
 
     assert (calibration is None) is (name == "majority")
-    assert config["temperature"] == classifier.temperature == (calibration.temperature if calibration else 1.0)
+    assert saved["temperature"] == classifier.temperature == (calibration.temperature if calibration else 1.0)
     validation = classifier.model.probabilities(TABLE.validation.texts)
     if calibration:
-        assert config["temperature"] == fit_temperature(TABLE.validation.labels, validation)
+        assert saved["temperature"] == fit_temperature(TABLE.validation.labels, validation)
     assert classifier.probabilities(TABLE.test.texts).argmax(axis=1).tolist() == raw.argmax(axis=1).tolist()
     errors = [metric for metric in folder.result().metrics if metric.name == "calibration_error"]
     assert errors[-1].value == pytest.approx(calibration_error(TABLE.test.labels, raw))
-
-
-def test_a_model_that_was_saved_before_there_were_temperatures_still_loads(run, tmp_path):
-    shutil.copytree(run.contestant("linear").model, tmp_path / "model")
-    config = json.loads((tmp_path / "model" / "config.json").read_text())
-    del config["temperature"]
-    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
-
-    assert load_classifier(tmp_path / "model").temperature == 1
 
 
 @pytest.mark.parametrize("name", CONTESTANTS)
@@ -149,7 +135,7 @@ def test_a_model_loads_from_its_own_folder_and_from_its_contestant_s(run):
     assert load_classifier(str(folder.model)).predict(TABLE.test.texts) == expected
 
 
-def test_a_training_that_was_cut_short_ends_with_the_same_figures(run, tmp_path):
+def test_a_training_that_was_cut_short_ends_with_the_same_metrics(run, tmp_path):
     class Cut(Progress):
         def step(self, line, share):
             if line.step == 19:  # in the third epoch of eight steps
@@ -176,21 +162,6 @@ def test_losses_of_a_small_training_are_pinned(run):
     assert [line.train_loss for line in epochs[:2]] == pytest.approx(PINNED, abs=1e-4)
 
 
-def test_halves_of_a_batch_have_its_loss():
-    """What training does where memory runs short; without dropout, whose random numbers depend on the shape."""
-    settings = config({"lstm": {**SMALL_LSTM, "embedding_dropout": 0, "dropout": 0, "word_dropout": 0}}).contestants
-    task = RecurrentTask(TABLE, settings["lstm"], seed=1)
-    for (batch,) in task.steps(1):
-        parts = list(divided(batch, 1))
-
-        assert len(parts) == batch.count
-        assert sum(part.tokens for part in parts) == batch.tokens
-        losses = [task.loss(part) for part in parts]
-        whole = task.loss(batch)
-        assert sum(loss.total.item() for loss in losses) == pytest.approx(whole.total.item(), rel=1e-5)
-        assert sum(loss.correct for loss in losses) == whole.correct
-
-
 def test_planted_label_errors_are_suspected_by_all_who_can_read(tmp_path):
     table = small_table()
     planted = {table.test.ids[row]: table.label_names[table.test.labels[row]] for row in range(6)}
@@ -209,35 +180,13 @@ def test_planted_label_errors_are_suspected_by_all_who_can_read(tmp_path):
         assert len(found) >= len(suspected) / 2
 
 
-def test_balanced_weights_are_scikit_learn_s_and_the_loss_is_the_weighted_one():
-    """Three texts of four are of one class, so the other class weighs three times as much."""
-    table = small_table()
-    kept = [row for row in range(len(table.train)) if table.train.labels[row] == 0 or row % 3 == 0]
-    side = LabeledTexts(*([column[row] for row in kept] for column in vars(table.train).values()))
-    table = dataclasses.replace(table, train=side)
-    still = {**SMALL_LSTM, "embedding_dropout": 0, "dropout": 0, "word_dropout": 0}
-    plain = RecurrentTask(table, config({"lstm": still}).contestants["lstm"], seed=1)
-    weighted = RecurrentTask(
-        table, config({"lstm": {**still, "class_weights": "balanced"}}).contestants["lstm"], seed=1
-    )
-    weights = compute_sample_weight("balanced", side.labels)
-    whole = {}
-    for kind, task in {"plain": plain, "weighted": weighted}.items():
-        batches = [batch.split(batch.count) for (batch,) in task.steps(1)]
-        whole[kind] = {int(text.rows[0]): task.loss(text).total.item() for batch in batches for text in batch}
-    for row, loss in whole["plain"].items():
-        assert whole["weighted"][row] == pytest.approx(loss * weights[row], rel=1e-4)
-    assert weighted.validate() == plain.validate()
-
-
-def test_a_class_may_be_missing_from_the_test_side(tmp_path):
+def test_a_class_may_be_missing_from_the_test_split(tmp_path):
     table = small_table(classes=3)
     kept = [row for row in range(len(table.test)) if table.test.labels[row] != 2]
-    side = LabeledTexts(*([column[row] for row in kept] for column in vars(table.test).values()))
     result = bake(
         config(CONTESTANTS),
         "linear",
-        dataclasses.replace(table, test=side),
+        dataclasses.replace(table, test=table.test.of(kept)),
         ContestantFolder(tmp_path / "linear"),
         Progress(),
     )
@@ -270,9 +219,20 @@ def test_folders_that_hold_no_classifier(tmp_path):
     (tmp_path / "bakeoff.yaml").write_text(yaml.safe_dump({"task": "language-model", "contestants": {"full": {}}}))
     with pytest.raises(UserError, match="language-model"):
         load_classifier(tmp_path)
-    other = tmp_path / "other"
-    other.mkdir()
-    for content in ("{", "[]", json.dumps({"model_type": "gpt2"})):
-        (other / "config.json").write_text(content)
-        with pytest.raises(UserError, match="no classifier"):
-            load_classifier(other)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "holds no classifier"),
+        ("[]", "holds no classifier"),
+        ('{"model_type": "gpt2"}', "holds no classifier"),
+        ('{"format": 1}', "another version of bakeoff"),
+        ('{"format": 2, "method": "linear"}', "is damaged"),
+    ],
+)
+def test_files_that_describe_no_classifier(tmp_path, content, said):
+    (tmp_path / "classifier.json").write_text(content)
+
+    with pytest.raises(UserError, match=said):
+        load_classifier(tmp_path)

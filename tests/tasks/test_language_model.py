@@ -12,10 +12,14 @@ import transformers
 
 from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.errors import UserError
+from bakeoff.lm.batching import batches_of_rows
+from bakeoff.lm.protocols import plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.tasks.language_model import bake
+from bakeoff.tasks import evaluation_cost
+from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
+from tests.baking import bake, plan
 from tests.lm.conftest import random_gpt2
 
 SETTINGS = {
@@ -60,7 +64,7 @@ def baked(split, tmp_path_factory):
 
     def one(name):
         folder = ContestantFolder(path / name)
-        return folder, bake(config_of(), name, split, folder, Progress())
+        return folder, bake(config_of(), name, split, folder)
 
     return {name: one(name) for name in SETTINGS}
 
@@ -83,7 +87,7 @@ def test_training_lowers_perplexity(baked):
     assert all(metrics[name] < 0.95 * metrics["pretrained"] for name in ADAPTERS)
 
 
-def test_figures_are_named_by_their_protocol(baked):
+def test_metrics_are_named_by_their_protocol(baked):
     for _, result in baked.values():
         assert [(metric.name, metric.protocol) for metric in result.metrics] == [
             ("perplexity", "window(context=64, stride=32)"),
@@ -107,7 +111,7 @@ def test_parameters_are_counted(baked):
     assert counts["dora"][0] == counts["lora"][0] + 5 * 96  # a length for each row
 
 
-def test_scores_hold_what_the_figures_sum_up(baked):
+def test_scores_hold_what_the_metrics_sum_up(baked):
     folder, result = baked["full"]
     rows = [row for row in folder.scores().to_pylist() if row["protocol"].startswith("document")]
 
@@ -153,7 +157,7 @@ def test_a_merged_model_is_the_adapted_one_and_loads_with_plain_transformers(bak
 
 
 def test_merging_that_shows_is_said_with_both_perplexities(split, tmp_path, monkeypatch):
-    monkeypatch.setattr("bakeoff.lm.merging.TOLERANCE", -1.0)
+    monkeypatch.setattr("bakeoff.methods.lora.merging.TOLERANCE", -1.0)
     said = []
 
     class Listening(Progress):
@@ -177,7 +181,7 @@ def test_in_bf16_an_adapter_is_merged_in_fp32(split, tmp_path):
     """The base weights have more digits than bf16 keeps; the layers without an adapter must not lose them."""
     folder = ContestantFolder(tmp_path / "merged")
 
-    bake(config_of(precision="bf16"), "merged", split, folder, Progress())
+    bake(config_of(precision="bf16"), "merged", split, folder)
 
     merged = dict(transformers.AutoModelForCausalLM.from_pretrained(folder.model).named_parameters())
     base = dict(load_language_model("stories260k").model.named_parameters())
@@ -206,7 +210,7 @@ def test_a_training_with_the_chosen_rate_is_the_same_to_the_bit(baked, split, tm
     again = ContestantFolder(tmp_path / name)
     rate = result.settings["learning_rate"]
 
-    bake(config_of(contestants={name: SETTINGS[name] | {"learning_rate": rate}}), name, split, again, Progress())
+    bake(config_of(contestants={name: SETTINGS[name] | {"learning_rate": rate}}), name, split, again)
 
     for file in folder.model.glob("*.safetensors"):
         assert file.read_bytes() == (again.model / file.name).read_bytes()
@@ -254,7 +258,7 @@ def test_gpt2_trains_without_a_warning(split, stories, tmp_path, recwarn, varian
     folder = ContestantFolder(tmp_path / "lora")
     contestants = {"lora": SETTINGS["lora"] | {"variant": variant, "merge": True}}
 
-    result = bake(config_of(str(tmp_path / "gpt2"), contestants=contestants), "lora", split, folder, Progress())
+    result = bake(config_of(str(tmp_path / "gpt2"), contestants=contestants), "lora", split, folder)
 
     assert [str(warning.message) for warning in recwarn if "fan_in_fan_out" in str(warning.message)] == []
     lengths = 2 * 96 if variant == "dora" else 0
@@ -265,7 +269,7 @@ def test_gpt2_trains_without_a_warning(split, stories, tmp_path, recwarn, varian
 def test_in_bf16_the_saved_model_is_fp32_and_near(split, baked, tmp_path):
     folder = ContestantFolder(tmp_path / "full")
 
-    result = bake(config_of(precision="bf16"), "full", split, folder, Progress())
+    result = bake(config_of(precision="bf16"), "full", split, folder)
 
     exact = baked["full"][1].metric("perplexity", "document").value
     assert result.metric("perplexity", "document").value == pytest.approx(exact, rel=0.03)
@@ -288,23 +292,66 @@ def test_in_bf16_the_saved_model_is_fp32_and_near(split, baked, tmp_path):
     ],
 )
 def test_mistakes_are_found_before_any_training(split, tmp_path, monkeypatch, changes, name, expected):
-    monkeypatch.setattr("bakeoff.lm.contestants.train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("bakeoff.training.loop.train", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
     with pytest.raises(UserError, match=expected):
-        bake(config_of(**changes), name, split, ContestantFolder(tmp_path / name), Progress())
+        bake(config_of(**changes), name, split, ContestantFolder(tmp_path / name))
 
 
-def test_texts_are_written_in_fp32_whatever_the_judge_computes_in(split, tmp_path):
+def test_texts_are_written_in_fp32_whatever_the_evaluation_computes_in(split, tmp_path):
     evaluation = {"context_length": 64, "prompts": ["Once upon a time"] * 2, "max_new_tokens": 64, "resamples": 50}
     config = config_of(
-        "stories260k", contestants={"pretrained": {"method": "pretrained"}}, precision="bf16", evaluation=judge
+        "stories260k", contestants={"pretrained": {"method": "pretrained"}}, precision="bf16", evaluation=evaluation
     )
     folder = ContestantFolder(tmp_path / "pretrained")
 
-    result = bake(config, "pretrained", split, folder, Progress())
+    result = bake(config, "pretrained", split, folder)
 
     sample, _ = folder.samples()
     assert result.notes == ["Perplexity was computed in bf16."]
     assert sample.text == load_language_model("stories260k").generate("Once upon a time", max_new_tokens=64)
     assert (sample.engine, sample.tokens) == ("openvino", 64)
+
+
+PLANNED = {**SETTINGS, "checkpointed": {**SETTINGS["full"], "activation_checkpointing": True}}
+PLANNED_CONFIG = config_of(budget={"tokens": 700, "evaluations": 2}, contestants=PLANNED)
+
+
+@pytest.fixture(scope="module")
+def plans(split):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "MEASURED_SECONDS", 0.1)
+        return plan(PLANNED_CONFIG, split)
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_what_is_counted_is_what_then_happens(plans, split, tmp_path, name):
+    planned = plans[name]
+
+    result = bake(PLANNED_CONFIG, name, split, ContestantFolder(tmp_path / name))
+
+    cost = result.training
+    assert (planned.steps, planned.tokens, planned.epochs) == (cost.steps, cost.tokens, cost.epochs)
+    assert planned.trainable_parameters == result.trainable_parameters
+    assert planned.total_parameters == result.total_parameters
+    assert planned.model_bytes == pytest.approx(result.model_bytes, rel=0.25)
+    assert planned.total_seconds > planned.training_seconds + planned.evaluation_seconds > 0
+    assert planned.notes == (
+        ["The range test takes up to 12 steps of its own, counted in the total time."] if "auto" in name else []
+    )
+
+
+def test_disk_holds_an_old_and_a_new_checkpoint(plans):
+    full = plans["full"]
+
+    assert full.disk_bytes == 2 * (full.model_bytes + 3 * 4 * 260_032)
+
+
+def test_the_time_of_the_evaluation_grows_with_its_text(stories, split):
+    scored = plan_scoring(stories.tokenizer, split.test, "document", model_context=512, context_length=64)
+    batches = [batch for _, batch in batches_of_rows(scored.rows, 256)]
+
+    once, twice = (evaluation_cost._scoring_seconds(stories, many) for many in (batches, batches * 400))
+
+    assert twice > 20 * once > 0

@@ -21,8 +21,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Export a trained LSTM or GRU to run without bakeoff and torch, and check the export on real texts."""
-    from bakeoff.methods.recurrent.onnx.export import TOLERANCE, export_onnx
     from bakeoff.runs.folder import RunFolder
+    from bakeoff.tasks.export import TOLERANCE, export_onnx
 
     exported = export_onnx(RunFolder(run), output, contestant)
     if json:

@@ -17,10 +17,10 @@ class ClassificationConfig(CommonConfig):
 
     task: Literal["classification"]
     data: TableData = Field(description="The labeled table.")
-    budget: Budget = Field(default_factory=lambda: Budget(epochs=5), description="The same for every contestant.")
-    contestants: dict[str, ClassificationContestant] = Field(description="Name of each contestant and its settings.")
+    budget: Budget = Field(default_factory=lambda: Budget(epochs=5), description="What each contestant may spend.")
+    contestants: dict[str, ClassificationContestant] = Field(description="Settings of each contestant, by name.")
     evaluation: ClassificationEvaluationConfig = Field(
-        default_factory=lambda: ClassificationEvaluationConfig(), description="The comparison."
+        default_factory=lambda: ClassificationEvaluationConfig(), description="How contestants are compared."
     )
 
     def local_paths(self) -> dict[str, str]:

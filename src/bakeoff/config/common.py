@@ -1,4 +1,4 @@
-"""The keys that both tasks have, and the section `contestants`, whose classes depend on the methods."""
+"""The keys that both tasks have, and the types of contestants, which depend on their methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bakeoff.sections import FORMAT, PositiveInt, Section, Tracker
 
 
 def _settings(task: Task) -> Callable[[Any], Any]:
-    """Return what turns a contestant's values into the settings of the method that they name."""
+    """Return a validator that turns a contestant's values into the config of the method that they name."""
 
     def settings(value: Any) -> Any:
         if isinstance(value, Mapping) and "method" in value:
@@ -28,20 +28,20 @@ LanguageModelContestant = Annotated[SerializeAsAny[MethodConfig], BeforeValidato
 
 
 class CommonConfig(Section):
-    """What a bake-off of either task is made of, besides its data, budget, contestants and evaluation."""
+    """The keys that bake-offs of both tasks have, besides data, budget, contestants and evaluation."""
 
-    format: Literal[2] = Field(FORMAT, description="Version of these keys.")
-    name: str | None = Field(None, description="Name of the bake-off; the output folder is runs/NAME.")
+    format: Literal[2] = Field(FORMAT, description="Version of the config's format.")
+    name: str | None = Field(None, description="Name of the bake-off. Its output folder is runs/NAME.")
     seed: Annotated[int, Field(ge=0)] = Field(
-        12, description="Seed of the split, of new weights, of dropout and of the order of the texts."
+        12, description="Seed for the split, new weights, dropout and the order of texts."
     )
     repeats: PositiveInt = Field(
         1,
         description="Train every contestant with this many seeds (seed, seed + 1, ...) on the same split. Methods that "
-        "use no seed are trained once.",
+        "do not depend on a seed are trained once.",
     )
     tracker: Tracker = Field(
-        "none", description="Where losses, accuracies and learning rates are also sent during training."
+        "none", description="Where to also send losses, accuracies and learning rates during training."
     )
 
     def local_paths(self) -> dict[str, str]:
@@ -58,9 +58,9 @@ class CommonConfig(Section):
                 before.append(name)
             elif wrong := [member for member in members if member not in before]:
                 raise ValueError(
-                    f"'{name}' has the member '{wrong[0]}', which is not one of the contestants before it that stand "
-                    f"alone: {', '.join(before) or 'there are none'}"
+                    f"'{name}' cannot use '{wrong[0]}': members must be contestants listed before it, without members "
+                    f"of their own: {', '.join(before) or 'there are none'}"
                 )
             elif len(set(members)) < len(members):
-                raise ValueError(f"'{name}' has a member twice: {', '.join(members)}")
+                raise ValueError(f"'{name}' lists a member twice: {', '.join(members)}")
         return contestants

@@ -17,12 +17,14 @@ class LanguageModelConfig(CommonConfig):
     """A bake-off of ways to adapt one language model to a text."""
 
     task: Literal["language-model"]
-    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
+    model: str = Field(
+        description="A hub id, a local folder, a GGUF file, or a packaged model (`smollm2-135m`, `stories260k`)."
+    )
     data: TextData = Field(description="The text corpus.")
-    budget: Budget = Field(default_factory=lambda: Budget(epochs=3), description="The same for every contestant.")
-    contestants: dict[str, LanguageModelContestant] = Field(description="Name of each contestant and its settings.")
+    budget: Budget = Field(default_factory=lambda: Budget(epochs=3), description="What each contestant may spend.")
+    contestants: dict[str, LanguageModelContestant] = Field(description="Settings of each contestant, by name.")
     evaluation: LanguageModelEvaluationConfig = Field(
-        default_factory=lambda: LanguageModelEvaluationConfig(), description="The comparison."
+        default_factory=lambda: LanguageModelEvaluationConfig(), description="How contestants are compared."
     )
     precision: RequestedPrecision = "auto"
 

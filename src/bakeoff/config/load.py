@@ -1,4 +1,4 @@
-"""From a name, a file or a mapping to a checked config. All problems are reported at once, each with its place."""
+"""Load and check a config. All problems are reported at once, each with its file and line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bakeoff.config.messages import describe, prefix
 from bakeoff.config.presets import presets, with_preset
 from bakeoff.errors import UserError
 from bakeoff.methods.base import Task
-from bakeoff.methods.registry import method_names
+from bakeoff.methods.registry import INSTALL_IT, method_names, unknown_method
 from bakeoff.spelling import nearest
 
 
 def builtin_names() -> list[str]:
-    """Names of the built-in bake-offs."""
+    """Return the names of the built-in bake-offs."""
     folder = resources.files("bakeoff.config") / "builtin"
     return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
 
@@ -35,7 +35,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
 
     Raises:
-        UserError: naming every unknown key, wrong type and impossible combination, with file, line and nearest name.
+        UserError: names every unknown key, wrong type and impossible combination, with file, line and nearest name.
     """
     located = _read(source)
     for assignment in overrides:
@@ -82,7 +82,7 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
 
 
 def _resolve_contestants(located: Located, task: Task, problems: list[str]) -> dict[str, Any]:
-    """Fill in each contestant's method and preset."""
+    """Return the contestants' settings with method and preset filled in; append what is wrong to `problems`."""
     contestants = located.values.get("contestants")
     known, preset = method_names(task), presets()
     place = prefix(located.place(("contestants",)))
@@ -103,11 +103,10 @@ def _resolve_contestants(located: Located, task: Task, problems: list[str]) -> d
         method = merged.setdefault("method", name)
         if method not in known:
             choices = [*known, *(each for each in preset if preset[each]["method"] in known)]
-            near = nearest(str(method), choices)
+            named = "method" in settings
             problems.append(
-                f"{place}contestants.{name}: '{method}' is not a method of task {task}"
-                + (f"; did you mean '{near}'?" if near else ".")
-                + f" Methods: {', '.join(choices)}. A contestant of another name needs `method: {known[0]}`"
+                f"{place}contestants.{name}: {unknown_method(task, str(method), choices)} "
+                + (INSTALL_IT if named else f"A contestant of another name needs `method: {known[0]}`")
             )
             continue
         resolved[name] = merged

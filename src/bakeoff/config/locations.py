@@ -1,4 +1,4 @@
-"""YAML with line numbers, and values set from the command line."""
+"""Read YAML with line numbers, and apply values set on the command line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Path = tuple[str | int, ...]
 
 @dataclass
 class Located:
-    """Values of a config, and where each of them was written."""
+    """The values of a config and the place where each was written."""
 
     values: dict[str, Any]
     places: dict[Path, str] = field(default_factory=dict)  # ("data", "table") -> "my.yaml, line 4"
     problems: list[str] = field(default_factory=list)
 
     def place(self, path: Path) -> str:
-        """Where the value, or the closest part around it, stands."""
+        """Return where a value, or the closest section around it, was written."""
         for length in range(len(path), -1, -1):
             if found := self.places.get(path[:length]):
                 return found
@@ -56,7 +56,7 @@ def _locate(node: yaml.Node, path: Path, file: str, located: Located) -> None:
         for key_node, value_node in node.value:
             key = str(key_node.value)
             if key in seen:
-                located.problems.append(f"{file}, line {key_node.start_mark.line + 1}: the key '{key}' is there twice")
+                located.problems.append(f"{file}, line {key_node.start_mark.line + 1}: the key '{key}' appears twice")
             seen.add(key)
             located.places[(*path, key)] = f"{file}, line {key_node.start_mark.line + 1}"
             _locate(value_node, (*path, key), file, located)

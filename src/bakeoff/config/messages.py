@@ -1,4 +1,4 @@
-"""Problems of a config, in the user's words: where, what is wrong, what was probably meant."""
+"""Describe problems of a config to its author: where, what is wrong, what was probably meant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RENAMED = {
 
 
 def describe(problem: Any, located: Located, task: Task) -> str:
-    """Return one of pydantic's errors in the user's words."""
+    """Return one of pydantic's errors as a sentence for the author of the config."""
     path = tuple(problem["loc"])
     field = ".".join(str(part) for part in path) or "the config"
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
@@ -69,7 +69,7 @@ def _keys(path: Sequence[str | int], located: Located, task: Task) -> list[str]:
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the section that a key holds, be it always there or `Section | None`; None for plain values."""
+    """Return the section that a key of type `Section` or `Section | None` holds; None for plain values."""
     for kind in get_args(annotation) if get_origin(annotation) is types.UnionType else (annotation,):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind

@@ -1,4 +1,4 @@
-"""Store local files of a config by their full path, so that a run can be resumed from any folder."""
+"""Find the local files that a config names, and store them by full path so that a run resumes from any folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 
 def with_absolute_paths(config: BakeoffConfig) -> BakeoffConfig:
-    """Return the config with every existing local file or folder by its full path."""
+    """Return the config with the full path of every local file or folder that exists."""
     contestants = {name: _absolute(each, each.local_paths()) for name, each in config.contestants.items()}
     return _absolute(config, config.local_paths()).model_copy(update={"contestants": contestants})
 

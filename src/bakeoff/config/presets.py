@@ -1,4 +1,4 @@
-"""Contestants whose name alone stands for settings: `lstm-lab: {}`."""
+"""Presets: settings that a contestant's name stands for, such as `lstm-lab: {}`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def presets() -> dict[str, dict[str, Any]]:
 
 
 def with_preset(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a contestant over those of the preset of its name, if there is one."""
+    """Return a contestant's settings on top of the preset of its name, if there is one."""
     return _merge(presets().get(name, {}), settings)
 
 

@@ -1,4 +1,4 @@
-"""docs/reference/config.md, made from the schema so that it cannot disagree with it.
+"""Generate docs/reference/config.md from the schema.
 
 python -m bakeoff.config.reference > docs/reference/config.md
 """
@@ -20,13 +20,13 @@ from bakeoff.methods.registry import METHODS, get_method
 
 HEADER = """# Every key of a config
 
-A config is a YAML file. Unknown keys and wrong values are refused before any work, all at once, with their lines.
-Any key can be overridden on the command line: `--set contestants.lstm.hidden_size=256`.
+A config is a YAML file. Unknown keys and wrong values are reported before any work starts, all at once, with line
+numbers. Any key can be overridden on the command line: `--set contestants.lstm.hidden_size=256`.
 """
 
 
 def reference() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     parts = [HEADER]
     for task, config in CONFIGS.items():
         parts.append(f"## task: {task}\n\n{_sentence(config)}\n\n{_table(config, '')}")
@@ -40,9 +40,7 @@ def reference() -> str:
         f"- `{name}`: " + ", ".join(f"`{key}: {_plain(value)}`" for key, value in settings.items())
         for name, settings in presets().items()
     )
-    parts.append(
-        f"## Presets\n\nContestants whose name alone stands for settings, which a config may change:\n\n{named}\n"
-    )
+    parts.append(f"## Presets\n\nA contestant with one of these names starts from these settings:\n\n{named}\n")
     parts.append(f"## Metrics\n\n{_metrics()}")
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""The first config for somebody's own data: what was seen as comments, and choices that can be run as they are."""
+"""Write a first config for somebody's data, with comments on what was found, ready to run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.data_report import DataReport
 
 UNEVEN = 3
-"""From so many times the rows of the smallest class in the largest one on, classes are called uneven."""
+"""Classes are called uneven if the largest has at least this many times the rows of the smallest."""
 
 _SEED: int = ClassificationConfig.model_fields["seed"].default
 _LONGEST_KEPT: int = RecurrentConfig.model_fields["max_length"].default
-_MANY_WORDS = 4_000_000  # in the training texts: minutes an epoch on two cores
+_MANY_WORDS = 4_000_000  # in the training texts: an epoch takes minutes on two cores
 _FEW_ROWS = 2_000
-_ROWS_TO_CORRECT = 20  # of every class: less would hardly show how a linear model errs on what it has not seen
+_ROWS_TO_CORRECT = 20  # of every class: fewer hardly show how a linear model errs on unseen texts
 _FEW_TOKENS = 32_768
-_LONGEST_WINDOW = 1024  # tokens, of protocol `window` unless a config says otherwise
+_LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 _LISTED_CLASSES = 20
 
 
 @dataclass
 class Seen:
-    """What was found in the data."""
+    """Facts about the data, for the comments of the config."""
 
     source: str
     task: str
@@ -45,7 +45,7 @@ class Seen:
     columns: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # columns
     label: str | None = None
-    side: str | None = None  # column that names the sides of a split
+    split: str | None = None  # column that names the split of each row
     classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
     words: WordCounts | None = None  # of the texts, or documents, that are used
     skipped: dict[str, int] = field(default_factory=dict)  # reason -> rows
@@ -68,10 +68,10 @@ class StartingConfig:
 def starting_config(source: str, text: Sequence[str] | None = None, label: str | None = None) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
-    The data are read and divided as `run` does it, so that what it would refuse is refused here.
+    The data are read and split as in a run, so that whatever a run would refuse is refused here.
 
     Args:
-        source: Whatever a config's `data.table` or `data.text` may be.
+        source: Anything that a config's `data.table` or `data.text` may name.
         text: Columns of the texts, if known.
         label: Column of the labels, if known.
 
@@ -88,10 +88,10 @@ def starting_config(source: str, text: Sequence[str] | None = None, label: str |
     data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
-    for side in report.splits:
-        classes.update(side.labels)
+    for part in report.splits:
+        classes.update(part.labels)
     seen = _seen(report, "classification", len(table), split.train.texts + split.validation.texts + split.test.texts)
-    seen.columns, seen.text, seen.label, seen.side = list(table.columns), roles.text, roles.label, roles.split
+    seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
     seen.classes = dict(classes.most_common())
     return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
 
@@ -100,14 +100,14 @@ def _is_text(source: str) -> bool:
     path = Path(source).expanduser()
     if source in PACKAGED_TEXTS or source in HUB_NAMES or source.lower().endswith(TEXT_ENDINGS):
         return True
-    return path.is_dir() and not (path / "train").is_dir()  # aclImdb, the folder that is a table, has train/
+    return path.is_dir() and not (path / "train").is_dir()  # aclImdb, a folder that is a table, has train/
 
 
 def _language_model(source: str, column: str | None, columns: Sequence[str] = ()) -> StartingConfig:
     data = TextData(text=source) if column is None else TextData(text=source, column=column)
     split, report = prepare_corpus(data, _SEED)
-    sides = [split.train, split.validation, *([split.test] if split.test else [])]
-    texts = [document.text for side in sides for document in side.documents]
+    corpora = [split.train, split.validation, *([split.test] if split.test else [])]
+    texts = [document.text for corpus in corpora for document in corpus.documents]
     seen = _seen(report, "language-model", len(texts), texts)
     seen.columns, seen.text = list(columns), [column] if column else []
     return StartingConfig(_language_model_yaml(seen, split), seen)
@@ -127,18 +127,18 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
 
 
 def describe(seen: Seen) -> list[str]:
-    """What was seen, in lines for a reader."""
+    """Return what was found, as lines for a reader."""
     assert seen.words is not None
-    noun = "rows" if seen.task == "classification" else "documents, or parts of one, on the sides of the split"
+    noun = "rows" if seen.task == "classification" else "documents, or parts of one, in all splits"
     lines = [f"{seen.rows:,} {noun}"]
-    lines += [f"not used: {count:,} rows, {reason}" for reason, count in seen.skipped.items()]
+    lines += [f"{count:,} rows not used: {reason}" for reason, count in seen.skipped.items()]
     if seen.columns:
         lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
     lines.append(
-        f"words in a text: {seen.words.median:,} (median), at most {seen.words.percentile_95:,} in 95 % of the texts, "
-        f"{seen.words.longest:,} in the longest"
+        f"words per text: {seen.words.median:,} (median), {seen.words.percentile_95:,} (95th percentile), "
+        f"{seen.words.longest:,} (longest)"
     )
-    lines.append(f"rows whose text occurs again: {seen.duplicate_texts:,}; nearly: {seen.near_duplicate_texts:,}")
+    lines.append(f"duplicate texts: {seen.duplicate_texts:,}; near-duplicates: {seen.near_duplicate_texts:,}")
     if seen.classes:
         total = sum(seen.classes.values())
         lines.append(f"{len(seen.classes)} classes in column {shown(seen.label or '')}:")
@@ -147,9 +147,7 @@ def describe(seen: Seen) -> list[str]:
         if len(seen.classes) > len(first):
             lines.append(f"  and {len(seen.classes) - len(first)} more")
     if uneven := _unevenness(seen):
-        lines.append(
-            f"The classes are uneven, 1 to {uneven:.0f}: read macro-F1 and each class's recall, not accuracy alone."
-        )
+        lines.append(f"The classes are uneven, 1 to {uneven:.0f}: look at macro-F1 and the recall of each class, too.")
     return lines + [shown(note, 200) for note in seen.notes]
 
 
@@ -159,29 +157,29 @@ def _unevenness(seen: Seen) -> float | None:
 
 
 def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> str:
-    others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.side)]
+    others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.split)]
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
     several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
-    if seen.side:
-        split = f"{{column: {scalar(seen.side)}}} # names the side of each row; without it: at random, 10 % and 20 %"
+    if seen.split:
+        split = f"{{column: {scalar(seen.split)}}} # names the split of each row; without it: 10 % and 20 % at random"
     else:
-        split = "{validation: 0.1, test: 0.2} # at random, every class in proportion, near-identical texts together"
+        split = "{validation: 0.1, test: 0.2} # random, stratified by class, near-duplicates kept together"
     rows = sum(seen.classes.values())
     if rows < _FEW_ROWS:
-        epochs, why = 10, "few rows, so more passes over them; the best one is kept"
+        epochs, why = 10, "few rows, so more passes over them; the best epoch is kept"
     elif training_words > _MANY_WORDS:
-        epochs, why = 3, f"{training_words / 1e6:.0f} million training words an epoch: see what `bakeoff plan` says"
+        epochs, why = 3, f"{training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"
     else:
-        epochs, why = 5, "passes over the training rows, the same for every contestant; the best one is kept"
+        epochs, why = 5, "passes over the training rows for every contestant; the best epoch is kept"
     assert seen.words is not None
     longer = seen.words.percentile_95 > _LONGEST_KEPT
-    lstm = f"reads words in order; texts are cut to {_LONGEST_KEPT} words" + (
-        ", which many are longer than: max_length changes it" if longer else " (max_length)"
+    lstm = f"a recurrent network; texts are cut to {_LONGEST_KEPT} words" + (
+        ", and many are longer: max_length changes that" if longer else " (max_length)"
     )
     enough = min(seen.classes.values()) >= _ROWS_TO_CORRECT
     corrector = (
-        "\n  corrector: {method: lstm, linear_part: {}} # an lstm that learns what the linear model misses"
+        "\n  corrector: {method: lstm, linear_part: {}} # an LSTM that learns what the linear model misses"
         if enough
         else ""
     )
@@ -190,16 +188,16 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
         f"""\
 task: classification
 data:
-  table: {scalar(seen.source)} # as seen from the folder in which you type bakeoff
-  text: {text} # several columns are read as one text: {several}
+  table: {scalar(seen.source)} # relative to the folder where you run bakeoff
+  text: {text} # several columns are joined: {several}
   label: {scalar(seen.label or "")}
   split: {split}
 budget: {{epochs: {epochs}}} # {why}
-contestants: # change a setting like this: lstm: {{hidden_size: 64}}
-  majority: {{}} # always the most frequent class: the floor
-  linear: {{}} # phrases of one to three words, logistic regression: takes seconds, and is hard to beat with few rows
+contestants: # to change a setting: lstm: {{hidden_size: 64}}
+  majority: {{}} # always predicts the most frequent class: the baseline
+  linear: {{}} # TF-IDF of one to three words, logistic regression: takes seconds, hard to beat on few rows
   lstm: {{}} # {lstm}{corrector}
-seed: {_SEED} # of the split, the weights and the order
+seed: {_SEED} # for the split, the weights and the order of texts
 """,
     )
 
@@ -207,47 +205,47 @@ seed: {_SEED} # of the split, the weights and the order
 def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
     few = len(split.train.stream.split()) < _FEW_TOKENS
     budget = (
-        "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # a first look"
+        "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # for a first look"
     )
-    column = f"\n  column: {scalar(seen.text[0])} # a document a row" if seen.text else ""
+    column = f"\n  column: {scalar(seen.text[0])} # each row is a document" if seen.text else ""
     evaluated = split.test or split.validation
-    # A word is a token or more, so then there is at least one window to be scored.
+    # A word is at least one token, so there is at least one window to score.
     long = len(evaluated.stream.split()) >= _LONGEST_WINDOW
-    protocols = "[document, window] # the first one decides" if long else "[document] # `window` needs a longer text"
-    side = "" if split.test else "\n  split: validation # there is no test side"
+    protocols = "[document, window] # the first one ranks" if long else "[document] # `window` needs a longer text"
+    evaluated_split = "" if split.test else "\n  split: validation # there is no test split"
     return _page(
         seen,
         f"""\
 task: language-model
 model: smollm2-135m # or a hub id, a local folder, a GGUF file
 data:
-  text: {scalar(seen.source)} # as seen from the folder in which you type bakeoff{column}
+  text: {scalar(seen.source)} # relative to the folder where you run bakeoff{column}
 budget: {budget}; the same for every contestant
-contestants: # change a setting like this: lora: {{r: 64}}
-  pretrained: {{}} # the model as it came: what has to be beaten
+contestants: # to change a setting: lora: {{r: 64}}
+  pretrained: {{}} # the model without any training: the baseline
   full: {{}} # every weight is trained
   lora: {{}} # small adapters are trained: less memory and disk
-judge:
-  protocols: {protocols}{side}
+evaluation:
+  protocols: {protocols}{evaluated_split}
   prompts: [] # texts that every contestant continues
-seed: {_SEED} # of the split and the order
+seed: {_SEED} # for the split and the order of texts
 """,
     )
 
 
 def _page(seen: Seen, body: str) -> str:
     comments = [
-        f"Written by `bakeoff init {shown(seen.source)}`; docs/reference/config.md has every key and its default.",
-        "Time and memory beforehand: bakeoff plan THIS-FILE. Then: bakeoff run THIS-FILE",
+        f"Written by `bakeoff init {shown(seen.source)}`; docs/reference/config.md lists every key and its default.",
+        "Estimate time and memory: bakeoff plan THIS-FILE. Run it: bakeoff run THIS-FILE",
         "",
-        "What was seen:",
+        "What was found:",
         *(f"  {line}" for line in describe(seen)),
     ]
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + "\n" + body
 
 
 def scalar(value: str) -> str:
-    """A string as YAML, on one line, also inside of brackets."""
+    """Return a string as YAML on one line, which also works inside brackets."""
 
     style: dict[str, Any] = {"allow_unicode": True} if value.isprintable() else {"default_style": '"'}
     page: str = yaml.safe_dump([value], default_flow_style=True, width=10**9, **style)
@@ -255,6 +253,6 @@ def scalar(value: str) -> str:
 
 
 def shown(text: str, longest: int = 60) -> str:
-    """Text from outside on one line, without control characters, shortened."""
+    """Return foreign text on one line, shortened and without control characters."""
     line = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
     return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
-from bakeoff.evaluation.metrics.rows import CALIBRATION_BINS as BINS
+from bakeoff.evaluation.bins import CALIBRATION_BINS as BINS
 from bakeoff.runs.results import ReliabilityBin
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""All that the rest of the house knows of a method.
+"""Everything that the rest of bakeoff knows about a method.
 
-A method lives in one folder: its settings (`config.py`), and a class (`method.py`) that trains, loads, plans and
-describes its models. `registry.py` finds the class by name. Importing `method.py` must be cheap, because reading a
-config needs it: it imports torch and the like inside its functions.
+A method lives in one folder: its settings (`config.py`) and a class (`method.py`) that trains, loads, plans and
+describes its models. `registry.py` finds the class by name. Reading a config imports `method.py`, so that import must
+be cheap: torch and other heavy libraries are imported inside functions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
@@ -34,35 +34,35 @@ if TYPE_CHECKING:
 Task = Literal["classification", "language-model"]
 
 PLANNED_CHARACTERS = 3_000_000
-"""A method that learns in one go is planned on this many characters of training text, a few seconds of work."""
+"""The default plan fits on this many characters of training text, a few seconds of work."""
 
 
 class MethodConfig(Section):
-    """Settings of a contestant. `method` says which method they are for."""
+    """Settings of a contestant. A subclass declares them as fields and narrows `method` to a `Literal`."""
 
     method: str
 
     def local_paths(self) -> dict[str, str]:
-        """Return the files and folders that the settings may name, by dotted key: `{"pretrain.text": "a.csv"}`.
+        """Return the files and folders that the settings name, by dotted key: `{"pretrain.text": "a.csv"}`.
 
-        Those that exist are stored by their full path, and files are fingerprinted.
+        The run stores those that exist by their full path, and fingerprints files.
         """
         return {}
 
     @property
     def builds_on(self) -> Sequence[str]:
-        """Names of the contestants that must be trained before this one."""
+        """Return the names of the contestants that must be trained before this one."""
         return ()
 
     @property
     def pretrained_model(self) -> str | None:
-        """The pretrained model that the contestant starts from, or None if it starts from nothing."""
+        """Return the pretrained model that the contestant starts from, or None."""
         return None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a method may know besides its settings and the data."""
+    """The circumstances of a fit or a plan, besides config and data."""
 
     name: str  # of the contestant
     seed: int
@@ -73,22 +73,36 @@ class Context:
 
 @dataclass(frozen=True)
 class FitContext(Context):
-    """The same for a training."""
+    """The circumstances of a fit."""
 
     folder: ContestantFolder = field(kw_only=True)
-    members: Mapping[str, ContestantFolder] = field(default_factory=dict, kw_only=True)  # trained before, by name
+    members: Mapping[str, ContestantFolder] = field(default_factory=dict, kw_only=True)  # of `builds_on`, by name
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Fill the contestant's model/: `write` gets an empty folder, which moves into place when it is complete.
+
+        Under torchrun only the main process writes.
+
+        Raises:
+            UserError: the disk is full, or the folder cannot be written.
+        """
+        from bakeoff.runs.writing import replaced_folder
+
+        if self.folder.writes:
+            with replaced_folder(self.folder.model) as temporary:
+                write(temporary)
 
 
 @dataclass(frozen=True)
 class PlanContext(Context):
-    """The same for a plan."""
+    """The circumstances of a plan."""
 
-    plans: Mapping[str, ContestantPlan] = field(default_factory=dict, kw_only=True)  # made before, by name
+    plans: Mapping[str, ContestantPlan] = field(default_factory=dict, kw_only=True)  # of earlier contestants, by name
 
 
 @dataclass
 class BaseModel:
-    """The pretrained model of a language-model bake-off, loaded once by whoever needs it first."""
+    """The pretrained model of a language-model bake-off, loaded when it is first needed."""
 
     name: str  # as the config gives it
     precision: RequestedPrecision
@@ -103,21 +117,21 @@ class BaseModel:
         return self._loaded
 
     def take(self) -> LanguageModel:
-        """Return the model and forget it: the caller may change its weights, and frees its memory."""
+        """Return the model and forget it, so that the caller may change its weights and free its memory."""
         model, self._loaded = self.get(), None
         return model
 
 
 @dataclass
 class FitReport:
-    """What a fit took, and what a reader of the result must know."""
+    """The cost of a fit, and notes for readers of the result."""
 
     cost: TrainingCost
     notes: list[str] = field(default_factory=list)
-    trainable_parameters: int | None = None  # None: all of the model's
+    trainable_parameters: int | None = None  # None: all parameters of the model
     total_parameters: int | None = None  # None: as the loaded model counts them
-    earlier_seconds: float = 0.0  # time spent before this call: earlier sessions of a resumed run, or members
-    settings: dict[str, Any] = field(default_factory=dict)  # settings that the fit itself chose
+    earlier_seconds: float = 0.0  # spent before this call: in earlier sessions of a resumed run, or on members
+    settings: dict[str, Any] = field(default_factory=dict)  # chosen during the fit, such as a learning rate
 
 
 class TextModel(Protocol):
@@ -125,15 +139,15 @@ class TextModel(Protocol):
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
+        """Return the number of parameters."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return shape (texts, classes). A text's row must not depend on the texts beside it."""
+        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts."""
 
 
 @dataclass(frozen=True)
 class SavedClassifier:
-    """What is known of a saved classifier besides its own files."""
+    """The facts about a saved classifier that its own files need not hold."""
 
     method: str
     labels: list[str]
@@ -145,15 +159,15 @@ Data = TypeVar("Data")
 
 
 class Method(ABC, Generic[Config, Data]):
-    """A way to learn. Subclass `ClassificationMethod` or `LanguageModelMethod`."""
+    """A way to train models. Subclass `ClassificationMethod` or `LanguageModelMethod`."""
 
     task: ClassVar[Task]
     config: ClassVar[type[MethodConfig]]
     uses_seed: ClassVar[bool] = True  # False: `repeats` trains it once
-    token_unit: ClassVar[str] = "words"  # what its training tokens are
+    token_unit: ClassVar[str] = "words"  # what `TrainingCost.tokens` counts
 
     def check(self, name: str, config: Config, data: Data) -> None:
-        """Refuse, before anything is trained, what cannot work.
+        """Refuse what cannot work, before anything is trained.
 
         Raises:
             UserError: naming `contestants.NAME` and the setting.
@@ -161,9 +175,9 @@ class Method(ABC, Generic[Config, Data]):
 
     @abstractmethod
     def fit(self, config: Config, data: Data, context: FitContext) -> FitReport:
-        """Train, or continue where an earlier session stopped. The model ends in `context.folder.model`.
+        """Train, or continue where an earlier session stopped, and save the model with `context.save`.
 
-        Under torchrun every process calls this; only those with `context.folder.writes` may write.
+        Under torchrun every process calls this, and only those with `context.folder.writes` may write.
 
         Raises:
             UserError: the settings do not work with the data, or the disk is full.
@@ -171,18 +185,18 @@ class Method(ABC, Generic[Config, Data]):
 
     @abstractmethod
     def plan(self, config: Config, data: Data, context: PlanContext) -> ContestantPlan:
-        """Forecast what `fit` and the evaluation will take.
+        """Forecast the cost of `fit` and of the evaluation.
 
         Raises:
-            UserError: whatever would end the run before its first step.
+            UserError: anything that would end the run before its first step.
         """
 
     @abstractmethod
     def describe(self, config: Config) -> str:
-        """Return what the model is, for its model card: a sentence in Markdown without the final period."""
+        """Return a sentence in Markdown for the model card that says what the model is, without the final period."""
 
     def memory_advice(self, config: Config) -> str:
-        """Return what to change where memory falls short: "lower its batch_size". Empty: nothing helps."""
+        """Return what to change when memory runs short, such as "lower its batch_size", or "" if nothing helps."""
         return ""
 
 
@@ -194,15 +208,36 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     @abstractmethod
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> TextModel:
-        """Load what `fit` has saved.
+        """Load what `fit` saved.
 
         Args:
-            folder: The contestant's `model/`, or a copy of it.
-            precision: Of the arithmetic, if the user asks for one and the method has a choice.
+            folder: The contestant's model/, or a copy of it.
+            precision: Precision of the arithmetic, if the user asks for one; methods without a choice ignore it.
         """
 
+    def export_refusal(self, config: Config) -> str | None:
+        """Return why a model with this config cannot be exported to ONNX, or None if it can."""
+        return "this method has no export to ONNX"
+
+    def export_onnx(
+        self, model: TextModel, temperature: float, folder: Path
+    ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
+        """Export what `load` returned, if `export_refusal` allows it.
+
+        Args:
+            temperature: Divides the logits.
+            folder: Gets model.onnx and everything it needs. classifier.json is there already.
+
+        Returns:
+            A function that computes probabilities, shape (texts, classes), with nothing but the written files.
+
+        Raises:
+            UserError: packages are missing.
+        """
+        raise NotImplementedError(type(self).__name__)
+
     def plan(self, config: Config, data: SplitTable, context: PlanContext) -> ContestantPlan:
-        """Fit on a part of the texts and scale up: right for methods that learn in one go."""
+        """Fit on a part of the texts and scale up, which suits methods without epochs."""
         from bakeoff.runs.folder import ContestantFolder
         from bakeoff.runs.plans import ContestantPlan
         from bakeoff.runs.writing import folder_bytes
@@ -253,7 +288,7 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
     token_unit: ClassVar[str] = "tokens"
 
     def load(self, folder: Path, precision: RequestedPrecision) -> LanguageModel:
-        """Load what `fit` has saved."""
+        """Load what `fit` saved."""
         from bakeoff.lm.sources import load_language_model
 
         return load_language_model(str(folder), precision=precision)
@@ -267,17 +302,17 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
         scores: Scores,
         progress: Progress,
     ) -> list[str]:
-        """Change what is saved, once it has been evaluated; return notes for the result.
+        """Change what is saved after the evaluation; return notes for the result.
 
         Args:
-            evaluated: The model as `load` gave it.
-            scores: What it scored under `plan`, that of the first protocol.
+            evaluated: The model as `load` returned it.
+            scores: Its scores under `plan`, the plan of the first protocol.
         """
         return []
 
 
 def sample(data: SplitTable, characters: int) -> SplitTable:
-    """Return the data with the first training texts only, about this many characters, and at least one of each class.
+    """Return the data with only the first training texts, about this many characters and at least one of each class.
 
     The split is shuffled, so the first texts are a random sample.
     """

@@ -13,8 +13,8 @@ from bakeoff.data.word_ids import offsets_of, positions
 
 Rows = npt.NDArray[np.int64]
 
-# Sorting by length alone would put the same long texts together in every epoch. So much noise on the length mixes
-# them, at the price of a little padding.
+# Sorting by length alone would put the same long texts together in every epoch. This much noise on the length mixes
+# them, for a little more padding.
 _LENGTH_NOISE = 0.01
 
 
@@ -38,7 +38,7 @@ class EncodedTexts:
         return np.diff(self.offsets)
 
     def cut(self, max_length: int, truncation: Literal["head", "head_tail"]) -> EncodedTexts:
-        """Keep `max_length` words of longer texts: the first ones, or half of them from each end."""
+        """Cut longer texts to `max_length` words: the first ones, or half from each end."""
         lengths = self.lengths
         tails = np.where(lengths > max_length, max_length // 2 if truncation == "head_tail" else 0, 0)
         heads = np.minimum(lengths, max_length) - tails
@@ -53,16 +53,16 @@ class EncodedTexts:
         lengths = self.lengths
         parts = -(-lengths // max_length)
         shortest = lengths // parts
-        one_longer = lengths - shortest * parts  # so many of a text's pieces have one word more
+        one_longer = lengths - shortest * parts  # this many of a text's pieces have one more word
         text = np.repeat(np.arange(len(self)), parts)
         number = np.arange(len(text)) - np.repeat(np.cumsum(parts) - parts, parts)
         return EncodedTexts.from_lengths(self.ids, shortest[text] + (number < one_longer[text]))
 
     def padded(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        """Some texts side by side.
+        """Return some texts as a padded batch.
 
         Returns:
-            Word ids, shape (rows, longest), filled up with 0 on the right; and lengths, shape (rows,). Both int64.
+            Word ids, shape (rows, longest), padded with 0 on the right; and lengths, shape (rows,). Both int64.
         """
         lengths = self.lengths[rows]
         position = np.arange(lengths.max())
@@ -72,14 +72,14 @@ class EncodedTexts:
         return torch.from_numpy(words), torch.from_numpy(lengths)
 
     def first(self, words: int) -> EncodedTexts:
-        """Return the first texts that together hold at most so many words, and at least one text."""
+        """Return the first texts that together have at most this many words, and at least one text."""
         count = max(1, int(np.searchsorted(self.offsets, words, side="right")) - 1)
         return EncodedTexts(self.ids[: self.offsets[count]], self.offsets[: count + 1])
 
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Rows of the training split."""
+    """A batch of rows of the training split."""
 
     rows: Rows
     lengths: npt.NDArray[np.int64]  # words in each of them
@@ -98,13 +98,13 @@ class TextBatch:
 
 
 def batches_by_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[Rows]:
-    """Rows sorted by length and cut into batches: the order in which texts are classified."""
+    """Sort rows by length and cut them into batches: the order in which texts are classified."""
     order = np.argsort(lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def shuffled_batches(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Rows]:
-    """Batches of nearly equal length, in random order: a function of the seed and the epoch.
+    """Return batches of nearly equal length in random order, a function of the seed and the epoch.
 
     Every epoch has the same number of batches; their sizes differ by at most one text.
     """
@@ -117,6 +117,6 @@ def shuffled_batches(lengths: npt.NDArray[np.int64], batch_size: int, seed: int,
 
 
 def padding_share(lengths: npt.NDArray[np.int64], batches: list[Rows]) -> float:
-    """Share of the computed positions that are padding, 0 to 1."""
+    """Return the share of computed positions that are padding, 0 to 1."""
     computed = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
     return 1 - int(lengths.sum()) / computed

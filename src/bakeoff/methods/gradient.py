@@ -1,7 +1,7 @@
 """`fit` and `plan` for every method that learns by gradient descent.
 
-A subclass says what is learned (`learner`), how (`training_settings`), and what validation takes (`evaluation_seconds`).
-What comes before the training itself, such as pretraining, is its `preparation`.
+A subclass provides the model and its data (`learner`), how they are trained (`training_settings`), and how long an
+evaluation takes (`evaluation_seconds`). Work before the training itself, such as pretraining, is its `preparation`.
 """
 
 from __future__ import annotations
@@ -21,43 +21,44 @@ from bakeoff.runs.results import RangeTest, TrainingCost
 from bakeoff.runs.writing import folder_bytes
 
 if TYPE_CHECKING:
-    import torch
-
+    from bakeoff.methods.method_learner import MethodLearner
     from bakeoff.training.learner import TrainingSettings
     from bakeoff.training.measuring import MeasuredTraining
 
 FLOAT32 = 4  # bytes
 
 
-class MethodLearner(Protocol):
-    """A `bakeoff.training.learner.Learner` that also says what a reader of the result must know."""
+AnyLearner = TypeVar("AnyLearner", bound="MethodLearner")
 
-    trained_parameters: int
-    total_parameters: int
+
+class GradientConfig(Protocol):
+    """The settings that every method of this kind has."""
 
     @property
-    def model(self) -> torch.nn.Module: ...
+    def schedule(self) -> Literal["constant", "linear", "cosine"]: ...
 
-    def notes(self) -> list[str]:
-        """Return sentences on what was cut and padded."""
+    @property
+    def warmup(self) -> float: ...
 
-    def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None: ...
+    @property
+    def weight_decay(self) -> float: ...
 
-
-AnyLearner = TypeVar("AnyLearner", bound=Any)
+    @property
+    def gradient_clip(self) -> float | None: ...
 
 
 @dataclass
 class Preparation:
-    """What a method does before its training: done, for `fit`, or forecast, for `plan`."""
+    """Work before the training: its results for `fit`, its forecast for `plan`."""
 
-    parts: dict[str, Any] = field(default_factory=dict)  # what `learner` needs of it
-    cost: TrainingCost = field(default_factory=TrainingCost)  # part of the contestant's cost, not of its budget
-    seconds: float = 0.0  # other than training
-    model_bytes: int = 0  # of the part of model/ that is not the network
-    disk_bytes: int = 0  # of what is kept until there is a result
-    parameters: int | None = 0  # outside the network; None: known only after the fit
+    parts: dict[str, Any] = field(default_factory=dict)  # what `learner` needs, by name
+    cost: TrainingCost = field(default_factory=TrainingCost)  # counts toward the contestant's cost, not its budget
+    parameters: int | None = 0  # outside the network; None in a forecast: known only after the fit
     notes: list[str] = field(default_factory=list)
+    # Forecasts only:
+    seconds: float = 0.0  # besides those of `cost`
+    model_bytes: int = 0  # of the part of model/ that the learner does not save
+    disk_bytes: int = 0  # of what is kept until there is a result
 
 
 class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
@@ -65,7 +66,7 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
 
     @abstractmethod
     def learner(self, config: Config, data: Data, context: Context, prepared: Preparation) -> AnyLearner:
-        """Return the model and its data, as the training loop wants them: a `MethodLearner`.
+        """Return the model and its data as the training loop wants them.
 
         Raises:
             UserError: the model cannot be loaded, or the settings do not fit it or the data.
@@ -79,14 +80,14 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
     def evaluation_seconds(
         self, learner: AnyLearner, training: MeasuredTraining, data: Data, preparing_seconds: float
     ) -> float:
-        """Forecast how long the trained model will be evaluated: while it is trained, and (classifiers) on the test split.
+        """Forecast how long evaluations during training take, and for classifiers those after it.
 
         Args:
             preparing_seconds: How long `learner` took.
         """
 
     def preparation(self, config: Config, data: Data, context: FitContext) -> Preparation:
-        """Do what comes before the training."""
+        """Run what comes before the training."""
         return Preparation()
 
     def planned_preparation(self, config: Config, data: Data, context: PlanContext) -> Preparation:
@@ -94,7 +95,7 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
         return Preparation()
 
     def loading_stage(self, config: Config) -> str:
-        """Return what the progress display says while the learner is made."""
+        """Return what the progress display says while the learner is built."""
         return "encoding texts"
 
     def model_bytes(self, config: Config, learner: AnyLearner) -> int:
@@ -105,7 +106,7 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
             return folder_bytes(Path(folder))
 
     def earlier_seconds(self, context: FitContext) -> float:
-        """Return how long earlier sessions of a resumed run have trained."""
+        """Return how long earlier sessions of a resumed run trained."""
         from bakeoff.training.checkpoint import trained_seconds
 
         return trained_seconds(context.folder.checkpoint)
@@ -169,17 +170,8 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
         )
 
 
-class GradientConfig(Protocol):
-    """The settings that every such method has."""
-
-    schedule: Literal["constant", "linear", "cosine"]
-    warmup: float
-    weight_decay: float
-    gradient_clip: float | None
-
-
 def settings_of(
-    config: Any,
+    config: GradientConfig,
     context: Context,
     learning_rate: float,
     *,
@@ -187,11 +179,7 @@ def settings_of(
     range_test: bool = False,
     rate_multipliers: Mapping[str, float] | None = None,
 ) -> TrainingSettings:
-    """Translate a method's settings for the training loop.
-
-    Args:
-        config: Has the keys of `GradientConfig`.
-    """
+    """Translate a method's config into settings of the training loop."""
     from bakeoff.training.learner import TrainingSettings
 
     return TrainingSettings(
@@ -235,7 +223,7 @@ def _range_test_notes(test: RangeTest | None) -> list[str]:
 
 
 def _planned_range_test(training: MeasuredTraining) -> tuple[float, list[str]]:
-    """Return how many seconds `learning_rate: auto` takes at most, and what to say of it."""
+    """Return how many seconds `learning_rate: auto` takes at most, and a note that says so."""
     from bakeoff.training.range_test import TRIALS, trial_steps
 
     steps = training.course.steps

@@ -16,19 +16,19 @@ from bakeoff.training.learner import LossSum, Validation
 
 
 def class_weights(rule: ClassWeights, labels: Sequence[int], classes: int) -> torch.Tensor | None:
-    """What a text of each class weighs, shape (classes,); None where all texts weigh the same."""
+    """Return the weight of a text of each class, shape (classes,), or None if all texts weigh the same."""
     if rule == "none":
         return None
     return torch.tensor(compute_class_weight(rule, classes=np.arange(classes), y=labels), dtype=torch.float32)
 
 
 def training_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> LossSum:
-    """The summed cross-entropy of some texts, and how many are classified rightly.
+    """Return the summed cross-entropy of some texts, and how many are classified correctly.
 
     Args:
         logits: Shape (texts, classes).
         labels: Class indices, shape (texts,).
-        weights: As `class_weights` gives them.
+        weights: As returned by `class_weights`.
     """
     labels = labels.to(logits.device)
     return LossSum(
@@ -38,5 +38,5 @@ def training_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Ten
 
 
 def validation_of(labels: Sequence[int], probabilities: npt.NDArray[np.float64]) -> Validation:
-    """Loss and accuracy of the probabilities, shape (texts, classes). Weights of classes do not count here."""
+    """Return loss and accuracy of probabilities, shape (texts, classes). Class weights do not count here."""
     return Validation(log_loss(labels, probabilities), accuracy(labels, probabilities.argmax(axis=1)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -16,6 +17,7 @@ from bakeoff.methods.base import Method, Task
 from bakeoff.spelling import nearest
 
 ENTRY_POINTS = "bakeoff.methods"
+INSTALL_IT = "If another package offers it, install that package."
 
 METHODS: dict[Task, dict[str, str]] = {
     "classification": {
@@ -42,20 +44,30 @@ def get_method(task: Task, name: str) -> Method[Any, Any]:
     """
     if name in METHODS[task]:
         return _load(METHODS[task][name])
-    method = _installed().get(name)
-    if method is None or method.task != task:
-        choices = method_names(task)
-        near = nearest(name, choices)
-        raise UserError(
-            f"'{name}' is not a method of task {task}.",
-            f"Did you mean '{near}'? " * bool(near) + f"Methods: {', '.join(choices)}.",
-        )
-    return method
+    if name in _entry_points():
+        method = _load_installed(name)
+        if method.task == task:
+            return method
+    raise UserError(unknown_method(task, name, method_names(task)), INSTALL_IT)
+
+
+def unknown_method(task: Task, name: str, choices: Sequence[str]) -> str:
+    """Return the sentences that refuse a name and propose the nearest choice."""
+    near = nearest(name, choices)
+    meant = f"; did you mean '{near}'?" if near else "."
+    return f"'{name}' is not a method of task {task}{meant} Methods: {', '.join(choices)}."
 
 
 def method_names(task: Task) -> list[str]:
     """Return the names of all methods of a task, built-in ones first."""
-    return [*METHODS[task], *(name for name, method in sorted(_installed().items()) if method.task == task)]
+    return [*METHODS[task], *(name for name in sorted(_entry_points()) if _is_for(task, name))]
+
+
+def _is_for(task: Task, name: str) -> bool:
+    try:
+        return _load_installed(name).task == task
+    except UserError:  # `get_method` tells whoever asks for it; the other methods work
+        return True
 
 
 @functools.cache
@@ -66,26 +78,43 @@ def _load(target: str) -> Method[Any, Any]:
 
 
 @functools.cache
-def _installed() -> dict[str, Method[Any, Any]]:
-    """Return the methods of other packages by name.
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    """Return what other packages offer, by name; nothing is imported yet.
 
     Raises:
-        UserError: one cannot be imported, or has the name of another method.
+        UserError: two packages offer the same name, or one takes the name of a built-in method.
     """
     built_in = {name for names in METHODS.values() for name in names}
-    methods: dict[str, Method[Any, Any]] = {}
+    entries: dict[str, metadata.EntryPoint] = {}
     for entry in metadata.entry_points(group=ENTRY_POINTS):
-        package = entry.dist.name if entry.dist else entry.value
-        if entry.name in built_in or entry.name in methods:
+        if entry.name in built_in or entry.name in entries:
             raise UserError(
-                f"The package {package} offers a method '{entry.name}', and there is one of that name already.",
-                f"Uninstall it: pip uninstall {package}",
+                f"The package {_package(entry)} offers a method '{entry.name}', but there is already one of that name.",
+                f"Uninstall it: pip uninstall {_package(entry)}",
             )
-        try:
-            methods[entry.name] = entry.load()()
-        except Exception as error:  # whatever somebody else's module may raise
-            raise UserError(
-                f"The method '{entry.name}' of the package {package} cannot be loaded: {error}",
-                f"Mend or uninstall the package: pip uninstall {package}",
-            ) from error
-    return methods
+        entries[entry.name] = entry
+    return entries
+
+
+@functools.cache
+def _load_installed(name: str) -> Method[Any, Any]:
+    """Import a method of another package.
+
+    Raises:
+        UserError: it cannot be imported, or is no method.
+    """
+    entry = _entry_points()[name]
+    try:
+        method = entry.load()()
+        if not isinstance(method, Method):
+            raise TypeError(f"{entry.value} is not a subclass of bakeoff.methods.base.Method")
+    except Exception as error:  # whatever somebody else's module may raise
+        raise UserError(
+            f"The method '{name}' of the package {_package(entry)} cannot be loaded: {error}",
+            f"Fix or uninstall the package: pip uninstall {_package(entry)}",
+        ) from error
+    return method
+
+
+def _package(entry: metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value

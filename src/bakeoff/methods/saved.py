@@ -1,6 +1,6 @@
-"""classifier.json in the folder of a saved classifier: which method made it, its labels, its temperature.
+"""Read and write classifier.json, which names the method, labels and temperature of a saved classifier.
 
-The method writes its own files; the house writes this one, once, when the classifier has been evaluated.
+A method writes its own files; bakeoff writes this one, once, when the classifier has been evaluated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read_classifier(folder: Path) -> CalibratedClassifier:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         version = values.pop("format")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
             f"{folder} holds no classifier: its {path.name} is missing or broken.",
             "Give the folder of a classification run.",

@@ -70,7 +70,9 @@ class ServedRun:
 
 
 def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
-    """Return the runs in these folders by unique names (`run`, `run-2`). Damaged or old runs are skipped with a warning.
+    """Return the runs in these folders by unique names (`run`, `run-2`).
+
+    Damaged or old ones are skipped with a warning.
 
     Raises:
         UserError: a folder holds no run, or no run can be read.

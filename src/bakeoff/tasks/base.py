@@ -1,4 +1,4 @@
-"""What the house knows of a task, and where each task is found."""
+"""The interface of a task, and the registry of tasks."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ _TASKS: dict[Task, str] = {
     "classification": "bakeoff.tasks.classification:ClassificationTask",
     "language-model": "bakeoff.tasks.language_model:LanguageModelTask",
 }
-"""Loaded when asked for: a bake-off of classifiers need not wait for transformers, nor one of linear models for torch."""
+"""Imported on demand, because transformers and torch are slow to import."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A contestant of a run with one of its seeds."""
+    """A contestant of a run, with one of its seeds."""
 
     name: str
     seed: int
     folder: ContestantFolder
-    label: str  # for people: with the seed, where there are several
+    label: str  # for people: the name, with the seed where there are several
     earlier: Mapping[str, ContestantFolder]  # the contestants before it, by name: with the same seed, if they use one
 
 
 class BakeoffTask(ABC, Generic[Config, Data]):
-    """How the contestants of a task get their data, are trained, evaluated and planned."""
+    """Prepares data, trains, evaluates and plans the contestants of one task."""
 
     @abstractmethod
     def prepare(self, config: Config) -> tuple[Data, DataReport]:
         """Read and split the data, and check that every contestant can be trained on them.
 
         Raises:
-            UserError: the data cannot be read or used.
+            UserError: the data cannot be read or used, or a contestant cannot be trained on them.
         """
 
     @abstractmethod
     def bake(self, config: Config, contestant: Contestant, data: Data, progress: Progress) -> ContestantResult:
-        """Train and evaluate a contestant. The test split is looked at once, with the best weights.
+        """Train and evaluate a contestant. The test split is used once, with the best weights.
 
         Raises:
             UserError: the settings do not work with the data, or the disk is full.
@@ -60,10 +60,10 @@ class BakeoffTask(ABC, Generic[Config, Data]):
 
     @abstractmethod
     def plan(self, config: Config, data: Data, progress: Progress) -> list[ContestantPlan]:
-        """Forecast what each contestant will take.
+        """Forecast the cost of each contestant.
 
         Raises:
-            UserError: whatever would end the bake-off before its first step.
+            UserError: anything that would end the bake-off before its first step.
         """
 
 

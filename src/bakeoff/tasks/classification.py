@@ -1,4 +1,4 @@
-"""Text classification: read a table, train classifiers, evaluate them on the same test texts."""
+"""Task `classification`: read a table, train classifiers, evaluate them on the same test texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved classifiers, whatever their method, behind one class."""
+"""Load and use saved classifiers of any method."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Prediction:
     probabilities: dict[str, float]  # of every label, adds up to 1
 
     def answer(self, threshold: float) -> str | None:
-        """The label, or None where its probability is below the threshold: better no answer than an unsure one."""
+        """Return the label, or None if its probability is below the threshold."""
         return self.label if self.probability >= threshold else None
 
 
@@ -40,16 +40,16 @@ class Classifier:
         self.temperature = temperature
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Calibrated, shape (texts, labels). A text's row does not depend on the texts beside it."""
+        """Return calibrated probabilities, shape (texts, labels). A row does not depend on the other texts."""
         if not len(texts):
             return np.zeros((0, len(self.labels)))
         return with_temperature(self.model.probabilities(texts), self.temperature)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The most probable label of each text.
+        """Return the most probable label of each text.
 
         Raises:
-            TypeError: `texts` is a single string, whose letters would be taken for texts.
+            TypeError: `texts` is a single string, whose letters would be classified one by one.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: predict([text])")
@@ -63,7 +63,7 @@ class Classifier:
         ]
 
     def explain(self, text: str) -> Explanation:
-        """Which words moved the decision."""
+        """Return the words that moved the decision."""
         return explain(self, self.labels, text)
 
 
@@ -74,10 +74,10 @@ def load_classifier(
 
     Args:
         path: A run folder, contestants/NAME/ in it, or its model/.
-        contestant: Which one of the run; the verdict's best if absent.
-        precision: Of the recurrent layers of an LSTM or GRU, or of a transformer. Absent: the one that it was evaluated
-            in, for recurrent ones fp32. bf16 is up to twice as fast where the processor has it, and hundreds of times
-            slower elsewhere; `auto` decides. Probabilities then differ in the third digit. Other methods ignore it.
+        contestant: Name in the run; the verdict's best if absent.
+        precision: Precision of the arithmetic of an LSTM, a GRU or a transformer; other methods ignore it. If absent,
+            the one used for its evaluation. bf16 is up to twice as fast where the processor supports it and hundreds of
+            times slower elsewhere; `auto` decides. With bf16, probabilities differ in the third digit.
 
     Raises:
         UserError: there is no such run, contestant or classifier, or it is not trained yet.

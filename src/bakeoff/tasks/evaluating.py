@@ -1,4 +1,4 @@
-"""Evaluate a trained classifier, and keep what a reader may ask for: scores of every text, and samples."""
+"""Evaluate a trained classifier, and write the scores of every text and samples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def evaluate(
 ) -> ClassifierEvaluation:
     """Calibrate a model on the validation split and measure it on the test split; write its scores and samples.
 
-    Under torchrun every process computes the same; the main process writes.
+    Under torchrun every process computes the same, and the main process writes.
 
     Args:
         calibrate: False leaves the probabilities as they are.
@@ -50,31 +50,31 @@ def evaluate(
         seed=seed,
     )
     folder.write_scores(_scores(data.test, data.label_names, evaluation))
-    if folder.writes:  # finding the words takes a moment
+    if folder.writes:  # attribution takes a moment
         classifier = Classifier(data.label_names, model, evaluation.temperature)
         folder.write_samples(_samples(classifier, data.test, evaluation))
     return evaluation
 
 
 def _scores(test: LabeledTexts, label_names: Sequence[str], evaluation: ClassifierEvaluation) -> pa.Table:
-    probabilities, found = evaluation.probabilities, evaluation.label_issues
-    suspected: list[str | None] = [None] * len(test)
-    for text, suggestion in zip(found.texts, found.suggestions, strict=True):
-        suspected[text] = label_names[suggestion]
+    probabilities, issues = evaluation.probabilities, evaluation.label_issues
+    suggested: list[str | None] = [None] * len(test)
+    for text, suggestion in zip(issues.texts, issues.suggestions, strict=True):
+        suggested[text] = label_names[suggestion]
     return pa.table(
         {
             "document": test.ids,
             "label": [label_names[label] for label in test.labels],
             "predicted": [label_names[label] for label in probabilities.argmax(axis=1)],
             "loss": text_losses(test.labels, probabilities),
-            "suggested_label": pa.array(suspected, pa.string()),
+            "suggested_label": pa.array(suggested, pa.string()),
             **{f"probability_{name}": probabilities[:, number] for number, name in enumerate(label_names)},
         }
     )
 
 
 def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluation) -> list[Sample]:
-    """The first test texts, the mistakes made with the most confidence, and the labels that may be wrong."""
+    """Return the first test texts, the most confident mistakes, and the labels that may be wrong."""
     probabilities, label_issues = evaluation.probabilities, evaluation.label_issues
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != np.asarray(test.labels))
@@ -95,11 +95,11 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
             }
         )
 
-    suspected = zip(
+    suggestions = zip(
         label_issues.texts[:LABEL_ISSUES].tolist(), label_issues.suggestions[:LABEL_ISSUES].tolist(), strict=True
     )
     return [
         *(sample(row, predicted[row], "first") for row in range(min(FIRST_TEXTS, len(test)))),
         *(sample(row, predicted[row], "mistake") for row in worst.tolist()),
-        *(sample(row, suggestion, "label_issue") for row, suggestion in suspected),
+        *(sample(row, suggestion, "label_issue") for row, suggestion in suggestions),
     ]

@@ -1,4 +1,4 @@
-"""What evaluating a language model will take, measured on a little of its text."""
+"""Forecast the cost of evaluating a language model, measured on a little of its text."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from bakeoff.training.measuring import ALIKE
 from bakeoff.training.memory import divided
 
 PIECE_TOKENS = 1024
-"""Scoring is measured on pieces of batches of about this many tokens."""
+"""Scoring is measured on pieces of batches with about this many tokens."""
 
 NEW_TOKENS = 8
-"""Writing is measured on this many tokens."""
+"""Generation is measured on this many tokens."""
 
 
 def measure_evaluation(model: LanguageModel, plans: list[ScoringPlan], config: LanguageModelEvaluationConfig) -> float:
-    """Return how many seconds scoring and writing take: the same for every contestant, since adapters are merged."""
+    """Return the seconds of scoring and generation: the same for every contestant, because adapters are merged."""
     packed = model.forward.packs
     batches = [[batch for _, batch in batches_of_rows(plan.rows, BATCH_TOKENS, packed=packed)] for plan in plans]
-    # The largest batch as it is, for the memory that it takes; it also warms up.
+    # Score the largest batch whole, to see how much memory it takes and to warm up.
     model.forward.losses(max((batch for each in batches for batch in each), key=lambda batch: batch.input_ids.numel()))
     return sum(_scoring_seconds(model, each) for each in batches) + _writing_seconds(config, model)
 
 
 def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
-    """Of all batches, from pieces of the first (the longest rows) and, where rows are shorter there, of later ones."""
+    """Forecast all batches from pieces of the first (the longest rows) and of later ones with shorter rows."""
     chosen = [batches[0]]
     for batch in (batches[len(batches) // 2], batches[3 * len(batches) // 4]):
         if batch.input_ids.shape[1] < ALIKE * chosen[-1].input_ids.shape[1]:
@@ -46,7 +46,7 @@ def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
 
 
 def _writing_seconds(config: LanguageModelEvaluationConfig, model: LanguageModel) -> float:
-    """Of all prompts, if none of the texts ends early."""
+    """Forecast all prompts, assuming that no text ends early."""
     total = 0.0
     for prompt in config.prompts:
         ids = prompt_tokens(model.tokenizer, prompt)

@@ -1,4 +1,4 @@
-"""Language models: read a text, adapt one model to it in several ways, evaluate them on the same test text."""
+"""Task `language-model`: read a text, adapt one model to it in several ways, evaluate them on the same test text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         precision = choose_precision(config.precision)
         progress.stage(f"loading {config.model}")
         base = BaseModel(config.model, precision)
-        # Laid out before the training, so that a text or prompt that does not fit is refused before it.
+        # Laid out first, so that a text or prompt that does not fit is refused before training.
         plans = scoring_plans(config, base.get(), data)
         for prompt in evaluation.prompts:
             check_prompt(base.get(), prompt)
@@ -64,7 +64,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         notes = ["Perplexity was computed in bf16."] if best.precision == "bf16" else []
         notes += method.conclude(settings, folder, best, plans[0], scores[0], progress)
         cost = report.cost
-        # Writing does not count: what makes it fast holds the weights twice more, and could be done without.
+        # Generation does not count: its fast decoder keeps two more copies of the weights, and is optional.
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
         if evaluation.prompts and best.precision != "fp32":
             del best

@@ -1,4 +1,4 @@
-"""What is kept of a language model's evaluation: its metrics, and the texts it writes."""
+"""The metrics and generated texts that a language model's evaluation keeps."""
 
 from __future__ import annotations
 

@@ -132,9 +132,12 @@ def test_its_plan_counts_its_members_training_once():
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        (["linear", "lstn"], "'lstn', which is none of the contestants before it that are no ensembles: linear, lstm"),
-        (["linear", "late"], "'late', which is none of the contestants before it"),
-        (["linear", "linear"], "'both' has a member twice"),
+        (
+            ["linear", "lstn"],
+            "'lstn': members must be contestants listed before it, without members of their own: linear, lstm",
+        ),
+        (["linear", "late"], "'late': members must be contestants listed before it"),
+        (["linear", "linear"], "'both' lists a member twice"),
         (["linear"], "contestants.both.members"),
     ],
 )

@@ -13,8 +13,8 @@ from bakeoff.errors import UserError
 from bakeoff.lm.batching import pack_texts
 from bakeoff.lm.forward import CausalForward
 from bakeoff.methods.fine_tuning.activation_checkpointing import checkpoint_activations
+from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import add_lora
 from tests.lm.conftest import random_gpt2
 
 BATCH = pack_texts([np.arange(3, 40), np.arange(200, 225), np.array([7, 7])])
@@ -43,7 +43,7 @@ def test_gradients_are_those_without_it(request, architecture, adapted):
     """GPT-2's configuration and the adapter drop a tenth of their activations at random."""
     model = copy.deepcopy(request.getfixturevalue(architecture).model)
     if adapted:
-        settings = LoraConfig(r=4, dropout=0.1, target_modules="all-linear")
+        settings = LoraConfig(r=4, lora_dropout=0.1, target_modules="all-linear")
         model = add_lora(model, settings, reference="base", seed=1)
         for name, weight in model.named_parameters():
             if "lora_B" in name:  # with zeros there the other half of an adapter has no gradient

@@ -11,9 +11,9 @@ from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import LinearModel
 from bakeoff.methods.recurrent import linear_part
 from bakeoff.methods.recurrent.evidence import evidence_size
-from bakeoff.methods.recurrent.learner import RecurrentModel, RecurrentTask
+from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.linear_part import EvidenceLayers, fit_linear_part
-from bakeoff.methods.saved import ModelConfig
+from bakeoff.methods.recurrent.model import RecurrentModel
 from tests.command import bakeoff, refused
 from tests.methods.small_data import SMALL_LSTM, config, small_table
 from tests.real_runs import write_config_file
@@ -31,7 +31,7 @@ def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
 
     def watched_answers(model, texts):
         seen.append(set(model.ngrams.words))
-        evaluated.append({texts.words[number] for number in texts.numbers})
+        evaluated.append({texts.words[number] for number in texts.ids})
         return answers(model, texts)
 
     monkeypatch.setattr(linear_part, "_answers", watched_answers)
@@ -61,16 +61,16 @@ def test_the_kept_model_is_as_sure_of_itself_as_the_others_should_have_been():
 def test_an_untrained_network_leaves_the_linear_models_answers_as_they_are():
     settings = config({"lstm": {**SMALL_LSTM, "linear_part": LINEAR.model_dump()}}).contestants["lstm"]
     part = fit_linear_part(TABLE.train, LINEAR, seed=1)
-    task = RecurrentTask(TABLE, settings, seed=1, linear_part=part)
-    (batch,) = task.steps(1)[0]
+    learner = RecurrentLearner(TABLE, settings, seed=1, linear_part=part)
+    (batch,) = learner.steps(1)[0]
 
-    found = task.loss(batch).total.item()
+    found = learner.loss(batch).total.item()
 
     expected = torch.nn.functional.cross_entropy(
         part.training.logits[batch.rows], torch.tensor(TABLE.train.labels)[batch.rows], reduction="sum"
     )
     assert found == pytest.approx(expected.item())
-    assert task.validate().accuracy == np.mean(
+    assert learner.validate().accuracy == np.mean(
         part.model.probabilities(TABLE.validation.texts).argmax(axis=1) == TABLE.validation.labels
     )
 
@@ -101,16 +101,15 @@ def test_what_is_the_same_in_all_training_texts_is_not_blown_up():
 def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
     words_only = LinearConfig(min_document_frequency=1, max_ngram=1)
     settings = config({"lstm": {**SMALL_LSTM, "linear_part": words_only.model_dump()}}).contestants["lstm"]
-    task = RecurrentTask(TABLE, settings, seed=1, linear_part=fit_linear_part(TABLE.train, words_only, seed=1))
-    torch.nn.init.normal_(task.model.evidence.output.weight)
+    learner = RecurrentLearner(TABLE, settings, seed=1, linear_part=fit_linear_part(TABLE.train, words_only, seed=1))
+    torch.nn.init.normal_(learner.model.evidence.output.weight)
     begins_well = "fine fine the film and its plot were seen by many in a cinema last week dull dull"
     ends_well = " ".join(reversed(begins_well.split()))
 
-    task.save_model(tmp_path, dict(task.model.named_parameters()))
-    config = ModelConfig("lstm", TABLE.label_names, settings.model_dump(mode="json"))
-    loaded = RecurrentModel.load(tmp_path, config, "fp32")
+    learner.save_model(tmp_path, dict(learner.model.named_parameters()))
+    loaded = RecurrentModel.load(tmp_path, settings, len(TABLE.label_names), "fp32")
 
-    assert loaded.network.evidence.deviation.equal(task.model.evidence.deviation)
+    assert loaded.network.evidence.deviation.equal(learner.model.evidence.deviation)
     one, other = loaded.probabilities([begins_well, ends_well])
     assert np.abs(one - other).max() > 1e-3
     one, other = loaded.linear.probabilities([begins_well, ends_well])

@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from bakeoff.config.classification import ClassificationConfig
-from bakeoff.data.pretraining_texts import PretrainingTexts
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.errors import UserError
-from bakeoff.methods.recurrent.learner import RecurrentTask
-from bakeoff.methods.recurrent.pretraining import PretrainingTask, pretraining_settings
+from bakeoff.methods.base import Context
+from bakeoff.methods.gradient import settings_of
+from bakeoff.methods.recurrent.learner import RecurrentLearner
+from bakeoff.methods.recurrent.pretraining import PretrainingLearner, pretraining_settings
+from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.runs.pretraining import PretrainingFolder
-from bakeoff.tasks.classification import bake, training_settings
-from bakeoff.tasks.planning_classification import plan_contestants
 from bakeoff.training import measuring
 from bakeoff.training.loop import train
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
+from tests.baking import bake, plan
 from tests.methods.small_data import FILLERS, SMALL_LSTM, config, small_table
 
 TABLE = small_table()
@@ -38,9 +38,9 @@ def pretraining(tmp_path) -> ClassificationConfig:
     return config({"lstm": settings}, epochs=3)
 
 
-def small_task(unlabeled: list[str], table=TABLE, **settings) -> PretrainingTask:
+def small_learner(unlabeled: list[str], table=TABLE, **settings) -> PretrainingLearner:
     texts = PretrainingTexts("more.txt", unlabeled, held_out=0)
-    return PretrainingTask(texts, table, config({"lstm": {**SMALL_LSTM, **settings}}).contestants["lstm"], seed=1)
+    return PretrainingLearner(texts, table, config({"lstm": {**SMALL_LSTM, **settings}}).contestants["lstm"], seed=1)
 
 
 def losses(folder: ContestantFolder) -> list[float]:
@@ -50,18 +50,19 @@ def losses(folder: ContestantFolder) -> list[float]:
 
 def test_held_out_words_of_real_text_become_likelier_than_their_frequencies_make_them(tmp_path):
     """A model that is not trained yet knows the frequencies of the words, and nothing else."""
-    task = small_task(read_raw_table("sentence-polarity").columns["text"][:1500])
+    learner = small_learner(read_raw_table("sentence-polarity").columns["text"][:1500])
     checked = config({"lstm": {**SMALL_LSTM, "pretrain": {"text": "more.txt", "epochs": 2, "learning_rate": 1e-2}}})
     settings = checked.contestants["lstm"]
-    rules = pretraining_settings(settings.pretrain, training_settings(checked, settings))
-    pieces, held_out = task._pieces, task._held_out
-    known = pieces.numbers[pieces.numbers >= 2]
+    context = Context("lstm", seed=1, budget=checked.budget, progress=Progress())
+    rules = pretraining_settings(settings.pretrain, settings_of(settings, context, settings.learning_rate))
+    pieces, held_out = learner._pieces, learner._held_out
+    known = pieces.ids[pieces.ids >= 2]
     frequencies = np.bincount(known) / len(known)
-    words = np.concatenate([pieces.numbers[pieces.offsets[row] : pieces.offsets[row + 1]] for row in held_out])
+    words = np.concatenate([pieces.ids[pieces.offsets[row] : pieces.offsets[row + 1]] for row in held_out])
     with torch.no_grad():
-        before = task.validate().loss
+        before = learner.validate().loss
 
-    train(task, rules, ContestantFolder(tmp_path / "lstm"), Progress())
+    train(learner, rules, ContestantFolder(tmp_path / "lstm"), Progress())
 
     assert before == pytest.approx(-np.log(frequencies[words[words >= 2]]).mean(), abs=0.2)
     _, epochs = ContestantFolder(tmp_path / "lstm").training_log()
@@ -69,48 +70,50 @@ def test_held_out_words_of_real_text_become_likelier_than_their_frequencies_make
 
 
 def test_words_of_the_unlabeled_texts_are_in_the_vocabulary_and_the_classifier_starts_from_the_weights():
-    task = small_task(["usher usher the", "matinee"])
-    assert "usher" in task.vocabulary.words
-    assert "matinee" not in task.vocabulary.words  # once only
+    learner = small_learner(["usher usher the", "matinee"])
+    assert "usher" in learner.vocabulary.words
+    assert "matinee" not in learner.vocabulary.words  # once only
 
-    classifier = RecurrentTask(TABLE, config({"lstm": SMALL_LSTM}).contestants["lstm"], 1, task.pretrained)
+    classifier = RecurrentLearner(TABLE, config({"lstm": SMALL_LSTM}).contestants["lstm"], 1, learner.pretrained)
 
     weights = classifier.model.state_dict()
     shared = {name for name in weights if not name.startswith("output")}
-    assert set(task.pretrained.weights) == shared
+    assert set(learner.pretrained.weights) == shared
     for name in shared:
-        assert torch.equal(weights[name], task.model.state_dict()[name])
+        assert torch.equal(weights[name], learner.model.state_dict()[name])
 
 
 @pytest.mark.parametrize("settings", [{"max_length": 7}, {"bidirectional": False}])
 def test_batches_know_how_many_words_they_predict_and_their_halves_have_the_same_loss(settings, monkeypatch):
     """With the same samples for all, and without dropout."""
-    task = small_task([f"{text} unseen{number}" for number, text in enumerate(TABLE.train.texts[:30])], **settings)
-    task.model.eval()
-    samples = torch.randint(2, task.vocabulary.size, (8,))
+    learner = small_learner(
+        [f"{text} unseen{number}" for number, text in enumerate(TABLE.train.texts[:30])], **settings
+    )
+    learner.model.eval()
+    samples = torch.randint(2, learner.vocabulary.size, (8,))
     monkeypatch.setattr(torch, "multinomial", lambda *_, **__: samples)
     with torch.no_grad():
-        for (batch,) in task.steps(1):
+        for (batch,) in learner.steps(1):
             parts = list(divided(batch, 1))
-            assert sum(part.count for part in parts) == batch.count == len(task._predict(batch.rows)[1])
+            assert sum(part.count for part in parts) == batch.count == len(learner._predict(batch.rows)[1])
             assert sum(part.tokens for part in parts) == batch.tokens
-            found = sum(task.loss(part).total.item() for part in parts)
-            assert found == pytest.approx(task.loss(batch).total.item(), rel=1e-4)
+            found = sum(learner.loss(part).total.item() for part in parts)
+            assert found == pytest.approx(learner.loss(batch).total.item(), rel=1e-4)
 
 
 def test_held_out_pieces_are_not_trained_on():
-    task = small_task(TABLE.train.texts)
-    trained = {row for (batch,) in task.steps(2) for row in batch.rows.tolist()}
+    learner = small_learner(TABLE.train.texts)
+    trained = {row for (batch,) in learner.steps(2) for row in batch.rows.tolist()}
 
-    assert trained.isdisjoint(task._held_out.tolist())
-    assert len(trained) + len(task._held_out) == 2 * len(TABLE.train)
+    assert trained.isdisjoint(learner._held_out.tolist())
+    assert len(trained) + len(learner._held_out) == 2 * len(TABLE.train)
 
 
 def test_texts_without_two_known_words_are_refused():
     table = replace(TABLE, train=replace(TABLE.train, texts=["one", "two"], labels=[0, 1], ids=["1", "2"]))
 
     with pytest.raises(UserError, match="too few words to pretrain on"):
-        small_task(["three", "four"], table)
+        small_learner(["three", "four"], table)
 
 
 def test_a_training_cut_short_in_either_stage_ends_with_the_same_figures(pretraining, tmp_path):
@@ -127,10 +130,10 @@ def test_a_training_cut_short_in_either_stage_ends_with_the_same_figures(pretrai
                 raise RuntimeError("second power cut")
 
     whole, cut = ContestantFolder(tmp_path / "whole"), ContestantFolder(tmp_path / "cut")
-    expected = bake(pretraining, "lstm", TABLE, whole, Progress())
+    expected = bake(pretraining, "lstm", TABLE, whole)
     with pytest.raises(RuntimeError, match="first power cut"):
         bake(pretraining, "lstm", TABLE, cut, Cut())
-    first = PretrainingFolder(cut).training_log()[0]
+    first = cut.stage("pretraining").training_log()[0]
     assert [line.step for line in first] == list(range(1, 21))
     with pytest.raises(RuntimeError, match="second power cut"):
         bake(pretraining, "lstm", TABLE, cut, type("Later", (Cut,), {"stage": Progress.stage})())
@@ -141,7 +144,7 @@ def test_a_training_cut_short_in_either_stage_ends_with_the_same_figures(pretrai
     assert not [text for text in stages if "pretraining" in text]
     assert resumed.metrics == expected.metrics
     assert losses(cut) == losses(whole)
-    assert losses(PretrainingFolder(cut)) == losses(PretrainingFolder(whole))
+    assert losses(cut.stage("pretraining")) == losses(whole.stage("pretraining"))
     for each in ("steps", "tokens", "epochs"):
         assert getattr(resumed.training, each) == getattr(expected.training, each)
 
@@ -150,10 +153,10 @@ def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining,
     monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
     folder = ContestantFolder(tmp_path / "lstm")
 
-    result = bake(pretraining, "lstm", TABLE, folder, Progress())
-    (plan,) = plan_contestants(pretraining, TABLE, Progress())
+    result = bake(pretraining, "lstm", TABLE, folder)
+    planned = plan(pretraining, TABLE)["lstm"]
 
-    before = PretrainingFolder(folder).training_log()[0][-1]
+    before = folder.stage("pretraining").training_log()[0][-1]
     own = folder.training_log()[0][-1]
     cost = result.training
     assert (cost.steps, cost.tokens) == (before.step + own.step, before.tokens + own.tokens)
@@ -162,7 +165,7 @@ def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining,
     assert cost.epochs == 3
     said = " ".join(result.notes)
     assert "pretrained on 99 texts of more.txt and the 120 of the training split" in said
-    assert "stand in the validation or test split: 1 of the texts of more.txt." in said
-    assert (plan.steps, plan.tokens, plan.epochs) == (cost.steps, cost.tokens, cost.epochs)
-    assert plan.total_parameters == result.total_parameters
-    assert any(note.startswith("Pretraining: ") for note in plan.notes)
+    assert "1 of the texts of more.txt were left out of pretraining" in said
+    assert (planned.steps, planned.tokens, planned.epochs) == (cost.steps, cost.tokens, cost.epochs)
+    assert planned.total_parameters == result.total_parameters
+    assert any(note.startswith("Pretraining: ") for note in planned.notes)

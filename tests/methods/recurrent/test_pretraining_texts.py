@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bakeoff.data.pretraining_texts import pretraining_files, pretraining_texts
+from bakeoff.config.paths import contestants_files
 from bakeoff.errors import UserError
-from bakeoff.methods.recurrent.config import Pretraining
+from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
+from bakeoff.methods.recurrent.method import RecurrentMethod
+from bakeoff.methods.recurrent.pretraining_texts import pretraining_texts
 from tests.methods.small_data import SMALL_LSTM, config, small_table
 
 TEXTS = ["A fine film.", "Dull, dull.", "Weird"]
@@ -28,7 +31,7 @@ def test_files_of_every_kind(tmp_path, ending):
         rows["jsonl"] = [json.dumps({"review": text}) for text in TEXTS]
         file.write_text("\n".join(rows[ending]))
 
-    found = pretraining_texts(Pretraining(text=str(file)), None, TABLE)
+    found = pretraining_texts(Pretraining(text=str(file)), TABLE)
 
     assert (found.source, found.texts, found.held_out) == (str(file), TEXTS, 0)
 
@@ -38,7 +41,7 @@ def test_texts_of_the_validation_and_test_split_are_left_out_and_those_of_traini
     unlabeled = ["two words", TABLE.validation.texts[3], TABLE.train.texts[0], "Two words", ""]
     pq.write_table(pa.table({"text": unlabeled}), tmp_path / "more.parquet")
 
-    found = pretraining_texts(Pretraining(text=str(tmp_path / "more.parquet")), None, table)
+    found = pretraining_texts(Pretraining(text=str(tmp_path / "more.parquet")), table)
 
     assert found.texts == [TABLE.train.texts[0], "Two words"]
     assert found.held_out == 2
@@ -48,7 +51,8 @@ def test_columns_are_those_of_the_table_unless_others_are_named(tmp_path):
     (tmp_path / "more.csv").write_text("title,body\nGood,Very good\n")
 
     def texts(column, trained_on) -> list[str]:
-        return pretraining_texts(Pretraining(text=str(tmp_path / "more.csv"), column=column), trained_on, TABLE).texts
+        pretrain = Pretraining(text=str(tmp_path / "more.csv"), column=column)
+        return pretraining_texts(pretrain, replace(TABLE, text_columns=trained_on)).texts
 
     assert texts(None, ["title", "body"]) == ["Good\n\nVery good"]
     assert texts("title", ["title", "body"]) == ["Good"]
@@ -56,16 +60,22 @@ def test_columns_are_those_of_the_table_unless_others_are_named(tmp_path):
         texts("titel", None)
 
 
-def test_every_file_is_looked_at_beforehand(tmp_path):
+def test_the_files_of_a_config_are_found_to_be_fingerprinted(tmp_path):
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.txt").write_text("b\n")
 
-    def files(*names: str) -> dict[str, str]:
+    def files(*names: str) -> list[Path]:
         settings = {name: {**SMALL_LSTM, "pretrain": {"text": str(tmp_path / name)}} for name in names}
-        contestants = {name: {**each, "method": "lstm"} for name, each in settings.items()}
-        return pretraining_files(config({"linear": {}, **contestants}))
+        return contestants_files(
+            config({"linear": {}, **{name: {**each, "method": "lstm"} for name, each in settings.items()}})
+        )
 
-    assert list(files("a.txt", "b.txt")) == [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
-    assert files() == {}
+    assert files("a.txt", "b.txt") == [tmp_path / "a.txt", tmp_path / "b.txt"]
+    assert files() == []
+
+
+def test_a_missing_file_is_refused_before_anything_is_trained(tmp_path):
+    settings = RecurrentConfig(pretrain=Pretraining(text=str(tmp_path / "c.txt")))
+
     with pytest.raises(UserError, match=r"c\.txt does not exist"):
-        files("a.txt", "c.txt")
+        RecurrentMethod().check("lstm", settings, TABLE)

@@ -22,7 +22,7 @@ LAB = Vocabulary(min_frequency=5, stop_words="remove", punctuation="strip")
 
 def words_of(texts: TokenizedTexts) -> list[list[str]]:
     return [
-        [texts.words[number] for number in texts.numbers[start:end]]
+        [texts.words[number] for number in texts.ids[start:end]]
         for start, end in zip(texts.offsets, texts.offsets[1:], strict=False)
     ]
 
@@ -63,7 +63,7 @@ def test_what_lies_behind_the_last_text_in_memory_does_not_matter():
         left_in_memory = [b" " * (size % 200) for _ in range(20)]
         del left_in_memory
         texts = tokenize([f"{words}!"], "separate")
-        assert [texts.words[number] for number in texts.numbers] == [words, "!"]
+        assert [texts.words[number] for number in texts.ids] == [words, "!"]
 
 
 @given(st.lists(st.text(alphabet="abcd .,", max_size=80), min_size=1, max_size=8), st.integers(1, 4))
@@ -85,7 +85,7 @@ def test_the_lab_s_vocabulary_and_encoding():
     assert "not" in ENGLISH_STOP_WORDS  # the rule's price
     assert vocabulary.words == ["plot"]
     # Stop words and rare words keep their places as unknown words.
-    assert vocabulary.encode(["The plot: not a twist."]).numbers.tolist() == [UNKNOWN, FIRST_WORD, *[UNKNOWN] * 3]
+    assert vocabulary.encode(["The plot: not a twist."]).ids.tolist() == [UNKNOWN, FIRST_WORD, *[UNKNOWN] * 3]
 
 
 def test_max_size_keeps_the_most_frequent_words():
@@ -101,7 +101,7 @@ def test_encoding_reads_back_as_the_known_words(texts):
     encoded = vocabulary.encode(texts)
 
     for row, words in enumerate(words_of(tokenize(texts, "strip"))):
-        numbers = encoded.numbers[encoded.offsets[row] : encoded.offsets[row + 1]].tolist()
+        numbers = encoded.ids[encoded.offsets[row] : encoded.offsets[row + 1]].tolist()
         expected = [{"a": 2, "b": 3, "ab": 4}.get(word, UNKNOWN) for word in words]
         assert numbers == (expected or [UNKNOWN])  # a model always has something to read
 
@@ -113,4 +113,4 @@ def test_saved_and_loaded(tmp_path):
     loaded = WordVocabulary.load(tmp_path / "vocabulary.json")
 
     assert loaded.words == vocabulary.words
-    assert loaded.encode(['naïve "x']).numbers.tolist() == [2, 3, UNKNOWN]
+    assert loaded.encode(['naïve "x']).ids.tolist() == [2, 3, UNKNOWN]

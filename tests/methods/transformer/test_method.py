@@ -7,14 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bakeoff import machine
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
 from bakeoff.pretrained import sources
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.tasks.classification import bake
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
+from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
 from tests.methods.small_transformers import model_folder
 from tests.pretrained.small_gguf import write_gguf
@@ -47,11 +46,11 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, kind, tuning)
     """BERT has dropout of its own, and its pooler and head begin with random weights."""
     checked = config_of(model_folder(tmp_path / "model", kind), tuning=tuning)
     whole, broken = ContestantFolder(tmp_path / "whole"), ContestantFolder(tmp_path / "broken")
-    bake(checked, "transformer", TABLE, whole, Progress())
+    bake(checked, "transformer", TABLE, whole)
 
     with pytest.raises(KeyboardInterrupt):
         bake(checked, "transformer", TABLE, broken, StopsAt(11))  # in the second of two epochs of eight steps
-    bake(checked, "transformer", TABLE, broken, Progress())
+    bake(checked, "transformer", TABLE, broken)
 
     assert [line.loss for line in broken.training_log()[0]] == [line.loss for line in whole.training_log()[0]]
     assert broken.scores().equals(whole.scores())
@@ -64,27 +63,23 @@ def test_what_is_planned_is_what_then_happens(tmp_path, monkeypatch, tuning):
     monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
     checked = config_of(model_folder(tmp_path / "model", "llama"), tuning=tuning)
 
-    (plan,) = planning.plan_contestants(checked, TABLE, Progress())
+    planned = plan(checked, TABLE)["transformer"]
 
-    machine.reset_peak_memory()
     result = bake(checked, "transformer", TABLE, ContestantFolder(tmp_path / "baked"), Progress())
     cost = result.training
-    assert (plan.steps, plan.tokens, plan.epochs) == (cost.steps, cost.tokens, cost.epochs)
-    assert plan.training_seconds > 0
-    assert (plan.trainable_parameters, plan.total_parameters) == (
+    assert (planned.steps, planned.tokens, planned.epochs) == (cost.steps, cost.tokens, cost.epochs)
+    assert planned.training_seconds > 0
+    assert (planned.trainable_parameters, planned.total_parameters) == (
         result.trainable_parameters,
         result.total_parameters,
     )
-    assert plan.model_bytes == pytest.approx(result.model_bytes, rel=0.1)
-    assert plan.peak_memory_bytes == pytest.approx(cost.peak_memory_bytes, rel=0.5)
+    assert planned.model_bytes == pytest.approx(result.model_bytes, rel=0.1)
 
 
 def test_bf16_is_said_and_what_is_trained_is_kept_in_fp32(tmp_path):
     folder = ContestantFolder(tmp_path / "baked")
 
-    result = bake(
-        config_of(model_folder(tmp_path / "m", "llama"), precision="bf16"), "transformer", TABLE, folder, Progress()
-    )
+    result = bake(config_of(model_folder(tmp_path / "m", "llama"), precision="bf16"), "transformer", TABLE, folder)
 
     assert result.training.precision == "bf16"
     assert "Probabilities were computed in bf16." in result.notes
@@ -101,11 +96,11 @@ def test_each_tuning_has_defaults_of_its_own():
         return config_with({"model": "stories260k", "tuning": tuning}).contestants["transformer"]
 
     lora, full = settings("lora"), settings("full")
-    assert (lora.learning_rate, lora.r, lora.alpha, lora.target_modules) == (5e-4, 16, 32, "all-linear")
-    assert (full.learning_rate, full.r, full.alpha, full.target_modules) == (3e-5, None, None, None)
+    assert (lora.learning_rate, lora.r, lora.lora_alpha, lora.target_modules) == (5e-4, 16, 32, "all-linear")
+    assert (full.learning_rate, full.r, full.lora_alpha, full.target_modules) == (3e-5, None, None, None)
 
 
-def test_a_resolved_spec_is_a_spec():
+def test_a_resolved_config_is_a_config():
     for tuning in ("lora", "full"):
         resolved = config_with({"model": "stories260k", "tuning": tuning})
         assert load_config(resolved.model_dump(mode="json")) == resolved
@@ -138,7 +133,7 @@ def config_with(settings):
 
 def refused(model, folder, **settings) -> str:
     with pytest.raises(UserError) as caught:
-        bake(config_of(model, **settings), "transformer", TABLE, ContestantFolder(folder / "baked"), Progress())
+        bake(config_of(model, **settings), "transformer", TABLE, ContestantFolder(folder / "baked"))
     assert not (folder / "baked" / "model").exists()
     return str(caught.value)
 

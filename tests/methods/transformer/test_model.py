@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
 from bakeoff.lm.sources import load_language_model
+from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.methods.transformer.config import TransformerConfig
-from bakeoff.methods.transformer.learner import TransformerTask
+from bakeoff.methods.transformer.learner import TransformerLearner
 from bakeoff.methods.transformer.model import is_causal
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult
-from bakeoff.tasks.classification import bake
 from bakeoff.tasks.classifier import load_classifier
-from bakeoff.training.progress import Progress
+from tests.baking import bake
 from tests.methods.small_data import FILLERS, TELLING, config, small_table
 from tests.methods.small_transformers import DECODERS, KINDS, model_folder
 
@@ -51,11 +51,13 @@ def saved(folders, tmp_path_factory):
 
     def one(kind: str, tuning: str) -> Path:
         contestant = TransformerConfig.model_validate(settings_of(folders[kind], tuning))
-        task = TransformerTask(TABLE, contestant, seed=1)
+        learner = TransformerLearner(TABLE, contestant, seed=1)
         torch.manual_seed(4)
-        trained = {name: each for name, each in task.model.named_parameters() if each.requires_grad}
+        trained = {name: each for name, each in learner.model.named_parameters() if each.requires_grad}
         path = tmp_path_factory.mktemp(f"{kind}-{tuning}")
-        task.save_model(path, {name: each.detach() + 0.1 * torch.randn_like(each) for name, each in trained.items()})
+        learner.save_model(path, {name: each.detach() + 0.1 * torch.randn_like(each) for name, each in trained.items()})
+        settings = contestant.model_dump(mode="json")
+        write_classifier(path, CalibratedClassifier("transformer", TABLE.label_names, settings, temperature=1.0))
         return path
 
     return {each: one(*each) for each in CONTESTANTS}
@@ -68,7 +70,7 @@ def baked(tmp_path_factory):
     def one(tuning: str) -> tuple[ContestantFolder, ContestantResult]:
         folder = ContestantFolder(tmp_path_factory.mktemp(tuning) / "transformer")
         checked = config({"transformer": settings_of("stories260k", tuning)}, epochs=3)
-        return folder, bake(checked, "transformer", TABLE, folder, Progress())
+        return folder, bake(checked, "transformer", TABLE, folder)
 
     return {tuning: one(tuning) for tuning in TUNINGS}
 
@@ -113,16 +115,16 @@ def test_a_prediction_does_not_depend_on_its_neighbors(saved, contestant):
 @given(size=st.integers(1, 60), kind=st.sampled_from(["llama", "bert"]))
 def test_the_size_of_a_batch_changes_neither_loss_nor_gradient(folders, monkeypatch, size, kind):
     contestant = TransformerConfig.model_validate(settings_of(folders[kind], "full", batch_size=60))
-    task = TransformerTask(small_table(60), contestant, seed=1)
-    task.model.eval()  # dropout would draw other masks
+    learner = TransformerLearner(small_table(60), contestant, seed=1)
+    learner.model.eval()  # dropout would draw other masks
 
     def loss_and_gradient(tokens: int) -> tuple[float, torch.Tensor]:
-        monkeypatch.setattr("bakeoff.methods.transformer_task.TOKENS_AT_ONCE", tokens)
-        task.model.zero_grad()
-        (batches,) = task.steps(1)
-        losses = [task.loss(batch).total for batch in batches]
+        monkeypatch.setattr("bakeoff.methods.transformer.learner.TOKENS_AT_ONCE", tokens)
+        learner.model.zero_grad()
+        (batches,) = learner.steps(1)
+        losses = [learner.loss(batch).total for batch in batches]
         sum(losses).backward()
-        return sum(losses).item(), torch.cat([each.grad.flatten() for each in task.model.parameters()])
+        return sum(losses).item(), torch.cat([each.grad.flatten() for each in learner.model.parameters()])
 
     whole, parts = loss_and_gradient(10**6), loss_and_gradient(32 * size)
     assert parts[0] == pytest.approx(whole[0], rel=1e-5)
@@ -135,10 +137,10 @@ def test_balanced_weights_weigh_the_loss_as_those_of_scikit_learn(folders):
     losses = {}
     for rule in ("none", "balanced"):
         contestant = TransformerConfig.model_validate(settings_of(folders["bert"], "full", class_weights=rule))
-        task = TransformerTask(table, contestant, seed=1)
-        task.model.eval()
-        batches = [batch for step in task.steps(1) for whole in step for batch in whole.split(whole.count)]
-        losses[rule] = {int(batch.rows[0]): task.loss(batch).total.item() for batch in batches}
+        learner = TransformerLearner(table, contestant, seed=1)
+        learner.model.eval()
+        batches = [batch for step in learner.steps(1) for whole in step for batch in whole.split(whole.count)]
+        losses[rule] = {int(batch.rows[0]): learner.loss(batch).total.item() for batch in batches}
     weights = compute_sample_weight("balanced", table.train.labels)
 
     assert len(set(weights)) == 2
@@ -173,9 +175,9 @@ def test_parameters_are_counted(baked):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_head_is_trained_beside_the_adapters_and_nothing_else(folders, kind):
     contestant = TransformerConfig.model_validate(settings_of(folders[kind], "lora"))
-    task = TransformerTask(TABLE, contestant, seed=1)
+    learner = TransformerLearner(TABLE, contestant, seed=1)
 
-    trained = {name for name, each in task.model.named_parameters() if each.requires_grad and "lora_" not in name}
+    trained = {name for name, each in learner.model.named_parameters() if each.requires_grad and "lora_" not in name}
 
     heads = {
         "llama": {"score"}, "gpt2": {"score"}, "bert": {"pooler", "classifier"},
@@ -185,12 +187,12 @@ def test_the_head_is_trained_beside_the_adapters_and_nothing_else(folders, kind)
 
 
 def test_a_new_head_prefers_no_class_and_the_seed_decides_the_rest_of_it(folders):
-    def begun(seed: int) -> TransformerTask:
-        return TransformerTask(TABLE, TransformerConfig.model_validate(settings_of(folders["bert"], "full")), seed)
+    def begun(seed: int) -> TransformerLearner:
+        return TransformerLearner(TABLE, TransformerConfig.model_validate(settings_of(folders["bert"], "full")), seed)
 
     first, again, other = begun(1), begun(1), begun(2)
     assert first.validate().loss == pytest.approx(np.log(2))
-    poolers = [task.model.bert.pooler.dense.weight for task in (first, again, other)]
+    poolers = [learner.model.bert.pooler.dense.weight for learner in (first, again, other)]
     assert torch.equal(poolers[0], poolers[1])
     assert not torch.equal(poolers[0], poolers[2])
 
@@ -198,17 +200,19 @@ def test_a_new_head_prefers_no_class_and_the_seed_decides_the_rest_of_it(folders
 def test_next_to_nothing_is_padding(folders):
     contestant = TransformerConfig.model_validate(settings_of(folders["llama"], "full"))
 
-    assert TransformerTask(small_table(1000), contestant, seed=1).padding_share < 0.05
+    note = TransformerLearner(small_table(1000), contestant, seed=1).notes()[0]
+
+    assert float(note.removesuffix("% of the work was padding.")) < 5
 
 
 def test_a_long_text_keeps_both_ends_and_its_marks(folders):
     contestant = TransformerConfig.model_validate(settings_of(folders["bert"], "full", max_length=8))
-    classifier = TransformerTask(TABLE, contestant, seed=1).classifier
+    classifier = TransformerLearner(TABLE, contestant, seed=1).classifier
     words = [FILLERS[number % len(FILLERS)] for number in range(30)]
 
     cut = classifier.cut(classifier.encode([" ".join(words)]))
 
-    kept = classifier.tokenizer.convert_ids_to_tokens(cut.numbers.tolist())
+    kept = classifier.tokenizer.convert_ids_to_tokens(cut.ids.tolist())
     assert kept == ["[CLS]", *words[:3], *words[-3:], "[SEP]"]
 
 
@@ -224,11 +228,11 @@ def test_a_classifier_goes_on_with_its_head_where_the_number_of_labels_is_the_sa
     folder = saved["bert", "full"]
     contestant = TransformerConfig.model_validate(settings_of(folder, "full"))
 
-    task = TransformerTask(small_table(classes=labels), contestant, seed=1)
+    learner = TransformerLearner(small_table(classes=labels), contestant, seed=1)
 
     saved = transformers.AutoModelForSequenceClassification.from_pretrained(folder).classifier.weight
-    assert task.model.classifier.weight.shape[0] == labels
-    assert torch.equal(task.model.classifier.weight, saved) == (labels == 2)
+    assert learner.model.classifier.weight.shape[0] == labels
+    assert torch.equal(learner.model.classifier.weight, saved) == (labels == 2)
 
 
 def test_the_folder_says_what_it_is(baked):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from operator import attrgetter
 
+from bakeoff.evaluation.bins import CALIBRATION_BINS
 from bakeoff.evaluation.metrics.base import Metric, MetricProtocol, PairedComparison, lazy
 from bakeoff.evaluation.metrics.differences import LogRatio, Points
 
-CALIBRATION_BINS = 15
 """As in Guo et al. (2017)."""
 
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"

@@ -10,11 +10,11 @@ from bakeoff.methods.base import MethodConfig
 
 
 class EnsembleConfig(MethodConfig):
-    """Contestants that answer together, their log-probabilities weighted by what is best on the validation split."""
+    """Contestants that answer together: a weighted sum of log-probabilities, fitted on the validation split."""
 
     method: Literal["ensemble"] = "ensemble"
     members: Annotated[list[str], Field(min_length=2)] = Field(
-        description="Names of at least two contestants that stand before it, none of them an ensemble."
+        description="Names of at least two contestants listed before it, none of them an ensemble."
     )
 
     @property

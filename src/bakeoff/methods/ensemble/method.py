@@ -11,7 +11,6 @@ from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, Pl
 from bakeoff.methods.ensemble.config import EnsembleConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
-    """Weighs contestants that are trained already."""
+    """Weights contestants that are already trained."""
 
     config = EnsembleConfig
 
     def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
-        """Find the weights. The cost is that of the members too: who wants the ensemble has to train them."""
+        """Find the weights. The cost includes the members', because the ensemble needs them trained."""
         from bakeoff.methods.ensemble.model import EnsembleModel
         from bakeoff.methods.saved import load_text_model, read_classifier
 
@@ -37,12 +36,13 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         models = {name: load_text_model(each.model, read_classifier(each.model)) for name, each in members.items()}
         ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.labels)
         seconds = time.perf_counter() - started
-        if context.folder.writes:
-            with replaced_folder(context.folder.model) as temporary:
-                ensemble.save(temporary)
-                # Copies: the folder can be moved, and needs no other.
-                for name, member in members.items():
-                    shutil.copytree(member.model, _member_folder(temporary, name))
+
+        def save(folder: Path) -> None:
+            ensemble.save(folder)
+            for name, member in members.items():  # copies, so that the folder can be moved
+                shutil.copytree(member.model, _member_folder(folder, name))
+
+        context.save(save)
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
         return FitReport(
             cost=TrainingCost(
@@ -51,7 +51,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
                 peak_memory_bytes=max(cost.peak_memory_bytes for cost in costs),
                 precision=", ".join(dict.fromkeys(cost.precision for cost in costs)),
             ),
-            notes=[f"Weights of the members: {weights}.", "Time and memory are those of the members, too."],
+            notes=[f"Weights of the members: {weights}.", "Time and memory include those of the members."],
             trainable_parameters=sum(result.trainable_parameters for result in results),
             earlier_seconds=sum(cost.total_seconds for cost in costs),
         )
@@ -65,7 +65,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         return EnsembleModel.load(folder, members)
 
     def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
-        """Count what the members' plans do not: it evaluates once more what they have evaluated."""
+        """Forecast what the members' plans do not count: every member evaluates all texts once more."""
         members = [context.plans[name] for name in config.members]
         evaluating = sum(member.evaluation_seconds for member in members)
         model_bytes = sum(member.model_bytes for member in members)
@@ -79,8 +79,8 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
             model_bytes=model_bytes,
             disk_bytes=2 * model_bytes,
             trainable_parameters=0,
-            total_parameters=None if None in parameters else sum(filter(None, parameters)),
-            notes=["Its members' training is counted at the members."],
+            total_parameters=None if None in parameters else sum(filter(None, parameters)) + len(members),
+            notes=["The training of its members is counted in their own plans."],
         )
 
     def describe(self, config: EnsembleConfig) -> str:
@@ -89,5 +89,5 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
 
 def _member_folder(folder: Path, name: str) -> Path:
-    """Return where the model of a member lies in the folder of an ensemble."""
+    """Return the folder of a member's model inside an ensemble's folder."""
     return folder / "members" / name

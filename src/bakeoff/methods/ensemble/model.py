@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 _LARGEST_WEIGHT = 10.0
-"""Where no validation text is classified wrongly, weights would grow without end."""
+"""An upper bound, because weights would grow forever if no validation text is misclassified."""
 
 
 class EnsembleModel:
@@ -62,7 +62,7 @@ class EnsembleModel:
         return sum(member.parameters for member in self.members.values()) + len(self.weights)
 
     def probabilities(self, texts: Sequence[str]) -> Array:
-        """Shape (texts, classes)."""
+        """Return shape (texts, classes)."""
         weighted = [
             weight * logits_of(self.members[name].probabilities(texts)) for name, weight in self.weights.items()
         ]

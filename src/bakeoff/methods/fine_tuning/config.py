@@ -14,23 +14,23 @@ class FineTuningConfig(MethodConfig):
     """Settings that full fine-tuning and LoRA share."""
 
     learning_rate: RateOrAuto = Field(
-        2e-4, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+        2e-4, description="Peak learning rate of AdamW; with `auto`, a range test on the training text chooses it."
     )
     schedule: Schedule = "linear"
     warmup: Warmup = 0
     weight_decay: WeightDecay = 0.0
     sequences: Literal["blocks", "lines"] = Field(
         "blocks",
-        description="`blocks`: documents joined by end-of-text and cut into blocks; `lines`: each line on its own, "
-        "isolated from the others (the lab's way, without its padding).",
+        description="`blocks`: documents are joined by end-of-text tokens and cut into blocks; `lines`: every line is "
+        "a sequence of its own, as in the lab but without padding.",
     )
     max_length: PositiveInt = Field(
-        512, description="Longest text in tokens: the size of a block, and the longest line."
+        512, description="Longest sequence in tokens: the size of a block, or the longest line."
     )
-    batch_size: PositiveInt = Field(4, description="Blocks or lines per step.")
+    batch_size: PositiveInt = Field(4, description="Sequences (blocks or lines) per step.")
     gradient_clip: GradientClip = 1.0
     activation_checkpointing: bool = Field(
         False,
-        description="Keep only the input of each layer, and compute the layer again when its gradient is due: far less "
-        "memory and the same result, for about a third more time.",
+        description="Keep only the input of each layer and recompute the rest in the backward pass: much less memory "
+        "and the same result, for about a third more time.",
     )

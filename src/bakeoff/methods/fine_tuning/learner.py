@@ -28,7 +28,7 @@ MICRO_BATCH_TOKENS = 2048
 """Tokens that go through the model at once, where a step has more: bounds the activations."""
 
 MICRO_BATCH_TOKENS_FULL = 512
-"""The same in full fine-tuning on a CPU, whose gradients and optimizer leave less memory: 1 GB less, 5 % slower."""
+"""Fewer in full fine-tuning on a CPU, where gradients and optimizer take more memory: 1 GB less, 5 % slower."""
 
 _MEASURED_TOKENS = 1024
 
@@ -93,7 +93,7 @@ class FineTuningLearner:
         return LossSum(self._forward.summed_loss(batch))
 
     def validate(self) -> Validation:
-        """Nats per predicted token of the validation side, cut as the training side is."""
+        """Return nats per predicted token of the validation split, cut like the training split."""
         sums = torch.zeros(2, dtype=torch.float64)  # of the losses, and of the predicted tokens
         size = self._config.batch_size
         steps = [self._validation[start : start + size] for start in range(0, len(self._validation), size)]

@@ -1,4 +1,4 @@
-"""What methods `full` and `lora` share: a language model learns to predict the training text."""
+"""The base of methods `full` and `lora`: a language model learns to predict the training text."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Config = TypeVar("Config", bound=FineTuningConfig)
 
 
 class FineTuningMethod(GradientMethod[Config, "SplitCorpus", "FineTuningLearner"], LanguageModelMethod[Config]):
-    """A subclass says which weights are trained, and how they are saved."""
+    """Fine-tuning of a language model. A subclass chooses the weights that are trained, and how they are saved."""
 
     def adapted(self, config: Config, base: LanguageModel, seed: int) -> Any:
-        """Return the network with the weights that are trained marked as such."""
+        """Return the network, in which only the weights to be trained require gradients."""
         return base.model
 
     def make_learner(
@@ -40,7 +40,7 @@ class FineTuningMethod(GradientMethod[Config, "SplitCorpus", "FineTuningLearner"
         return learner.total_parameters
 
     def rate_multipliers(self, config: Config, learner: FineTuningLearner) -> dict[str, float]:
-        """Return how much faster than the learning rate some parameters are trained, by name."""
+        """Return factors on the learning rate by parameter name; parameters without one have 1."""
         return {}
 
     def learner(self, config: Config, data: SplitCorpus, context: Context, prepared: Preparation) -> FineTuningLearner:
@@ -70,7 +70,7 @@ class FineTuningMethod(GradientMethod[Config, "SplitCorpus", "FineTuningLearner"
     def evaluation_seconds(
         self, learner: FineTuningLearner, training: MeasuredTraining, data: SplitCorpus, preparing_seconds: float
     ) -> float:
-        """Forecast the validation; the test text is the same for all contestants, and the task plans it."""
+        """Forecast the validation. The task forecasts the test text, which costs the same for every contestant."""
         return training.evaluations * learner.measured_validation_seconds()
 
     def model_bytes(self, config: Config, learner: FineTuningLearner) -> int:

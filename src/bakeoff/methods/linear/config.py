@@ -14,10 +14,12 @@ class LinearConfig(MethodConfig):
     """TF-IDF of word n-grams and logistic regression (scikit-learn)."""
 
     method: Literal["linear"] = "linear"
-    max_ngram: Annotated[int, Field(ge=1, le=5)] = Field(3, description="Longest n-gram of words.")
-    min_document_frequency: PositiveInt = Field(2, description="Ignore n-grams found in fewer training texts.")
+    max_ngram: Annotated[int, Field(ge=1, le=5)] = Field(3, description="Longest n-gram, in words.")
+    min_document_frequency: PositiveInt = Field(2, description="Ignore n-grams that occur in fewer training texts.")
     naive_bayes: bool = Field(
-        True, description="Weight each n-gram by its log-count ratio of naive Bayes (NBSVM, Wang and Manning 2012)."
+        True, description="Weight each n-gram by its naive Bayes log-count ratio (NBSVM, Wang and Manning 2012)."
     )
-    inverse_regularization: PositiveFloat = Field(10.0, description="scikit-learn's C.")
+    inverse_regularization: PositiveFloat = Field(
+        10.0, description="Inverse strength of the L2 penalty, C in scikit-learn."
+    )
     class_weights: ClassWeights = "none"

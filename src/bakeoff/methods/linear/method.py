@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, SavedClassifier
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LinearMethod(ClassificationMethod[LinearConfig]):
-    """A convex problem, solved in one go by the main process: there is nothing to divide."""
+    """A convex problem, which the main process solves alone."""
 
     config = LinearConfig
     uses_seed = False
@@ -32,8 +31,7 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
             started = time.perf_counter()
             model = LinearModel.fit(data.train.texts, data.train.labels, config)
             cost.seconds = time.perf_counter() - started
-            with replaced_folder(context.folder.model) as temporary:
-                model.save(temporary)
+            context.save(model.save)
         return FitReport(cost)
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
@@ -42,5 +40,5 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
         return LinearModel.load(folder)
 
     def describe(self, config: LinearConfig) -> str:
-        weighted = ", weighted by naive Bayes," if config.naive_bayes else ""
-        return f"A logistic regression on the TF-IDF of 1- to {config.max_ngram}-grams of words{weighted} trained from scratch"
+        weighted = " weighted by naive Bayes" if config.naive_bayes else ""
+        return f"A logistic regression on the TF-IDF of 1- to {config.max_ngram}-grams of words{weighted}"

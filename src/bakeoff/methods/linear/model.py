@@ -54,7 +54,7 @@ class LinearModel:
 
     @classmethod
     def fit_tokenized(cls, texts: TokenizedTexts, labels: Sequence[int], settings: LinearConfig) -> LinearModel:
-        """The same for texts that are tokenized already, by `PUNCTUATION`."""
+        """Fit on texts that are already tokenized, by `PUNCTUATION`."""
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
 
@@ -85,11 +85,11 @@ class LinearModel:
         return self.weights.size + self.intercepts.size
 
     def probabilities(self, texts: Sequence[str]) -> Array:
-        """Shape (texts, classes)."""
+        """Return shape (texts, classes)."""
         return self.probabilities_of(self.tfidf.transform(self.ngrams.count(tokenize(texts, PUNCTUATION))))
 
     def probabilities_of(self, features: csr_matrix) -> Array:
-        """Shape (texts, classes), from what ``tfidf`` makes of the counts of n-grams."""
+        """Return shape (texts, classes), from TF-IDF features."""
         scores = features @ self.weights.T + self.intercepts
         if scores.shape[1] > 1:
             probabilities: Array = softmax(scores, axis=1)
@@ -98,7 +98,7 @@ class LinearModel:
         return np.stack([1 - second, second], axis=1)
 
     def cooled(self, temperature: float) -> LinearModel:
-        """The same model with its scores divided by a temperature."""
+        """Return the same model with its scores divided by a temperature."""
         return LinearModel(self.ngrams, self.tfidf, self.weights / temperature, self.intercepts / temperature)
 
     def save(self, folder: Path) -> None:
@@ -155,12 +155,12 @@ def _naive_bayes_regression(
 
 
 def _class_weight(settings: LinearConfig) -> str | None:
-    """As scikit-learn calls it."""
+    """Return scikit-learn's name of the rule."""
     return None if settings.class_weights == "none" else settings.class_weights
 
 
 def _log_ratios(present: csr_matrix, inside: npt.NDArray[np.bool_]) -> Array:
-    """log of each n-gram's share of all n-grams inside the class / outside, with one text more for each, shape (n,)."""
+    """Return the log of each n-gram's share inside the class / outside, counting one extra text each, shape (n,)."""
     own = 1 + np.asarray(present[inside].sum(axis=0)).ravel()
     others = 1 + np.asarray(present[~inside].sum(axis=0)).ravel()
     ratios: Array = np.log((own / own.sum()) / (others / others.sum()))

@@ -39,7 +39,7 @@ class NgramVocabulary:
         return {word: number for number, word in enumerate(self.words)}
 
     def count(self, texts: TokenizedTexts) -> csr_matrix:
-        """How often each n-gram stands in each text, shape (texts, size)."""
+        """Count each n-gram in each text, shape (texts, size)."""
         rows = len(texts.offsets) - 1
         own = np.array([self._numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
         words = own[texts.ids] if len(own) else np.zeros(0, dtype=np.int64)
@@ -87,7 +87,7 @@ def ngram_texts(vocabulary: NgramVocabulary) -> Iterator[str]:
 
 
 def _documents(texts: TokenizedTexts) -> Integers:
-    """The text in which each word stands, shape (all words,)."""
+    """Return the index of the text of each word, shape (all words,)."""
     return np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
 
 
@@ -108,7 +108,7 @@ def _codes(shorter: Integers, words: Integers, documents: Integers, length: int,
 
 
 def _frequent(codes: Integers, documents: Integers, min_document_frequency: int) -> tuple[Integers, Integers]:
-    """The codes that stand in enough texts, ascending, and the place among them of each position's, or -1."""
+    """Return the codes that occur in enough texts, ascending, and for each position the index of its code, or -1."""
     found = np.full(len(codes), _NONE, dtype=np.int64)
     places = np.flatnonzero(codes >= 0)
     order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
@@ -124,7 +124,7 @@ def _frequent(codes: Integers, documents: Integers, min_document_frequency: int)
 
 
 def _positions(codes: Integers, known: Integers) -> Integers:
-    """Where each code stands in `known`, or -1."""
+    """Return the index of each code in `known`, or -1."""
     if not len(known):
         return np.full(len(codes), _NONE, dtype=np.int64)
     places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
@@ -132,6 +132,6 @@ def _positions(codes: Integers, known: Integers) -> Integers:
 
 
 def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
-    """How often each column, -1 for none, stands in each text."""
+    """Count each column, -1 for none, in each text."""
     used = columns >= 0
     return csr_matrix((np.ones(int(used.sum())), (documents[used], columns[used])), shape=shape)

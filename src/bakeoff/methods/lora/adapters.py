@@ -48,7 +48,7 @@ def add_lora(model: Any, config: LoraConfig, *, reference: str, seed: int) -> An
 
 
 def rate_multipliers(adapted: Any, config: LoraConfig) -> dict[str, float]:
-    """How much faster than the learning rate a parameter is trained, by name: LoRA+ hurries the B matrices."""
+    """Return factors on the learning rate by parameter name: LoRA+ trains the B matrices faster."""
     if config.loraplus_ratio is None:
         return {}
     return {name: config.loraplus_ratio for name, _ in adapted.named_parameters() if ".lora_B." in name}

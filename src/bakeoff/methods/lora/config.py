@@ -11,19 +11,20 @@ from bakeoff.sections import PositiveFloat, PositiveInt, Probability, RateOrAuto
 
 
 class LoraConfig(FineTuningConfig):
-    """Low-rank adaptation (Hu et al. 2021) through PEFT: the model is frozen, small adapters are trained."""
+    """Low-rank adaptation (Hu et al. 2021) through PEFT: the model is frozen, and small adapters are trained."""
 
     method: Literal["lora"] = "lora"
     variant: Literal["lora", "rslora", "dora", "pissa", "loraplus"] = Field(
         "lora",
-        description="`lora`; `rslora`: scaled by lora_alpha / sqrt(r); `dora`: the length of each row is trained apart from "
-        "its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn faster.",
+        description="`lora`; `rslora`: scaled by lora_alpha / sqrt(r); `dora`: trains the length of each row "
+        "apart from its direction; `pissa`: starts from the largest singular values; `loraplus`: the B matrices learn "
+        "faster.",
     )
     learning_rate: RateOrAuto = Field(
-        2e-3, description="Peak learning rate of AdamW; `auto`: a range test on the training text chooses it."
+        2e-3, description="Peak learning rate of AdamW; with `auto`, a range test on the training text chooses it."
     )
     loraplus_ratio: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="For `loraplus`: rate of the B matrices / rate of the A matrices; absent: 16."
+        None, description="For `loraplus`: learning rate of the B matrices / that of the A matrices; 16 if absent."
     )
     r: PositiveInt = Field(16, description="Rank of the adapters.")
     lora_alpha: PositiveFloat = Field(
@@ -31,10 +32,11 @@ class LoraConfig(FineTuningConfig):
     )
     lora_dropout: Probability = Field(0.0, description="Dropout before the adapters.")
     target_modules: Literal["default", "all-linear"] | list[str] = Field(
-        "all-linear", description="Which layers get adapters: PEFT's default for the model, all linear ones, or names."
+        "all-linear",
+        description="The layers that get adapters: PEFT's default for the model, all linear ones, or names.",
     )
     merge: bool = Field(
-        False, description="model/ holds the whole model with the adapters merged into it, instead of the adapters."
+        False, description="Save the whole model with the adapters merged into it, instead of the adapters alone."
     )
 
     @model_validator(mode="before")

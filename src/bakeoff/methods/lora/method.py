@@ -56,7 +56,7 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
         scores: Scores,
         progress: Progress,
     ) -> list[str]:
-        """Merge the adapters into the model where `merge` asks for it."""
+        """Merge the adapters into the model if `merge` is set."""
         from bakeoff.methods.lora.merging import is_adapter, merging_note, write_merged
         from bakeoff.training import distributed
 
@@ -71,8 +71,8 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
         return [note] if note else []
 
     def describe(self, config: LoraConfig) -> str:
-        kept = "merged into the model" if config.merge else "kept beside the model"
-        return f"LoRA (variant `{config.variant}`, rank {config.r}): adapters were trained, and are {kept}"
+        kept = "merged into the model" if config.merge else "saved apart from the model"
+        return f"LoRA (variant `{config.variant}`, rank {config.r}): adapters were trained and are {kept}"
 
     def memory_advice(self, config: LoraConfig) -> str:
         return super().memory_advice(config) or "choose a smaller model"

@@ -8,6 +8,6 @@ from bakeoff.methods.base import MethodConfig
 
 
 class MajorityConfig(MethodConfig):
-    """Always answers the most frequent class of the training split: the floor."""
+    """Always predicts the most frequent class of the training split: the baseline."""
 
     method: Literal["majority"] = "majority"

@@ -1,4 +1,4 @@
-"""Method `majority`: always answer the most frequent class."""
+"""Method `majority`: always predict the most frequent class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, SavedClassifier
 from bakeoff.methods.majority.config import MajorityConfig
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class MajorityMethod(ClassificationMethod[MajorityConfig]):
-    """The floor that every other contestant has to beat."""
+    """The baseline that every other contestant has to beat."""
 
     config = MajorityConfig
     uses_seed = False
-    calibrate = False  # frequencies are calibrated as they are
+    calibrate = False  # frequencies are already calibrated
 
     def fit(self, config: MajorityConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.majority.model import MajorityModel
@@ -30,9 +29,7 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
         started = time.perf_counter()
         model = MajorityModel.fit(data.train.labels, len(data.label_names))
         seconds = time.perf_counter() - started
-        if context.folder.writes:
-            with replaced_folder(context.folder.model) as temporary:
-                model.save(temporary)
+        context.save(model.save)
         return FitReport(TrainingCost(seconds=seconds, precision="fp64"))
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> MajorityModel:

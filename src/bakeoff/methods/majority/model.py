@@ -1,4 +1,4 @@
-"""The floor: every text gets the class frequencies of the training split."""
+"""The baseline: every text gets the class frequencies of the training split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 
 class MajorityModel:
-    """Answers without reading."""
+    """Class frequencies as the answer to every text."""
 
     def __init__(self, frequencies: npt.NDArray[np.float64]) -> None:
         self.frequencies = frequencies  # shape (classes,), adds up to 1
@@ -25,7 +25,7 @@ class MajorityModel:
         return 0
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Shape (texts, classes)."""
+        """Return shape (texts, classes)."""
         return np.tile(self.frequencies, (len(texts), 1))
 
     def save(self, folder: Path) -> None:

@@ -8,6 +8,6 @@ from bakeoff.methods.base import MethodConfig
 
 
 class PretrainedConfig(MethodConfig):
-    """The model as it came: no training."""
+    """The pretrained model without any training."""
 
     method: Literal["pretrained"] = "pretrained"

@@ -1,4 +1,4 @@
-"""Method `pretrained`: the model as it came."""
+"""Method `pretrained`: the model without any training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from bakeoff.methods.base import FitContext, FitReport, LanguageModelMethod, Pla
 from bakeoff.methods.pretrained.config import PretrainedConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
-from bakeoff.runs.writing import replaced_folder
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus
 
 
 class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
-    """The floor for every way to adapt a model. Its `model/` only points at the base model."""
+    """The baseline for every way to adapt a model. Its model/ only points at the base model."""
 
     config = PretrainedConfig
     uses_seed = False
@@ -27,14 +26,13 @@ class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
         from bakeoff.pretrained.pointer import write_pointer
         from bakeoff.training.precision import choose_precision
 
-        assert context.base is not None
-        if context.folder.writes:
-            with replaced_folder(context.folder.model) as temporary:
-                write_pointer(temporary, context.base.name)
+        base = context.base
+        assert base is not None
+        context.save(lambda folder: write_pointer(folder, base.name))
         return FitReport(
-            TrainingCost(precision=choose_precision(context.base.precision)),
+            TrainingCost(precision=choose_precision(base.precision)),
             trainable_parameters=0,
-            total_parameters=count_parameters(context.base.take().model),
+            total_parameters=count_parameters(base.take().model),
         )
 
     def plan(self, config: PretrainedConfig, data: SplitCorpus, context: PlanContext) -> ContestantPlan:
@@ -58,4 +56,4 @@ class PretrainedMethod(LanguageModelMethod[PretrainedConfig]):
         )
 
     def describe(self, config: PretrainedConfig) -> str:
-        return "The model as it came: nothing was trained"
+        return "The pretrained model itself: nothing was trained"

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 def map_on_cores(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
-    """The results in the order of the pieces. `work` runs in threads of its own, in which torch uses a single one."""
+    """Return the results in the order of the pieces. Each runs in its own thread, where torch uses a single core."""
     return list(_threads(torch.get_num_threads()).map(work, pieces))
 
 

@@ -19,7 +19,7 @@ _END_WORDS = (10, 25, 50)
 
 
 def evidence_size(settings: LinearConfig, classes: int) -> int:
-    """How many numbers `evidence` gives a text."""
+    """Return how many values `evidence` has per text."""
     scores = 1 if classes == 2 else classes
     return scores * (settings.max_ngram + 2 + 2 * len(_END_WORDS))
 
@@ -47,7 +47,7 @@ def evidence(model: LinearModel, texts: TokenizedTexts, counts: csr_matrix, feat
 
 
 def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
-    """What the n-grams of each length add up to, shape (texts, lengths)."""
+    """Return the sum over the n-grams of each length, shape (texts, lengths)."""
     sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
     each = scores.tocoo()
     lengths = np.searchsorted(np.cumsum(sizes), each.col, side="right")
@@ -56,13 +56,13 @@ def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
 
 
 def _row_sums(matrix: csr_matrix) -> Array:
-    """Shape (rows, 1)."""
+    """Return shape (rows, 1)."""
     sums: Array = np.asarray(matrix.sum(axis=1)).reshape(-1, 1)
     return sums
 
 
 def _end(texts: TokenizedTexts, words: int, last: bool) -> TokenizedTexts:
-    """The first words of each text, or the last ones."""
+    """Return the first or last words of each text."""
     starts, ends = texts.offsets[:-1], texts.offsets[1:]
     if last:
         return texts.pieces(np.maximum(starts, ends - words), ends)

@@ -1,4 +1,4 @@
-"""An LSTM or GRU classifier and its texts, as the training loop wants them."""
+"""The learner of `lstm` and `gru`: the network with its texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bakeoff.training.precision import choose_device
 
 
 class RecurrentLearner:
-    """The network with its training and validation texts, tokenized once."""
+    """A network with its training and validation texts, tokenized once."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class RecurrentLearner:
         pretrained: Pretrained | None = None,
         linear_part: LinearPart | None = None,
     ) -> None:
-        """`linear_part`: fitted to `data` where the config ask for one."""
+        """`linear_part`: fitted on `data` if the config asks for one."""
         assert (linear_part is None) == (config.linear_part is None)
         training = tokenize(data.train.texts, config.vocabulary.punctuation)
         self.vocabulary = pretrained.vocabulary if pretrained else WordVocabulary.build(training, config.vocabulary)
@@ -45,7 +45,7 @@ class RecurrentLearner:
         self._labels = torch.tensor(data.train.labels)
         self._linear_part = linear_part
         self._linear_validation = linear_answers(linear_part.model, data.validation.texts) if linear_part else None
-        self._validation_side: LabeledTexts = data.validation
+        self._validation_texts: LabeledTexts = data.validation
         self._label_names = data.label_names
         self._config = config
         self._seed = seed
@@ -61,10 +61,10 @@ class RecurrentLearner:
 
     def notes(self) -> list[str]:
         padding = padding_share(self._train.lengths, self._batches(1))
-        found = [f"The vocabulary has {self.vocabulary.size:,} words; {padding:.1%} of the work was padding."]
+        notes = [f"The vocabulary has {self.vocabulary.size:,} words; {padding:.1%} of the work was padding."]
         if self.share_cut:
-            found.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} words.")
-        return found
+            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} words.")
+        return notes
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
         lengths = self._train.lengths
@@ -79,7 +79,7 @@ class RecurrentLearner:
 
     def validate(self) -> Validation:
         probabilities = class_probabilities(self.model, self._validation, self._linear_validation)
-        return validation_of(self._validation_side.labels, probabilities)
+        return validation_of(self._validation_texts.labels, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         tensors = {**dict(self.model.named_buffers()), **weights}

@@ -1,10 +1,9 @@
 """A linear model inside a recurrent one: the network is trained on what the linear model misses.
 
-The logits of the network are added to the linear model's log-probabilities, as a stage of boosting is added to those
-before it (Friedman 2001, *Greedy function approximation*); and the network is told how the linear model's evidence is
-spread over the text. The linear model knows the texts that it was fitted on almost by heart, so that nothing of them
-would be left to learn: while the network is trained, each text is evaluated by a linear model that has not seen it
-(Wolpert 1992, *Stacked generalization*).
+The network's logits are added to the linear model's log-probabilities, like a stage of boosting (Friedman 2001, *Greedy
+function approximation*), and the network sees how the linear model's evidence is spread over the text. A linear model
+knows its own training texts almost by heart, which would leave nothing to learn. So during training each text is
+answered by a linear model that has not seen it (Wolpert 1992, *Stacked generalization*).
 """
 
 from __future__ import annotations
@@ -33,31 +32,31 @@ _EVIDENCE_UNITS = 32
 _EVIDENCE_DROPOUT = 0.1
 
 FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
-"""What `fit_linear_part` takes, in fits of a linear model on all texts."""
+"""The cost of `fit_linear_part`, in fits of a linear model on all texts."""
 
 
 @dataclass(frozen=True)
 class LinearAnswers:
-    """What a linear model says of some texts."""
+    """A linear model's logits and evidence for some texts."""
 
     logits: torch.Tensor  # its log-probabilities, shape (texts, classes)
-    evidence: torch.Tensor  # as `evidence` gives it, shape (texts, size)
+    evidence: torch.Tensor  # as `evidence` returns it, shape (texts, size)
 
     def of(self, rows: Rows, device: torch.device) -> LinearAnswers:
-        """Those of some of the texts."""
+        """Return the answers for some of the texts."""
         return LinearAnswers(self.logits[rows].to(device), self.evidence[rows].to(device))
 
 
 @dataclass(frozen=True)
 class LinearPart:
-    """A linear model, and what the training texts were answered by models that were not fitted on them."""
+    """A linear model, and answers for the training texts from models that were not fitted on them."""
 
     model: LinearModel  # fitted on all training texts, calibrated on the folds
     training: LinearAnswers
 
 
 def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -> LinearPart:
-    """Fit a linear model on all texts, two of each class at least, and one on each four fifths of them."""
+    """Fit a linear model on all texts, at least two of each class, and one on each four fifths of them."""
     labels = np.asarray(training.labels)
     folds = min(_FOLDS, *Counter(training.labels).values())
     texts = tokenize(training.texts, PUNCTUATION)
@@ -74,18 +73,18 @@ def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -
 
 
 def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:
-    """What the network is told of the texts."""
+    """Return the answers that the network gets with the texts."""
     probabilities, spread = _answers(model, tokenize(texts, PUNCTUATION))
     return LinearAnswers(_logits(probabilities), torch.from_numpy(spread).float())
 
 
 def unanswered(texts: int, classes: int, settings: LinearConfig) -> LinearAnswers:
-    """What takes the place of answers where only the work is measured."""
+    """Return placeholders for answers, to measure the work alone."""
     return LinearAnswers(torch.zeros(texts, classes), torch.zeros(texts, evidence_size(settings, classes)))
 
 
 def _answers(model: LinearModel, texts: TokenizedTexts) -> tuple[Array, Array]:
-    """Probabilities, shape (texts, classes), and evidence."""
+    """Return probabilities, shape (texts, classes), and evidence."""
     counts = model.ngrams.count(texts)
     features = model.tfidf.transform(counts)
     return model.probabilities_of(features), evidence(model, texts, counts, features)
@@ -96,7 +95,7 @@ def _logits(probabilities: Array) -> torch.Tensor:
 
 
 class EvidenceLayers(nn.Module):
-    """From how the evidence of a linear model is spread over a text to logits: two layers that begin with zero."""
+    """Two layers from the spread of a linear model's evidence over a text to logits, initialized to answer zero."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
@@ -110,14 +109,14 @@ class EvidenceLayers(nn.Module):
         answer_zero(self.output)
 
     def standardize(self, evidence: torch.Tensor, lengths: torch.Tensor) -> None:
-        """Measure every input in standard deviations of these, the training texts'; the same arguments as `forward`."""
+        """Scale every input by its standard deviation over the training texts. The arguments are those of `forward`."""
         inputs = _with_length(evidence, lengths)
         self.mean = inputs.mean(dim=0)
         deviation = inputs.std(dim=0, correction=0)
         self.deviation = torch.where(deviation > 0, deviation, 1.0)
 
     def forward(self, evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Logits, shape (rows, classes), from evidence, shape (rows, size), and lengths in words, shape (rows,)."""
+        """Return logits, shape (rows, classes), from evidence, (rows, size), and lengths in words, (rows,)."""
         standardized = (_with_length(evidence, lengths) - self.mean) / self.deviation
         hidden = F.dropout(F.gelu(self.hidden(standardized)), _EVIDENCE_DROPOUT, self.training)
         logits: torch.Tensor = self.output(hidden)
@@ -129,6 +128,6 @@ def _with_length(evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 
 
 def answer_zero(layer: nn.Linear) -> None:
-    """Begin with logits of zero, so that the linear model answers alone."""
+    """Initialize a layer to logits of zero, so that the linear model answers alone at first."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)

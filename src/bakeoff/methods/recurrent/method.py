@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
 from bakeoff.methods.base import (
@@ -15,6 +16,7 @@ from bakeoff.methods.base import (
     FitContext,
     PlanContext,
     SavedClassifier,
+    TextModel,
     sample,
 )
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
@@ -22,6 +24,8 @@ from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from bakeoff.data.types import SplitTable
     from bakeoff.methods.recurrent.learner import RecurrentLearner
     from bakeoff.methods.recurrent.model import RecurrentModel
@@ -41,14 +45,14 @@ class RecurrentMethod(
         label, texts = Counter(data.train.labels).most_common()[-1]
         if config.linear_part and texts < 2:
             raise UserError(
-                f"contestants.{name}.linear_part needs two training texts of every class: it learns from what linear "
-                f"models say of texts that they have not seen. {data.label_names[label]!r} has one.",
-                "Give more texts of that class, or leave linear_part out.",
+                f"contestants.{name}.linear_part needs two training texts of every class, because it learns from "
+                f"linear models' answers to texts that they have not seen. {data.label_names[label]!r} has one.",
+                "Add texts of that class, or remove linear_part.",
             )
         if config.pretrain:
             from bakeoff.methods.recurrent.pretraining_texts import read_pretraining_texts
 
-            read_pretraining_texts(config.pretrain, data.text_columns)  # to see that they can be read
+            read_pretraining_texts(config.pretrain, data.text_columns)  # to see whether they can be read
 
     def preparation(self, config: RecurrentConfig, data: SplitTable, context: FitContext) -> Preparation:
         """Pretrain, and fit the linear part."""
@@ -69,7 +73,7 @@ class RecurrentMethod(
             prepared.parts["linear_part"] = linear
             prepared.parameters = linear.model.parameters
             prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
-            note = f"Its linear part was fitted in {seconds:.0f} s of the training time."
+            note = f"{seconds:.0f} s of the training time were spent on its linear part."
             prepared.notes.insert(0, note)
         return prepared
 
@@ -92,7 +96,7 @@ class RecurrentMethod(
         from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
         assert config.linear_part is not None
-        context.progress.stage("fitting a part of the linear part")
+        context.progress.stage("fitting the linear part on some texts")
         linear = LinearMethod().plan(config.linear_part, data, context)
         part = sample(data, PLANNED_CHARACTERS)
         model = LinearModel.fit(part.train.texts, part.train.labels, config.linear_part)
@@ -130,7 +134,7 @@ class RecurrentMethod(
         started = time.perf_counter()
         learner.validate()
         validating = time.perf_counter() - started
-        # Once an evaluation, once for the temperature, and the test split.
+        # Once per evaluation, once for the temperature, and the test split.
         return validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
 
     def earlier_seconds(self, context: FitContext) -> float:
@@ -144,6 +148,21 @@ class RecurrentMethod(
 
         config = RecurrentConfig.model_validate(saved.settings)
         return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
+
+    def export_refusal(self, config: RecurrentConfig) -> str | None:
+        return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
+
+    def export_onnx(
+        self, model: TextModel, temperature: float, folder: Path
+    ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
+        from bakeoff.methods.recurrent.model import RecurrentModel
+        from bakeoff.methods.recurrent.onnx.export import write_export
+
+        assert isinstance(model, RecurrentModel)
+        write_export(model, temperature, folder)
+        from bakeoff.methods.recurrent.onnx.standalone import OnnxClassifier  # needs the packages just checked
+
+        return OnnxClassifier(folder).probabilities
 
     def describe(self, config: RecurrentConfig) -> str:
         direction = "A bidirectional" if config.bidirectional else "A"

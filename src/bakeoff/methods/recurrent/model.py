@@ -17,11 +17,11 @@ from bakeoff.methods.recurrent.vocabulary import WordVocabulary
 from bakeoff.training.precision import Precision, choose_device
 
 LINEAR_PART = "linear_part"
-"""Folder of the linear model in that of the network."""
+"""Folder of the linear model inside that of the network."""
 
 
 class RecurrentModel:
-    """Vocabulary, network and perhaps a linear model: from texts to probabilities."""
+    """A vocabulary, a network and perhaps a linear model: from texts to probabilities."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class RecurrentModel:
         return own + (self.linear.parameters if self.linear else 0)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Shape (texts, classes)."""
+        """Return shape (texts, classes)."""
         encoded = self.vocabulary.encode(texts).cut(self.config.max_length, self.config.truncation)
         return class_probabilities(self.network, encoded, linear_answers(self.linear, texts) if self.linear else None)
 

@@ -111,7 +111,7 @@ def reorder(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 
 def _last_states(states: torch.Tensor, lengths: torch.Tensor, settings: RecurrentConfig) -> torch.Tensor:
-    """The state after the last word that each direction reads: forward the last word, backward the first."""
+    """Return the state after the last word that each direction reads: forward the last word, backward the first."""
     rows = torch.arange(states.shape[0], device=states.device)
     forward = states[rows, lengths - 1, : settings.hidden_size]
     backward = states[:, 0, settings.hidden_size :]

@@ -39,17 +39,17 @@ from bakeoff.training.precision import choose_device
 from bakeoff.training.progress import Progress
 
 NEGATIVES = 512
-"""Words that are sampled in every step; each prediction is told from these."""
+"""Words sampled in every step; each prediction is distinguished from these."""
 
-_SMOOTHING = 0.75  # exponent of the frequencies by which words are sampled: rare ones come more often than in texts
-_HELD_OUT_SHARE = 0.02  # of the pieces, by whose loss the best epoch is chosen
-_HELD_OUT_WORDS = 20_000  # at most; their loss is that of the whole softmax, which is slow
+_SMOOTHING = 0.75  # exponent of the sampling frequencies: rare words are sampled more often than they occur
+_HELD_OUT_SHARE = 0.02  # of the pieces; their loss chooses the best epoch
+_HELD_OUT_WORDS = 20_000  # at most, because their loss takes the full softmax, which is slow
 _PIECES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a classifier starts from."""
+    """A pretrained vocabulary and weights, from which a classifier starts."""
 
     vocabulary: WordVocabulary
     weights: dict[str, torch.Tensor]  # of the embedding and the layers, named as in `RecurrentClassifier`
@@ -61,12 +61,12 @@ class Pretrained:
 
 
 class PretrainingSummary(Record):
-    """What a finished pretraining leaves beside its weights."""
+    """The record of a finished pretraining, next to its weights."""
 
     source: str = Field(description="Where the unlabeled texts came from.")
     texts: int = Field(description="Unlabeled texts that were used.")
     training_texts: int = Field(description="Texts of the training split, used as well.")
-    held_out: int = Field(description="Unlabeled texts not used because they stand in the validation or test split.")
+    held_out: int = Field(description="Unlabeled texts left out because they occur in the validation or test split.")
     words: int = Field(description="Words of all texts used.")
     loss: float = Field(description="The best loss of held-out words, in nats per word.")
     cost: TrainingCost
@@ -78,10 +78,10 @@ def pretrain(
     """Pretrain a contestant, continue an interrupted pretraining, or load a finished one.
 
     Args:
-        training: Of the classifier; pretraining has its own epochs and learning rate.
+        training: Settings of the classifier's training; pretraining has its own epochs and learning rate.
 
     Raises:
-        UserError: the texts cannot be read or are too few, or whatever ends a training.
+        UserError: the texts cannot be read or are too few, or training fails.
     """
     assert config.pretrain is not None
     folder, progress = _stage(context.folder), context.progress
@@ -94,7 +94,7 @@ def pretrain(
             f"{learner.words:,} words with {learner.vocabulary.size:,} in the vocabulary."
         )
         settings = pretraining_settings(config.pretrain, training)
-        cost = train(learner, settings, folder, _PretrainingNews(progress))
+        cost = train(learner, settings, folder, _PretrainingProgress(progress))
         if folder.writes:
             _, epochs = folder.training_log()
             folder.write_summary(
@@ -118,7 +118,7 @@ def pretrain(
 def plan_pretraining(
     config: RecurrentConfig, training: TrainingSettings, data: SplitTable, context: PlanContext
 ) -> Preparation:
-    """Forecast what `pretrain` will take, from a few of its steps."""
+    """Forecast the cost of `pretrain` from a few of its steps."""
     assert config.pretrain is not None
     context.progress.stage("encoding texts for pretraining")
     started = time.perf_counter()
@@ -146,12 +146,12 @@ def plan_pretraining(
 
 
 def pretraining_settings(pretrain: Pretraining, training: TrainingSettings) -> TrainingSettings:
-    """Those of the classifier's training, but with the epochs and learning rate of pretraining."""
+    """Return the settings of the classifier's training with the epochs and learning rate of pretraining."""
     return replace(training, budget=Budget(epochs=pretrain.epochs), learning_rate=pretrain.learning_rate)
 
 
 def pretrained_seconds(contestant: ContestantFolder) -> float:
-    """Return the time of pretraining in the earlier sessions of a run that is resumed; 0 for a new one."""
+    """Return the seconds that earlier sessions of a resumed run pretrained; 0 for a new run."""
     folder = _stage(contestant)
     summary = folder.summary(PretrainingSummary)
     return summary.cost.seconds if summary else trained_seconds(folder.checkpoint)
@@ -161,19 +161,19 @@ def _stage(contestant: ContestantFolder) -> StageFolder:
     return contestant.stage("pretraining")
 
 
-def pretraining_notes(found: PretrainingSummary) -> list[str]:
-    """What a reader of the result must know."""
-    file, cost = Path(found.source).name, found.cost
+def pretraining_notes(summary: PretrainingSummary) -> list[str]:
+    """Return notes for readers of the result."""
+    file, cost = Path(summary.source).name, summary.cost
     notes = [
-        f"Before, it was pretrained on {found.texts:,} texts of {file} and the {found.training_texts:,} of the "
-        f"training split: {found.words:,} words, {cost.epochs} {'epoch' if cost.epochs == 1 else 'epochs'}, loss of "
-        f"held-out words {found.loss:.3f} nats. This took {cost.seconds:.0f} s, which count in its training time, not "
-        "against the budget."
+        f"It was pretrained on {summary.texts:,} texts of {file} and the {summary.training_texts:,} of the training "
+        f"split: {summary.words:,} words, {cost.epochs} {'epoch' if cost.epochs == 1 else 'epochs'}, loss on held-out "
+        f"words {summary.loss:.3f} nats. This took {cost.seconds:.0f} s, which count as training time but not against "
+        "the budget."
     ]
-    if found.held_out:
+    if summary.held_out:
         notes.append(
-            "Left out of pretraining, because they stand in the validation or test split: "
-            f"{found.held_out:,} of the texts of {file}."
+            f"{summary.held_out:,} of the texts of {file} were left out of pretraining because they occur in the "
+            "validation or test split."
         )
     return notes
 
@@ -200,10 +200,10 @@ class PieceBatch:
 
 
 class PretrainingLearner:
-    """The word predictor with its texts, cut into pieces of at most `max_length` words.
+    """A word predictor with its texts, cut into pieces of at most `max_length` words.
 
-    The vocabulary is that of the training split and the unlabeled texts together. Some pieces are held out to choose
-    the best epoch by; the validation split remains unseen.
+    The vocabulary covers the training split and the unlabeled texts. Some pieces are held out to choose the best epoch;
+    the validation split stays unseen.
     """
 
     def __init__(self, texts: PretrainingTexts, data: SplitTable, config: RecurrentConfig, seed: int) -> None:
@@ -224,7 +224,7 @@ class PretrainingLearner:
         self._held_out: Rows = held_out[:fitting]
         self._rows: Rows = np.sort(order[fitting:])
         counts = torch.from_numpy(np.bincount(encoded.ids, minlength=self.vocabulary.size)).double()
-        counts[:FIRST_WORD] = 0  # neither padding nor unknown words are predicted
+        counts[:FIRST_WORD] = 0  # padding and unknown words are not predicted
         self._sampling = counts**_SMOOTHING / (counts**_SMOOTHING).sum()
         device = choose_device()
         self._log_probabilities = self._sampling.log().float().to(device)
@@ -235,7 +235,7 @@ class PretrainingLearner:
 
     @property
     def pretrained(self) -> Pretrained:
-        """As it is at the moment, for a plan."""
+        """Return the current weights, for a plan."""
         return Pretrained(self.vocabulary, _kept(self.model.state_dict()))
 
     def steps(self, epoch: int) -> Sequence[Sequence[PieceBatch]]:
@@ -244,7 +244,7 @@ class PretrainingLearner:
         return [[PieceBatch(self._rows[some], lengths[some], self._predictions[self._rows[some]])] for some in batches]
 
     def loss(self, batch: PieceBatch) -> LossSum:
-        """The sampled softmax's. It is on another scale than that of the whole softmax."""
+        """Return the loss of the sampled softmax, whose scale differs from that of the full softmax."""
         vectors, targets = self._predict(batch.rows)
         negatives = torch.multinomial(self._sampling, NEGATIVES, replacement=True).to(targets.device)
         return LossSum(
@@ -273,7 +273,7 @@ class PretrainingLearner:
 
 
 def _kept(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What the classifier has as well."""
+    """Return the weights that the classifier shares."""
     return {
         name: weight.detach().cpu().contiguous()
         for name, weight in weights.items()
@@ -282,15 +282,15 @@ def _kept(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def _predictions(ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], directions: int) -> npt.NDArray[np.int64]:
-    """Words to predict in each piece: the known ones without the first, and backwards without the last."""
+    """Count the words to predict in each piece: known ones except the first, and backwards except the last."""
     known = np.concatenate([[0], np.cumsum(ids >= FIRST_WORD)])
     begins, ends = offsets[:-1], offsets[1:]
-    found: npt.NDArray[np.int64] = known[ends] - known[begins + 1]
-    return found + known[ends - 1] - known[begins] if directions == 2 else found
+    forward: npt.NDArray[np.int64] = known[ends] - known[begins + 1]
+    return forward + known[ends - 1] - known[begins] if directions == 2 else forward
 
 
-class _PretrainingNews(Progress):
-    """News of pretraining under its own name, apart from those of the classifier's training."""
+class _PretrainingProgress(Progress):
+    """Reports the progress of pretraining apart from that of the classifier's training."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -306,6 +306,6 @@ class _PretrainingNews(Progress):
 
     def epoch(self, line: EpochLine) -> None:
         self.message(
-            f"Pretraining, epoch {line.epoch}: loss of held-out words {line.validation_loss:.3f} nats "
+            f"Pretraining, epoch {line.epoch}: loss on held-out words {line.validation_loss:.3f} nats "
             f"after {line.seconds:.0f} s."
         )

@@ -1,4 +1,4 @@
-"""Unlabeled texts for pretraining, without those that are held out to judge by."""
+"""Read unlabeled texts for pretraining, without those used for evaluation."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from bakeoff.methods.recurrent.config import Pretraining
 
 @dataclass(frozen=True)
 class PretrainingTexts:
-    """What a contestant is pretrained on, beside the texts of the training split."""
+    """The texts that a contestant is pretrained on, besides those of the training split."""
 
     source: str
     texts: list[str]
-    held_out: int  # texts that were left out because they are identical to one of the validation or test split
+    held_out: int  # texts left out because they are identical to one of the validation or test split
 
 
 def pretraining_texts(pretrain: Pretraining, data: SplitTable) -> PretrainingTexts:
-    """Read the unlabeled texts and leave out those that stand in the validation or test split.
+    """Read the unlabeled texts, and leave out those that occur in the validation or test split.
 
-    Two texts are the same if they differ in nothing but white space, as when the data were divided.
+    As in splitting, two texts are identical if they differ in white space alone.
 
     Raises:
         UserError: as `read_pretraining_texts`.
     """
     table = read_pretraining_texts(pretrain, data.text_columns)
     texts = [text for text in table.texts if text]
-    judged_by = {folded(text) for side in (data.validation, data.test) for text in side.texts}
-    used = [text for text in texts if folded(text) not in judged_by]
+    evaluated = {folded(text) for split in (data.validation, data.test) for text in split.texts}
+    used = [text for text in texts if folded(text) not in evaluated]
     return PretrainingTexts(table.table.source, used, len(texts) - len(used))
 
 
@@ -39,10 +39,10 @@ def read_pretraining_texts(pretrain: Pretraining, trained_on: str | Sequence[str
     """Read the unlabeled texts.
 
     Args:
-        trained_on: The column or columns of the labeled texts, which are tried where `pretrain` names none.
+        trained_on: Column or columns of the labeled texts, used if `pretrain` names none.
 
     Raises:
-        UserError: the file is missing, empty or malformed, or a column is not there.
+        UserError: the file is missing, empty or malformed, or has no such column.
     """
 
     def listed(columns: str | Sequence[str] | None) -> list[str]:

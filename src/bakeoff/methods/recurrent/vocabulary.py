@@ -1,4 +1,4 @@
-"""Which words have a number of their own, and texts as those ids."""
+"""The vocabulary of a recurrent network: words with ids of their own."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FIRST_WORD = 2
 
 
 class WordVocabulary:
-    """Words and their ids: ``words[i]`` has the number ``i + 2``; 0 is padding, 1 every unknown word."""
+    """Words and their ids: ``words[i]`` has the id ``i + 2``; 0 is padding, 1 every unknown word."""
 
     def __init__(self, words: list[str], punctuation: Punctuation) -> None:
         self.words = words
         self.punctuation = punctuation
-        self._numbers = {word: number for number, word in enumerate(words, start=FIRST_WORD)}
+        self._ids = {word: number for number, word in enumerate(words, start=FIRST_WORD)}
 
     @classmethod
     def build(cls, training: TokenizedTexts, rule: Vocabulary) -> WordVocabulary:
-        """The vocabulary of a training split, the most frequent word first, words of one frequency by alphabet.
+        """Return the vocabulary of a training split, most frequent words first, ties in alphabetical order.
 
         Args:
             training: The training split and nothing else, tokenized by ``rule.punctuation``.
@@ -45,20 +45,20 @@ class WordVocabulary:
 
     @property
     def size(self) -> int:
-        """Numbers in use, those of padding and unknown words included."""
+        """Return the number of ids, including those of padding and unknown words."""
         return FIRST_WORD + len(self.words)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Texts as ids, tokenized by the same rule as the training split."""
+        """Return texts as ids, tokenized by the same rule as the training split."""
         return self.encode_tokenized(tokenize(texts, self.punctuation))
 
     def encode_tokenized(self, texts: TokenizedTexts) -> EncodedTexts:
-        """Texts as ids. Every word that is not in the vocabulary becomes 1, and keeps its place.
+        """Return texts as ids. Words outside the vocabulary become 1 and keep their places.
 
-        Stop words that the rule removed are such words: as in the lab they leave the vocabulary, not the texts. A
-        text without any word becomes a single unknown word, so that a model always has something to read.
+        Removed stop words are such words: as in the lab, they leave the vocabulary but not the texts. A text without
+        any words becomes a single unknown word, so that a model always has something to read.
         """
-        own = np.array([self._numbers.get(word, UNKNOWN) for word in texts.words], dtype=np.int32)
+        own = np.array([self._ids.get(word, UNKNOWN) for word in texts.words], dtype=np.int32)
         lengths = np.diff(texts.offsets)
         ids = own[texts.ids]
         if (empty := np.flatnonzero(lengths == 0)).size:

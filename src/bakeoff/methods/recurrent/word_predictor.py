@@ -23,7 +23,7 @@ _LOGITS_AT_ONCE = 2**24  # 64 MB
 
 
 class WordPredictor(nn.Module):
-    """The embedding and layers of a `RecurrentClassifier`, by the same names, and what predicts a word from a state.
+    """The embedding and layers of a `RecurrentClassifier`, under the same names, with an output that predicts words.
 
     The settings must have one layer or one direction: a layer over both directions would see the word to predict.
     """
@@ -82,7 +82,7 @@ def sampled_softmax_loss(
     negatives: torch.Tensor,
     log_probabilities: torch.Tensor,
 ) -> torch.Tensor:
-    """The summed negative log-likelihood of the targets among themselves and some sampled words.
+    """Return the summed negative log-likelihood of the targets among themselves and some sampled words.
 
     Every logit is lowered by the logarithm of the probability with which its word is drawn, so that frequent words,
     which are drawn often, are not pushed down for it (Bengio and Senecal 2008; Jean et al. 2015). A sample that is the
@@ -105,7 +105,7 @@ def sampled_softmax_loss(
 
 
 def softmax_loss(model: WordPredictor, vectors: torch.Tensor, targets: torch.Tensor) -> float:
-    """The summed negative log-likelihood of the targets among all words, in nats; no gradient."""
+    """Return the summed negative log-likelihood of the targets among all words, in nats, without gradients."""
     embedding, bias = model.embedding.weight[FIRST_WORD:], model.bias[FIRST_WORD:]
     at_once = max(1, _LOGITS_AT_ONCE // len(bias))
     total = 0.0

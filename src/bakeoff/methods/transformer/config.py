@@ -26,28 +26,30 @@ class TransformerConfig(MethodConfig):
     """A pretrained language model or encoder with a classification head, fine-tuned in full or with LoRA."""
 
     method: Literal["transformer"] = "transformer"
-    model: str = Field(description="A hub id, a local folder, a GGUF file, or the packaged smollm2-135m, stories260k.")
+    model: str = Field(
+        description="A hub id, a local folder, a GGUF file, or a packaged model (`smollm2-135m`, `stories260k`)."
+    )
     tuning: Literal["lora", "full"] = Field(
-        "lora", description="What is trained beside the head: small adapters (Hu et al. 2021), or every weight."
+        "lora", description="What is trained besides the head: small adapters (Hu et al. 2021), or every weight."
     )
-    r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; absent: 16.")
+    r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; 16 if absent.")
     lora_alpha: PositiveFloat | None = Field(
-        None, description="For `lora`: adapters are scaled by lora_alpha / r; absent: 32."
+        None, description="For `lora`: adapters are scaled by lora_alpha / r; 32 if absent."
     )
-    lora_dropout: Probability | None = Field(None, description="For `lora`: dropout before the adapters; absent: 0.")
+    lora_dropout: Probability | None = Field(None, description="For `lora`: dropout before the adapters; 0 if absent.")
     target_modules: Literal["default", "all-linear"] | list[str] | None = Field(
         None,
-        description="For `lora`: which layers get adapters: PEFT's default for the model, all linear ones, or names; "
-        "absent: `all-linear`.",
+        description="For `lora`: the layers that get adapters: PEFT's default for the model, all linear ones, or "
+        "names; `all-linear` if absent.",
     )
     learning_rate: PositiveFloat | None = Field(
-        None, description="Peak learning rate of AdamW; absent: 5e-4 for `lora`, 3e-5 for `full`."
+        None, description="Peak learning rate of AdamW; if absent, 5e-4 for `lora` and 3e-5 for `full`."
     )
     schedule: Schedule = "linear"
     warmup: Warmup = 0.1
     weight_decay: WeightDecay = 0.01
     max_length: PositiveInt = Field(
-        256, description="Tokens of a text that are read: of a longer one, half of them from each end."
+        256, description="Longest text in tokens; of longer ones, half is kept from each end."
     )
     class_weights: ClassWeights = "none"
     batch_size: PositiveInt = Field(16, description="Texts per step.")

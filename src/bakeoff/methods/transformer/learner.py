@@ -1,4 +1,4 @@
-"""A pretrained model, its head and its texts, as the training loop wants them."""
+"""The learner of `transformer`: a pretrained model, its head and its texts."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from bakeoff.training.precision import choose_device
 
 
 class TransformerLearner:
-    """Full fine-tuning or LoRA, with the training and validation texts encoded once."""
+    """A network under full fine-tuning or LoRA, with its training and validation texts encoded once."""
 
     def __init__(self, data: SplitTable, config: TransformerConfig, seed: int) -> None:
         """
         Args:
-            seed: Of the head, the adapters and the order of the texts.
+            seed: Seed for the head, the adapters and the order of texts.
 
         Raises:
             UserError: the model cannot be loaded, reads fewer tokens than `max_length`, or has no layers to adapt.
@@ -59,10 +59,10 @@ class TransformerLearner:
     def notes(self) -> list[str]:
         # Of the first epoch, if memory suffices for whole batches.
         padding = padding_share(self._train.lengths, [batch.rows for step in self.steps(1) for batch in step])
-        found = [f"{padding:.1%} of the work was padding."]
+        notes = [f"{padding:.1%} of the work was padding."]
         if self.share_cut:
-            found.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} tokens.")
-        return found
+            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} tokens.")
+        return notes
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
         lengths = self._train.lengths
@@ -86,7 +86,7 @@ class TransformerLearner:
 
 
 def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:
-    """The rows with the shortest text first, so that parts of the batch are padded to their own longest text."""
+    """Sort rows by length, so that parts of the batch are padded to their own longest text."""
     lengths = encoded.lengths[rows]
     order = np.argsort(lengths, kind="stable")
     return TextBatch(rows[order], lengths[order])

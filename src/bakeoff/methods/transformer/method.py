@@ -48,11 +48,11 @@ class TransformerMethod(
     def evaluation_seconds(
         self, learner: TransformerLearner, training: MeasuredTraining, data: SplitTable, preparing_seconds: float
     ) -> float:
-        part = learner.validation.first(MEASURED_TOKENS)  # the split is random: the first texts stand for all
+        part = learner.validation.first(MEASURED_TOKENS)  # the split is random, so the first texts are a sample
         started = time.perf_counter()
         learner.classifier.probabilities(part)
         text_seconds = (time.perf_counter() - started) / len(part)
-        # Validation once an evaluation and once for the temperature; the test split; the best weights are loaded.
+        # Validation once per evaluation and once for the temperature; the test split; loading the best weights.
         texts = (training.evaluations + 1) * len(data.validation) + len(data.test)
         return preparing_seconds + text_seconds * texts
 

@@ -1,4 +1,4 @@
-"""A pretrained network with a classification head: from texts to probabilities, with next to no padding."""
+"""A pretrained network with a classification head: from texts to probabilities, with little padding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bakeoff.training.memory import by_parts, divided
 from bakeoff.training.precision import Precision, cast_parameters, choose_device
 
 TOKENS_AT_ONCE = 2048
-"""Tokens that go through the model at once, where there are more: bounds the activations."""
+"""At most this many tokens go through the model at once, which bounds the activations."""
 
 _TEXTS_AT_ONCE = 64
 
@@ -68,7 +68,7 @@ class SequenceClassifier:
         return encoded.cut(self._max_length, "head_tail")
 
     def logits(self, encoded: EncodedTexts, rows: Rows) -> torch.Tensor:
-        """Shape (rows, classes), in fp32."""
+        """Return shape (rows, classes), in fp32."""
         ids, lengths = encoded.padded(rows)
         inside = torch.arange(ids.shape[1]) < lengths[:, None]
         device = self._classifier.device
@@ -84,7 +84,7 @@ class SequenceClassifier:
 
     @torch.no_grad()
     def probabilities(self, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
-        """Shape (texts, classes), in the order of the texts. Under torchrun each process computes its share."""
+        """Return shape (texts, classes), in the order of the texts. Under torchrun each process computes its share."""
         found = torch.zeros(len(encoded), self.classes, dtype=torch.float64)
         was_training = self.model.training
         self.model.eval()
@@ -98,7 +98,7 @@ class SequenceClassifier:
 
 
 class TransformerModel:
-    """A fine-tuned classifier as `load_classifier` gives it."""
+    """A fine-tuned classifier, as saved and loaded."""
 
     def __init__(self, network: SequenceClassifier) -> None:
         self.network = network
@@ -108,7 +108,7 @@ class TransformerModel:
         return count_parameters(self.network.model)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Shape (texts, classes)."""
+        """Return shape (texts, classes)."""
         return self.network.probabilities(self.network.cut(self.network.encode(texts)))
 
     @classmethod
@@ -122,7 +122,7 @@ class TransformerModel:
 
 @torch.no_grad()
 def is_causal(classifier: Any) -> bool:
-    """Whether no token sees later ones: the first of eight states do not change with the last token."""
+    """Return whether no token sees later ones: changing the last of eight tokens leaves the earlier states alone."""
     network, was_training = classifier.base_model, classifier.training
     classifier.eval()
     ids = torch.arange(8, device=classifier.device)[None] % classifier.get_input_embeddings().num_embeddings

@@ -85,10 +85,10 @@ def test_the_standalone_script_encodes_as_the_classifier_does(punctuation, max_l
     texts = ["", "?!", "It's a well-made FILM -- 3.5 stars, \n«fine»! <br /><br />İ 映画", "a b c d e f g", "  a\tb  "]
     vocabulary = WordVocabulary(sorted(tokenize(texts[2:4], punctuation).words)[::2], punctuation)
     standalone = object.__new__(OnnxClassifier)  # without a graph
-    standalone.numbers = {word: number for number, word in enumerate(vocabulary.words, start=2)}
+    standalone.ids = {word: number for number, word in enumerate(vocabulary.words, start=2)}
     standalone.punctuation, standalone.max_length, standalone.truncation = punctuation, max_length, truncation
 
     expected: EncodedTexts = vocabulary.encode(texts).cut(max_length, truncation)
 
-    pieces = np.split(expected.numbers, expected.offsets[1:-1])
+    pieces = np.split(expected.ids, expected.offsets[1:-1])
     assert [standalone.encode(text) for text in texts] == [piece.tolist() for piece in pieces]

@@ -19,7 +19,7 @@ _GRU_GATES = (1, 0, 2)  # update, reset, hidden
 
 
 class OnnxCell(nn.Module):
-    """Stands for an `nn.LSTM` or `nn.GRU` of one layer and direction while a graph is exported; it cannot compute."""
+    """A placeholder for an `nn.LSTM` or `nn.GRU` of one layer and direction during export; it cannot compute."""
 
     input_weights: torch.Tensor  # as ONNX has them: with a leading axis of directions, gates in its own order
     state_weights: torch.Tensor
@@ -46,7 +46,7 @@ class OnnxCell(nn.Module):
         return torch.cat([parts[gate] for gate in self._gates])[None]
 
     def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """States of every position, shape (rows, longest, hidden size), and nothing in the place of the last ones."""
+        """Return the states of all positions, shape (rows, longest, hidden size), and None for the last state."""
         by_position = states.transpose(0, 1)
         longest, rows, _ = by_position.shape
         attributes: dict[str, Any] = {"hidden_size": self.hidden_size}
@@ -63,7 +63,7 @@ class OnnxCell(nn.Module):
 
 
 def with_onnx_cells(network: nn.Module) -> nn.Module:
-    """A copy of `network` on the CPU whose recurrent layers are ONNX's operators."""
+    """Return a copy of `network` on the CPU whose recurrent layers are ONNX operators."""
     copied = copy.deepcopy(network).cpu()
     for name, module in list(copied.named_modules()):
         if isinstance(module, nn.LSTM | nn.GRU):

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-UNKNOWN = 1  # the number of every word that is not in the vocabulary; 0 fills short texts up
+UNKNOWN = 1  # id of every word outside the vocabulary; 0 is padding
 FIRST_WORD = 2
 TEXTS_AT_ONCE = 64
 
@@ -37,23 +37,23 @@ class OnnxClassifier:
         self.session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
-        """The probability of every label, for each text."""
+        """Return the probability of every label, for each text."""
         return [dict(zip(self.labels, row.tolist(), strict=True)) for row in self.probabilities(texts)]
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Shape (texts, labels)."""
-        found = [np.zeros((0, len(self.labels)), dtype=np.float32)]
+        """Return shape (texts, labels)."""
+        parts = [np.zeros((0, len(self.labels)), dtype=np.float32)]
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             rows = [self.encode(text) for text in texts[start : start + TEXTS_AT_ONCE]]
             lengths = np.array([len(row) for row in rows], dtype=np.int64)
             words = np.zeros((len(rows), lengths.max()), dtype=np.int64)
             for index, row in enumerate(rows):
                 words[index, : len(row)] = row
-            found += self.session.run(["probabilities"], {"words": words, "lengths": lengths})
-        return np.concatenate(found)
+            parts += self.session.run(["probabilities"], {"words": words, "lengths": lengths})
+        return np.concatenate(parts)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's words, at least one and at most `max_length`."""
+        """Return the ids of a text's words, at least one and at most `max_length`."""
         if self.punctuation == "separate":
             text = text.replace("<br />", " ")
         words = "".join(map(self._spaced, text.lower())).split()
@@ -64,7 +64,7 @@ class OnnxClassifier:
         return ids[: self.max_length - tail] + ids[len(ids) - tail :]
 
     def _spaced(self, character: str) -> str:
-        """A mark of punctuation or a symbol is a word of its own, or nothing; other characters stay."""
+        """Make punctuation and symbols words of their own, or drop them; keep other characters."""
         if unicodedata.category(character)[0] not in "PS":
             return character
         return f" {character} " if self.punctuation == "separate" else ""
