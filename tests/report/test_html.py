@@ -179,7 +179,7 @@ def test_sections_without_content_are_left_out(classified: LoadedRun) -> None:
 def test_an_unfinished_run_is_refused(empty_folder: RunFolder) -> None:
     with pytest.raises(UserError, match="does not exist"):
         write_report(empty_folder)
-    empty_folder.write_config_file({"contestants": {}})
+    empty_folder.write_config_file({"format": 2, "contestants": {}})
     with pytest.raises(UserError, match="the run has not finished"):
         write_report(empty_folder)
 
