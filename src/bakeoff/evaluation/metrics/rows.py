@@ -8,8 +8,6 @@ from bakeoff.evaluation.bins import CALIBRATION_BINS
 from bakeoff.evaluation.metrics.base import Metric, MetricProtocol, PairedComparison, lazy
 from bakeoff.evaluation.metrics.differences import LogRatio, Points
 
-"""As in Guo et al. (2017)."""
-
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"
 _LOSSES = "bakeoff.evaluation.metrics.losses"
 
