@@ -94,7 +94,7 @@ def test_columns_that_are_none_are_one_problem(text):
     said = problems({**MINIMAL, "data": {"table": "reviews.csv", "text": text}})
 
     assert "has 1 problem" in said
-    assert "data.text: must be the name of a column or a list of different ones" in said
+    assert "data.text: must be the name of a column or a list of different names" in said
 
 
 @pytest.mark.parametrize(

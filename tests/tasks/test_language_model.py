@@ -13,7 +13,7 @@ import transformers
 from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.errors import UserError
 from bakeoff.lm.batching import batches_of_rows
-from bakeoff.lm.protocols import plan_scoring
+from bakeoff.lm.perplexity import plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.tasks import evaluation_cost
