@@ -22,6 +22,8 @@ from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.lm.conftest import random_gpt2
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SETTINGS = {
     "pretrained": {"method": "pretrained"},
     "full": {"method": "full", "max_length": 64, "learning_rate": 1e-3},

@@ -104,7 +104,7 @@ def test_it_takes_as_long_as_its_members_and_can_be_moved_and_resumed(tmp_path):
     assert both.training.seconds > linear.training.seconds + lstm.training.seconds
     assert both.training.total_seconds > linear.training.total_seconds + lstm.training.total_seconds
     card = (outcome.folder / "contestants" / "both" / "model" / "README.md").read_text()
-    assert "by method `ensemble`, of `linear`, `lstm`" in card
+    assert "An ensemble of the classifiers `linear`, `lstm`" in card
     assert both.trainable_parameters == linear.trainable_parameters + lstm.trainable_parameters
     texts = ["a moving film", "dull"]
     expected = load_classifier(outcome.folder, contestant="both").probabilities(texts)

@@ -17,6 +17,8 @@ from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
 from tests.lm.conftest import random_gpt2
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BATCH = pack_texts([np.arange(3, 40), np.arange(200, 225), np.array([7, 7])])
 
 
