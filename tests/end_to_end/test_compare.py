@@ -49,8 +49,8 @@ def test_the_table_and_the_report(sentiment_run, wide, tmp_path):
     page = Page((tmp_path / "both" / "report.html").read_text())
     assert page.open == []
     assert "run and wide" in page.text
-    assert "holds a report or a run already" in refused("compare", sentiment_run, wide, "-o", tmp_path / "both")
-    assert "holds a report or a run already" in refused("compare", sentiment_run, wide, "-o", wide)
+    assert "already holds a report or a run" in refused("compare", sentiment_run, wide, "-o", tmp_path / "both")
+    assert "already holds a report or a run" in refused("compare", sentiment_run, wide, "-o", wide)
 
 
 def test_other_texts_are_refused_and_named(wide, tmp_path):

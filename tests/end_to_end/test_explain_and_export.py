@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import bakeoff as library
-from bakeoff.methods.recurrent.onnx import export
 from tests.command import bakeoff, refused
 
 TEXT = "A fine film, and a moving one: <script>alert(1)</script> \x1b[31m fine."
@@ -150,6 +149,7 @@ def test_what_is_not_exported(sentiment_run, exported, tmp_path, monkeypatch):
     assert "load_classifier" in linear
     assert "--contestant lstm" in linear
     assert "already exists" in refused("export", sentiment_run, "-o", folder, "--contestant", "lstm")
-    monkeypatch.setattr(export, "_PACKAGES", ("onnx", "no_such_package"))
-    assert "pip install" in refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm")
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    without_onnx = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm")
+    assert "pip install 'bakeoff[onnx]'" in without_onnx
     assert list(tmp_path.iterdir()) == []

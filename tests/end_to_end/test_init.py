@@ -116,7 +116,7 @@ def test_refusals_leave_no_spec(tmp_path, monkeypatch, content, options, expecte
 def test_nothing_is_overwritten(letters):
     Path("letters.yaml").write_text("precious")
 
-    assert "letters.yaml exists already" in refused("init", letters)
+    assert "letters.yaml already exists" in refused("init", letters)
     assert "does not exist" in refused("init", letters, "-o", "nowhere/my.yaml")
     assert Path("letters.yaml").read_text() == "precious"
 

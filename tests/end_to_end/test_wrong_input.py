@@ -73,7 +73,7 @@ def test_missing_texts_and_labels_are_counted_and_skipped(tmp_path):
     assert "Skipped 2 rows" in typed.err
     data = json.loads((tmp_path / "out" / "data.json").read_text())
     assert sum(data["skipped"].values()) == 4
-    assert sum(side["rows"] for side in data["sides"]) == 60
+    assert sum(split["rows"] for split in data["splits"]) == 60
 
 
 def test_missing_file_names_a_near_one(tmp_path, monkeypatch):
@@ -176,7 +176,7 @@ def test_predict_refuses_to_overwrite(sentiment_run, tmp_path):
 
     said = refused("predict", sentiment_run, "A fine film", "--out", out)
 
-    assert "exists already" in said
+    assert "already exists" in said
     assert out.read_text() == "precious"
 
 
@@ -188,7 +188,7 @@ def test_predict_with_an_unknown_contestant_names_those_that_are(sentiment_run):
 
 
 def test_predict_with_nothing_to_classify(sentiment_run):
-    assert "nothing to classify" in refused("predict", sentiment_run, stdin="\n")
+    assert "no text to classify" in refused("predict", sentiment_run, stdin="\n")
 
 
 def test_predict_on_a_run_of_language_models(language_model_run):
@@ -241,4 +241,4 @@ def test_bf16_on_a_machine_without_it_is_granted_with_a_warning(sentiment_run, m
     said = bakeoff(command, *words, "--precision", "bf16", stdin="Once upon a time there was a river.")
 
     assert said.code == 0, said.err
-    assert ("Type --precision auto" in said.err) is not fast
+    assert ("Use --precision auto" in said.err) is not fast
