@@ -214,6 +214,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         seed=config.seed,
         epochs={contestant.name: contestant.training_log()[1] for contestant in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
+        data=folder.data(),
     )
     folder.write_verdict(verdict)
     write_model_cards(folder)
