@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -65,6 +66,17 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
+    tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the config as `bakeoff.run` and `bakeoff.plan` take it, with the tables themselves in it."""
+        values: dict[str, Any] = yaml.safe_load(self.yaml)
+        data = {
+            key: self.tables.get(value, value) if isinstance(value, str) else value
+            for key, value in values["data"].items()
+        }
+        return {**values, "data": data}
 
 
 def starting_config(
@@ -74,6 +86,7 @@ def starting_config(
     *,
     validation: str | None = None,
     test: str | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
@@ -84,10 +97,12 @@ def starting_config(
         text: Columns of the texts, if known.
         label: Column of the labels, if known.
         validation, test: Tables of these splits, where `source` has the training rows only.
+        names: What the config calls sources, where that is not their path.
 
     Raises:
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
     """
+    names = names or {}
     others = {key: file for key, file in (("validation", validation), ("test", test)) if file is not None}
     if _is_text(source):
         if others:
@@ -98,7 +113,7 @@ def starting_config(
     if roles.label is None:
         if others:
             raise _not_a_table(source)
-        return _language_model(source, roles.text[0], list(table.columns))
+        return _language_model(source, roles.text[0], list(table.columns), names)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}
     if files:
@@ -113,7 +128,8 @@ def starting_config(
     rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
     seen = _seen(report, "classification", rows, split.train.texts + split.validation.texts + split.test.texts)
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
-    seen.files = files
+    seen.source = names.get(source, seen.source)
+    seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
     return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
 
@@ -132,12 +148,15 @@ def _is_text(source: str) -> bool:
     return path.is_dir() and not (path / "train").is_dir()  # aclImdb, a folder that is a table, has train/
 
 
-def _language_model(source: str, column: str | None, columns: Sequence[str] = ()) -> StartingConfig:
+def _language_model(
+    source: str, column: str | None, columns: Sequence[str] = (), names: Mapping[str, str] = MappingProxyType({})
+) -> StartingConfig:
     data = TextData(text=source) if column is None else TextData(text=source, column=column)
     split, report = prepare_corpus(data, _SEED)
     corpora = [split.train, split.validation, *([split.test] if split.test else [])]
     texts = [document.text for corpus in corpora for document in corpus.documents]
     seen = _seen(report, "language-model", len(texts), texts)
+    seen.source = names.get(source, seen.source)
     seen.columns, seen.text = list(columns), [column] if column else []
     return StartingConfig(_language_model_yaml(seen, split), seen)
 
