@@ -68,7 +68,7 @@ def take_tables(data: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dic
         value = values.get(key)
         if isinstance(value, os.PathLike):
             values[key] = os.fspath(value)
-        elif value is not None and not isinstance(value, str | int | float):
+        elif value is not None and not isinstance(value, str | int | float) and not _are_names(value):
             tables[key] = to_arrow(value, f"data.{key}")
             values[key] = f"{key}.parquet"
     return values, tables
@@ -91,6 +91,11 @@ def named_by_key(files: Mapping[str, Path]) -> Iterator[None]:
         for key, file in files.items():
             message, hint = message.replace(str(file), f"data.{key}"), hint.replace(str(file), f"data.{key}")
         raise UserError(message, hint) from error
+
+
+def _are_names(value: Any) -> bool:
+    """Return whether a value is a list of names of files."""
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _by_split(splits: Mapping[str, Any], whole: str) -> dict[str, Any]:
