@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
+    from bakeoff.config.init import init
     from bakeoff.config.load import load_config
     from bakeoff.lm.sources import LanguageModel, load_language_model
     from bakeoff.planner import plan
@@ -30,6 +31,7 @@ __all__ = [
     "LanguageModel",
     "RunOutcome",
     "UserError",
+    "init",
     "load_classifier",
     "load_config",
     "load_language_model",
@@ -42,6 +44,7 @@ _HOMES = {
     "Classifier": "bakeoff.tasks.classifier",
     "LanguageModel": "bakeoff.lm.sources",
     "RunOutcome": "bakeoff.runner",
+    "init": "bakeoff.config.init",
     "load_classifier": "bakeoff.tasks.classifier",
     "load_language_model": "bakeoff.lm.sources",
     "load_config": "bakeoff.config.load",

@@ -60,6 +60,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
+            data=runs[0].data,
         )
     except ValueError as error:  # the same documents, but other tokens or another number of seeds
         raise UserError(

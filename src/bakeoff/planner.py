@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.config.load import load_config
+from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.repeats import seeds
 from bakeoff.evaluation.wording import size
 from bakeoff.methods.registry import get_method
 from bakeoff.runner import prepare_data
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
-from bakeoff.sections import Section
 from bakeoff.tasks.base import get_task
 from bakeoff.training.progress import Progress
 
@@ -33,15 +34,24 @@ def plan(
     kept. `docs/how-to/memory-and-time.md` describes the method.
 
     Args:
-        config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
+        config: Name of a built-in bake-off, path of a YAML file, its values (with tables, as in `run`), or a checked
+            config.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Is told how the planning proceeds.
 
     Raises:
         UserError: whatever would end the bake-off before its first step.
     """
-    checked = config if isinstance(config, Section) else load_config(config, overrides)
-    progress = progress or Progress()
+    checked, tables = load_with_tables(config, overrides)
+    if not tables:
+        return _plan(checked, progress or Progress())
+    with tempfile.TemporaryDirectory() as folder:
+        files = RunFolder(folder).write_tables(tables)
+        with named_by_key(files):
+            return _plan(with_files(checked, files), progress or Progress())
+
+
+def _plan(checked: BakeoffConfig, progress: Progress) -> Plan:
     started = time.perf_counter()
     memory = machine.memory_bytes() + machine.available_memory_bytes()
     prepared, _ = prepare_data(checked, progress)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
@@ -20,7 +21,6 @@ from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, Verdict
-from bakeoff.sections import Section
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
@@ -53,7 +53,9 @@ def run(
     which all must see, and reports progress.
 
     Args:
-        config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config.
+        config: Name of a built-in bake-off, path of a YAML file, its values, or a checked config. In values, `table`,
+            `train`, `validation` and `test` of `data` may be tables themselves: data frames of pandas or polars, Arrow
+            tables, datasets, lists of dicts. They are stored in the run folder.
         output: The run folder, which must not hold a run yet; by default `runs/NAME`.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Is told how the run proceeds.
@@ -61,10 +63,11 @@ def run(
     Raises:
         UserError: something the user can fix. No folder is left behind if nothing was trained yet.
     """
-    checked = config if isinstance(config, Section) else load_config(config, overrides)
+    checked, tables = load_with_tables(config, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
     if not distributed.is_main_process():
-        return _follow(folder, with_absolute_paths(checked))
+        stored = with_files(checked, {key: folder.table(key) for key in tables})
+        return _follow(folder, with_absolute_paths(stored))
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
@@ -74,9 +77,16 @@ def run(
         raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
     trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
-    checked = with_absolute_paths(checked)
-    prepared, report = prepare_data(checked, progress)
-    with folder.locked(), _removed_if_nothing_was_trained(folder):
+    with contextlib.ExitStack() as stack:
+        if tables:  # which are read from the folder
+            stack.enter_context(_begun(folder))
+            files = folder.write_tables(tables)
+            checked = with_files(checked, files)
+            stack.enter_context(named_by_key(files))
+        checked = with_absolute_paths(checked)
+        prepared, report = prepare_data(checked, progress)
+        if not tables:
+            stack.enter_context(_begun(folder))
         folder.write_data(report)
         folder.write_environment(current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
@@ -214,6 +224,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         seed=config.seed,
         epochs={contestant.name: contestant.training_log()[1] for contestant in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
+        data=folder.data(),
     )
     folder.write_verdict(verdict)
     write_model_cards(folder)
@@ -231,12 +242,20 @@ def _free_name(path: Path) -> Path:
 
 
 @contextlib.contextmanager
+def _begun(folder: RunFolder) -> Iterator[None]:
+    """Lock the folder of a new run, and remove it if nothing was trained."""
+    with folder.locked(), _removed_if_nothing_was_trained(folder):
+        yield
+
+
+@contextlib.contextmanager
 def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
     """Remove the folder of a run that fails before its first step, so that it is not in the way of the next try."""
     try:
         yield
-    except UserError:
+    except BaseException as error:
         begun = folder.contestants() if folder.holds_a_run else []
-        if not any(contestant.begun for contestant in begun):
+        could_resume = folder.holds_a_run and not isinstance(error, UserError)
+        if not could_resume and not any(contestant.begun for contestant in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise

@@ -134,7 +134,7 @@ def test_every_problem_is_named_at_once_with_its_line_and_the_nearest_name(tmp_p
     text = problems(file)
 
     for expected in [
-        "10 problems",
+        "9 problems",
         "line 3: data.tabel: unknown key 'tabel'; did you mean 'table'?",
         "line 4: data.split: validation and test together must be below 1",
         "line 5: budget.epochs: must be a whole number, not 'two'",
@@ -156,7 +156,15 @@ def test_every_problem_is_named_at_once_with_its_line_and_the_nearest_name(tmp_p
         ({"contestants": {"lora": {}}}, "'lora' is not a method of task classification"),
         ({"contestants": {"linear": 3}}, "settings are `key: value` pairs"),
         ({"budget": {}}, "a budget needs at least one of epochs, tokens, seconds"),
-        ({"data": {}}, "data.table: is missing"),
+        ({"data": {}}, "data: give `table`, or the file `train`"),
+        ({"data": {"table": "a.csv", "train": "b.csv"}}, "either `table` or the files"),
+        ({"data": {"test": "b.csv"}}, "data: give `table`, or the file `train`"),
+        ({"data": {"train": "b.csv", "test": "b.csv"}}, "are the same"),
+        ({"data": {"train": "b.csv", "split": {"group": "author"}}}, "leave out `split.group`, or give one `table`"),
+        (
+            {"data": {"table": "b.csv", "split": {"group": "a", "time": "b", "column": "c"}}},
+            "data.split: `column` and `group` and `time` exclude each other",
+        ),
         ({"seed": -1}, "seed: must be greater than or equal to 0"),
     ],
 )

@@ -98,6 +98,8 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
         shutil.copytree(sentiment_run, tmp_path / "runs" / run)
     shutil.copytree(language_model_run, tmp_path / "runs" / "language-model")
     Path("reviews.csv").write_text(REVIEWS)
+    Path("train.csv").write_text(REVIEWS)
+    Path("test.csv").write_text(REVIEWS.replace("film", "play"))
     Path("reviews.txt").write_text("A fine film\nA dull film\n")
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)
@@ -208,6 +210,16 @@ def test_the_python_of_the_readme(tmp_path, monkeypatch, capsys):
     assert verdict.startswith("[")
     assert label in ("positive", "negative")
     assert 0 < float(bits) < 8
+
+
+def test_the_python_of_the_page_on_splits(folder, capsys):
+    pytest.importorskip("pandas", reason="pandas is in the extra `benchmarks`")
+    (code,) = [block.text for block in blocks(ROOT / "docs" / "how-to" / "splits.md") if block.language == "python"]
+
+    exec(code, {})
+
+    assert "label: opinion" in capsys.readouterr().out
+    assert (folder / "runs" / "from-two-frames" / "data" / "test.parquet").exists()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bakeoff.evaluation.limits import limits
+from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
 from bakeoff.runs.results import ContestantResult
 from tests.evaluation.test_verdict import result
 
@@ -41,6 +42,22 @@ def test_few_documents(documents, words):
         words == "pieces were resampled",
         words == "8 documents are few",
     )
+
+
+def report(**settings: Any) -> DataReport:
+    return DataReport(source="a.csv", fingerprint="", splits=[], **settings)
+
+
+def test_what_a_split_by_time_or_by_groups_measures():
+    results = result("a", 0.9), [result("b", 0.8)], []
+    spans = {"train": "2020-01-01", "validation": "2023-06-01", "test": "2024-03-01"}
+
+    by_time = " ".join(limits(*results, report(split_rule=TimeSplit(time="date", first=spans, last=spans))))
+    assert "The test texts are the latest ones (from 2024-03-01, column 'date'): the metrics say how well" in by_time
+    groups = GroupSplit(group="author", groups={"train": 40, "validation": 6, "test": 12})
+    by_group = " ".join(limits(*results, report(split_rule=groups, split_seed=1)))
+    assert "No 'author' is in two splits: the test texts have 12 values of it" in by_group
+    assert limits(*results, report(split_seed=1)) == limits(*results)
 
 
 def test_unequal_precision():

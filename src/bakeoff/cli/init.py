@@ -22,6 +22,12 @@ def command(
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column; may be repeated. Detected by default.")] = None,
     label: Annotated[str | None, typer.Option(help="Label column. Detected by default.")] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="Table of the validation rows, if FILE has the training rows only.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Table of the test rows, if FILE has the training rows only.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Inspect your data and write a commented config for it that runs as it is."""
@@ -32,7 +38,7 @@ def command(
         raise UserError(f"{path} already exists.", "Choose another name with -o, or remove the file first.")
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} does not exist.", "Create it first, or choose another with -o.")
-    start = starting_config(source, text, label)
+    start = starting_config(source, text, label, validation=validation, test=test)
     with path.open("x", encoding="utf-8") as file:  # "x": another program may have written it meanwhile
         file.write(start.yaml)
     if json:

@@ -24,4 +24,4 @@ class ClassificationConfig(CommonConfig):
     )
 
     def local_paths(self) -> dict[str, str]:
-        return {} if self.data.table in PACKAGED_TABLES else {"data.table": self.data.table}
+        return {f"data.{key}": file for key, file in self.data.files.items() if file not in PACKAGED_TABLES}

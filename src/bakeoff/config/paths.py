@@ -28,10 +28,11 @@ def contestants_files(config: BakeoffConfig) -> list[Path]:
 def _absolute(section: AnySection, paths: dict[str, str]) -> AnySection:
     for key, path in paths.items():
         if Path(path).expanduser().exists():
-            section = _with_value(section, key.split("."), str(Path(path).expanduser().resolve()))
+            section = with_value(section, key.split("."), str(Path(path).expanduser().resolve()))
     return section
 
 
-def _with_value(section: AnySection, keys: list[str], value: Any) -> AnySection:
+def with_value(section: AnySection, keys: list[str], value: Any) -> AnySection:
+    """Return the section with another value under the dotted key that `keys` spell."""
     first, *rest = keys
-    return section.model_copy(update={first: _with_value(getattr(section, first), rest, value) if rest else value})
+    return section.model_copy(update={first: with_value(getattr(section, first), rest, value) if rest else value})

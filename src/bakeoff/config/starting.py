@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -19,6 +20,7 @@ from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
+from bakeoff.errors import UserError
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.data_report import DataReport
 
@@ -46,6 +48,7 @@ class Seen:
     text: list[str] = field(default_factory=list)  # columns
     label: str | None = None
     split: str | None = None  # column that names the split of each row
+    files: dict[str, str] = field(default_factory=dict)  # train, validation, test, where they have files of their own
     classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
     words: WordCounts | None = None  # of the texts, or documents, that are used
     skipped: dict[str, int] = field(default_factory=dict)  # reason -> rows
@@ -63,9 +66,28 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
+    tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the config as `bakeoff.run` and `bakeoff.plan` take it, with the tables themselves in it."""
+        values: dict[str, Any] = yaml.safe_load(self.yaml)
+        data = {
+            key: self.tables.get(value, value) if isinstance(value, str) else value
+            for key, value in values["data"].items()
+        }
+        return {**values, "data": data}
 
 
-def starting_config(source: str, text: Sequence[str] | None = None, label: str | None = None) -> StartingConfig:
+def starting_config(
+    source: str,
+    text: Sequence[str] | None = None,
+    label: str | None = None,
+    *,
+    validation: str | None = None,
+    test: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
     The data are read and split as in a run, so that whatever a run would refuse is refused here.
@@ -74,26 +96,49 @@ def starting_config(source: str, text: Sequence[str] | None = None, label: str |
         source: Anything that a config's `data.table` or `data.text` may name.
         text: Columns of the texts, if known.
         label: Column of the labels, if known.
+        validation, test: Tables of these splits, where `source` has the training rows only.
+        names: What the config calls sources, where that is not their path.
 
     Raises:
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
     """
+    names = names or {}
+    others = {key: file for key, file in (("validation", validation), ("test", test)) if file is not None}
     if _is_text(source):
+        if others:
+            raise _not_a_table(source)
         return _language_model(source, None)
     table = read_raw_table(source)
     roles = guess_columns(table, text, label)
     if roles.label is None:
-        return _language_model(source, roles.text[0], list(table.columns))
+        if others:
+            raise _not_a_table(source)
+        return _language_model(source, roles.text[0], list(table.columns), names)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
-    data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))
+    files = {"train": source, **others} if others else {}
+    if files:
+        data = TableData(text=columns, label=roles.label, **files)
+        roles = dataclasses.replace(roles, split=None)  # the files say it
+    else:
+        data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
     for part in report.splits:
         classes.update(part.labels)
-    seen = _seen(report, "classification", len(table), split.train.texts + split.validation.texts + split.test.texts)
+    rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
+    seen = _seen(report, "classification", rows, split.train.texts + split.validation.texts + split.test.texts)
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
+    seen.source = names.get(source, seen.source)
+    seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
     return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
+
+
+def _not_a_table(source: str) -> UserError:
+    return UserError(
+        f"{source} is not a table with labels, so it has no separate validation and test tables.",
+        "For a text in several files, give the folder that holds them. If there is a label, name it: --label COLUMN",
+    )
 
 
 def _is_text(source: str) -> bool:
@@ -103,12 +148,15 @@ def _is_text(source: str) -> bool:
     return path.is_dir() and not (path / "train").is_dir()  # aclImdb, a folder that is a table, has train/
 
 
-def _language_model(source: str, column: str | None, columns: Sequence[str] = ()) -> StartingConfig:
+def _language_model(
+    source: str, column: str | None, columns: Sequence[str] = (), names: Mapping[str, str] = MappingProxyType({})
+) -> StartingConfig:
     data = TextData(text=source) if column is None else TextData(text=source, column=column)
     split, report = prepare_corpus(data, _SEED)
     corpora = [split.train, split.validation, *([split.test] if split.test else [])]
     texts = [document.text for corpus in corpora for document in corpus.documents]
     seen = _seen(report, "language-model", len(texts), texts)
+    seen.source = names.get(source, seen.source)
     seen.columns, seen.text = list(columns), [column] if column else []
     return StartingConfig(_language_model_yaml(seen, split), seen)
 
@@ -161,7 +209,9 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
     several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
-    if seen.split:
+    if seen.files:
+        split = "{validation: 0.1, test: 0.2} # shares of all rows; only for a split that has no file"
+    elif seen.split:
         split = f"{{column: {scalar(seen.split)}}} # names the split of each row; without it: 10 % and 20 % at random"
     else:
         split = "{validation: 0.1, test: 0.2} # random, stratified by class, near-duplicates kept together"
@@ -188,7 +238,7 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
         f"""\
 task: classification
 data:
-  table: {scalar(seen.source)} # relative to the folder where you run bakeoff
+{_files_yaml(seen)}
   text: {text} # several columns are joined: {several}
   label: {scalar(seen.label or "")}
   split: {split}
@@ -200,6 +250,12 @@ contestants: # to change a setting: lstm: {{hidden_size: 64}}
 seed: {_SEED} # for the split, the weights and the order of texts
 """,
     )
+
+
+def _files_yaml(seen: Seen) -> str:
+    first, *others = (seen.files or {"table": seen.source}).items()
+    lines = [f"  {first[0]}: {scalar(first[1])} # relative to the folder where you run bakeoff"]
+    return "\n".join([*lines, *(f"  {key}: {scalar(file)}" for key, file in others)])
 
 
 def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
@@ -234,8 +290,10 @@ seed: {_SEED} # for the split and the order of texts
 
 
 def _page(seen: Seen, body: str) -> str:
+    options = (f"--{key} {shown(file)}" for key, file in seen.files.items() if key != "train")
+    command = " ".join(["bakeoff init", shown(seen.files.get("train", seen.source)), *options])
     comments = [
-        f"Written by `bakeoff init {shown(seen.source)}`; docs/reference/config.md lists every key and its default.",
+        f"Written by `{command}`; docs/reference/config.md lists every key and its default.",
         "Estimate time and memory: bakeoff plan THIS-FILE. Run it: bakeoff run THIS-FILE",
         "",
         "What was found:",

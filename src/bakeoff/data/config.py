@@ -13,7 +13,7 @@ PACKAGED_TEXTS = ("wikitext-2-part",)
 
 
 class TableSplit(Section):
-    """Sizes of the splits. A random split keeps identical and near-identical texts together."""
+    """Sizes of the splits, and how rows are divided. At random, identical and near-identical texts stay together."""
 
     validation: Share = Field(0.1, description="Share of all rows used to choose the best epoch.")
     test: Share = Field(0.2, description="Share of all rows used only once, for the evaluation at the end.")
@@ -22,6 +22,28 @@ class TableSplit(Section):
         description="Column that names the split of each row (train, validation or valid, test), in place of a random "
         "split. Where it names no validation rows, they are taken from train.",
     )
+    group: str | None = Field(
+        None,
+        description="Column of a group, such as the author: all rows of a group are in one split. Groups are drawn at "
+        "random, with sizes and classes as even as they allow.",
+    )
+    time: str | None = Field(
+        None,
+        description="Column of a date, time or number: the test rows are the latest ones, the validation rows those "
+        "before them, and training uses the past.",
+    )
+
+    @property
+    def rule(self) -> str | None:
+        """Return the key of the rule that replaces the random split: `column`, `group`, `time`, or None."""
+        return next((key for key in ("column", "group", "time") if getattr(self, key) is not None), None)
+
+    @model_validator(mode="after")
+    def _has_one_rule(self) -> TableSplit:
+        rules = [f"`{key}`" for key in ("column", "group", "time") if getattr(self, key) is not None]
+        if len(rules) > 1:
+            raise ValueError(f"{' and '.join(rules)} exclude each other: keep one of them")
+        return self
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TableSplit:
@@ -33,9 +55,19 @@ class TableSplit(Section):
 class TableData(Section):
     """A labeled table."""
 
-    table: str = Field(
+    table: str | None = Field(
+        None,
         description="A file (.csv, .tsv, .jsonl, .parquet), an aclImdb folder, a hub id such as `stanfordnlp/imdb`, or "
-        "the packaged `sentence-polarity`."
+        "the packaged `sentence-polarity`. Required, unless `train` is given.",
+    )
+    train: str | None = Field(
+        None, description="File of the training rows, instead of `table`. Whatever `table` may name."
+    )
+    validation: str | None = Field(
+        None, description="File of the validation rows; with `train`. If absent, they are taken from train."
+    )
+    test: str | None = Field(
+        None, description="File of the test rows; with `train`. If absent, they are taken from train."
     )
     text: ColumnOrColumns = Field(
         None,
@@ -44,7 +76,26 @@ class TableData(Section):
     )
     label: str | None = Field(None, description="Column of the labels. Guessed from common names if absent.")
     rows: PositiveInt | None = Field(None, description="Use a random sample of this many rows, drawn with the seed.")
-    split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the three splits.")
+    split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the splits, and their rule.")
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the sources by their key: `table` alone, or `train` with `validation` and `test` if given."""
+        sources = {key: getattr(self, key) for key in ("table", "train", "validation", "test")}
+        return {key: source for key, source in sources.items() if source is not None}
+
+    @model_validator(mode="after")
+    def _names_a_source(self) -> TableData:
+        files = [key for key in self.files if key != "table"]
+        if self.table is not None and files:
+            raise ValueError(f"give either `table` or the files `train`, `validation`, `test`, not both ({files[0]})")
+        if self.table is None and self.train is None:
+            raise ValueError("give `table`, or the file `train` (with `validation` and `test` if you have them)")
+        if len(set(self.files.values())) < len(self.files):
+            raise ValueError("two of the files `train`, `validation`, `test` are the same")
+        if files and (rule := self.split.rule):
+            raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give one `table`")
+        return self
 
 
 class Fraction(Section):

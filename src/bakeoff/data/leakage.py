@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bakeoff.data.near_duplicates import LARGEST_BUCKET, NearDuplicates, find_near_duplicates
 from bakeoff.data.splitting import folded
-from bakeoff.runs.data_report import DataReport, NearDuplicate
+from bakeoff.runs.data_report import DataReport, NearDuplicate, TimeSplit
 
 MOST_CHARACTERS = 500_000_000
 """Most characters of all texts together; with more, the search for near-duplicates would take too much memory."""
@@ -79,6 +79,8 @@ def report_leakage(
         noun: Plural noun for the texts, e.g. `texts`.
     """
     kept = " (the given splits were kept as they are)" if report.split_seed is None else ""
+    if isinstance(report.split_rule, TimeSplit):
+        kept = " (they stay where their time puts them)"
     same = _groups(duplicates.keys, duplicates, splits, labels)
     near = _groups(duplicates.near_keys, duplicates, splits, labels)
     near = {key: group for key, group in near.items() if len(group.keys) > 1}

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from bakeoff.data.columns import (
-    LABEL_NAMES,
-    choose_column,
-    choose_text_columns,
-    label_of,
-    look_alikes,
-    row_names,
-    row_texts,
+from bakeoff.data.columns import choose_column, label_of, look_alikes, row_texts
+from bakeoff.data.config import TableData
+from bakeoff.data.dividing import (
+    SPLITS,
+    Division,
+    Rows,
+    divide_as_given,
+    divide_at_random,
+    divide_by_group,
+    divide_by_time,
 )
-from bakeoff.data.config import TableData, TableSplit
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.leakage import Duplicates, find_duplicates, report_leakage
-from bakeoff.data.raw_tables import RawTable, read_raw_table
-from bakeoff.data.splitting import carve
+from bakeoff.data.leakage import find_duplicates, report_leakage
+from bakeoff.data.raw_tables import RawTable
+from bakeoff.data.table_sources import TableSource, read_table_source
+from bakeoff.data.time_split import Moment, read_times
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.errors import UserError
-from bakeoff.runs.data_report import DataReport, SplitReport
+from bakeoff.runs.data_report import DataReport, SplitReport, TimeSplit
 
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -34,10 +36,6 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """Names of splits in a table -> ours."""
-
-_SPLITS = ("train", "validation", "test")
-
-RowsBySplit = dict[str, list[int]]
 
 
 @dataclass
@@ -47,24 +45,25 @@ class _Rows:
     ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    given_splits: list[str] = field(default_factory=list)  # empty where the split is random
+    split_values: list[Any] = field(default_factory=list)  # given split, group or time; None where the split is random
     skipped: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     """Read a table and split its rows into train, validation and test.
 
     Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
-    identical and near-identical texts together, unless a column names the splits. Each split is shuffled.
+    identical and near-identical texts together, unless files, a column, groups or times decide. Each split is shuffled.
 
     Raises:
         UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
     """
-    table = read_raw_table(data.table)
-    rows = _usable_rows(table, data)
+    source = read_table_source(data)
+    rows = _usable_rows(source, data)
     random = np.random.default_rng(seed)
     chosen = list(range(len(rows.texts)))
-    notes = []
+    notes = [*rows.notes]
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
@@ -74,17 +73,13 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         names = " and ".join(map(repr, group))
         notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
     distinct = {(rows.labels[row], duplicates.keys[row]) for row in chosen}
-    _check_classes(table.source, Counter(label for label, _ in distinct), given_splits=bool(rows.given_splits))
+    is_random = source.splits is None and data.split.rule is None
+    _check_classes(source.table.source, Counter(label for label, _ in distinct), every_split=is_random)
     id_of = {name: id for id, name in enumerate(label_names)}
     labels = [id_of.get(name, -1) for name in rows.labels]
-
-    def divide(keys: list[str]) -> RowsBySplit:
-        if rows.given_splits:
-            return _given_splits(table.source, data.split, rows.given_splits, chosen, keys, labels, random)
-        return _random_splits(data.split, chosen, keys, labels, random)
-
-    rows_of = _divide(divide, duplicates, labels, len(label_names))
-    _check_splits(table.source, rows_of, labels, label_names)
+    division = _divide(data, source, Rows(source.table.source, chosen, labels, label_names, duplicates), rows, random)
+    rows_of = division.rows
+    _check_splits(source.table.source, division, labels, label_names)
 
     def shuffled(name: str) -> LabeledTexts:
         order = random.permutation(len(rows_of[name]))
@@ -96,52 +91,80 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         )
 
     split = SplitTable(label_names, shuffled("train"), shuffled("validation"), shuffled("test"), data.text)
-    report = _report(table, rows, split)
-    report.split_seed = None if rows.given_splits else seed
-    report.notes = notes
+    report = _report(source.table, rows, split)
+    report.split_seed = seed if is_random or data.split.group is not None else None
+    report.split_rule = division.rule
+    report.notes = notes + division.notes
     report_leakage(report, duplicates, rows_of, rows.ids, rows.labels, "texts")
     return split, report
 
 
-def _usable_rows(table: RawTable, data: TableData) -> _Rows:
-    """Collect the rows that have a text and a label, and count the others by reason."""
-    text_columns = choose_text_columns(table, data.text, "data.text")
-    label_column = choose_column(table, data.label, LABEL_NAMES, "data.label")
-    split_column = data.split.column
-    raw_splits: list[Any] = [None] * len(table)
-    if split_column is not None:
-        raw_splits = table.columns[choose_column(table, split_column, (), "data.split.column")]
+def _usable_rows(source: TableSource, data: TableData) -> _Rows:
+    """Collect the rows that have a text, a label and what the split needs, and count the others by reason."""
+    table = source.table
     rows = _Rows()
-    columns = (row_names(table), row_texts(table, text_columns), table.columns[label_column], raw_splits)
-    for name, text, raw_label, raw_split in zip(*columns, strict=True):
+    columns = (
+        source.names,
+        row_texts(table, source.text),
+        table.columns[source.label],
+        _split_values(source, data, rows.notes),
+    )
+    for name, text, raw_label, (split_value, problem) in zip(*columns, strict=True):
         label = label_of(raw_label)
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
             continue
         if isinstance(raw_label, list | dict):
             raise UserError(
-                f"{table.source}, row {name}: the label in column {label_column!r} is {str(raw_label)[:40]!r}.",
+                f"{table.source}, row {name}: the label in column {source.label!r} is {str(raw_label)[:40]!r}.",
                 "A label is one word, number or phrase. Several labels per text are not supported.",
             )
         if label is None:
             rows.skipped["the label is missing"] += 1
             continue
-        if split_column is not None:
-            if label_of(raw_split) is None:
-                rows.skipped["the split is missing"] += 1
-                continue
-            rows.given_splits.append(_split_name(table.source, split_column, str(raw_split)))
+        if problem:
+            rows.skipped[problem] += 1
+            continue
+        if data.split.column is not None:
+            split_value = _split_name(table.source, data.split.column, split_value)
         rows.ids.append(name)
         rows.texts.append(text)
         rows.labels.append(label)
+        rows.split_values.append(split_value)
     if not rows.texts:
         reasons = ", ".join(f"{reason} in {count:,}" for reason, count in rows.skipped.items())
         raise UserError(
             f"{table.source} has no rows that can be used: {reasons or 'it is empty'}.",
-            f"The text was read from {' and '.join(map(repr, text_columns))}, the label from {label_column!r}; "
+            f"The text was read from {' and '.join(map(repr, source.text))}, the label from {source.label!r}; "
             "set data.text and data.label if those are not the right columns.",
         )
     return rows
+
+
+def _split_values(source: TableSource, data: TableData, notes: list[str]) -> Sequence[tuple[Any, str]]:
+    """Return, for every row, what decides about its split, and why the row cannot be used: "" if it can.
+
+    Args:
+        notes: Gets sentences on how a column was read.
+    """
+    table, rule = source.table, data.split.rule
+    if source.splits is not None:
+        return [(name, "") for name in source.splits]
+    if rule is None:
+        return [(None, "")] * len(table)
+    column = choose_column(table, getattr(data.split, rule), (), f"data.split.{rule}")
+    if rule == "column":
+        return [(str(value), "the split is missing" * (label_of(value) is None)) for value in table.columns[column]]
+    if rule == "group":
+        groups = map(label_of, table.columns[column])
+        return [(group, f"the group (column {column!r}) is missing" * (group is None)) for group in groups]
+    times = read_times(table.columns[column], table.source, column)
+    notes += times.notes
+    problems = {True: f"the time (column {column!r}) is missing", False: f"the time (column {column!r}) cannot be read"}
+    return [
+        (moment, problems[missing] if moment is None else "")
+        for moment, missing in zip(times.moments, times.missing, strict=True)
+    ]
 
 
 def _split_name(source: str, column: str, value: str) -> str:
@@ -154,19 +177,20 @@ def _split_name(source: str, column: str, value: str) -> str:
         ) from None
 
 
-def _check_classes(source: str, counts: Counter[str], *, given_splits: bool) -> None:
+def _check_classes(source: str, counts: Counter[str], *, every_split: bool) -> None:
     """Refuse a table with one class, or with a class too small for a random split.
 
     Args:
         counts: Distinct texts of each class; copies of one text cannot be in different splits.
+        every_split: Every split must have every class.
     """
     if len(counts) < 2:
         raise UserError(
             f"{source} has one class only: every label is {next(iter(counts))!r}.",
             "A classifier needs at least two; check data.label.",
         )
-    rare = {label: count for label, count in counts.items() if count < len(_SPLITS)}
-    if rare and not given_splits:
+    rare = {label: count for label, count in counts.items() if count < len(SPLITS)}
+    if rare and every_split:
         listed = ", ".join(
             f"{label!r} has {count} row{'s' if count > 1 else ''}" for label, count in sorted(rare.items())[:5]
         )
@@ -177,60 +201,37 @@ def _check_classes(source: str, counts: Counter[str], *, given_splits: bool) -> 
         )
 
 
-def _divide(
-    divide: Callable[[list[str]], RowsBySplit], duplicates: Duplicates, labels: list[int], classes: int
-) -> RowsBySplit:
-    """Keep near-duplicates in one split, or only identical texts where so much is alike that a split would starve."""
-    rows_of = divide(duplicates.near_keys)
-    if duplicates.pairs:
-        wanted = divide(duplicates.keys)
-        too_small = any(2 * len(rows_of[name]) < len(wanted[name]) for name in _SPLITS)
-        if too_small or len({labels[row] for row in rows_of["train"]}) < classes:
-            return wanted
-    return rows_of
+def _divide(data: TableData, source: TableSource, divided: Rows, rows: _Rows, random: np.random.Generator) -> Division:
+    split = data.split
+    if source.splits is not None:
+        hint = "Check the labels and texts of the files that data.train, data.validation and data.test name."
+        return divide_as_given(divided, split, rows.split_values, random, must_have=source.given, hint=hint)
+    if split.column is not None:
+        hint = f"They are read from column {split.column!r}. Name another one with data.split.column, or leave it out."
+        return divide_as_given(divided, split, rows.split_values, random, must_have=("train", "test"), hint=hint)
+    if split.group is not None:
+        return divide_by_group(divided, split, rows.split_values, random)
+    if split.time is not None:
+        moments: list[Moment] = rows.split_values
+        return divide_by_time(divided, split, moments)
+    division = divide_at_random(divided, split, random)
+    if data.train is not None:
+        taken = f"{len(division.rows['validation']):,} validation rows and {len(division.rows['test']):,} test rows"
+        division.notes.append(f"No validation or test rows were given: {taken} were taken from train at random.")
+    return division
 
 
-def _random_splits(
-    split: TableSplit, chosen: list[int], keys: list[str], labels: list[int], random: np.random.Generator
-) -> RowsBySplit:
-    test, rest = carve(chosen, round(split.test * len(chosen)), keys, labels, random, leave=2)
-    validation, train = carve(rest, round(split.validation * len(chosen)), keys, labels, random, leave=1)
-    return {"train": train, "validation": validation, "test": test}
-
-
-def _given_splits(
-    source: str,
-    split: TableSplit,
-    given: list[str],
-    chosen: list[int],
-    keys: list[str],
-    labels: list[int],
-    random: np.random.Generator,
-) -> RowsBySplit:
-    """Use the splits that the column names. Where it names no validation rows, take them from train."""
-    rows_of = {name: [row for row in chosen if given[row] == name] for name in _SPLITS}
-    for name in ("train", "test"):
-        if not rows_of[name]:
-            raise UserError(
-                f"{source}: no row belongs to the split {name!r} in column {split.column!r}.",
-                "Name another column with data.split.column, or leave it out for a random split.",
-            )
-    if not rows_of["validation"]:
-        size = round(split.validation * len(chosen))
-        rows_of["validation"], rows_of["train"] = carve(rows_of["train"], size, keys, labels, random, leave=1)
-    return rows_of
-
-
-def _check_splits(source: str, rows_of: RowsBySplit, labels: list[int], label_names: list[str]) -> None:
+def _check_splits(source: str, division: Division, labels: list[int], label_names: list[str]) -> None:
     """Refuse an empty split, and a training split that lacks a class."""
-    for name in _SPLITS:
-        if not rows_of[name]:
+    for name in SPLITS:
+        if not division.rows[name]:
             raise UserError(f"{source} leaves no rows for the {name} split.", "Give more rows, or change data.split.")
-    absent = set(range(len(label_names))) - {labels[row] for row in rows_of["train"]}
+    absent = set(range(len(label_names))) - {labels[row] for row in division.rows["train"]}
     if absent:
         names = ", ".join(repr(label_names[id]) for id in sorted(absent))
+        past = f" before {division.rule.first['validation']}" if isinstance(division.rule, TimeSplit) else ""
         raise UserError(
-            f"{source}: no training row is left for {names}.",
+            f"{source}: no training row is left for {names}{past}.",
             "Add more different texts of that class, or remove it from the table.",
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bakeoff.evaluation.metrics import documents
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
 from bakeoff.evaluation.wording import count, listed
+from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
 from bakeoff.runs.results import Comparison, ContestantResult
 
 # With fewer documents the intervals are slightly too narrow; docs/explanation/statistics.md says by how much.
@@ -19,10 +20,21 @@ _FEW_TEXTS = 100
 _SAME_TOKENS = 1.05
 
 
-def limits(best: ContestantResult, others: Sequence[ContestantResult], comparisons: Sequence[Comparison]) -> list[str]:
+def limits(
+    best: ContestantResult,
+    others: Sequence[ContestantResult],
+    comparisons: Sequence[Comparison],
+    data: DataReport | None = None,
+) -> list[str]:
     """Name seeds, splits and data, then whatever else in the results gives reason to doubt."""
     results = [best, *others]
-    words = [_seeds(results), *_few(best, alone=not others), *_precision(results), *_tokens(results)]
+    words = [
+        _seeds(results),
+        *_split(results, data),
+        *_few(best, alone=not others),
+        *_precision(results),
+        *_tokens(results),
+    ]
     if len(comparisons) > 1:
         words.append(
             f"{len(comparisons)} comparisons were made without correcting for their number: the more contestants, the "
@@ -48,6 +60,25 @@ def _seeds(results: Sequence[ContestantResult]) -> str:
         f"with {len(seeds_of_first)} seeds ({seeds_of_first[0]} to {seeds_of_first[-1]}){rest}; the intervals cover "
         f"only the choice of the {evaluated} and of the seeds."
     )
+
+
+def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list[str]:
+    """Say what a split by groups or by time measures."""
+    rule = data.split_rule if data else None
+    evaluated = results[0].metrics[0].split
+    if isinstance(rule, TimeSplit):
+        return [
+            f"The {evaluated} texts are the latest ones (from {rule.first[evaluated]}, column '{rule.time}'): the "
+            f"metrics say how well models of the texts until {rule.last['train']} do on later ones, and cannot be "
+            f"compared with those of a random split."
+        ]
+    if isinstance(rule, GroupSplit):
+        return [
+            f"No '{rule.group}' is in two splits: the {evaluated} texts have {count(rule.groups[evaluated])} values of "
+            f"it that no contestant was trained on. Texts of one '{rule.group}' resemble each other, so the intervals, "
+            f"which resample single texts, may be too narrow."
+        ]
+    return []
 
 
 def _few(best: ContestantResult, *, alone: bool) -> list[str]:

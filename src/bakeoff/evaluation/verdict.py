@@ -14,6 +14,7 @@ from bakeoff.evaluation.repeats import compare_over_seeds
 from bakeoff.evaluation.sentences import sentences
 from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
+from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Sample, Verdict
 
 
@@ -32,6 +33,7 @@ def decide(
     seed: int,
     epochs: Mapping[str, Sequence[EpochLine]] | None = None,
     samples: Mapping[str, Sequence[Sample]] | None = None,
+    data: DataReport | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -45,6 +47,7 @@ def decide(
         confidence: Level of the intervals of the differences, e.g. 0.95.
         epochs: Evaluations during training by name, of the first seed; they tell who leads under a time limit.
         samples: Generated texts by name, of the first seed; they tell whose texts are the most diverse.
+        data: The data report, whose split the limits name if it is neither random nor given.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
@@ -57,7 +60,7 @@ def decide(
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     return Verdict(
         best=best.name,
-        sentences=words + limits(best, others, comparisons),
+        sentences=words + limits(best, others, comparisons, data),
         comparisons=comparisons,
         time_limit=limit,
         fronts=fronts(results),

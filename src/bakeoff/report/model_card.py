@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
@@ -42,7 +42,7 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
     result, config, data = folder.result(), run.config_values(), run.data()
     name = f"{config.get('name') or run.path.resolve().name}-{result.name}"
     library = _library(folder.model)
-    source = config["data"].get("table") or config["data"].get("text")
+    source = _source(config["data"], result.task)
     metadata = _metadata(name, result, source, library)
     yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())
     return (
@@ -57,7 +57,7 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
             unknown_license=bool(result.pretrained_model) and metadata.license == "unknown",
             library=library,
             data=data,
-            data_source=Path(data.source).name,
+            data_source=_file_names(data.source),
             metrics=[
                 [title_of(metric), protocol_of(metric), f"{metric.value:.4f}", _interval(metric)]
                 for metric in result.metrics
@@ -66,6 +66,17 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
             command=shlex.join(run.environment().command),
         )
     )
+
+
+def _source(data: dict[str, Any], task: str) -> str | None:
+    """Return the one source of the data, or None where each split has a file of its own."""
+    source: str | None = data.get("table" if task == "classification" else "text")
+    return source
+
+
+def _file_names(source: str) -> str:
+    """Return the name of a source, or of several that are joined by commas, without their folders."""
+    return ", ".join(Path(part).name for part in source.split(", "))
 
 
 def _library(model: Path) -> Library:

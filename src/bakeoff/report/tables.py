@@ -10,6 +10,7 @@ from bakeoff.evaluation.metrics import PairedComparison, get_metric
 from bakeoff.evaluation.wording import count, duration, either, interval, level, number, parameters, passes, size
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
+from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue
 
 
@@ -192,7 +193,7 @@ def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
     data = run.data
     facts = [
         ("Source", data.source),
-        ("Split", "came with the data" if data.split_seed is None else f"at random, seed {data.split_seed}"),
+        ("Split", _split(data)),
         ("Fingerprint of the texts as used (SHA-256)", data.fingerprint),
         *((f"SHA-256 of {name}", digest) for name, digest in data.files.items()),
         *((f"Skipped: {reason}", count(rows)) for reason, rows in data.skipped.items()),
@@ -202,6 +203,21 @@ def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
         ("Groups of near-duplicates in more than one split", count(data.near_across_splits)),
     ]
     return facts + [("Note", note) for note in data.notes]
+
+
+def _split(data: DataReport) -> str:
+    """Say how the rows came into their splits."""
+    rule = data.split_rule
+    if isinstance(rule, TimeSplit):
+        spans = [f"{name} {first} to {rule.last[name]}" for name, first in rule.first.items()]
+        return f"by time, column {rule.time!r}: {', '.join(spans)}"
+    if isinstance(rule, GroupSplit):
+        groups = [f"{name} {count(number)}" for name, number in rule.groups.items()]
+        return (
+            f"at random, seed {data.split_seed}, with all rows of one {rule.group!r} in one split; different values: "
+            f"{', '.join(groups)}"
+        )
+    return "came with the data" if data.split_seed is None else f"at random, seed {data.split_seed}"
 
 
 def near_duplicate_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:

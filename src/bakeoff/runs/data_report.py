@@ -31,13 +31,29 @@ class NearDuplicate(Record):
     texts: list[str] = Field(description="An excerpt of each, starting shortly before their first difference.")
 
 
+class GroupSplit(Record):
+    """A split in which all rows of a group are in one split."""
+
+    group: str = Field(description="Column that names the group of each row.")
+    groups: dict[str, int] = Field(description="Split -> its groups.")
+
+
+class TimeSplit(Record):
+    """A split by time: every training row is earlier than every validation row, and these than every test row."""
+
+    time: str = Field(description="Column of the times.")
+    first: dict[str, str] = Field(description="Split -> its earliest time.")
+    last: dict[str, str] = Field(description="Split -> its latest time.")
+
+
 class DataReport(Record):
     """data.json: the source of the data, its splits, and the duplicates in it."""
 
     source: str
     files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
     fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by split.")
-    split_seed: int | None = Field(None, description="None where the splits came as files or as a column.")
+    split_seed: int | None = Field(None, description="None where the splits came as files, as a column, or by time.")
+    split_rule: GroupSplit | TimeSplit | None = Field(None, description="None: at random, or the splits were given.")
     splits: list[SplitReport]
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -237,6 +237,20 @@ class RunFolder:
             except BlockingIOError:
                 raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
             yield
+
+    # tables that came from Python
+
+    def table(self, key: str) -> Path:
+        """Return the full path of the file of a table that a config holds under `data.KEY`."""
+        return (self.path / "data" / f"{key}.parquet").resolve()
+
+    def write_tables(self, tables: Mapping[str, pa.Table]) -> dict[str, Path]:
+        """Write tables that came from Python, so that the run can be resumed; return their files by key."""
+        for key, table in tables.items():
+            with replaced_file(self.table(key)) as temporary:
+                # Parquet's nanoseconds cannot be read into Python's times.
+                pq.write_table(table, temporary, coerce_timestamps="us", allow_truncated_timestamps=True)
+        return {key: self.table(key) for key in tables}
 
     # config, data, environment, verdict
 

@@ -106,8 +106,8 @@ def _texts(run: RunFolder) -> tuple[str, list[str]]:
     config = load_config(run.config_values())
     assert isinstance(config, ClassificationConfig)
     try:
-        table, _ = prepare_table(config.data, config.seed)
-        source = f"the run's test split ({config.data.table})"
+        table, report = prepare_table(config.data, config.seed)
+        source = f"the run's test split ({report.source})"
     except UserError:
         table, _ = prepare_table(TableData(table="sentence-polarity"), config.seed)
         source = "packaged sentences, because the run's data can no longer be read"

@@ -1,0 +1,81 @@
+"""Read the table of a config, or the tables of its splits, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.data.columns import LABEL_NAMES, choose_column, choose_text_columns, row_names
+from bakeoff.data.config import TableData
+from bakeoff.data.raw_tables import RawTable, read_raw_table
+from bakeoff.errors import UserError
+from bakeoff.spelling import nearest
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table, the columns that are read from it, and the split of each row where every split has a file."""
+
+    table: RawTable
+    text: list[str]  # columns
+    label: str  # column
+    names: list[str]  # of the rows, all different
+    splits: list[str] | None = None  # of the rows; None where there is one table for all splits
+    given: frozenset[str] = frozenset()  # the splits that have a file
+
+
+def read_table_source(data: TableData) -> TableSource:
+    """Read `data.table`, or the files `data.train`, `data.validation` and `data.test`.
+
+    The columns are found in the training file; the others must have them, too. Rows keep the ids of their files as
+    names if these differ everywhere; otherwise they are named by split and number or id: `test-7`.
+
+    Raises:
+        UserError: a source is missing, empty or malformed, or lacks a column.
+    """
+    if data.table is not None:
+        table = read_raw_table(data.table)
+        return TableSource(table, *_columns(table, data), row_names(table))
+    tables = {split: read_raw_table(source) for split, source in data.files.items()}
+    text, label = _columns(tables["train"], data)
+    for split, table in tables.items():
+        for column in (*text, label):
+            _must_have(table, column, split, tables["train"].source)
+    if len(tables) == 1:
+        return TableSource(tables["train"], text, label, row_names(tables["train"]))
+    names = [(split, name) for split, table in tables.items() for name in row_names(table)]
+    unique = len({name for _, name in names}) == len(names)
+    return TableSource(
+        _joined(list(tables.values())),
+        text,
+        label,
+        [name if unique else f"{split}-{name}" for split, name in names],
+        [split for split, _ in names],
+        frozenset(tables),
+    )
+
+
+def _columns(table: RawTable, data: TableData) -> tuple[list[str], str]:
+    text = choose_text_columns(table, data.text, "data.text")
+    return text, choose_column(table, data.label, LABEL_NAMES, "data.label")
+
+
+def _must_have(table: RawTable, column: str, split: str, train: str) -> None:
+    if column in table.columns:
+        return
+    near = nearest(column, table.columns)
+    raise UserError(
+        f"{table.source} (data.{split}) has no column {column!r}, which {train} has; its columns are "
+        f"{', '.join(table.columns)}.",
+        (f"Is it {near!r} there? " if near else "") + "Give the columns the same names in all files.",
+    )
+
+
+def _joined(tables: Sequence[RawTable]) -> RawTable:
+    """Return the rows of several tables, in order, in the columns of the first one."""
+    columns: dict[str, list[Any]] = {}
+    for name in tables[0].columns:
+        columns[name] = [value for table in tables for value in table.columns.get(name, [None] * len(table))]
+    files = {file: digest for table in tables for file, digest in table.files.items()}
+    return RawTable(", ".join(table.source for table in tables), columns, files)
