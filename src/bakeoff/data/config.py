@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -70,6 +70,11 @@ class TextData(Section):
         None, description="File of the test text; may be absent if `evaluation.split: validation`."
     )
     column: str = Field("text", description="Column of the texts in .jsonl and .parquet files.")
+    line_ends: Literal["normalize", "keep"] = Field(
+        "normalize",
+        description="`normalize`: Windows and old Mac line ends become `\\n`, so that a text has the same perplexity "
+        "wherever it was saved; `keep`: they stay.",
+    )
     fraction: Fraction = Field(
         default_factory=lambda: Fraction(),
         description="Share of the lines to use, from the beginning of each split. One number sets all three.",

@@ -50,6 +50,7 @@ class Corpus:
     name: str
     documents: list[Document]
     separator: str  # between documents in the stream: "" for a plain file, "\n\n" for rows of a table or of WikiText
+    notes: tuple[str, ...] = ()  # sentences about what was changed while reading, where a report has no room for them
 
     @property
     def stream(self) -> str:

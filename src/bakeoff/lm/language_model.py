@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
 from bakeoff.data.corpora import corpus_from_text, read_corpus
+from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.data.types import Corpus
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.generation import WritingOptions, stream_text
@@ -26,6 +27,7 @@ class LanguageModel(CausalModel):
         protocol: str = "window",
         stride: int | None = None,
         context_length: int | None = None,
+        line_ends: LineEnds = "normalize",
         progress: Progress | None = None,
     ) -> Perplexity:
         """Measure how well the model predicts a text.
@@ -37,17 +39,18 @@ class LanguageModel(CausalModel):
                 one to compare models with different tokenizers) or `lab` (each line on its own).
             stride: Step between windows; absent: half the context.
             context_length: Tokens that the model sees at once; absent: its own, at most 1,024.
+            line_ends: `keep` leaves Windows and old Mac line ends of a text or file as they are.
 
         Raises:
             UserError: there is no such protocol, there is too little text, the file cannot be read, or the settings do
                 not fit the model.
         """
         if isinstance(text, Path):
-            text = read_corpus(str(text))
+            text = read_corpus(str(text), line_ends=line_ends)
         elif isinstance(text, str):
-            text = corpus_from_text("the text", text)
+            text = corpus_from_text("the text", text, line_ends=line_ends)
         scores = score(self, text, protocol, context_length=context_length, stride=stride, progress=progress)
-        return summary(scores)
+        return replace(summary(scores), notes=text.notes)
 
     def generate(self, prompt: str, **options: Unpack[WritingOptions]) -> str:
         """Return the continuation of a prompt, without the prompt. Options as in `stream`."""
