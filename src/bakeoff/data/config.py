@@ -75,6 +75,11 @@ class TextData(Section):
         description="`normalize`: Windows and old Mac line ends become `\\n`, so that a text has the same perplexity "
         "wherever it was saved; `keep`: they stay.",
     )
+    split_special_tokens: bool = Field(
+        False,
+        description="Read special tokens of the model that are spelled out in the text, such as `</s>`, as characters. "
+        "Otherwise each is that token, as in transformers.",
+    )
     fraction: Fraction = Field(
         default_factory=lambda: Fraction(),
         description="Share of the lines to use, from the beginning of each split. One number sets all three.",

@@ -48,7 +48,12 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
     divided = _fill_missing_splits(source, source_name, seed)
     fractions = data.fraction.model_dump()
     corpora: dict[str, Corpus] = {
-        name: _corpus(name, _first_share(source.splits[name], fractions[name]), source_name)
+        name: _corpus(
+            name,
+            _first_share(source.splits[name], fractions[name]),
+            source_name,
+            split_special_tokens=data.split_special_tokens,
+        )
         for name in ("train", "validation", "test")
         if name in source.splits
     }
@@ -56,13 +61,16 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
     return split, _report(source_name, source, corpora, seed if divided else None)
 
 
-def read_corpus(source: str, *, column: str = "text", line_ends: LineEnds = "normalize") -> Corpus:
+def read_corpus(
+    source: str, *, column: str = "text", line_ends: LineEnds = "normalize", split_special_tokens: bool = False
+) -> Corpus:
     """Read one file as a whole: plain text, or a table with one document per row.
 
     Args:
         source: A path, or `-` for standard input.
         column: Column of the texts where the file is a table.
         line_ends: `keep` leaves Windows and old Mac line ends as they are.
+        split_special_tokens: Read `</s>` and the like as characters.
 
     Raises:
         UserError: the file is missing, empty or malformed.
@@ -73,13 +81,18 @@ def read_corpus(source: str, *, column: str = "text", line_ends: LineEnds = "nor
         binary = getattr(sys.stdin, "buffer", None)
         name = "standard input"
         text = cleaning.clean(sys.stdin.read()) if binary is None else cleaning.read(binary.read(), name)
-        return _corpus(name, pieces_of_file(text, name), name, cleaning.notes("--line-ends keep"))
+        pieces = pieces_of_file(text, name)
+        notes = cleaning.notes("--line-ends keep")
+        return _corpus(name, pieces, name, notes, split_special_tokens=split_special_tokens)
     path = Path(source).expanduser()
     pieces, _ = read_text_file(path, column, Counter(), cleaning, "--column")
-    return _corpus(path.name, pieces, source, cleaning.notes("--line-ends keep"))
+    notes = cleaning.notes("--line-ends keep")
+    return _corpus(path.name, pieces, source, notes, split_special_tokens=split_special_tokens)
 
 
-def corpus_from_text(name: str, text: str, *, line_ends: LineEnds = "normalize") -> Corpus:
+def corpus_from_text(
+    name: str, text: str, *, line_ends: LineEnds = "normalize", split_special_tokens: bool = False
+) -> Corpus:
     """Turn a string into the corpus that `read_corpus` would read from a file with that content.
 
     Raises:
@@ -87,11 +100,11 @@ def corpus_from_text(name: str, text: str, *, line_ends: LineEnds = "normalize")
     """
     cleaning = TextCleaning(line_ends)
     pieces = pieces_of_file(cleaning.clean(text), name)
-    return _corpus(name, pieces, name, cleaning.notes('line_ends="keep"'))
+    return _corpus(name, pieces, name, cleaning.notes('line_ends="keep"'), split_special_tokens=split_special_tokens)
 
 
-def _corpus(name: str, pieces: Pieces, source: str, notes: Sequence[str] = ()) -> Corpus:
-    corpus = Corpus(name, documents(pieces), pieces.separator, tuple(notes))
+def _corpus(name: str, pieces: Pieces, source: str, notes: Sequence[str] = (), *, split_special_tokens: bool) -> Corpus:
+    corpus = Corpus(name, documents(pieces), pieces.separator, tuple(notes), split_special_tokens)
     if not any(document.text.strip() for document in corpus.documents):
         where = source if name in source else f"The {name} split of {source}"
         raise UserError(f"{where} is empty: it holds no text.", "Give a text, or a larger data.fraction.")

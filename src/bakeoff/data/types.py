@@ -51,6 +51,7 @@ class Corpus:
     documents: list[Document]
     separator: str  # between documents in the stream: "" for a plain file, "\n\n" for rows of a table or of WikiText
     notes: tuple[str, ...] = ()  # sentences about what was changed while reading, where a report has no room for them
+    split_special_tokens: bool = False  # read `</s>` and the like as characters
 
     @property
     def stream(self) -> str:

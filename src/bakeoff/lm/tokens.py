@@ -24,13 +24,19 @@ class Tokens:
 
 
 @machine.all_cores()
-def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool) -> list[Tokens]:
-    """Tokenize each text; with `special_tokens`, add those that this tokenizer adds by default (often none)."""
+def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool, split: bool = False) -> list[Tokens]:
+    """Tokenize each text.
+
+    Args:
+        special_tokens: Add those that this tokenizer adds by default (often none).
+        split: Read special tokens that are spelled out in a text as characters.
+    """
     if not texts:
         return []
     encoded = tokenizer(
         list(texts),
         add_special_tokens=special_tokens,
+        split_special_tokens=split or None,  # None: as the tokenizer itself says, which is usually no
         return_offsets_mapping=True,
         return_attention_mask=False,
         verbose=False,  # no warning about texts longer than the context: they are cut into windows

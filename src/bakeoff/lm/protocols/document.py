@@ -37,7 +37,8 @@ class DocumentProtocol(PerplexityProtocol):
         texts = [document.text for document in corpus.documents]
         rows: list[Row] = []
         pieces: list[Piece] = []
-        for document, tokens in zip(corpus.documents, tokenize(tokenizer, texts, special_tokens=False), strict=True):
+        tokenized = tokenize(tokenizer, texts, special_tokens=False, split=corpus.split_special_tokens)
+        for document, tokens in zip(corpus.documents, tokenized, strict=True):
             inputs = np.concatenate([[beginning], tokens.ids])  # inputs[i] is followed by tokens.ids[i]
             count = text_counter(document.text, tokens)
             for number, first in enumerate(range(0, len(tokens.ids), context)):

@@ -24,7 +24,7 @@ def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     between = [end] if beginning == end else [end, beginning]
     parts: list[Any] = [[beginning]]
     texts = [document.text for document in corpus.documents]
-    for tokens in tokenize(tokenizer, texts, special_tokens=False):
+    for tokens in tokenize(tokenizer, texts, special_tokens=False, split=corpus.split_special_tokens):
         parts += [tokens.ids, between]
     stream = np.concatenate(parts).astype(np.int64)[: None if beginning == end else -1]
     return [
@@ -37,7 +37,7 @@ def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     """Every line on its own, cut to `size` tokens; its first token is not predicted, so a single one is left out."""
     return [
         Row(tokens.ids[:size], tokens.ids[1:size])
-        for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True)
+        for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True, split=corpus.split_special_tokens)
         if len(tokens.ids) >= 2
     ]
 
