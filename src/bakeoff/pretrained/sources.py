@@ -26,6 +26,7 @@ from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
+from bakeoff.pretrained.vocabulary import fit_vocabulary
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
@@ -79,6 +80,7 @@ def load_weights(
         )
     if labels is not None:
         agree_on_padding(model, tokenizer)
+    fit_vocabulary(model, tokenizer, name, pads=labels is not None)
     return model, tokenizer, source.reference
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from bakeoff.errors import UserError
 from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.tokens import prompt_tokens
@@ -24,11 +25,14 @@ class Writing:
         ends: When the text must end, by `time.monotonic`.
 
     Raises:
-        ApiError: the prompt is too long.
+        ApiError: the prompt is too long, or it is empty and the model needs one.
     """
 
     def __init__(self, model: LanguageModel, request: CompletionRequest, limits: Limits, ends: float) -> None:
-        prompt = prompt_tokens(model.tokenizer, request.text)
+        try:
+            prompt = prompt_tokens(model.tokenizer, request.text)
+        except UserError as error:
+            raise ApiError(400, error.message, param="prompt") from error
         room = min(model.context_length - 1, limits.prompt_tokens)
         if len(prompt) > room:
             message = f"The prompt has {len(prompt):,} tokens; {room:,} are allowed. Shorten the prompt."

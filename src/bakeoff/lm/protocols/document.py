@@ -33,7 +33,7 @@ class DocumentProtocol(PerplexityProtocol):
         from bakeoff.lm.scoring_plan import Piece, Row, ScoringPlan, text_counter
         from bakeoff.lm.tokens import beginning_token, tokenize
 
-        beginning = beginning_token(tokenizer)
+        beginning = beginning_token(tokenizer, "Protocol `document`", "Use `window` or `lab`")
         texts = [document.text for document in corpus.documents]
         rows: list[Row] = []
         pieces: list[Piece] = []

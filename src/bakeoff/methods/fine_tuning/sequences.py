@@ -18,8 +18,12 @@ def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
 
     The first document begins as under protocol `document`, and every later token of the stream is predicted exactly
     once: the last input of a block predicts the first of the next one.
+
+    Raises:
+        UserError: the tokenizer has neither a beginning-of-text nor an end-of-text token.
     """
-    beginning, end = beginning_token(tokenizer), end_token(tokenizer)
+    needed = ("Training on blocks, which joins documents,", "Set `sequences: lines` for this contestant")
+    beginning, end = beginning_token(tokenizer, *needed), end_token(tokenizer, *needed)
     # Where BOS and EOS are one token (GPT-2), it both ends a document and begins the next.
     between = [end] if beginning == end else [end, beginning]
     parts: list[Any] = [[beginning]]
