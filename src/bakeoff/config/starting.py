@@ -17,6 +17,7 @@ from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
+from bakeoff.data.text_cells import refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
 from bakeoff.methods.recurrent.config import RecurrentConfig
@@ -83,6 +84,8 @@ def starting_config(source: str, text: Sequence[str] | None = None, label: str |
     table = read_raw_table(source)
     roles = guess_columns(table, text, label)
     if roles.label is None:
+        if not text:
+            refuse_other_shapes(table.columns, "text", source, "--text")
         return _language_model(source, roles.text[0], list(table.columns))
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))

@@ -34,6 +34,8 @@ class TextCleaning:
     windows: int = 0  # line ends "\r\n"
     mac: int = 0  # line ends "\r"
     marks: int = 0  # byte-order marks
+    lists: int = 0  # cells that were lists of strings
+    coded: int = 0  # cells that were bytes
     encodings: Counter[str] = field(default_factory=Counter)  # files that are not UTF-8, by encoding
 
     def read(self, content: bytes, name: str) -> str:
@@ -76,6 +78,11 @@ class TextCleaning:
         notes = [
             f"{_counted(count, 'file was', 'files were')} read as {name}." for name, count in self.encodings.items()
         ]
+        if self.lists:
+            cells = _counted(self.lists, "row held a list of strings", "rows held lists of strings")
+            notes.append(f"{cells}, which were joined with blanks.")
+        if self.coded:
+            notes.append(f"{_counted(self.coded, 'row', 'rows')} held bytes, which were decoded as UTF-8.")
         if self.marks:
             notes.append(f"{_counted(self.marks, 'byte-order mark was', 'byte-order marks were')} dropped.")
         kinds = [

@@ -14,6 +14,7 @@ from bakeoff.data.config import PACKAGED_TEXTS
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, read_table_file
+from bakeoff.data.text_cells import cell_text, refuse_other_shapes
 from bakeoff.data.text_cleaning import TextCleaning
 from bakeoff.errors import UserError
 
@@ -75,7 +76,9 @@ def read_text_source(source: str, column: str, cleaning: TextCleaning) -> TextSo
         name, config = HUB_NAMES.get(source, (source, None))
         for split, rows in load_texts(name, config, column).items():
             if split in _SPLIT_WORDS:
-                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_values(rows, split, texts.skipped, cleaning)
+                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_texts(
+                    _texts(rows, column, f"{name}, split {split}", cleaning), split, texts.skipped
+                )
     else:
         raise missing(source, _OWN_NAMES)
     return texts
@@ -100,7 +103,10 @@ def read_text_file(
         raise UserError(f"{path} is a folder, not a file.", "Give one file.")
     if path.suffix.lower() in READERS:
         table = read_table_file(path)
-        pieces = _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped, cleaning)
+        refuse_other_shapes(table.columns, column, str(path), key)
+        column = choose_column(table, column, (), key)
+        texts = _texts(table.columns[column], column, str(path), cleaning)
+        pieces = _pieces_of_texts(texts, "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
         return pieces, table.files[str(path)]
@@ -108,9 +114,16 @@ def read_text_file(
     return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(content)
 
 
-def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str], cleaning: TextCleaning) -> Pieces:
-    texts = [text_of(value) for value in values]
-    pieces = pieces_of_rows([cleaning.clean(text or "") for text in texts], name)
+def _texts(values: list[Any], column: str, source: str, cleaning: TextCleaning) -> list[str]:
+    """Return the texts of a column, "" where there is none. Raises UserError where a cell is no text."""
+    cells = [cell_text(value, number, column, source) for number, value in enumerate(values, start=1)]
+    cleaning.lists += sum(isinstance(value, list) for value in values)
+    cleaning.coded += sum(isinstance(value, bytes) for value in values)
+    return [cleaning.clean(text_of(cell) or "") for cell in cells]
+
+
+def _pieces_of_texts(texts: list[str], name: str, skipped: Counter[str]) -> Pieces:
+    pieces = pieces_of_rows(texts, name)
     # Blank rows between the paragraphs of an article belong to its text; a document that is a blank row is skipped.
     if unused := len(texts) - pieces.rows:
         skipped["the text is empty or missing"] += unused
