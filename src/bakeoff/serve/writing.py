@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from bakeoff.errors import UserError
-from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
+from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.limits import Limits
