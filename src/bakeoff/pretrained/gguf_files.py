@@ -82,7 +82,7 @@ def _check_types(path: Path) -> None:
     try:
         tensors = {tensor.tensor_type: tensor for tensor in GGUFReader(path).tensors}
     except Exception as error:  # the reader has no exceptions of its own: a damaged file fails anywhere
-        if unknown := re.fullmatch(r"(\d+) is not a valid GGMLQuantizationType", str(error)):
+        if unknown := re.search(r"(\d+)\)? is not a valid GGMLQuantizationType", str(error)):
             raise _unsupported_type(path, f"number {unknown[1]}") from None
         raise _damaged(path, error) from None
     for kind, tensor in tensors.items():
