@@ -67,7 +67,7 @@ def test_another_task_is_refused_and_named(wide, language_model_run):
     said = refused("compare", wide, language_model_run)
 
     assert "task: wide has classification, run has language-model" in said
-    assert "deciding metric: wide has accuracy, run has perplexity" in said
+    assert "primary metric: wide has accuracy, run has perplexity" in said
     assert "protocol: wide has accuracy, version 1, run has document(context=256)" in said
 
 
@@ -92,4 +92,4 @@ def test_other_training_texts_are_said(wide, tmp_path):
 
     said = " ".join(bakeoff("compare", *runs, "--json").json["verdict"]["sentences"])
 
-    assert "all and fewer did not learn from the same texts" in said
+    assert "all and fewer were not trained on the same texts" in said

@@ -52,7 +52,7 @@ def test_a_table_becomes_a_spec_that_runs_and_a_run_that_predicts(letters, tmp_p
     assert "<script" not in report
     assert "\x1b" not in report + Path("run/report.md").read_text() + ran.err
     assert all(label in page.text for label in LABELS if "\x1b" not in label)
-    assert "'Pos' and 'pos' differ in nothing but case" in page.text
+    assert "'Pos' and 'pos' differ only in case" in page.text
 
     assert bakeoff("predict", "run", "--file", letters, "--contestant", "linear", "--out", "scored.csv").code == 0
     scored = read_table_file(Path("scored.csv")).columns
@@ -96,7 +96,7 @@ def test_a_table_without_labels_says_what_was_made_of_it(tmp_path, monkeypatch):
         ("text,label\n", [], "has no rows"),
         ("a text\tlabel\none\n", [], "malformed"),
         ("text,label\n" + "".join(f"the text {n},good\n" for n in range(40)), [], "one class only"),
-        ("text,label\na text,good\nb text,bad\n", [], "too few to learn from"),
+        ("text,label\na text,good\nb text,bad\n", [], "too few to train and evaluate on"),
         ("no,label\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(40)), [], "no column of texts"),
         ("text,score\n" + "".join(f"the text {n},{n}\n" for n in range(40)), ["--label", "score"], "regression"),
         ("text,label\n" + "".join(f"the text {n},{'ab'[n % 2]}\n" for n in range(40)), ["--label", "lable"], "'label'"),
@@ -126,4 +126,4 @@ def test_several_labels_for_one_text_are_refused(tmp_path, monkeypatch):
     rows = [{"text": f"the text {number}", "label": ["a", "b"][: number % 2 + 1]} for number in range(40)]
     Path("table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    assert "several labels at once are not supported" in refused("init", "table.jsonl")
+    assert "Several labels per text are not supported" in refused("init", "table.jsonl")

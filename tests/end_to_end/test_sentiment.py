@@ -76,6 +76,17 @@ def test_predict_in_bf16(sentiment_run):
         assert found["probability"] == pytest.approx(exact[name][0]["probability"], abs=0.01)
 
 
+def test_predict_says_which_texts_are_empty(sentiment_run):
+    typed = bakeoff("predict", sentiment_run, "", "   ", "A fine film", "--json")
+    one = bakeoff("predict", sentiment_run, "", "--contestant", "linear")
+    none = bakeoff("predict", sentiment_run, "A fine film", "--json")
+
+    note = "2 texts are empty: their answers say only what the models answer without any word."
+    assert (typed.code, typed.err.strip(), typed.json["notes"]) == (0, note, [note])
+    assert one.err.startswith("1 text is empty: its answer says only")
+    assert (none.err, none.json["notes"]) == ("", [])
+
+
 def test_predict_reads_standard_input(sentiment_run):
     typed = bakeoff("predict", sentiment_run, "--contestant", "linear", "--json", stdin="A fine film\n\nA dull one\n")
 

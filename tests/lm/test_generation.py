@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
-from bakeoff.lm.generation import draw, stream_tokens, text_pieces
+from bakeoff.lm.generation import draw, stream_tokens
+from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 
 

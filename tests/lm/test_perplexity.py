@@ -256,3 +256,25 @@ def test_a_string_is_the_text_even_if_a_file_has_that_name(stories, tmp_path, mo
 
     assert after.nll == before.nll
     assert after.bytes == len("README")
+
+
+# --- how a text was saved ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_line_ends_and_byte_order_marks_do_not_count(stories, tmp_path, protocol):
+    text = "Once upon a time .\nThere was a girl .\n" * 4
+    (tmp_path / "windows.txt").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+
+    plain = stories.perplexity(text, protocol=protocol, context_length=16)
+    windows = stories.perplexity(tmp_path / "windows.txt", protocol=protocol, context_length=16)
+    kept = stories.perplexity(
+        tmp_path / "windows.txt", protocol=protocol, context_length=16, line_ends="keep"
+    )  # fmt: skip
+
+    assert (windows.nll, windows.tokens, windows.bytes) == (plain.nll, plain.tokens, plain.bytes)
+    assert windows.notes == (
+        "1 byte-order mark was dropped.",
+        r"8 Windows line ends (\r\n) were read as \n. To keep them: --line-ends keep.",
+    )
+    assert kept.nll > plain.nll

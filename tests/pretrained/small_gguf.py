@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
 import tokenizers
 
 
-def write_gguf(path: Path, *, architecture: str = "llama", leave_out: str = "") -> None:
+def write_gguf(
+    path: Path,
+    *,
+    architecture: str = "llama",
+    leave_out: str = "",
+    inner: int = 64,
+    quantized: dict[str, tuple[np.ndarray[Any, Any], gguf.GGMLQuantizationType]] | None = None,
+) -> None:
+    """Write the file.
+
+    Args:
+        leave_out: A tensor that is missing.
+        inner: Size of the feed-forward layer.
+        quantized: Raw data of tensors that are not fp32, and their types.
+    """
     random = np.random.default_rng(0)
-    size, inner, vocabulary = 32, 64, 260
+    size, vocabulary = 32, 260
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(48)
     writer.add_embedding_length(size)
@@ -39,7 +54,10 @@ def write_gguf(path: Path, *, architecture: str = "llama", leave_out: str = "") 
     }  # fmt: skip
     tensors = {name: random.normal(size=shape).astype(np.float32) * 0.3 for name, shape in shapes.items()}
     for name, tensor in tensors.items():
-        if name != leave_out:
+        if name in (quantized or {}):
+            raw, kind = (quantized or {})[name]
+            writer.add_tensor(f"{name}.weight", raw, raw_dtype=kind)
+        elif name != leave_out:
             writer.add_tensor(f"{name}.weight", tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -74,3 +74,7 @@ def test_refusals(client: httpx.Client, asked: dict, status: int, message: str) 
 
     assert answer.status_code == status
     assert message in answer.json()["error"]["message"]
+
+
+def test_empty_texts_are_named(client: httpx.Client) -> None:
+    assert client.post("/v1/classify", json={"texts": ["", "A fine film", " \n"]}).json()["empty"] == [0, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from bakeoff.serve.errors import ApiError
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.shapes import CompletionRequest
 from bakeoff.serve.writing import Writing, until_stop
+from tests.lm.tokenizers import save_model, word_tokenizer
 
 letters = st.text("ab", max_size=12)
 
@@ -123,3 +125,10 @@ def test_a_prompt_that_is_too_long(model: LanguageModel) -> None:
         write(model, prompt="Once " * 601)
     with pytest.raises(ApiError, match="3 are allowed"):
         write(model, limits=Limits(prompt_tokens=3))
+
+
+def test_an_empty_prompt_for_a_model_without_a_beginning_token(tmp_path: Path) -> None:
+    plain = bakeoff.load_language_model(save_model(tmp_path, word_tokenizer()))
+
+    with pytest.raises(ApiError, match="An empty prompt needs a beginning-of-text"):
+        write(plain, prompt="")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bakeoff.cli.console import output, print_json, warn_of_slow_bf16
+from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model, Precision
+from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.lm.protocols.registry import ProtocolName
 
 
@@ -27,6 +29,13 @@ def command(
     ] = None,
     precision: Annotated[Precision, typer.Option(help="Arithmetic precision; fp32 is the reference.")] = "fp32",
     column: Annotated[str, typer.Option(help="Text column of .jsonl and .parquet files.")] = "text",
+    line_ends: Annotated[
+        LineEnds, typer.Option(help=r"Windows and old Mac line ends: read as \n, or kept as they are.")
+    ] = "normalize",
+    split_special_tokens: Annotated[
+        bool,
+        typer.Option("--split-special-tokens", help="Read </s> and the like in the text as characters, not as tokens."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compute the perplexity of a text under a language model."""
@@ -36,11 +45,13 @@ def command(
 
     warn_of_slow_bf16(precision)
     with ConsoleProgress() as progress:
-        corpus = read_corpus(str(text), column=column)
+        corpus = read_corpus(str(text), column=column, line_ends=line_ends, split_special_tokens=split_special_tokens)
         language_model = load_language_model(model, precision=precision)
         measured = language_model.perplexity(
             corpus, protocol=protocol, stride=stride, context_length=context_length, progress=progress
         )
+    for note in measured.notes:
+        print(printable(note), file=sys.stderr)
     if json:
         print_json(measured.as_dict())
         return

@@ -10,7 +10,7 @@ import typer
 
 from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, OnlyContestant, Precision, RunPath, Texts
-from bakeoff.cli.texts import chosen_contestants, given_texts
+from bakeoff.cli.texts import chosen_contestants, empty_text_note, given_texts
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def command(
         inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is no text to classify.", 'For example: bakeoff predict RUN "A fine film"')
+    if note := empty_text_note(inputs):
+        print(note, file=sys.stderr)
     warn_of_slow_bf16(precision)
     predictions = {
         name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs) for name in names
@@ -81,7 +83,7 @@ def command(
         print(f"Scored {len(inputs):,} texts: {out}", file=sys.stderr)
     if json:
         values = {name: [_as_json(answer, threshold) for answer in answers] for name, answers in predictions.items()}
-        print_json({"texts": inputs, "predictions": values})
+        print_json({"texts": inputs, "predictions": values, "notes": [note] if note else []})
     elif out is None:
         _print(inputs, predictions, threshold)
 

@@ -15,6 +15,15 @@ def given_texts(texts: Sequence[str] | None) -> list[str]:
     return list(texts or [line.rstrip("\n") for line in sys.stdin if line.strip()])
 
 
+def empty_text_note(texts: Sequence[str]) -> str | None:
+    """Return a sentence about texts that hold nothing but white space, or None where there are none."""
+    empty = sum(not text.strip() for text in texts)
+    if not empty:
+        return None
+    counted = "1 text is empty: its answer says" if empty == 1 else f"{empty:,} texts are empty: their answers say"
+    return f"{counted} only what the models answer without any word."
+
+
 def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:
     """Return the contestant that was named, or all contestants of a run.
 

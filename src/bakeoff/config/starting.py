@@ -18,6 +18,7 @@ from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
+from bakeoff.data.text_cells import refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
 from bakeoff.errors import UserError
@@ -113,6 +114,8 @@ def starting_config(
     if roles.label is None:
         if others:
             raise _not_a_table(source)
+        if not text:
+            refuse_other_shapes(table.columns, "text", source, "--text")
         return _language_model(source, roles.text[0], list(table.columns), names)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}

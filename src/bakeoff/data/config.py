@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -121,6 +121,16 @@ class TextData(Section):
         None, description="File of the test text; may be absent if `evaluation.split: validation`."
     )
     column: str = Field("text", description="Column of the texts in .jsonl and .parquet files.")
+    line_ends: Literal["normalize", "keep"] = Field(
+        "normalize",
+        description="`normalize`: Windows and old Mac line ends become `\\n`, so that a text has the same perplexity "
+        "wherever it was saved; `keep`: they stay.",
+    )
+    split_special_tokens: bool = Field(
+        False,
+        description="Read special tokens of the model that are spelled out in the text, such as `</s>`, as characters. "
+        "Otherwise each is that token, as in transformers.",
+    )
     fraction: Fraction = Field(
         default_factory=lambda: Fraction(),
         description="Share of the lines to use, from the beginning of each split. One number sets all three.",

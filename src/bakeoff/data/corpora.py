@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bakeoff.data.config import TextData
 from bakeoff.data.documents import Piece, Pieces, documents, pieces_of_file
-from bakeoff.data.files import decode
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.splitting import carve
+from bakeoff.data.text_cleaning import LineEnds, TextCleaning
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
 from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
@@ -33,20 +34,26 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
     Raises:
         UserError: a source is missing, empty or malformed, or too short to be split.
     """
+    cleaning = TextCleaning(data.line_ends)
     if data.text is not None:
         source_name = data.text
-        source = read_text_source(data.text, data.column)
+        source = read_text_source(data.text, data.column, cleaning)
     else:
         files = {"train": data.train, "validation": data.validation, "test": data.test}
         source_name = ", ".join(file for file in files.values() if file)
-        source = TextSource()
+        source = TextSource(cleaning=cleaning)
         for name, file in files.items():
             if file is not None:
                 source.add_file(name, Path(file).expanduser(), data.column)
     divided = _fill_missing_splits(source, source_name, seed)
     fractions = data.fraction.model_dump()
     corpora: dict[str, Corpus] = {
-        name: _corpus(name, _first_share(source.splits[name], fractions[name]), source_name)
+        name: _corpus(
+            name,
+            _first_share(source.splits[name], fractions[name]),
+            source_name,
+            split_special_tokens=data.split_special_tokens,
+        )
         for name in ("train", "validation", "test")
         if name in source.splits
     }
@@ -54,37 +61,50 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
     return split, _report(source_name, source, corpora, seed if divided else None)
 
 
-def read_corpus(source: str, *, column: str = "text") -> Corpus:
+def read_corpus(
+    source: str, *, column: str = "text", line_ends: LineEnds = "normalize", split_special_tokens: bool = False
+) -> Corpus:
     """Read one file as a whole: plain text, or a table with one document per row.
 
     Args:
         source: A path, or `-` for standard input.
         column: Column of the texts where the file is a table.
+        line_ends: `keep` leaves Windows and old Mac line ends as they are.
+        split_special_tokens: Read `</s>` and the like as characters.
 
     Raises:
         UserError: the file is missing, empty or malformed.
     """
+    cleaning = TextCleaning(line_ends)
     if source == "-":
         # In notebooks and tests, standard input may be a text stream without a byte buffer.
         binary = getattr(sys.stdin, "buffer", None)
-        text = sys.stdin.read() if binary is None else decode(binary.read(), "standard input")
-        return corpus_from_text("standard input", text)
+        name = "standard input"
+        text = cleaning.clean(sys.stdin.read()) if binary is None else cleaning.read(binary.read(), name)
+        pieces = pieces_of_file(text, name)
+        notes = cleaning.notes("--line-ends keep")
+        return _corpus(name, pieces, name, notes, split_special_tokens=split_special_tokens)
     path = Path(source).expanduser()
-    pieces, _ = read_text_file(path, column, Counter(), "--column")
-    return _corpus(path.name, pieces, source)
+    pieces, _ = read_text_file(path, column, Counter(), cleaning, "--column")
+    notes = cleaning.notes("--line-ends keep")
+    return _corpus(path.name, pieces, source, notes, split_special_tokens=split_special_tokens)
 
 
-def corpus_from_text(name: str, text: str) -> Corpus:
+def corpus_from_text(
+    name: str, text: str, *, line_ends: LineEnds = "normalize", split_special_tokens: bool = False
+) -> Corpus:
     """Turn a string into the corpus that `read_corpus` would read from a file with that content.
 
     Raises:
         UserError: the text is blank.
     """
-    return _corpus(name, pieces_of_file(text, name), name)
+    cleaning = TextCleaning(line_ends)
+    pieces = pieces_of_file(cleaning.clean(text), name)
+    return _corpus(name, pieces, name, cleaning.notes('line_ends="keep"'), split_special_tokens=split_special_tokens)
 
 
-def _corpus(name: str, pieces: Pieces, source: str) -> Corpus:
-    corpus = Corpus(name, documents(pieces), pieces.separator)
+def _corpus(name: str, pieces: Pieces, source: str, notes: Sequence[str] = (), *, split_special_tokens: bool) -> Corpus:
+    corpus = Corpus(name, documents(pieces), pieces.separator, tuple(notes), split_special_tokens)
     if not any(document.text.strip() for document in corpus.documents):
         where = source if name in source else f"The {name} split of {source}"
         raise UserError(f"{where} is empty: it holds no text.", "Give a text, or a larger data.fraction.")
@@ -155,6 +175,7 @@ def _report(source_name: str, source: TextSource, corpora: dict[str, Corpus], se
             for name, corpus in corpora.items()
         ],
         skipped=dict(source.skipped),
+        notes=source.cleaning.notes("data.line_ends: keep"),
     )
     rows_of: dict[str, range] = {}
     everything: list[Document] = []

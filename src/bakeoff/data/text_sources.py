@@ -12,8 +12,10 @@ from typing import Any
 from bakeoff.data.columns import choose_column, text_of
 from bakeoff.data.config import PACKAGED_TEXTS
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
-from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
+from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, read_table_file
+from bakeoff.data.text_cells import cell_text, refuse_other_shapes
+from bakeoff.data.text_cleaning import TextCleaning
 from bakeoff.errors import UserError
 
 HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
@@ -37,21 +39,25 @@ class TextSource:
     splits: dict[str, Pieces] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # file or packaged name -> SHA-256 of its content
     skipped: Counter[str] = field(default_factory=Counter)
+    cleaning: TextCleaning = field(default_factory=TextCleaning)
 
     def add_file(self, split: str, path: Path, column: str) -> None:
         """Read one file and append it to a split."""
-        pieces, self.files[str(path)] = read_text_file(path, column, self.skipped)
+        pieces, self.files[str(path)] = read_text_file(path, column, self.skipped, self.cleaning)
         before = self.splits[split].pieces if split in self.splits else []
         self.splits[split] = Pieces([*before, *pieces.pieces], pieces.separator)
 
 
-def read_text_source(source: str, column: str) -> TextSource:
+def read_text_source(source: str, column: str, cleaning: TextCleaning) -> TextSource:
     """Read the packaged text, a folder, a file, or a data set on the hub.
+
+    Args:
+        cleaning: Cleans the texts and counts what it changes.
 
     Raises:
         UserError: the source does not exist or is malformed, or the hub cannot be reached.
     """
-    texts = TextSource()
+    texts = TextSource(cleaning=cleaning)
     path = Path(source).expanduser()
     if source in PACKAGED_TEXTS:
         for split in ("train", "validation", "test"):
@@ -70,17 +76,22 @@ def read_text_source(source: str, column: str) -> TextSource:
         name, config = HUB_NAMES.get(source, (source, None))
         for split, rows in load_texts(name, config, column).items():
             if split in _SPLIT_WORDS:
-                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_values(rows, split, texts.skipped)
+                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_texts(
+                    _texts(rows, column, f"{name}, split {split}", cleaning), split, texts.skipped
+                )
     else:
         raise missing(source, _OWN_NAMES)
     return texts
 
 
-def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "data.column") -> tuple[Pieces, str]:
+def read_text_file(
+    path: Path, column: str, skipped: Counter[str], cleaning: TextCleaning, key: str = "data.column"
+) -> tuple[Pieces, str]:
     """Read a table of texts (.jsonl, .parquet, .csv, .tsv: one document per row), or plain text under any other name.
 
     Args:
         skipped: Counts rows that hold no text.
+        cleaning: Cleans the texts and counts what it changes.
         key: How a user names the column, for messages.
 
     Returns:
@@ -92,17 +103,27 @@ def read_text_file(path: Path, column: str, skipped: Counter[str], key: str = "d
         raise UserError(f"{path} is a folder, not a file.", "Give one file.")
     if path.suffix.lower() in READERS:
         table = read_table_file(path)
-        pieces = _pieces_of_values(table.columns[choose_column(table, column, (), key)], "row", skipped)
+        refuse_other_shapes(table.columns, column, str(path), key)
+        column = choose_column(table, column, (), key)
+        texts = _texts(table.columns[column], column, str(path), cleaning)
+        pieces = _pieces_of_texts(texts, "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
         return pieces, table.files[str(path)]
     content = read_bytes(path)
-    return pieces_of_file(decode(content, str(path)), path.name), sha256(content)
+    return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(content)
 
 
-def _pieces_of_values(values: list[Any], name: str, skipped: Counter[str]) -> Pieces:
-    texts = [text_of(value) for value in values]
-    pieces = pieces_of_rows([text or "" for text in texts], name)
+def _texts(values: list[Any], column: str, source: str, cleaning: TextCleaning) -> list[str]:
+    """Return the texts of a column, "" where there is none. Raises UserError where a cell is no text."""
+    cells = [cell_text(value, number, column, source) for number, value in enumerate(values, start=1)]
+    cleaning.lists += sum(isinstance(value, list) for value in values)
+    cleaning.coded += sum(isinstance(value, bytes) for value in values)
+    return [cleaning.clean(text_of(cell) or "") for cell in cells]
+
+
+def _pieces_of_texts(texts: list[str], name: str, skipped: Counter[str]) -> Pieces:
+    pieces = pieces_of_rows(texts, name)
     # Blank rows between the paragraphs of an article belong to its text; a document that is a blank row is skipped.
     if unused := len(texts) - pieces.rows:
         skipped["the text is empty or missing"] += unused

@@ -50,6 +50,8 @@ class Corpus:
     name: str
     documents: list[Document]
     separator: str  # between documents in the stream: "" for a plain file, "\n\n" for rows of a table or of WikiText
+    notes: tuple[str, ...] = ()  # sentences about what was changed while reading, where a report has no room for them
+    split_special_tokens: bool = False  # read `</s>` and the like as characters
 
     @property
     def stream(self) -> str:

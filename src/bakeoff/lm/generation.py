@@ -1,4 +1,4 @@
-"""Text generation: token after token, passed on as text as soon as its characters are complete."""
+"""Text generation, token after token."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from bakeoff.errors import UserError
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
+from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 
 
@@ -148,28 +149,6 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     ends = model.generation_config.eos_token_id if model.generation_config is not None else None
     ends = ends if isinstance(ends, list) else [ends]
     return {int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None}
-
-
-def text_pieces(tokenizer: Any, prompt_ids: list[int], new_ids: Iterator[int]) -> Iterator[str]:
-    """Yield the text of new tokens after a prompt.
-
-    A token is not a piece of text by itself: a character may be spread over several tokens, and whether a word begins
-    with a space may depend on the token before it. So the last few tokens are decoded again with each new one, and the
-    added text is passed on unless it ends in an incomplete character.
-    """
-    ids = list(prompt_ids)
-    begin, passed_on = max(0, len(ids) - 8), len(ids)
-    for token in new_ids:
-        ids.append(token)
-        before = tokenizer.decode(ids[begin:passed_on], skip_special_tokens=True)
-        after = tokenizer.decode(ids[begin:], skip_special_tokens=True)
-        if len(after) > len(before) and not after.endswith("\N{REPLACEMENT CHARACTER}"):
-            yield after[len(before) :]
-            begin, passed_on = max(begin, passed_on - 8), len(ids)
-    before = tokenizer.decode(ids[begin:passed_on], skip_special_tokens=True)
-    rest = tokenizer.decode(ids[begin:], skip_special_tokens=True)[len(before) :]
-    if rest:
-        yield rest
 
 
 def _check(

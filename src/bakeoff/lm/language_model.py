@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
 from bakeoff.data.corpora import corpus_from_text, read_corpus
+from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.data.types import Corpus
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.generation import WritingOptions, stream_text
 from bakeoff.lm.perplexity import Perplexity, score, summary
+from bakeoff.lm.special_tokens import special_token_notes
 from bakeoff.training.progress import Progress
 
 
@@ -26,6 +28,8 @@ class LanguageModel(CausalModel):
         protocol: str = "window",
         stride: int | None = None,
         context_length: int | None = None,
+        line_ends: LineEnds = "normalize",
+        split_special_tokens: bool = False,
         progress: Progress | None = None,
     ) -> Perplexity:
         """Measure how well the model predicts a text.
@@ -37,17 +41,21 @@ class LanguageModel(CausalModel):
                 one to compare models with different tokenizers) or `lab` (each line on its own).
             stride: Step between windows; absent: half the context.
             context_length: Tokens that the model sees at once; absent: its own, at most 1,024.
+            line_ends: `keep` leaves Windows and old Mac line ends of a text or file as they are.
+            split_special_tokens: Read special tokens that are spelled out in a text or file, such as `</s>`, as
+                characters. A corpus brings its own setting.
 
         Raises:
             UserError: there is no such protocol, there is too little text, the file cannot be read, or the settings do
                 not fit the model.
         """
         if isinstance(text, Path):
-            text = read_corpus(str(text))
+            text = read_corpus(str(text), line_ends=line_ends, split_special_tokens=split_special_tokens)
         elif isinstance(text, str):
-            text = corpus_from_text("the text", text)
+            text = corpus_from_text("the text", text, line_ends=line_ends, split_special_tokens=split_special_tokens)
         scores = score(self, text, protocol, context_length=context_length, stride=stride, progress=progress)
-        return summary(scores)
+        notes = special_token_notes(self.tokenizer, [text], "--split-special-tokens")
+        return replace(summary(scores), notes=(*text.notes, *notes))
 
     def generate(self, prompt: str, **options: Unpack[WritingOptions]) -> str:
         """Return the continuation of a prompt, without the prompt. Options as in `stream`."""

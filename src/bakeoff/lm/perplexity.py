@@ -74,6 +74,7 @@ class Perplexity:
     bits_per_byte: float
     interval: tuple[float, float]  # 95 % unless set otherwise; (nan, nan) if there is only one piece of text
     interval_unit: str  # what the bootstrap draws: `document`, or `piece` if there are few documents
+    notes: tuple[str, ...] = ()  # sentences about what was changed while reading the text
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -24,13 +24,19 @@ class Tokens:
 
 
 @machine.all_cores()
-def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool) -> list[Tokens]:
-    """Tokenize each text; with `special_tokens`, add those that this tokenizer adds by default (often none)."""
+def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool, split: bool = False) -> list[Tokens]:
+    """Tokenize each text.
+
+    Args:
+        special_tokens: Add those that this tokenizer adds by default (often none).
+        split: Read special tokens that are spelled out in a text as characters.
+    """
     if not texts:
         return []
     encoded = tokenizer(
         list(texts),
         add_special_tokens=special_tokens,
+        split_special_tokens=split or None,  # None: as the tokenizer itself says, which is usually no
         return_offsets_mapping=True,
         return_attention_mask=False,
         verbose=False,  # no warning about texts longer than the context: they are cut into windows
@@ -44,34 +50,53 @@ def tokenize(tokenizer: Any, texts: Sequence[str], *, special_tokens: bool) -> l
     ]
 
 
-def beginning_token(tokenizer: Any) -> int:
+def beginning_token(tokenizer: Any, needed_by: str, instead: str) -> int:
     """Return the token put before a document to predict its first token: BOS, or EOS if there is no BOS.
+
+    Args:
+        needed_by: What needs it, at the beginning of a sentence: "Protocol `document`".
+        instead: What a user can do without one, as an imperative: "Use protocol `window`".
 
     Raises:
         UserError: the tokenizer has neither.
     """
-    token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    token = _beginning(tokenizer)
     if token is None:
         raise UserError(
-            "The model's tokenizer has neither a beginning-of-text nor an end-of-text token.",
-            "Set `bos_token` or `eos_token` in its tokenizer_config.json.",
+            f"{needed_by} needs a beginning-of-text or end-of-text token, and the model's tokenizer has neither.",
+            f"{instead}, or set `bos_token` or `eos_token` in its tokenizer_config.json.",
         )
-    return int(token)
+    return token
 
 
-def end_token(tokenizer: Any) -> int:
-    """Return the token that ends a document in training: EOS, or BOS if there is no EOS."""
-    return int(tokenizer.eos_token_id) if tokenizer.eos_token_id is not None else beginning_token(tokenizer)
+def end_token(tokenizer: Any, needed_by: str, instead: str) -> int:
+    """Return the token that ends a document in training: EOS, or BOS if there is no EOS. Raises as the above."""
+    if tokenizer.eos_token_id is not None:
+        return int(tokenizer.eos_token_id)
+    return beginning_token(tokenizer, needed_by, instead)
+
+
+def _beginning(tokenizer: Any) -> int | None:
+    token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    return None if token is None else int(token)
 
 
 def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
     """Return the ids of a prompt as the model expects it.
 
     A BOS of its own (stories260k, Llama) is put first if the tokenizer does not add it. A BOS that is also the end of
-    text (GPT-2) is put only before an empty prompt: those models are prompted without it.
+    text (GPT-2) is put only before an empty prompt: those models are prompted without it. A prompt that spells out the
+    BOS which its tokenizer adds as well gets one, not two.
+
+    Raises:
+        UserError: the prompt is empty, and the tokenizer has neither BOS nor EOS.
     """
     ids = [int(token) for token in tokenizer(prompt, verbose=False)["input_ids"]]
-    beginning = beginning_token(tokenizer)
-    if not ids or (beginning != tokenizer.eos_token_id and ids[0] != beginning):
-        return [beginning, *ids]
-    return ids
+    if not ids:
+        return [beginning_token(tokenizer, "An empty prompt", "Give a prompt of a word or more")]
+    beginning = _beginning(tokenizer)
+    if beginning is None or beginning == tokenizer.eos_token_id:
+        return ids
+    if ids[:2] == [beginning, beginning] and tokenizer("")["input_ids"][:1] == [beginning]:
+        return ids[1:]
+    return ids if ids[0] == beginning else [beginning, *ids]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from bakeoff.errors import UserError
 from bakeoff.packages import require
 from bakeoff.pretrained.heads import begin_evenly, missing_weights, model_class
 
+_ERRORS = (ValueError, KeyError, NotImplementedError, OSError, RuntimeError, IndexError)
+
 
 def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any]:
     """Load the model, dequantized to fp32, and the tokenizer of a GGUF file: half a minute for 135 million weights.
@@ -21,13 +24,12 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
         labels: Load a sequence classifier for these labels, with a new head; None: a causal language model.
 
     Raises:
-        UserError: the file is damaged, or transformers cannot read this architecture.
+        UserError: the file is damaged, transformers cannot read this architecture, or no library can dequantize a type
+            of its weights.
     """
-    require("gguf", "Reading GGUF files")
-    architecture = _architecture(path)
     kind, settings = model_class(labels)
+    tokenizer = load_gguf_tokenizer(path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
         loaded, report = kind.from_pretrained(
             path.parent,
             gguf_file=path.name,
@@ -36,13 +38,8 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
             trust_remote_code=False,
             **settings,
         )
-    except (ValueError, KeyError, NotImplementedError, OSError, RuntimeError, IndexError) as error:
-        if "support" in str(error) or isinstance(error, KeyError | NotImplementedError):
-            raise UserError(
-                f"{path} holds a model of the architecture {architecture!r}, which transformers cannot read from GGUF.",
-                "Use the model's original Hugging Face folder or hub id instead.",
-            ) from None
-        raise _damaged(path, error) from None
+    except _ERRORS as error:
+        raise _unreadable(path, error) from None
     if missing := missing_weights(loaded, report, labels):
         raise UserError(
             f"{path} does not hold all weights of its model: {missing[0]} is missing ({len(missing)} in all).",
@@ -64,15 +61,61 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     return model.eval(), tokenizer
 
 
+def load_gguf_tokenizer(path: Path) -> Any:
+    """Load only the tokenizer of a GGUF file.
+
+    Raises:
+        UserError: as `load_gguf`.
+    """
+    require("gguf", "Reading GGUF files")
+    _check_types(path)
+    try:
+        return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
+    except _ERRORS as error:
+        raise _unreadable(path, error) from None
+
+
+def _check_types(path: Path) -> None:
+    """Raise UserError if the file is damaged, or holds weights of a type that cannot be dequantized."""
+    from gguf import GGUFReader, dequantize
+
+    try:
+        tensors = {tensor.tensor_type: tensor for tensor in GGUFReader(path).tensors}
+    except Exception as error:  # the reader has no exceptions of its own: a damaged file fails anywhere
+        if unknown := re.search(r"(\d+)\)? is not a valid GGMLQuantizationType", str(error)):
+            raise _unsupported_type(path, f"number {unknown[1]}") from None
+        raise _damaged(path, error) from None
+    for kind, tensor in tensors.items():
+        try:
+            dequantize(tensor.data[:1], kind)
+        except NotImplementedError:
+            raise _unsupported_type(path, kind.name) from None
+
+
+def _unsupported_type(path: Path, kind: str) -> UserError:
+    return UserError(
+        f"{path} holds weights of the type {kind}, which the installed gguf package cannot read.",
+        "Use a file of another type, such as F16, BF16, Q8_0 or Q4_K_M, or the model's original Hugging Face folder; "
+        "or update it: pip install -U gguf",
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if "support" in str(error) or isinstance(error, KeyError | NotImplementedError):
+        return UserError(
+            f"{path} holds a model of the architecture {_architecture(path)!r}, which transformers cannot read from "
+            "GGUF.",
+            "Use the model's original Hugging Face folder or hub id instead.",
+        )
+    return _damaged(path, error)
+
+
 def _architecture(path: Path) -> str:
     """Return `general.architecture` from the file's header."""
     from gguf import GGUFReader
 
-    try:
-        field = GGUFReader(path).get_field("general.architecture")
-        return str(field.contents()) if field else "unknown"
-    except Exception as error:  # the reader has no exceptions of its own: a damaged file fails anywhere
-        raise _damaged(path, error) from None
+    field = GGUFReader(path).get_field("general.architecture")
+    return str(field.contents()) if field else "unknown"
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

@@ -20,16 +20,18 @@ from huggingface_hub import snapshot_download, try_to_load_from_cache
 from safetensors import SafetensorError
 
 from bakeoff.errors import UserError
-from bakeoff.pretrained.gguf_files import load_gguf
+from bakeoff.pretrained.gguf_files import load_gguf, load_gguf_tokenizer
 from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
+from bakeoff.pretrained.vocabulary import fit_vocabulary
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
+_LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,23 @@ def load_weights(
         )
     if labels is not None:
         agree_on_padding(model, tokenizer)
+    fit_vocabulary(model, tokenizer, name, pads=labels is not None)
     return model, tokenizer, source.reference
+
+
+def load_tokenizer(name: str, cache: Path | None = None) -> Any:
+    """Load only the tokenizer of a model, as `load_weights` does.
+
+    Raises:
+        UserError: there is no such model, or its tokenizer cannot be loaded.
+    """
+    source = find(name, cache)
+    with quiet_libraries():
+        if source.path.is_file():
+            return load_gguf_tokenizer(source.path)
+        if (source.path / "adapter_config.json").exists() and not (source.path / "tokenizer.json").exists():
+            return load_tokenizer(_base_of_adapter(source.path), cache)
+        return _folder_tokenizer(source.path)
 
 
 def find(name: str, cache: Path | None = None) -> Source:
@@ -142,7 +160,7 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **settings)
         if labels is not None and config.is_encoder_decoder:
             raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = _folder_tokenizer(folder)
         model, report = kind.from_pretrained(
             folder,
             config=config,
@@ -152,16 +170,8 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             ignore_mismatched_sizes=labels is not None,
             trust_remote_code=False,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        if "trust_remote_code" in str(error):
-            raise UserError(
-                f"The model in {folder} comes with Python code of its own, which bakeoff does not run.",
-                "Choose a model of an architecture that transformers itself supports.",
-            ) from None
-        raise UserError(
-            f"The model in {folder} cannot be loaded: {_first_line(error)}",
-            f"It needs config.json of {_needed(labels)}, model.safetensors and tokenizer.json, all complete.",
-        ) from None
+    except _LOADING_ERRORS as error:
+        raise _cannot_be_loaded(folder, error, labels) from None
     if missing := missing_weights(model, report, labels):
         raise UserError(
             f"The weights in {folder} do not fit its config.json: {missing[0]} is missing or of another shape "
@@ -173,21 +183,29 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _needed(labels: Sequence[str] | None) -> str:
-    return "a causal language model" if labels is None else "a causal language model or an encoder"
+def _folder_tokenizer(folder: Path) -> Any:
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except _LOADING_ERRORS as error:
+        raise _cannot_be_loaded(folder, error, None) from None
+
+
+def _cannot_be_loaded(folder: Path, error: BaseException, labels: Sequence[str] | None) -> UserError:
+    if "trust_remote_code" in str(error):
+        return UserError(
+            f"The model in {folder} comes with Python code of its own, which bakeoff does not run.",
+            "Choose a model of an architecture that transformers itself supports.",
+        )
+    needed = "a causal language model" if labels is None else "a causal language model or an encoder"
+    return UserError(
+        f"The model in {folder} cannot be loaded: {_first_line(error)}",
+        f"It needs config.json of {needed}, model.safetensors and tokenizer.json, all complete.",
+    )
 
 
 def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
     """Load a base model with a PEFT adapter. Merged, it computes the same as fast as the base."""
-    try:
-        config = peft.PeftConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder}/adapter_config.json cannot be read: {_first_line(error)}") from None
-    base = pointed_base(folder) or config.base_model_name_or_path
-    if not base:
-        raise UserError(
-            f"{folder}/adapter_config.json does not name its base model.", "Add base_model_name_or_path to it."
-        )
+    base = _base_of_adapter(folder)
     model, tokenizer, _ = load_weights(base, labels=labels, cache=cache)
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
@@ -199,8 +217,21 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
             "Adapters that change weights (such as LoRA) can be loaded, on the model they were trained on.",
         ) from None
     if (folder / "tokenizer.json").exists():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = _folder_tokenizer(folder)
     return adapted.eval(), tokenizer
+
+
+def _base_of_adapter(folder: Path) -> str:
+    try:
+        config = peft.PeftConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}/adapter_config.json cannot be read: {_first_line(error)}") from None
+    base = pointed_base(folder) or config.base_model_name_or_path
+    if not base:
+        raise UserError(
+            f"{folder}/adapter_config.json does not name its base model.", "Add base_model_name_or_path to it."
+        )
+    return str(base)
 
 
 def context_length(config: Any, tokenizer: Any) -> int:

@@ -52,7 +52,8 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
                 batch = asked.texts[len(predictions) : len(predictions) + size]
                 predictions += await worker.do(_predict, models, model, batch, asked)
             answers.append(Classified(model=model.id, predictions=predictions))
-        return ClassifyAnswer(data=answers)
+        empty = [number for number, text in enumerate(asked.texts) if not text.strip()]
+        return ClassifyAnswer(data=answers, empty=empty)
 
     return router
 

@@ -189,6 +189,7 @@ class Classified(BaseModel):
 class ClassifyAnswer(BaseModel):
     object: Literal["list"] = "list"
     data: list[Classified]
+    empty: list[int] = Field([], description="Positions, from 0, of texts that hold nothing but white space.")
 
 
 class MetricView(BaseModel):

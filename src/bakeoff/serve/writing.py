@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
+from bakeoff.errors import UserError
+from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.limits import Limits
@@ -24,11 +26,14 @@ class Writing:
         ends: When the text must end, by `time.monotonic`.
 
     Raises:
-        ApiError: the prompt is too long.
+        ApiError: the prompt is too long, or it is empty and the model needs one.
     """
 
     def __init__(self, model: LanguageModel, request: CompletionRequest, limits: Limits, ends: float) -> None:
-        prompt = prompt_tokens(model.tokenizer, request.text)
+        try:
+            prompt = prompt_tokens(model.tokenizer, request.text)
+        except UserError as error:
+            raise ApiError(400, error.message, param="prompt") from error
         room = min(model.context_length - 1, limits.prompt_tokens)
         if len(prompt) > room:
             message = f"The prompt has {len(prompt):,} tokens; {room:,} are allowed. Shorten the prompt."

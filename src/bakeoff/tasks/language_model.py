@@ -16,8 +16,10 @@ from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
+from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_notes
 from bakeoff.methods.base import BaseModel, FitContext, LanguageModelMethod, MethodConfig, PlanContext
 from bakeoff.methods.registry import get_method
+from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
@@ -35,6 +37,10 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
 
     def prepare(self, config: LanguageModelConfig) -> tuple[SplitCorpus, DataReport]:
         data, report = prepare_corpus(config.data, config.seed)
+        corpora = [corpus for corpus in (data.train, data.validation, data.test) if corpus is not None]
+        if any(may_hold_special_tokens(corpus) for corpus in corpora):
+            tokenizer = load_tokenizer(config.model)
+            report.notes += special_token_notes(tokenizer, corpora, "data.split_special_tokens: true")
         for name, settings in config.contestants.items():
             _method(settings).check(name, settings, data)
         return data, report

@@ -7,10 +7,11 @@ from bakeoff.evaluation.measuring import language_model_metrics
 from bakeoff.evaluation.pairing import protocol_name
 from bakeoff.evaluation.text_statistics import text_statistics, word_counts
 from bakeoff.lm.config import LanguageModelEvaluationConfig
-from bakeoff.lm.generation import WritingReport, stream_tokens, text_pieces
+from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import Perplexity
 from bakeoff.lm.protocols.registry import get_protocol
+from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.results import MetricValue, Sample
 from bakeoff.training.progress import Progress

@@ -33,11 +33,12 @@ class DocumentProtocol(PerplexityProtocol):
         from bakeoff.lm.scoring_plan import Piece, Row, ScoringPlan, text_counter
         from bakeoff.lm.tokens import beginning_token, tokenize
 
-        beginning = beginning_token(tokenizer)
+        beginning = beginning_token(tokenizer, "Protocol `document`", "Use `window` or `lab`")
         texts = [document.text for document in corpus.documents]
         rows: list[Row] = []
         pieces: list[Piece] = []
-        for document, tokens in zip(corpus.documents, tokenize(tokenizer, texts, special_tokens=False), strict=True):
+        tokenized = tokenize(tokenizer, texts, special_tokens=False, split=corpus.split_special_tokens)
+        for document, tokens in zip(corpus.documents, tokenized, strict=True):
             inputs = np.concatenate([[beginning], tokens.ids])  # inputs[i] is followed by tokens.ids[i]
             count = text_counter(document.text, tokens)
             for number, first in enumerate(range(0, len(tokens.ids), context)):

@@ -30,9 +30,8 @@ class LabProtocol(PerplexityProtocol):
         lines = corpus.lines
         rows: list[Row] = []
         pieces: list[Piece] = []
-        for line, (name, number), tokens in zip(
-            lines, places, tokenize(tokenizer, lines, special_tokens=True), strict=True
-        ):
+        tokenized = tokenize(tokenizer, lines, special_tokens=True, split=corpus.split_special_tokens)
+        for line, (name, number), tokens in zip(lines, places, tokenized, strict=True):
             attended = min(len(tokens.ids), context)
             predicted = max(0, attended - 1)
             words, size = text_counter(line, tokens)(1, attended) if predicted else (0, 0)

@@ -41,7 +41,7 @@ class WindowProtocol(PerplexityProtocol):
                 f"Set the stride to {context} or less.",
             )
         stream = corpus.stream
-        (tokens,) = tokenize(tokenizer, [stream], special_tokens=True)
+        (tokens,) = tokenize(tokenizer, [stream], special_tokens=True, split=corpus.split_special_tokens)
         length = len(tokens.ids)
         if length < context:
             raise UserError(

@@ -18,13 +18,17 @@ def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
 
     The first document begins as under protocol `document`, and every later token of the stream is predicted exactly
     once: the last input of a block predicts the first of the next one.
+
+    Raises:
+        UserError: the tokenizer has neither a beginning-of-text nor an end-of-text token.
     """
-    beginning, end = beginning_token(tokenizer), end_token(tokenizer)
+    needed = ("Training on blocks, which joins documents,", "Set `sequences: lines` for this contestant")
+    beginning, end = beginning_token(tokenizer, *needed), end_token(tokenizer, *needed)
     # Where BOS and EOS are one token (GPT-2), it both ends a document and begins the next.
     between = [end] if beginning == end else [end, beginning]
     parts: list[Any] = [[beginning]]
     texts = [document.text for document in corpus.documents]
-    for tokens in tokenize(tokenizer, texts, special_tokens=False):
+    for tokens in tokenize(tokenizer, texts, special_tokens=False, split=corpus.split_special_tokens):
         parts += [tokens.ids, between]
     stream = np.concatenate(parts).astype(np.int64)[: None if beginning == end else -1]
     return [
@@ -37,7 +41,7 @@ def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     """Every line on its own, cut to `size` tokens; its first token is not predicted, so a single one is left out."""
     return [
         Row(tokens.ids[:size], tokens.ids[1:size])
-        for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True)
+        for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True, split=corpus.split_special_tokens)
         if len(tokens.ids) >= 2
     ]
 
