@@ -17,6 +17,8 @@ from bakeoff.training.progress import Progress
 from tests.baking import bake
 from tests.methods.small_data import SMALL_LSTM, config, small_table
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CONTESTANTS = {
     "majority": {},
     "linear": {},
@@ -216,7 +218,9 @@ def test_contestants_that_cannot_be_loaded(run, contestant, expected):
 def test_folders_that_hold_no_classifier(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load_classifier(tmp_path / "nowhere")
-    (tmp_path / "bakeoff.yaml").write_text(yaml.safe_dump({"task": "language-model", "contestants": {"full": {}}}))
+    (tmp_path / "bakeoff.yaml").write_text(
+        yaml.safe_dump({"format": 2, "task": "language-model", "contestants": {"full": {}}})
+    )
     with pytest.raises(UserError, match="language-model"):
         load_classifier(tmp_path)
 

@@ -196,7 +196,7 @@ def test_code_in_a_model_s_folder_is_not_run(tmp_path):
     path.write_text(path.read_text().replace('"model_type": "llama"', strange))
     (folder / "code.py").write_text("raise SystemExit('this code was run')")
 
-    assert "cannot be loaded" in refused(folder, tmp_path)
+    assert "Python code of its own" in refused(folder, tmp_path)
 
 
 def test_layers_that_do_not_exist(tmp_path):
