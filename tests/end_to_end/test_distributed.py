@@ -42,7 +42,7 @@ SENTIMENT_SPEC = {
             "hidden_size": 16,
             "batch_size": 33,
             "embedding_dropout": 0.0,
-            "lora_dropout": 0.0,
+            "dropout": 0.0,
             "word_dropout": 0.0,
         },
     },

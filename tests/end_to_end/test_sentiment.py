@@ -161,7 +161,7 @@ def test_classes_of_unequal_size_judged_by_macro_f1(tmp_path):
         assert (result["calibration"] is None) is (result["method"] == "majority")
         assert result["selective_prediction"]["curve"][-1]["coverage"] == 1
     page = (tmp_path / "run" / "report.html").read_text()
-    assert all(f'id="{section}"' in page for section in ("calibration", "selective_prediction"))
+    assert all(f'id="{section}"' in page for section in ("calibration", "selective-prediction"))
 
 
 def test_report_is_written_anew(sentiment_run):

@@ -59,7 +59,7 @@ def test_its_model_is_transformers_own_and_the_card_says_so(run):
     assert transformers.AutoModelForSequenceClassification.from_pretrained(model).config.num_labels == 2
     card = (model / "README.md").read_text()
     assert "library_name: transformers" in card
-    assert "A text classifier on the pretrained `stories260k` (full)" in card
+    assert "A text classifier on the pretrained `stories260k` (full fine-tuning)" in card
     assert "library_name: peft" in (run[0] / "contestants" / "transformer" / "model" / "README.md").read_text()
 
 
