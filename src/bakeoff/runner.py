@@ -15,7 +15,7 @@ from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
-from bakeoff.data.files import sha256
+from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
@@ -127,7 +127,7 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
     """
     progress.stage("reading data")
     prepared, report = get_task(config).prepare(config)
-    report.files.update({str(file): sha256(file.read_bytes()) for file in contestants_files(config)})
+    report.files.update({str(file): sha256_of_file(file) for file in contestants_files(config)})
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import yaml
 
 
+@functools.cache
 def presets() -> dict[str, dict[str, Any]]:
-    """Return the settings of every preset by its name."""
+    """Return the settings of every preset by its name. Callers must not change them."""
     text = (resources.files("bakeoff.config") / "presets.yaml").read_text(encoding="utf-8")
     loaded: dict[str, dict[str, Any]] = yaml.safe_load(text)
     return loaded

@@ -22,6 +22,12 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def sha256_of_file(path: Path) -> str:
+    """Hash a file of any size without holding it in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def may_be_on_the_hub(source: str, endings: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Return whether a source that does not exist here can be a data set on the hub, rather than a typing error.
 

@@ -238,6 +238,12 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     def plan(self, config: Config, data: SplitTable, context: PlanContext) -> ContestantPlan:
         """Fit on a part of the texts and scale up, which suits methods without epochs."""
+        return self.plan_from_sample(config, data, context)[0]
+
+    def plan_from_sample(
+        self, config: Config, data: SplitTable, context: PlanContext
+    ) -> tuple[ContestantPlan, TextModel]:
+        """Return the plan that a fit on a part of the texts gives, and the model of that fit."""
         from bakeoff.runs.folder import ContestantFolder
         from bakeoff.runs.plans import ContestantPlan
         from bakeoff.runs.writing import folder_bytes
@@ -261,7 +267,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         evaluating = (time.perf_counter() - started) * (len(data.test) + len(data.validation)) / len(texts)
         whole = len(part.train) == len(data.train)
         parameters = model.parameters if whole else None
-        return ContestantPlan(
+        plan = ContestantPlan(
             name=context.name,
             method=config.method,
             training_seconds=seconds,
@@ -279,6 +285,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
                 "number of parameters is known only after a fit on all of them."
             ],
         )
+        return plan, model
 
 
 class LanguageModelMethod(Method[Config, "SplitCorpus"]):

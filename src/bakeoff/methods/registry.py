@@ -7,14 +7,14 @@ the entry-point group `bakeoff.methods`; `docs/how-to/add-a-method.md` shows one
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import Method, Task
+from bakeoff.methods.base import ClassificationMethod, LanguageModelMethod, Method, Task
 from bakeoff.spelling import nearest
+from bakeoff.targets import load_target
 
 ENTRY_POINTS = "bakeoff.methods"
 INSTALL_IT = "If another package offers it, install that package."
@@ -51,6 +51,16 @@ def get_method(task: Task, name: str) -> Method[Any, Any]:
     raise UserError(unknown_method(task, name, method_names(task)), INSTALL_IT)
 
 
+def get_classification_method(name: str) -> ClassificationMethod[Any]:
+    """Return the method of that name for `task: classification`; raises as `get_method`."""
+    return cast("ClassificationMethod[Any]", get_method("classification", name))
+
+
+def get_language_model_method(name: str) -> LanguageModelMethod[Any]:
+    """Return the method of that name for `task: language-model`; raises as `get_method`."""
+    return cast("LanguageModelMethod[Any]", get_method("language-model", name))
+
+
 def unknown_method(task: Task, name: str, choices: Sequence[str]) -> str:
     """Return the sentences that refuse a name and propose the nearest choice."""
     near = nearest(name, choices)
@@ -72,8 +82,7 @@ def _is_for(task: Task, name: str) -> bool:
 
 @functools.cache
 def _load(target: str) -> Method[Any, Any]:
-    module, _, name = target.partition(":")
-    method: Method[Any, Any] = getattr(importlib.import_module(module), name)()
+    method: Method[Any, Any] = load_target(target)()
     return method
 
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
-from bakeoff.methods.registry import get_method
+from bakeoff.methods.base import SavedClassifier, TextModel
+from bakeoff.methods.registry import get_classification_method
 from bakeoff.runs.writing import write_text
-from bakeoff.sections import RequestedPrecision
-
-FORMAT = 2
+from bakeoff.sections import FORMAT, RequestedPrecision
 
 
 @dataclass(frozen=True)
@@ -66,5 +63,4 @@ def load_text_model(folder: Path, saved: SavedClassifier, precision: RequestedPr
     Raises:
         UserError: no such method is installed.
     """
-    method = cast(ClassificationMethod[Any], get_method("classification", saved.method))
-    return method.load(folder, saved, precision)
+    return get_classification_method(saved.method).load(folder, saved, precision)

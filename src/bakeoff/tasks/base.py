@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bakeoff.methods.base import Task
+from bakeoff.targets import load_target
 
 if TYPE_CHECKING:
     from bakeoff.config.bakeoff import BakeoffConfig
@@ -69,6 +69,5 @@ class BakeoffTask(ABC, Generic[Config, Data]):
 
 def get_task(config: BakeoffConfig) -> BakeoffTask[Any, Any]:
     """Return the task of a config."""
-    module, _, name = _TASKS[config.task].partition(":")
-    task: BakeoffTask[Any, Any] = getattr(importlib.import_module(module), name)()
+    task: BakeoffTask[Any, Any] = load_target(_TASKS[config.task])()
     return task

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
 
 from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
-from bakeoff.methods.base import ClassificationMethod, FitContext, MethodConfig, PlanContext, SavedClassifier
-from bakeoff.methods.registry import get_method
+from bakeoff.methods.base import FitContext, PlanContext, SavedClassifier
+from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
@@ -28,7 +27,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
     def prepare(self, config: ClassificationConfig) -> tuple[SplitTable, DataReport]:
         data, report = prepare_table(config.data, config.seed)
         for name, settings in config.contestants.items():
-            _method(settings).check(name, settings, data)
+            get_classification_method(settings.method).check(name, settings, data)
         return data, report
 
     def bake(
@@ -36,7 +35,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
     ) -> ContestantResult:
         started = time.perf_counter()
         settings, folder = config.contestants[contestant.name], contestant.folder
-        method = _method(settings)
+        method = get_classification_method(settings.method)
         report = method.fit(
             settings,
             data,
@@ -92,9 +91,5 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             progress.contestant(name, number, len(config.contestants))
             machine.reset_peak_memory()
             context = PlanContext(name, config.seed, config.budget, progress, plans=plans)
-            plans[name] = _method(settings).plan(settings, data, context)
+            plans[name] = get_classification_method(settings.method).plan(settings, data, context)
         return list(plans.values())
-
-
-def _method(settings: MethodConfig) -> ClassificationMethod[Any]:
-    return cast(ClassificationMethod[Any], get_method("classification", settings.method))

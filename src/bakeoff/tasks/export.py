@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from bakeoff.data.config import TableData
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod
-from bakeoff.methods.registry import get_method
+from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, read_classifier
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.writing import replaced_folder
@@ -78,7 +78,7 @@ def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> 
 
 
 def _method(folder: ContestantFolder) -> ClassificationMethod[Any]:
-    return cast(ClassificationMethod[Any], get_method("classification", read_classifier(folder.model).method))
+    return get_classification_method(read_classifier(folder.model).method)
 
 
 def _refusal(folder: ContestantFolder) -> str | None:

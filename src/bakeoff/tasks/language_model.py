@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
 
 import pyarrow as pa
 
@@ -17,8 +16,8 @@ from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_notes
-from bakeoff.methods.base import BaseModel, FitContext, LanguageModelMethod, MethodConfig, PlanContext
-from bakeoff.methods.registry import get_method
+from bakeoff.methods.base import BaseModel, FitContext, PlanContext
+from bakeoff.methods.registry import get_language_model_method
 from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
@@ -42,7 +41,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             tokenizer = load_tokenizer(config.model)
             report.notes += special_token_notes(tokenizer, corpora, "data.split_special_tokens: true")
         for name, settings in config.contestants.items():
-            _method(settings).check(name, settings, data)
+            get_language_model_method(settings.method).check(name, settings, data)
         return data, report
 
     def bake(
@@ -50,7 +49,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
     ) -> ContestantResult:
         started = time.perf_counter()
         settings, folder, evaluation = config.contestants[contestant.name], contestant.folder, config.evaluation
-        method = _method(settings)
+        method = get_language_model_method(settings.method)
         precision = choose_precision(config.precision)
         progress.stage(f"loading {config.model}")
         base = BaseModel(config.model, precision)
@@ -118,7 +117,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             machine.reset_peak_memory()
             base = BaseModel(config.model, precision)
             context = PlanContext(name, config.seed, config.budget, progress, base, plans=plans)
-            plan = _method(settings).plan(settings, data, context)
+            plan = get_language_model_method(settings.method).plan(settings, data, context)
             plan.evaluation_seconds += evaluating
             plan.total_seconds += evaluating
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluating_memory)
@@ -156,7 +155,3 @@ def evaluated_text(config: LanguageModelConfig, data: SplitCorpus) -> Corpus:
     if text is None:
         raise UserError("There is no test text to evaluate on.", "Give data.test, or set evaluation.split: validation.")
     return text
-
-
-def _method(settings: MethodConfig) -> LanguageModelMethod[Any]:
-    return cast(LanguageModelMethod[Any], get_method("language-model", settings.method))

@@ -6,13 +6,13 @@ Config loading reads these rows, so this module and `rows.py` import nothing hea
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bakeoff.evaluation.metrics.differences import Difference
+from bakeoff.targets import load_target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,9 +136,8 @@ class Metric:
 
 def lazy(target: str) -> Callable[..., Any]:
     """Return a function that imports `"module:function"` when it is called."""
-    module, _, name = target.partition(":")
 
     def call(*arguments: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(*arguments)
+        return load_target(target)(*arguments)
 
     return call

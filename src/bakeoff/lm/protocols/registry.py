@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Literal
 
 from bakeoff.errors import UserError
 from bakeoff.lm.protocols.base import PerplexityProtocol
 from bakeoff.spelling import nearest
+from bakeoff.targets import load_target
 
 _CLASSES = (
     "window:WindowProtocol",
@@ -17,13 +17,9 @@ _CLASSES = (
 """A module of this folder and its class for each protocol, in the order in which users see them."""
 
 
-def _load(target: str) -> PerplexityProtocol:
-    module, _, name = target.partition(":")
-    protocol: PerplexityProtocol = getattr(importlib.import_module(f"bakeoff.lm.protocols.{module}"), name)()
-    return protocol
+_INSTANCES: list[PerplexityProtocol] = [load_target(f"{__package__}.{target}")() for target in _CLASSES]
 
-
-PROTOCOLS: dict[str, PerplexityProtocol] = {protocol.name: protocol for protocol in map(_load, _CLASSES)}
+PROTOCOLS: dict[str, PerplexityProtocol] = {protocol.name: protocol for protocol in _INSTANCES}
 
 if TYPE_CHECKING:
     ProtocolName = str

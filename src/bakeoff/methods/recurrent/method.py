@@ -96,10 +96,9 @@ class RecurrentMethod(
         from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
         assert config.linear_part is not None
-        context.progress.stage("fitting the linear part on some texts")
-        linear = LinearMethod().plan(config.linear_part, data, context)
+        linear, model = LinearMethod().plan_from_sample(config.linear_part, data, context)
+        assert isinstance(model, LinearModel)
         part = sample(data, PLANNED_CHARACTERS)
-        model = LinearModel.fit(part.train.texts, part.train.labels, config.linear_part)
         answers = unanswered(len(data.train), len(data.label_names), config.linear_part)
         prepared.parts["linear_part"] = LinearPart(model, answers)
         seconds = linear.training_seconds * FITS_OF_ALL_TEXTS
