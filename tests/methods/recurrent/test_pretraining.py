@@ -15,7 +15,8 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import Context
 from bakeoff.methods.gradient import settings_of
 from bakeoff.methods.recurrent.learner import RecurrentLearner
-from bakeoff.methods.recurrent.pretraining import PretrainingLearner, pretraining_settings
+from bakeoff.methods.recurrent.pretraining import pretraining_settings
+from bakeoff.methods.recurrent.pretraining_learner import PretrainingLearner
 from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.training import measuring
