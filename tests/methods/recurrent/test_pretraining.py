@@ -12,7 +12,7 @@ import torch
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.errors import UserError
-from bakeoff.methods.base import Context
+from bakeoff.methods.context import Context
 from bakeoff.methods.gradient import settings_of
 from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.pretraining import pretraining_settings

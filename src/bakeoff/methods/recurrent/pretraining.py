@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bakeoff import machine
 from bakeoff.data.types import SplitTable
-from bakeoff.methods.base import FitContext, PlanContext
+from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.gradient import Preparation
 from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 from bakeoff.methods.recurrent.pretraining_learner import Pretrained, PretrainingLearner
