@@ -16,7 +16,8 @@ import bakeoff
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.load import load_config
 from bakeoff.data.near_duplicates import NearDuplicates
-from bakeoff.methods.base import Context, SavedClassifier
+from bakeoff.methods.base import SavedClassifier
+from bakeoff.methods.context import Context
 from bakeoff.methods.encoded import TextBatch
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.recurrent.learner import RecurrentLearner

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from bakeoff.data.types import SplitTable
-from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, MethodConfig, SavedClassifier
+from bakeoff.methods.base import ClassificationMethod, MethodConfig, SavedClassifier
+from bakeoff.methods.context import FitContext, FitReport
 from bakeoff.runs.results import TrainingCost
 
 

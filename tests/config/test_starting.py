@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.config.load import load_config
-from bakeoff.config.starting import describe, scalar, shown, starting_config
+from bakeoff.config.seen import describe, shown
+from bakeoff.config.starting import scalar, starting_config
 
 ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
 

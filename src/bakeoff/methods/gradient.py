@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from bakeoff import machine
-from bakeoff.methods.base import Config, Context, Data, FitContext, FitReport, Method, PlanContext
+from bakeoff.methods.base import Config, Data, Method
+from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import RangeTest, TrainingCost
 from bakeoff.runs.writing import folder_bytes

@@ -8,7 +8,8 @@ from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
-from bakeoff.methods.base import FitContext, PlanContext, SavedClassifier
+from bakeoff.methods.base import SavedClassifier
+from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.runs.data_report import DataReport

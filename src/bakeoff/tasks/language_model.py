@@ -16,7 +16,7 @@ from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_notes
-from bakeoff.methods.base import BaseModel, FitContext, PlanContext
+from bakeoff.methods.context import BaseModel, FitContext, PlanContext
 from bakeoff.methods.registry import get_language_model_method
 from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.data_report import DataReport

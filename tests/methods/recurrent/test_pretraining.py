@@ -12,10 +12,11 @@ import torch
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.errors import UserError
-from bakeoff.methods.base import Context
+from bakeoff.methods.context import Context
 from bakeoff.methods.gradient import settings_of
 from bakeoff.methods.recurrent.learner import RecurrentLearner
-from bakeoff.methods.recurrent.pretraining import PretrainingLearner, pretraining_settings
+from bakeoff.methods.recurrent.pretraining import pretraining_settings
+from bakeoff.methods.recurrent.pretraining_learner import PretrainingLearner
 from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.training import measuring

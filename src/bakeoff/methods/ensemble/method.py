@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, PlanContext, SavedClassifier
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier
+from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.ensemble.config import EnsembleConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from bakeoff.methods.base import Context, LanguageModelMethod
+from bakeoff.methods.base import LanguageModelMethod
+from bakeoff.methods.context import Context
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
 from bakeoff.methods.gradient import FLOAT32, GradientMethod, Preparation, settings_of
 

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff.methods.base import ClassificationMethod, FitContext, FitReport, SavedClassifier
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier
+from bakeoff.methods.context import FitContext, FitReport
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.runs.results import TrainingCost
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bakeoff.methods.base import Context
+from bakeoff.methods.context import Context
 from bakeoff.methods.fine_tuning.method import FineTuningMethod
 from bakeoff.methods.lora.config import LoraConfig
 

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from bakeoff import machine
-from bakeoff.methods.base import FitContext, FitReport, LanguageModelMethod, PlanContext
+from bakeoff.methods.base import LanguageModelMethod
+from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.pretrained.config import PretrainedConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost

@@ -17,7 +17,7 @@ from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.recurrent.linear_part import LinearPart, linear_answers
 from bakeoff.methods.recurrent.model import LINEAR_PART
 from bakeoff.methods.recurrent.network import RecurrentClassifier, class_probabilities
-from bakeoff.methods.recurrent.pretraining import Pretrained
+from bakeoff.methods.recurrent.pretraining_learner import Pretrained
 from bakeoff.methods.recurrent.vocabulary import WordVocabulary
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.precision import choose_device

@@ -9,16 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import (
-    PLANNED_CHARACTERS,
-    ClassificationMethod,
-    Context,
-    FitContext,
-    PlanContext,
-    SavedClassifier,
-    TextModel,
-    sample,
-)
+from bakeoff.methods.base import PLANNED_CHARACTERS, ClassificationMethod, SavedClassifier, TextModel, sample
+from bakeoff.methods.context import Context, FitContext, PlanContext
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.results import TrainingCost

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from bakeoff.methods.base import ClassificationMethod, Context, SavedClassifier
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier
+from bakeoff.methods.context import Context
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.transformer.config import TransformerConfig
 
