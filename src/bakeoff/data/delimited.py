@@ -12,7 +12,7 @@ from bakeoff.data.dialects import (
     Dialect,
     MalformedError,
     Record,
-    is_wrapped_in_single_quotes,
+    is_wrapped_in,
     joins_lines_that_stand_alone,
     records_of,
 )
@@ -74,6 +74,7 @@ def read_delimited(
 
 def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
     problem: MalformedError | None = None
+    one_column: _Fit | None = None
     dialects = list(_dialects(text, tabs, settings))
     given = settings.separator is not None or settings.quote is not None
     usual = len(dialects) if given else _usual(text, tabs)
@@ -84,7 +85,12 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
         except MalformedError as error:
             problem = problem or error
             continue
-        return _better(text, _Fit(dialect, records, []), settings)
+        fit = _better(text, _Fit(dialect, records, []), settings)
+        if not records or len(records[0].fields) > 1:
+            return fit
+        one_column = one_column or fit  # unless another separator gives every row several columns
+    if one_column:
+        return one_column
     for dialect in dialects:
         try:
             records, notes = fit_to_header(records_of(text, dialect), dialect.separator, enough=_ENOUGH_ROWS)
@@ -140,11 +146,12 @@ def _better(text: str, fit: _Fit, settings: TableFormat) -> _Fit:
     if settings.quote is not None or fit.dialect.quote != "double":
         return fit
     try:
-        if is_wrapped_in_single_quotes(fit.records):
+        if is_wrapped_in(fit.records, "'"):
             single = Dialect(fit.dialect.separator, "single")
             records = records_of(text, single)
-            _check_widths(records, fallback=True, unquoted=False)
-            return _Fit(single, records, [])
+            _check_widths(records, fallback=True, unquoted=True)
+            if not is_wrapped_in(records, '"'):
+                return _Fit(single, records, [])
         unquoted = Dialect(fit.dialect.separator, "none")
         if any("\n" in cell for record in fit.records for cell in record.fields):
             records = records_of(text, unquoted)

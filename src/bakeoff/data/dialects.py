@@ -71,11 +71,11 @@ def holds_classes(values: list[str]) -> bool:
     return len(set(values)) <= _MOST_DISTINCT * len(values)
 
 
-def is_wrapped_in_single_quotes(records: list[Record]) -> bool:
-    """Return whether all cells of a column, below a header, stand in single quotes."""
+def is_wrapped_in(records: list[Record], quote: str) -> bool:
+    """Return whether all cells of a column, below a header, stand in such quotes."""
     for cells in zip(*(record.fields for record in records[1:]), strict=False):
         filled = [cell for cell in cells if cell.strip()]
-        if len(filled) > 2 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in filled):
+        if len(filled) > 2 and all(len(cell) > 1 and cell[0] == cell[-1] == quote for cell in filled):
             return True
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from bakeoff.errors import UserError
 
@@ -13,10 +14,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
+_LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
 _CANDIDATES = (
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874"),
+    *(*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874"),
     *("koi8_r", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
 )
+_MOST_ACCENTS = 0.2  # of the bytes, in languages with Latin letters
 _LIKE_WINDOWS_1252 = ("cp1250", "cp1257")  # the same letters in Western Europe: nothing but their names differs
 _SAMPLE = 100_000  # bytes
 _FEW_BROKEN = 0.1  # of the characters beyond ASCII: such a file is damaged UTF-8 rather than in another encoding
@@ -88,13 +91,21 @@ def _is_damaged_utf8(content: bytes) -> bool:
 def _guess(content: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
-    lines = b"\n".join(line for line in content.split(b"\n") if not line.isascii())
-    matches = from_bytes(lines[:_SAMPLE], cp_isolation=list(_CANDIDATES))
-    found = [match.encoding for match in matches]
+    sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE]
+    latin = _is_latin(sample)
+    matches = from_bytes(sample, cp_isolation=list(_LATIN if latin else _CANDIDATES))
+    found = [match.encoding for match in matches] or ["cp1252"] * latin
     possible = {encoding for match in matches for encoding in match.could_be_from_charset}
     if found and found[0] in _LIKE_WINDOWS_1252 and "cp1252" in possible:
         found.insert(0, "cp1252")
     return next((encoding for encoding in found if _decodes(content, encoding)), None)
+
+
+def _is_latin(sample: bytes) -> bool:
+    """Return whether letters beyond ASCII are few and mostly stand alone, as accented letters do."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    alone = sum(len(run) == 1 for run in runs)
+    return sum(map(len, runs)) < _MOST_ACCENTS * len(sample) and 2 * alone > len(runs)
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

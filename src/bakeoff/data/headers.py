@@ -31,7 +31,7 @@ def has_header(records: list[Record]) -> bool:
     for cell, values in zip(first, columns, strict=True):
         if cell.strip() and cell in values and holds_classes(values):
             return False
-    numbers = any(
+    numbers = len(first) > 1 and any(
         is_number(cell) and all(is_number(value) for value in values if value.strip())
         for cell, values in zip(first, columns, strict=True)
     )
