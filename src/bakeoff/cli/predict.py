@@ -61,8 +61,8 @@ def command(
         known = TableFormat(header=False) if (data.get("format") or {}).get("header") is False else None
         table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text, settings=known)
         inputs = table.texts
-        for note in table.notes:
-            print(note, file=sys.stderr)
+        for said in table.notes:
+            print(said, file=sys.stderr)
     else:
         table = None
         inputs = given_texts(texts)

@@ -72,11 +72,15 @@ def holds_classes(values: list[str]) -> bool:
 
 
 def is_wrapped_in(records: list[Record], quote: str) -> bool:
-    """Return whether all cells of a column, below a header, stand in such quotes."""
+    """Return whether all cells of a column, below a header, stand in such quotes, torn apart by separators or not."""
+    begins = False
     for cells in zip(*(record.fields for record in records[1:]), strict=False):
         filled = [cell for cell in cells if cell.strip()]
-        if len(filled) > 2 and all(len(cell) > 1 and cell[0] == cell[-1] == quote for cell in filled):
+        begins_here = len(filled) > 2 and all(cell.startswith(quote) for cell in filled)
+        longer = 1 if begins_here else 0  # a quote on its own does not begin and end a cell
+        if (begins or begins_here) and all(len(cell) > longer and cell.endswith(quote) for cell in filled):
             return True
+        begins = begins or begins_here
     return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import partial
 
 from bakeoff.errors import UserError
 
@@ -19,6 +20,7 @@ _CANDIDATES = (
     *(*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874"),
     *("koi8_r", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
 )
+_CYRILLIC = ("cp1251", "koi8_r")
 _MOST_ACCENTS = 0.2  # of the bytes, in languages with Latin letters
 _LIKE_WINDOWS_1252 = ("cp1250", "cp1257")  # the same letters in Western Europe: nothing but their names differs
 _SAMPLE = 100_000  # bytes
@@ -98,7 +100,13 @@ def _guess(content: bytes) -> str | None:
     possible = {encoding for match in matches for encoding in match.could_be_from_charset}
     if found and found[0] in _LIKE_WINDOWS_1252 and "cp1252" in possible:
         found.insert(0, "cp1252")
+    if found and found[0] in _CYRILLIC:  # each reads the other's letters with upper and lower case exchanged
+        found[:0] = sorted(filter(partial(_decodes, sample), _CYRILLIC), key=lambda each: -_lower_case(sample, each))
     return next((encoding for encoding in found if _decodes(content, encoding)), None)
+
+
+def _lower_case(sample: bytes, encoding: str) -> int:
+    return sum(character.islower() for character in sample.decode(encoding))
 
 
 def _is_latin(sample: bytes) -> bool:
