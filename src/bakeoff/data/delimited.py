@@ -74,7 +74,7 @@ def read_delimited(
 
 def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
     problem: MalformedError | None = None
-    one_column: _Fit | None = None
+    second: _Fit | None = None  # right unless another separator fits, too
     dialects = list(_dialects(text, tabs, settings))
     given = settings.separator is not None or settings.quote is not None
     usual = len(dialects) if given else _usual(text, tabs)
@@ -86,11 +86,13 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
             problem = problem or error
             continue
         fit = _better(text, _Fit(dialect, records, []), settings)
-        if not records or len(records[0].fields) > 1:
+        if second and _has_blanks(records):
+            continue
+        if not records or (len(records[0].fields) > 1 and not _has_blanks(records)):
             return fit
-        one_column = one_column or fit  # unless another separator gives every row several columns
-    if one_column:
-        return one_column
+        second = second or fit
+    if second:
+        return second
     for dialect in dialects:
         try:
             records, notes = fit_to_header(records_of(text, dialect), dialect.separator, enough=_ENOUGH_ROWS)
@@ -139,6 +141,12 @@ def _check_widths(records: list[Record], *, fallback: bool, unquoted: bool) -> N
             raise MalformedError(f"line {record.line}: {len(record.fields)} fields, but the header has {width}")
     if fallback and (width < 2 or len(records) <= (_ENOUGH_ROWS if unquoted else 2)):
         raise MalformedError("too few rows to tell")
+
+
+def _has_blanks(records: list[Record]) -> bool:
+    """Return whether all cells of a column begin with a blank, as the parts of a sentence do behind a comma."""
+    later = list(zip(*(record.fields[1:] for record in records), strict=True))
+    return len(records) > 1 and any(all(cell.startswith(" ") for cell in cells) for cells in later)
 
 
 def _better(text: str, fit: _Fit, settings: TableFormat) -> _Fit:
