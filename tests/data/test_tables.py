@@ -203,7 +203,7 @@ def test_validation_comes_from_train_where_the_column_names_none(table):
             {"split": {"column": "split"}},
             "'new'",
         ),
-        (rows(20), {"rows": 2}, "no class with three different texts"),
+        (rows(20), {"rows": 4}, "(one class only. Set aside|no class with three different texts)"),
     ],
 )
 def test_wrong_tables_are_refused(table, values, settings, expected):

@@ -180,7 +180,7 @@ def test_init_writes_the_config_of_the_page_about_data(folder):
 
     written = yaml.safe_load(Path("notes.yaml").read_text())["data"]
     assert {key: written[key] for key in yaml.safe_load(shown)["data"]} == yaml.safe_load(shown)["data"]
-    assert "Read as: semicolons, quotes \", no header, windows-1252." in typed.out
+    assert 'Read as: semicolons, quotes ", no header, windows-1252.' in typed.out
     assert "chosen as label: column_1, whose 2 values repeat" in typed.out
 
 

@@ -126,4 +126,4 @@ def test_several_labels_for_one_text_are_refused(tmp_path, monkeypatch):
     rows = [{"text": f"the text {number}", "label": ["a", "b"][: number % 2 + 1]} for number in range(40)]
     Path("table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    assert "Several labels per text are not supported" in refused("init", "table.jsonl")
+    assert "Multi-label classification is not supported yet" in refused("init", "table.jsonl")

@@ -73,16 +73,17 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
     duplicates = find_duplicates(rows.texts, chosen)
+    _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}))
     is_random = source.splits is None and data.split.rule is None
     if is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
         notes.append(_set_aside(rows, rare, chosen))
         chosen = [row for row in chosen if rows.labels[row] not in rare]
+        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}), notes[-1])
         duplicates = find_duplicates(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen})
     for group in look_alikes(label_names):
         names = " and ".join(map(repr, group))
         notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
-    _check_classes(source.table.source, label_names)
     id_of = {name: id for id, name in enumerate(label_names)}
     labels = [id_of.get(name, -1) for name in rows.labels]
     division = _divide(data, source, Rows(source.table.source, chosen, labels, label_names, duplicates), rows, random)
@@ -200,11 +201,16 @@ def _set_aside(rows: _Rows, rare: dict[str, int], chosen: list[int]) -> str:
     )
 
 
-def _check_classes(source: str, label_names: list[str]) -> None:
-    """Refuse a table without two classes."""
+def _check_classes(source: str, label_names: list[str], set_aside: str = "") -> None:
+    """Refuse a table without two classes.
+
+    Args:
+        set_aside: A sentence on the classes that were set aside.
+    """
     if len(label_names) == 1:
+        every = f"{set_aside} What is left is {label_names[0]!r}" if set_aside else f"every label is {label_names[0]!r}"
         raise UserError(
-            f"{source} has one class only: every label is {label_names[0]!r}.",
+            f"{source} has one class only{'.' if set_aside else ':'} {every}.",
             "A classifier needs at least two; check data.label.",
         )
     if not label_names:
