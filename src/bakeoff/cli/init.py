@@ -31,7 +31,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Inspect your data and write a commented config for it that runs as it is."""
-    from bakeoff.config.starting import describe, shown, starting_config
+    from bakeoff.config.seen import describe, shown
+    from bakeoff.config.starting import starting_config
 
     path = output or Path(f"{Path(source).stem or 'bakeoff'}.yaml")
     if path.exists():

@@ -13,11 +13,12 @@ from typing import Any
 import yaml
 
 from bakeoff.config.classification import ClassificationConfig
+from bakeoff.config.seen import Seen, describe, shown
 from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.fasttext_files import is_fasttext
 from bakeoff.data.files import read_bytes
-from bakeoff.data.profile import WordCounts, guess_columns, mean_words, word_counts
+from bakeoff.data.profile import guess_columns, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import refuse_other_shapes
@@ -27,9 +28,6 @@ from bakeoff.errors import UserError
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.data_report import DataReport
 
-UNEVEN = 3
-"""Classes are called uneven if the largest has at least this many times the rows of the smallest."""
-
 _SEED: int = ClassificationConfig.model_fields["seed"].default
 _LONGEST_KEPT: int = RecurrentConfig.model_fields["max_length"].default
 _MANY_WORDS = 4_000_000  # in the training texts: an epoch takes minutes on two cores
@@ -37,33 +35,6 @@ _FEW_ROWS = 2_000
 _ROWS_TO_CORRECT = 20  # of every class: fewer hardly show how a linear model errs on unseen texts
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
-_LISTED_CLASSES = 20
-
-
-@dataclass
-class Seen:
-    """Facts about the data, for the comments of the config."""
-
-    source: str
-    task: str
-    rows: int  # of the table; documents of a text
-    columns: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)  # columns
-    label: str | None = None
-    split: str | None = None  # column that names the split of each row
-    files: dict[str, str] = field(default_factory=dict)  # train, validation, test, where they have files of their own
-    classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
-    words: WordCounts | None = None  # of the texts, or documents, that are used
-    skipped: dict[str, int] = field(default_factory=dict)  # reason -> rows
-    duplicate_texts: int = 0
-    near_duplicate_texts: int = 0
-    notes: list[str] = field(default_factory=list)
-    format: TableFormat | None = None  # how the files are written, where that had to be found
-    reasons: list[str] = field(default_factory=list)  # why these columns
-
-    def as_dict(self) -> dict[str, Any]:
-        values = dataclasses.asdict(dataclasses.replace(self, format=None))
-        return {**values, "format": self.format.model_dump(exclude_none=True) if self.format else None}
 
 
 @dataclass(frozen=True)
@@ -115,7 +86,12 @@ def starting_config(
             raise _not_a_table(source)
         return _language_model(source, None)
     table = read_raw_table(source)
-    roles = guess_columns(table, text, label)
+    try:
+        roles = guess_columns(table, text, label)
+    except UserError:
+        if not text and label is None:
+            refuse_other_shapes(table.columns, "text", source, "--text")  # chats have a better answer
+        raise
     if roles.label is None:
         if others:
             raise _not_a_table(source)
@@ -192,38 +168,6 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
         near_duplicate_texts=report.near_duplicate_texts,
         notes=report.notes,
     )
-
-
-def describe(seen: Seen) -> list[str]:
-    """Return what was found, as lines for a reader."""
-    assert seen.words is not None
-    units = seen.words.units
-    noun = "rows" if seen.task == "classification" else "documents, or parts of one, in all splits"
-    lines = [f"{seen.rows:,} {noun}"]
-    lines += [f"{count:,} rows not used: {reason}" for reason, count in seen.skipped.items()]
-    if seen.columns:
-        lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
-    lines += [f"chosen as {shown(reason, 200)}" for reason in seen.reasons]
-    lines.append(
-        f"{units} per text: {seen.words.median:,} (median), {seen.words.percentile_95:,} (95th percentile), "
-        f"{seen.words.longest:,} (longest)"
-    )
-    lines.append(f"duplicate texts: {seen.duplicate_texts:,}; near-duplicates: {seen.near_duplicate_texts:,}")
-    if seen.classes:
-        total = sum(seen.classes.values())
-        lines.append(f"{len(seen.classes)} classes in column {shown(seen.label or '')}:")
-        first = list(seen.classes.items())[:_LISTED_CLASSES]
-        lines += [f"  {count:>9,}  {count / total:6.1%}  {shown(name)}" for name, count in first]
-        if len(seen.classes) > len(first):
-            lines.append(f"  and {len(seen.classes) - len(first)} more")
-    if uneven := _unevenness(seen):
-        lines.append(f"The classes are uneven, 1 to {uneven:.0f}: look at macro-F1 and the recall of each class, too.")
-    return lines + [shown(note, 200) for note in seen.notes]
-
-
-def _unevenness(seen: Seen) -> float | None:
-    counts = list(seen.classes.values())
-    return counts[0] / counts[-1] if counts and counts[0] >= UNEVEN * counts[-1] else None
 
 
 def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> str:
@@ -340,9 +284,3 @@ def scalar(value: str) -> str:
     style: dict[str, Any] = {"allow_unicode": True} if value.isprintable() else {"default_style": '"'}
     page: str = yaml.safe_dump([value], default_flow_style=True, width=10**9, **style)
     return page.strip()[1:-1]
-
-
-def shown(text: str, longest: int = 60) -> str:
-    """Return foreign text on one line, shortened and without control characters."""
-    line = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
-    return line if len(line) <= longest else line[: longest - 1] + "…"

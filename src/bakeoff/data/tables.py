@@ -88,7 +88,7 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     labels = [id_of.get(name, -1) for name in rows.labels]
     division = _divide(data, source, Rows(source.table.source, chosen, labels, label_names, duplicates), rows, random)
     rows_of = division.rows
-    different = len({duplicates.near_keys[row] for row in chosen})
+    different = len({duplicates.keys[row] for row in chosen})
     _check_splits(source.table.source, division, labels, label_names, different)
 
     def shuffled(name: str) -> LabeledTexts:
@@ -244,7 +244,7 @@ def _check_splits(source: str, division: Division, labels: list[int], label_name
     """Refuse an empty split, and a training split that lacks a class.
 
     Args:
-        different: How many texts there are, nearly identical ones counted once.
+        different: How many texts there are, identical ones counted once.
     """
     for name in SPLITS:
         if not division.rows[name]:
