@@ -8,6 +8,7 @@ from bakeoff.errors import UserError
 
 EXTRAS = {
     "serve": ("fastapi", "uvicorn", "prometheus_client", "fastapi_offline"),
+    "excel": ("python_calamine",),
     "gguf": ("gguf",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),

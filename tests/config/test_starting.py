@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.config.load import load_config
 from bakeoff.config.seen import describe, shown
 from bakeoff.config.starting import scalar, starting_config
+from bakeoff.errors import UserError
 
 ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
 
@@ -102,3 +103,11 @@ def test_a_text_is_evaluated_on_the_split_it_has_by_protocols_that_fit(tmp_path)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_scalars_are_read_back_and_comments_stay_comments(text):
     assert yaml.safe_load(f"a: {scalar(text)}\nb: [{scalar(text)}, 1] # {shown(text)}") == {"a": text, "b": [text, 1]}
+
+
+def test_chats_are_named_where_no_column_holds_texts(tmp_path):
+    chat = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    (tmp_path / "chat.jsonl").write_text(f"{json.dumps({'messages': chat})}\n" * 20)
+
+    with pytest.raises(UserError, match="column 'messages' holds chats"):
+        starting_config(str(tmp_path / "chat.jsonl"))

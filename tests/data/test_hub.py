@@ -106,6 +106,34 @@ def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
     assert all(text.startswith("test") for text in given.test.texts)
 
 
+def test_the_configuration_is_part_of_the_name(cached):
+    cached("some-one/tasks", "films", {"train": reviews("film", lambda n: n % 2)})
+
+    split, _ = prepare_table(TableData(table="some-one/tasks/films"), seed=1)
+
+    assert all(text.startswith("film ") for text in split.train.texts)
+
+
+def test_two_parts_are_owner_and_name_or_name_and_configuration(monkeypatch):
+    asked = []
+
+    def load_dataset(name, config):
+        asked.append((name, config))
+        if name not in ("glue", "some-one/reviews"):
+            raise datasets.exceptions.DatasetNotFoundError(name)
+        return {"train": reviews("train", lambda n: n % 2)}
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+
+    prepare_table(TableData(table="some-one/reviews"), seed=1)
+    prepare_table(TableData(table="glue/sst2"), seed=1)
+
+    assert asked == [("some-one/reviews", None), ("glue/sst2", None), ("glue", "sst2")]
+    with pytest.raises(UserError, match="The data set 'some-one/nothing' is neither"):
+        prepare_table(TableData(table="some-one/nothing"), seed=1)
+
+
 def test_init_works_with_a_name_on_the_hub(cached, tmp_path, monkeypatch):
     cached("some-one/reviews", "default", {"train": reviews("train", lambda n: n % 2)})
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ TITLES = [f"on number {n}" for n in range(ROWS)]
 KINDS = [("spam", "ham", "jam")[n % 3] for n in range(ROWS)]
 STARS = [n % 5 + 1 for n in range(ROWS)]
 SPLITS = [("train", "train", "dev", "test")[n % 4] for n in range(ROWS)]
+BITS = [n % 2 for n in range(ROWS)]
 NUMBERS = [n / 7 for n in range(ROWS)]
 
 
@@ -33,6 +34,12 @@ def roles(columns: dict[str, list], **known) -> ColumnRoles:
         ({"text": TEXTS, "number": NUMBERS}, (["text"], None, None)),
         ({"text": TEXTS, "same": ["one"] * ROWS}, (["text"], None, None)),
         ({"text": TEXTS, "split": SPLITS}, (["text"], None, "split")),
+        ({"y": TEXTS, "length": STARS, "x": KINDS}, (["y"], "x", None)),
+        ({"text": TEXTS, "label": NUMBERS, "kind": KINDS}, (["text"], "kind", None)),
+        ({"a": ["这部电影太无聊了浪费时间"] * ROWS, "b": KINDS}, (["a"], "b", None)),
+        ({"a": ["หนังเรื่องนี้น่าเบื่อมากครับ"] * ROWS, "b": KINDS}, (["a"], "b", None)),
+        ({"a": [text.split() for text in TEXTS], "b": [[kind] for kind in KINDS]}, (["a"], "b", None)),
+        ({"data": [{"text": t, "k": k} for t, k in zip(TEXTS, KINDS, strict=True)]}, (["data.text"], "data.k", None)),
     ],
 )
 def test_guesses(columns, expected):
@@ -53,6 +60,10 @@ def test_known_columns_are_not_guessed():
         ({"text": TEXTS, "rating": NUMBERS}, {}, "40 different values in 40 rows.*regression"),
         ({"text": TEXTS, "who": TITLES}, {"label": "who"}, r"too many to be classes\.\n"),
         ({"text": TEXTS[:6], "label": KINDS[:6]}, {}, "6 rows with a label: too few"),
+        ({"text": TEXTS, "a": BITS, "b": BITS}, {}, r"'a', 'b' of some.csv hold 0 and 1(.|\n)*--label a"),
+        ({"text": TEXTS, "labels": [["a", "b"]] * ROWS}, {}, "row 1: column 'labels' holds 2 labels"),
+        ({"text": TEXTS, "x": [["a"], ["a", "b"]] * 20}, {}, "row 2: column 'x' holds 2 labels"),
+        ({"text": TEXTS, "kind": ["a", "b", "a,b", "b"] * 10}, {}, "row 3: the label 'a,b'"),
         ({"text": TEXTS, "label": KINDS}, {"label": "lable"}, "no column 'lable'; it has text, label"),
         ({"text": TEXTS, "label": KINDS}, {"text": ["body"]}, "no column 'body'; it has text, label"),
     ],
@@ -64,6 +75,25 @@ def test_refusals(columns, known, expected):
     assert caught.value.hint
 
 
+def test_a_named_label_may_have_many_classes():
+    names = [f"class {n // 4}" for n in range(1000)]
+    columns = {"text": [f"something was said {n}" for n in range(1000)], "intent": names}
+
+    assert roles(columns, label="intent").label == "intent"
+    assert roles(columns).label is None
+
+
+def test_the_reasons_are_said():
+    assert roles({"text": TEXTS, "label": KINDS}).reasons == ["text: text, for its name", "label: label, for its name"]
+    assert roles({"y": TEXTS, "z": STARS, "x": KINDS}).reasons == [
+        "text: y, the column with the most words",
+        "label: x, whose 3 values repeat, and no numbers",
+    ]
+    assert roles({"y": TEXTS, "x": KINDS}, text=["y"], label="x").reasons == []
+
+
 def test_word_counts():
     assert word_counts(["a"] * 94 + ["a b c"] * 5 + ["a b c d e"]) == WordCounts(1, 3, 5)
     assert word_counts(["one  two\nthree"]) == WordCounts(3, 3, 3)
+    assert word_counts(["这部电影太无聊了"] * 3) == WordCounts(8, 8, 8, "characters")
+    assert word_counts(["a film 好"] * 3) == WordCounts(3, 3, 3, "words")

@@ -63,7 +63,7 @@ def test_output_of_pythons_csv_writer_is_read_back(rows, delimiter, quoting, lin
     writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=line_end)
     writer.writerows([("text", "label"), *rows])
 
-    columns = read_delimited(file.getvalue(), "some.csv", tabs=delimiter == "\t")
+    columns = read_delimited(file.getvalue(), "some.csv", tabs=delimiter == "\t").columns
 
     assert list(zip(columns["text"], columns["label"], strict=True)) == rows
 
@@ -71,13 +71,16 @@ def test_output_of_pythons_csv_writer_is_read_back(rows, delimiter, quoting, lin
 def test_backslash_quotes():
     text = 'text,label\n"He said \\"no\\", then left.",bad\n'
 
-    assert read_delimited(text, "some.csv", tabs=False) == {"text": ['He said "no", then left.'], "label": ["bad"]}
+    assert read_delimited(text, "some.csv", tabs=False).columns == {
+        "text": ['He said "no", then left.'],
+        "label": ["bad"],
+    }
 
 
 def test_a_tsv_file_without_quoting_may_hold_quotes_anywhere():
     text = 'text\tlabel\n"Great" is not the word\tbad\n6" of snow\tgood\n"unfinished\tbad\n'
 
-    assert read_delimited(text, "some.tsv", tabs=True) == {
+    assert read_delimited(text, "some.tsv", tabs=True).columns == {
         "text": ['"Great" is not the word', '6" of snow', '"unfinished'],
         "label": ["bad", "good", "bad"],
     }
@@ -101,12 +104,16 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path):
         ("a.csv", b'text,label\na,b\n"c,d\ne,f\n', "line 3: unexpected end of data"),
         ("a.csv", b'text,label\na,b\n"c" d,e\n', "line 3: ',' expected after"),
         ("a.csv", b"text,text\na,b\n", "column 'text' occurs twice"),
-        ("a.csv", b"text,label\na,b\ncaf\xe9,d\n", r"not UTF-8: line 3, byte 18 is 0xe9"),
+        ("a.csv", "text,label\nÄÖ,Ü\nÄÖÜäöüß,ß\n".encode() + b"caf\xe9,d\n", r"not UTF-8: line 4, byte 40 is 0xe9"),
         ("a.jsonl", b'{"a": 1}\n\n{"a": \n', r"line 3, column \d+"),
         ("a.jsonl", b'{"a": 1}\n[1, 2]\n', r"line 2 holds \[1, 2\], which is not an object"),
         ("a.jsonl", b"\n", "a.jsonl is empty"),
         ("a.parquet", b"PAR1 or so", "a.parquet is not a readable Parquet file"),
-        ("a.xlsx", b"PK", "end in '.xlsx' cannot be read"),
+        ("a.xlsx", b"PK", "not a readable spreadsheet"),
+        ("a.docx", b"PK", "end in '.docx' cannot be read"),
+        ("a.txt", b"PK", "end in '.txt' cannot be read"),
+        ("a.csv.gz", b"PK", "cannot be unpacked"),
+        ("a.zip", b"PK", "cannot be unpacked"),
         ("a", b"text", "end in 'nothing' cannot be read"),
     ],
 )

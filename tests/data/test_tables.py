@@ -174,8 +174,23 @@ def test_validation_comes_from_train_where_the_column_names_none(table):
         ([{"words": "a", "kind": "b"}], {}, r"usual name of a text column; its columns are words, kind"),
         ([{"text": "a", "kind": "b"}], {}, r"usual name of a label column(.|\n)*--set data.label=NAME"),
         ([{"text": str(n), "label": "good"} for n in range(9)], {}, "one class only: every label is 'good'"),
-        ([*rows(20), {"text": "x", "label": "rare"}], {}, r"'rare' has 1 row\."),
-        ([*rows(20), *({"text": "x", "label": "rare"} for _ in range(5))], {}, r"'rare' has 1 row\."),
+        ([*rows(20), {"text": {"a": 1}, "label": "good"}], {}, r"row 21: the text in column 'text' is an object: {'a'"),
+        (
+            [*rows(20), {"text": [1], "label": "good"}],
+            {},
+            "row 21: the text in column 'text' is a list of other things",
+        ),
+        (
+            [*rows(20), {"text": "x", "label": ["a", "b"]}],
+            {},
+            r"row 21: column 'label' holds 2 labels(.|\n)*Multi-label",
+        ),
+        (
+            [*rows(20), *({**row, "label": "bad, good"} for row in rows(4))],
+            {},
+            "'bad, good' in column 'label' is several",
+        ),
+        ([{"text": f"t{n % 2}", "label": "ab"[n % 2]} for n in range(30)], {}, "no class with three different texts"),
         (
             [{"text": "", "label": "good"}, {"text": "a"}],
             {},
@@ -188,7 +203,7 @@ def test_validation_comes_from_train_where_the_column_names_none(table):
             {"split": {"column": "split"}},
             "'new'",
         ),
-        (rows(20), {"rows": 4}, r"'(good|bad)' has \d rows?[,.]"),
+        (rows(20), {"rows": 4}, "(one class only. Set aside|no class with three different texts)"),
     ],
 )
 def test_wrong_tables_are_refused(table, values, settings, expected):
@@ -222,5 +237,6 @@ def test_labels_of_any_kind(table):
     assert split.label_names == sorted(map(str, labels))
     assert report.skipped == {"the label is missing": 1}
     assert report.notes == [
-        "The labels 'Pos' and 'pos' differ only in case or white space; each is a class of its own."
+        "One class, however its label is written: 'pos' is also written ' pos\\n' (1 row).",
+        "The labels 'Pos' and 'pos' differ only in case or white space; each is a class of its own.",
     ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
+from bakeoff.data.config import TableFormat
 from bakeoff.data.raw_tables import read_table_file
 from bakeoff.data.unlabeled import read_texts, write_scored
 from bakeoff.errors import UserError
@@ -63,3 +66,29 @@ def test_the_columns_of_the_training_data_are_read(tmp_path):
     assert read_texts(file, ["title"], trained_on=["body"]).texts == ["A title", "", ""]
     with pytest.raises(UserError, match="no column 'abstract'"):
         read_texts(file, trained_on=["title", "abstract"])
+
+
+def test_any_table_can_be_classified(tmp_path):
+    content = "".join(f"{n};Café, number {n}\n" for n in range(9))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(content.encode("cp1252")))
+
+    table = read_texts(tmp_path / "a.csv.gz", ["column_2"], settings=TableFormat(header=False))
+
+    assert table.texts == [f"Café, number {n}" for n in range(9)]
+    assert table.notes == ['Read as: semicolons, quotes ", no header, windows-1252.']
+    (tmp_path / "fast.txt").write_text("__label__a A fine film\n__label__b A dull one\n")
+    assert read_texts(tmp_path / "fast.txt").texts == ["A fine film", "A dull one"]
+    (tmp_path / "old.txt").write_bytes("Caf\xe9 au lait\n".encode("cp1252") * 3)
+    assert read_texts(tmp_path / "old.txt").texts == ["Café au lait"] * 3
+    (tmp_path / "b.jsonl").write_text('{"data": {"text": "A fine film"}}\n')
+    assert read_texts(tmp_path / "b.jsonl", trained_on=["data.text"]).texts == ["A fine film"]
+
+
+def test_the_way_out_names_the_option(tmp_path):
+    (tmp_path / "a.csv").write_text("words,kind\nA fine film,x\n")
+
+    for columns in ([], ["wrds"]):
+        with pytest.raises(UserError) as caught:
+            read_texts(tmp_path / "a.csv", columns)
+        assert "--column" in caught.value.hint
+        assert "--set" not in caught.value.hint

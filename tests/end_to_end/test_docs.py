@@ -35,12 +35,14 @@ SMALLER = {
     "bakeoff plan": "--set data.rows=40",
     "bakeoff run my.yaml": "--set data.rows=40 --set budget.epochs=1 --set contestants.wide.hidden_size=8",
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
+    "bakeoff run notes.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8",
     "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8",
 }
 REVIEWS = "id,headline,review,stars,opinion\n" + "".join(
     f'{row},"A {word} evening in town","A {word} film, number {row}",{stars},{opinion}\n'
     for row, (word, stars, opinion) in enumerate([("fine", 5, "good"), ("dull", 1, "bad")] * 30)
 )
+NOTES = "".join(f"{'ab'[row % 2]};Café, note number {row}\n" for row in range(40))
 
 BLOCK = re.compile(r"^(?:<!-- not run: (?P<reason>.+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S)
 
@@ -100,6 +102,7 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
     Path("reviews.csv").write_text(REVIEWS)
     Path("train.csv").write_text(REVIEWS)
     Path("test.csv").write_text(REVIEWS.replace("film", "play"))
+    Path("notes.csv").write_bytes(NOTES.encode("cp1252"))
     Path("reviews.txt").write_text("A fine film\nA dull film\n")
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)
@@ -168,6 +171,17 @@ def complete(block: dict, page: Path) -> dict:
 )
 def test_the_configs_of_a_page_load(page, text):
     load_config(complete(yaml.safe_load(text), page))
+
+
+def test_init_writes_the_config_of_the_page_about_data(folder):
+    (shown, *_) = [block.text for block in blocks(ROOT / "docs/reference/data.md") if block.language == "yaml"]
+
+    typed = bakeoff("init", "notes.csv")
+
+    written = yaml.safe_load(Path("notes.yaml").read_text())["data"]
+    assert {key: written[key] for key in yaml.safe_load(shown)["data"]} == yaml.safe_load(shown)["data"]
+    assert 'Read as: semicolons, quotes ", no header, windows-1252.' in typed.out
+    assert "chosen as label: column_1, whose 2 values repeat" in typed.out
 
 
 def headings(page: Path) -> set[str]:

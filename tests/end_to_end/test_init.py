@@ -12,7 +12,7 @@ from bakeoff.data.raw_tables import read_table_file
 from tests.command import bakeoff, refused
 from tests.report.pages import Page
 
-LABELS = ["sehr gut", "Pos", "pos", "日本語", "<script>alert(1)</script>", "1.0", "true", "$x$ | \\frac", "a\x1b[31mb"]
+LABELS = ["sehr gut", "Pos", "pos", "日本語", "<script>alert(1)</script>", "1.5", "true", "$x$ | \\frac", "a\x1b[31mb"]
 WORDS = "plot actor camera music light story scene hero ending night city river winter garden train".split()  # noqa: SIM905
 SMALL = ["--set", "contestants.lstm={embedding_size: 8, hidden_size: 8}", "--set", "evaluation.resamples=100"]
 
@@ -126,4 +126,4 @@ def test_several_labels_for_one_text_are_refused(tmp_path, monkeypatch):
     rows = [{"text": f"the text {number}", "label": ["a", "b"][: number % 2 + 1]} for number in range(40)]
     Path("table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    assert "Several labels per text are not supported" in refused("init", "table.jsonl")
+    assert "Multi-label classification is not supported yet" in refused("init", "table.jsonl")

@@ -37,8 +37,8 @@ def run_table(tmp_path, monkeypatch):
         (f"text,label\n{GOOD_ROWS}", ["--set", "data.text=body"], ["body", "text", "label"]),
         (f"words,kind\n{GOOD_ROWS}", [], ["words", "kind", "data.text"]),
         ("text,label\n" + "a text,good\n" * 30, [], ["one class", "good"]),
-        (f"text,label\n{GOOD_ROWS}odd text,rare\n", [], ["rare", "1 row"]),
-        (f"text,label\n{GOOD_ROWS}".encode() + b"caf\xe9,good\n", [], ["UTF-8", "42"]),
+        ("text,label\n" + "a text,good\nb text,bad\n" * 20, [], ["no class", "three different texts"]),
+        (f"text,label\n{GOOD_ROWS}{chr(252) * 20},bad\n".encode() + b"caf\xe9,good\n", [], ["UTF-8", "43"]),
         (f"text,label\n{GOOD_ROWS}a,b,c,d\n", [], ["line 42"]),
     ],
 )

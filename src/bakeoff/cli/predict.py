@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(
     run: RunPath,
     texts: Texts = None,
-    file: Annotated[Path | None, typer.Option(help="A table of texts: .csv, .tsv, .jsonl, .parquet, or .txt.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A table of texts, as for `data.table`, or .txt.")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,11 +52,17 @@ def command(
     folder = RunFolder(run)
     names = chosen_contestants(folder, contestant)
     if file is not None:
+        from bakeoff.data.config import TableFormat
         from bakeoff.data.unlabeled import read_texts
 
-        text = folder.config_values()["data"].get("text") or []
-        table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text)
+        data = folder.config_values()["data"]
+        text = data.get("text") or []
+        # A run on files without a header is used on such files; all else about a file is its own.
+        known = TableFormat(header=False) if (data.get("format") or {}).get("header") is False else None
+        table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text, settings=known)
         inputs = table.texts
+        for said in table.notes:
+            print(said, file=sys.stderr)
     else:
         table = None
         inputs = given_texts(texts)

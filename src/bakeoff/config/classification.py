@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -23,5 +24,5 @@ class ClassificationConfig(CommonConfig):
         default_factory=lambda: ClassificationEvaluationConfig(), description="How contestants are compared."
     )
 
-    def local_paths(self) -> dict[str, str]:
+    def local_paths(self) -> Mapping[str, str | list[str]]:
         return {f"data.{key}": file for key, file in self.data.files.items() if file not in PACKAGED_TABLES}

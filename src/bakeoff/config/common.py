@@ -44,7 +44,7 @@ class CommonConfig(Section):
         "none", description="Where to also send losses, accuracies and learning rates during training."
     )
 
-    def local_paths(self) -> dict[str, str]:
+    def local_paths(self) -> Mapping[str, str | list[str]]:
         """Return the files and folders that the config may name itself, by dotted key."""
         return {}
 

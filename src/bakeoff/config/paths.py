@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +26,24 @@ def contestants_files(config: BakeoffConfig) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def _absolute(section: AnySection, paths: dict[str, str]) -> AnySection:
+def _absolute(section: AnySection, paths: Mapping[str, str | list[str]]) -> AnySection:
     for key, path in paths.items():
-        if Path(path).expanduser().exists():
-            section = with_value(section, key.split("."), str(Path(path).expanduser().resolve()))
+        full = _full(path) if isinstance(path, str) else [_full(each) for each in path]
+        if full != path:
+            section = with_value(section, key.split("."), full)
     return section
+
+
+def _full(path: str) -> str:
+    """Return the full path of what exists here, and of a pattern in a folder that exists; anything else as it is."""
+    local = Path(path).expanduser()
+    if local.exists():
+        return str(local.resolve())
+    if "://" not in path and any(mark in path for mark in "*?["):
+        folder = next(parent for parent in local.parents if not any(mark in str(parent) for mark in "*?["))
+        if folder.is_dir():
+            return str(folder.resolve() / local.relative_to(folder))
+    return path
 
 
 def with_value(section: AnySection, keys: list[str], value: Any) -> AnySection:

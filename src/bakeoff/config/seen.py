@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from bakeoff.data.config import TableFormat
 from bakeoff.data.profile import WordCounts
 
 UNEVEN = 3
@@ -32,21 +33,26 @@ class Seen:
     duplicate_texts: int = 0
     near_duplicate_texts: int = 0
     notes: list[str] = field(default_factory=list)
+    format: TableFormat | None = None  # how the files are written, where that had to be found
+    reasons: list[str] = field(default_factory=list)  # why these columns
 
     def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(dataclasses.replace(self, format=None))
+        return {**values, "format": self.format.model_dump(exclude_none=True) if self.format else None}
 
 
 def describe(seen: Seen) -> list[str]:
     """Return what was found, as lines for a reader."""
     assert seen.words is not None
+    units = seen.words.units
     noun = "rows" if seen.task == "classification" else "documents, or parts of one, in all splits"
     lines = [f"{seen.rows:,} {noun}"]
     lines += [f"{count:,} rows not used: {reason}" for reason, count in seen.skipped.items()]
     if seen.columns:
         lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
+    lines += [f"chosen as {shown(reason, 200)}" for reason in seen.reasons]
     lines.append(
-        f"words per text: {seen.words.median:,} (median), {seen.words.percentile_95:,} (95th percentile), "
+        f"{units} per text: {seen.words.median:,} (median), {seen.words.percentile_95:,} (95th percentile), "
         f"{seen.words.longest:,} (longest)"
     )
     lines.append(f"duplicate texts: {seen.duplicate_texts:,}; near-duplicates: {seen.near_duplicate_texts:,}")

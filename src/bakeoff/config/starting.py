@@ -14,8 +14,10 @@ import yaml
 
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
-from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableSplit, TextData
+from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.fasttext_files import is_fasttext
+from bakeoff.data.files import read_bytes
 from bakeoff.data.profile import guess_columns, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
@@ -84,7 +86,12 @@ def starting_config(
             raise _not_a_table(source)
         return _language_model(source, None)
     table = read_raw_table(source)
-    roles = guess_columns(table, text, label)
+    try:
+        roles = guess_columns(table, text, label)
+    except UserError:
+        if not text and label is None:
+            refuse_other_shapes(table.columns, "text", source, "--text")  # chats have a better answer
+        raise
     if roles.label is None:
         if others:
             raise _not_a_table(source)
@@ -94,10 +101,17 @@ def starting_config(
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}
     if files:
+        # A separate file may be written in another way, so its format is found anew.
         data = TableData(text=columns, label=roles.label, **files)
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
-        data = TableData(table=source, text=columns, label=roles.label, split=TableSplit(column=roles.split))
+        data = TableData(
+            table=source,
+            format=table.format or TableFormat(),
+            text=columns,
+            label=roles.label,
+            split=TableSplit(column=roles.split),
+        )
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
     for part in report.splits:
@@ -105,7 +119,10 @@ def starting_config(
     rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
     seen = _seen(report, "classification", rows, split.train.texts + split.validation.texts + split.test.texts)
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
-    seen.source = names.get(source, seen.source)
+    seen.source = names.get(source, source)
+    seen.format, seen.reasons = None if files else table.format, roles.reasons
+    if not files:  # the table was read again with the format that was found, which is no news to that reading
+        seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
     return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
@@ -120,8 +137,10 @@ def _not_a_table(source: str) -> UserError:
 
 def _is_text(source: str) -> bool:
     path = Path(source).expanduser()
-    if source in PACKAGED_TEXTS or source in HUB_NAMES or source.lower().endswith(TEXT_ENDINGS):
+    if source in PACKAGED_TEXTS or source in HUB_NAMES:
         return True
+    if source.lower().endswith(TEXT_ENDINGS):
+        return not (path.is_file() and is_fasttext(read_bytes(path)))
     return path.is_dir() and not (path / "train").is_dir()  # aclImdb, a folder that is a table, has train/
 
 
@@ -185,7 +204,7 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
         f"""\
 task: classification
 data:
-{_files_yaml(seen)}
+{_files_yaml(seen)}{_format_line(seen.format)}
   text: {text} # several columns are joined: {several}
   label: {scalar(seen.label or "")}
   split: {split}
@@ -203,6 +222,16 @@ def _files_yaml(seen: Seen) -> str:
     first, *others = (seen.files or {"table": seen.source}).items()
     lines = [f"  {first[0]}: {scalar(first[1])} # relative to the folder where you run bakeoff"]
     return "\n".join([*lines, *(f"  {key}: {scalar(file)}" for key, file in others)])
+
+
+def _format_line(format: TableFormat | None) -> str:
+    """Return the key `format` on a line of its own, or nothing where files say themselves how they are written."""
+    if format is None or not (values := format.model_dump(exclude_none=True)):
+        return ""
+    settings = ", ".join(
+        f"{key}: {str(value).lower() if isinstance(value, bool) else scalar(value)}" for key, value in values.items()
+    )
+    return f"\n  format: {{{settings}}} # as found: a run does not guess again"
 
 
 def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:

@@ -1,12 +1,14 @@
-"""Choose the text and label columns of a table, and normalize their values."""
+"""Choose the text and label columns of a table, and collect their values."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from bakeoff.data.cells import NotTextError, text_of
+from bakeoff.data.nested import leaves, rows_with_more
 from bakeoff.data.raw_tables import RawTable
+from bakeoff.data.reading import row_count
 from bakeoff.errors import UserError
 from bakeoff.spelling import nearest
 
@@ -17,17 +19,19 @@ LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "labels", "p
 def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], key: str) -> str:
     """Return the requested column, or the first column with one of the usual names (case-insensitive).
 
+    A column inside nested objects is a dotted path, such as `annotations.0.label`.
+
     Args:
-        key: The config key to set, e.g. `data.text`, for messages.
+        key: The config key or option to set, e.g. `data.text` or `--column`, for messages.
 
     Raises:
         UserError: there is no such column; the message lists the columns of the table.
     """
-    names = ", ".join(table.columns)
+    names = ", ".join(leaves(table.columns))
     if wanted is not None:
-        if wanted in table.columns:
+        if table.has_column(wanted):
             return wanted
-        near = nearest(wanted, table.columns)
+        near = nearest(wanted, [*table.columns, *leaves(table.columns)])
         raise UserError(
             f"{table.source} has no column {wanted!r}; it has {names}.",
             f"Did you mean {near!r}? " * bool(near) + f"Set {key} to one of them.",
@@ -36,10 +40,11 @@ def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], k
     for name in usual:
         if name in by_lower_case:
             return by_lower_case[name]
-    role = key.rpartition(".")[2]
+    option = key if key.startswith("--") else f"--set {key}"
+    role = {"data.label": "label", "--label": "label"}.get(key, "text")
     raise UserError(
         f"No column of {table.source} has a usual name of a {role} column; its columns are {names}.",
-        f"Name the {role} column: --set {key}=NAME",
+        f"Name the {role} column: {option}{' ' if key.startswith('--') else '='}NAME",
     )
 
 
@@ -50,38 +55,55 @@ def choose_text_columns(table: RawTable, wanted: str | Sequence[str] | None, key
 
 
 def row_texts(table: RawTable, columns: Sequence[str]) -> list[str | None]:
-    """Return the text of every row: its usable cells joined by a blank line, or None where there are none."""
-    cells = zip(*(table.columns[column] for column in columns), strict=True)
-    return ["\n\n".join(text for cell in row if (text := text_of(cell)) is not None) or None for row in cells]
+    """Return the text of every row: its usable cells joined by a blank line, or None where there are none.
+
+    Raises:
+        UserError: a cell holds something else than text; the message names the row.
+    """
+    cells = zip(*(table.column(column) for column in columns), strict=True)
+    texts: list[str | None] = []
+    for number, row in enumerate(cells):
+        try:
+            texts.append("\n\n".join(text for cell in row if (text := text_of(cell)) is not None) or None)
+        except NotTextError as error:
+            paths = [path for path in leaves(table.columns) if path.startswith(tuple(f"{name}." for name in columns))]
+            raise UserError(
+                f"{table.source}, row {row_names(table)[number]}: the text in column {' or '.join(map(repr, columns))} "
+                f"is {error.what}: {error.shown()}.",
+                f"Name a path inside it: {', '.join(paths)}." if paths else "Name a column of texts.",
+            ) from None
+    return texts
+
+
+def text_notes(table: RawTable, columns: Sequence[str]) -> list[str]:
+    """Return sentences about the cells of text columns that were not plain strings, and how many there are."""
+    notes = []
+    for column in columns:
+        values = table.column(column)
+        if lists := sum(isinstance(value, list) for value in values):
+            notes.append(f"{row_count(lists)} a list of strings in column {column!r}; they were joined with blanks.")
+        if coded := sum(isinstance(value, bytes) for value in values):
+            notes.append(f"{row_count(coded)} bytes in column {column!r}; they were decoded as UTF-8.")
+    return notes + path_notes(table, columns)
+
+
+def path_notes(table: RawTable, columns: Sequence[str]) -> list[str]:
+    """Return sentences about lists of which a dotted path reads only one element."""
+    more = {column: rows_with_more(table.columns, column) for column in columns if column not in table.columns}
+    return [
+        f"{row_count(count)} more than one element in the list that {column!r} reads; only that element is used."
+        for column, count in more.items()
+        if count
+    ]
 
 
 def row_names(table: RawTable) -> list[str]:
     """Return the file's own ids if every row has one and all differ, otherwise the row numbers, from 1."""
-    own = next((values for name, values in table.columns.items() if name.lower() == "id"), [])
+    own: list[Any] = next((values for name, values in table.columns.items() if name.lower() == "id"), [])
     names = [str(value) for value in own if value is not None and value != ""]
     if names and len(names) == len(table) == len(set(names)):
         return names
     return [str(number) for number in range(1, len(table) + 1)]
-
-
-def text_of(value: Any) -> str | None:
-    """Return the value as text, or None if it is empty, missing or not valid Unicode."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    text = str(value)
-    return text if text.strip() and _is_unicode(text) else None
-
-
-def label_of(value: Any) -> str | None:
-    """Return the name of a label, or None if it is missing. Whole numbers lose the `.0` that pandas often adds."""
-    if value is None:
-        return None
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() else str(value)
-    name = str(value).strip()
-    return None if name.lower() in ("", "nan") or not _is_unicode(name) else name
 
 
 def look_alikes(labels: Sequence[str]) -> list[list[str]]:
@@ -90,12 +112,3 @@ def look_alikes(labels: Sequence[str]) -> list[list[str]]:
     for label in labels:
         groups.setdefault(" ".join(label.casefold().split()), []).append(label)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _is_unicode(text: str) -> bool:
-    """Return False for half of a surrogate pair, which JSON can hold but UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import codecs
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bakeoff.sections import ColumnOrColumns, PositiveInt, Section, Share
 
@@ -52,34 +53,88 @@ class TableSplit(Section):
         return self
 
 
+_SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_QUOTE_NAMES = {'"': "double", "'": "single", "": "none"}
+
+
+def _separator(value: Any) -> Any:
+    name = _SEPARATOR_NAMES.get(value, value)
+    if name is None or (isinstance(name, str) and (name in _SEPARATOR_NAMES.values() or len(name) == 1)):
+        return name
+    raise ValueError(f"must be comma, semicolon, tab, pipe or one character, not {value!r}")
+
+
+def _known_encoding(value: str | None) -> str | None:
+    try:
+        if value is not None:
+            codecs.lookup(value)
+    except LookupError:
+        raise ValueError(f"{value!r} is not the name of an encoding; usual ones are utf-8 and windows-1252") from None
+    return value
+
+
+class TableFormat(Section):
+    """How files are written. What is absent is found in the file, and said."""
+
+    separator: Annotated[str | None, BeforeValidator(_separator)] = Field(
+        None, description="Between the cells of a .csv or .tsv: `comma`, `semicolon`, `tab`, `pipe` or a character."
+    )
+    quote: Annotated[Literal["double", "single", "none"] | None, BeforeValidator(lambda v: _QUOTE_NAMES.get(v, v))] = (
+        Field(None, description="Around cells that hold separators or line breaks.")
+    )
+    header: bool | None = Field(
+        None, description="Whether the first row names the columns; if not, they are `column_1`, `column_2`, ..."
+    )
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = Field(
+        None, description="Character encoding, such as `utf-8` or `windows-1252`."
+    )
+    sheet: str | None = Field(None, description="Sheet of a spreadsheet. If absent, the first one that is not empty.")
+
+
+def _sources(value: Any) -> Any:
+    """Validate one source or several, with one message for the same reason."""
+    several = isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+    if value is None or isinstance(value, str) or several:
+        return value
+    raise ValueError(f"must be the name of a table or a list of names, not {value!r}")
+
+
+Sources = Annotated[str | list[str] | None, BeforeValidator(_sources)]
+
+
 class TableData(Section):
     """A labeled table."""
 
-    table: str | None = Field(
+    table: Sources = Field(
         None,
-        description="A file (.csv, .tsv, .jsonl, .parquet), an aclImdb folder, a hub id such as `stanfordnlp/imdb`, or "
-        "the packaged `sentence-polarity`. Required, unless `train` is given.",
+        description="A file (.csv, .tsv, .json, .jsonl, .parquet, .xlsx, ...; see data.md), several (`part-*.csv`, or "
+        "a list), a URL, an aclImdb folder, a hub id such as `stanfordnlp/imdb` or `glue/sst2`, or the packaged "
+        "`sentence-polarity`. Required, unless `train` is given.",
     )
-    train: str | None = Field(
+    train: Sources = Field(
         None, description="File of the training rows, instead of `table`. Whatever `table` may name."
     )
-    validation: str | None = Field(
+    validation: Sources = Field(
         None, description="File of the validation rows; with `train`. If absent, they are taken from train."
     )
-    test: str | None = Field(
+    test: Sources = Field(
         None, description="File of the test rows; with `train`. If absent, they are taken from train."
     )
+    format: TableFormat = Field(default_factory=lambda: TableFormat(), description="How the files are written.")
     text: ColumnOrColumns = Field(
         None,
         description="Column of the texts, or a list of columns (`[title, body]`), whose non-empty cells are joined by "
         "a blank line. Guessed from common names if absent.",
     )
     label: str | None = Field(None, description="Column of the labels. Guessed from common names if absent.")
+    unlabeled: Annotated[str | None, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)] = Field(
+        None, description="Label that marks rows without one, often `-1`. They are not used."
+    )
     rows: PositiveInt | None = Field(None, description="Use a random sample of this many rows, drawn with the seed.")
     split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the splits, and their rule.")
 
     @property
-    def files(self) -> dict[str, str]:
+    def files(self) -> dict[str, str | list[str]]:
         """Return the sources by their key: `table` alone, or `train` with `validation` and `test` if given."""
         sources = {key: getattr(self, key) for key in ("table", "train", "validation", "test")}
         return {key: source for key, source in sources.items() if source is not None}
@@ -91,7 +146,7 @@ class TableData(Section):
             raise ValueError(f"give either `table` or the files `train`, `validation`, `test`, not both ({files[0]})")
         if self.table is None and self.train is None:
             raise ValueError("give `table`, or the file `train` (with `validation` and `test` if you have them)")
-        if len(set(self.files.values())) < len(self.files):
+        if len(set(map(str, self.files.values()))) < len(self.files):
             raise ValueError("two of the files `train`, `validation`, `test` are the same")
         if files and (rule := self.split.rule):
             raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give one `table`")

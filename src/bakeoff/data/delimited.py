@@ -3,67 +3,191 @@
 from __future__ import annotations
 
 import csv
-import io
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from bakeoff.data.config import TableFormat
+from bakeoff.data.dialects import (
+    SEPARATORS,
+    Dialect,
+    MalformedError,
+    Record,
+    is_wrapped_in,
+    joins_lines_that_stand_alone,
+    records_of,
+)
+from bakeoff.data.headers import fit_to_header, has_header
+from bakeoff.data.reading import PLAIN, Reading, read_as
 from bakeoff.errors import UserError
 
-# Tried in this order; the first that fits the whole file is used. Users see the error of the first one.
-_DOUBLED_QUOTES: dict[str, Any] = {"quotechar": '"', "doublequote": True, "strict": True}
-_BACKSLASH_QUOTES: dict[str, Any] = {"quotechar": '"', "doublequote": False, "escapechar": "\\", "strict": True}
-_NO_QUOTES: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "strict": True}
+_ENOUGH_ROWS = 8
+"""Fewer rows fit a reading without quotes by chance."""
+
+_HINT = (
+    'Put fields with line breaks or separators in double quotes ("), or say how the file is written: '
+    "--set data.format.separator=semicolon (comma, tab, pipe), --set data.format.quote=none (double, single)"
+)
 
 
-class _MalformedError(Exception):
-    """A line that does not fit the dialect."""
+@dataclass(frozen=True)
+class _Fit:
+    """A way to read the file in which every record has the fields of the first."""
+
+    dialect: Dialect
+    records: list[Record]
+    notes: list[str]
 
 
-def read_delimited(text: str, name: str, *, tabs: bool) -> dict[str, list[str]]:
-    """Return the columns of a CSV (or, with `tabs`, TSV) file with a header. Blank lines are skipped.
+def read_delimited(
+    text: str, name: str, *, tabs: bool, settings: TableFormat | None = None, encoding: str = "utf-8"
+) -> Reading:
+    """Return the columns of a CSV (or, with `tabs`, TSV) file. Blank lines are skipped.
+
+    What the settings leave open is found: double quotes and the separator that the header has most of are tried first,
+    then other quotes and separators. Lines that are longer than the header are mended where that is safe, and counted.
+
+    Args:
+        settings: What is known of the format.
+        encoding: The encoding that the text was decoded from, for the note on how the file was read.
 
     Raises:
         UserError: a line has too many or too few fields, or broken quotes; the message gives its number.
     """
     csv.field_size_limit(2**31 - 1)  # Python's default limit of 128 kB is shorter than many documents
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = "\t" if tabs else max(",;\t|", key=header.count)
-    dialects = [_DOUBLED_QUOTES]
-    if '\\"' in text:  # only then: this dialect accepts stray text between a closing quote and the separator
-        dialects.append(_BACKSLASH_QUOTES)
-    if delimiter == "\t":  # unquoted texts hold commas, but hardly ever tabs
-        dialects.append(_NO_QUOTES)
-    problem: _MalformedError | None = None
+    settings = settings or TableFormat()
+    fit = _find(text, name, tabs, settings)
+    with_header = has_header(fit.records) if settings.header is None else settings.header
+    columns = _columns(fit.records, name, with_header)
+    found = TableFormat(
+        separator=fit.dialect.separator_name,
+        quote=fit.dialect.quote,
+        header=with_header,
+        encoding=settings.encoding or encoding,
+    )
+    notes = list(fit.notes)
+    plain = PLAIN.model_copy(update={"separator": "tab" if tabs else "comma"})
+    asked = found.model_copy(update=settings.model_dump(exclude_none=True))
+    if found != plain and None in (settings.separator, settings.quote, settings.header, settings.encoding):
+        notes.insert(0, f"Read as: {read_as(asked)}.")
+    return Reading(columns, notes, found)
+
+
+def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
+    problem: MalformedError | None = None
+    second: _Fit | None = None  # right unless another separator fits, too
+    dialects = list(_dialects(text, tabs, settings))
+    given = settings.separator is not None or settings.quote is not None
+    usual = len(dialects) if given else _usual(text, tabs)
+    for number, dialect in enumerate(dialects):
+        try:
+            records = records_of(text, dialect)
+            _check_widths(records, fallback=number >= usual, unquoted=dialect.quote == "none")
+        except MalformedError as error:
+            problem = problem or error
+            continue
+        fit = _better(text, _Fit(dialect, records, []), settings)
+        if second and _has_blanks(records):
+            continue
+        if not records or (len(records[0].fields) > 1 and not _has_blanks(records)):
+            return fit
+        second = second or fit
+    if second:
+        return second
     for dialect in dialects:
         try:
-            return _parse(text, delimiter, dialect)
-        except _MalformedError as error:
-            problem = problem or error
-    raise UserError(
-        f"{name} is malformed: {problem}.", 'Put fields with line breaks or separators in double quotes (").'
-    )
-
-
-def _parse(text: str, delimiter: str, dialect: dict[str, Any]) -> dict[str, list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **dialect)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    while True:
-        line = reader.line_num + 1  # where the record begins; it may end many lines later
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise _MalformedError(f"line {line}: {error}") from None
-        if fields is None:
-            break
-        if not fields:
+            records, notes = fit_to_header(records_of(text, dialect), dialect.separator, enough=_ENOUGH_ROWS)
+        except MalformedError:
             continue
-        if not header:
-            header = [field.strip() for field in fields]
-            if twice := {field for field in header if header.count(field) > 1}:
-                raise _MalformedError(f"line {line}: column {sorted(twice)[0]!r} occurs twice")
-        elif len(fields) != len(header):
-            raise _MalformedError(f"line {line}: {len(fields)} fields, but the header has {len(header)}")
-        else:
-            rows.append(fields)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    return {column: list(values) for column, values in zip(header, columns, strict=True)}
+        return _Fit(dialect, records, notes)
+    raise UserError(f"{name} is malformed: {problem}.", _HINT)
+
+
+def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]:
+    """Yield the dialects in the order in which they are tried; users see the error of the first one."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    if settings.separator is not None:
+        separators = [SEPARATORS.get(settings.separator, settings.separator)]
+    else:
+        first = "\t" if tabs else max(",;\t|", key=header.count)
+        others = sorted((each for each in ",;\t|" if each != first and each in header), key=header.count, reverse=True)
+        separators = [first, *others]
+    for number, separator in enumerate(separators):
+        if settings.quote is not None:
+            yield Dialect(separator, settings.quote)
+            if settings.quote != "none" and "\\" in text:
+                yield Dialect(separator, settings.quote, backslash=True)
+            continue
+        yield Dialect(separator, "double")
+        if '\\"' in text:  # only then: this dialect accepts stray text between a closing quote and the separator
+            yield Dialect(separator, "double", backslash=True)
+        if number == 0 and separator == "\t":  # unquoted texts hold commas, but hardly ever tabs
+            yield Dialect(separator, "none")
+        if "'" in text:
+            yield Dialect(separator, "single")
+        yield Dialect(separator, "none")
+
+
+def _usual(text: str, tabs: bool) -> int:
+    """Return how many of the first dialects are right wherever they fit, however few the rows are."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    separator = "\t" if tabs else max(",;\t|", key=header.count)
+    return 1 + ('\\"' in text) + (separator == "\t")
+
+
+def _check_widths(records: list[Record], *, fallback: bool, unquoted: bool) -> None:
+    width = len(records[0].fields) if records else 0
+    for record in records:
+        if len(record.fields) != width:
+            raise MalformedError(f"line {record.line}: {len(record.fields)} fields, but the header has {width}")
+    if fallback and (width < 2 or len(records) <= (_ENOUGH_ROWS if unquoted else 2)):
+        raise MalformedError("too few rows to tell")
+
+
+def _has_blanks(records: list[Record]) -> bool:
+    """Return whether all cells of a column begin with a blank, as the parts of a sentence do behind a comma."""
+    later = list(zip(*(record.fields[1:] for record in records), strict=True))
+    return len(records) > 1 and any(all(cell.startswith(" ") for cell in cells) for cells in later)
+
+
+def _better(text: str, fit: _Fit, settings: TableFormat) -> _Fit:
+    """Return another reading where this one hides rows in a text, or leaves quotes around the cells."""
+    if settings.quote is not None or fit.dialect.quote != "double":
+        return fit
+    try:
+        if is_wrapped_in(fit.records, "'"):
+            single = Dialect(fit.dialect.separator, "single")
+            records = records_of(text, single)
+            _check_widths(records, fallback=True, unquoted=True)
+            if not is_wrapped_in(records, '"'):
+                return _Fit(single, records, [])
+        unquoted = Dialect(fit.dialect.separator, "none")
+        if any("\n" in cell for record in fit.records for cell in record.fields):
+            records = records_of(text, unquoted)
+            _check_widths(records, fallback=True, unquoted=True)
+            if joins_lines_that_stand_alone(fit.records, records):
+                more = len(records) - len(fit.records)
+                note = f"Unpaired quotes are part of the text: with them, {more:,} lines would be lost in other rows."
+                return _Fit(unquoted, records, [note])
+    except MalformedError:
+        pass
+    return fit
+
+
+def _columns(records: list[Record], name: str, with_header: bool) -> dict[str, list[str]]:
+    if not records:
+        return {}
+    first, rows = records[0], records
+    if with_header:
+        header = [field.strip() for field in first.fields]
+        if header.count("") > 1:
+            header = [field or f"column_{number}" for number, field in enumerate(header, start=1)]
+        if twice := {field for field in header if header.count(field) > 1}:
+            raise UserError(
+                f"{name} is malformed: line {first.line}: column {sorted(twice)[0]!r} occurs twice.",
+                "Rename one of them; if the first line is no header: --set data.format.header=false",
+            )
+        rows = records[1:]
+    else:
+        header = [f"column_{number}" for number in range(1, len(first.fields) + 1)]
+    cells = list(zip(*(record.fields for record in rows), strict=True)) if rows else [()] * len(header)
+    return {column: list(values) for column, values in zip(header, cells, strict=True)}

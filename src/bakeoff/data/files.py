@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bakeoff.errors import UserError
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+){0,2}")  # owner, name, configuration
 
 
 def packaged_file(collection: str, name: str) -> bytes:

@@ -15,9 +15,14 @@ _PROBE_SECONDS = 5.0
 
 
 def load_table(name: str) -> dict[str, list[Any]]:
-    """Concatenate the splits of a data set, with a column `split`. Class ids become names."""
+    """Concatenate the splits of a data set, with a column `split`. Class ids become names.
+
+    Args:
+        name: `name`, `owner/name`, `owner/name/configuration`, or `name/configuration` where no data set has the first
+            two as owner and name.
+    """
     columns: dict[str, list[Any]] = {}
-    loaded = _load(name, None, "data.table")
+    loaded = _load_with_configuration(name)
     for split_name, split in loaded.items():
         rows = {column: _values(split, column) for column in split.column_names}
         rows.setdefault("id", [f"{split_name}-{number}" for number in range(1, len(split) + 1)])
@@ -33,6 +38,21 @@ def load_table(name: str) -> dict[str, list[Any]]:
     return columns
 
 
+def _load_with_configuration(name: str) -> Any:
+    if name.count("/") == 2:
+        dataset, _, config = name.rpartition("/")
+        return _load(dataset, config, "data.table")
+    try:
+        return _load(name, None, "data.table")
+    except _NotFoundError:
+        if "/" not in name:
+            raise
+        dataset, _, config = name.partition("/")
+        with contextlib.suppress(_NotFoundError):
+            return _load(dataset, config, "data.table")
+        raise
+
+
 def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any]]:
     """Return the rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
     loaded = _load(name, config, "data.text")
@@ -45,6 +65,10 @@ def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any
     return {split_name: list(split[column]) for split_name, split in loaded.items()}
 
 
+class _NotFoundError(UserError):
+    """No data set of that name is on the hub, or in the cache."""
+
+
 def _load(name: str, config: str | None, key: str) -> Any:
     hint = (
         f"Use a local copy (--set {key}=PATH), or download the data set into the hub's cache while the machine is "
@@ -54,11 +78,13 @@ def _load(name: str, config: str | None, key: str) -> Any:
         with _offline_if_the_hub_does_not_answer():
             loaded = datasets.load_dataset(name, config)
     except datasets.exceptions.DatasetNotFoundError:
-        raise UserError(
+        raise _NotFoundError(
             f"The data set {name!r} is neither a local file nor a public data set on the hub.", hint
         ) from None
     except (ConnectionError, TimeoutError):
-        raise UserError(f"The data set {name!r} is not in the cache, and the hub cannot be reached.", hint) from None
+        raise _NotFoundError(
+            f"The data set {name!r} is not in the cache, and the hub cannot be reached.", hint
+        ) from None
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"The data set {name!r} cannot be loaded: {reason}", hint) from None

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, label_of, text_of
+from bakeoff.data.cells import NotTextError, label_of, text_of
+from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, row_names
+from bakeoff.data.headers import is_number
+from bakeoff.data.nested import leaves
 from bakeoff.data.raw_tables import RawTable
+from bakeoff.data.scripts import counted_in_characters, rough_words
+from bakeoff.data.several_labels import NOT_YET, refuse_several_labels
 from bakeoff.data.tables import SPLIT_NAMES
 from bakeoff.errors import UserError
 
@@ -19,15 +24,17 @@ FEWEST_ROWS_A_CLASS = 5  # on average; a column with fewer holds numbers, names 
 
 _ROWS_LOOKED_AT = 2000
 _FEWEST_WORDS = 2.0  # on average, in a column of texts
+_FEWEST_TEXTS = 3  # of a class: one for each split
 
 
 @dataclass(frozen=True)
 class WordCounts:
-    """Lengths of texts, in words separated by white space."""
+    """Lengths of texts: in words separated by white space, or in characters where a script has no blanks."""
 
     median: int
     percentile_95: int
     longest: int
+    units: Literal["words", "characters"] = "words"
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,9 @@ class ColumnRoles:
     text: list[str]
     label: str | None  # None: no column looks like one
     split: str | None  # holds only names of splits, train and test among them
+    reasons: list[str] = field(
+        default_factory=list, compare=False
+    )  # why these, in words; not for columns that are given
 
 
 def guess_columns(table: RawTable, text: Sequence[str] | None = None, label: str | None = None) -> ColumnRoles:
@@ -49,52 +59,97 @@ def guess_columns(table: RawTable, text: Sequence[str] | None = None, label: str
 
     Raises:
         UserError: a known column does not exist; the label column has one value only, or so many that they cannot be
-            classes; or no column holds texts.
+            classes; or no column holds texts; or the rows have several labels.
     """
-    texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, label)]
-    others = [name for name in table.columns if name not in texts and name.lower() != "id"]
-    split = next((name for name in others if name != label and _names_splits(table.columns[name])), None)
+    reasons: list[str] = []
+    texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, label, reasons)]
+    others = [name for name in leaves(table.columns) if name not in texts and name.lower() != "id"]
+    split = next((name for name in others if name != label and _names_splits(table.column(name))), None)
+    if split not in table.columns:
+        split = None
     if label is not None:
         choose_column(table, label, (), "--label")
-        _check_label(table, label)
-        return ColumnRoles(texts, label, split)
+        _check_label(table, label, named=True)
+        return ColumnRoles(texts, label, split, reasons)
     others = [name for name in others if name != split]
-    by_name = [name for usual in LABEL_NAMES for name in others if name.lower() == usual]
-    if by_name:
-        _check_label(table, by_name[0])
-        return ColumnRoles(texts, by_name[0], split)
-    by_content = [name for name in others if _can_be_classes(table.columns[name])]
-    fewest_classes = min(by_content, key=lambda name: len(_values(table.columns[name])), default=None)
-    return ColumnRoles(texts, fewest_classes, split)
+    return ColumnRoles(texts, _label_column(table, others, reasons), split, reasons)
 
 
 def word_counts(texts: Sequence[str]) -> WordCounts:
-    """Return the word counts of one or more texts."""
-    counts = np.array([len(text.split()) for text in texts])
+    """Return the lengths of one or more texts, in words or, in scripts without blanks, in characters."""
+    characters = counted_in_characters(texts[:_ROWS_LOOKED_AT])
+    counts = np.array([len(text) if characters else len(text.split()) for text in texts])
     median, high = np.percentile(counts, [50, 95], method="inverted_cdf")
-    return WordCounts(int(median), int(high), int(counts.max()))
+    return WordCounts(int(median), int(high), int(counts.max()), "characters" if characters else "words")
 
 
-def _text_column(table: RawTable, label: str | None) -> str:
-    words = {name: mean_words(values) for name, values in table.columns.items() if name != label}
-    usual = [name for name in words if name.lower() in TEXT_NAMES and words[name] >= _FEWEST_WORDS]
+def _text_column(table: RawTable, label: str | None, reasons: list[str]) -> str:
+    names = leaves(table.columns)
+    words = {name: mean_words(table.column(name)) for name in names if name != label}
+    usual = [name for name in words if _last(name) in TEXT_NAMES and words[name] >= _FEWEST_WORDS]
     if usual:
-        return max(usual, key=lambda name: words[name])
+        chosen = max(usual, key=lambda name: words[name])
+        reasons.append(f"text: {chosen}, for its name")
+        return chosen
     longest = max(words, key=lambda name: words[name], default=None)
     if longest is None or words[longest] < _FEWEST_WORDS:
         raise UserError(
             f"{table.source} has no column of texts: none holds more than a word or two. "
-            f"Its columns are {', '.join(table.columns)}.",
+            f"Its columns are {', '.join(names)}.",
             "If one of them is the text anyway, name it: --text COLUMN",
         )
+    reasons.append(f"text: {longest}, the column with the most words")
     return longest
 
 
+def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str | None:
+    """Return the column that a usual name or a few repeated values show to hold the labels."""
+    by_content = [name for name in others if _can_be_classes(table.column(name))]
+    words = [name for name in by_content if not _are_numbers(table.column(name))]
+    by_name = [name for usual in LABEL_NAMES for name in others if _last(name) == usual]
+    if by_name:
+        named = next((name for name in by_name if not _is_quantity(table.column(name))), by_name[0])
+        if not (_is_quantity(table.column(named)) and words):
+            _check_label(table, named, named=False)
+            reasons.append(f"label: {named}, for its name")
+            return named
+    lists = [name for name in others if any(isinstance(cell, list) and len(cell) > 1 for cell in table.column(name))]
+    if lists and not by_content:
+        refuse_several_labels(table.source, lists[0], table.column(lists[0]), row_names(table))
+    flags = [name for name in by_content if set(_values(table.column(name))) <= {"0", "1"}]
+    if len(flags) > 1 and not words:
+        raise UserError(
+            f"Columns {', '.join(map(repr, flags))} of {table.source} hold 0 and 1: several labels for one text, or "
+            f"one column for each class. {NOT_YET}.",
+            f"To learn one of them, name it: --label {flags[0]}",
+        )
+    chosen = min(words or by_content, key=lambda name: len(_values(table.column(name))), default=None)
+    if chosen is not None:
+        refuse_several_labels(table.source, chosen, table.column(chosen), row_names(table))
+        count = len(_values(table.column(chosen)))
+        beside = ", and no numbers" * bool(words and len(words) < len(by_content))
+        reasons.append(f"label: {chosen}, whose {count} values repeat{beside}")
+    return chosen
+
+
 def mean_words(values: Sequence[Any]) -> float:
-    """Return the mean number of words of the first values; a value that is not a string has none."""
+    """Return the mean number of words of the first values; a value that is no text has none."""
     first = values[:_ROWS_LOOKED_AT]
-    words = [len(value.split()) if isinstance(value, str) and text_of(value) else 0 for value in first]
-    return sum(words) / max(len(words), 1)
+    return sum(_words(value) for value in first) / max(len(first), 1)
+
+
+def _words(value: Any) -> float:
+    if not isinstance(value, str | list | bytes):
+        return 0
+    try:
+        return rough_words(text_of(value) or "")
+    except NotTextError:
+        return 0
+
+
+def _last(name: str) -> str:
+    """Return the last key of a dotted path, in lower case."""
+    return name.rpartition(".")[2].lower()
 
 
 def _names_splits(values: Sequence[Any]) -> bool:
@@ -106,13 +161,29 @@ def _values(values: Sequence[Any]) -> Counter[str]:
     return Counter(label for value in values if (label := label_of(value)) is not None)
 
 
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(is_number(value) for value in _values(values))
+
+
 def _can_be_classes(values: Sequence[Any]) -> bool:
     counts = _values(values)
     return 2 <= len(counts) <= min(MOST_CLASSES, counts.total() / FEWEST_ROWS_A_CLASS)
 
 
-def _check_label(table: RawTable, name: str) -> None:
-    counts = _values(table.columns[name])
+def _is_quantity(values: Sequence[Any]) -> bool:
+    """Return whether a column holds numbers, too many different ones to be classes."""
+    return not _can_be_classes(values) and len(_values(values)) > 1 and _are_numbers(values)
+
+
+def _check_label(table: RawTable, name: str, *, named: bool) -> None:
+    """Refuse a label column that cannot be learned.
+
+    Args:
+        named: Whether the user chose the column, which may then have many classes.
+    """
+    values = table.column(name)
+    refuse_several_labels(table.source, name, values, row_names(table))
+    counts = _values(values)
     if len(counts) == 1:
         raise UserError(
             f"{table.source} has one class only: every label in column {name!r} is {next(iter(counts))!r}.",
@@ -123,19 +194,13 @@ def _check_label(table: RawTable, name: str) -> None:
             f"{table.source} has {counts.total()} rows with a label: too few to train and evaluate on.",
             f"Give at least {2 * FEWEST_ROWS_A_CLASS}; a few hundred are a good start.",
         )
-    if not _can_be_classes(table.columns[name]):
-        numbers = all(_is_number(value) for value in counts)
+    numbers = _are_numbers(values)
+    large = sum(count >= _FEWEST_TEXTS for count in counts.values())
+    many_but_named = named and not numbers and large > 1 and 2 * large > len(counts)
+    if not _can_be_classes(values) and not many_but_named:
         raise UserError(
             f"Column {name!r} of {table.source} has {len(counts):,} different values in {counts.total():,} rows: too "
             "many to be classes" + (", and they are numbers, which is a regression task." if numbers else "."),
             "bakeoff learns classes. Add a column that groups the values (such as low, middle, high), or name another "
             "column: --label COLUMN",
         )
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from bakeoff.data.config import PACKAGED_TABLES
+from bakeoff.data.compression import COMPRESSED, ending_of, unpack
+from bakeoff.data.config import PACKAGED_TABLES, TableFormat
 from bakeoff.data.delimited import read_delimited
-from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
+from bakeoff.data.encodings import decode_found
+from bakeoff.data.fasttext_files import is_fasttext, read_fasttext
+from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, sha256
+from bakeoff.data.json_tables import read_json, read_json_lines
+from bakeoff.data.nested import resolve
+from bakeoff.data.parquet_files import read_parquet
+from bakeoff.data.reading import Reading
+from bakeoff.data.spreadsheets import SPREADSHEETS, read_spreadsheet
+from bakeoff.data.table_files import TableFile, is_url, local_file, matching_files
 from bakeoff.errors import UserError
 
 _PACKAGED_FILES = {"sentence-polarity": "sentences.parquet"}
@@ -27,91 +32,158 @@ class RawTable:
 
     source: str
     columns: dict[str, list[Any]]
-    files: dict[str, str]  # file or packaged name -> SHA-256 of its content
+    files: dict[str, str]  # file or packaged name -> SHA-256 of its content, as stored
+    notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
+    format: TableFormat | None = None  # how its files are written, where that had to be found
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
+    def has_column(self, name: str) -> bool:
+        """Return whether there is such a column, or such a dotted path inside nested objects."""
+        return name in self.columns or resolve(self.columns, name) is not None
 
-def read_raw_table(source: str) -> RawTable:
-    """Read a packaged table, a file, an aclImdb folder, or a data set on the hub.
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column, or at a dotted path.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        values = self.columns.get(name)
+        if values is None and (values := resolve(self.columns, name)) is None:
+            raise KeyError(name)
+        return values
+
+
+def read_raw_table(source: str | Sequence[str], settings: TableFormat | None = None) -> RawTable:
+    """Read a packaged table, files, an aclImdb folder, or a data set on the hub.
+
+    Args:
+        source: One source, or several with the same columns, which are read one after the other.
+        settings: What is known of how the files are written.
 
     Raises:
         UserError: the source does not exist, is empty or malformed, or the hub cannot be reached.
     """
+    settings = settings or TableFormat()
+    if not isinstance(source, str):
+        return _joined(", ".join(source), [read_raw_table(each, settings) for each in source])
     path = Path(source).expanduser()
     if source in PACKAGED_TABLES:
         content = packaged_file(source, _PACKAGED_FILES[source])
-        return RawTable(source, _read_parquet(content, source), {source: sha256(content)})
-    if path.is_dir():
-        return _read_imdb_folder(path)
-    if path.exists():
-        return read_table_file(path)
-    if not may_be_on_the_hub(source, tuple(READERS), PACKAGED_TABLES):
+        return RawTable(source, read_parquet(content, source).columns, {source: sha256(content)})
+    if not is_url(source):
+        if path.is_dir():
+            return _read_imdb_folder(path)
+        if path.exists():
+            return read_table_file(path, settings)
+    if files := matching_files(source):
+        return _joined(source, [_read_file(file, settings) for file in files])
+    if not may_be_on_the_hub(source, (*READERS, *COMPRESSED), PACKAGED_TABLES):
         raise missing(source, PACKAGED_TABLES)
     from bakeoff.data.hub import load_table
 
     return RawTable(source, load_table(source), {})
 
 
-def read_table_file(path: Path) -> RawTable:
-    """Read one .csv, .tsv, .jsonl or .parquet file."""
-    if path.suffix.lower() not in READERS:
-        raise UserError(
-            f"{path}: files that end in {path.suffix or 'nothing'!r} cannot be read.",
-            f"Give a table that ends in {', '.join(READERS)}.",
-        )
-    content = read_bytes(path)
-    columns = READERS[path.suffix.lower()](content, str(path))
-    table = RawTable(str(path), columns, {str(path): sha256(content)})
+def read_table_file(path: Path, settings: TableFormat | None = None) -> RawTable:
+    """Read one file: .csv, .tsv, .json, .jsonl, .parquet, a spreadsheet or fastText's format, compressed or not."""
+    return _read_file(local_file(path), settings or TableFormat())
+
+
+def is_table_name(name: str) -> bool:
+    """Return whether a file of that name, compressed or not, is read as a table."""
+    return ending_of(name) in (*READERS, ".zip")
+
+
+def _read_file(file: TableFile, settings: TableFormat) -> RawTable:
+    if not is_table_name(file.file_name) and ending_of(file.file_name) != ".txt":
+        raise _unknown(file.name, Path(file.file_name).suffix)
+    stored = file.read()
+    content, ending = unpack(stored, file.file_name, tuple(READERS))
+    if ending == ".txt":
+        if not is_fasttext(content):
+            raise _unknown(file.name, ending)
+        reading = _fasttext(content, file.name, settings)
+    else:
+        reading = READERS[ending](content, file.name, settings)
+    table = RawTable(file.name, reading.columns, {file.name: sha256(stored)}, reading.notes, reading.format)
     if len(table) == 0:
-        raise UserError(f"{path} has no rows.", "Give a table with at least one row below its header.")
+        raise UserError(f"{file.name} has no rows.", "Give a table with at least one row below its header.")
     return table
 
 
-def _read_csv(content: bytes, name: str) -> dict[str, list[Any]]:
-    return dict(read_delimited(decode(content, name), name, tabs=False))
+def _unknown(name: str, ending: str) -> UserError:
+    return UserError(
+        f"{name}: files that end in {ending or 'nothing'!r} cannot be read.",
+        f"Give a table that ends in {', '.join(READERS)}, or one of these and {', '.join(COMPRESSED)}.",
+    )
 
 
-def _read_tsv(content: bytes, name: str) -> dict[str, list[Any]]:
-    return dict(read_delimited(decode(content, name), name, tabs=True))
+def _joined(source: str, tables: list[RawTable]) -> RawTable:
+    """Return the rows of several tables, one after the other.
 
-
-def _read_json_lines(content: bytes, name: str) -> dict[str, list[Any]]:
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(decode(content, name).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
+    Raises:
+        UserError: a table has other columns than the first; the message names both files.
+    """
+    first = tables[0]
+    if len(tables) == 1:
+        return RawTable(source, first.columns, first.files, first.notes, first.format)
+    for table in tables[1:]:
+        if different := sorted(set(table.columns) ^ set(first.columns)):
             raise UserError(
-                f"{name} is malformed: line {number}, column {error.colno}: {error.msg}.",
-                "Each line must be one JSON object.",
-            ) from None
-        if not isinstance(row, dict):
-            raise UserError(
-                f"{name} is malformed: line {number} holds {json.dumps(row)[:40]}, which is not an object.",
-                'Each line must be one JSON object, such as {"text": "A fine film", "label": "positive"}.',
+                f"{table.source} does not have the same columns as {first.source}: {', '.join(different)} "
+                f"{'is' if len(different) == 1 else 'are'} in one of them only.",
+                "Name files with the same columns.",
             )
-        rows.append(row)
-    names = list(dict.fromkeys(column for row in rows for column in row))
-    return {column: [row.get(column) for row in rows] for column in names}
+    columns = {name: [value for table in tables for value in table.columns[name]] for name in first.columns}
+    same: dict[str, list[str]] = {}
+    for table in tables:
+        for note in table.notes:
+            same.setdefault(note, []).append(table.source)
+    notes = [note if len(of) == len(tables) else f"{', '.join(of)}: {note}" for note, of in same.items()]
+    files = {name: digest for table in tables for name, digest in table.files.items()}
+    formats = [table.format for table in tables]
+    return RawTable(source, columns, files, notes, formats[0] if all(f == formats[0] for f in formats) else None)
 
 
-def _read_parquet(content: bytes, name: str) -> dict[str, list[Any]]:
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{name} is not a readable Parquet file: {error}.", "Write it again, or give a .csv.") from None
-    return {column: table.column(column).to_pylist() for column in table.column_names}
+def _delimited(content: bytes, name: str, settings: TableFormat, *, tabs: bool) -> Reading:
+    text, encoding = decode_found(content, name, settings.encoding)
+    return read_delimited(text, name, tabs=tabs, settings=settings, encoding=encoding)
 
 
-READERS: dict[str, Callable[[bytes, str], dict[str, list[Any]]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_json_lines,
-    ".parquet": _read_parquet,
+def _comma_separated(content: bytes, name: str, settings: TableFormat) -> Reading:
+    return _delimited(content, name, settings, tabs=False)
+
+
+def _tab_separated(content: bytes, name: str, settings: TableFormat) -> Reading:
+    return _delimited(content, name, settings, tabs=True)
+
+
+def _decoded(read: Callable[[str, str], Reading]) -> Callable[[bytes, str, TableFormat], Reading]:
+    """Return a reader of files that hold text, whose encoding is found, and said unless it is UTF-8."""
+
+    def reader(content: bytes, name: str, settings: TableFormat) -> Reading:
+        text, encoding = decode_found(content, name, settings.encoding)
+        reading = read(text, name)
+        if encoding != "utf-8" and settings.encoding is None:
+            reading.notes.insert(0, f"Read as: {encoding}.")
+            reading.format = TableFormat(encoding=encoding)
+        return reading
+
+    return reader
+
+
+_fasttext = _decoded(read_fasttext)
+
+READERS: dict[str, Callable[[bytes, str, TableFormat], Reading]] = {
+    ".csv": _comma_separated,
+    ".tsv": _tab_separated,
+    ".jsonl": _decoded(read_json_lines),
+    ".ndjson": _decoded(read_json_lines),
+    ".json": _decoded(read_json),
+    ".parquet": lambda content, name, _: read_parquet(content, name),
+    **dict.fromkeys(SPREADSHEETS, read_spreadsheet),
 }
 """File name endings of tables -> their readers."""
 

@@ -35,9 +35,9 @@ def read_table_source(data: TableData) -> TableSource:
         UserError: a source is missing, empty or malformed, or lacks a column.
     """
     if data.table is not None:
-        table = read_raw_table(data.table)
+        table = read_raw_table(data.table, data.format)
         return TableSource(table, *_columns(table, data), row_names(table))
-    tables = {split: read_raw_table(source) for split, source in data.files.items()}
+    tables = {split: read_raw_table(source, data.format) for split, source in data.files.items()}
     text, label = _columns(tables["train"], data)
     for split, table in tables.items():
         for column in (*text, label):
@@ -62,7 +62,7 @@ def _columns(table: RawTable, data: TableData) -> tuple[list[str], str]:
 
 
 def _must_have(table: RawTable, column: str, split: str, train: str) -> None:
-    if column in table.columns:
+    if table.has_column(column):
         return
     near = nearest(column, table.columns)
     raise UserError(
@@ -78,4 +78,5 @@ def _joined(tables: Sequence[RawTable]) -> RawTable:
     for name in tables[0].columns:
         columns[name] = [value for table in tables for value in table.columns.get(name, [None] * len(table))]
     files = {file: digest for table in tables for file, digest in table.files.items()}
-    return RawTable(", ".join(table.source for table in tables), columns, files)
+    notes = list(dict.fromkeys(f"{table.source}: {note}" for table in tables for note in table.notes))
+    return RawTable(", ".join(table.source for table in tables), columns, files, notes)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.data.columns import choose_column, label_of, look_alikes, row_texts
+from bakeoff.data.cells import label_of, labels_of, unlabeled_note
+from bakeoff.data.columns import choose_column, look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
 from bakeoff.data.dividing import (
     SPLITS,
@@ -24,6 +25,8 @@ from bakeoff.data.dividing import (
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable
+from bakeoff.data.reading import row_count
+from bakeoff.data.several_labels import refuse_several_labels
 from bakeoff.data.table_sources import TableSource, read_table_source
 from bakeoff.data.time_split import Moment, read_times
 from bakeoff.data.types import LabeledTexts, SplitTable
@@ -36,6 +39,8 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """Names of splits in a table -> ours."""
+
+_LISTED = 10
 
 
 @dataclass
@@ -63,23 +68,28 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     rows = _usable_rows(source, data)
     random = np.random.default_rng(seed)
     chosen = list(range(len(rows.texts)))
-    notes = [*rows.notes]
+    notes = [*source.table.notes, *rows.notes]
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
     duplicates = find_duplicates(rows.texts, chosen)
+    _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}))
+    is_random = source.splits is None and data.split.rule is None
+    if is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
+        notes.append(_set_aside(rows, rare, chosen))
+        chosen = [row for row in chosen if rows.labels[row] not in rare]
+        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}), notes[-1])
+        duplicates = find_duplicates(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen})
     for group in look_alikes(label_names):
         names = " and ".join(map(repr, group))
         notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
-    distinct = {(rows.labels[row], duplicates.keys[row]) for row in chosen}
-    is_random = source.splits is None and data.split.rule is None
-    _check_classes(source.table.source, Counter(label for label, _ in distinct), every_split=is_random)
     id_of = {name: id for id, name in enumerate(label_names)}
     labels = [id_of.get(name, -1) for name in rows.labels]
     division = _divide(data, source, Rows(source.table.source, chosen, labels, label_names, duplicates), rows, random)
     rows_of = division.rows
-    _check_splits(source.table.source, division, labels, label_names)
+    different = len({duplicates.keys[row] for row in chosen})
+    _check_splits(source.table.source, division, labels, label_names, different)
 
     def shuffled(name: str) -> LabeledTexts:
         order = random.permutation(len(rows_of[name]))
@@ -102,25 +112,20 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
 def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     """Collect the rows that have a text, a label and what the split needs, and count the others by reason."""
     table = source.table
-    rows = _Rows()
-    columns = (
-        source.names,
-        row_texts(table, source.text),
-        table.columns[source.label],
-        _split_values(source, data, rows.notes),
-    )
-    for name, text, raw_label, (split_value, problem) in zip(*columns, strict=True):
-        label = label_of(raw_label)
+    raw_labels = table.column(source.label)
+    refuse_several_labels(table.source, source.label, raw_labels, source.names)
+    labels, notes = labels_of(raw_labels)
+    rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, [source.label]), *notes])
+    columns = (source.names, row_texts(table, source.text), labels, _split_values(source, data, rows.notes))
+    for name, text, label, (split_value, problem) in zip(*columns, strict=True):
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
             continue
-        if isinstance(raw_label, list | dict):
-            raise UserError(
-                f"{table.source}, row {name}: the label in column {source.label!r} is {str(raw_label)[:40]!r}.",
-                "A label is one word, number or phrase. Several labels per text are not supported.",
-            )
         if label is None:
             rows.skipped["the label is missing"] += 1
+            continue
+        if label == data.unlabeled:
+            rows.skipped[f"the label is {label!r}, which marks rows without one"] += 1
             continue
         if problem:
             rows.skipped[problem] += 1
@@ -131,6 +136,8 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
         rows.texts.append(text)
         rows.labels.append(label)
         rows.split_values.append(split_value)
+    if note := unlabeled_note(Counter(rows.labels)):
+        rows.notes.append(note)
     if not rows.texts:
         reasons = ", ".join(f"{reason} in {count:,}" for reason, count in rows.skipped.items())
         raise UserError(
@@ -154,11 +161,11 @@ def _split_values(source: TableSource, data: TableData, notes: list[str]) -> Seq
         return [(None, "")] * len(table)
     column = choose_column(table, getattr(data.split, rule), (), f"data.split.{rule}")
     if rule == "column":
-        return [(str(value), "the split is missing" * (label_of(value) is None)) for value in table.columns[column]]
+        return [(str(value), "the split is missing" * (label_of(value) is None)) for value in table.column(column)]
     if rule == "group":
-        groups = map(label_of, table.columns[column])
+        groups = map(label_of, table.column(column))
         return [(group, f"the group (column {column!r}) is missing" * (group is None)) for group in groups]
-    times = read_times(table.columns[column], table.source, column)
+    times = read_times(table.column(column), table.source, column)
     notes += times.notes
     problems = {True: f"the time (column {column!r}) is missing", False: f"the time (column {column!r}) cannot be read"}
     return [
@@ -177,27 +184,39 @@ def _split_name(source: str, column: str, value: str) -> str:
         ) from None
 
 
-def _check_classes(source: str, counts: Counter[str], *, every_split: bool) -> None:
-    """Refuse a table with one class, or with a class too small for a random split.
+def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:
+    """Return the classes too small for a random split, with their different texts; copies cannot be divided."""
+    counts = Counter(label for label, _ in {(labels[row], keys[row]) for row in chosen})
+    return {label: count for label, count in sorted(counts.items()) if count < len(SPLITS)}
+
+
+def _set_aside(rows: _Rows, rare: dict[str, int], chosen: list[int]) -> str:
+    """Count the rows of classes that are too small as skipped; return a sentence that names the classes."""
+    sizes = Counter(rows.labels[row] for row in chosen if rows.labels[row] in rare)
+    rows.skipped["their class has fewer than three different texts"] += sizes.total()
+    listed = ", ".join(f"{label!r} ({sizes[label]:,})" for label in list(rare)[:_LISTED])
+    return (
+        "Set aside are classes with fewer than three different texts, one for each split: "
+        f"{listed}{', ...' if len(rare) > _LISTED else ''}; {row_count(sizes.total(), 'row', 'rows')} in all."
+    )
+
+
+def _check_classes(source: str, label_names: list[str], set_aside: str = "") -> None:
+    """Refuse a table without two classes.
 
     Args:
-        counts: Distinct texts of each class; copies of one text cannot be in different splits.
-        every_split: Every split must have every class.
+        set_aside: A sentence on the classes that were set aside.
     """
-    if len(counts) < 2:
+    if len(label_names) == 1:
+        every = f"{set_aside} What is left is {label_names[0]!r}" if set_aside else f"every label is {label_names[0]!r}"
         raise UserError(
-            f"{source} has one class only: every label is {next(iter(counts))!r}.",
+            f"{source} has one class only{'.' if set_aside else ':'} {every}.",
             "A classifier needs at least two; check data.label.",
         )
-    rare = {label: count for label, count in counts.items() if count < len(SPLITS)}
-    if rare and every_split:
-        listed = ", ".join(
-            f"{label!r} has {count} row{'s' if count > 1 else ''}" for label, count in sorted(rare.items())[:5]
-        )
+    if not label_names:
         raise UserError(
-            f"{source}: {listed}{', ...' if len(rare) > 5 else ''}. Each class needs at least three different texts, "
-            "one each for train, validation and test.",
-            "Remove or merge such classes, or check data.label.",
+            f"{source} has no class with three different texts, one each for train, validation and test.",
+            "Give more rows, or check data.label.",
         )
 
 
@@ -221,11 +240,20 @@ def _divide(data: TableData, source: TableSource, divided: Rows, rows: _Rows, ra
     return division
 
 
-def _check_splits(source: str, division: Division, labels: list[int], label_names: list[str]) -> None:
-    """Refuse an empty split, and a training split that lacks a class."""
+def _check_splits(source: str, division: Division, labels: list[int], label_names: list[str], different: int) -> None:
+    """Refuse an empty split, and a training split that lacks a class.
+
+    Args:
+        different: How many texts there are, identical ones counted once.
+    """
     for name in SPLITS:
         if not division.rows[name]:
-            raise UserError(f"{source} leaves no rows for the {name} split.", "Give more rows, or change data.split.")
+            rows = sum(map(len, division.rows.values()))
+            reason = f": only {different:,} of its {rows:,} texts are different" if 2 * different < rows else ""
+            raise UserError(
+                f"{source} leaves no rows for the {name} split{reason}.",
+                f"Give more {'different texts' if reason else 'rows'}, or change data.split.",
+            )
     absent = set(range(len(label_names))) - {labels[row] for row in division.rows["train"]}
     if absent:
         names = ", ".join(repr(label_names[id]) for id in sorted(absent))

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.columns import choose_column, text_of
+from bakeoff.data.cells import text_of
+from bakeoff.data.columns import choose_column
 from bakeoff.data.config import PACKAGED_TEXTS
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
-from bakeoff.data.raw_tables import READERS, read_table_file
+from bakeoff.data.raw_tables import READERS, is_table_name, read_table_file
 from bakeoff.data.text_cells import cell_text, refuse_other_shapes
 from bakeoff.data.text_cleaning import TextCleaning
 from bakeoff.errors import UserError
@@ -101,11 +102,11 @@ def read_text_file(
         raise missing(str(path))
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file.", "Give one file.")
-    if path.suffix.lower() in READERS:
+    if is_table_name(path.name):
         table = read_table_file(path)
         refuse_other_shapes(table.columns, column, str(path), key)
         column = choose_column(table, column, (), key)
-        texts = _texts(table.columns[column], column, str(path), cleaning)
+        texts = _texts(table.column(column), column, str(path), cleaning)
         pieces = _pieces_of_texts(texts, "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.data.columns import choose_text_columns, row_texts
-from bakeoff.data.files import decode, missing, read_bytes, sha256
+from bakeoff.data.columns import choose_text_columns, row_texts, text_notes
+from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.config import TableFormat
+from bakeoff.data.encodings import decode_found
+from bakeoff.data.fasttext_files import is_fasttext
+from bakeoff.data.files import missing, read_bytes, sha256
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.errors import UserError
 from bakeoff.runs.writing import replaced_file
@@ -27,32 +31,43 @@ class TextTable:
 
     table: RawTable
     texts: list[str]
+    notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
 
 
 def read_texts(
-    path: Path, columns: Sequence[str] | None = None, trained_on: Sequence[str] = (), key: str = "--column"
+    path: Path,
+    columns: Sequence[str] | None = None,
+    trained_on: Sequence[str] = (),
+    key: str = "--column",
+    settings: TableFormat | None = None,
 ) -> TextTable:
-    """Read texts from a .csv, .tsv, .jsonl or .parquet file, or the lines of a .txt file.
+    """Read texts from any table, or the lines of a .txt file that is not in fastText's format.
 
     Args:
         columns: Columns of the texts, joined like those of `data.text` in a config.
         trained_on: Columns that the run's texts came from, used where `columns` names none. If there are none, or only
             one that the file does not have, the column is guessed from common names.
         key: How a user names the columns, for messages.
+        settings: What is known of how the file is written.
 
     Raises:
         UserError: the file is missing, empty or malformed, or a column does not exist.
     """
     if not path.exists():
         raise missing(str(path))
-    if path.suffix.lower() == ".txt":
-        content = read_bytes(path)
-        lines = [line for line in decode(content, str(path)).splitlines() if line.strip()]
-        return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(content)}), lines)
-    table = read_table_file(path)
-    wanted = columns or (trained_on if len(trained_on) > 1 or set(trained_on) & set(table.columns) else None)
-    texts = row_texts(table, choose_text_columns(table, wanted, key))
-    return TextTable(table, [text or "" for text in texts])
+    if ending_of(path.name) == ".txt":
+        stored = read_bytes(path)
+        content, _ = unpack(stored, path.name, ())
+        if not is_fasttext(content):
+            text, encoding = decode_found(content, str(path), settings.encoding if settings else None)
+            lines = [line for line in text.splitlines() if line.strip()]
+            notes = [] if encoding == "utf-8" else [f"Read as: {encoding}."]
+            return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(stored)}), lines, notes)
+    table = read_table_file(path, settings)
+    wanted = columns or (trained_on if len(trained_on) > 1 or any(map(table.has_column, trained_on)) else None)
+    chosen = choose_text_columns(table, wanted, key)
+    texts = row_texts(table, chosen)
+    return TextTable(table, [text or "" for text in texts], [*table.notes, *text_notes(table, chosen)])
 
 
 def write_scored(path: Path, table: TextTable | None, texts: list[str], columns: dict[str, list[Any]]) -> None:

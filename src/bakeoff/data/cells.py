@@ -1,0 +1,135 @@
+"""Turn the cells of a table into texts and labels; one rule for all formats."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bakeoff.data.reading import row_count
+from bakeoff.errors import UserError
+
+_WITH_A_ZERO = re.compile(r"[+-]?\d{1,15}\.0")
+_TRUTH = {"true": "True", "false": "False"}
+_PRINTABLE = (int, float, decimal.Decimal, datetime.date, datetime.time)  # datetime is a date, bool is an int
+_LISTED = 5
+
+
+class NotTextError(UserError):
+    """A cell that holds something else than text."""
+
+    def __init__(self, value: Any, what: str) -> None:
+        self.value, self.what = value, what
+        hint = "Name a column of texts"
+        if isinstance(value, dict):
+            hint += ", or a path inside: COLUMN.KEY"
+        super().__init__(f"{self.shown()} is {what}, not text.", f"{hint}.")
+
+    def shown(self) -> str:
+        """Return the beginning of the cell as Python prints it."""
+        line = repr(self.value)
+        return line if len(line) <= 60 else line[:59] + "…"
+
+
+def text_of(value: Any) -> str | None:
+    """Return the value as text, or None if it is empty, missing or not valid Unicode.
+
+    Lists of strings are joined with blanks, bytes are decoded as UTF-8, numbers and dates are written as Python does.
+
+    Raises:
+        NotTextError: the value is something else, such as an object.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise NotTextError(value, "bytes that are no UTF-8") from None
+    elif isinstance(value, list):
+        if not all(isinstance(part, str) for part in value):
+            raise NotTextError(value, "a list of other things than strings")
+        value = " ".join(value)
+    elif not isinstance(value, str):
+        if not isinstance(value, _PRINTABLE):
+            raise NotTextError(value, "an object" if isinstance(value, dict) else f"a {type(value).__name__}")
+        value = str(value)
+    return value if value.strip() and is_unicode(value) else None
+
+
+def label_of(value: Any) -> str | None:
+    """Return the name of a label, or None if it is missing.
+
+    White space around it is removed, and whole numbers lose the `.0` that pandas often adds: 1, 1.0, "1" and " 1.0 "
+    have one name. A list with exactly one label is that label.
+    """
+    if isinstance(value, list):
+        return label_of(value[0]) if len(value) == 1 else (str(value) if value else None)
+    if value is None:
+        return None
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    name = (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
+    if _WITH_A_ZERO.fullmatch(name):
+        return str(int(name[:-2]))
+    return None if name.lower() in ("", "nan") or not is_unicode(name) else name
+
+
+def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:
+    """Return the names of the labels of a column, and sentences about those that are written in several ways.
+
+    If all labels are true or false, they are called `True` and `False`, however they are written.
+    """
+    names = [label_of(value) for value in values]
+    if all(name.lower() in _TRUTH for name in set(names) if name is not None):
+        names = [None if name is None else _TRUTH[name.lower()] for name in names]
+    # A column of floats is how pandas stores whole numbers with gaps: that is its type, not a spelling.
+    floats = all(isinstance(value, float) for name, value in zip(names, values, strict=True) if name is not None)
+    spellings: dict[str, Counter[str]] = {}
+    for name, value in zip(names, values, strict=True):
+        if name is not None and not floats:
+            inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+            spellings.setdefault(name, Counter())[inner if isinstance(inner, str) else _printed(inner)] += 1
+    said = []
+    for name, counts in sorted(spellings.items()):
+        others = {spelling: count for spelling, count in counts.items() if spelling != name}
+        if others:
+            ways = ", ".join(f"{spelling!r} ({row_count(count, 'row', 'rows')})" for spelling, count in others.items())
+            said.append(f"{name!r} is {'also ' * (name in counts)}written {ways}")
+    if not said:
+        return names, []
+    more = f"; and {len(said) - _LISTED} more" * (len(said) > _LISTED)
+    return names, [f"One class, however its label is written: {'; '.join(said[:_LISTED])}{more}."]
+
+
+def unlabeled_note(counts: Counter[str]) -> str | None:
+    """Return a sentence about the label -1 beside whole numbers from 0, which often marks rows without a label."""
+    others = set(counts) - {"-1"}
+    if "-1" not in counts or others <= {"1"} or not all(name.isdecimal() for name in others):
+        return None
+    rows = row_count(counts["-1"], "row", "rows")
+    return (
+        f"The label '-1' ({rows}) often marks rows without a label; here it is a class. To leave these rows out: "
+        "--set data.unlabeled=-1"
+    )
+
+
+def is_unicode(text: str) -> bool:
+    """Return False for half of a surrogate pair, which JSON can hold but UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printed(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value)

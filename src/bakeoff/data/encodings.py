@@ -1,0 +1,124 @@
+"""Find the character encoding of a file, and decode it without losing a character."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from functools import partial
+
+from bakeoff.errors import UserError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
+)
+_LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
+_CANDIDATES = (
+    *(*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874"),
+    *("koi8_r", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
+)
+_CYRILLIC = ("cp1251", "koi8_r")
+_MOST_ACCENTS = 0.2  # of the bytes, in languages with Latin letters
+_LIKE_WINDOWS_1252 = ("cp1250", "cp1257")  # the same letters in Western Europe: nothing but their names differs
+_SAMPLE = 100_000  # bytes
+_FEW_BROKEN = 0.1  # of the characters beyond ASCII: such a file is damaged UTF-8 rather than in another encoding
+
+
+def decode_found(content: bytes, name: str, encoding: str | None = None) -> tuple[str, str]:
+    """Decode a file; line ends stay as they are, and a byte-order mark is dropped.
+
+    A byte-order mark decides, then UTF-8, then what charset-normalizer finds in the lines that are not ASCII.
+
+    Args:
+        encoding: The encoding, if it is known.
+
+    Returns:
+        The text, and the name of its encoding: `utf-8`, `utf-16`, `windows-1252`, ...
+
+    Raises:
+        UserError: the content does not have the encoding, or none was found; the message gives the line and byte.
+    """
+    if encoding is not None:
+        return _decode_as(content, name, encoding), encoding
+    for mark, codec, said in _MARKS:
+        if content.startswith(mark):
+            return _decode_as(content, name, codec), said
+    if wide := _wide_without_mark(content):
+        return _decode_as(content, name, wide), wide
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError as error:
+        found = None if _is_damaged_utf8(content) else _guess(content)
+        if found is None:
+            raise _not(content, name, "utf-8", error) from None
+    return content.decode(found), found.replace("cp125", "windows-125")
+
+
+def _decode_as(content: bytes, name: str, encoding: str) -> str:
+    codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        raise _not(content, name, encoding, error) from None
+
+
+def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> UserError:
+    shown = "UTF-8" if encoding.startswith("utf-8") else encoding
+    # `error.start` does not count the three bytes of a byte-order mark, which cannot change the line.
+    line = content.count(b"\n", 0, error.start) + 1
+    return UserError(
+        f"{name} is not {shown}: line {line}, byte {error.start} is 0x{error.object[error.start]:02x}.",
+        "Repair that line, or name the encoding of the file: --set data.format.encoding=NAME (windows-1252, ...)",
+    )
+
+
+def _wide_without_mark(content: bytes) -> str | None:
+    """Return the kind of UTF-16 whose zero bytes stand at every second place."""
+    sample = content[:_SAMPLE]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) < 0.3 * len(sample) / 2:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _is_damaged_utf8(content: bytes) -> bool:
+    text = content.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    return broken < _FEW_BROKEN * sum(not character.isascii() for character in text)
+
+
+def _guess(content: bytes) -> str | None:
+    from charset_normalizer import from_bytes
+
+    sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE]
+    latin = _is_latin(sample)
+    matches = from_bytes(sample, cp_isolation=list(_LATIN if latin else _CANDIDATES))
+    found = [match.encoding for match in matches] or ["cp1252"] * latin
+    possible = {encoding for match in matches for encoding in match.could_be_from_charset}
+    if found and found[0] in _LIKE_WINDOWS_1252 and "cp1252" in possible:
+        found.insert(0, "cp1252")
+    if found and found[0] in _CYRILLIC:  # each reads the other's letters with upper and lower case exchanged
+        found[:0] = sorted(filter(partial(_decodes, sample), _CYRILLIC), key=lambda each: -_lower_case(sample, each))
+    return next((encoding for encoding in found if _decodes(content, encoding)), None)
+
+
+def _lower_case(sample: bytes, encoding: str) -> int:
+    return sum(character.islower() for character in sample.decode(encoding))
+
+
+def _is_latin(sample: bytes) -> bool:
+    """Return whether letters beyond ASCII are few and mostly stand alone, as accented letters do."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    alone = sum(len(run) == 1 for run in runs)
+    return sum(map(len, runs)) < _MOST_ACCENTS * len(sample) and 2 * alone > len(runs)
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
