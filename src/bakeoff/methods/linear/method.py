@@ -1,4 +1,4 @@
-"""Method `linear`: TF-IDF of word n-grams and logistic regression."""
+"""Method `linear`: TF-IDF of n-grams of words or characters, and logistic regression."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     uses_seed = False
 
     def fit(self, config: LinearConfig, data: SplitTable, context: FitContext) -> FitReport:
-        from bakeoff.methods.linear.model import LinearModel
+        from bakeoff.data.words import tokenize
+        from bakeoff.methods.linear.choice import choose_settings
+        from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
 
-        cost = TrainingCost(precision="fp64")
+        report = FitReport(TrainingCost(precision="fp64"))
         if context.folder.writes:
             context.progress.stage("fitting")
             started = time.perf_counter()
-            model = LinearModel.fit(data.train.texts, data.train.labels, config)
-            cost.seconds = time.perf_counter() - started
+            texts = tokenize(data.train.texts, PUNCTUATION)
+            settings, note = choose_settings(config, texts, data.train.labels)
+            model = LinearModel.fit_tokenized(texts, data.train.labels, settings)
+            report.cost.seconds = time.perf_counter() - started
+            report.settings = settings.model_dump(include={"ngrams", "naive_bayes", "inverse_regularization"})
+            report.notes = [note] if note else []
             context.save(model.save)
-        return FitReport(cost)
+        return report
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
         from bakeoff.methods.linear.model import LinearModel
@@ -40,5 +46,15 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
         return LinearModel.load(folder)
 
     def describe(self, config: LinearConfig) -> str:
+        words, characters = (
+            f"1- to {config.max_ngram}-grams of words",
+            f"1- to {config.max_characters}-grams of characters",
+        )
+        ngrams = {
+            "auto": "n-grams of words or characters",
+            "words": words,
+            "characters": characters,
+            "both": f"{words} and {characters}",
+        }[config.ngrams]
         weighted = " weighted by naive Bayes" if config.naive_bayes else ""
-        return f"A logistic regression on the TF-IDF of 1- to {config.max_ngram}-grams of words{weighted}"
+        return f"A logistic regression on the TF-IDF of {ngrams}{weighted}"

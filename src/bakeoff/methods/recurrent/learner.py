@@ -36,6 +36,8 @@ class RecurrentLearner:
     ) -> None:
         """`linear_part`: fitted on `data` if the config asks for one."""
         assert (linear_part is None) == (config.linear_part is None)
+        if linear_part:
+            config = config.model_copy(update={"linear_part": linear_part.settings})
         training = tokenize(data.train.texts, config.vocabulary.punctuation)
         self.vocabulary = pretrained.vocabulary if pretrained else WordVocabulary.build(training, config.vocabulary)
         uncut = self.vocabulary.encode_tokenized(training)

@@ -74,7 +74,7 @@ class RecurrentMethod(
             prepared.parameters = linear.model.parameters
             prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
             note = f"{seconds:.0f} s of the training time were spent on its linear part."
-            prepared.notes.insert(0, note)
+            prepared.notes.insert(0, note if not linear.note else f"{note} {linear.note}")
         return prepared
 
     def planned_preparation(self, config: RecurrentConfig, data: SplitTable, context: PlanContext) -> Preparation:
@@ -91,17 +91,21 @@ class RecurrentMethod(
         self, config: RecurrentConfig, data: SplitTable, context: PlanContext, prepared: Preparation
     ) -> None:
         """Add the forecast of the linear part, from the plan of a linear contestant."""
+        from bakeoff.data.words import tokenize
+        from bakeoff.methods.linear.choice import choose_settings
         from bakeoff.methods.linear.method import LinearMethod
-        from bakeoff.methods.linear.model import LinearModel
+        from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
         from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
         assert config.linear_part is not None
         context.progress.stage("fitting the linear part on some texts")
         linear = LinearMethod().plan(config.linear_part, data, context)
         part = sample(data, PLANNED_CHARACTERS)
-        model = LinearModel.fit(part.train.texts, part.train.labels, config.linear_part)
-        answers = unanswered(len(data.train), len(data.label_names), config.linear_part)
-        prepared.parts["linear_part"] = LinearPart(model, answers)
+        texts = tokenize(part.train.texts, PUNCTUATION)
+        settings, _ = choose_settings(config.linear_part, texts, part.train.labels)
+        model = LinearModel.fit_tokenized(texts, part.train.labels, settings)
+        answers = unanswered(len(data.train), len(data.label_names), settings)
+        prepared.parts["linear_part"] = LinearPart(model, answers, settings)
         seconds = linear.training_seconds * FITS_OF_ALL_TEXTS
         # The learner's model/ has the model of the part already.
         prepared.model_bytes = int(linear.model_bytes * (1 - len(part.train) / len(data.train)))
