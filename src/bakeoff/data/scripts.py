@@ -11,7 +11,9 @@ from bakeoff.data.word_ids import TokenizedTexts
 
 Spacing = Literal["spaced", "ideographs", "syllables"]
 
-IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+KANA = "\u3040-\u30ff"
+
+IDEOGRAPHS = KANA + "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese characters and kana, as the inside of a character class: one or two make a word."""
 
 SYLLABLES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
