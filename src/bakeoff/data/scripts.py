@@ -27,6 +27,7 @@ UNSPACED_SHARE = 0.2
 
 _WORDS_LOOKED_AT = 100_000
 _IDEOGRAPHS = re.compile(f"[{IDEOGRAPHS}]")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _SYLLABLES = re.compile(f"[{SYLLABLES}]")
 
 
@@ -46,6 +47,11 @@ def unspaced_shares(words: Iterable[tuple[str, int]]) -> tuple[float, float]:
             syllables += count * these
         letters += count * own
     return ideographs / max(letters, 1), syllables / max(letters, 1)
+
+
+def is_unspaced(word: str) -> bool:
+    """Return whether a word has a letter of a script without spaces between words."""
+    return not word.isascii() and _UNSPACED.search(word) is not None
 
 
 def spacing_of(texts: TokenizedTexts) -> Spacing:

@@ -154,6 +154,8 @@ class RecurrentMethod(
         return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
 
     def export_refusal(self, config: RecurrentConfig) -> str | None:
+        if config.vocabulary.units in ("subwords", "characters"):
+            return f"it reads {config.vocabulary.units}, and this export can only find words"
         return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
 
     def export_onnx(
@@ -163,6 +165,12 @@ class RecurrentMethod(
         from bakeoff.methods.recurrent.onnx.export import write_export
 
         assert isinstance(model, RecurrentModel)
+        if model.vocabulary.unit != "words":
+            raise UserError(
+                f"This {model.config.method.upper()} cannot be exported: it reads {model.vocabulary.unit}, and the "
+                "export can only find words.",
+                "Train it with vocabulary.units: words, or use it with bakeoff predict or bakeoff serve.",
+            )
         write_export(model, temperature, folder)
         from bakeoff.methods.recurrent.onnx.standalone import OnnxClassifier  # needs the packages just checked
 
