@@ -151,7 +151,15 @@ def test_label_issues_are_ordered_by_agreement_and_escaped(classified: LoadedRun
         prompt=HOSTILE, label="<b>a</b>", predicted="b|c", probability=0.7, document="d1", kind="label_issue"
     )
     alone = sample.model_copy(update={"document": "d2", "probability": 0.99})
-    readers = [replace(entry, samples=[sample, alone], suggested_labels={"d1": "b|c"}) for entry in others]
+    readers = [
+        replace(
+            entry,
+            samples=[sample, alone],
+            suggested_labels={"d1": "b|c"},
+            result=entry.result.model_copy(update={"label_issues": 1}),
+        )
+        for entry in others
+    ]
     readers[0].suggested_labels["d2"] = "b|c"
     run = replace(classified, contestants=[first, *readers])
     issues = label_issue_list(run)

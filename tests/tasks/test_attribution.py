@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.config import TableData
+from bakeoff.data.graphemes import graphemes
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.linear.config import LinearConfig
@@ -67,10 +69,29 @@ def contribution_of(explanation: Explanation) -> dict[str, float]:
         ("यह हिन्दी है", ["यह", "हिन्दी", "है"]),
         ("a\x1b[31m b", ["a", "31m", "b"]),
         (" ?! \n", []),
+        ("味道很好,不-贵", ["味", "道", "很", "好", "不", "贵"]),
+        ("iPhone的屏幕3天坏了", ["iPhone", "的", "屏", "幕", "3", "天", "坏", "了"]),
+        ("おいしいラーメン", ["おいし", "いラー", "メン"]),
+        ("อาหารอร่อย ดี", ["อาห", "ารอ", "ร่อย", "ดี"]),
+        ("ก็ดี ที่นี่", ["ก็ดี", "ที่นี่"]),  # a vowel and a tone stand above each consonant
+        ("❤️love👨‍👩‍👧!", ["love"]),
+        ("cafe\u0301s", ["cafe\u0301s"]),
     ],
 )
 def test_word_spans_are_places_in_the_original_text(text, words):
     assert [text[start:end] for start, end in word_spans(text)] == words
+
+
+@given(st.text(alphabet=st.sampled_from("aé-' 味のラกี่็ရှိ❤\ufe0f👨👩\u200d🏽🇩🇪\u0301한ᄀ,"), max_size=30))
+@settings(deadline=None)
+def test_no_span_begins_or_ends_inside_a_character(text):
+    ends = {0, *np.cumsum([len(character) for character in graphemes(text)]).tolist()}
+
+    spans = word_spans(text)
+
+    assert {end for span in spans for end in span} <= ends
+    assert all(start < end for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 @given(TEXTS)

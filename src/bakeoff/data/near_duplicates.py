@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from bakeoff.data.scripts import UNSPACED
 from bakeoff.data.word_ids import Ids, encode_words
 
 THRESHOLD = Fraction(4, 5)
@@ -35,9 +36,8 @@ _COUNTERS = 8_388_593  # a prime; several times the word pairs of 50,000 film re
 _PRODUCTS_AT_ONCE = 20_000_000
 _PAIRS_AT_ONCE = 5_000
 
-# Scripts without spaces between words (Thai to Burmese, Khmer, kana, Chinese characters): a character is a word.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
+# In scripts without spaces between words, a character is a word.
+_WORD = re.compile(f"[{UNSPACED}]|[^\\W{UNSPACED}]+")
 _WORD_OR_MARKS = re.compile(r"\w+|[^\w\s]+")
 
 Integers = npt.NDArray[np.int64]

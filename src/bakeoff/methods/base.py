@@ -175,7 +175,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         from bakeoff.runs.writing import folder_bytes
 
         context.progress.stage("fitting a part")
-        part = sample(data, PLANNED_CHARACTERS)
+        part = planned_part(data)
         factor = len(data.train) / len(part.train)
         with tempfile.TemporaryDirectory() as temporary:
             folder = ContestantFolder(Path(temporary) / context.name)
@@ -244,15 +244,15 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
         return []
 
 
-def sample(data: SplitTable, characters: int) -> SplitTable:
-    """Return the data with only the first training texts, about this many characters and at least one of each class.
+def planned_part(data: SplitTable) -> SplitTable:
+    """Return the data with only the first training texts, `PLANNED_CHARACTERS` or so and at least one of each class.
 
     The split is shuffled, so the first texts are a random sample.
     """
     total = sum(map(len, data.train.texts))
-    if total <= characters:
+    if total <= PLANNED_CHARACTERS:
         return data
-    count = max(len(data.label_names) * 10, int(len(data.train) * characters / total))
+    count = max(len(data.label_names) * 10, int(len(data.train) * PLANNED_CHARACTERS / total))
     rows = list(range(min(count, len(data.train))))
     absent = set(range(len(data.label_names))) - {data.train.labels[row] for row in rows}
     rows += [data.train.labels.index(label) for label in sorted(absent) if label in data.train.labels]

@@ -11,12 +11,15 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from bakeoff.data.graphemes import graphemes
+from bakeoff.data.scripts import IDEOGRAPHS, KANA, SYLLABLES
 from bakeoff.data.words import marks
 from bakeoff.runs.results import Span, WordAttribution
 
@@ -28,6 +31,10 @@ _NOTICEABLE = 0.01  # log-odds: a word that moves the decision less is not highl
 _CHECKED_SHARE = 0.2  # of the words, removed by the deletion check
 _DRAWS = 20  # random sets of words that the deletion check removes for comparison
 _SURE = 1e-12  # probabilities are clipped to this distance from 0 and 1, so that log-odds are finite
+
+_KINDS = re.compile(f"(?P<kana>[{KANA}])|(?P<ideograph>[{IDEOGRAPHS}])|(?P<syllable>[{SYLLABLES}])")
+_LONGEST_UNITS = {"kana": 3, "ideograph": 1, "syllable": 3}
+"""Most characters of each kind that are removed together."""
 
 
 class Probabilities(Protocol):
@@ -108,9 +115,48 @@ def strongest_words(model: Probabilities, text: str, label: int, shown: int) -> 
 def word_spans(text: str) -> list[Span]:
     """Return start and end of every word: a run of characters other than spaces, controls, punctuation and symbols.
 
-    An apostrophe or a hyphen between two such runs belongs to the word.
+    An apostrophe or a hyphen between two such runs belongs to the word. In scripts without spaces between words, a
+    Chinese character is a word, and so are up to three kana or Thai, Lao, Khmer or Burmese characters in a row, each
+    with its vowels and tones. No word begins or ends inside a character.
     """
-    return [match.span() for match in _pattern().finditer(text)]
+    spans = [match.span() for match in _pattern().finditer(text)]
+    return spans if text.isascii() else _whole_characters(text, spans)
+
+
+def _whole_characters(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Move the ends of spans out of characters, and cut spans where there are no spaces between words."""
+    starts = np.cumsum([0, *map(len, graphemes(text))])
+    units: list[Span] = []
+    for start, end in spans:
+        first, last = np.searchsorted(starts, [start, end]).tolist()  # the next beginning of a character
+        units += _unspaced_units(text, starts[first : last + 1].tolist())
+    return units
+
+
+def _unspaced_units(text: str, starts: Sequence[int]) -> list[Span]:
+    """Cut a word at its unspaced letters.
+
+    Args:
+        starts: Where each character begins, and where the last one ends.
+    """
+    units: list[Span] = []
+    taken, run = 0, ""  # characters in the last unit, and their kind
+    for start, end in pairwise(starts):
+        kind = _kind(text[start])
+        if kind == run and taken < _LONGEST_UNITS.get(kind, len(text)):
+            units[-1] = (units[-1][0], end)
+            taken += 1
+        else:
+            units.append((start, end))
+            taken, run = 1, kind
+    if len(units) < 2:
+        return units
+    return [unit for unit in units if _pattern().search(text[slice(*unit)])]  # not the hyphen between two characters
+
+
+def _kind(character: str) -> str:
+    match = _KINDS.match(character)
+    return match.lastgroup or "" if match else "spaced"
 
 
 def without(text: str, spans: Sequence[Span]) -> str:

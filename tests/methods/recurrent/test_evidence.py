@@ -14,7 +14,7 @@ from bakeoff.methods.linear.ngrams import ngram_texts
 from bakeoff.methods.recurrent.evidence import evidence, evidence_size
 from tests.methods.small_data import small_table
 
-TWO = LinearConfig(max_ngram=2)
+TWO = LinearConfig(ngrams="words", max_ngram=2)
 SHORT = "a fine plot ."
 LONG = " ".join(["dull"] * 3 + ["the film"] * 40 + ["fine", "fine plot"])
 
@@ -62,7 +62,7 @@ def by_hand(model, words, part):
         pairs = [" ".join(pair) for pair in pairwise(some)]
         return [ngram for ngram in some + pairs if ngram in columns]
 
-    columns = {ngram: column for column, ngram in enumerate(ngram_texts(model.ngrams))}
+    columns = {ngram: column for column, ngram in enumerate(ngram_texts(model.ngrams.words))}
     counts = {ngram: ngrams(words).count(ngram) for ngram in ngrams(words)}
     values = {ngram: (1 + np.log(count)) * model.tfidf.idf_[columns[ngram]] for ngram, count in counts.items()}
     norm = np.linalg.norm(list(values.values()))
@@ -77,10 +77,22 @@ def test_a_text_shorter_than_its_beginnings_has_all_evidence_in_each():
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("max_ngram", [1, 3])
-def test_each_class_has_its_own_but_of_two_only_the_second(classes, max_ngram):
-    settings = LinearConfig(max_ngram=max_ngram)
+@pytest.mark.parametrize("ngrams", ["words", "both"])
+def test_each_class_has_its_own_but_of_two_only_the_second(classes, max_ngram, ngrams):
+    settings = LinearConfig(ngrams=ngrams, max_ngram=max_ngram)
 
     found = evidence_of(fitted(settings, classes), [SHORT, LONG])
 
     assert found.shape == (2, evidence_size(settings, classes))
-    assert found.shape[1] == (1 if classes == 2 else 3) * (max_ngram + 8)
+    assert found.shape[1] == (1 if classes == 2 else 3) * (max_ngram + (ngrams == "both") + 8)
+
+
+@pytest.mark.parametrize(("ngrams", "groups"), [("both", 3), ("characters", 1)])
+def test_character_ngrams_are_a_group_of_their_own(ngrams, groups):
+    model = fitted(LinearConfig(ngrams=ngrams, max_ngram=2))
+
+    found = evidence_of(model, [SHORT, LONG, ""])
+
+    log_odds = np.diff(np.log(model.probabilities([SHORT, LONG, ""])))[:, 0]
+    assert found[:, :groups].sum(axis=1) + model.intercepts[0] == pytest.approx(log_odds)
+    assert found[0, groups + 2 :] == pytest.approx(np.full(6, found[0, :groups].sum())), "shorter than its beginnings"

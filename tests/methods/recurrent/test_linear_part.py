@@ -19,7 +19,7 @@ from tests.methods.small_data import SMALL_LSTM, config, small_table
 from tests.real_runs import write_config_file
 
 TABLE = small_table(classes=3)
-LINEAR = LinearConfig(min_document_frequency=1)
+LINEAR = LinearConfig(ngrams="words", min_document_frequency=1)
 
 
 def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
@@ -30,7 +30,7 @@ def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
     answers = linear_part._answers
 
     def watched_answers(model, texts):
-        seen.append(set(model.ngrams.words))
+        seen.append(set(model.ngrams.words.words))
         evaluated.append({texts.words[number] for number in texts.ids})
         return answers(model, texts)
 
@@ -43,7 +43,7 @@ def test_no_training_text_is_judged_by_a_model_that_has_seen_it(monkeypatch):
         assert not own & known
         assert own | known >= set(own_words), "and it was fitted on all the others"
     assert set.union(*evaluated) >= set(own_words), "each text was evaluated"
-    assert set(part.model.ngrams.words) >= set(own_words), "the one that is kept has seen all"
+    assert set(part.model.ngrams.words.words) >= set(own_words), "the one that is kept has seen all"
     assert part.training.logits.shape == (len(texts), 3)
     assert part.training.evidence.shape == (len(texts), evidence_size(LINEAR, classes=3))
 
@@ -99,7 +99,7 @@ def test_what_is_the_same_in_all_training_texts_is_not_blown_up():
 
 
 def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
-    words_only = LinearConfig(min_document_frequency=1, max_ngram=1)
+    words_only = LinearConfig(ngrams="words", min_document_frequency=1, max_ngram=1)
     settings = config({"lstm": {**SMALL_LSTM, "linear_part": words_only.model_dump()}}).contestants["lstm"]
     learner = RecurrentLearner(TABLE, settings, seed=1, linear_part=fit_linear_part(TABLE.train, words_only, seed=1))
     torch.nn.init.normal_(learner.model.evidence.output.weight)

@@ -38,6 +38,34 @@ def test_the_two_rules_of_punctuation(rule, expected):
     assert words_of(tokenize(["It's a CAFÉ,<br /> isn’t it?"], rule)) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("so 👨‍👩‍👧!", ["so", "👨‍👩‍👧", "!"]),  # joined
+        ("good👍🏽👍🏽", ["good", "👍🏽", "👍🏽"]),  # with a skin tone
+        ("❤️love❤️", ["❤️", "love", "❤️"]),  # with a variation selector
+        ("🇩🇪🇫🇷", ["🇩🇪", "🇫🇷"]),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿,", ["🏴󠁧󠁢󠁥󠁮󠁧󠁿", ","]),  # with tags
+        ("😀😀", ["😀", "😀"]),
+        ("न‍म क्‍ष", ["न‍म", "क्‍ष"]),  # a joiner between letters
+        ("หนังดีมาก!", ["หนังดีมาก", "!"]),
+        ("été.", ["été", "."]),
+    ],
+)
+def test_what_unicode_attaches_to_a_character_stays_with_it(text, words):
+    assert words_of(tokenize([text], "separate")) == [words]
+    assert set(words_of(tokenize([text], "strip"))[0]).isdisjoint(
+        word for word in words if unicodedata.category(word[0])[0] in "PS"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("STRASSE", "straße"), ("ΟΔΟΣ", "οδος"), ("İstanbul", "i̇stanbul"), ("ÉTÉ", "été")]
+)
+def test_case_is_folded_by_unicode(one, other):
+    assert words_of(tokenize([one], "separate")) == words_of(tokenize([other], "separate"))
+
+
 def test_every_mark_of_unicode_is_known():
     everything = map(chr, range(sys.maxunicode + 1))
 

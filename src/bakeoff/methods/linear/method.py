@@ -1,4 +1,4 @@
-"""Method `linear`: TF-IDF of word n-grams and logistic regression."""
+"""Method `linear`: TF-IDF of n-grams of words or characters, and logistic regression."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff.methods.base import ClassificationMethod, SavedClassifier
-from bakeoff.methods.context import FitContext, FitReport
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier, planned_part
+from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
     from bakeoff.methods.linear.model import LinearModel
+    from bakeoff.runs.plans import ContestantPlan
     from bakeoff.sections import RequestedPrecision
 
 
@@ -24,16 +25,28 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     uses_seed = False
 
     def fit(self, config: LinearConfig, data: SplitTable, context: FitContext) -> FitReport:
-        from bakeoff.methods.linear.model import LinearModel
+        from bakeoff.data.words import tokenize
+        from bakeoff.methods.linear.choice import choose_settings
+        from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
 
-        cost = TrainingCost(precision="fp64")
+        report = FitReport(TrainingCost(precision="fp64"))
         if context.folder.writes:
             context.progress.stage("fitting")
             started = time.perf_counter()
-            model = LinearModel.fit(data.train.texts, data.train.labels, config)
-            cost.seconds = time.perf_counter() - started
+            texts = tokenize(data.train.texts, PUNCTUATION)
+            settings, note = choose_settings(config, texts, data.train.labels)
+            model = LinearModel.fit_tokenized(texts, data.train.labels, settings)
+            report.cost.seconds = time.perf_counter() - started
+            report.settings = settings.model_dump(include={"ngrams", "naive_bayes", "inverse_regularization"})
+            report.notes = [note] if note else []
             context.save(model.save)
-        return FitReport(cost)
+        return report
+
+    def plan(self, config: LinearConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
+        settings, note = choose_for_plan(config, data)
+        plan = super().plan(settings, data, context)
+        plan.notes += [note] if note else []
+        return plan
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
         from bakeoff.methods.linear.model import LinearModel
@@ -41,5 +54,25 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
         return LinearModel.load(folder)
 
     def describe(self, config: LinearConfig) -> str:
+        words, characters = (
+            f"1- to {config.max_ngram}-grams of words",
+            f"1- to {config.max_characters}-grams of characters",
+        )
+        ngrams = {
+            "auto": "n-grams of words or characters",
+            "words": words,
+            "characters": characters,
+            "both": f"{words} and {characters}",
+        }[config.ngrams]
         weighted = " weighted by naive Bayes" if config.naive_bayes else ""
-        return f"A logistic regression on the TF-IDF of 1- to {config.max_ngram}-grams of words{weighted}"
+        return f"A logistic regression on the TF-IDF of {ngrams}{weighted}"
+
+
+def choose_for_plan(config: LinearConfig, data: SplitTable) -> tuple[LinearConfig, str]:
+    """Return the settings and the note of a fit on all texts, judged from the part that a plan looks at."""
+    from bakeoff.data.words import tokenize
+    from bakeoff.methods.linear.choice import choose_settings
+    from bakeoff.methods.linear.model import PUNCTUATION
+
+    part = planned_part(data).train
+    return choose_settings(config, tokenize(part.texts, PUNCTUATION), part.labels, sample_of=len(data.train))

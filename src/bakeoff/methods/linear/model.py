@@ -1,4 +1,4 @@
-"""TF-IDF of word n-grams, weighted by naive Bayes, and logistic regression: scikit-learn's, saved without pickle."""
+"""TF-IDF of n-grams, weighted by naive Bayes, and logistic regression: scikit-learn's, saved without pickle."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from scipy.special import expit, softmax
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.errors import UserError
+from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
-from bakeoff.methods.linear.ngrams import NgramVocabulary, learn_ngrams
+from bakeoff.methods.linear.features import Ngrams, learn_features
 from bakeoff.methods.linear.tfidf import Tfidf
 from bakeoff.runs.writing import write_text
 
@@ -34,7 +35,7 @@ class LinearModel:
     weight, so that the model that is saved and used is an ordinary linear one.
     """
 
-    def __init__(self, ngrams: NgramVocabulary, tfidf: Tfidf, weights: Array, intercepts: Array) -> None:
+    def __init__(self, ngrams: Ngrams, tfidf: Tfidf, weights: Array, intercepts: Array) -> None:
         self.ngrams = ngrams
         self.tfidf = tfidf
         self.weights = weights  # shape (1 or classes, n-grams): one row decides between two classes
@@ -54,25 +55,30 @@ class LinearModel:
 
     @classmethod
     def fit_tokenized(cls, texts: TokenizedTexts, labels: Sequence[int], settings: LinearConfig) -> LinearModel:
-        """Fit on texts that are already tokenized, by `PUNCTUATION`."""
+        """Fit on texts that are already tokenized, by `PUNCTUATION`.
+
+        Args:
+            settings: What they leave open is chosen from the texts and labels.
+        """
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
 
-        min_document_frequency = min(settings.min_document_frequency, len(labels))
-        ngrams, counts = learn_ngrams(texts, settings.max_ngram, min_document_frequency)
+        settings, _ = choose_settings(settings, texts, labels)
+        ngrams, counts = learn_features(texts, settings)
         if not ngrams.size:
             raise UserError(
-                f"No n-gram of words stands in {settings.min_document_frequency} training texts or more.",
+                f"No n-gram stands in {settings.min_document_frequency} training texts or more.",
                 "Lower min_document_frequency of the linear contestant, or give more texts.",
             )
         transformer = TfidfTransformer(sublinear_tf=True)
-        features = transformer.fit_transform(counts)
+        features = counts.astype(np.float64)
+        features = transformer.fit(features).transform(features, copy=False)
         classes = np.asarray(labels)
         if settings.naive_bayes:
             weights, intercepts = _naive_bayes_regression(counts, features, classes, settings)
         else:
             regression = LogisticRegression(
-                C=settings.inverse_regularization,
+                C=_chosen(settings.inverse_regularization),
                 class_weight=_class_weight(settings),
                 max_iter=1000,
             )
@@ -102,24 +108,22 @@ class LinearModel:
         return LinearModel(self.ngrams, self.tfidf, self.weights / temperature, self.intercepts / temperature)
 
     def save(self, folder: Path) -> None:
-        write_text(folder / "vocabulary.json", json.dumps({"words": self.ngrams.words}, ensure_ascii=False))
+        write_text(folder / "vocabulary.json", json.dumps(self.ngrams.as_json(), ensure_ascii=False))
         tensors: dict[str, npt.NDArray[Any]] = {
             "idf": self.tfidf.idf_,
             "weights": self.weights,
             "intercepts": self.intercepts,
+            **self.ngrams.tensors(),
         }
-        for length, codes in enumerate(self.ngrams.codes, start=2):
-            tensors[f"codes_{length}"] = codes
         save_file(
             {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, folder / "model.safetensors"
         )
 
     @classmethod
     def load(cls, folder: Path) -> LinearModel:
-        words = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))["words"]
+        values = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
-        lengths = sorted(int(name.removeprefix("codes_")) for name in tensors if name.startswith("codes_"))
-        ngrams = NgramVocabulary(words, [tensors[f"codes_{length}"] for length in lengths])
+        ngrams = Ngrams.load(values, tensors)
         return cls(ngrams, Tfidf(tensors["idf"]), tensors["weights"], tensors["intercepts"])
 
 
@@ -141,7 +145,7 @@ def _naive_bayes_regression(
         ratios = _log_ratios(present, inside)
         # The dual solver: it ends in seconds with a million features, where the number of texts is the smaller one.
         regression = LogisticRegression(
-            C=settings.inverse_regularization,
+            C=_chosen(settings.inverse_regularization),
             class_weight=_class_weight(settings),
             solver="liblinear",
             dual=True,
@@ -152,6 +156,12 @@ def _naive_bayes_regression(
         weights.append(regression.coef_[0] * ratios)
         intercepts.append(regression.intercept_[0])
     return np.stack(weights), np.array(intercepts)
+
+
+def _chosen(value: float | None) -> float:
+    """Return a setting that `choose_settings` has filled in."""
+    assert value is not None
+    return value
 
 
 def _class_weight(settings: LinearConfig) -> str | None:

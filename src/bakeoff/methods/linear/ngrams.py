@@ -14,7 +14,7 @@ from bakeoff.data.word_ids import TokenizedTexts
 
 Integers = npt.NDArray[np.int64]
 
-_NONE = -1  # no n-gram of the vocabulary begins here
+NONE = -1  # no n-gram of the vocabulary begins here
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class NgramVocabulary:
     def count(self, texts: TokenizedTexts) -> csr_matrix:
         """Count each n-gram in each text, shape (texts, size)."""
         rows = len(texts.offsets) - 1
-        own = np.array([self._numbers.get(word, _NONE) for word in texts.words], dtype=np.int64)
+        own = np.array([self._numbers.get(word, NONE) for word in texts.words], dtype=np.int64)
         words = own[texts.ids] if len(own) else np.zeros(0, dtype=np.int64)
         documents = _documents(texts)
         blocks = [_count_matrix(documents, words, (rows, len(self.words)))]
         found = words
         for length, known in enumerate(self.codes, start=2):
-            codes = _codes(found, words, documents, length, len(self.words))
-            found = _positions(codes, known)
+            codes = codes_of(found, words, documents, length, len(self.words))
+            found = positions_of(codes, known)
             blocks.append(_count_matrix(documents, found, (rows, len(known))))
         return hstack(blocks, format="csr")
 
@@ -67,7 +67,9 @@ def learn_ngrams(
     kept = [texts.words[number] for number in known]
     blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
     for length in range(2, max_ngram + 1):
-        known, found = _frequent(_codes(found, words, documents, length, len(kept)), documents, min_document_frequency)
+        known, found = _frequent(
+            codes_of(found, words, documents, length, len(kept)), documents, min_document_frequency
+        )
         codes.append(known)
         blocks.append(_count_matrix(documents, found, (rows, len(known))))
     return NgramVocabulary(kept, codes), hstack(blocks, format="csr")
@@ -91,13 +93,13 @@ def _documents(texts: TokenizedTexts) -> Integers:
     return np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
 
 
-def _codes(shorter: Integers, words: Integers, documents: Integers, length: int, vocabulary_size: int) -> Integers:
+def codes_of(shorter: Integers, words: Integers, documents: Integers, length: int, vocabulary_size: int) -> Integers:
     """Code of the n-gram of `length` words that begins at each word, or -1.
 
     Args:
         shorter: Number of the n-gram of ``length - 1`` words that begins there, or -1.
     """
-    codes = np.full(len(words), _NONE, dtype=np.int64)
+    codes = np.full(len(words), NONE, dtype=np.int64)
     reach = length - 1
     if len(words) <= reach:
         return codes
@@ -109,7 +111,7 @@ def _codes(shorter: Integers, words: Integers, documents: Integers, length: int,
 
 def _frequent(codes: Integers, documents: Integers, min_document_frequency: int) -> tuple[Integers, Integers]:
     """Return the codes that occur in enough texts, ascending, and for each position the index of its code, or -1."""
-    found = np.full(len(codes), _NONE, dtype=np.int64)
+    found = np.full(len(codes), NONE, dtype=np.int64)
     places = np.flatnonzero(codes >= 0)
     order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
     if not len(order):
@@ -119,16 +121,16 @@ def _frequent(codes: Integers, documents: Integers, min_document_frequency: int)
     new_text = new_code | np.concatenate([[True], documents[1:] != documents[:-1]])
     number = np.cumsum(new_code) - 1  # of each position's code among all distinct ones
     kept = np.bincount(number[new_text]) >= min_document_frequency
-    found[order] = np.where(kept, np.cumsum(kept) - 1, _NONE)[number]
+    found[order] = np.where(kept, np.cumsum(kept) - 1, NONE)[number]
     return codes[new_code][kept], found
 
 
-def _positions(codes: Integers, known: Integers) -> Integers:
+def positions_of(codes: Integers, known: Integers) -> Integers:
     """Return the index of each code in `known`, or -1."""
     if not len(known):
-        return np.full(len(codes), _NONE, dtype=np.int64)
+        return np.full(len(codes), NONE, dtype=np.int64)
     places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    return np.where(known[places] == codes, places, _NONE)
+    return np.where(known[places] == codes, places, NONE)
 
 
 def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:

@@ -24,12 +24,20 @@ from bakeoff.sections import (
 
 
 class Vocabulary(Section):
-    """Which words of the training split get an id of their own; every other word becomes 'unknown'."""
+    """Which units of the training split get an id of their own; every other one becomes 'unknown'."""
 
+    units: Literal["auto", "words", "subwords", "characters"] = Field(
+        "auto",
+        description="What the network reads. Subwords are learned from the training split by byte-pair encoding. "
+        "`auto` is words; for scripts without spaces between words, it is characters (Chinese, Japanese) or subwords "
+        "(Thai, Lao, Khmer, Burmese).",
+    )
     min_frequency: PositiveInt = Field(
         2, description="Words seen less often in the training split (and the texts of `pretrain`) are unknown."
     )
-    max_size: PositiveInt | None = Field(None, description="Keep at most this many words, the most frequent ones.")
+    max_size: PositiveInt | None = Field(
+        None, description="Keep at most this many words, the most frequent ones. If absent, all, or 8,000 subwords."
+    )
     stop_words: Literal["keep", "remove"] = Field(
         "keep", description="`remove` drops English stop words (the lab's rule; it loses *not* and *no*)."
     )
@@ -68,7 +76,9 @@ class RecurrentConfig(MethodConfig):
     embedding_dropout: Probability = Field(0.3, description="Dropout on the word vectors.")
     dropout: Probability = Field(0.5, description="Dropout between layers and before the output.")
     word_dropout: Probability = Field(0.1, description="Share of words replaced by 'unknown' during training.")
-    max_length: PositiveInt = Field(400, description="Longest text in words; longer ones are cut.")
+    max_length: PositiveInt = Field(
+        400, description="Longest text in words, or other units of the vocabulary; longer ones are cut."
+    )
     truncation: Literal["head", "head_tail"] = Field(
         "head_tail", description="What is kept of a longer text: its beginning, or half from each end."
     )

@@ -19,17 +19,22 @@ _END_WORDS = (10, 25, 50)
 
 
 def evidence_size(settings: LinearConfig, classes: int) -> int:
-    """Return how many values `evidence` has per text."""
+    """Return how many values `evidence` has per text.
+
+    Args:
+        settings: With `ngrams` chosen.
+    """
     scores = 1 if classes == 2 else classes
-    return scores * (settings.max_ngram + 2 + 2 * len(_END_WORDS))
+    groups = {"words": settings.max_ngram, "characters": 1, "both": settings.max_ngram + 1}[settings.ngrams]
+    return scores * (groups + 2 + 2 * len(_END_WORDS))
 
 
 def evidence(model: LinearModel, texts: TokenizedTexts, counts: csr_matrix, features: csr_matrix) -> Array:
     """Parts of each text's score, shape (texts, size).
 
-    For each class (the second one only, where there are two): what the n-grams of each length add up to; the sum of
-    everything that speaks for the class, and of everything against it; and what stands in the first and in the last
-    10, 25 and 50 words.
+    For each class (the second one only, where there are two): what the n-grams of one word, two words, and so on add up
+    to, and those of characters; the sum of everything that speaks for the class, and of everything against it; and what
+    stands in the first and in the last 10, 25 and 50 words.
 
     Args:
         counts: What ``model.ngrams.count(texts)`` says.
@@ -40,18 +45,18 @@ def evidence(model: LinearModel, texts: TokenizedTexts, counts: csr_matrix, feat
     for weights in model.weights:
         scores = features.copy()
         scores.data *= weights[scores.indices]
-        columns += [_length_sums(scores, model), _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
+        columns += [_group_sums(scores, model), _row_sums(scores.maximum(0)), _row_sums(scores.minimum(0))]
         scores.data /= counts.data  # both have the same places; now of each time that the n-gram is said
         columns += [_row_sums(scores.multiply(end)) for end in ends]
     return np.hstack(columns)
 
 
-def _length_sums(scores: csr_matrix, model: LinearModel) -> Array:
-    """Return the sum over the n-grams of each length, shape (texts, lengths)."""
-    sizes = [len(model.ngrams.words), *map(len, model.ngrams.codes)]
+def _group_sums(scores: csr_matrix, model: LinearModel) -> Array:
+    """Return the sum over each group of n-grams, shape (texts, groups)."""
+    sizes = model.ngrams.group_sizes
     each = scores.tocoo()
-    lengths = np.searchsorted(np.cumsum(sizes), each.col, side="right")
-    sums: Array = csr_matrix((each.data, (each.row, lengths)), shape=(scores.shape[0], len(sizes))).toarray()
+    groups = np.searchsorted(np.cumsum(sizes), each.col, side="right")
+    sums: Array = csr_matrix((each.data, (each.row, groups)), shape=(scores.shape[0], len(sizes))).toarray()
     return sums
 
 

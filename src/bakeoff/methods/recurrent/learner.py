@@ -36,6 +36,8 @@ class RecurrentLearner:
     ) -> None:
         """`linear_part`: fitted on `data` if the config asks for one."""
         assert (linear_part is None) == (config.linear_part is None)
+        if linear_part:
+            config = config.model_copy(update={"linear_part": linear_part.settings})
         training = tokenize(data.train.texts, config.vocabulary.punctuation)
         self.vocabulary = pretrained.vocabulary if pretrained else WordVocabulary.build(training, config.vocabulary)
         uncut = self.vocabulary.encode_tokenized(training)
@@ -61,9 +63,12 @@ class RecurrentLearner:
 
     def notes(self) -> list[str]:
         padding = padding_share(self._train.lengths, self._batches(1))
-        notes = [f"The vocabulary has {self.vocabulary.size:,} words; {padding:.1%} of the work was padding."]
+        unit = self.vocabulary.unit
+        notes = [f"The vocabulary has {self.vocabulary.size:,} {unit}; {padding:.1%} of the work was padding."]
+        if self.vocabulary.reason:
+            notes.append(self.vocabulary.reason)
         if self.share_cut:
-            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} words.")
+            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} {unit}.")
         return notes
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:

@@ -23,6 +23,7 @@ from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import tokenize
 from bakeoff.evaluation.calibration import fit_temperature
 from bakeoff.methods.encoded import Rows
+from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import PUNCTUATION, Array, LinearModel
 from bakeoff.methods.recurrent.evidence import evidence, evidence_size
@@ -53,6 +54,8 @@ class LinearPart:
 
     model: LinearModel  # fitted on all training texts, calibrated on the folds
     training: LinearAnswers
+    settings: LinearConfig  # with nothing left open
+    note: str = ""  # what was chosen and why
 
 
 def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -> LinearPart:
@@ -60,6 +63,7 @@ def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -
     labels = np.asarray(training.labels)
     folds = min(_FOLDS, *Counter(training.labels).values())
     texts = tokenize(training.texts, PUNCTUATION)
+    settings, note = choose_settings(settings, texts, training.labels)
     unseen = np.zeros((len(labels), labels.max() + 1))
     unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))
     for seen, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels):
@@ -67,9 +71,8 @@ def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -
         unseen[held_out], unseen_evidence[held_out] = _answers(model, texts.of(held_out))
     temperature = fit_temperature(labels, unseen)
     model = LinearModel.fit_tokenized(texts, training.labels, settings).cooled(temperature)
-    return LinearPart(
-        model, LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
-    )
+    answers = LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
+    return LinearPart(model, answers, settings, note)
 
 
 def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:

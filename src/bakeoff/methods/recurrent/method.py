@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import PLANNED_CHARACTERS, ClassificationMethod, SavedClassifier, TextModel, sample
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel, planned_part
 from bakeoff.methods.context import Context, FitContext, PlanContext
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.recurrent.config import RecurrentConfig
@@ -66,7 +66,7 @@ class RecurrentMethod(
             prepared.parameters = linear.model.parameters
             prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
             note = f"{seconds:.0f} s of the training time were spent on its linear part."
-            prepared.notes.insert(0, note)
+            prepared.notes.insert(0, note if not linear.note else f"{note} {linear.note}")
         return prepared
 
     def planned_preparation(self, config: RecurrentConfig, data: SplitTable, context: PlanContext) -> Preparation:
@@ -83,16 +83,17 @@ class RecurrentMethod(
         self, config: RecurrentConfig, data: SplitTable, context: PlanContext, prepared: Preparation
     ) -> None:
         """Add the forecast of the linear part, from the plan of a linear contestant."""
-        from bakeoff.methods.linear.method import LinearMethod
+        from bakeoff.methods.linear.method import LinearMethod, choose_for_plan
         from bakeoff.methods.linear.model import LinearModel
         from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
         assert config.linear_part is not None
-        linear, model = LinearMethod().plan_from_sample(config.linear_part, data, context)
+        settings, _ = choose_for_plan(config.linear_part, data)
+        linear, model = LinearMethod().plan_from_sample(settings, data, context)
         assert isinstance(model, LinearModel)
-        part = sample(data, PLANNED_CHARACTERS)
-        answers = unanswered(len(data.train), len(data.label_names), config.linear_part)
-        prepared.parts["linear_part"] = LinearPart(model, answers)
+        part = planned_part(data)
+        answers = unanswered(len(data.train), len(data.label_names), settings)
+        prepared.parts["linear_part"] = LinearPart(model, answers, settings)
         seconds = linear.training_seconds * FITS_OF_ALL_TEXTS
         # The learner's model/ has the model of the part already.
         prepared.model_bytes = int(linear.model_bytes * (1 - len(part.train) / len(data.train)))
@@ -141,6 +142,8 @@ class RecurrentMethod(
         return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
 
     def export_refusal(self, config: RecurrentConfig) -> str | None:
+        if config.vocabulary.units in ("subwords", "characters"):
+            return f"it reads {config.vocabulary.units}, and this export can only find words"
         return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
 
     def export_onnx(
@@ -150,6 +153,12 @@ class RecurrentMethod(
         from bakeoff.methods.recurrent.onnx.export import write_export
 
         assert isinstance(model, RecurrentModel)
+        if model.vocabulary.unit != "words":
+            raise UserError(
+                f"This {model.config.method.upper()} cannot be exported: it reads {model.vocabulary.unit}, and the "
+                "export can only find words.",
+                "Train it with vocabulary.units: words, or use it with bakeoff predict or bakeoff serve.",
+            )
         write_export(model, temperature, folder)
         from bakeoff.methods.recurrent.onnx.standalone import OnnxClassifier  # needs the packages just checked
 

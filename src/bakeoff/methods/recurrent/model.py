@@ -48,9 +48,13 @@ class RecurrentModel:
     @classmethod
     def load(cls, folder: Path, config: RecurrentConfig, classes: int, precision: Precision) -> RecurrentModel:
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
+        linear = None
+        if config.linear_part:
+            linear = LinearModel.load(folder / LINEAR_PART)
+            settings = config.linear_part.model_copy(update={"ngrams": linear.ngrams.kind})
+            config = config.model_copy(update={"linear_part": settings})
         network = RecurrentClassifier(config, vocabulary.size, classes)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         if precision == "bf16":
             network.round_layers()
-        linear = LinearModel.load(folder / LINEAR_PART) if config.linear_part else None
         return cls(vocabulary, network.to(choose_device()).eval(), config, linear)

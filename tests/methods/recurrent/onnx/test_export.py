@@ -83,7 +83,8 @@ def test_layers_that_it_does_not_translate_are_refused(layer):
 @pytest.mark.parametrize(("max_length", "truncation"), [(400, "head"), (5, "head"), (5, "head_tail")])
 def test_the_standalone_script_encodes_as_the_classifier_does(punctuation, max_length, truncation):
     texts = ["", "?!", "It's a well-made FILM -- 3.5 stars, \n«fine»! <br /><br />İ 映画", "a b c d e f g", "  a\tb  "]
-    vocabulary = WordVocabulary(sorted(tokenize(texts[2:4], punctuation).words)[::2], punctuation)
+    texts += ["so👨‍👩‍👧 👍🏽!❤️ 🇩🇪🇫🇷 STRASSE straße", "न\u200dम e\u0301, !\u0301"]
+    vocabulary = WordVocabulary(sorted(tokenize(texts[2:], punctuation).words)[::2], punctuation)
     standalone = object.__new__(OnnxClassifier)  # without a graph
     standalone.ids = {word: number for number, word in enumerate(vocabulary.words, start=2)}
     standalone.punctuation, standalone.max_length, standalone.truncation = punctuation, max_length, truncation

@@ -9,6 +9,7 @@ OnnxClassifier().classify(["A fine film"])
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -21,6 +22,18 @@ import onnxruntime
 UNKNOWN = 1  # id of every word outside the vocabulary; 0 is padding
 FIRST_WORD = 2
 TEXTS_AT_ONCE = 64
+
+
+def characters_of(categories: str) -> str:
+    return "".join(each for each in map(chr, range(0x20000)) if unicodedata.category(each)[0] in categories)
+
+
+# A mark with what Unicode attaches to it, such as a family of emoji, or a flag, is a word of its own.
+FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+MARK = f"[{re.escape(characters_of('PS'))}]"
+EXTENDER = f"[{characters_of('M')}\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\U000e0100-\U000e01ef]"
+JOINED = f"\u200d{MARK}{EXTENDER}*"
+CLUSTER = re.compile(f"({FLAG}|{MARK}(?:{EXTENDER}+(?:{JOINED})*|(?:{JOINED})+))")
 
 
 class OnnxClassifier:
@@ -56,7 +69,10 @@ class OnnxClassifier:
         """Return the ids of a text's words, at least one and at most `max_length`."""
         if self.punctuation == "separate":
             text = text.replace("<br />", " ")
-        words = "".join(map(self._spaced, text.lower())).split()
+        parts = CLUSTER.split(text.casefold())  # clusters have the odd places
+        parts[::2] = ["".join(map(self._spaced, part)) for part in parts[::2]]
+        parts[1::2] = [f" {cluster} " if self.punctuation == "separate" else "" for cluster in parts[1::2]]
+        words = "".join(parts).split()
         ids = [self.ids.get(word, UNKNOWN) for word in words] or [UNKNOWN]
         if len(ids) <= self.max_length:
             return ids
