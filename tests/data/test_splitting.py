@@ -72,6 +72,18 @@ def test_copies_are_spread_over_all_splits():
     assert (len(train), len(validation), len(test)) == (280, 40, 80)
 
 
+def test_texts_that_all_occur_often_still_reach_every_split():
+    """Seven texts of each class, six copies of each: a tenth of the rows has no room for a text and its copies."""
+    keys = [f"{label} {number % 7}" for label in (0, 1) for number in range(42)]
+    labels = [label for label in (0, 1) for _ in range(42)]
+
+    parts = split(keys, labels, 12, validation=8, test=16)
+
+    for part in parts:
+        assert {labels[row] for row in part} == {0, 1}
+    assert sum(len({keys[row] for row in part}) for part in parts) == 14
+
+
 def test_the_seed_determines_the_split():
     keys, labels = [str(number) for number in range(300)], [number % 3 for number in range(300)]
 

@@ -286,10 +286,13 @@ def test_classes_too_small_for_three_splits_are_set_aside(tmp_path):
 
 
 def test_repeats_are_named_where_too_few_different_texts_are_left(tmp_path):
-    file = write_rows(tmp_path / "a.jsonl", [f"t{n % 6}" for n in range(60)], ["ab"[n % 2] for n in range(60)])
+    """The training rows are two texts and their copies, so no validation text can be taken from them."""
+    texts = [f"t{n % 2}" for n in range(40)] + [f"other t{n % 2}" for n in range(20)]
+    splits = ["train"] * 40 + ["test"] * 20
+    file = write_rows(tmp_path / "a.jsonl", texts, ["ab"[n % 2] for n in range(60)], split=splits)
 
-    with pytest.raises(UserError, match=r"only \d+ of its 60 texts are different") as caught:
-        prepared(file)
+    with pytest.raises(UserError, match=r"the validation split: only 4 of its 60 texts are different") as caught:
+        prepared(file, split={"column": "split"})
     assert "Give more different texts" in caught.value.hint
 
 

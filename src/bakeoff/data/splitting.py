@@ -28,7 +28,8 @@ def carve(
 
     Args:
         rows: Indices into `keys` and `labels`.
-        size: Rows to take. It is met exactly unless repeated texts make up so much of a class that they do not fit.
+        size: Rows to take. It is met exactly unless repeated texts make up so much of a class that they do not fit;
+            where none fits, the rows of one text of every class are taken, which are more.
         leave: Rows of every class that must not be taken.
 
     Returns:
@@ -62,7 +63,23 @@ def carve(
     for group in repeated:
         if group[0] not in taken:
             take_if_it_fits(group)
+    if not taken:
+        taken.update(_smallest_groups(repeated, labels, leave))
     return [row for row in rows if row in taken], [row for row in rows if row not in taken]
+
+
+def _smallest_groups(groups: Sequence[list[int]], labels: Sequence[int], leave: int) -> set[int]:
+    """Return the rows of the smallest group of every class, as long as `leave` rows of each class are left."""
+    left = Counter(labels[row] for group in groups for row in group)
+    taken: set[int] = set()
+    served: set[int] = set()
+    for group in sorted(groups, key=len):
+        wanted = Counter(labels[row] for row in group)
+        if served.isdisjoint(wanted) and all(left[label] - count >= leave for label, count in wanted.items()):
+            taken.update(group)
+            served.update(wanted)
+            left.subtract(wanted)
+    return taken
 
 
 def _places(counts: Counter[int], size: int, leave: int) -> Counter[int]:

@@ -216,7 +216,7 @@ def _check_classes(source: str, label_names: list[str], set_aside: str = "") -> 
     if not label_names:
         raise UserError(
             f"{source} has no class with three different texts, one each for train, validation and test.",
-            "Give more rows, or check data.label.",
+            "Give more different texts, or check data.label.",
         )
 
 
