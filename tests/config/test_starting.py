@@ -111,3 +111,29 @@ def test_chats_are_named_where_no_column_holds_texts(tmp_path):
 
     with pytest.raises(UserError, match="column 'messages' holds chats"):
         starting_config(str(tmp_path / "chat.jsonl"))
+
+
+def test_files_in_one_format_have_it_in_their_config(tmp_path):
+    texts = [f"Die Straße {number} war süß und schön" for number in range(60)]
+    files = {}
+    for name, rows in (("train", texts[:40]), ("validation", texts[40:50]), ("test", texts[50:])):
+        lines = ["text;label", *(f"{text};{'ab'[number % 2]}" for number, text in enumerate(rows))]
+        files[name] = tmp_path / f"{name}.csv"
+        files[name].write_text("\n".join(lines), encoding="cp1252")
+    train, validation, test = map(str, files.values())
+
+    start = starting_config(train, validation=validation, test=test)
+
+    assert load_config(yaml.safe_load(start.yaml)).data.format == start.seen.format
+    assert start.seen.format.encoding == "windows-1252"
+    files["test"].write_text(files["test"].read_text(encoding="cp1252"), encoding="utf-8")
+    assert starting_config(train, validation=validation, test=test).seen.format is None
+
+
+def test_the_encoding_of_a_text_is_in_its_config(tmp_path):
+    (tmp_path / "a.txt").write_text("Die Straße war süß, der Käse schön.\n" * 30, encoding="cp1252")
+
+    start = starting_config(str(tmp_path / "a.txt"))
+
+    assert load_config(yaml.safe_load(start.yaml)).data.encoding == "windows-1252"
+    assert start.seen.notes[0] == "Read as: windows-1252."

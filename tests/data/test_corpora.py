@@ -15,6 +15,7 @@ from bakeoff.data.corpora import corpus_from_text, prepare_corpus, read_corpus
 from bakeoff.data.documents import documents, hugging_face_rows, lines_with_ends, pieces_of_file, pieces_of_rows
 from bakeoff.errors import UserError
 
+DAMAGED = b"fine\ncaf\xe9\n" + "né\n".encode() * 20
 ARTICLES = (
     " \n = Robert Boulter = \n \n An actor . \n \n = = Career = = \n \n Some = more = \n"
     " \n = Du Fu = \n \n A poet . \n = Wins ; L = \n = Losses \n"
@@ -178,8 +179,8 @@ def test_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ARTICLES.encode())))
     assert read_corpus("-").stream == ARTICLES
 
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9")))
-    with pytest.raises(UserError, match="standard input is not UTF-8: line 1, byte 3"):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(DAMAGED)))
+    with pytest.raises(UserError, match="standard input is not UTF-8: line 2, byte 8"):
         read_corpus("-")
 
 
@@ -188,7 +189,7 @@ def test_standard_input(monkeypatch):
     [
         ("a.txt", b"", "a.txt is empty"),
         ("a.txt", b"\n \n", "a.txt is empty"),
-        ("a.txt", b"fine\ncaf\xe9\n", "a.txt is not UTF-8: line 2, byte 8"),
+        ("a.txt", DAMAGED, "a.txt is not UTF-8: line 2, byte 8"),
         ("a.jsonl", b'{"text": ""}\n{"text": null}\n', "a.jsonl is empty"),
         ("a.jsonl", b'{"text": "a"}\n{', "line 2"),
         ("a.jsonl", b'{"body": "a", "title": "b"}', "no column 'text'; it has body, title"),

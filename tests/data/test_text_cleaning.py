@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pyarrow as pa
@@ -61,8 +62,8 @@ def test_a_text_without_such_traits_has_no_notes(tmp_path):
     ("encoding", "note"),
     [
         ("utf-8-sig", "1 byte-order mark was dropped."),
-        ("utf-16", "1 file was read as UTF-16."),
-        ("utf-32", "1 file was read as UTF-32."),
+        ("utf-16", "1 file was read as utf-16."),
+        ("utf-32", "1 file was read as utf-32."),
     ],
 )
 def test_encodings_with_a_byte_order_mark(tmp_path, encoding, note):
@@ -71,12 +72,28 @@ def test_encodings_with_a_byte_order_mark(tmp_path, encoding, note):
     assert (corpus.stream, corpus.notes) == (TEXT, (note,))
 
 
+def test_an_encoding_without_a_mark_is_found_and_can_be_set(tmp_path):
+    text = "Der Wind war süß und die Straße nass.\nÜber dem Café hing grauer Nebel.\n"
+    file = written(tmp_path, text.encode("cp1252"))
+
+    assert (read_corpus(file).stream, read_corpus(file).notes) == (text, ("1 file was read as windows-1252.",))
+    data = TextData(train=file, validation=file, encoding="windows-1252")
+    split, report = prepare_corpus(data, seed=1)
+    assert (split.train.stream, report.notes[1:]) == (text, [])
+
+
+def test_compressed_texts(tmp_path):
+    file = written(tmp_path, gzip.compress(TEXT.encode()), "a.txt.gz")
+
+    assert read_corpus(file).stream == TEXT
+
+
 def test_big_endian_utf_16(tmp_path):
     assert read_corpus(written(tmp_path, b"\xfe\xff" + TEXT.encode("utf-16-be"))).stream == TEXT
 
 
 def test_a_damaged_utf_16_file(tmp_path):
-    with pytest.raises(UserError, match=r"a\.txt begins like UTF-16, but byte \d+ does not fit that"):
+    with pytest.raises(UserError, match=r"a\.txt is not utf-16: line 4, byte \d+"):
         read_corpus(written(tmp_path, TEXT.encode("utf-16")[:-1]))
 
 

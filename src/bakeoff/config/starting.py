@@ -14,8 +14,10 @@ import yaml
 
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
+from bakeoff.data.compression import ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext
 from bakeoff.data.files import read_bytes
 from bakeoff.data.profile import guess_columns, mean_words, word_counts
@@ -100,14 +102,16 @@ def starting_config(
         return _language_model(source, roles.text[0], list(table.columns), names)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}
+    format = table.format
     if files:
-        # A separate file may be written in another way, so its format is found anew.
-        data = TableData(text=columns, label=roles.label, **files)
+        if any(read_raw_table(other).format != format for other in others.values()):
+            format = None  # one setting cannot describe them all, so a run finds each again
+        data = TableData(text=columns, label=roles.label, format=format or TableFormat(), **files)
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
         data = TableData(
             table=source,
-            format=table.format or TableFormat(),
+            format=format or TableFormat(),
             text=columns,
             label=roles.label,
             split=TableSplit(column=roles.split),
@@ -120,8 +124,8 @@ def starting_config(
     seen = _seen(report, "classification", rows, split.train.texts + split.validation.texts + split.test.texts)
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
     seen.source = names.get(source, source)
-    seen.format, seen.reasons = None if files else table.format, roles.reasons
-    if not files:  # the table was read again with the format that was found, which is no news to that reading
+    seen.format, seen.reasons = format, roles.reasons
+    if format is not None or not files:  # the rows were read with the format that was found, which is no news then
         seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
@@ -139,21 +143,31 @@ def _is_text(source: str) -> bool:
     path = Path(source).expanduser()
     if source in PACKAGED_TEXTS or source in HUB_NAMES:
         return True
-    if source.lower().endswith(TEXT_ENDINGS):
-        return not (path.is_file() and is_fasttext(read_bytes(path)))
+    if ending_of(source) in TEXT_ENDINGS:
+        return not (path.is_file() and is_fasttext(unpack(read_bytes(path), source, ())[0]))
     return path.is_dir() and not (path / "train").is_dir()  # aclImdb, a folder that is a table, has train/
 
 
 def _language_model(
     source: str, column: str | None, columns: Sequence[str] = (), names: Mapping[str, str] = MappingProxyType({})
 ) -> StartingConfig:
-    data = TextData(text=source) if column is None else TextData(text=source, column=column)
+    path = Path(source).expanduser()
+    if column is not None:
+        data = TextData(text=source, column=column)
+    elif path.is_file():
+        _, encoding = decode_found(unpack(read_bytes(path), source, TEXT_ENDINGS)[0], source)
+        data = TextData(text=source, encoding=None if encoding == "utf-8" else encoding)
+    else:
+        data = TextData(text=source)
     split, report = prepare_corpus(data, _SEED)
     corpora = [split.train, split.validation, *([split.test] if split.test else [])]
     texts = [document.text for corpus in corpora for document in corpus.documents]
     seen = _seen(report, "language-model", len(texts), texts)
     seen.source = names.get(source, seen.source)
     seen.columns, seen.text = list(columns), [column] if column else []
+    if data.encoding:
+        seen.format = TableFormat(encoding=data.encoding)
+        seen.notes.insert(0, f"Read as: {data.encoding}.")
     return StartingConfig(_language_model_yaml(seen, split), seen)
 
 
@@ -240,6 +254,8 @@ def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
         "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # for a first look"
     )
     column = f"\n  column: {scalar(seen.text[0])} # each row is a document" if seen.text else ""
+    if seen.format:
+        column = f"\n  encoding: {scalar(str(seen.format.encoding))} # as found: a run does not guess again"
     evaluated = split.test or split.validation
     # A word is at least one token, so there is at least one window to score.
     long = len(evaluated.stream.split()) >= _LONGEST_WINDOW

@@ -181,6 +181,9 @@ class TextData(Section):
         description="`normalize`: Windows and old Mac line ends become `\\n`, so that a text has the same perplexity "
         "wherever it was saved; `keep`: they stay.",
     )
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = Field(
+        None, description="Character encoding of text files, such as `windows-1252`. If absent, it is found, and said."
+    )
     split_special_tokens: bool = Field(
         False,
         description="Read special tokens of the model that are spelled out in the text, such as `</s>`, as characters. "

@@ -34,7 +34,7 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
     Raises:
         UserError: a source is missing, empty or malformed, or too short to be split.
     """
-    cleaning = TextCleaning(data.line_ends)
+    cleaning = TextCleaning(data.line_ends, data.encoding)
     if data.text is not None:
         source_name = data.text
         source = read_text_source(data.text, data.column, cleaning)

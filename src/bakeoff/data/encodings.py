@@ -71,7 +71,8 @@ def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) ->
     line = content.count(b"\n", 0, error.start) + 1
     return UserError(
         f"{name} is not {shown}: line {line}, byte {error.start} is 0x{error.object[error.start]:02x}.",
-        "Repair that line, or name the encoding of the file: --set data.format.encoding=NAME (windows-1252, ...)",
+        "Repair that line, or name the encoding (windows-1252, ...): data.format.encoding of a table, "
+        "data.encoding of a text.",
     )
 
 

@@ -71,20 +71,3 @@ def read_bytes(path: Path) -> bytes:
     if not content.strip():
         raise UserError(f"{path} is empty.", "Give a file that is not empty.")
     return content
-
-
-def decode(content: bytes, name: str) -> str:
-    """Decode UTF-8. Line ends stay as they are, a byte order mark is dropped.
-
-    Raises:
-        UserError: the content is not UTF-8; the message gives the line and byte.
-    """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # `error.start` does not count the three bytes of a byte order mark, which cannot change the line.
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{name} is not UTF-8: line {line}, byte {error.start} is 0x{content[error.start]:02x}.",
-            f"Convert it, for example from Latin-1: iconv -f latin1 -t utf-8 {name} > converted",
-        ) from None

@@ -13,7 +13,7 @@ from bakeoff.data.config import PACKAGED_TABLES, TableFormat
 from bakeoff.data.delimited import read_delimited
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext, read_fasttext
-from bakeoff.data.files import decode, may_be_on_the_hub, missing, packaged_file, sha256
+from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, sha256
 from bakeoff.data.json_tables import read_json, read_json_lines
 from bakeoff.data.nested import resolve
 from bakeoff.data.parquet_files import read_parquet
@@ -198,7 +198,7 @@ def _read_imdb_folder(folder: Path) -> RawTable:
                 content = file.read_bytes()
                 digest.update(content)
                 columns["id"].append(f"{split}/{short}/{file.stem}")
-                columns["text"].append(decode(content, str(file)))
+                columns["text"].append(decode_found(content, str(file))[0])
                 columns["label"].append(label)
                 columns["split"].append(split)
     if not columns["id"]:

@@ -7,19 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bakeoff.data.files import decode
-from bakeoff.errors import UserError
+from bakeoff.data.encodings import decode_found
 
 LineEnds = Literal["normalize", "keep"]
 
 _BYTE_ORDER_MARK = "\ufeff"
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKED_ENCODINGS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass
@@ -31,6 +23,7 @@ class TextCleaning:
     """
 
     line_ends: LineEnds = "normalize"
+    encoding: str | None = None  # of files; found in them if absent
     windows: int = 0  # line ends "\r\n"
     mac: int = 0  # line ends "\r"
     marks: int = 0  # byte-order marks
@@ -39,24 +32,16 @@ class TextCleaning:
     encodings: Counter[str] = field(default_factory=Counter)  # files that are not UTF-8, by encoding
 
     def read(self, content: bytes, name: str) -> str:
-        """Decode and clean a file: UTF-8, or UTF-16 and UTF-32 with a byte-order mark.
+        """Decode and clean a file.
 
         Raises:
-            UserError: the file has another encoding, or is damaged.
+            UserError: the file is damaged, or its encoding was not found.
         """
-        for mark, encoding in _MARKED_ENCODINGS.items():
-            if content.startswith(mark):
-                try:
-                    text = content.decode(encoding)
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        f"{name} begins like {encoding.upper()}, but byte {error.start + 1} does not fit that.",
-                        "Save the file again as UTF-8.",
-                    ) from None
-                self.encodings[encoding.upper()] += 1
-                return self.clean(text)
+        text, encoding = decode_found(content, name, self.encoding)
+        if encoding != "utf-8" and self.encoding is None:
+            self.encodings[encoding] += 1
         self.marks += content.startswith(codecs.BOM_UTF8)
-        return self.clean(decode(content, name))
+        return self.clean(text)
 
     def clean(self, text: str) -> str:
         """Return a text without byte-order marks at its beginning, and with uniform line ends."""

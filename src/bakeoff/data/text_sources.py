@@ -11,6 +11,7 @@ from typing import Any
 
 from bakeoff.data.cells import text_of
 from bakeoff.data.columns import choose_column
+from bakeoff.data.compression import ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
@@ -88,7 +89,7 @@ def read_text_source(source: str, column: str, cleaning: TextCleaning) -> TextSo
 def read_text_file(
     path: Path, column: str, skipped: Counter[str], cleaning: TextCleaning, key: str = "data.column"
 ) -> tuple[Pieces, str]:
-    """Read a table of texts (.jsonl, .parquet, .csv, .tsv: one document per row), or plain text under any other name.
+    """Read a table of texts (one document per row), or plain text under any other name; compressed or not.
 
     Args:
         skipped: Counts rows that hold no text.
@@ -111,8 +112,9 @@ def read_text_file(
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
         return pieces, table.files[str(path)]
-    content = read_bytes(path)
-    return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(content)
+    stored = read_bytes(path)
+    content, _ = unpack(stored, path.name, TEXT_ENDINGS)
+    return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(stored)
 
 
 def _texts(values: list[Any], column: str, source: str, cleaning: TextCleaning) -> list[str]:
@@ -137,7 +139,7 @@ def _splits_of_folder(folder: Path) -> dict[str, list[Path]]:
     for file in sorted(folder.iterdir()):
         words = re.split(r"[^a-z0-9]+", file.name.lower())
         named = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
-        if file.is_file() and file.suffix.lower() in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
+        if file.is_file() and ending_of(file.name) in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
             splits.setdefault(named.pop(), []).append(file)
     for split, files in splits.items():
         shards = [re.sub(r"\d+-of-\d+", "", file.name) for file in files if re.search(r"\d+-of-\d+", file.name)]
