@@ -110,7 +110,7 @@ def test_the_page_highlights_words_without_relying_on_color(one_contestant: Load
     html = with_sample(one_contestant, Sample(prompt="fine but long", kind="first", words=words))
 
     assert '<b class="for">fine</b> but <u class="against">long</u>' in html
-    assert "Moved by fine&nbsp;+1.50, long&nbsp;−0.25" in html
+    assert "Moved by <bdi>fine</bdi>&nbsp;+1.50, <bdi>long</bdi>&nbsp;−0.25" in html
 
 
 def test_samples_without_attribution_need_no_legend(one_contestant: LoadedRun) -> None:
