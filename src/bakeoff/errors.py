@@ -1,4 +1,4 @@
-"""The error class whose messages are written for users."""
+"""Errors whose messages are written for users."""
 
 from __future__ import annotations
 
@@ -21,3 +21,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class DivergedError(UserError):
+    """The loss is not a finite number, so that the training cannot go on."""

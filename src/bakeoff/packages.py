@@ -12,6 +12,7 @@ EXTRAS = {
     "gguf": ("gguf",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "tune": ("optuna",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow",),
     "wandb": ("wandb",),

@@ -20,7 +20,7 @@ from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.results import ContestantResult, Verdict
+from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
@@ -222,7 +222,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         confidence=evaluation.confidence,
         resamples=evaluation.resamples,
         seed=config.seed,
-        epochs={contestant.name: contestant.training_log()[1] for contestant in contestants},
+        epochs={contestant.name: _on_the_clock(contestant) for contestant in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
         data=folder.data(),
     )
@@ -231,6 +231,17 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     write_report(folder)
     distributed.wait()
     return RunOutcome(folder.path, averages, verdict)
+
+
+def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
+    """Return the evaluations of a contestant, after the time that other trials of its search took."""
+    epochs = contestant.training_log()[1]
+    result = contestant.result()
+    if result.search is None:
+        return epochs
+    best = next(trial for trial in result.search.trials if trial.number == result.search.best)
+    others = result.training.seconds - best.training.seconds
+    return [line.model_copy(update={"seconds": line.seconds + others}) for line in epochs]
 
 
 def _free_name(path: Path) -> Path:

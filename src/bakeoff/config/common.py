@@ -17,10 +17,20 @@ def _settings(task: Task) -> Callable[[Any], Any]:
 
     def settings(value: Any) -> Any:
         if isinstance(value, Mapping) and "method" in value:
-            return get_method(task, str(value["method"])).config.model_validate(value)
+            return _with_settings_to_search(get_method(task, str(value["method"])).config.model_validate(value), value)
         return value
 
     return settings
+
+
+def _with_settings_to_search(config: MethodConfig, given: Mapping[str, Any]) -> MethodConfig:
+    """Spell out the settings that `tune` searches: what a config gives is not searched."""
+    if config.tune is None or config.tune.settings is not None:
+        return config
+    names = [name for name in config.search_space if name not in given]
+    if not names:
+        raise ValueError("tune: nothing is left to search, because every setting that can be searched is given")
+    return config.model_copy(update={"tune": config.tune.model_copy(update={"settings": names})})
 
 
 ClassificationContestant = Annotated[SerializeAsAny[MethodConfig], BeforeValidator(_settings("classification"))]

@@ -65,7 +65,7 @@ def _table(section: type[BaseModel], prefix: str) -> str:
 def _rows(section: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, field in section.model_fields.items():
-        if name == "method":
+        if name == "method" or (name == "tune" and prefix):  # a part of a contestant is not searched by itself
             continue
         kind = field.annotation
         part = section_of(kind)

@@ -13,10 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+
+from pydantic import Field, model_validator
 
 from bakeoff import machine
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
+from bakeoff.methods.search_space import SearchSpace, Tune
 from bakeoff.sections import RequestedPrecision, Section
 
 if TYPE_CHECKING:
@@ -41,6 +44,20 @@ class MethodConfig(Section):
     """Settings of a contestant. A subclass declares them as fields and narrows `method` to a `Literal`."""
 
     method: str
+    tune: Tune | None = Field(None, description="Search for better settings within the method's search space.")
+    search_space: ClassVar[SearchSpace] = {}
+
+    @model_validator(mode="after")
+    def _can_be_tuned(self) -> Self:
+        if self.tune is not None:
+            if not self.search_space:
+                raise ValueError(f"tune: method {self.method} has no settings to search")
+            unknown = [name for name in self.tune.settings or () if name not in self.search_space]
+            if unknown:
+                raise ValueError(
+                    f"tune.settings: {unknown[0]!r} cannot be searched; these can: {', '.join(self.search_space)}"
+                )
+        return self
 
     def local_paths(self) -> dict[str, str]:
         """Return the files and folders that the settings name, by dotted key: `{"pretrain.text": "a.csv"}`.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.text_statistics import repeated
-from bakeoff.report import classifier_tables, details, tables
+from bakeoff.report import classifier_tables, details, search_view, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.runs.results import ClassScore, Confusion, Sample
@@ -26,6 +26,8 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "tables": tables,
         "details": details,
         "classifier_tables": classifier_tables,
+        "search_view": search_view,
+        "searched": [result for result in run.results if result.search],
         "trained": [contestant for contestant in run.contestants if contestant.epochs],
         "errors": [_errors(contestant) for contestant in run.contestants if contestant.result.confusion],
         "predictions": [_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],

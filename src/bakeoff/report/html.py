@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from bakeoff.report import classifier_plots, cost_plots, plots
+from bakeoff.report import classifier_plots, cost_plots, plots, search_view
 from bakeoff.report.contents import contents
 from bakeoff.report.highlighting import pieces
 from bakeoff.report.loaded import LoadedRun
@@ -28,6 +28,7 @@ def render_html(run: LoadedRun) -> str:
                 cost_plots.cost_plot(run, cost) for cost in ("peak_memory_bytes", "trainable_parameters")
             ),
             curves=_curves(run),
+            search_plots=_search_plots(run),
             reliability_plots=_plots(map(classifier_plots.reliability_plot, run.contestants, itertools.count())),
             coverage_plot=_plots([classifier_plots.coverage_plot(run)]),
         )
@@ -37,6 +38,15 @@ def render_html(run: LoadedRun) -> str:
 def _plots(svgs: Iterable[str | None]) -> list[Markup]:
     """Mark the SVGs as safe to print: matplotlib has escaped the names in them."""
     return [Markup(svg) for svg in svgs if svg is not None]
+
+
+def _search_plots(run: LoadedRun) -> list[Markup]:
+    plots_of_all: list[str | None] = []
+    for number, result in enumerate(run.results):
+        if result.search is not None:
+            plots_of_all.append(search_view.importance_plot(result.name, result.search, number))
+            plots_of_all.append(search_view.parallel_plot(result.name, result.search, number))
+    return _plots(plots_of_all)
 
 
 def _curves(run: LoadedRun) -> list[Markup]:

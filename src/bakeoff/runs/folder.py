@@ -18,7 +18,7 @@ import yaml
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.record import Record
-from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Sample, StepLine, Verdict
+from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Sample, StepLine, Trial, Verdict
 from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
 
@@ -54,6 +54,8 @@ class ContestantFolder:
         self.checkpoint = path / "checkpoint"
         self.tracking = path / "tracking"
         self._stages = path / "stages"
+        self._trials = path / "trials"
+        self._trials_log = path / "trials.jsonl"
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
         self._samples = path / "samples.jsonl"
@@ -76,6 +78,38 @@ class ContestantFolder:
         It is removed with the checkpoint once there is a result. Its metrics are kept in the contestant's folder.
         """
         return StageFolder(self, name)
+
+    # trials of a search
+
+    def trial(self, number: int) -> ContestantFolder:
+        """Return the folder of a trial. The trials' folders are removed once there is a result."""
+        return ContestantFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
+
+    def append_trial(self, trial: Trial) -> None:
+        with explain_disk_errors(self._trials_log):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._trials_log.open("a", encoding="utf-8") as file:
+                file.write(trial.model_dump_json() + "\n")
+
+    def trials(self) -> list[Trial]:
+        """Read the trials that have ended from trials.jsonl; a line that a kill cut short is removed."""
+        if not self._trials_log.exists():
+            return []
+        text = self._trials_log.read_text(encoding="utf-8")
+        complete = text[: text.rfind("\n") + 1]
+        if complete != text:
+            write_text(self._trials_log, complete)
+        return [Trial.model_validate_json(line) for line in complete.splitlines()]
+
+    def adopt(self, trial: ContestantFolder) -> None:
+        """Make a trial's model and metrics the contestant's own; what was moved already stays."""
+        with explain_disk_errors(self.path):
+            for source in (trial.model, *trial.path.glob("*.jsonl")):
+                if source.exists():
+                    target = self.path / source.name
+                    if target.is_dir():
+                        shutil.rmtree(target)
+                    source.replace(target)
 
     @property
     def finished(self) -> bool:
@@ -140,7 +174,7 @@ class ContestantFolder:
     def write_result(self, result: ContestantResult) -> None:
         """Write the last file of a contestant, which marks it as finished, and remove the checkpoint and stages."""
         write_text(self._result, result.model_dump_json(indent=2) + "\n")
-        for folder in (self.checkpoint, self._stages):
+        for folder in (self.checkpoint, self._stages, self._trials):
             shutil.rmtree(folder, ignore_errors=True)
 
     def result(self) -> ContestantResult:

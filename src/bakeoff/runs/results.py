@@ -127,6 +127,36 @@ class SelectivePrediction(Record):
     choices: list[ThresholdChoice]
 
 
+class Trial(Record):
+    """A line of trials.jsonl: one training of a search, evaluated on the validation split."""
+
+    number: int
+    settings: dict[str, Any] = Field(description="The settings that were searched, with the values of this trial.")
+    state: Literal["finished", "pruned", "failed"] = Field(
+        description="`pruned`: stopped early, because earlier trials were better at the same point; `failed`: the loss "
+        "was not a number, or the settings did not fit."
+    )
+    value: float | None = Field(None, description="None where the trial failed.")
+    values: list[float] = Field([], description="The value after each evaluation during training.")
+    training: TrainingCost
+    chosen: dict[str, Any] = Field({}, description="Settings that were left open and chosen in training.")
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    notes: list[str] = Field([], description="As of a contestant.")
+
+
+class Search(Record):
+    """A search for better settings, which cost what all its trials cost."""
+
+    metric: Literal["accuracy", "loss"] = Field(description="Of the validation split.")
+    higher_is_better: bool
+    importance: dict[str, float] = Field(
+        {}, description="Share of the variance of the metric that each setting explains (fANOVA, Hutter et al. 2014)."
+    )
+    best: int = Field(description="Number of the trial whose model was evaluated on the test split.")
+    trials: list[Trial]
+
+
 class ContestantResult(Record):
     """result.json of one contestant."""
 
@@ -149,6 +179,7 @@ class ContestantResult(Record):
     calibration: Calibration | None = Field(None, description="None where nothing was calibrated.")
     selective_prediction: SelectivePrediction | None = None
     label_issues: int | None = Field(None, description="Evaluated texts whose given label may be wrong.")
+    search: Search | None = Field(None, description="Where `tune` was asked for.")
     notes: list[str] = Field([], description="Sentences that a reader should see, e.g. about texts that were cut.")
 
     def metric(self, name: str, protocol: str | None = None) -> MetricValue | None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
-from bakeoff.methods.base import SavedClassifier
+from bakeoff.methods.base import MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
+from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import evaluate
 from bakeoff.training import distributed
@@ -29,6 +33,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         data, report = prepare_table(config.data, config.seed)
         for name, settings in config.contestants.items():
             get_classification_method(settings.method).check(name, settings, data)
+            tuning.check(name, settings, config.budget.seconds)
         return data, report
 
     def bake(
@@ -37,18 +42,22 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         started = time.perf_counter()
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
-        report = method.fit(
-            settings,
-            data,
-            FitContext(
-                contestant.name,
-                contestant.seed,
-                config.budget,
-                progress,
-                folder=folder,
-                members={name: contestant.earlier[name] for name in settings.builds_on},
-            ),
+        context = FitContext(
+            contestant.name,
+            contestant.seed,
+            config.budget,
+            progress,
+            folder=folder,
+            members={name: contestant.earlier[name] for name in settings.builds_on},
         )
+
+        def validation_accuracy(tried: MethodConfig, trial: ContestantFolder) -> float:
+            saved = SavedClassifier(tried.method, data.label_names, tried.model_dump(mode="json"))
+            probabilities = method.load(trial.model, saved).probabilities(data.validation.texts)
+            return float(np.mean(probabilities.argmax(axis=1) == np.asarray(data.validation.labels)))
+
+        fitted = tuning.fit(method, settings, data, context, validation_accuracy)
+        settings, report = fitted.config, fitted.report
         distributed.wait()  # until the main process has written the model
         progress.stage("evaluating")
         saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
@@ -83,6 +92,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             calibration=evaluation.calibration,
             selective_prediction=evaluation.selective_prediction,
             label_issues=len(evaluation.label_issues.texts),
+            search=fitted.search,
             notes=[*report.notes, *["Probabilities were computed in bf16."] * (cost.precision == "bf16")],
         )
 
@@ -92,5 +102,6 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             progress.contestant(name, number, len(config.contestants))
             machine.reset_peak_memory()
             context = PlanContext(name, config.seed, config.budget, progress, plans=plans)
-            plans[name] = get_classification_method(settings.method).plan(settings, data, context)
+            plan = get_classification_method(settings.method).plan(settings, data, context)
+            plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())

@@ -23,6 +23,7 @@ from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
+from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples
@@ -42,6 +43,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             report.notes += special_token_notes(tokenizer, corpora, "data.split_special_tokens: true")
         for name, settings in config.contestants.items():
             get_language_model_method(settings.method).check(name, settings, data)
+            tuning.check(name, settings, config.budget.seconds)
         return data, report
 
     def bake(
@@ -58,7 +60,8 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         for prompt in evaluation.prompts:
             check_prompt(base.get(), prompt)
         context = FitContext(contestant.name, contestant.seed, config.budget, progress, base, folder=folder)
-        report = method.fit(settings, data, context)
+        fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
+        settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it
         distributed.wait()  # until the main process has written the model
 
@@ -98,6 +101,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             total_parameters=report.total_parameters or 0,
             trainable_parameters=report.trainable_parameters or 0,
             model_bytes=folder_bytes(folder.model),
+            search=fitted.search,
             notes=[*notes, *report.notes],
         )
 
@@ -121,7 +125,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             plan.evaluation_seconds += evaluating
             plan.total_seconds += evaluating
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluating_memory)
-            plans[name] = plan
+            plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
 
 

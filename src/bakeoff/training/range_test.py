@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.results import RangeTest
 from bakeoff.sections import Budget
 from bakeoff.training import distributed
@@ -38,10 +38,6 @@ STEPS = 12
 SPACING = math.sqrt(10)
 
 Steps = Sequence[Sequence[Any]]
-
-
-class DivergedError(UserError):
-    """The loss is not a finite number."""
 
 
 def find_learning_rate(

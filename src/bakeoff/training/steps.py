@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.results import StepLine
 from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState
@@ -19,7 +19,6 @@ from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.optimizer import adamw, allocate_averages
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
-from bakeoff.training.range_test import DivergedError
 
 
 def take_steps(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import GradientClip, PositiveInt, RateOrAuto, Schedule, Warmup, WeightDecay
 
 
@@ -34,3 +35,9 @@ class FineTuningConfig(MethodConfig):
         description="Keep only the input of each layer and recompute the rest in the backward pass: much less memory "
         "and the same result, for about a third more time.",
     )
+    search_space: ClassVar[SearchSpace] = {
+        "learning_rate": Range(1e-5, 1e-3, log=True),
+        "warmup": Range(0.0, 0.2),
+        "weight_decay": Range(0.0, 0.1),
+        "batch_size": Choice((2, 4, 8)),
+    }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import ClassWeights, PositiveFloat, PositiveInt
 
 
@@ -34,3 +35,11 @@ class LinearConfig(MethodConfig):
         description="Inverse strength of the L2 penalty, C in scikit-learn. If absent, 10, and 3 for characters alone.",
     )
     class_weights: ClassWeights = "none"
+    search_space: ClassVar[SearchSpace] = {
+        "ngrams": Choice(("words", "characters", "both")),
+        "max_ngram": Range(1, 3),
+        "max_characters": Range(3, 6),
+        "min_document_frequency": Range(1, 5),
+        "naive_bayes": Choice((True, False)),
+        "inverse_regularization": Range(0.3, 100.0, log=True),
+    }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
+from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import PositiveFloat, PositiveInt, Probability, RateOrAuto
 
 
@@ -38,6 +39,13 @@ class LoraConfig(FineTuningConfig):
     merge: bool = Field(
         False, description="Save the whole model with the adapters merged into it, instead of the adapters alone."
     )
+
+    search_space: ClassVar[SearchSpace] = {
+        **FineTuningConfig.search_space,
+        "learning_rate": Range(1e-4, 1e-2, log=True),
+        "r": Choice((4, 8, 16, 32, 64)),
+        "lora_dropout": Range(0.0, 0.2),
+    }
 
     @model_validator(mode="before")
     @classmethod

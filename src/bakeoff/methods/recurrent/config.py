@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import (
     ClassWeights,
     ColumnOrColumns,
@@ -99,6 +100,22 @@ class RecurrentConfig(MethodConfig):
     pretrain: Pretraining | None = Field(
         None, description="Pretrain the network on unlabeled texts; not with several bidirectional layers."
     )
+
+    search_space: ClassVar[SearchSpace] = {
+        "hidden_size": Choice((64, 128, 256)),
+        "embedding_dropout": Range(0.0, 0.6),
+        "dropout": Range(0.1, 0.7),
+        "word_dropout": Range(0.0, 0.3),
+        "learning_rate": Range(5e-4, 1e-2, log=True),
+        "weight_decay": Range(1e-3, 0.3, log=True),
+        "batch_size": Choice((16, 32, 64, 128)),
+    }
+
+    @model_validator(mode="after")
+    def _is_searched_as_a_whole(self) -> RecurrentConfig:
+        if self.linear_part is not None and self.linear_part.tune is not None:
+            raise ValueError("linear_part cannot have a `tune` of its own; `tune` searches the settings of the network")
+        return self
 
     @model_validator(mode="after")
     def _can_predict_words(self) -> RecurrentConfig:

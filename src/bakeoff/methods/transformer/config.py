@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import (
     ClassWeights,
     GradientClip,
@@ -55,6 +56,13 @@ class TransformerConfig(MethodConfig):
     batch_size: PositiveInt = Field(16, description="Texts per step.")
     gradient_clip: GradientClip = 1.0
     precision: RequestedPrecision = "auto"
+
+    search_space: ClassVar[SearchSpace] = {
+        "learning_rate": Range(1e-5, 1e-3, log=True),
+        "warmup": Range(0.0, 0.2),
+        "weight_decay": Range(1e-3, 0.1, log=True),
+        "batch_size": Choice((8, 16, 32)),
+    }
 
     @model_validator(mode="before")
     @classmethod

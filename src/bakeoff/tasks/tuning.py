@@ -1,0 +1,365 @@
+"""Search the settings of a contestant by trials that the validation split ranks, with Optuna (Akiba et al. 2019).
+
+The test split is never seen. Each trial depends only on the seed, its number and the trials before it, so that a search
+that is resumed makes the trials of one that was not interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bakeoff.errors import DivergedError, UserError
+from bakeoff.methods.base import Method, MethodConfig
+from bakeoff.methods.context import FitContext, FitReport
+from bakeoff.methods.search_space import Choice, Tune
+from bakeoff.packages import require
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.runs.results import EpochLine, Search, StepLine, TrainingCost, Trial
+from bakeoff.sections import Budget
+from bakeoff.training import distributed
+from bakeoff.training.progress import Progress
+
+if TYPE_CHECKING:
+    import optuna
+
+_FEWEST_FOR_IMPORTANCE = 4
+_UNPRUNED_TRIALS = 4
+"""The first trials are never stopped early: there is too little to compare them with."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained contestant: its settings, which a search may have changed, and the report of its training."""
+
+    config: Any
+    report: FitReport
+    search: Search | None = None
+
+
+Evaluate = Callable[[Any, ContestantFolder], float]
+"""Return the accuracy on the validation split of the model that was trained with a config."""
+
+
+def fit(
+    method: Method[Any, Any], config: MethodConfig, data: Any, context: FitContext, evaluate: Evaluate | None
+) -> Fitted:
+    """Train a contestant, or search its settings where its config says `tune`.
+
+    Args:
+        evaluate: Evaluates a trial of a method that does not validate while it trains; None: the method does.
+
+    Raises:
+        UserError: as `method.fit`; or every trial diverged; or Optuna is missing.
+    """
+    if config.tune is None:
+        return Fitted(config, method.fit(config, data, context))
+    return _Searching(method, config, config.tune, data, context, evaluate).run()
+
+
+def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None:
+    """Refuse a search that cannot be run.
+
+    Raises:
+        UserError: it has no end, Optuna is missing, or several processes work together.
+    """
+    if config.tune is None:
+        return
+    if config.tune.trials is None and config.tune.seconds is None and budget_seconds is None:
+        raise UserError(
+            f"contestants.{name}.tune has no end.",
+            f"Set one: --set contestants.{name}.tune.trials=20, or tune.seconds.",
+        )
+    require("tune", f"contestants.{name}.tune")
+    if distributed.world_size() > 1:
+        raise UserError(f"contestants.{name}.tune works in one process.", "Run it without torchrun.")
+
+
+def planned(plan: ContestantPlan, config: MethodConfig, budget_seconds: float | None) -> ContestantPlan:
+    """Return the forecast of a search, from that of a single training with the settings of the config."""
+    if config.tune is None:
+        return plan
+    limit = config.tune.seconds or (budget_seconds if config.tune.trials is None else None)
+    trials = config.tune.trials or max(1, round((limit or 0) / max(plan.training_seconds, 0.1)))
+    training = plan.training_seconds * trials if limit is None else min(plan.training_seconds * trials, limit)
+    return plan.model_copy(
+        update={
+            "training_seconds": training,
+            "total_seconds": plan.total_seconds + training - plan.training_seconds,
+            "disk_bytes": plan.disk_bytes + plan.model_bytes,
+            "notes": [
+                *plan.notes,
+                f"A search of {trials:,} trials, each forecast as long as one with the settings of the config; trials "
+                "that fall behind are stopped early.",
+            ],
+        }
+    )
+
+
+class _PrunedError(Exception):
+    """A trial that was stopped early."""
+
+
+class _TrialProgress(Progress):
+    """A progress that passes everything on, and stops a trial that falls behind."""
+
+    def __init__(self, progress: Progress, label: str, falls_behind: Callable[[], bool]) -> None:
+        self._progress = progress
+        self._label = label
+        self._falls_behind = falls_behind
+
+    def message(self, text: str) -> None:
+        self._progress.message(text)
+
+    def stage(self, text: str, share: float | None = None) -> None:
+        self._progress.stage(f"{self._label}: {text}", share)
+
+    def step(self, line: StepLine, share: float) -> None:
+        self._progress.step(line, share)
+
+    def epoch(self, line: EpochLine) -> None:
+        self._progress.epoch(line)
+        if self._falls_behind():
+            raise _PrunedError
+
+
+class _Searching:
+    """One search: trials are made until the limit is reached, and the best one's model is kept."""
+
+    def __init__(
+        self,
+        method: Method[Any, Any],
+        config: MethodConfig,
+        tune: Tune,
+        data: Any,
+        context: FitContext,
+        evaluate: Evaluate | None,
+    ) -> None:
+        self.method, self.config, self.tune = method, config, tune
+        self.data, self.context, self.evaluate = data, context, evaluate
+        self.space = {name: config.search_space[name] for name in tune.settings or ()}
+        self.higher_is_better = method.task == "classification"
+        self.limit = tune.seconds or (context.budget.seconds if tune.trials is None else None)
+        self.trials = context.folder.trials()
+
+    def run(self) -> Fitted:
+        earlier = sum(trial.training.total_seconds for trial in self.trials)
+        self._keep_the_best()  # a kill may have come between the end of a trial and this
+        while self._goes_on():
+            self._try(len(self.trials) + 1)
+            self._keep_the_best()
+        best = self._best()
+        if best is None:
+            raise UserError(
+                f"{self.context.name}: the loss was not a number in any of {len(self.trials)} trials.",
+                f"Look at the data, or leave out --set contestants.{self.context.name}.tune",
+            )
+        metric: Literal["accuracy", "loss"] = "accuracy" if self.higher_is_better else "loss"
+        cost = _sum_of_costs(best, self.trials)
+        report = FitReport(
+            cost,
+            notes=[*best.notes, _note(best, self.trials, metric, cost.seconds)],
+            trainable_parameters=best.trainable_parameters,
+            total_parameters=best.total_parameters,
+            earlier_seconds=earlier,
+            settings=best.chosen,
+        )
+        search = Search(
+            metric=metric,
+            higher_is_better=self.higher_is_better,
+            importance=self._importance(),
+            best=best.number,
+            trials=self.trials,
+        )
+        return Fitted(self._with(best.settings), report, search)
+
+    def _goes_on(self) -> bool:
+        if self.tune.trials is not None and len(self.trials) >= self.tune.trials:
+            return False
+        return self.limit is None or self._spent() < self.limit
+
+    def _spent(self) -> float:
+        return sum(trial.training.seconds for trial in self.trials)
+
+    def _with(self, settings: dict[str, Any]) -> MethodConfig:
+        return type(self.config).model_validate(self.config.model_dump() | settings)
+
+    def _try(self, number: int) -> None:
+        """Make one trial, and write it down."""
+        started = time.perf_counter()
+        asked = None if number == 1 else self._study(number).ask(self._distributions())
+        settings = {} if asked is None else dict(asked.params)
+        config = self._with(settings)
+        folder = self.context.folder.trial(number)
+        of = f" of {self.tune.trials}" if self.tune.trials else ""
+        progress = _TrialProgress(
+            self.context.progress, f"trial {number}{of}", lambda: self._falls_behind(_validations(folder))
+        )
+        state: Literal["finished", "pruned", "failed"] = "finished"
+        value, report = None, FitReport(TrainingCost())
+        try:
+            report = self.method.fit(
+                config, self.data, replace(self.context, folder=folder, progress=progress, budget=self._budget())
+            )
+            if values := _validations(folder):
+                value = max(values) if self.higher_is_better else min(values)
+            elif self.evaluate is not None:
+                value = self.evaluate(config, folder)
+        except _PrunedError:
+            state, value = "pruned", _validations(folder)[-1]
+            report.cost = _cost_so_far(folder)
+        except DivergedError:
+            state = "failed"
+            report.cost = _cost_so_far(folder)
+        report.cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
+        trial = Trial(
+            number=number,
+            settings={name: settings.get(name, getattr(config, name)) for name in self.space},
+            state=state,
+            value=value,
+            values=_validations(folder),
+            training=report.cost,
+            chosen=report.settings,
+            trainable_parameters=report.trainable_parameters,
+            total_parameters=report.total_parameters,
+            notes=report.notes,
+        )
+        self.context.folder.append_trial(trial)
+        self.trials.append(trial)
+
+    def _budget(self) -> Budget:
+        budget = self.context.budget
+        if budget.seconds is None or self.limit is None:
+            return budget
+        return budget.model_copy(update={"seconds": min(budget.seconds, self.limit - self._spent())})
+
+    def _best(self) -> Trial | None:
+        finished = [trial for trial in self.trials if trial.state == "finished" and trial.value is not None]
+        sign = 1 if self.higher_is_better else -1
+        return max(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    def _keep_the_best(self) -> None:
+        """Move the model of the best trial to the contestant, if it is not there yet, and remove the others."""
+        best = self._best()
+        for trial in self.trials:
+            folder = self.context.folder.trial(trial.number)
+            if folder.path.exists():
+                if trial is best:
+                    self.context.folder.adopt(folder)
+                shutil.rmtree(folder.path)
+
+    # Optuna
+
+    def _distributions(self) -> dict[str, optuna.distributions.BaseDistribution]:
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        made: dict[str, optuna.distributions.BaseDistribution] = {}
+        for name, values in self.space.items():
+            if isinstance(values, Choice):
+                made[name] = CategoricalDistribution(values.values)
+            elif isinstance(values.low, int) and isinstance(values.high, int):
+                made[name] = IntDistribution(values.low, values.high, log=values.log)
+            else:
+                made[name] = FloatDistribution(values.low, values.high, log=values.log)
+        return made
+
+    def _study(self, number: int) -> optuna.Study:
+        """Return a study that knows the earlier trials, and draws from the seed and the number of the next one."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        seed = int(np.random.SeedSequence((self.context.seed, number)).generate_state(1)[0])
+        study = optuna.create_study(
+            direction="maximize" if self.higher_is_better else "minimize",
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, (self.tune.trials or 40) // 4)),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS),
+        )
+        states = {
+            "finished": optuna.trial.TrialState.COMPLETE,
+            "pruned": optuna.trial.TrialState.PRUNED,
+            "failed": optuna.trial.TrialState.FAIL,
+        }
+        for trial in self.trials:
+            # The config's own settings, those of the first trial, need not lie within the search space.
+            with contextlib.suppress(ValueError):
+                study.add_trial(
+                    optuna.trial.create_trial(
+                        params={name: trial.chosen.get(name, value) for name, value in trial.settings.items()},
+                        distributions=self._distributions(),
+                        value=None if trial.state == "failed" else trial.value,
+                        intermediate_values=dict(enumerate(trial.values)),
+                        state=states[trial.state],
+                    )
+                )
+        return study
+
+    def _importance(self) -> dict[str, float]:
+        """Return the importance of each setting, or nothing where too few trials ended or all were equally good."""
+        import optuna
+
+        study = self._study(len(self.trials) + 1)
+        values = {trial.value for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])}
+        if len(values) < _FEWEST_FOR_IMPORTANCE:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.context.seed)
+        importance = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        return {name: float(share) for name, share in importance.items()}
+
+    def _falls_behind(self, values: Sequence[float]) -> bool:
+        """Return whether the trial under way is worse than the median of earlier trials after as many evaluations."""
+        study = self._study(len(self.trials) + 1)
+        trial = study.ask(self._distributions())
+        for step, value in enumerate(values):
+            trial.report(value, step)
+        return bool(trial.should_prune())
+
+
+def _validations(folder: ContestantFolder) -> list[float]:
+    """Return the accuracy, or the loss, of each evaluation on the validation split during training."""
+    return [
+        line.validation_loss if line.validation_accuracy is None else line.validation_accuracy
+        for line in folder.training_log()[1]
+    ]
+
+
+def _cost_so_far(folder: ContestantFolder) -> TrainingCost:
+    """Return the cost of a training that did not end, from its log."""
+    steps, _ = folder.training_log()
+    if not steps:
+        return TrainingCost()
+    return TrainingCost(steps=steps[-1].step, tokens=steps[-1].tokens, seconds=steps[-1].seconds)
+
+
+def _sum_of_costs(best: Trial, trials: Sequence[Trial]) -> TrainingCost:
+    """Return the best trial's cost with the steps, tokens, time and memory of all trials."""
+    costs = [trial.training for trial in trials]
+    return best.training.model_copy(
+        update={
+            "steps": sum(cost.steps for cost in costs),
+            "tokens": sum(cost.tokens for cost in costs),
+            "seconds": sum(cost.seconds for cost in costs),
+            "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
+        }
+    )
+
+
+def _note(best: Trial, trials: Sequence[Trial], metric: str, seconds: float) -> str:
+    states = Counter(trial.state for trial in trials)
+    settings = ", ".join(f"{name} {_shown(value)}" for name, value in best.settings.items())
+    return (
+        f"A search of {len(trials)} trials ({states['pruned']} stopped early, {states['failed']} diverged) took "
+        f"{seconds:.0f} s of training, all counted as its cost. Trial {best.number} was best on the validation split, "
+        f"{metric} {_shown(best.value)} against {_shown(trials[0].value)} with the settings of the config: {settings}."
+    )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,225 @@
+"""A search for settings: what it tries and keeps, that it can be resumed, and what it costs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bakeoff import packages
+from bakeoff.config.load import load_config
+from bakeoff.errors import DivergedError, UserError
+from bakeoff.methods.linear.method import LinearMethod
+from bakeoff.methods.saved import load_text_model, read_classifier
+from bakeoff.report import search_view
+from bakeoff.runner import resume, run
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.tasks import tuning
+from bakeoff.training.progress import Progress
+from tests.baking import bake, plan
+from tests.methods.small_data import config, small_table
+
+TABLE = small_table()
+LSTM = {"embedding_size": 8, "max_length": 20, "hidden_size": 8, "learning_rate": 1e-2, "tune": {"trials": 4}}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A linear contestant after 6 trials."""
+    folder = ContestantFolder(tmp_path_factory.mktemp("search") / "linear")
+    return folder, bake(config({"linear": {"max_ngram": 2, "tune": {"trials": 6}}}), "linear", TABLE, folder)
+
+
+def test_the_best_trial_is_kept(searched):
+    folder, result = searched
+    search = result.search
+
+    best = search.trials[search.best - 1]
+    assert best.value == max(trial.value for trial in search.trials)
+    assert {name: result.settings[name] for name in best.settings} == best.settings | best.chosen
+    model = load_text_model(folder.model, read_classifier(folder.model))
+    accuracy = np.mean(model.probabilities(TABLE.validation.texts).argmax(axis=1) == TABLE.validation.labels)
+    assert accuracy == best.value
+    assert not list(folder.path.glob("trials/*"))
+
+
+def test_the_first_trial_is_the_config_and_what_it_gives_is_not_searched(searched):
+    _, result = searched
+    first, *others = result.search.trials
+
+    assert first.settings["ngrams"] == "auto"
+    assert "max_ngram" not in first.settings
+    assert result.settings["max_ngram"] == 2
+    assert len({json.dumps(trial.settings) for trial in others}) > 1
+    for trial in others:
+        assert 0.3 <= trial.settings["inverse_regularization"] <= 100
+        assert trial.settings["ngrams"] in ("words", "characters", "both")
+
+
+def test_the_cost_is_that_of_all_trials(searched):
+    _, result = searched
+
+    assert result.training.seconds == pytest.approx(sum(trial.training.seconds for trial in result.search.trials))
+    assert "A search of 6 trials (0 stopped early, 0 diverged)" in result.notes[-1]
+
+
+def test_the_report_lists_the_best_trials(searched):
+    _, result = searched
+
+    rows = search_view.trial_rows(result.search)
+
+    assert [row[-1] for row in rows if row[-1]] == (
+        ["kept, as in the config"] if result.search.best == 1 else ["kept", "as in the config"]
+    )
+    assert len(rows[0]) == len(search_view.trial_titles(result.search))
+    assert "6 trials of &lt;i&gt;" in search_view.parallel_plot("<i>", result.search, 0)
+
+
+class Interrupting(Progress):
+    """Ctrl-C in an epoch of a training."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def epoch(self, line) -> None:
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+
+
+def comparable(result):
+    trials = [(trial.number, trial.settings, trial.state, trial.value, trial.values) for trial in result.search.trials]
+    return trials, result.settings, [metric.value for metric in result.metrics], result.training.steps
+
+
+def test_a_search_that_is_resumed_ends_as_one_that_was_not_interrupted(tmp_path):
+    values = config({"lstm": LSTM}, epochs=2)
+    whole = bake(values, "lstm", TABLE, ContestantFolder(tmp_path / "whole"))
+
+    folder = ContestantFolder(tmp_path / "parts")
+    for epochs in (3, 2):  # within the second trial, and within the one after it
+        with pytest.raises(KeyboardInterrupt):
+            bake(values, "lstm", TABLE, folder, Interrupting(epochs))
+    parts = bake(values, "lstm", TABLE, folder)
+
+    assert comparable(parts) == comparable(whole)
+
+
+def test_a_kill_between_a_trial_and_the_move_of_its_model_loses_nothing(tmp_path, monkeypatch):
+    values = config({"linear": {"tune": {"trials": 3}}})
+    whole = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "whole"))
+    folder = ContestantFolder(tmp_path / "parts")
+    with monkeypatch.context() as patch:
+        patch.setattr(ContestantFolder, "adopt", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            bake(values, "linear", TABLE, folder)
+    with (folder.path / "trials.jsonl").open("a") as file:
+        file.write('{"number": 2, "se')  # a line that was cut short
+
+    assert comparable(bake(values, "linear", TABLE, folder)) == comparable(whole)
+
+
+def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "_UNPRUNED_TRIALS", 1)
+    values = config({"lstm": {**LSTM, "tune": {"trials": 8, "settings": ["learning_rate"]}}}, epochs=3)
+
+    search = bake(values, "lstm", TABLE, ContestantFolder(tmp_path / "lstm")).search
+
+    pruned = [trial for trial in search.trials if trial.state == "pruned"]
+    assert pruned
+    for trial in pruned:
+        assert 0 < len(trial.values) < 3
+        assert trial.training.steps < search.trials[0].training.steps
+
+
+def test_a_trial_that_diverges_does_not_end_the_search(tmp_path, monkeypatch):
+    fit = LinearMethod.fit
+
+    def diverging(self, settings, data, context):
+        if settings.inverse_regularization is not None:
+            raise DivergedError("the loss is not a number")
+        return fit(self, settings, data, context)
+
+    monkeypatch.setattr(LinearMethod, "fit", diverging)
+    values = config({"linear": {"tune": {"trials": 3, "settings": ["inverse_regularization"]}}})
+    result = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "linear"))
+    assert [trial.state for trial in result.search.trials] == ["finished", "failed", "failed"]
+    assert result.search.best == 1
+
+    values = config({"linear": {"inverse_regularization": 1.0, "tune": {"trials": 2, "settings": ["max_ngram"]}}})
+    with pytest.raises(UserError, match="the loss was not a number in any of 2 trials"):
+        bake(values, "linear", TABLE, ContestantFolder(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("contestant", "problem"),
+    [
+        ({"method": "majority", "tune": {"trials": 2}}, "method majority has no settings to search"),
+        (
+            {"method": "linear", "tune": {"settings": ["ngram"], "trials": 2}},
+            "'ngram' cannot be searched; these can",
+        ),
+        ({"method": "linear", "tune": {"trials": 0}}, "trials"),
+        ({"method": "lstm", "linear_part": {"tune": {"trials": 2}}}, "linear_part cannot have a `tune` of its own"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(contestant, problem):
+    with pytest.raises(UserError, match=problem):
+        load_config(
+            {
+                "task": "classification",
+                "data": {"table": "a.csv"},
+                "budget": {"epochs": 1},
+                "contestants": {"a": contestant},
+            }
+        )
+
+
+def test_a_search_needs_an_end_and_optuna(monkeypatch):
+    endless = config({"linear": {"tune": {}}}).contestants["linear"]
+    with pytest.raises(UserError, match="tune has no end"):
+        tuning.check("linear", endless, budget_seconds=None)
+    tuning.check("linear", endless, budget_seconds=5.0)
+
+    monkeypatch.setattr(packages, "missing_modules", lambda extra: ["optuna"])
+    with pytest.raises(UserError, match="needs optuna, which is not installed"):
+        tuning.check("linear", endless, budget_seconds=5.0)
+
+
+def test_without_a_limit_of_its_own_a_search_lasts_as_long_as_the_budget(tmp_path, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("bakeoff.methods.linear.method.time.perf_counter", lambda: float(next(clock)))
+    values = config({"linear": {"tune": {}}}).model_copy(
+        update={"budget": config({"linear": {}}).budget.model_copy(update={"seconds": 3.0})}
+    )
+
+    result = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "linear"))
+
+    spent = [trial.training.seconds for trial in result.search.trials]
+    assert sum(spent) >= 3.0 > sum(spent[:-1])
+
+
+def test_a_plan_counts_the_trials():
+    one, ten = plan(config({"linear": {}}), TABLE)["linear"], plan(config({"linear": {"tune": {"trials": 10}}}), TABLE)
+
+    assert ten["linear"].training_seconds > 4 * one.training_seconds
+    assert "A search of 10 trials" in ten["linear"].notes[-1]
+
+
+def test_a_run_with_a_search_can_be_resumed_and_reported(tmp_path):
+    values = {
+        "task": "classification",
+        "data": {"table": "sentence-polarity", "rows": 300},
+        "budget": {"epochs": 1},
+        "contestants": {"linear": {"tune": {"trials": 8}}, "majority": {}},
+        "evaluation": {"resamples": 50},
+    }
+    outcome = run(values, tmp_path / "run")
+
+    stored = RunFolder(tmp_path / "run").config_values()["contestants"]["linear"]
+    assert "max_ngram" in stored["tune"]["settings"]
+    html = outcome.report.read_text()
+    assert 'id="search"' in html
+    assert "importance of each setting" in html
+    assert resume(tmp_path / "run").results[0] == outcome.results[0]
