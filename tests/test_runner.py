@@ -1,4 +1,4 @@
-"""What a bake-off leaves behind when it fails before its first step."""
+"""Whose folder a run is: what fails early leaves nothing, and nothing of others is touched."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from bakeoff import runner
 from bakeoff.errors import UserError
+from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
 
 CONFIG = {
@@ -28,23 +29,76 @@ def test_a_failure_before_the_spec_is_written_is_told_and_leaves_no_folder(tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_finds_the_folder_taken_does_not_remove_it(tmp_path, monkeypatch):
-    """Another process takes the folder while this one reads its data."""
-    taken = RunFolder(tmp_path / "run")
+def test_a_run_that_another_process_began_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    """The other run ends after this one looked at the folder, and before it locks it."""
+    locked = RunFolder.locked
+
+    def locked_after_the_other_ran(folder):
+        monkeypatch.setattr(RunFolder, "locked", locked)
+        runner.run({**CONFIG, "seed": 1}, folder.path)
+        return locked(folder)
+
+    monkeypatch.setattr(RunFolder, "locked", locked_after_the_other_ran)
+    with pytest.raises(UserError, match="already holds a run"):
+        runner.run(CONFIG, tmp_path / "run")
+
+    assert RunFolder(tmp_path / "run").config_values()["seed"] == 1
+
+
+def test_data_are_read_under_the_lock(tmp_path, monkeypatch):
     prepare = runner.prepare_data
 
-    with taken.locked():
-        (taken.path / ".lock").rename(tmp_path / "held")  # not there yet when this process looks at the folder
-        taken.path.rmdir()
-
-        def prepare_while_the_other_begins(*arguments):
-            prepared = prepare(*arguments)
-            taken.path.mkdir()
-            (tmp_path / "held").rename(taken.path / ".lock")
-            return prepared
-
-        monkeypatch.setattr(runner, "prepare_data", prepare_while_the_other_begins)
+    def prepare_while_another_begins(*arguments):
+        monkeypatch.setattr(runner, "prepare_data", prepare)
         with pytest.raises(UserError, match="Another process is working"):
-            runner.run(CONFIG, taken.path)
+            runner.run(CONFIG, tmp_path / "run")
+        return prepare(*arguments)
 
-    assert taken.path.exists()
+    monkeypatch.setattr(runner, "prepare_data", prepare_while_another_begins)
+
+    assert runner.run(CONFIG, tmp_path / "run").results
+
+
+def test_a_run_killed_before_its_config_was_written_can_be_started_again(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        (folder.path / "data.json").write_text("{")
+        (folder.path / ".a1b2.part").touch()
+
+    with pytest.raises(UserError, match="was stopped before it began"):
+        runner.resume(folder.path)
+    runner.run(CONFIG, folder.path)
+
+    assert sorted(path.name for path in folder.path.glob(".*")) == [".lock"]
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").touch()
+
+    with pytest.raises(UserError, match="exists and is not a run"):
+        runner.run(CONFIG, tmp_path / "run")
+
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", [".lock", "report.html", "bakeoff.yaml", "verdict.json", "contestants"])
+def test_links_in_a_run_are_not_followed(tmp_path, name):
+    """A run that somebody sent may hold links to files of the one who opens it."""
+    run = runner.run(CONFIG, tmp_path / "run").folder
+    outside = tmp_path / "outside"
+    (run / name).rename(outside)
+    (run / name).symlink_to(outside)
+    before = outside.read_bytes() if outside.is_file() else sorted(outside.rglob("*"))
+
+    for write in (runner.resume, lambda path: write_report(RunFolder(path))):
+        with pytest.raises(UserError, match="is a link to"):
+            write(run)
+
+    assert before == (outside.read_bytes() if outside.is_file() else sorted(outside.rglob("*")))
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "..", "", "a\\b", "a\nb"])
+def test_the_name_of_a_bake_off_stays_in_its_folder(name):
+    with pytest.raises(UserError, match="must be the name of a folder in runs/"):
+        runner.run({**CONFIG, "name": name})

@@ -68,25 +68,19 @@ def run(
     if not distributed.is_main_process():
         stored = with_files(checked, {key: folder.table(key) for key in tables})
         return _follow(folder, with_absolute_paths(stored))
-    if folder.holds_a_run:
-        raise UserError(
-            f"{folder.path} already holds a run.",
-            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
-        )
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+    _must_be_free(folder)
     trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
-    with contextlib.ExitStack() as stack:
+    # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
+    with folder.locked(), contextlib.ExitStack() as stack:
+        _must_be_free(folder)  # another run may have ended between the first look and the lock
+        stack.enter_context(_removed_if_nothing_was_trained(folder))
         if tables:  # which are read from the folder
-            stack.enter_context(_begun(folder))
             files = folder.write_tables(tables)
             checked = with_files(checked, files)
             stack.enter_context(named_by_key(files))
         checked = with_absolute_paths(checked)
         prepared, report = prepare_data(checked, progress)
-        if not tables:
-            stack.enter_context(_begun(folder))
         folder.write_data(report)
         folder.write_environment(current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
@@ -244,19 +238,29 @@ def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
     return [line.model_copy(update={"seconds": line.seconds + others}) for line in epochs]
 
 
+def _must_be_free(folder: RunFolder) -> None:
+    """Check that a new run can begin in a folder.
+
+    Raises:
+        UserError: it holds a run, or something else.
+    """
+    if folder.holds_a_run:
+        raise UserError(
+            f"{folder.path} already holds a run.",
+            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
+        )
+    if folder.holds_leftovers_only:
+        return
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+
+
 def _free_name(path: Path) -> Path:
     """Return a path beside `path` that does not exist: `runs/mine-2`."""
     number = 2
     while (candidate := path.with_name(f"{path.name}-{number}")).exists():
         number += 1
     return candidate
-
-
-@contextlib.contextmanager
-def _begun(folder: RunFolder) -> Iterator[None]:
-    """Lock the folder of a new run, and remove it if nothing was trained."""
-    with folder.locked(), _removed_if_nothing_was_trained(folder):
-        yield
 
 
 @contextlib.contextmanager

@@ -67,3 +67,17 @@ def test_a_failed_text_keeps_the_old_one(tmp_path, monkeypatch):
         write_text(path, "new")
 
     assert path.read_text() == "old"
+
+
+def test_a_link_under_a_temporary_name_is_not_followed(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    for name in (".model.part", ".model.old"):
+        (tmp_path / name).symlink_to(outside)
+
+    with replaced_folder(tmp_path / "model") as temporary:
+        (temporary / "weights").touch()
+
+    assert [path.name for path in outside.iterdir()] == ["kept"]
+    assert (tmp_path / "model" / "weights").exists()

@@ -58,6 +58,13 @@ class CommonConfig(Section):
         """Return the files and folders that the config may name itself, by dotted key."""
         return {}
 
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str | None) -> str | None:
+        if name is not None and (not name.strip(" .") or not name.isprintable() or set(name) & set("/\\:")):
+            raise ValueError(f"must be the name of a folder in runs/, without '/', '\\' and ':', not {name!r}")
+        return name
+
     @field_validator("contestants", check_fields=False)
     @classmethod
     def _members_come_first(cls, contestants: dict[str, MethodConfig]) -> dict[str, MethodConfig]:

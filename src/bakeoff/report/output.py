@@ -16,6 +16,7 @@ def write_report(run: RunFolder) -> None:
     Raises:
         UserError: the folder holds no run, or the run has not finished.
     """
+    run.refuse_links()
     write_pages(load_run(run), run)
 
 

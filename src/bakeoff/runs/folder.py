@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Sample, StepLine, Trial, Verdict
-from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
+from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -225,6 +226,13 @@ class RunFolder:
     def holds_a_run(self) -> bool:
         return self._config.exists()
 
+    @property
+    def holds_leftovers_only(self) -> bool:
+        """True if there is nothing but the first files of a run that was killed before bakeoff.yaml was written."""
+        first = {self._lock.name, self._data.name, self._environment.name, self.table("train").parent.name}
+        names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        return self._lock.name in names and all(name in first or name.endswith(PART) for name in names)
+
     def must_hold_a_run(self) -> None:
         """Check that this folder is a run that this version of bakeoff can read.
 
@@ -232,6 +240,10 @@ class RunFolder:
             UserError: there is no run, its config is damaged, or another version of bakeoff wrote it.
         """
         if not self.holds_a_run:
+            if self.holds_leftovers_only and self.path.exists():
+                raise UserError(
+                    f"The run in {self.path} was stopped before it began.", "Start it again: bakeoff run CONFIG -o RUN"
+                )
             problem = "holds no run (bakeoff.yaml is missing)" if self.path.exists() else "does not exist"
             near = sorted(str(config.parent) for config in self.path.parent.glob("*/bakeoff.yaml"))
             hint = f"Runs nearby: {', '.join(near)}." if near else "Start one with `bakeoff run sentiment`."
@@ -264,13 +276,36 @@ class RunFolder:
         """
         with explain_disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = self._lock.open("w")
-        with lock:
+            self.refuse_links()
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
+            for part in self.path.rglob(f".*{PART}"):  # of a process that was killed
+                if part.is_file():
+                    part.unlink()
             yield
+        finally:
+            os.close(lock)
+
+    def refuse_links(self) -> None:
+        """Check that nothing in the folder is a symbolic link: writing through it would change files elsewhere.
+
+        Trackers keep links of their own in tracking/, which is not looked into.
+
+        Raises:
+            UserError: there is one.
+        """
+        for folder, subfolders, files in os.walk(self.path):
+            for path in (Path(folder) / name for name in (*subfolders, *files)):
+                if path.is_symlink():
+                    raise UserError(
+                        f"{path} is a link to {path.readlink()}, which writing into the run would change.",
+                        "Replace it with a copy of what it leads to.",
+                    )
+            subfolders[:] = [name for name in subfolders if name != "tracking"]
 
     # tables that came from Python
 

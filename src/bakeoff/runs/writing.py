@@ -1,6 +1,7 @@
-"""Write files and folders atomically: each is either complete or absent.
+"""Write files and folders atomically: each is either complete or absent, even after a power failure.
 
-It is written under a temporary name in the same folder and then renamed.
+It is written under a temporary name in the same folder, synced to the disk, and renamed. Temporary files are opened
+exclusively under random names, so that no link that lies in a folder from elsewhere is followed.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from bakeoff.errors import UserError
+
+PART = ".part"
+"""Ending of temporary files; a kill can leave one behind."""
 
 
 @contextlib.contextmanager
@@ -37,12 +42,15 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` if the block succeeds, and is removed if it fails."""
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{secrets.token_hex(6)}{PART}")
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
         try:
             yield temporary
+            _sync(temporary)
             temporary.replace(path)
+            _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -51,8 +59,6 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of `path` atomically, as UTF-8."""
     with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -64,18 +70,38 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     """
     temporary, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
     with explain_disk_errors(path):
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
         temporary.mkdir(parents=True)
         try:
             yield temporary
+            for item in (*temporary.rglob("*"), temporary):
+                _sync(item)
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         if path.exists():
             path.rename(old)
         temporary.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        _sync(path.parent)
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder, or a link (not what it leads to), if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def recover_folder(path: Path) -> None:
