@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+import bakeoff
 from bakeoff import runner
 from bakeoff.errors import UserError
 from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
+from bakeoff.training.progress import Progress
 
 CONFIG = {
     "task": "classification",
@@ -102,3 +104,58 @@ def test_links_in_a_run_are_not_followed(tmp_path, name):
 def test_the_name_of_a_bake_off_stays_in_its_folder(name):
     with pytest.raises(UserError, match="must be the name of a folder in runs/"):
         runner.run({**CONFIG, "name": name})
+
+
+DIVERGING = {"hidden_size": 8, "embedding_size": 8, "learning_rate": 1e30, "gradient_clip": None}
+
+
+def test_a_contestant_that_diverges_is_ranked_last_and_the_others_go_on(tmp_path):
+    config = {
+        **CONFIG,
+        "contestants": {
+            "lstm": DIVERGING,
+            "linear": {},
+            "majority": {},
+            "both": {"method": "ensemble", "members": ["lstm", "linear"]},
+        },
+    }
+    messages = []
+    progress = Progress()
+    progress.message = messages.append
+
+    outcome = runner.run({**config, "budget": {"epochs": 2}}, tmp_path / "run", progress=progress)
+
+    assert [result.name for result in outcome.results] == ["linear", "majority"]
+    last = [sentence for sentence in outcome.verdict.sentences if "ranked last" in sentence]
+    assert last[0].startswith("lstm is ranked last, without a result: the validation loss is nan after")
+    assert last[1] == "both is ranked last, without a result: its member lstm has no result."
+    assert any("the bake-off goes on" in message for message in messages)
+    assert runner.resume(tmp_path / "run").verdict == outcome.verdict
+    assert "lstm is ranked last" in outcome.report.read_text()
+    with pytest.raises(UserError, match=r"Contestant 'lstm' of .* has no model: lstm: the validation loss is nan"):
+        bakeoff.load_classifier(tmp_path / "run", contestant="lstm")
+
+
+def test_a_bake_off_without_any_result_says_why(tmp_path):
+    config = {**CONFIG, "budget": {"epochs": 2}, "contestants": {"lstm": DIVERGING}}
+
+    for go in (lambda path: runner.run(config, path), runner.resume):
+        with pytest.raises(UserError, match=r"has a result:\n  - lstm: the validation loss is nan after step"):
+            go(tmp_path / "run")
+
+
+def test_a_result_that_is_no_number_is_none(tmp_path):
+    """The loss stays finite, but the perplexity overflows."""
+    config = {
+        "task": "language-model",
+        "model": "stories260k",
+        "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.005}},
+        "budget": {"tokens": 500},
+        "contestants": {"pretrained": {}, "full": {"max_length": 64, "learning_rate": 50.0}},
+        "evaluation": {"protocols": ["document"], "resamples": 50, "context_length": 128},
+    }
+
+    outcome = runner.run(config, tmp_path / "run")
+
+    assert outcome.verdict.failed == {"full": "full: document(context=128) is not a finite number."}
+    assert runner.resume(tmp_path / "run").verdict == outcome.verdict

@@ -46,7 +46,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}
     for folder, run, name in zip(folders, runs, names, strict=True):
-        for home, contestant in zip(folder.contestants(), run.contestants, strict=True):
+        for home, contestant in zip(folder.evaluated(), run.contestants, strict=True):
             label = name if len(run.contestants) == 1 else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
             scores[label] = [repeat.scores() for repeat in home.repeats()]

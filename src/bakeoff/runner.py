@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import current_environment
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
@@ -101,7 +102,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
-        if all(contestant.folder.finished for contestant in _contestants(folder, config)):
+        if all(contestant.folder.ended for contestant in _contestants(folder, config)):
             _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
@@ -158,30 +159,52 @@ def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Pro
     contestants = _contestants(folder, config)
     for number, contestant in enumerate(contestants, start=1):
         progress.contestant(contestant.label, number, len(contestants))
-        if not contestant.folder.finished:
-            machine.reset_peak_memory()
-            with trackers.tracked(
-                config.tracker,
-                progress,
-                run=config.name or folder.path.resolve().name,
-                training=contestant.label,
-                folder=contestant.folder.tracking,
-            ) as tracked:
-                result = get_task(config).bake(config, contestant, prepared, tracked)
-            if (processes := distributed.world_size()) > 1:
-                result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
-            if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
-                result.notes.append("Trained once: it does not depend on the seed.")
-            contestant.folder.write_result(result)
-        progress.result(contestant.folder.result())
+        if contestant.folder.ended:
+            if contestant.folder.finished:
+                progress.result(contestant.folder.result())
+            continue
+        try:
+            result = _bake_one(folder, config, contestant, prepared, progress)
+        except DivergedError as error:
+            contestant.folder.write_failure(error.message)
+            progress.message(f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
+            continue
+        contestant.folder.write_result(result)
+        progress.result(result)
     progress.stage("writing the report")
     return _conclude(folder, config)
+
+
+def _bake_one(
+    folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
+) -> ContestantResult:
+    """Train and evaluate a contestant.
+
+    Raises:
+        DivergedError: it cannot have a result.
+    """
+    machine.reset_peak_memory()
+    with trackers.tracked(
+        config.tracker,
+        progress,
+        run=config.name or folder.path.resolve().name,
+        training=contestant.label,
+        folder=contestant.folder.tracking,
+    ) as tracked:
+        result = get_task(config).bake(config, contestant, prepared, tracked)
+    if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
+        raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")
+    if (processes := distributed.world_size()) > 1:
+        result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
+    if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
+        result.notes.append("Trained once: it does not depend on the seed.")
+    return result
 
 
 def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
     """Tell the other processes, which cannot look themselves: the main process is writing into the folder."""
     for contestant in _contestants(folder, config):
-        distributed.broadcast(contestant.folder.finished)
+        distributed.broadcast(contestant.folder.ended)
 
 
 def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
@@ -192,9 +215,10 @@ def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     if unfinished:
         prepared, _ = prepare_data(config, silent)
     for contestant in unfinished:
-        get_task(config).bake(config, contestant, prepared, silent)
+        with contextlib.suppress(DivergedError):  # which all processes notice
+            get_task(config).bake(config, contestant, prepared, silent)
     distributed.wait()  # for the verdict
-    return RunOutcome(folder.path, [contestant.average() for contestant in folder.contestants()], folder.verdict())
+    return RunOutcome(folder.path, [contestant.average() for contestant in folder.evaluated()], folder.verdict())
 
 
 def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
@@ -203,7 +227,13 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     from bakeoff.evaluation.verdict import decide
     from bakeoff.report.output import write_model_cards, write_report
 
-    contestants, evaluation = folder.contestants(), config.evaluation
+    contestants, evaluation = folder.evaluated(), config.evaluation
+    failed = {each.name: reason for each in folder.contestants() if (reason := each.failure())}
+    if not contestants:
+        raise UserError(
+            "\n  - ".join([f"No contestant of {folder.path} has a result:", *failed.values()]),
+            "Change the config, and run it in a new folder.",
+        )
     scores = {contestant.name: [repeat.scores() for repeat in contestant.repeats()] for contestant in contestants}
     for contestant in contestants:
         results = [repeat.result() for repeat in contestant.repeats()]
@@ -219,6 +249,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         epochs={contestant.name: _on_the_clock(contestant) for contestant in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
         data=folder.data(),
+        failed=failed,
     )
     folder.write_verdict(verdict)
     write_model_cards(folder)

@@ -31,4 +31,4 @@ def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:
         UserError: the folder holds no run.
     """
     run.must_hold_a_run()
-    return [contestant] if contestant else [folder.name for folder in run.contestants()]
+    return [contestant] if contestant else [folder.name for folder in run.evaluated()]

@@ -34,6 +34,7 @@ def decide(
     epochs: Mapping[str, Sequence[EpochLine]] | None = None,
     samples: Mapping[str, Sequence[Sample]] | None = None,
     data: DataReport | None = None,
+    failed: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -48,6 +49,7 @@ def decide(
         epochs: Evaluations during training by name, of the first seed; they tell who leads under a time limit.
         samples: Generated texts by name, of the first seed; they tell whose texts are the most diverse.
         data: The data report, whose split the limits name if it is neither random nor given.
+        failed: Contestants without a result, and why.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
@@ -60,12 +62,21 @@ def decide(
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     return Verdict(
         best=best.name,
-        sentences=words + limits(best, others, comparisons, data),
+        sentences=[
+            *words,
+            *(_ranked_last(name, reason) for name, reason in (failed or {}).items()),
+            *limits(best, others, comparisons, data),
+        ],
         comparisons=comparisons,
+        failed=dict(failed or {}),
         time_limit=limit,
         fronts=fronts(results),
         texts=texts,
     )
+
+
+def _ranked_last(name: str, reason: str) -> str:
+    return f"{name} is ranked last, without a result: {reason.removeprefix(f'{name}: ')}"
 
 
 def _compare(

@@ -96,5 +96,5 @@ def load_run(run: RunFolder) -> LoadedRun:
         data=run.data(),
         environment=run.environment(),
         verdict=run.verdict(),
-        contestants=[load_contestant(folder) for folder in run.contestants()],
+        contestants=[load_contestant(folder) for folder in run.evaluated()],
     )

@@ -28,6 +28,6 @@ def write_pages(loaded: LoadedRun, folder: RunFolder) -> None:
 
 def write_model_cards(run: RunFolder) -> None:
     """Write the model card of every contestant and seed that left a model."""
-    for contestant in run.contestants():
+    for contestant in run.evaluated():
         for repeat in contestant.repeats():
             write_model_card(repeat, run)

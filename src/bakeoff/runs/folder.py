@@ -19,7 +19,7 @@ import yaml
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.record import Record
-from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Sample, StepLine, Trial, Verdict
+from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Failure, Sample, StepLine, Trial, Verdict
 from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
 
@@ -62,6 +62,7 @@ class ContestantFolder:
         self._samples = path / "samples.jsonl"
         self._result = path / "result.json"
         self._average = path / "average.json"
+        self._failure = path / "failure.json"
 
     def repeat(self, number: int) -> ContestantFolder:
         """Return the folder of a further seed, which has the same layout; 1 is this folder."""
@@ -117,9 +118,14 @@ class ContestantFolder:
         return self._result.exists()
 
     @property
+    def ended(self) -> bool:
+        """True if there is a result, or will never be one."""
+        return self.finished or self._failure.exists()
+
+    @property
     def begun(self) -> bool:
         """True once a step was taken, in this training or in a stage before it."""
-        return self.finished or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
+        return self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
 
     # metrics.jsonl
 
@@ -175,6 +181,19 @@ class ContestantFolder:
     def write_result(self, result: ContestantResult) -> None:
         """Write the last file of a contestant, which marks it as finished, and remove the checkpoint and stages."""
         write_text(self._result, result.model_dump_json(indent=2) + "\n")
+        self._remove_what_resumes()
+
+    def write_failure(self, reason: str) -> None:
+        """Write why there is no result, in place of it."""
+        write_text(self._failure, Failure(reason=reason).model_dump_json(indent=2) + "\n")
+        self._remove_what_resumes()
+
+    def failure(self) -> str | None:
+        """Return why the contestant has no result with one of its seeds, or None."""
+        failed = [repeat._failure for repeat in self.repeats() if repeat._failure.exists()]
+        return _read(failed[0], Failure).reason if failed else None
+
+    def _remove_what_resumes(self) -> None:
         for folder in (self.checkpoint, self._stages, self._trials):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -266,6 +285,10 @@ class RunFolder:
     def contestants(self) -> list[ContestantFolder]:
         """Return the folders of the contestants, in the order of the config."""
         return [self.contestant(name) for name in self.config_values()["contestants"]]
+
+    def evaluated(self) -> list[ContestantFolder]:
+        """Return the folders of the contestants that did not fail, in the order of the config."""
+        return [contestant for contestant in self.contestants() if contestant.failure() is None]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

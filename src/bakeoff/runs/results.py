@@ -190,6 +190,12 @@ class ContestantResult(Record):
         return None
 
 
+class Failure(Record):
+    """failure.json of a contestant that has no result, because its loss became infinite or not a number."""
+
+    reason: str
+
+
 class Comparison(Record):
     """A paired comparison of two contestants on the same test documents: `better` minus `worse`."""
 
@@ -210,6 +216,7 @@ class Verdict(Record):
     best: str
     sentences: list[str]
     comparisons: list[Comparison]
+    failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
     time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
     fronts: list[Front] = Field([], description="One Pareto front for each kind of cost.")
     texts: list[TextAverages] = Field([], description="Averages for contestants that generated texts.")

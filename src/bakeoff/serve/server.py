@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family)
-        # Connections inherit it. Without it, the second packet of an answer waits 40 ms for the client's acknowledgment.
+        # Connections inherit it. Without it, an answer's second packet waits 40 ms for the client's acknowledgment.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, OverflowError) as error:

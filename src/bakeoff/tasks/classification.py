@@ -10,6 +10,7 @@ from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
+from bakeoff.errors import DivergedError
 from bakeoff.methods.base import MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
@@ -42,13 +43,16 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         started = time.perf_counter()
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
+        members = {name: contestant.earlier[name] for name in settings.builds_on}
+        if failed := [name for name, member in members.items() if member.failure()]:
+            raise DivergedError(f"{contestant.label}: its member {failed[0]} has no result.")
         context = FitContext(
             contestant.name,
             contestant.seed,
             config.budget,
             progress,
             folder=folder,
-            members={name: contestant.earlier[name] for name in settings.builds_on},
+            members=members,
         )
 
         def validation_accuracy(tried: MethodConfig, trial: ContestantFolder) -> float:

@@ -107,6 +107,8 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
 
 
 def _finished(contestant: ContestantFolder, run: Path) -> Path:
+    if reason := contestant.failure():
+        raise UserError(f"Contestant '{contestant.name}' of {run} has no model: {reason}", "Choose another contestant.")
     if not contestant.finished:
         raise UserError(f"Contestant '{contestant.name}' of {run} is not trained yet.", f"Type: bakeoff resume {run}")
     return contestant.model

@@ -37,7 +37,8 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     keep the same weights: up to rounding those of a single process, if there is no dropout (its masks differ).
 
     Raises:
-        UserError: the loss is not a number, the disk is full, or there is not enough memory for one text.
+        DivergedError: the loss is not a finite number.
+        UserError: the disk is full, or there is not enough memory for one text.
         KeyboardInterrupt: after Ctrl-C, once the current step has ended and a checkpoint is written.
     """
     torch.manual_seed(settings.seed)
@@ -164,6 +165,8 @@ class _Training(TrainingSteps):
         self.progress.stage("validating")
         with torch.no_grad():
             validation = self.learner.validate()
+        if not math.isfinite(validation.loss):
+            raise self.diverged(f"the validation loss is {validation.loss} after step {state.step}")
         state.evaluations += 1
         best = validation.better_than(state.best)
         line = EpochLine(

@@ -96,10 +96,7 @@ class TrainingSteps:
         state.tokens += sum(batch.tokens for batch in batches)
         mean = loss / count
         if not math.isfinite(mean):
-            raise DivergedError(
-                f"{self.name}: the loss is {mean} at step {state.step + 1}.",
-                f"Lower its learning_rate (now {settings.learning_rate:g}) or set gradient_clip: 1.0.",
-            )
+            raise self.diverged(f"the loss is {mean} at step {state.step + 1}")
         if settings.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(list(self.weights.named.values()), settings.gradient_clip)
         self.optimizer.step()
@@ -110,6 +107,13 @@ class TrainingSteps:
         state.epoch_count += count
         return StepLine(
             step=state.step, epoch=state.epoch, loss=mean, learning_rate=rate, tokens=state.tokens, seconds=0.0
+        )
+
+    def diverged(self, what: str) -> DivergedError:
+        """Return the error for a loss that is not a finite number."""
+        return DivergedError(
+            f"{self.name}: {what}.",
+            f"Lower its learning_rate (now {self.settings.learning_rate:g}) or set gradient_clip: 1.0.",
         )
 
     def _seed_dropout(self) -> None:
