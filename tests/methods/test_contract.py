@@ -1,7 +1,7 @@
 """Every registered method keeps the same promises, those of installed packages included.
 
 A new method needs no edit here. `SMALL` makes every contestant small: each value goes to the configs that have a field
-of that name. A method whose config requires another field adds it to `SMALL`.
+of that name. What else a method needs is in `SETTINGS` of `tests/methods/NAME/contract.py`, where there is one.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.answers import TEXTS, answers
+from tests.methods.own_settings import own_settings
 from tests.methods.small_data import small_table
 
 SMALL: dict[str, Any] = {
@@ -66,7 +67,8 @@ def small_config(task: Task, name: str, seed: int = 12, **changes: Any) -> Bakeo
     """Return a bake-off of one small contestant, behind the members that it builds on."""
 
     def settings(method: str) -> dict[str, Any]:
-        return {key: value for key, value in SMALL.items() if key in get_method(task, method).config.model_fields}
+        fields = get_method(task, method).config.model_fields
+        return {**{key: value for key, value in SMALL.items() if key in fields}, **own_settings(method)}
 
     members = settings(name).get("members", [])
     contestants = {**{member: settings(member) for member in members}, name: {**settings(name), **changes}}

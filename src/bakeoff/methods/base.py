@@ -108,6 +108,7 @@ class Method(ABC, Generic[Config, Data]):
     config: ClassVar[type[MethodConfig]]
     uses_seed: ClassVar[bool] = True  # False: `repeats` trains it once
     token_unit: ClassVar[str] = "words"  # what `TrainingCost.tokens` counts
+    runs_code: ClassVar[bool] = False  # True: it runs code that a config names; for who takes configs from strangers
 
     def check(self, name: str, config: Config, data: Data) -> None:
         """Refuse what cannot work, before anything is trained.
@@ -148,6 +149,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     task: ClassVar[Task] = "classification"
     calibrate: ClassVar[bool] = True  # False: its probabilities are left as they are
+
+    def calibrates(self, model: TextModel) -> bool:
+        """Return whether the probabilities of what `load` returned are worth calibrating."""
+        return self.calibrate
 
     @abstractmethod
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> TextModel:
