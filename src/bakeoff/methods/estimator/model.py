@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from bakeoff.errors import UserError
-from bakeoff.methods.estimator.saving import from_bytes, own_types, parameters, to_bytes
+from bakeoff.methods.estimator.saving import from_bytes, parameters, to_bytes
 from bakeoff.methods.estimator.source import Source, explained, import_source
 from bakeoff.runs.writing import write_text
 
@@ -80,12 +80,12 @@ class EstimatorModel:
 
     def save(self, folder: Path, source: Source) -> None:
         """Write the estimator, and what made it."""
-        file = to_bytes(self.estimator)
+        file, types = to_bytes(self.estimator)
         (folder / "estimator.skops").write_bytes(file)
         values = {
             "file": source.file,
             "sha256": source.sha256,
-            "own_types": own_types(file),
+            "own_types": types,
             "parameters": parameters(file),
         }
         write_text(folder / "estimator.json", json.dumps(values, indent=2) + "\n")

@@ -15,8 +15,10 @@ from bakeoff.errors import UserError
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def to_bytes(estimator: Any) -> bytes:
-    """Return the file of an estimator. The same estimator gives the same bytes.
+def to_bytes(estimator: Any) -> tuple[bytes, list[str]]:
+    """Return the file of an estimator, and the types in it that are not scikit-learn's, NumPy's or SciPy's.
+
+    The same estimator gives the same bytes. Loading it imports the modules of those types.
 
     Raises:
         UserError: it holds something that has no name to import it by, such as a lambda, or a type of Python itself
@@ -34,14 +36,14 @@ def to_bytes(estimator: Any) -> bytes:
             f"The {type(estimator).__name__} holds {wrong[0]}, which cannot be saved safely.",
             "Wrap it in a function of your module, and use that.",
         )
-    return written
+    return written, sorted(unknown)
 
 
 def can_be_saved(estimator: Any) -> None:
     """Save and load an estimator; raises as `to_bytes`."""
-    file = to_bytes(estimator)
+    file, types = to_bytes(estimator)
     try:
-        from_bytes(file, own_types(file))
+        from_bytes(file, types)
     except Exception as error:
         raise _unsaved(estimator, error) from error
 
@@ -51,13 +53,6 @@ def _unsaved(estimator: Any, error: Exception) -> UserError:
         f"The {type(estimator).__name__} cannot be saved without pickle: {' '.join(str(error).split())}",
         "Use functions that are defined by name in a module, no lambdas.",
     )
-
-
-def own_types(file: bytes) -> list[str]:
-    """Return the types in a file that are not scikit-learn's, NumPy's or SciPy's: loading it imports their modules."""
-    from skops.io import get_untrusted_types
-
-    return sorted(get_untrusted_types(data=file))
 
 
 def from_bytes(file: bytes, trusted: list[str]) -> Any:
