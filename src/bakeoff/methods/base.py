@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 from pydantic import Field, model_validator
 
 from bakeoff import machine
+from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.search_space import SearchSpace, Tune
 from bakeoff.sections import RequestedPrecision, Section
@@ -77,6 +78,10 @@ class MethodConfig(Section):
         return None
 
 
+class UnknownTextError(UserError):
+    """A text for which a model has no answer, because it only knows the answers to certain texts."""
+
+
 class TextModel(Protocol):
     """A trained classifier of any method. Its probabilities are not calibrated yet."""
 
@@ -85,7 +90,11 @@ class TextModel(Protocol):
         """Return the number of parameters."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts."""
+        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts.
+
+        Raises:
+            UnknownTextError: the model has no answer for a text that is neither in the validation nor the test split.
+        """
 
 
 @dataclass(frozen=True)

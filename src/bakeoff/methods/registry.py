@@ -27,6 +27,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "gru": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
         "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
+        "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {
