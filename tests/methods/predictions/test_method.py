@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.methods.predictions.method import PredictionsMethod
@@ -20,6 +21,7 @@ from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake
 from tests.command import bakeoff, refused
 from tests.methods.small_data import config, small_table
+from tests.serve.servers import running
 
 TABLE = small_table()  # bad, good
 ASKED = [*zip(TABLE.validation.ids, TABLE.validation.texts, TABLE.validation.labels, strict=True)]
@@ -224,8 +226,6 @@ evaluation: {resamples: 20}
 @pytest.fixture
 def finished(tmp_path, monkeypatch) -> Path:
     """A run of a file of answers next to its config, in another folder than the working one."""
-    from bakeoff.data.raw_tables import read_raw_table
-
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "my.yaml").write_text(CONFIG)
     columns = read_raw_table("sentence-polarity").columns
@@ -245,6 +245,25 @@ def test_the_commands_leave_it_out_where_it_has_no_answer(finished):
 
     assert list(json.loads(bakeoff("explain", finished, "a new film", "--json").out)["explanations"]) == ["linear"]
     assert "There is no answer for 'a new film'" in refused("predict", finished, "a new film", "--contestant", "api")
+
+
+def test_a_server_leaves_it_out_unless_it_is_named(finished):
+    (known, *_) = read_raw_table("sentence-polarity").columns["text"]
+    with running([finished]) as client:
+        every, named, explained = (
+            client.post("/v1/classify", json=asked)
+            for asked in (
+                {"texts": ["a new film"]},
+                {"texts": ["a new film"], "models": ["run/api"]},
+                {"texts": [known], "models": ["run/api"], "explain": True},
+            )
+        )
+
+    assert [answer["model"] for answer in every.json()["data"]] == ["run/linear"]
+    assert named.status_code == 400
+    assert "There is no answer for 'a new film'" in named.json()["error"]["message"]
+    (answer,) = explained.json()["data"][0]["predictions"]
+    assert (answer["label"], answer["words"]) == ("positive" if answer["probabilities"]["positive"] else "negative", None)
 
 
 def test_the_file_is_found_by_the_config_and_fingerprinted(finished):
