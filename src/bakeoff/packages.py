@@ -11,6 +11,7 @@ EXTRAS = {
     "excel": ("python_calamine",),
     "gguf": ("gguf",),
     "estimator": ("skops",),
+    "fasttext": ("fasttext",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),
