@@ -147,7 +147,10 @@ def test_a_text_that_is_not_in_the_file_has_no_answer(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"predicted": "goood"}, "row 64, column 'predicted': 'goood' is not a label of the data.\nDid you mean 'good'?"),
+        (
+            {"predicted": "goood"},
+            "row 64, column 'predicted': 'goood' is not a label of the data.\nDid you mean 'good'?",
+        ),
         ({"predicted": "GOOD"}, "Did you mean 'good'?"),
         ({"confidence": 90}, "row 64, column 'confidence': 90 is not a probability from 0 to 1"),
         ({"confidence": "high"}, "'high' is not a probability"),
@@ -263,7 +266,10 @@ def test_a_server_leaves_it_out_unless_it_is_named(finished):
     assert named.status_code == 400
     assert "There is no answer for 'a new film'" in named.json()["error"]["message"]
     (answer,) = explained.json()["data"][0]["predictions"]
-    assert (answer["label"], answer["words"]) == ("positive" if answer["probabilities"]["positive"] else "negative", None)
+    assert (answer["label"], answer["words"]) == (
+        "positive" if answer["probabilities"]["positive"] else "negative",
+        None,
+    )
 
 
 def test_the_file_is_found_by_the_config_and_fingerprinted(finished):

@@ -34,7 +34,14 @@ class FastTextModel:
 
     @classmethod
     def fit(
-        cls, lines: Sequence[str], labels: Sequence[int], classes: int, config: FastTextConfig, *, epochs: int, seed: int
+        cls,
+        lines: Sequence[str],
+        labels: Sequence[int],
+        classes: int,
+        config: FastTextConfig,
+        *,
+        epochs: int,
+        seed: int,
     ) -> FastTextModel:
         """Train on lines of `lines_of` in one thread, so that the same seed gives the same model.
 

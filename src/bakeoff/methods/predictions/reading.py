@@ -41,7 +41,9 @@ class FileAnswers:
     notes: list[str] = field(default_factory=list)
 
 
-def read_answers(config: PredictionsConfig, label_names: Sequence[str], text: str | Sequence[str] | None) -> FileAnswers:
+def read_answers(
+    config: PredictionsConfig, label_names: Sequence[str], text: str | Sequence[str] | None
+) -> FileAnswers:
     """Read the file of a config.
 
     Args:
