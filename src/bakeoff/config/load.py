@@ -54,8 +54,9 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(f"The config has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    beside = isinstance(source, str | Path) and str(source) not in builtin_names()
-    return with_paths_beside(config, Path(source).parent) if beside else config
+    if isinstance(source, Mapping) or str(source) in builtin_names():
+        return config
+    return with_paths_beside(config, Path(source).parent)
 
 
 def _read(source: str | Path | Mapping[str, Any]) -> Located:

@@ -83,7 +83,7 @@ def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: C
 
 
 def _strongest_words(classifier: Classifier, text: str, label: str) -> list[WordAttribution] | None:
-    """Return the words that drove the decision, strongest first, or None if it is too long or unknown without a word."""
+    """Return the words that drove the decision, strongest first, or None if it is too long or must be whole."""
     if len(text) > LONGEST_MARKED:
         return None
     try:

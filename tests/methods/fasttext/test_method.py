@@ -76,7 +76,7 @@ def test_its_own_program_reads_the_saved_model(tmp_path):
     assert [int(label[0].removeprefix("__label__")) for label in labels] == own.tolist()
 
 
-def test_words_that_fastText_would_take_for_labels_or_line_ends_are_words(tmp_path):
+def test_words_that_it_would_take_for_labels_or_line_ends_are_words(tmp_path):
     assert lines_of(["__label__good </s>\nA FINE film!", ""]) == ["_ _ label _ _ good < / s > a fine film !", ""]
 
 

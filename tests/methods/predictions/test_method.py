@@ -266,10 +266,7 @@ def test_a_server_leaves_it_out_unless_it_is_named(finished):
     assert named.status_code == 400
     assert "There is no answer for 'a new film'" in named.json()["error"]["message"]
     (answer,) = explained.json()["data"][0]["predictions"]
-    assert (answer["label"], answer["words"]) == (
-        "positive" if answer["probabilities"]["positive"] else "negative",
-        None,
-    )
+    assert (answer["probability"], answer["words"]) == (1, None)
 
 
 def test_the_file_is_found_by_the_config_and_fingerprinted(finished):

@@ -33,7 +33,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
     runs_code = True
 
     def check(self, name: str, config: EstimatorConfig, data: SplitTable) -> None:
-        """Make the estimator, save it unfitted and load it, so that most mistakes are told before anything is trained."""
+        """Make the estimator, save it unfitted and load it: most mistakes are told before anything is trained."""
         require("estimator", f"contestants.{name}: method `{config.method}`")
         from bakeoff.methods.estimator.saving import can_be_saved
 

@@ -43,7 +43,7 @@ class EstimatorModel:
         """Return the function of the estimator that probabilities come from."""
         for name in ("predict_proba", "decision_function"):
             if hasattr(self.estimator, name):
-                return name  # type: ignore[return-value]
+                return name
         return "predict"
 
     def probabilities(self, texts: Sequence[str]) -> Array:
@@ -70,7 +70,7 @@ class EstimatorModel:
         rows[:, order] = answers / answers.sum(axis=1, keepdims=True)
         return rows
 
-    def _must_be(self, usable: bool, how: str, answers: Array) -> None:
+    def _must_be(self, usable: bool | np.bool, how: str, answers: Array) -> None:
         if not usable:
             raise UserError(
                 f"{how} of the {type(self.estimator).__name__} does not give a row for each text with a number from 0 "

@@ -11,7 +11,7 @@ from bakeoff.sections import ColumnOrColumns
 
 
 class PredictionsConfig(MethodConfig):
-    """A file of somebody else's answers, judged like all others: a commercial API's, last year's model's, a person's."""
+    """A file of somebody else's answers, judged like all others: of a commercial API, an older model, a person."""
 
     method: Literal["predictions"] = "predictions"
     file: str = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 
 def key_of(text: str) -> bytes:
-    """Return the SHA-256 of a text. White space counts as one blank, because it rarely survives a trip through files."""
+    """Return the SHA-256 of a text. White space counts as one blank: it rarely survives a trip through files."""
     return hashlib.sha256(" ".join(text.split()).encode()).digest()
 
 
@@ -46,7 +47,7 @@ class PredictionsModel:
             ) from None
 
     def save(self, folder: Path) -> None:
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "keys": np.frombuffer(b"".join(self.answers), dtype=np.uint8).reshape(-1, 32),
             "probabilities": np.stack(list(self.answers.values())),
             "calibrates": np.array([self.calibrates]),
