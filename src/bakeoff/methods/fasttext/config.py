@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.search_space import Range, SearchSpace
 from bakeoff.sections import PositiveFloat, PositiveInt
 
 
 class FastTextConfig(MethodConfig):
     """fastText (Joulin et al. 2016): the mean of vectors of words and hashed n-grams, and a softmax."""
+
+    search_space: ClassVar[SearchSpace] = {
+        "learning_rate": Range(0.05, 1.0, log=True),
+        "max_ngram": Range(1, 3),
+        "embedding_size": Range(5, 100, log=True),
+    }
 
     method: Literal["fasttext"] = "fasttext"
     embedding_size: PositiveInt = Field(10, description="Size of a vector; `-dim` of fastText.")
