@@ -10,6 +10,8 @@ EXTRAS = {
     "serve": ("fastapi", "uvicorn", "prometheus_client", "fastapi_offline"),
     "excel": ("python_calamine",),
     "gguf": ("gguf",),
+    "estimator": ("skops",),
+    "fasttext": ("fasttext",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),

@@ -1,6 +1,6 @@
 """Print what saved models answer, so that a test can compare a fresh process with its own.
 
-python -m tests.methods.answers TASK FOLDER [TASK FOLDER ...]
+python -m tests.methods.answers TASK METHOD FOLDER [TASK METHOD FOLDER ...]
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.base import Task
 from bakeoff.tasks.classifier import load_classifier
 from tests.lm.conftest import ARTICLES, corpus_of
+from tests.methods.own_settings import own_contract
 from tests.methods.small_data import small_table
 
 TEXTS: dict[Task, list[str]] = {
     "classification": ["", "  \n", "?!", "dull " * 200, "日本語", "fine", *small_table().test.texts[:20]],
     "language-model": list(ARTICLES.values()),
 }
+
+
+def texts_for(task: Task, method: str) -> Sequence[str]:
+    """Return the texts that a small contestant of a method is asked: any, if it does not say that it knows a few."""
+    return list(getattr(own_contract(method), "TEXTS", TEXTS[task]))
 
 
 def answers(task: Task, model: Path, texts: Sequence[str]) -> list[list[float]]:
@@ -38,5 +44,5 @@ def answers(task: Task, model: Path, texts: Sequence[str]) -> list[list[float]]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
-    print(json.dumps([answers(task, Path(folder), TEXTS[task]) for task, folder in pairs]))
+    asked = zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True)
+    print(json.dumps([answers(task, Path(folder), texts_for(task, name)) for task, name, folder in asked]))

@@ -1,7 +1,7 @@
 """Every registered method keeps the same promises, those of installed packages included.
 
 A new method needs no edit here. `SMALL` makes every contestant small: each value goes to the configs that have a field
-of that name. A method whose config requires another field adds it to `SMALL`.
+of that name. What else a method needs is in `tests/methods/NAME/contract.py`, where there is one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from bakeoff.runs.results import ContestantResult
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
-from tests.methods.answers import TEXTS, answers
+from tests.methods.answers import answers, texts_for
+from tests.methods.own_settings import own_settings
 from tests.methods.small_data import small_table
 
 SMALL: dict[str, Any] = {
@@ -66,7 +67,8 @@ def small_config(task: Task, name: str, seed: int = 12, **changes: Any) -> Bakeo
     """Return a bake-off of one small contestant, behind the members that it builds on."""
 
     def settings(method: str) -> dict[str, Any]:
-        return {key: value for key, value in SMALL.items() if key in get_method(task, method).config.model_fields}
+        fields = get_method(task, method).config.model_fields
+        return {**{key: value for key, value in SMALL.items() if key in fields}, **own_settings(method)}
 
     members = settings(name).get("members", [])
     contestants = {**{member: settings(member) for member in members}, name: {**settings(name), **changes}}
@@ -114,7 +116,7 @@ def fresh_answers(request, train) -> dict[tuple[str, str], list[list[float]]]:
     """What every tested contestant answers in a process that has only its folder."""
     items = [getattr(item, "callspec", None) for item in request.session.items if "fresh_answers" in item.fixturenames]
     cases = [(item.params["task"], item.params["name"]) for item in items if item]
-    arguments = [part for task, name in cases for part in (task, str(train(task, name).folder.model))]
+    arguments = [part for task, name in cases for part in (task, name, str(train(task, name).folder.model))]
     command = [sys.executable, "-m", "tests.methods.answers", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     return dict(zip(cases, json.loads(done.stdout), strict=True))
@@ -133,7 +135,7 @@ def method_of(task: Task, name: str) -> Method[Any, Any]:
 
 @every_method
 def test_a_fresh_process_gives_the_same_answers(train, fresh_answers, task, name):
-    own = answers(task, train(task, name).folder.model, TEXTS[task])
+    own = answers(task, train(task, name).folder.model, texts_for(task, name))
 
     assert np.isfinite(own).all()
     assert np.array(fresh_answers[task, name]) == pytest.approx(np.array(own), rel=1e-6, abs=1e-9)
@@ -141,7 +143,7 @@ def test_a_fresh_process_gives_the_same_answers(train, fresh_answers, task, name
 
 @every_method
 def test_an_answer_depends_neither_on_the_other_texts_nor_on_their_order(train, task, name):
-    model, texts = train(task, name).folder.model, TEXTS[task]
+    model, texts = train(task, name).folder.model, texts_for(task, name)
     together = np.array(answers(task, model, texts))
 
     backwards = answers(task, model, texts[::-1])[::-1]
@@ -153,11 +155,11 @@ def test_an_answer_depends_neither_on_the_other_texts_nor_on_their_order(train, 
 
 @every_method
 def test_probabilities_add_up_to_one(train, task, name):
-    rows = np.array(answers(task, train(task, name).folder.model, TEXTS[task]))
+    rows = np.array(answers(task, train(task, name).folder.model, texts_for(task, name)))
 
     assert (rows >= 0).all()
     if task == "classification":
-        assert rows.shape == (len(TEXTS[task]), 2)
+        assert rows.shape == (len(texts_for(task, name)), 2)
         assert rows.sum(axis=1) == pytest.approx(1)
 
 
@@ -261,7 +263,7 @@ def test_two_texts_are_learned_from_or_refused(data, tmp_path, task, name):
 
     bake(config, name, table, ContestantFolder(tmp_path / name))
 
-    assert np.isfinite(answers(task, tmp_path / name / "model", TEXTS[task])).all()
+    assert np.isfinite(answers(task, tmp_path / name / "model", texts_for(task, name))).all()
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

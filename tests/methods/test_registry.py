@@ -13,6 +13,7 @@ from bakeoff.methods.majority.method import MajorityMethod
 from bakeoff.methods.registry import METHODS, get_method, method_names
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.tasks.classifier import load_classifier
+from tests.methods.own_settings import own_settings
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def test_every_method_is_of_its_task_and_its_config_names_it(task, name):
 
 
 def required(method) -> dict:
-    values = {"members": ["a", "b"], "model": "stories260k"}
+    name = method.config.model_fields["method"].default
+    values = {"members": ["a", "b"], "model": "stories260k", **own_settings(str(name))}
     return {key: values[key] for key, field in method.config.model_fields.items() if field.is_required()}
 
 

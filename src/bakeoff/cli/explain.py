@@ -9,7 +9,7 @@ import typer
 
 from bakeoff.cli.console import output, print_json
 from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
-from bakeoff.cli.texts import chosen_contestants, given_texts
+from bakeoff.cli.texts import answers_of, chosen_contestants, given_texts
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,8 +32,12 @@ def command(
     inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is no text to explain.", 'For example: bakeoff explain RUN "A fine film"')
-    classifiers = {name: load_classifier(folder.path, contestant=name) for name in names}
-    explanations = {name: [classifier.explain(text) for text in inputs] for name, classifier in classifiers.items()}
+
+    def ask(name: str) -> list[Explanation]:
+        classifier = load_classifier(folder.path, contestant=name)
+        return [classifier.explain(text) for text in inputs]
+
+    explanations = answers_of(names, ask)
     if json:
         values = {name: [_as_json(explanation, top) for explanation in own] for name, own in explanations.items()}
         print_json({"texts": inputs, "explanations": values})

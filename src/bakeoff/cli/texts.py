@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from bakeoff.runs.folder import RunFolder
+
+Answer = TypeVar("Answer")
 
 
 def given_texts(texts: Sequence[str] | None) -> list[str]:
@@ -32,3 +34,22 @@ def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:
     """
     run.must_hold_a_run()
     return [contestant] if contestant else [folder.name for folder in run.evaluated()]
+
+
+def answers_of(names: Sequence[str], ask: Callable[[str], Answer]) -> dict[str, Answer]:
+    """Ask contestants, by name. Those of several that know only other texts are left out, which is said.
+
+    Raises:
+        UserError: none of them has an answer.
+    """
+    from bakeoff.methods.base import UnknownTextError
+
+    answers: dict[str, Answer] = {}
+    for number, name in enumerate(names, start=1):
+        try:
+            answers[name] = ask(name)
+        except UnknownTextError as error:
+            if number == len(names) and not answers:
+                raise
+            print(f"{name} is left out. {error.message}", file=sys.stderr)
+    return answers

@@ -14,6 +14,7 @@ import pydantic
 from bakeoff.config.bakeoff import CONFIGS, BakeoffConfig
 from bakeoff.config.locations import Located, apply_override, read_yaml
 from bakeoff.config.messages import describe, prefix
+from bakeoff.config.paths import with_paths_beside
 from bakeoff.config.presets import presets, with_preset
 from bakeoff.errors import UserError
 from bakeoff.methods.base import Task
@@ -53,7 +54,9 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(f"The config has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    return config
+    if isinstance(source, Mapping) or str(source) in builtin_names():
+        return config
+    return with_paths_beside(config, Path(source).parent)
 
 
 def _read(source: str | Path | Mapping[str, Any]) -> Located:

@@ -19,6 +19,19 @@ def with_absolute_paths(config: BakeoffConfig) -> BakeoffConfig:
     return _absolute(config, config.local_paths()).model_copy(update={"contestants": contestants})
 
 
+def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
+    """Return the config with the full path of every file or folder of a contestant that exists in the config's folder.
+
+    What is not there is looked for in the working folder by `with_absolute_paths`.
+    """
+    contestants: dict[str, MethodConfig] = dict(config.contestants)
+    for name, each in config.contestants.items():
+        for key, path in each.local_paths().items():
+            if (folder / path).exists():
+                contestants[name] = with_value(contestants[name], key.split("."), str((folder / path).resolve()))
+    return config.model_copy(update={"contestants": contestants})
+
+
 def contestants_files(config: BakeoffConfig) -> list[Path]:
     """Return the files that contestants read besides the data."""
     contestants: list[MethodConfig] = list(config.contestants.values())

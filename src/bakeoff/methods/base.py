@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 from pydantic import Field, model_validator
 
 from bakeoff import machine
+from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.search_space import SearchSpace, Tune
 from bakeoff.sections import RequestedPrecision, Section
@@ -77,6 +78,10 @@ class MethodConfig(Section):
         return None
 
 
+class UnknownTextError(UserError):
+    """A text for which a model has no answer, because it only knows the answers to certain texts."""
+
+
 class TextModel(Protocol):
     """A trained classifier of any method. Its probabilities are not calibrated yet."""
 
@@ -85,7 +90,11 @@ class TextModel(Protocol):
         """Return the number of parameters."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts."""
+        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts.
+
+        Raises:
+            UnknownTextError: the model has no answer for a text that is neither in the validation nor the test split.
+        """
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ class Method(ABC, Generic[Config, Data]):
     config: ClassVar[type[MethodConfig]]
     uses_seed: ClassVar[bool] = True  # False: `repeats` trains it once
     token_unit: ClassVar[str] = "words"  # what `TrainingCost.tokens` counts
+    runs_code: ClassVar[bool] = False  # True: it runs code that a config names; for who takes configs from strangers
 
     def check(self, name: str, config: Config, data: Data) -> None:
         """Refuse what cannot work, before anything is trained.
@@ -148,6 +158,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     task: ClassVar[Task] = "classification"
     calibrate: ClassVar[bool] = True  # False: its probabilities are left as they are
+
+    def calibrates(self, model: TextModel) -> bool:
+        """Return whether the probabilities of what `load` returned are worth calibrating."""
+        return self.calibrate
 
     @abstractmethod
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> TextModel:

@@ -26,6 +26,9 @@ METHODS: dict[Task, dict[str, str]] = {
         "lstm": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "gru": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
+        "fasttext": "bakeoff.methods.fasttext.method:FastTextMethod",
+        "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
+        "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
+from bakeoff.methods.base import UnknownTextError
 from bakeoff.runs.results import WordAttribution
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.limits import Limits
@@ -50,8 +51,14 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
                         504, f"Not finished in {limits.seconds:g} seconds. Send fewer texts.", code="timeout"
                     )
                 batch = asked.texts[len(predictions) : len(predictions) + size]
-                predictions += await worker.do(_predict, models, model, batch, asked)
-            answers.append(Classified(model=model.id, predictions=predictions))
+                try:
+                    predictions += await worker.do(_predict, models, model, batch, asked)
+                except UnknownTextError as error:
+                    if asked.models is not None:
+                        raise ApiError(400, f"{model.id}: {error.message}", param="models") from error
+                    break  # the others answer
+            else:
+                answers.append(Classified(model=model.id, predictions=predictions))
         empty = [number for number, text in enumerate(asked.texts) if not text.strip()]
         return ClassifyAnswer(data=answers, empty=empty)
 
@@ -76,7 +83,10 @@ def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: C
 
 
 def _strongest_words(classifier: Classifier, text: str, label: str) -> list[WordAttribution] | None:
-    """Return the words that drove the decision, strongest first, or None if the text is too long."""
+    """Return the words that drove the decision, strongest first, or None if it is too long or must be whole."""
     if len(text) > LONGEST_MARKED:
         return None
-    return strongest_words(classifier, text, classifier.labels.index(label), len(text))
+    try:
+        return strongest_words(classifier, text, classifier.labels.index(label), len(text))
+    except UnknownTextError:  # it has no answer without a word
+        return None

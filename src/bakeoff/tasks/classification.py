@@ -67,7 +67,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
         model = method.load(folder.model, saved)
         evaluation = evaluate(
-            model, data, config.evaluation, seed=contestant.seed, calibrate=method.calibrate, folder=folder
+            model, data, config.evaluation, seed=contestant.seed, calibrate=method.calibrates(model), folder=folder
         )
         if folder.writes:
             calibrated = CalibratedClassifier(saved.method, saved.labels, saved.settings, evaluation.temperature)

@@ -11,9 +11,9 @@ from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.evaluation.classification import text_losses
 from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
-from bakeoff.methods.base import TextModel
+from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.runs.results import Sample
+from bakeoff.runs.results import Sample, WordAttribution
 from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier
 
@@ -91,7 +91,7 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "words": [] if kind == "label_issue" else strongest_words(best, text, int(answer), len(shown)),
+                "words": [] if kind == "label_issue" else _words(best, text, int(answer), len(shown)),
             }
         )
 
@@ -103,3 +103,11 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
         *(sample(row, predicted[row], "mistake") for row in worst.tolist()),
         *(sample(row, suggestion, "label_issue") for row, suggestion in suggestions),
     ]
+
+
+def _words(best: Classifier, text: str, answer: int, shown: int) -> list[WordAttribution]:
+    """Return the words to highlight; none where the model cannot answer without some of them."""
+    try:
+        return strongest_words(best, text, answer, shown)
+    except UnknownTextError:
+        return []

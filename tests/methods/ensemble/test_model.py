@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from bakeoff.errors import UserError
+from bakeoff.methods.ensemble import weights as weights_of
 from bakeoff.methods.ensemble.model import EnsembleModel
 from bakeoff.planner import plan
 from bakeoff.runner import resume, run
@@ -76,6 +77,33 @@ def test_members_that_are_always_right_get_a_weight_that_can_be_used():
     found = EnsembleModel.fit({"one": Guess(sure), "two": Guess(sure)}, TEXTS, LABELS.tolist())
 
     assert found.probabilities(TEXTS) == pytest.approx(sure)
+
+
+def test_few_texts_draw_the_weights_to_equal_ones_and_lower_the_loss_of_others():
+    truth = np.random.default_rng(1).integers(0, 2, 4_000)
+    noise = np.random.default_rng(2).normal(size=(3, len(truth)))
+    second = expit(np.array([0.7, 0.6, 0.8])[:, None] * (2 * truth - 1) + noise)
+    logits = np.log(np.stack([1 - second, second], axis=2))
+    draws = [np.random.default_rng(seed).permutation(len(truth)) for seed in range(12)]
+    free, drawn = [], []
+    for order in draws:
+        few, others = order[:24], order[24:]
+        equal = np.full(3, 1 / 3)
+        for losses, weights in (
+            (free, weights_of._fitted(logits[:, few], truth[few], 0.0, equal)),
+            (drawn, weights_of.weigh(logits[:, few], truth[few])),
+        ):
+            losses.append(weights_of._loss(weights, logits[:, others], truth[others]))
+
+    assert np.mean(drawn) < np.mean(free) - 0.02
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_handful_of_texts_gives_usable_weights(count):
+    found = EnsembleModel.fit({"one": guess(1.0), "two": guess(0.5)}, TEXTS[:count], LABELS[:count].tolist())
+
+    assert sum(found.weights.values()) > 0
+    assert np.isfinite(found.probabilities(TEXTS)).all()
 
 
 CONFIG = {

@@ -27,6 +27,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
     def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         """Find the weights. The cost includes the members', because the ensemble needs them trained."""
         from bakeoff.methods.ensemble.model import EnsembleModel
+        from bakeoff.methods.ensemble.weights import FEW_TEXTS
         from bakeoff.methods.saved import load_text_model, read_classifier
 
         context.progress.stage("weighing members")
@@ -45,6 +46,8 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
         context.save(save)
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
+        count = len(data.validation)
+        few = f" They are drawn to equal ones, because there are only {count} validation texts." * (count < FEW_TEXTS)
         return FitReport(
             cost=TrainingCost(
                 tokens=sum(cost.tokens for cost in costs),
@@ -52,7 +55,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
                 peak_memory_bytes=max(cost.peak_memory_bytes for cost in costs),
                 precision=", ".join(dict.fromkeys(cost.precision for cost in costs)),
             ),
-            notes=[f"Weights of the members: {weights}.", "Time and memory include those of the members."],
+            notes=[f"Weights of the members: {weights}.{few}", "Time and memory include those of the members."],
             trainable_parameters=sum(result.trainable_parameters for result in results),
             earlier_seconds=sum(cost.total_seconds for cost in costs),
         )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from bakeoff.evaluation.calibration import logits_of
+from bakeoff.methods.ensemble.weights import weigh
 from bakeoff.runs.writing import write_text
 
 if TYPE_CHECKING:
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
-_LARGEST_WEIGHT = 10.0
-"""An upper bound, because weights would grow forever if no validation text is misclassified."""
-
 
 class EnsembleModel:
     """A logarithmic opinion pool (Heskes 1998, *Selecting weighting factors in logarithmic opinion pools*).
 
-    The weights minimize the cross-entropy on texts that no member was trained on. None is negative; a member that
-    adds nothing gets 0. They need not add up to 1: the sum also makes the members more or less sure of themselves.
+    The weights minimize the cross-entropy on texts that no member was trained on, with a penalty where these are few
+    (`weigh`). None is negative; a member that adds nothing gets 0. They need not add up to 1: the sum also makes the
+    members more or less sure of themselves.
     """
 
     def __init__(self, members: Mapping[str, TextModel], weights: Mapping[str, float]) -> None:
@@ -44,18 +42,8 @@ class EnsembleModel:
             labels: Class indices.
         """
         logits = np.stack([logits_of(member.probabilities(texts)) for member in members.values()])
-        truth = np.asarray(labels)[:, None]
-
-        def loss_and_slope(weights: Array) -> tuple[float, Array]:
-            logs = log_softmax(np.tensordot(weights, logits, axes=1), axis=1)
-            expected = (np.exp(logs) * logits).sum(axis=2)
-            given = np.take_along_axis(logits, np.broadcast_to(truth, (len(logits), *truth.shape)), axis=2)[:, :, 0]
-            return -float(np.take_along_axis(logs, truth, axis=1).mean()), (expected - given).mean(axis=1)
-
-        # Convex in the weights, so that where the search begins does not matter.
-        equal = np.full(len(members), 1 / len(members))
-        found = minimize(loss_and_slope, equal, jac=True, bounds=[(0.0, _LARGEST_WEIGHT)] * len(members))
-        return cls(members, dict(zip(members, found.x.tolist(), strict=True)))
+        weights = weigh(logits, np.asarray(labels, dtype=np.int64))
+        return cls(members, dict(zip(members, weights.tolist(), strict=True)))
 
     @property
     def parameters(self) -> int:

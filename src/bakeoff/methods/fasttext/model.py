@@ -1,0 +1,102 @@
+"""A fastText classifier, trained by its own program."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.data.words import tokenize
+from bakeoff.errors import UserError
+from bakeoff.methods.fasttext.config import FastTextConfig
+
+_LABEL = "__label__"  # no word begins with it, because `lines_of` separates its underscores
+_FEWEST_BUCKETS, _MOST_BUCKETS = 100_000, 2_000_000
+
+
+def lines_of(texts: Sequence[str]) -> list[str]:
+    """Return texts as fastText's manual prepares them: in lower case, punctuation separated, on one line."""
+    tokens = tokenize(texts, "separate")
+    words, ids = np.array([*tokens.words, ""], dtype=object), tokens.ids
+    return [" ".join(words[ids[start:end]]) for start, end in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+
+
+class FastTextModel:
+    """A supervised fastText model whose labels are class indices."""
+
+    def __init__(self, model: Any, classes: int) -> None:
+        self.model = model
+        self.classes = classes
+
+    @classmethod
+    def fit(
+        cls,
+        lines: Sequence[str],
+        labels: Sequence[int],
+        classes: int,
+        config: FastTextConfig,
+        *,
+        epochs: int,
+        seed: int,
+    ) -> FastTextModel:
+        """Train on lines of `lines_of` in one thread, so that the same seed gives the same model.
+
+        Raises:
+            UserError: the training diverged.
+        """
+        import fasttext
+
+        words = sum(line.count(" ") + 1 for line in lines)
+        buckets = config.buckets or min(max(words, _FEWEST_BUCKETS), _MOST_BUCKETS)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "train.txt"
+            marked = (f"{_LABEL}{label} {line}\n" for line, label in zip(lines, labels, strict=True))
+            file.write_text("".join(marked), encoding="utf-8")
+            try:
+                model = fasttext.train_supervised(
+                    str(file),
+                    dim=config.embedding_size,
+                    wordNgrams=config.max_ngram,
+                    minn=config.min_subword,
+                    maxn=config.max_subword,
+                    minCount=config.min_frequency,
+                    lr=config.learning_rate,
+                    bucket=buckets,
+                    epoch=epochs,
+                    seed=seed,
+                    thread=1,
+                    verbose=0,
+                )
+            except (RuntimeError, ValueError) as error:  # "Encountered NaN."
+                raise UserError(
+                    f"fastText could not be trained: {str(error).rstrip('.')}.",
+                    "Lower its learning_rate.",
+                ) from error
+        return cls(model, classes)
+
+    @property
+    def parameters(self) -> int:
+        rows = len(self.model.words) + self.model.f.getArgs().bucket + self.classes
+        return int(rows * self.model.get_dimension())
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return shape (texts, classes). fastText adds 1e-5 to each probability; rows are scaled to add up to 1."""
+        rows = np.zeros((len(texts), self.classes))
+        found, given = self.model.predict(lines_of(texts), k=-1)
+        for row, labels, probabilities in zip(rows, found, given, strict=True):
+            row[[int(label.removeprefix(_LABEL)) for label in labels]] = probabilities
+        return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+    def save(self, folder: Path) -> None:
+        """Write fastText's own format."""
+        self.model.save_model(str(folder / "model.bin"))
+
+    @classmethod
+    def load(cls, folder: Path, classes: int) -> FastTextModel:
+        import fasttext
+
+        return cls(fasttext.load_model(str(folder / "model.bin")), classes)

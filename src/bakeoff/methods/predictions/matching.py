@@ -1,0 +1,132 @@
+"""Match the answers of a file with the texts of a bake-off, and count what has no partner."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bakeoff.data.reading import row_count
+from bakeoff.errors import UserError
+from bakeoff.methods.predictions.config import PredictionsConfig
+from bakeoff.methods.predictions.model import Array, PredictionsModel, key_of
+from bakeoff.methods.predictions.reading import FileAnswers, read_answers
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import LabeledTexts, SplitTable
+
+MOST_MISSING = 0.05
+"""Share of the test texts that may lack an answer. With more, the file is refused."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The answers to all texts of a bake-off, and sentences about how they were matched."""
+
+    model: PredictionsModel
+    notes: list[str]
+
+
+def match(config: PredictionsConfig, data: SplitTable) -> Matched:
+    """Read the file and match its answers by text or id, whichever fits more of the test texts.
+
+    A validation or test text without an answer gets the class frequencies of the training split, as from `majority`.
+
+    Raises:
+        UserError: the file cannot be read, or has no answer for more than `MOST_MISSING` of the test texts.
+    """
+    file = read_answers(config, data.label_names, data.text_columns)
+    splits = {"training": data.train, "validation": data.validation, "test": data.test}
+    by = max(file.keys, key=lambda kind: len(data.test) - len(_missing(data.test, kind, set(_keys(file, kind)))))
+    first: dict[str | bytes, int] = {}  # key -> place of its first answer
+    repeated = conflicting = 0
+    for place, key in enumerate(_keys(file, by)):
+        if key is not None and first.setdefault(key, place) != place:
+            repeated += 1
+            conflicting += not np.array_equal(file.probabilities[first[key]], file.probabilities[place])
+    known = set(first)
+    missing = {name: _missing(split, by, known) for name, split in splits.items()}
+    _refuse(file, by, data, missing["test"], known)
+    answers: dict[bytes, Array] = {}
+    if by == "text":
+        answers = {key: file.probabilities[place] for key, place in first.items() if isinstance(key, bytes)}
+    differing = 0
+    for split in splits.values():
+        for id, text in zip(split.ids, split.texts, strict=True):
+            if by == "id" and id in first:
+                answer = file.probabilities[first[id]]
+                differing += not np.array_equal(answers.setdefault(key_of(text), answer), answer)
+    frequencies = np.bincount(data.train.labels, minlength=len(data.label_names)) / len(data.train)
+    for split in (data.validation, data.test):
+        for text in split.texts:
+            answers.setdefault(key_of(text), frequencies)
+    few = len(missing["validation"]) > MOST_MISSING * len(data.validation)
+    used = {key for split in splits.values() for key in _split_keys(split, by)}
+    notes = [
+        f"Answers from {file.source}, matched by {by} (column {file.columns[by]}): "
+        f"{len(data.test) - len(missing['test']):,} of {len(data.test):,} test texts and "
+        f"{len(data.validation) - len(missing['validation']):,} of {len(data.validation):,} validation texts."
+    ]
+    if missing["test"]:
+        notes.append(
+            f"{row_count(len(missing['test']), 'test text has', 'test texts have')} no answer in the file; instead of "
+            "one, the class frequencies of the training split count."
+        )
+    if surplus := len(known - used):
+        notes.append(f"{row_count(surplus, 'answer belongs', 'answers belong')} to no row of the data.")
+    if repeated:
+        notes.append(
+            f"{row_count(repeated, 'row repeats', 'rows repeat')} a {by} of the file, {conflicting:,} of them with "
+            "another answer; the first one counts."
+        )
+    if differing:
+        notes.append(
+            f"{row_count(differing, 'text occurs', 'texts occur')} several times with different answers; the first "
+            "one counts for all."
+        )
+    notes += file.notes
+    if file.given == "labels":
+        notes.append(
+            "Only labels were given: each has probability 1, nothing is calibrated, and the loss and calibration error "
+            "say nothing."
+        )
+    elif few:
+        notes.append("Not calibrated: too few validation texts have an answer. Thresholds for them say nothing.")
+    return Matched(PredictionsModel(answers, calibrates=file.given != "labels" and not few), notes)
+
+
+def _keys(file: FileAnswers, by: str) -> Sequence[str | bytes | None]:
+    if by == "id":
+        return file.keys["id"]
+    return [None if text is None else key_of(text) for text in file.keys["text"]]
+
+
+def _split_keys(split: LabeledTexts, by: str) -> Sequence[str | bytes]:
+    return split.ids if by == "id" else [key_of(text) for text in split.texts]
+
+
+def _missing(split: LabeledTexts, by: str, known: set[str | bytes] | set[str | bytes | None]) -> list[int]:
+    return [row for row, key in enumerate(_split_keys(split, by)) if key not in known]
+
+
+def _refuse(file: FileAnswers, by: str, data: SplitTable, missing: list[int], known: set[str | bytes]) -> None:
+    """Refuse a file that lacks too many test texts, and ids that count from 0 where rows count from 1."""
+    if len(missing) > MOST_MISSING * len(data.test):
+        row = missing[0]
+        text = data.test.texts[row]
+        shown = text if len(text) <= 60 else text[:59] + "…"
+        raise UserError(
+            f"{file.source} has no answer for {len(missing):,} of {len(data.test):,} test texts, matched by {by} "
+            f"(column {file.columns[by]}); the first is row {data.test.ids[row]}: {shown!r}. "
+            f"At most {MOST_MISSING:.0%} may be missing.",
+            "Add their answers, or name the columns to match by with the contestant's `text` or `id`.",
+        )
+    ids = Counter(id for split in (data.train, data.validation, data.test) for id in split.ids)
+    if by == "id" and "0" in known and "0" not in ids and "1" in ids and all(id.isdecimal() for id in ids):
+        raise UserError(
+            f"{file.source}: its ids (column {file.columns['id']}) begin at 0, those of the data at 1.",
+            "Add an id column to the data, or the texts to the file.",
+        )

@@ -1,0 +1,203 @@
+"""Read a file of answers: its columns, labels and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.data.cells import labels_of
+from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
+from bakeoff.data.raw_tables import RawTable, read_raw_table
+from bakeoff.data.reading import row_count
+from bakeoff.errors import UserError
+from bakeoff.methods.predictions.config import PredictionsConfig
+from bakeoff.spelling import nearest
+
+Array = npt.NDArray[np.float64]
+
+ANSWER_NAMES = ("predicted", "prediction", "predicted_label", "answer", *LABEL_NAMES)
+"""Where a file holds both a true label and an answer, the answer has one of the first names."""
+
+_PREFIXES = ("probability_", "prob_", "p_", "")
+_CONFIDENCES = ("confidence", "probability")
+_IDS = ("id", "document")  # `document` is what bakeoff's own scores.parquet calls it
+_ROUNDED = 0.01  # probabilities that add up to 1 within this were rounded
+
+
+@dataclass(frozen=True)
+class FileAnswers:
+    """The answers of a file; `rows` are those that have one."""
+
+    source: str
+    rows: list[int]
+    probabilities: Array  # shape (rows, classes), rows add up to 1
+    given: Literal["probabilities", "confidences", "labels"]
+    keys: dict[str, list[str | None]]  # "text" and "id" -> of each of `rows`, where the file has them
+    columns: dict[str, str]  # "text" and "id" -> the column, for notes
+    notes: list[str] = field(default_factory=list)
+
+
+def read_answers(
+    config: PredictionsConfig, label_names: Sequence[str], text: str | Sequence[str] | None
+) -> FileAnswers:
+    """Read the file of a config.
+
+    Args:
+        label_names: The classes, in the order of the probabilities.
+        text: `data.text` of the bake-off.
+
+    Raises:
+        UserError: the file cannot be read, lacks a column, holds an unknown label, or probabilities that are none.
+    """
+    table = read_raw_table(config.file)
+    prefix = None if config.labels_only else _prefix(table, label_names)
+    if prefix is not None and config.label is None and not _has(table, ANSWER_NAMES):
+        names: list[str | None] = [label_names[0]] * len(table)  # replaced by the most probable one
+        label = None
+    else:
+        label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
+        names, _ = labels_of(table.column(label))
+        _refuse_unknown(table, label, names, label_names)
+    rows = [row for row, name in enumerate(names) if name is not None]
+    answers = np.array([label_names.index(str(names[row])) for row in rows], dtype=np.int64)
+    notes: list[str] = []
+    confidence = None if config.labels_only or prefix is not None else _confidence(config, table)
+    if prefix is not None:
+        given = np.stack([_numbers(table, prefix + name, rows) for name in label_names], axis=1)
+        probabilities = _scaled(table, given, rows, notes)
+        if label is not None:
+            _must_agree(table, label, probabilities, answers, rows)
+    else:
+        certain = np.ones(len(rows)) if confidence is None else _numbers(table, confidence, rows)
+        probabilities = _spread(certain, answers, len(label_names), notes)
+    keys, columns = _keys(config, table, rows, text)
+    kind: Literal["probabilities", "confidences", "labels"] = "probabilities"
+    if prefix is None:
+        kind = "labels" if confidence is None else "confidences"
+    return FileAnswers(table.source, rows, probabilities, kind, keys, columns, notes)
+
+
+def _has(table: RawTable, names: Sequence[str]) -> str | None:
+    lower = {name.lower(): name for name in table.columns}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _prefix(table: RawTable, label_names: Sequence[str]) -> str | None:
+    """Return what the names of the columns of probabilities begin with, or None if a class has no such column."""
+    return next((each for each in _PREFIXES if all(each + name in table.columns for name in label_names)), None)
+
+
+def _confidence(config: PredictionsConfig, table: RawTable) -> str | None:
+    if config.confidence is not None:
+        return choose_column(table, config.confidence, (), "the contestant's `confidence`")
+    return _has(table, _CONFIDENCES)
+
+
+def _refuse_unknown(table: RawTable, label: str, names: Sequence[str | None], label_names: Sequence[str]) -> None:
+    unknown = [(row, name) for row, name in enumerate(names) if name is not None and name not in label_names]
+    if not unknown:
+        return
+    row, name = unknown[0]
+    near = nearest(name, label_names) or next((each for each in label_names if each.lower() == name.lower()), None)
+    more = f"; {row_count(len(unknown), 'row has', 'rows have')} such an answer" if len(unknown) > 1 else ""
+    raise UserError(
+        f"{table.source}, row {row + 1}, column {label!r}: {name!r} is not a label of the data{more}.",
+        (f"Did you mean {near!r}? " if near else "")
+        + f"Labels: {', '.join(label_names)}. Leave the cell empty where there is no answer.",
+    )
+
+
+def _numbers(table: RawTable, column: str, rows: Sequence[int]) -> Array:
+    """Return a column as probabilities.
+
+    Raises:
+        UserError: a cell is no number from 0 to 1; the message names its row.
+    """
+    values = table.column(column)
+    numbers = np.empty(len(rows))
+    for place, row in enumerate(rows):
+        try:
+            numbers[place] = float(values[row])
+        except (TypeError, ValueError):
+            numbers[place] = np.nan
+        if not 0 <= numbers[place] <= 1:
+            raise UserError(
+                f"{table.source}, row {row + 1}, column {column!r}: {values[row]!r} is not a probability from 0 to 1.",
+                "Correct it, or set `labels_only: true` to judge the labels alone.",
+            )
+    return numbers
+
+
+def _scaled(table: RawTable, given: Array, rows: Sequence[int], notes: list[str]) -> Array:
+    sums = given.sum(axis=1)
+    if (sums == 0).any():
+        row = rows[int(np.flatnonzero(sums == 0)[0])]
+        raise UserError(f"{table.source}, row {row + 1}: all its probabilities are 0.", "Leave its label empty.")
+    if others := int((np.abs(sums - 1) > _ROUNDED).sum()):
+        notes.append(f"The probabilities of {row_count(others, 'row', 'rows')} did not add up to 1 and were scaled.")
+    return np.asarray(given / sums[:, None])
+
+
+def _must_agree(
+    table: RawTable, label: str, probabilities: Array, answers: npt.NDArray[np.int64], rows: Sequence[int]
+) -> None:
+    """Refuse answers that are not the most probable class; make those win that tie with another one."""
+    places = np.arange(len(rows))
+    own, highest = probabilities[places, answers], probabilities.max(axis=1)
+    if (wrong := np.flatnonzero(own < highest)).size:
+        raise UserError(
+            f"{table.source}, row {rows[wrong[0]] + 1}: the answer in column {label!r} is not the most probable class; "
+            f"this is so in {row_count(wrong.size, 'row', 'rows')}.",
+            "Set `labels_only: true` to judge the answers, or remove that column to judge the probabilities.",
+        )
+    probabilities[places, answers] = np.nextafter(own, 2.0)
+
+
+def _spread(confidences: Array, answers: npt.NDArray[np.int64], classes: int, notes: list[str]) -> Array:
+    """Give each answer its confidence, and the other classes equal parts of the rest."""
+    least = np.nextafter(1 / classes, 2.0)
+    if low := int((confidences < least).sum()):
+        notes.append(
+            f"{row_count(low, 'answer has', 'answers have')} a confidence of no more than 1 / {classes}, which would "
+            f"make another class the answer; 1 / {classes} was used."
+        )
+    own = np.maximum(confidences, least)
+    rows = np.repeat((1 - own)[:, None] / (classes - 1), classes, axis=1)
+    rows[np.arange(len(own)), answers] = own
+    return rows
+
+
+def _keys(
+    config: PredictionsConfig, table: RawTable, rows: Sequence[int], text: str | Sequence[str] | None
+) -> tuple[dict[str, list[str | None]], dict[str, str]]:
+    """Return what rows can be matched by: the columns that the config names, otherwise those of usual names.
+
+    Raises:
+        UserError: there is nothing to match by.
+    """
+    keys: dict[str, list[str | None]] = {}
+    columns: dict[str, str] = {}
+    wanted = config.text if config.text is not None else text
+    names = [wanted] if isinstance(wanted, str) else list(wanted or [])
+    if config.text is not None:
+        names = [choose_column(table, name, (), "the contestant's `text`") for name in names]
+    elif not names or not all(table.has_column(name) for name in names):
+        names = [usual] if (usual := _has(table, TEXT_NAMES)) else []
+    if names and config.id is None:
+        texts = row_texts(table, names)
+        keys["text"], columns["text"] = [texts[row] for row in rows], " and ".join(map(repr, names))
+    if config.text is None:
+        id = choose_column(table, config.id, (), "the contestant's `id`") if config.id else _has(table, _IDS)
+        if id is not None:
+            ids = table.column(id)
+            keys["id"], columns["id"] = [None if ids[row] is None else str(ids[row]) for row in rows], repr(id)
+    if not keys:
+        raise UserError(
+            f"{table.source} has no column of texts or ids; it has {', '.join(table.columns)}.",
+            "Name one with the contestant's `text` or `id`.",
+        )
+    return keys, columns
