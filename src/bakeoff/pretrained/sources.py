@@ -48,8 +48,8 @@ def load_weights(
     """Load a model in fp32 on the CPU and its tokenizer; the third value is its name for plain transformers.
 
     Args:
-        name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
-            or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
+        name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `minilm-l6`,
+            `smollm2-135m` or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
             lack, or have for another number of labels, is initialized: its output layer with zeros, layers before that
             with random weights (torch's generator).
@@ -173,6 +173,11 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
     except _LOADING_ERRORS as error:
         raise _cannot_be_loaded(folder, error, labels) from None
     if missing := missing_weights(model, report, labels):
+        if labels is None and not any(name.startswith(f"{model.base_model_prefix}.") for name in missing):
+            raise UserError(
+                f"The model in {folder} has no output layer, so it cannot predict text.",
+                "Choose a causal language model, such as gpt2 or smollm2-135m.",
+            )
         raise UserError(
             f"The weights in {folder} do not fit its config.json: {missing[0]} is missing or of another shape "
             f"({len(missing)} in all).",
