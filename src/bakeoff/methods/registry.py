@@ -26,6 +26,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "lstm": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "gru": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
+        "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

@@ -1,0 +1,115 @@
+"""A static model: one vector for every token, so that the vector of a text is a sum. It needs neither torch nor network.
+
+`model/static/` is in the format of model2vec (Tulkens and van Dongen 2024), whose library loads it as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix
+
+from bakeoff import machine
+from bakeoff.methods.embedding.cache import Vectors
+from bakeoff.runs.writing import write_text
+
+_MOST_WORDS = 300_000
+"""The vectors of so many words are kept in memory."""
+
+
+class StaticEncoder:
+    """A vector for every token.
+
+    The vectors of words are kept as they are met: a text is split at white space, and each word is read as it would be
+    in the middle of a text. Most words of a text are known, and their tokens need not be found again.
+    """
+
+    def __init__(self, vectors: Vectors, tokenizer: tokenizers.Tokenizer) -> None:
+        """
+        Args:
+            vectors: Shape (tokens, values); zero for tokens that say nothing.
+        """
+        self.vectors = vectors
+        self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._before = _before_words(self._tokenizer)
+        self._forget()
+
+    @property
+    def dimension(self) -> int:
+        return int(self.vectors.shape[1])
+
+    @property
+    def parameters(self) -> int:
+        return self.vectors.size
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of length 1, shape (texts, values); zero for a text without a known token."""
+        if len(self._known) > _MOST_WORDS:
+            self._forget()
+        split = [text.split() for text in texts]
+        words = list(itertools.chain.from_iterable(split))
+        known = self._known
+        if new := [word for word in dict.fromkeys(words) if word not in known]:
+            self._learn(new)
+        columns = np.fromiter(map(known.__getitem__, words), dtype=np.int32, count=len(words))
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum([len(part) for part in split], out=offsets[1:])
+        counts = csr_matrix(
+            (np.ones(len(words), dtype=np.float32), columns, offsets), shape=(len(texts), len(self._words))
+        )
+        sums: Vectors = counts @ self._words
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.divide(sums, lengths, out=sums, where=lengths > 0)
+
+    @machine.all_cores()
+    def _learn(self, words: Sequence[str]) -> None:
+        """Add the vectors of words."""
+        found = self._tokenizer.encode_batch_fast([self._before + word for word in words], add_special_tokens=False)
+        ids = [encoding.ids for encoding in found]
+        flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32)
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])])
+        ones = np.ones(len(flat), dtype=np.float32)
+        counts = csr_matrix((ones, flat, offsets), shape=(len(words), len(self.vectors)))
+        self._known |= {word: len(self._words) + number for number, word in enumerate(words)}
+        self._words = np.concatenate([self._words, counts @ self.vectors])
+
+    def _forget(self) -> None:
+        self._known: dict[str, int] = {}
+        self._words: Vectors = np.zeros((0, self.dimension), dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+        save_file({"embeddings": self.vectors.astype(np.float16)}, folder / "model.safetensors")
+        self._tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+        config = {
+            "model_type": "model2vec",
+            "architectures": ["StaticModel"],
+            "hidden_dim": self.dimension,
+            "seq_length": 1_000_000,
+            "normalize": True,
+            "embedding_dtype": "float16",
+        }
+        write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> StaticEncoder:
+        vectors = load_file(folder / "model.safetensors")["embeddings"].astype(np.float32)
+        return cls(vectors, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+def _before_words(tokenizer: tokenizers.Tokenizer) -> str:
+    """Return what must stand before a word for it to be read as in the middle of a text: a space for GPT-2's kind."""
+
+    def ids(text: str) -> list[int]:
+        found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return found
+
+    return "" if ids("a b") == ids("a") + ids("b") else " "
