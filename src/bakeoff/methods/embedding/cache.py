@@ -84,11 +84,8 @@ class VectorCache:
 
 
 def _remove_oldest() -> None:
-    files = sorted(
-        ((path.stat(), path) for path in cache_folder().rglob("*.safetensors")), key=lambda x: -x[0].st_mtime
-    )
     total = 0
-    for facts, path in files:
-        total += facts.st_size
+    for path in sorted(cache_folder().rglob("*.safetensors"), key=lambda path: -path.stat().st_mtime):
+        total += path.stat().st_size
         if total > MOST_BYTES:
             path.unlink(missing_ok=True)

@@ -88,7 +88,8 @@ class NetworkEncoder:
         return self._embedder.encoder.parameters
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        return self._embedder.embed(texts).vectors[0]
+        vectors: Vectors = self._embedder.embed(texts).vectors[0]
+        return vectors
 
 
 def save_static(folder: Path, encoder: StaticEncoder, regression: Regression) -> None:

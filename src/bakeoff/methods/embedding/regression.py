@@ -78,27 +78,16 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) 
     """
     from sklearn.model_selection import StratifiedKFold
 
-    folds = min(_FOLDS, int(np.bincount(labels).max()))
-    if folds < 2 or len(labels) < 10:
+    count = min(_FOLDS, int(np.bincount(labels).max()))
+    if count < 2 or len(labels) < 10:
         return _DEFAULT_STRENGTH
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        splits = list(StratifiedKFold(folds).split(vectors, labels))
-    prepared = []
-    for inside, outside in splits:
-        mean, scale = _standard(vectors[inside])
-        model = _logistic(vectors, labels, class_weight, warm_start=True)
-        if len(np.unique(labels[inside])) > 1:
-            prepared.append(
-                (model, (vectors[inside] - mean) / scale, inside, (vectors[outside] - mean) / scale, outside)
-            )
+        splits = list(StratifiedKFold(count).split(vectors, labels))
+    folds = [_Fold(vectors, labels, class_weight, *rows) for rows in splits if len(np.unique(labels[rows[0]])) > 1]
     losses: list[float] = []
     for strength in STRENGTHS:
-        parts = []
-        for model, inner, inside, outer, outside in prepared:
-            model.set_params(C=strength)
-            _quietly(model, inner, labels[inside])
-            parts.append(_log_losses(model, outer, labels[outside]))
+        parts = [fold.losses(strength) for fold in folds]
         losses.append(float(np.concatenate(parts).mean()) if parts else 0.0)
         if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
             break
@@ -129,12 +118,25 @@ def _quietly(model: Any, vectors: Vectors, labels: Labels) -> None:
         model.fit(vectors, labels)
 
 
-def _log_losses(model: Any, vectors: Vectors, labels: Labels) -> Array:
-    """Return the loss of each text whose class the model knows."""
-    scores = vectors @ model.coef_.T + model.intercept_
-    if scores.shape[1] == 1:
-        scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
-    known = np.isin(labels, model.classes_)
-    rows = log_softmax(scores[known].astype(np.float64), axis=1)
-    losses: Array = -rows[np.arange(len(rows)), np.searchsorted(model.classes_, labels[known])]
-    return losses
+class _Fold:
+    """Texts to fit on and texts that are held out. Each fit begins with the weights of the one before."""
+
+    def __init__(
+        self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels
+    ) -> None:
+        mean, scale = _standard(vectors[inside])
+        self._model = _logistic(vectors, labels, class_weight, warm_start=True)
+        self._vectors, self._labels = (vectors[inside] - mean) / scale, labels[inside]
+        self._held_out, self._answers = (vectors[outside] - mean) / scale, labels[outside]
+
+    def losses(self, strength: float) -> Array:
+        """Return the log-loss of each held-out text whose class was fitted on."""
+        model = self._model.set_params(C=strength)
+        _quietly(model, self._vectors, self._labels)
+        scores = self._held_out @ model.coef_.T + model.intercept_
+        if scores.shape[1] == 1:
+            scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+        known = np.isin(self._answers, model.classes_)
+        rows = log_softmax(scores[known].astype(np.float64), axis=1)
+        losses: Array = -rows[np.arange(len(rows)), np.searchsorted(model.classes_, self._answers[known])]
+        return losses

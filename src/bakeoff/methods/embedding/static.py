@@ -1,4 +1,4 @@
-"""A static model: one vector for every token, so that the vector of a text is a sum. It needs neither torch nor network.
+"""A static model: one vector for every token, so that the vector of a text is a sum. No torch and no network.
 
 `model/static/` is in the format of model2vec (Tulkens and van Dongen 2024), whose library loads it as well.
 """
@@ -40,7 +40,8 @@ class StaticEncoder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._before = _before_words(self._tokenizer)
-        self._forget()
+        self._known: dict[str, int] = {}  # rows of `_words`, by word
+        self._words: Vectors = np.zeros((0, self.dimension), dtype=np.float32)
 
     @property
     def dimension(self) -> int:
@@ -53,7 +54,7 @@ class StaticEncoder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return vectors of length 1, shape (texts, values); zero for a text without a known token."""
         if len(self._known) > _MOST_WORDS:
-            self._forget()
+            self._known, self._words = {}, self._words[:0]
         split = [text.split() for text in texts]
         words = list(itertools.chain.from_iterable(split))
         known = self._known
@@ -67,7 +68,8 @@ class StaticEncoder:
         )
         sums: Vectors = counts @ self._words
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.divide(sums, lengths, out=sums, where=lengths > 0)
+        np.divide(sums, lengths, out=sums, where=lengths > 0)
+        return sums
 
     @machine.all_cores()
     def _learn(self, words: Sequence[str]) -> None:
@@ -80,10 +82,6 @@ class StaticEncoder:
         counts = csr_matrix((ones, flat, offsets), shape=(len(words), len(self.vectors)))
         self._known |= {word: len(self._words) + number for number, word in enumerate(words)}
         self._words = np.concatenate([self._words, counts @ self.vectors])
-
-    def _forget(self) -> None:
-        self._known: dict[str, int] = {}
-        self._words: Vectors = np.zeros((0, self.dimension), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         folder.mkdir()
