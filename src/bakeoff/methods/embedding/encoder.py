@@ -19,12 +19,13 @@ from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.packed_linear import pack_linear_layers
+from bakeoff.pretrained.kernels.short_attention import install_short_attention
 from bakeoff.pretrained.sources import context_length, find, load_weights
 from bakeoff.training.memory import by_parts
 from bakeoff.training.precision import Precision, choose_device
 
-TOKENS_AT_ONCE = 2048
-"""At most this many tokens go through the network at once, or one text."""
+TOKENS_AT_ONCE = 1024
+"""At most this many tokens go through the network at once, or one text: their states stay in the processor's caches."""
 
 _MOST_TOKENS = 512
 """Longest text where neither the config nor the model's files say how long texts may be."""
@@ -67,6 +68,8 @@ class Encoder:
                 parameter.data = parameter.data.to(torch.bfloat16)
         self._network = network.to(choose_device()).eval().requires_grad_(False)
         install_kernels(self._network, causal=self.causal)
+        if precision == "bf16" and not self.causal:
+            install_short_attention(self._network)
         pack_linear_layers(self._network)
         self._device = choose_device()
 
