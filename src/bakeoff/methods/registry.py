@@ -29,6 +29,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "fasttext": "bakeoff.methods.fasttext.method:FastTextMethod",
         "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
         "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
+        "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

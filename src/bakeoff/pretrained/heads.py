@@ -1,4 +1,4 @@
-"""The output layer of a pretrained network: that of a language model, or that of a sequence classifier."""
+"""The output layer of a pretrained network: that of a language model, that of a sequence classifier, or none."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ _POOLER = "pooler"
 
 
 def model_class(labels: Sequence[str] | None) -> tuple[Any, dict[str, Any]]:
-    """Return transformers' class for a causal language model or a classifier of labels, and its config values."""
+    """Return transformers' class for a causal language model or a classifier of labels, and its config values.
+
+    No labels at all mean a network without an output layer.
+    """
     if labels is None:
         return transformers.AutoModelForCausalLM, {}
+    if not labels:
+        return transformers.AutoModel, {}
     names = dict(enumerate(labels))
     return transformers.AutoModelForSequenceClassification, {
         "num_labels": len(labels),
@@ -39,7 +44,9 @@ def head_modules(model: Any) -> list[str]:
 
 
 def missing_weights(model: Any, report: Mapping[str, Any], labels: Sequence[str] | None) -> list[str]:
-    """Return the names of weights that the files lack, or have in another shape. A classifier's head may be missing.
+    """Return the names of weights that the files lack, or have in another shape.
+
+    A classifier's head may be missing, and so may an encoder's pooler.
 
     Args:
         report: transformers' loading info.
@@ -47,8 +54,8 @@ def missing_weights(model: Any, report: Mapping[str, Any], labels: Sequence[str]
     missing = _not_loaded(report)
     if labels is None:
         return missing
-    network = f"{model.base_model_prefix}."
-    return [key for key in missing if key.startswith(network) and f".{_POOLER}." not in key]
+    network = f"{model.base_model_prefix}." if labels else ""
+    return [key for key in missing if key.startswith(network) and f".{_POOLER}." not in f".{key}"]
 
 
 def begin_evenly(model: Any, report: Mapping[str, Any]) -> None:

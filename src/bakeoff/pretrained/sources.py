@@ -31,6 +31,7 @@ from bakeoff.pretrained.vocabulary import fit_vocabulary
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
+_SUBFOLDERS = "[!1]*/*"  # except 1_Pooling, by which sentence-transformers makes one vector of a text
 _LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError)
 
 
@@ -48,9 +49,10 @@ def load_weights(
     """Load a model in fp32 on the CPU and its tokenizer; the third value is its name for plain transformers.
 
     Args:
-        name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
-            or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
-        labels: Load a sequence classifier for these labels instead of a causal language model. A head that the files
+        name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `minilm-l6`,
+            `smollm2-135m` or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
+        labels: Load a sequence classifier for these labels instead of a causal language model; for no labels at all,
+            the network without an output layer. A head that the files
             lack, or have for another number of labels, is initialized: its output layer with zeros, layers before that
             with random weights (torch's generator).
         merged: Merge adapters into the model; False: keep them apart.
@@ -63,7 +65,7 @@ def load_weights(
     source = find(name, cache)
     with quiet_libraries():
         if source.path.is_file():
-            model, tokenizer = load_gguf(source.path, labels)
+            model, tokenizer = load_gguf(source.path, labels or None)
         elif (source.path / "adapter_config.json").exists():
             model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
         else:
@@ -78,9 +80,11 @@ def load_weights(
             f"The tokenizer of {name} does not report where its tokens start in a text.",
             "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
         )
-    if labels is not None:
+    if labels:
         agree_on_padding(model, tokenizer)
-    fit_vocabulary(model, tokenizer, name, pads=labels is not None)
+    fit_vocabulary(model, tokenizer, name, pads=bool(labels))
+    if labels is not None and not labels:
+        model = model.base_model
     return model, tokenizer, source.reference
 
 
@@ -140,7 +144,7 @@ def _local(path: Path, cache: Path | None) -> Source:
 
 def _hub_folder(name: str) -> Path:
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), ignore_patterns=["*/*"]))
+        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), ignore_patterns=[_SUBFOLDERS]))
     except (hub_errors.RepositoryNotFoundError, hub_errors.HFValidationError):
         raise UserError(f"There is no model {name!r} here or on the hub (or it is not public).", _near(name)) from None
     except (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, hub_errors.HfHubHTTPError, OSError):
@@ -167,18 +171,23 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             dtype=torch.float32,
             use_safetensors=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=labels is not None,
+            ignore_mismatched_sizes=bool(labels),
             trust_remote_code=False,
         )
     except _LOADING_ERRORS as error:
         raise _cannot_be_loaded(folder, error, labels) from None
     if missing := missing_weights(model, report, labels):
+        if labels is None and not any(name.startswith(f"{model.base_model_prefix}.") for name in missing):
+            raise UserError(
+                f"The model in {folder} has no output layer, so it cannot predict text.",
+                "Choose a causal language model, such as gpt2 or smollm2-135m.",
+            )
         raise UserError(
             f"The weights in {folder} do not fit its config.json: {missing[0]} is missing or of another shape "
             f"({len(missing)} in all).",
             "Copy the model again, all files from one place.",
         )
-    if labels is not None:
+    if labels:
         begin_evenly(model, report)
     return model.eval(), tokenizer
 
@@ -206,7 +215,8 @@ def _cannot_be_loaded(folder: Path, error: BaseException, labels: Sequence[str] 
 def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
     """Load a base model with a PEFT adapter. Merged, it computes the same as fast as the base."""
     base = _base_of_adapter(folder)
-    model, tokenizer, _ = load_weights(base, labels=labels, cache=cache)
+    # An adapter changes a model with its output layer, whatever is read from it.
+    model, tokenizer, _ = load_weights(base, labels=labels or None, cache=cache)
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
         if merged:

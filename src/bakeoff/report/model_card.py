@@ -22,6 +22,7 @@ Library = Literal["bakeoff", "transformers", "peft"]
 
 # Packaged and well-known names -> name on the Hub and license.
 _KNOWN_MODELS = {
+    "minilm-l6": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
     "smollm2-135m": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
     "gpt2": ("openai-community/gpt2", "mit"),
     "openai-community/gpt2": ("openai-community/gpt2", "mit"),

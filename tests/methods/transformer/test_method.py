@@ -100,6 +100,10 @@ def test_each_tuning_has_defaults_of_its_own():
     assert (full.learning_rate, full.r, full.lora_alpha, full.target_modules) == (3e-5, None, None, None)
 
 
+def test_the_packaged_encoder_is_the_default():
+    assert config_with({}).contestants["transformer"].model == "minilm-l6"
+
+
 def test_a_resolved_config_is_a_config():
     for tuning in ("lora", "full"):
         resolved = config_with({"model": "stories260k", "tuning": tuning})
@@ -109,7 +113,7 @@ def test_a_resolved_config_is_a_config():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "contestants.transformer.model: is missing"),
+        ({"model": None}, "contestants.transformer.model"),
         ({"model": "gpt2", "tuning": "ful"}, "did you mean 'full'?"),
         ({"model": "gpt2", "tuning": "full", "r": 8}, "r is for `tuning: lora`, not for `tuning: full`"),
         ({"model": "gpt2", "max_lenght": 8}, "did you mean 'max_length'?"),

@@ -18,7 +18,7 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.learner import TransformerLearner
-from bakeoff.methods.transformer.model import is_causal
+from bakeoff.pretrained.causality import is_causal
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.classifier import load_classifier

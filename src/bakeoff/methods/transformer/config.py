@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
+from bakeoff.pretrained.names import DEFAULT_ENCODER
 from bakeoff.sections import (
     ClassWeights,
     GradientClip,
@@ -28,7 +29,9 @@ class TransformerConfig(MethodConfig):
 
     method: Literal["transformer"] = "transformer"
     model: str = Field(
-        description="A hub id, a local folder, a GGUF file, or a packaged model (`smollm2-135m`, `stories260k`)."
+        DEFAULT_ENCODER,
+        description="A hub id, a local folder, a GGUF file, or a packaged model (`minilm-l6`, `smollm2-135m`, "
+        "`stories260k`).",
     )
     tuning: Literal["lora", "full"] = Field(
         "lora", description="What is trained besides the head: small adapters (Hu et al. 2021), or every weight."

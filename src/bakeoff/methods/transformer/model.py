@@ -14,6 +14,7 @@ import torch
 from bakeoff import machine
 from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, batches_by_length
 from bakeoff.pretrained.adapters import count_parameters
+from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.training import distributed
@@ -118,19 +119,6 @@ class TransformerModel:
         if precision == "bf16":
             cast_parameters(model, torch.bfloat16)
         return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, max_length))
-
-
-@torch.no_grad()
-def is_causal(classifier: Any) -> bool:
-    """Return whether no token sees later ones: changing the last of eight tokens leaves the earlier states alone."""
-    network, was_training = classifier.base_model, classifier.training
-    classifier.eval()
-    ids = torch.arange(8, device=classifier.device)[None] % classifier.get_input_embeddings().num_embeddings
-    changed = ids.clone()
-    changed[0, -1] = ids[0, 0]
-    before, after = (network(input_ids=each)[0][0, :-1].float() for each in (ids, changed))
-    classifier.train(was_training)
-    return torch.allclose(before, after)
 
 
 def _batches(lengths: npt.NDArray[np.int64]) -> list[TextBatch]:

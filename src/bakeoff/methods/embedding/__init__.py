@@ -1,0 +1,1 @@
+"""Method `embedding`: a frozen pretrained network, and a logistic regression on its vectors of texts."""

@@ -1,0 +1,134 @@
+"""Fit the regression on vectors, choosing the layer of a language model by the validation split."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.methods.embedding import regression
+from bakeoff.methods.embedding.cache import Vectors
+from bakeoff.methods.embedding.config import EmbeddingConfig
+from bakeoff.methods.embedding.distillation import distill
+from bakeoff.methods.embedding.embedder import Embedded, Embedder
+from bakeoff.methods.embedding.encoder import Encoder
+from bakeoff.methods.embedding.model import Reading, save_reading, save_static
+from bakeoff.methods.embedding.static import StaticEncoder
+from bakeoff.pretrained.pointer import write_pointer
+
+Report = Callable[[str, float | None], None]
+
+_LAYER_STRENGTH = 1e-2
+"""Layers are compared with this strength; the chosen one then gets a strength of its own."""
+
+
+@dataclass
+class Fitted:
+    """A fitted regression, and what it took."""
+
+    regression: regression.Regression
+    save: Callable[[Path], None]
+    seconds: float
+    earlier_seconds: float  # that computing cached vectors had taken
+    settings: dict[str, Any]
+    notes: list[str]
+
+
+def fit_network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report: Report) -> Fitted:
+    """Fit on the vectors of a network."""
+    embedder = Embedder(encoder)
+    started = time.perf_counter()
+    show = functools.partial(report, "embedding texts")
+    train = embedder.embed(data.train.texts, keep=True, report=show)
+    parts, index, notes = [train], 0, []
+    if len(encoder.layers) > 1:
+        parts.append(embedder.embed(data.validation.texts, keep=True, report=show))
+        report("choosing a layer", None)
+        index, note = _best_layer(encoder.layers, parts, data, _class_weight(config))
+        notes.append(note)
+    fitted, strength = fit_chosen(train.vectors[index], data.train, config, report)
+    if cached := sum(part.cached for part in parts):
+        total = sum(len(part.vectors[0]) for part in parts)
+        notes.append(f"Vectors of {cached:,} of {total:,} texts were in the cache; the time counts their computation.")
+    return Fitted(
+        fitted,
+        saving_network(encoder, encoder.layers[index], config.model, fitted),
+        time.perf_counter() - started,
+        sum(part.cached_seconds for part in parts),
+        {
+            "pooling": encoder.pooling.mode,
+            "layer": encoder.layers[index],
+            "max_length": encoder.pooling.max_length,
+            "inverse_regularization": strength,
+        },
+        notes,
+    )
+
+
+def fit_static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report: Report) -> Fitted:
+    """Fit on the vectors of a static model, which is distilled from the network."""
+    started = time.perf_counter()
+    static, distilling = distill(encoder, functools.partial(report, "distilling"))
+    spent = time.perf_counter() - started
+    fitted, strength = fit_chosen(static.embed(data.train.texts), data.train, config, report)
+    return Fitted(
+        fitted,
+        saving_static(static, fitted),
+        time.perf_counter() - started,
+        max(0.0, distilling - spent),
+        {"inverse_regularization": strength},
+        [],
+    )
+
+
+def fit_chosen(
+    vectors: Vectors, train: LabeledTexts, config: EmbeddingConfig, report: Report
+) -> tuple[regression.Regression, float]:
+    """Return a regression and its inverse strength, chosen by cross-validation."""
+    report("fitting", None)
+    labels = np.asarray(train.labels)
+    strength = regression.choose_strength(vectors, labels, _class_weight(config))
+    return regression.fit(vectors, labels, _class_weight(config), strength), strength
+
+
+def saving_network(encoder: Encoder, layer: int, model: str, fitted: regression.Regression) -> Callable[[Path], None]:
+    """Return a function that saves a regression on a layer of `model`, which stays where it is."""
+    length = encoder.pooling.max_length
+    assert length is not None  # filled in by `load_encoder`
+    reading = Reading(encoder.pooling.mode, encoder.pooling.normalize, layer, length, encoder.fingerprint.hex())
+
+    def save(folder: Path) -> None:
+        write_pointer(folder, model)
+        save_reading(folder, reading, fitted)
+
+    return save
+
+
+def saving_static(static: StaticEncoder, fitted: regression.Regression) -> Callable[[Path], None]:
+    """Return a function that saves a static model and its regression."""
+    return functools.partial(save_static, encoder=static, regression=fitted)
+
+
+def _best_layer(
+    layers: Sequence[int], parts: Sequence[Embedded], data: SplitTable, class_weight: str | None
+) -> tuple[int, str]:
+    """Return the place of the layer with the lowest log-loss on the validation split, and a note."""
+    labels, answers = np.asarray(data.train.labels), np.asarray(data.validation.labels)
+    losses = []
+    for train, validation in zip(parts[0].vectors, parts[1].vectors, strict=True):
+        rows = regression.fit(train, labels, class_weight, _LAYER_STRENGTH).probabilities(validation)
+        losses.append(float(-np.log(np.maximum(rows[np.arange(len(rows)), answers], 1e-12)).mean()))
+    best = int(np.argmin(losses))
+    tried = ", ".join(f"{layer}: {loss:.4f}" for layer, loss in zip(layers, losses, strict=True))
+    return best, f"Layer {layers[best]} was chosen. Validation loss by layer: {tried}."
+
+
+def _class_weight(config: EmbeddingConfig) -> str | None:
+    """Return scikit-learn's name of the rule."""
+    return None if config.class_weights == "none" else config.class_weights

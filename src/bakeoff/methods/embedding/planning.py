@@ -1,0 +1,92 @@
+"""Forecast a fit from a sample of the texts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.methods.embedding.config import EmbeddingConfig
+from bakeoff.methods.embedding.distillation import distill
+from bakeoff.methods.embedding.embedder import Embedder
+from bakeoff.methods.embedding.encoder import Encoder
+from bakeoff.methods.embedding.fitting import Report, fit_chosen, saving_network, saving_static
+
+_SAMPLE = 256
+"""Texts that are embedded, which takes a second with a small encoder."""
+
+
+@dataclass
+class Forecast:
+    """The cost of a fit and of the evaluation."""
+
+    training_seconds: float
+    evaluation_seconds: float
+    regression_parameters: int
+    encoder_parameters: int | None  # None: depends on the layer that will be chosen
+    save: Callable[[Path], None]
+    notes: list[str] = field(default_factory=list)
+
+
+def forecast(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report: Report) -> Forecast:
+    """Embed a sample, and fit on it. What is in the cache costs nothing."""
+    return _static(encoder, config, data, report) if config.static else _network(encoder, config, data, report)
+
+
+def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report: Report) -> Forecast:
+    embedder = Embedder(encoder)
+    sample = _sample(data)
+    report("embedding a part", None)
+    embedded = embedder.embed(sample.texts, keep=False, cached=False)  # or the fit would embed other texts than without
+    seconds_a_character = embedded.seconds / _characters(sample.texts)
+    choosing = len(encoder.layers) > 1
+    read = [*data.train.texts, *(data.validation.texts if choosing else [])]
+    fitted_texts = embedder.uncached(read)
+    evaluated_texts = embedder.uncached([*([] if choosing else data.validation.texts), *data.test.texts])
+    started = time.perf_counter()
+    fitted, _ = fit_chosen(embedded.vectors[0], sample, config, report)
+    regression_seconds = (time.perf_counter() - started) * len(data.train) / len(sample)
+    if choosing:  # a fit more for each layer, while the strength takes some fifty
+        regression_seconds *= 1 + len(encoder.layers) / 20
+    notes = [f"Measured on {len(sample):,} texts."]
+    if cached := len(read) - len(fitted_texts):
+        notes.append(f"Vectors of {cached:,} of {len(read):,} texts are in the cache.")
+    return Forecast(
+        seconds_a_character * _characters(fitted_texts) + regression_seconds,
+        seconds_a_character * _characters(evaluated_texts),
+        fitted.parameters,
+        None if choosing else encoder.parameters,
+        saving_network(encoder, encoder.layers[0], config.model, fitted),
+        notes,
+    )
+
+
+def _static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report: Report) -> Forecast:
+    sample = _sample(data)
+    static, seconds = distill(encoder, lambda share: report("distilling", share))  # cached, so the fit need not do it
+    started = time.perf_counter()
+    vectors = static.embed(sample.texts)
+    embedding_seconds = time.perf_counter() - started
+    fitted, _ = fit_chosen(vectors, sample, config, report)
+    total = time.perf_counter() - started
+    return Forecast(
+        total * len(data.train) / len(sample),
+        embedding_seconds * (len(data.validation) + len(data.test)) / len(sample),
+        fitted.parameters,
+        static.parameters,
+        saving_static(static, fitted),
+        [f"Measured on {len(sample):,} texts. The distillation, {seconds:.0f} seconds, is done and in the cache."],
+    )
+
+
+def _sample(data: SplitTable) -> LabeledTexts:
+    """Return the first training texts, a random sample since the split is shuffled, and one of each absent class."""
+    rows = list(range(min(_SAMPLE, len(data.train))))
+    absent = set(data.train.labels) - {data.train.labels[row] for row in rows}
+    return data.train.of([*rows, *(data.train.labels.index(label) for label in sorted(absent))])
+
+
+def _characters(texts: Sequence[str]) -> int:
+    return sum(map(len, texts)) + len(texts)

@@ -1,0 +1,142 @@
+"""Logistic regression on vectors, its strength chosen by cross-validation: scikit-learn's, saved without pickle."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+from scipy.special import expit, log_softmax, softmax
+
+from bakeoff.methods.embedding.cache import Vectors
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+"""Inverse strengths of the L2 penalty (C in scikit-learn) that are tried, the strongest penalty first."""
+
+_DEFAULT_STRENGTH = 1e-2
+_FOLDS = 5
+_PATIENCE = 2  # strengths without improvement before the search ends
+_NEWTON_WEIGHTS = 2000  # Newton's method is faster up to so many weights, whose Hessian is small
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A linear classifier of vectors."""
+
+    weights: Array  # shape (1 or classes, values): one row decides between two classes
+    intercepts: Array  # shape (1 or classes,)
+
+    @property
+    def parameters(self) -> int:
+        return self.weights.size + self.intercepts.size
+
+    def probabilities(self, vectors: Vectors) -> Array:
+        """Return shape (texts, classes)."""
+        scores = vectors.astype(np.float64) @ self.weights.T + self.intercepts
+        if scores.shape[1] > 1:
+            rows: Array = softmax(scores, axis=1)
+            return rows
+        second = expit(scores[:, 0])
+        return np.stack([1 - second, second], axis=1)
+
+    def save(self, folder: Path) -> None:
+        save_file({"weights": self.weights, "intercepts": self.intercepts}, folder / "regression.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Regression:
+        tensors = load_file(folder / "regression.safetensors")
+        return cls(tensors["weights"], tensors["intercepts"])
+
+
+def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: float) -> Regression:
+    """Fit on standardized vectors; the result applies to vectors as they are.
+
+    Args:
+        vectors: Shape (texts, values).
+        labels: Every class occurs.
+        class_weight: scikit-learn's name of the rule.
+    """
+    mean, scale = _standard(vectors)
+    model = _logistic(vectors, labels, class_weight)
+    model.set_params(C=strength)
+    _quietly(model, (vectors - mean) / scale, labels)
+    weights = model.coef_.astype(np.float64) / scale
+    return Regression(weights, model.intercept_ - weights @ mean)
+
+
+def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) -> float:
+    """Return the inverse strength with the lowest log-loss on held-out fifths of the training texts.
+
+    With fewer than two texts of every class, nothing can be held out, and it is 0.01.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    count = min(_FOLDS, int(np.bincount(labels).max()))
+    if count < 2 or len(labels) < 10:
+        return _DEFAULT_STRENGTH
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = list(StratifiedKFold(count).split(vectors, labels))
+    folds = [_Fold(vectors, labels, class_weight, *rows) for rows in splits if len(np.unique(labels[rows[0]])) > 1]
+    losses: list[float] = []
+    for strength in STRENGTHS:
+        parts = [fold.losses(strength) for fold in folds]
+        losses.append(float(np.concatenate(parts).mean()) if parts else 0.0)
+        if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
+            break
+    return STRENGTHS[int(np.argmin(losses))]
+
+
+def _standard(vectors: Vectors) -> tuple[Vectors, Vectors]:
+    """Return mean and standard deviation of each value, shape (values,); 1 where nothing varies."""
+    deviations = vectors.std(axis=0)
+    return vectors.mean(axis=0), np.where(deviations > 1e-9, deviations, 1).astype(np.float32)
+
+
+def _logistic(vectors: Vectors, labels: Labels, class_weight: str | None, **settings: Any) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    classes = int(labels.max()) + 1
+    small = vectors.shape[1] * (1 if classes == 2 else classes) <= _NEWTON_WEIGHTS
+    solver = "newton-cholesky" if small else "lbfgs"
+    return LogisticRegression(class_weight=class_weight, solver=solver, max_iter=300, **settings)
+
+
+def _quietly(model: Any, vectors: Vectors, labels: Labels) -> None:
+    """Fit. Where the optimum is flat, stopping short of it changes nothing that matters."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, labels)
+
+
+class _Fold:
+    """Texts to fit on and texts that are held out. Each fit begins with the weights of the one before."""
+
+    def __init__(
+        self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels
+    ) -> None:
+        mean, scale = _standard(vectors[inside])
+        self._model = _logistic(vectors, labels, class_weight, warm_start=True)
+        self._vectors, self._labels = (vectors[inside] - mean) / scale, labels[inside]
+        self._held_out, self._answers = (vectors[outside] - mean) / scale, labels[outside]
+
+    def losses(self, strength: float) -> Array:
+        """Return the log-loss of each held-out text whose class was fitted on."""
+        model = self._model.set_params(C=strength)
+        _quietly(model, self._vectors, self._labels)
+        scores = self._held_out @ model.coef_.T + model.intercept_
+        if scores.shape[1] == 1:
+            scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+        known = np.isin(self._answers, model.classes_)
+        rows = log_softmax(scores[known].astype(np.float64), axis=1)
+        losses: Array = -rows[np.arange(len(rows)), np.searchsorted(model.classes_, self._answers[known])]
+        return losses
