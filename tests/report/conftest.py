@@ -18,7 +18,7 @@ def classification_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("hostile")
     config = {
         "task": "classification",
-        "name": "<i>films</i> & more",
+        "name": "<i>films & more",
         "data": {"table": str(write_hostile_table(folder / "texts.jsonl"))},
         "budget": {"epochs": 2},
         "repeats": 2,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -28,24 +30,41 @@ def command(
     test: Annotated[
         str | None, typer.Option(help="Table of the test rows, if FILE has the training rows only.")
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Leave out contestants until the forecast of `bakeoff plan` is within this time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Inspect your data and write a commented config for it that runs as it is."""
     from bakeoff.config.seen import describe, shown
-    from bakeoff.config.starting import starting_config
+    from bakeoff.config.starting import StartingConfig, starting_config
 
     path = output or Path(f"{Path(source).stem or 'bakeoff'}.yaml")
     if path.exists():
         raise UserError(f"{path} already exists.", "Choose another name with -o, or remove the file first.")
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} does not exist.", "Create it first, or choose another with -o.")
-    start = starting_config(source, text, label, validation=validation, test=test)
+
+    def begin(left_out: Mapping[str, str] = MappingProxyType({}), time: str = "") -> StartingConfig:
+        return starting_config(source, text, label, validation=validation, test=test, left_out=left_out, time=time)
+
+    if minutes is None:
+        start = begin()
+    else:
+        from bakeoff.cli.progress_bar import ConsoleProgress
+        from bakeoff.lineup import within_minutes
+
+        with ConsoleProgress() as progress:
+            start = within_minutes(begin, minutes, progress)
     with path.open("x", encoding="utf-8") as file:  # "x": another program may have written it meanwhile
         file.write(start.yaml)
     if json:
         print_json({"config": str(path), **start.seen.as_dict()})
         return
     lines = describe(start.seen)
+    lines += [start.seen.time] if start.seen.time else []
+    lines += [f"left out for want of time: {name}, {time}" for name, time in start.seen.left_out.items()]
     if start.seen.task == "language-model" and start.seen.columns:
         column = shown(start.seen.text[0])
         lines.append(f"No column looks like a label, so the config trains language models on {column}.")

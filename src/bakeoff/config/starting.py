@@ -20,21 +20,20 @@ from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext
 from bakeoff.data.files import read_bytes
-from bakeoff.data.profile import guess_columns, mean_words, word_counts
+from bakeoff.data.profile import guess_columns, look_english, mean_words, word_counts
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import SplitCorpus
 from bakeoff.errors import UserError
-from bakeoff.methods.recurrent.config import RecurrentConfig
+from bakeoff.methods.proposals import Proposal, TableFacts
+from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.runs.data_report import DataReport
 
 _SEED: int = ClassificationConfig.model_fields["seed"].default
-_LONGEST_KEPT: int = RecurrentConfig.model_fields["max_length"].default
 _MANY_WORDS = 4_000_000  # in the training texts: an epoch takes minutes on two cores
 _FEW_ROWS = 2_000
-_ROWS_TO_CORRECT = 20  # of every class: fewer hardly show how a linear model errs on unseen texts
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 
@@ -45,6 +44,7 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
+    quick: list[str] = field(default_factory=list)  # contestants that take seconds
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
 
     @property
@@ -66,6 +66,8 @@ def starting_config(
     validation: str | None = None,
     test: str | None = None,
     names: Mapping[str, str] | None = None,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    time: str = "",
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
@@ -77,6 +79,8 @@ def starting_config(
         label: Column of the labels, if known.
         validation, test: Tables of these splits, where `source` has the training rows only.
         names: What the config calls sources, where that is not their path.
+        left_out: Contestants that the config shall not have, and how long they would take.
+        time: A sentence about the time that the others take, for a comment.
 
     Raises:
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
@@ -129,7 +133,11 @@ def starting_config(
         seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
-    return StartingConfig(_classification_yaml(seen, table, sum(len(each.split()) for each in split.train.texts)), seen)
+    seen.left_out, seen.time = dict(left_out), time
+    lineup = _lineup(seen, split.train.texts, left_out)
+    words = sum(len(text.split()) for text in split.train.texts)
+    quick = [proposal.name for proposal in lineup if proposal.is_quick]
+    return StartingConfig(_classification_yaml(seen, table, words, lineup), seen, quick=quick)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -184,7 +192,21 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
     )
 
 
-def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> str:
+def _lineup(seen: Seen, training: Sequence[str], left_out: Mapping[str, str]) -> list[Proposal]:
+    """Return the contestants that the methods propose for such a table."""
+    assert seen.words is not None
+    facts = TableFacts(
+        training_rows=len(training),
+        smallest_class=min(seen.classes.values()),
+        long_text=seen.words.percentile_95,
+        is_english=look_english(training),
+    )
+    methods = (get_classification_method(name) for name in method_names("classification"))
+    kinds = {type(method): method for method in methods}  # lstm and gru are names of one method
+    return [each for method in kinds.values() for each in method.propose(facts) if each.name not in left_out]
+
+
+def _classification_yaml(seen: Seen, table: RawTable, training_words: int, lineup: Sequence[Proposal]) -> str:
     others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.split)]
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
@@ -202,17 +224,7 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int) -> st
         epochs, why = 3, f"{training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"
     else:
         epochs, why = 5, "passes over the training rows for every contestant; the best epoch is kept"
-    assert seen.words is not None
-    longer = seen.words.percentile_95 > _LONGEST_KEPT
-    lstm = f"a recurrent network; texts are cut to {_LONGEST_KEPT} words" + (
-        ", and many are longer: max_length changes that" if longer else " (max_length)"
-    )
-    enough = min(seen.classes.values()) >= _ROWS_TO_CORRECT
-    corrector = (
-        "\n  corrector: {method: lstm, linear_part: {}} # an LSTM that learns what the linear model misses"
-        if enough
-        else ""
-    )
+    contestants = "\n".join(f"  {each.name}: {each.settings} # {each.reason}" for each in lineup)
     return _page(
         seen,
         f"""\
@@ -224,9 +236,7 @@ data:
   split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}
-  majority: {{}} # always predicts the most frequent class: the baseline
-  linear: {{}} # TF-IDF of one to three words, logistic regression: takes seconds, hard to beat on few rows
-  lstm: {{}} # {lstm}{corrector}
+{contestants}
 seed: {_SEED} # for the split, the weights and the order of texts
 """,
     )
@@ -290,6 +300,8 @@ def _page(seen: Seen, body: str) -> str:
         "",
         "What was found:",
         *(f"  {line}" for line in describe(seen)),
+        *(["", seen.time] if seen.time else []),
+        *(f"Left out for want of time: {shown(name)}, {seconds}" for name, seconds in seen.left_out.items()),
     ]
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + "\n" + body
 

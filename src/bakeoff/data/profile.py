@@ -23,6 +23,28 @@ MOST_CLASSES = 200
 FEWEST_ROWS_A_CLASS = 5  # on average; a column with fewer holds numbers, names or remarks, not classes
 
 _ROWS_LOOKED_AT = 2000
+_ENGLISH = frozenset(
+    (
+        "the",
+        "of",
+        "to",
+        "and",
+        "with",
+        "this",
+        "that",
+        "how",
+        "what",
+        "you",
+        "my",
+        "from",
+        "not",
+        "are",
+        "for",
+        "it",
+        "is",
+    )
+)
+_ENGLISH_SHARE = 0.08  # of the words; even titles have more, and languages that share some of these words fewer
 _FEWEST_WORDS = 2.0  # on average, in a column of texts
 _FEWEST_TEXTS = 3  # of a class: one for each split
 
@@ -81,6 +103,12 @@ def word_counts(texts: Sequence[str]) -> WordCounts:
     counts = np.array([len(text) if characters else len(text.split()) for text in texts])
     median, high = np.percentile(counts, [50, 95], method="inverted_cdf")
     return WordCounts(int(median), int(high), int(counts.max()), "characters" if characters else "words")
+
+
+def look_english(texts: Sequence[str]) -> bool:
+    """Return whether the first texts have as many of the most frequent English words as English texts do."""
+    words = [word for text in texts[:_ROWS_LOOKED_AT] for word in text.lower().split()]
+    return sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * max(len(words), 1)
 
 
 def _text_column(table: RawTable, label: str | None, reasons: list[str]) -> str:

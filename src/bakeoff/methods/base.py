@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.search_space import SearchSpace, Tune
 from bakeoff.sections import RequestedPrecision, Section
 
@@ -171,6 +172,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
             folder: The contestant's model/, or a copy of it.
             precision: Precision of the arithmetic, if the user asks for one; methods without a choice ignore it.
         """
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        """Return the contestants of this method that a first bake-off on such a table should have."""
+        return []
 
     def export_refusal(self, config: Config) -> str | None:
         """Return why a model with this config cannot be exported to ONNX, or None if it can."""

@@ -25,11 +25,11 @@ METHODS: dict[Task, dict[str, str]] = {
         "linear": "bakeoff.methods.linear.method:LinearMethod",
         "lstm": "bakeoff.methods.recurrent.method:RecurrentMethod",
         "gru": "bakeoff.methods.recurrent.method:RecurrentMethod",
-        "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
         "fasttext": "bakeoff.methods.fasttext.method:FastTextMethod",
         "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
         "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
+        "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

@@ -11,6 +11,7 @@ from bakeoff import machine
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
 from bakeoff.methods.embedding.config import EmbeddingConfig
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
 from bakeoff.runs.writing import folder_bytes
@@ -93,6 +94,12 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
         from bakeoff.methods.embedding.model import load_model
 
         return load_model(folder, precision or EmbeddingConfig.model_validate(saved.settings).precision)
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        if not facts.is_english:
+            return []
+        reason = "vectors of a frozen encoder for English, and logistic regression: strong on few rows"
+        return [Proposal("embedding", reason)]
 
     def describe(self, config: EmbeddingConfig) -> str:
         name = Path(config.model).name

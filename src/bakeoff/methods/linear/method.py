@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier, planned_part
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
         from bakeoff.methods.linear.model import LinearModel
 
         return LinearModel.load(folder)
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        reason = "TF-IDF of n-grams and logistic regression: takes seconds, and is hard to beat on long texts"
+        return [Proposal("linear", reason, is_quick=True)]
 
     def describe(self, config: LinearConfig) -> str:
         words, characters = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import FitContext, FitReport
 from bakeoff.methods.majority.config import MajorityConfig
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
         from bakeoff.methods.majority.model import MajorityModel
 
         return MajorityModel.load(folder)
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        return [Proposal("majority", "always predicts the most frequent class: the baseline", is_quick=True)]
 
     def describe(self, config: MajorityConfig) -> str:
         return "A classifier that gives every text the class frequencies of its training texts"

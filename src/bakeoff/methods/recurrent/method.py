@@ -12,6 +12,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel, planned_part
 from bakeoff.methods.context import Context, FitContext, PlanContext
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.runs.results import TrainingCost
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from bakeoff.training.learner import TrainingSettings
     from bakeoff.training.measuring import MeasuredTraining
 
+_FEWEST_ROWS = 500  # for training: a network from scratch hardly learns from fewer
+_ROWS_TO_CORRECT = 20  # of every class: fewer hardly show how a linear model errs on unseen texts
+
 
 class RecurrentMethod(
     GradientMethod[RecurrentConfig, "SplitTable", "RecurrentLearner"], ClassificationMethod[RecurrentConfig]
@@ -32,6 +36,17 @@ class RecurrentMethod(
     """Trains a `RecurrentClassifier`."""
 
     config: ClassVar[type[RecurrentConfig]] = RecurrentConfig
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        proposals = []
+        kept = RecurrentConfig.model_fields["max_length"].default
+        cut = f"; many texts are longer than the {kept} words it reads (max_length)" if facts.long_text > kept else ""
+        if facts.training_rows >= _FEWEST_ROWS:
+            proposals.append(Proposal("lstm", f"a recurrent network, trained from scratch{cut}"))
+        if facts.smallest_class >= _ROWS_TO_CORRECT:
+            reason = f"an LSTM that learns what the linear model misses{cut}"
+            proposals.append(Proposal("corrector", reason, "{method: lstm, linear_part: {}}"))
+        return proposals
 
     def check(self, name: str, config: RecurrentConfig, data: SplitTable) -> None:
         label, texts = Counter(data.train.labels).most_common()[-1]

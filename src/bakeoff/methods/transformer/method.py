@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
+from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.transformer.config import TransformerConfig
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ class TransformerMethod(
         return TransformerModel.load(
             folder, saved.labels, config.max_length, choose_precision(precision or config.precision)
         )
+
+    def propose(self, facts: TableFacts) -> list[Proposal]:
+        if not facts.is_english:
+            return []
+        reason = "an encoder for English, every weight trained: often best, and slowest"
+        return [Proposal("transformer", reason, "{tuning: full}")]
 
     def describe(self, config: TransformerConfig) -> str:
         how = "LoRA adapters" if config.tuning == "lora" else "full fine-tuning"

@@ -1,0 +1,25 @@
+"""The facts about a table from which methods propose contestants for a first bake-off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """The facts of a table that decide which methods can do well on it."""
+
+    training_rows: int
+    smallest_class: int  # rows, in all splits
+    long_text: int  # 95th percentile of the lengths, in words, or in characters of scripts without spaces
+    is_english: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A contestant for the config that `bakeoff init` writes."""
+
+    name: str
+    reason: str  # for a comment: what it is, and why it may do well here
+    settings: str = "{}"  # in YAML, on one line
+    is_quick: bool = False  # never left out for want of time
