@@ -30,6 +30,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
         "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
+        "prompt": "bakeoff.methods.prompt.method:PromptMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

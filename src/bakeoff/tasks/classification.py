@@ -11,7 +11,7 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError
-from bakeoff.methods.base import MethodConfig, SavedClassifier
+from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
@@ -66,8 +66,19 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         progress.stage("evaluating")
         saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
         model = method.load(folder.model, saved)
+        if (address := method.sends_to(settings)) is not None:
+            progress.message(f"{contestant.name} sends texts to {address}.")
+        asked = model if isinstance(model, AskedModel) else None
+        if asked:
+            asked.progress = progress
         evaluation = evaluate(
-            model, data, config.evaluation, seed=contestant.seed, calibrate=method.calibrates(model), folder=folder
+            model,
+            data,
+            config.evaluation,
+            seed=contestant.seed,
+            calibrate=method.calibrates(model),
+            attribute=address is None,
+            folder=folder,
         )
         if folder.writes:
             calibrated = CalibratedClassifier(saved.method, saved.labels, saved.settings, evaluation.temperature)
@@ -83,6 +94,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             seed=contestant.seed,
             metrics=evaluation.metrics,
             training=cost,
+            usage=asked.usage if asked else None,
             token_unit=method.token_unit,
             description=method.describe(settings),
             pretrained_model=settings.pretrained_model,
@@ -97,7 +109,11 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             selective_prediction=evaluation.selective_prediction,
             label_issues=len(evaluation.label_issues.texts),
             search=fitted.search,
-            notes=[*report.notes, *["Probabilities were computed in bf16."] * (cost.precision == "bf16")],
+            notes=[
+                *report.notes,
+                *(asked.notes if asked else []),
+                *["Probabilities were computed in bf16."] * (cost.precision == "bf16"),
+            ],
         )
 
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
