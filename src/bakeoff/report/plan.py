@@ -29,8 +29,9 @@ class PlanTable:
         for first in range(0, len(plan.contestants), at_once):
             yield self._table(plan.contestants[first : first + at_once])
         spent = sum(contestant.seeds * (contestant.money or 0) for contestant in plan.contestants)
+        cost = f" and {money(spent)}" if spent else ""
         yield Text(
-            f"Total: about {duration(plan.total_seconds)}{f' and {money(spent)}' if spent else ''}, up to {size(plan.peak_memory_bytes)} of memory "
+            f"Total: about {duration(plan.total_seconds)}{cost}, up to {size(plan.peak_memory_bytes)} of memory "
             f"({size(plan.available_memory_bytes)} available) and {size(plan.disk_bytes)} of disk "
             f"({size(plan.free_disk_bytes)} free).",
             "bold",

@@ -76,10 +76,11 @@ def addresses(run: RunFolder) -> dict[str, str]:
     for name, settings in values["contestants"].items() if values["task"] == "classification" else ():
         try:
             method = get_classification_method(settings["method"])
-            address = method.sends_to(method.config.model_validate(settings))
+            config = method.config.model_validate(settings)
         except (UserError, ValidationError):  # of a package that is not installed, or has changed: it cannot be asked
             continue
-        if address is not None:
+        sent_to = [method.sends_to(config), *(found.get(member) for member in config.builds_on)]
+        if (address := next(filter(None, sent_to), None)) is not None:
             found[name] = address
     return found
 
