@@ -38,10 +38,8 @@ def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, 
     )
     usages = [result.usage for result in results if result.usage]
     seeds = [result.seed for result in results]
-    note = (
-        f"Metrics and times{' and what was asked' if usages else ''} are means over seeds {seeds[0]} to {seeds[-1]}; "
-        f"everything else comes from seed {seeds[0]}."
-    )
+    averaged = "Metrics, times and what was asked" if usages else "Metrics and times"
+    note = f"{averaged} are means over seeds {seeds[0]} to {seeds[-1]}; everything else comes from seed {seeds[0]}."
     return first.model_copy(
         update={
             "metrics": metrics,

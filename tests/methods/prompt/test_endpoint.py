@@ -234,7 +234,7 @@ def test_pauses_grow_with_jitter_and_honor_retry_after(endpoint, pauses):
 def test_an_endpoint_that_asks_for_hours_ends_the_run(endpoint, pauses):
     endpoint.failures = [refusal(429, "daily limit", {"retry-after": "7200"})]
 
-    with pytest.raises(UserError, match="daily limit. It asks to wait for 2 h"):
+    with pytest.raises(UserError, match=r"daily limit\. It asks to wait for 2 h"):
         model(endpoint).probabilities(["x"])
 
     assert pauses == []
@@ -284,13 +284,16 @@ def test_a_filtered_text_has_no_answer(endpoint):
 
 
 def test_requests_run_side_by_side_up_to_a_limit(endpoint):
-    def slow(body: dict[str, Any]) -> Any:
-        time.sleep(0.02)
+    together = threading.Barrier(3, timeout=20)
+
+    def answer(body: dict[str, Any]) -> Any:
+        if len(endpoint.requests) > 1:  # the first is asked alone
+            together.wait()
         return chat("bad", {"bad": 0.9})
 
-    endpoint.answer = slow
+    endpoint.answer = answer
 
-    model(endpoint, parallel=3).probabilities([f"text {number}" for number in range(20)])
+    model(endpoint, parallel=3).probabilities([f"text {number}" for number in range(1 + 4 * 3)])
 
     assert endpoint.most_at_once == 3
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import log_softmax
 
 from bakeoff.errors import UserError
@@ -43,8 +44,6 @@ def test_a_label_is_scored_as_transformers_scores_the_whole_prompt(examples):
         length = len(tokenizer(f"\nLabel: {name}", add_special_tokens=False)["input_ids"]) - len(
             tokenizer("\nLabel:", add_special_tokens=False)["input_ids"]
         )
-        import torch
-
         with torch.no_grad():
             logits = network(torch.tensor([ids])).logits[0].double().log_softmax(-1)
         expected.append(sum(float(logits[at - 1, ids[at]]) for at in range(len(ids) - length, len(ids))) / length)
