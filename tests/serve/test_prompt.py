@@ -9,6 +9,7 @@ from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.runner import run
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.tasks.classifier import addresses
+from tests.command import bakeoff
 from tests.methods.prompt.fake_endpoint import fake_endpoint, refusal
 from tests.serve.servers import running
 
@@ -49,11 +50,14 @@ def test_a_server_says_where_texts_go_and_survives_an_endpoint_that_does_not_ans
         }
         run(config, tmp_path / "run")
         asked = len(endpoint.requests)
+        typed = bakeoff("predict", tmp_path / "run", "--contestant", "prompt", "A text")
         endpoint.answer = lambda body: refusal(500, "down")
 
         with running([tmp_path / "run"]) as client:
             answer = client.post("/v1/classify", json={"texts": ["A new text"], "models": ["run/prompt"]})
 
+    assert typed.code == 0
+    assert f"prompt sends the texts to {endpoint.url}." in typed.err
     assert asked <= 60  # the ensemble asks for nothing more, and no sample is explained
     assert answer.status_code == 503
     assert "run/prompt cannot answer now" in answer.json()["error"]["message"]
