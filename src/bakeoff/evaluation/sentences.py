@@ -97,7 +97,8 @@ def _better_buy(
 ) -> list[str]:
     """Recommend the quickest of the contestants that cannot be told apart from the best one, if it is much quicker.
 
-    Where the best one costs money for every text, recommend the cheapest instead.
+    Where the best one costs money for every text, recommend the cheapest instead. One that asks a service is not quick
+    because it trains for no time.
     """
     tied = [
         other
@@ -105,6 +106,7 @@ def _better_buy(
         if other.name in comparisons
         and not comparisons[other.name].distinguishable
         and _dollars(other) <= _dollars(best)
+        and (best.usage is not None or other.usage is None)
     ]
     if not tied:
         return []

@@ -199,6 +199,17 @@ def test_a_failure_that_stays_ends_the_run_and_the_answers_are_kept(endpoint, ow
     assert labels(model(endpoint).probabilities(["a fine film", "moving"])) == ["good", "bad"]  # the first is kept
 
 
+def test_a_failure_of_one_request_does_not_end_later_ones(endpoint):
+    own = model(endpoint)
+    endpoint.answer = lambda body: refusal(404, "gone") if last_text(body) != "Text: x\nLabel:" else chat("bad")
+    with pytest.raises(UserError, match="gone"):
+        own.probabilities(["x", *TEXTS])
+
+    endpoint.answer = lambda body: chat(rule(body))
+
+    assert labels(own.probabilities(["x", *TEXTS])) == ["bad", *ANSWERS]
+
+
 def test_an_endpoint_that_does_not_answer_in_time_is_asked_again(endpoint, pauses):
     endpoint.failures = ["sleep"]
 

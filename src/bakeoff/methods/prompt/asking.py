@@ -42,7 +42,7 @@ class EndpointModel:
         self._cache = AnswerCache()
         self._endpoint: Endpoint | None = None
         self._answers: dict[str, Answer] = {}  # all so far
-        self._asked = 0
+        self._asked: set[str] = set()  # now, not in an earlier session
         self.progress = Progress()
 
     def probabilities(self, questions: Sequence[Question]) -> npt.NDArray[np.float64]:
@@ -81,8 +81,10 @@ class EndpointModel:
         unmatched = sum(label_probabilities(answer, names) is None for answer in answers)
         worded = sum(answer.top is None for answer in answers)
         notes = [f"Texts were sent to {self._config.base_url}."]
-        if self._asked < len(answers):
-            notes.append(f"{count(len(answers) - self._asked)} of {count(len(answers))} answers came from the cache.")
+        if len(self._asked) < len(answers):
+            notes.append(
+                f"{count(len(answers) - len(self._asked))} of {count(len(answers))} answers came from the cache."
+            )
         if unmatched:
             notes.append(
                 f"{count(unmatched)} of {count(len(answers))} answers named none of the labels, or several: each class "
@@ -119,12 +121,13 @@ class EndpointModel:
     def _ask_all(self, missing: dict[str, str | Messages]) -> None:
         self._endpoint = self._endpoint or Endpoint(self._config, self._template.names, self._meter)
         endpoint, started, (first, *rest) = self._endpoint, time.monotonic(), missing
+        endpoint.stop.clear()  # by an earlier failure: a server goes on to ask
 
         def ask(key: str) -> None:
             answer = endpoint.ask(missing[key])
             self._cache.put(key, answer)
             self._answers[key] = answer
-            self._asked += 1
+            self._asked.add(key)
 
         ask(first)  # alone: it shows what the endpoint understands, and whether the key is right
         with ThreadPoolExecutor(self._config.parallel) as threads:

@@ -29,6 +29,9 @@ BIAS_TEXTS = 64
 MEASURED_TEXTS = 8
 """Texts by which a plan measures the speed of a local model."""
 
+SAMPLES, MOST_QUESTIONS = 15, 250
+"""About as many samples of a report are explained: the text without each of its words, up to so many."""
+
 ANSWER_TOKENS = 8
 ANSWER_SECONDS = 1.0
 """What a plan takes an answer of an endpoint to be; it asks for none."""
@@ -38,7 +41,6 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
     """Chooses examples, and asks."""
 
     config = PromptConfig
-    token_unit = "tokens"
 
     def check(self, name: str, config: PromptConfig, data: SplitTable) -> None:
         for label in config.labels:
@@ -88,7 +90,8 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
         model.probabilities(data.validation.texts[:MEASURED_TEXTS])
         text_seconds = (time.perf_counter() - started) / min(MEASURED_TEXTS, len(data.validation))
         fitting = text_seconds * min(BIAS_TEXTS, len(data.train))
-        evaluating = text_seconds * (len(data.validation) + len(data.test))
+        words = sum(min(len(text.split()), MOST_QUESTIONS) for text in data.test.texts) / len(data.test)
+        evaluating = text_seconds * (len(data.validation) + len(data.test) + min(SAMPLES, len(data.test)) * words)
         size = prompt.size
         return ContestantPlan(
             name=context.name,
