@@ -76,6 +76,8 @@ def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: Cl
         return [
             _labeled(classifier, text, prediction, asked) for text, prediction in zip(texts, predictions, strict=True)
         ]
+    except UnknownTextError:
+        raise
     except UserError as error:  # such as a service that it asks and that does not answer
         _log.error("%s cannot answer: %s", model.id, error)
         raise ApiError(503, f"{model.id} cannot answer now. The server's log says why.") from error

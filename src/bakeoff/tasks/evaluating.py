@@ -95,9 +95,7 @@ def _samples(
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "words": _words(best, text, int(answer), len(shown))
-                if attribute and kind != "label_issue"
-                else [],
+                "words": _words(best, text, int(answer), len(shown)) if attribute and kind != "label_issue" else [],
             }
         )
 
