@@ -12,6 +12,7 @@ EXTRAS = {
     "gguf": ("gguf",),
     "estimator": ("skops",),
     "fasttext": ("fasttext",),
+    "llm": ("httpx",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),

@@ -12,7 +12,7 @@ import pytest
 import bakeoff
 
 TRAINING = {"torch", "transformers", "peft", "datasets", "sklearn", "matplotlib", "pandas", "jinja2"}
-OPTIONAL = {"openvino", "onnx", "onnxruntime", "fastapi", "uvicorn", "prometheus_client", "gguf"}
+OPTIONAL = {"openvino", "onnx", "onnxruntime", "fastapi", "uvicorn", "prometheus_client", "gguf", "httpx"}
 DATA = {"numpy", "scipy", "pyarrow", "yaml", "rich"}  # typer itself imports pydantic once it has something to parse
 
 CODE = """

@@ -42,4 +42,10 @@ def test_everybody_outside_is_beaten_by_somebody_inside(pairs):
 
 
 def test_there_is_a_front_for_every_cost():
-    assert [front.cost for front in fronts([result("a", 0.5)])] == list(COSTS)
+    paid = result("a", 0.5, usage={"requests": 1, "input_tokens": 1, "output_tokens": 1, "money": 0.1})
+
+    assert [front.cost for front in fronts([paid])] == list(COSTS)
+
+
+def test_money_is_a_cost_only_where_somebody_spent_some():
+    assert [front.cost for front in fronts([result("a", 0.5)])] == [cost for cost in COSTS if cost != "money"]

@@ -53,6 +53,16 @@ def test_times_are_means_and_memory_is_the_largest() -> None:
     assert (found.training.seconds, found.training.peak_memory_bytes) == (15.0, 5 * 10**8)
 
 
+def test_money_is_a_mean_too() -> None:
+    usage = {"requests": 10, "input_tokens": 100, "output_tokens": 20}
+    runs = [result("p", 0.5, documents=2, usage={**usage, "money": money}) for money in (0.1, 0.3)]
+    found = average(runs, [classified(np.array([True, False]))] * 2, confidence=0.95)
+
+    assert found.usage is not None
+    assert (found.usage.requests, found.usage.money) == (10, pytest.approx(0.2))
+    assert "what was asked" in found.notes[-1]
+
+
 def test_perplexities_are_averaged_as_losses() -> None:
     losses = [np.full(8, 2.0), np.full(8, 3.0)]
     runs = [result("lora", math.exp(loss.mean()), task="language-model", documents=8) for loss in losses]

@@ -237,3 +237,42 @@ def test_the_most_diverse_texts_are_named() -> None:
         "lively writes the most diverse texts (distinct word pairs 100.0%, repeated 4-grams 0.0%), dull the least "
         "diverse (50.0%, 0.0%): 1 text each, without an interval." in verdict.sentences
     )
+
+
+def asked(money: float | None, requests: int = 2000) -> dict[str, object]:
+    return {"usage": {"requests": requests, "input_tokens": 200_000, "output_tokens": 4_000, "money": money}}
+
+
+def test_money_is_said_and_one_that_costs_nothing_is_the_better_buy() -> None:
+    right = np.arange(200) % 10 > 0
+    worse = right.copy()
+    worse[0:200:50] ^= True
+    results = [result("paid", 0.9, seconds=1, **asked(0.84)), result("own", 0.89, seconds=60)]
+
+    words = decide(results, {"paid": [classified(right)], "own": [classified(worse)]}, **DRAWS).sentences
+
+    assert (
+        "paid cost $0.84 for 2,000 answers (200,000 tokens of prompts and 4,000 of answers): $0.42 per 1,000 texts."
+        in words
+    )
+    assert (
+        "own cannot be told apart from it and costs nothing where paid costs $0.84: unless more test data says "
+        "otherwise, it is the better buy." in words
+    )
+
+
+def test_one_that_costs_money_is_no_better_buy_than_one_that_does_not() -> None:
+    right = np.arange(200) % 10 > 0
+    worse = right.copy()
+    worse[0:200:50] ^= True
+    results = [result("own", 0.9, seconds=60), result("paid", 0.89, seconds=1, **asked(0.84))]
+
+    words = decide(results, {"own": [classified(right)], "paid": [classified(worse)]}, **DRAWS).sentences
+
+    assert not any("better buy" in sentence for sentence in words)
+
+
+def test_answers_without_prices_are_counted_in_tokens() -> None:
+    words = decide([result("a", 0.9, **asked(None))], {"a": [classified(np.ones(20, bool))]}, **DRAWS).sentences
+
+    assert "a took 2,000 answers of an endpoint: 200,000 tokens of prompts and 4,000 of answers." in words

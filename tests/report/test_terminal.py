@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,11 @@ from rich.console import Console, RenderableType
 
 from bakeoff.evaluation.wording import number
 from bakeoff.report.loaded import load_run
+from bakeoff.report.plan import PlanTable
 from bakeoff.report.terminal import _Comparison, epoch_table, summary, summary_table
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.plans import Plan
+from bakeoff.runs.results import Usage
 from tests.report.hostile import VISIBLE
 
 
@@ -76,3 +80,36 @@ def test_the_verdict_comes_last(run: RunFolder) -> None:
 
 def test_the_comparison_can_be_printed_alone(run: RunFolder) -> None:
     assert "Training time" in printed(summary_table(run))
+
+
+def test_requests_tokens_and_money_are_rows_where_an_endpoint_was_asked(classification_run: RunFolder) -> None:
+    loaded = load_run(classification_run)
+    usage = Usage(
+        requests=1200, input_tokens=98765, output_tokens=3456, money=0.421, median_seconds=0.44, slow_seconds=2.1
+    )
+    first, *others = loaded.contestants
+    asked = replace(first, result=first.result.model_copy(update={"usage": usage}))
+
+    text = printed(_Comparison(replace(loaded, contestants=[asked, *others])), width=200)
+
+    rows = {cells[0]: cells[1:] for line in text.splitlines() if (cells := re.split(r"\s{2,}", line.strip()))}
+    assert rows["Requests"] == ["1,200", "–", "–", "–"]
+    assert rows["Tokens asked"] == ["98,765", "–", "–", "–"]
+    assert rows["Money"] == ["$0.42", "–", "–", "–"]
+    assert rows["Time of an answer"] == ["0.4 s, 2.1 s", "–", "–", "–"]
+    assert "Requests" not in printed(_Comparison(loaded), width=200)
+
+
+def test_a_plan_shows_money() -> None:
+    total = {"total_seconds": 9, "peak_memory_bytes": 1, "disk_bytes": 1}
+    common = {**total, "evaluation_seconds": 1, "model_bytes": 1, "trainable_parameters": 0, "total_parameters": None}
+    asked = {"requests": 1200, "input_tokens": 98765, "output_tokens": 9600, "money": 0.42}
+    plans = [{"name": "own", "method": "linear", **common}, {"name": "paid", "method": "prompt", **common, **asked}]
+    total |= {"available_memory_bytes": 9, "free_disk_bytes": 9, "measuring_seconds": 1}
+    plan = Plan.model_validate({"name": "x", "task": "classification", "contestants": plans, **total})
+
+    text = " ".join(printed(PlanTable(plan), width=120).split())
+
+    assert "Requests – 1,200" in text
+    assert "Money – $0.42" in text
+    assert "Total: about 9.0 s and $0.42, up to" in text

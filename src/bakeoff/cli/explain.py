@@ -9,7 +9,7 @@ import typer
 
 from bakeoff.cli.console import output, print_json
 from bakeoff.cli.options import Json, OnlyContestant, RunPath, Texts
-from bakeoff.cli.texts import answers_of, chosen_contestants, given_texts
+from bakeoff.cli.texts import answers_of, chosen_contestants, given_texts, say_where_texts_go
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def command(
     inputs = given_texts(texts)
     if not inputs:
         raise UserError("There is no text to explain.", 'For example: bakeoff explain RUN "A fine film"')
+    say_where_texts_go(folder, names)
 
     def ask(name: str) -> list[Explanation]:
         classifier = load_classifier(folder.path, contestant=name)

@@ -10,7 +10,7 @@ import typer
 
 from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, OnlyContestant, Precision, RunPath, Texts
-from bakeoff.cli.texts import answers_of, chosen_contestants, empty_text_note, given_texts
+from bakeoff.cli.texts import answers_of, chosen_contestants, empty_text_note, given_texts, say_where_texts_go
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def command(
     if note := empty_text_note(inputs):
         print(note, file=sys.stderr)
     warn_of_slow_bf16(precision)
+    say_where_texts_go(folder, names)
     predictions = answers_of(
         names, lambda name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs)
     )

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from bakeoff.cli.console import printable
+
 if TYPE_CHECKING:
     from bakeoff.runs.folder import RunFolder
 
@@ -15,6 +17,15 @@ Answer = TypeVar("Answer")
 def given_texts(texts: Sequence[str] | None) -> list[str]:
     """Return the texts from the command line, or the lines of standard input that are not blank."""
     return list(texts or [line.rstrip("\n") for line in sys.stdin if line.strip()])
+
+
+def say_where_texts_go(run: RunFolder, names: Sequence[str]) -> None:
+    """Say on standard error which contestants send texts to another machine for an answer."""
+    from bakeoff.tasks.classifier import addresses
+
+    for name, address in addresses(run).items():
+        if name in names:
+            print(f"{printable(name)} sends the texts to {address}.", file=sys.stderr)
 
 
 def empty_text_note(texts: Sequence[str]) -> str | None:

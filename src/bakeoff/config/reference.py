@@ -113,7 +113,7 @@ def _plain(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_plain(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_plain(each) for each in value) + "]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("\n", "\\n")
 
 
 if __name__ == "__main__":

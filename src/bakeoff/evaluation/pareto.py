@@ -12,8 +12,9 @@ COSTS: dict[str, Callable[[ContestantResult], float]] = {
     "peak_memory_bytes": lambda result: result.training.peak_memory_bytes,
     "trainable_parameters": lambda result: result.trainable_parameters,
     "model_bytes": lambda result: result.model_bytes,
+    "money": lambda result: (result.usage.money if result.usage else None) or 0.0,
 }
-"""Costs of a contestant; less is better."""
+"""Costs of a contestant; less is better. Money counts only where somebody spent some."""
 
 
 def fronts(results: Sequence[ContestantResult]) -> list[Front]:
@@ -21,6 +22,8 @@ def fronts(results: Sequence[ContestantResult]) -> list[Front]:
     sign = 1 if results[0].metrics[0].higher_is_better else -1
     by_cost = []
     for name, cost in COSTS.items():
+        if name == "money" and not any(map(cost, results)):
+            continue
         members = [
             result
             for result in results

@@ -11,7 +11,7 @@ import pyarrow as pa
 from bakeoff.evaluation.intervals import Interval, crossed_interval
 from bakeoff.evaluation.metrics import get_metric
 from bakeoff.evaluation.pairing import Units, protocol_name
-from bakeoff.runs.results import Comparison, ContestantResult, MetricValue
+from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, Usage
 
 
 def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, confidence: float) -> ContestantResult:
@@ -36,13 +36,28 @@ def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, 
             "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
         }
     )
+    usages = [result.usage for result in results if result.usage]
     seeds = [result.seed for result in results]
-    note = (
-        f"Metrics and times are means over seeds {seeds[0]} to {seeds[-1]}; everything else comes from seed {seeds[0]}."
-    )
+    averaged = "Metrics, times and what was asked" if usages else "Metrics and times"
+    note = f"{averaged} are means over seeds {seeds[0]} to {seeds[-1]}; everything else comes from seed {seeds[0]}."
     return first.model_copy(
-        update={"metrics": metrics, "training": training, "seeds": seeds, "notes": [*first.notes, note]}
+        update={
+            "metrics": metrics,
+            "training": training,
+            "usage": _average_usage(usages) if usages else None,
+            "seeds": seeds,
+            "notes": [*first.notes, note],
+        }
     )
+
+
+def _average_usage(usages: Sequence[Usage]) -> Usage:
+    paid = [usage.money for usage in usages if usage.money is not None]
+    counts = {
+        key: round(statistics.fmean(getattr(usage, key) for usage in usages))
+        for key in ("requests", "input_tokens", "output_tokens")
+    }
+    return usages[0].model_copy(update={**counts, "money": statistics.fmean(paid) if paid else None})
 
 
 def _average_metric(metrics: Sequence[MetricValue], scores: Sequence[pa.Table], confidence: float) -> MetricValue:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.wording import (
+    count,
     duration,
     interval,
     level,
     listed,
+    money,
     number,
     p_value,
     parameters,
@@ -50,7 +52,7 @@ def sentences(
     words += [_lead(best, other, by_name.get(other.name), confidence) for other in others]
     words += _better_buy(best, others, by_name)
     words += [_cost(best, other) for other in others if other.trainable_parameters][:_COSTS]
-    return words + _time_limit(limit) + _texts(texts)
+    return words + _money([best, *others]) + _time_limit(limit) + _texts(texts)
 
 
 def _winner(best: ContestantResult, *, alone: bool) -> str:
@@ -93,10 +95,28 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
 def _better_buy(
     best: ContestantResult, others: Sequence[ContestantResult], comparisons: dict[str, Comparison]
 ) -> list[str]:
-    """Recommend the quickest of the contestants that cannot be told apart from the best one, if it is much quicker."""
-    tied = [other for other in others if other.name in comparisons and not comparisons[other.name].distinguishable]
+    """Recommend the quickest of the contestants that cannot be told apart from the best one, if it is much quicker.
+
+    Where the best one costs money for every text, recommend the cheapest instead. One that asks a service is not quick
+    because it trains for no time.
+    """
+    tied = [
+        other
+        for other in others
+        if other.name in comparisons
+        and not comparisons[other.name].distinguishable
+        and _dollars(other) <= _dollars(best)
+        and (best.usage is not None or other.usage is None)
+    ]
     if not tied:
         return []
+    cheapest = min(tied, key=_dollars)
+    if _dollars(cheapest) < _CHEAPER * _dollars(best):
+        cost = f"costs {money(_dollars(cheapest))}" if _dollars(cheapest) else "costs nothing"
+        return [
+            f"{cheapest.name} cannot be told apart from it and {cost} where {best.name} costs {money(_dollars(best))}: "
+            f"unless more test data says otherwise, it is the better buy."
+        ]
     quickest = min(tied, key=lambda result: result.training.seconds)
     if quickest.training.seconds > _CHEAPER * best.training.seconds:
         return []
@@ -127,6 +147,27 @@ def _cost(best: ContestantResult, other: ContestantResult) -> str:
         )
     parts.append(f"takes {size(other.model_bytes)} on disk (against {size(best.model_bytes)})")
     return f"{other.name} {listed(parts)}."
+
+
+def _dollars(result: ContestantResult) -> float:
+    return (result.usage.money if result.usage else None) or 0.0
+
+
+def _money(results: Sequence[ContestantResult]) -> list[str]:
+    """Say what the answers of endpoints cost."""
+    words = []
+    for result in results:
+        if (usage := result.usage) is None or not usage.requests:
+            continue
+        tokens = f"{count(usage.input_tokens)} tokens of prompts and {count(usage.output_tokens)} of answers"
+        if usage.money is None:
+            words.append(f"{result.name} took {count(usage.requests)} answers of an endpoint: {tokens}.")
+        else:
+            words.append(
+                f"{result.name} cost {money(usage.money)} for {count(usage.requests)} answers ({tokens}): "
+                f"{money(1000 * usage.money / usage.requests)} per 1,000 texts."
+            )
+    return words
 
 
 def _time_limit(limit: TimeLimit | None) -> list[str]:

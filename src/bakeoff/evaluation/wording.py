@@ -83,6 +83,16 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
+def money(dollars: float) -> str:
+    """Format USD: `$0`, `$0.0031`, `$0.42`, `$1,250`."""
+    if dollars == 0:
+        return "$0"
+    if dollars < 0.0001:
+        return "below $0.0001"
+    decimals = 4 if dollars < 0.1 else 2 if dollars < 1000 else 0
+    return f"${dollars:,.{decimals}f}"
+
+
 def count(value: int) -> str:
     """Format a count with separators: `2,132`."""
     return f"{value:,}"

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bakeoff.lm.scoring_plan import ScoringPlan
     from bakeoff.runs.folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
+    from bakeoff.runs.results import Usage
     from bakeoff.training.progress import Progress
 
 Task = Literal["classification", "language-model"]
@@ -96,6 +97,21 @@ class TextModel(Protocol):
         Raises:
             UnknownTextError: the model has no answer for a text that is neither in the validation nor the test split.
         """
+
+
+@runtime_checkable
+class AskedModel(Protocol):
+    """A `TextModel` whose answers take long or cost something, which it tells."""
+
+    progress: Progress  # is told how the answering proceeds; set before the evaluation
+
+    @property
+    def usage(self) -> Usage | None:
+        """Return what all answers so far took, or None if they cost nothing but time."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Return sentences about the answers so far that a reader of the result should see."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +192,13 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
     def propose(self, facts: TableFacts) -> list[Proposal]:
         """Return the contestants of this method that a first bake-off on such a table should have."""
         return []
+
+    def sends_to(self, config: Config) -> str | None:
+        """Return the address that texts are sent to for an answer, or None if they stay on this machine.
+
+        Commands say it, and nothing but the texts to evaluate is then asked for.
+        """
+        return None
 
     def export_refusal(self, config: Config) -> str | None:
         """Return why a model with this config cannot be exported to ONNX, or None if it can."""

@@ -30,6 +30,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
         "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
+        "prompt": "bakeoff.methods.prompt.method:PromptMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",
     },
     "language-model": {

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pareto import COSTS, fronts
-from bakeoff.evaluation.wording import duration, parameters, size
+from bakeoff.evaluation.wording import duration, money, parameters, size
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -28,6 +28,7 @@ _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
     "trainable_parameters": ("trainable parameters", lambda value: parameters(round(value))),
     "model_bytes": ("model on disk", lambda value: size(round(value))),
+    "money": ("money", money),
 }
 _TIMES = {
     0.01: "10 ms",

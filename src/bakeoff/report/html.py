@@ -25,7 +25,7 @@ def render_html(run: LoadedRun) -> str:
             interval_plot=Markup(plots.interval_plot(run)),
             cost_plot=_plots([cost_plots.cost_plot(run, "training_seconds")]),
             other_cost_plots=_plots(
-                cost_plots.cost_plot(run, cost) for cost in ("peak_memory_bytes", "trainable_parameters")
+                cost_plots.cost_plot(run, cost) for cost in ("peak_memory_bytes", "trainable_parameters", "money")
             ),
             curves=_curves(run),
             search_plots=_search_plots(run),

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.evaluation.wording import count, duration, either, parameters, passes, size
+from bakeoff.evaluation.wording import count, duration, either, money, parameters, passes, size
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.runs.plans import ContestantPlan, Plan
 
@@ -28,8 +28,10 @@ class PlanTable:
         at_once = max(1, (options.max_width - _TITLE_WIDTH) // _CONTESTANT_WIDTH)
         for first in range(0, len(plan.contestants), at_once):
             yield self._table(plan.contestants[first : first + at_once])
+        spent = sum(contestant.seeds * (contestant.money or 0) for contestant in plan.contestants)
+        cost = f" and {money(spent)}" if spent else ""
         yield Text(
-            f"Total: about {duration(plan.total_seconds)}, up to {size(plan.peak_memory_bytes)} of memory "
+            f"Total: about {duration(plan.total_seconds)}{cost}, up to {size(plan.peak_memory_bytes)} of memory "
             f"({size(plan.available_memory_bytes)} available) and {size(plan.disk_bytes)} of disk "
             f"({size(plan.free_disk_bytes)} free).",
             "bold",
@@ -59,6 +61,12 @@ def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
         ("Trainings, one per seed", lambda plan: count(plan.seeds))
     ]
+    asked: list[tuple[str, Callable[[ContestantPlan], str]]] = [
+        ("Requests", lambda plan: _or_dash(plan.requests, count)),
+        ("Tokens asked", lambda plan: _or_dash(plan.input_tokens, count)),
+        ("Tokens answered", lambda plan: _or_dash(plan.output_tokens, count)),
+        ("Money", lambda plan: "–" if plan.money is None else money(plan.money)),
+    ]
     return [
         *(seeds if repeated else []),
         ("Epochs", lambda plan: _or_dash(plan.epochs, passes)),
@@ -72,6 +80,7 @@ def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
         ("Peak disk", lambda plan: size(plan.disk_bytes)),
         ("Trainable parameters", lambda plan: _parameters(plan.trainable_parameters)),
         ("All parameters", lambda plan: _parameters(plan.total_parameters)),
+        *(asked if any(contestant.requests for contestant in plan.contestants) else []),
     ]
 
 

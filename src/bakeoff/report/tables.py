@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.metrics import PairedComparison, get_metric
-from bakeoff.evaluation.wording import count, duration, either, interval, level, number, parameters, passes, size
+from bakeoff.evaluation.wording import (
+    count,
+    duration,
+    either,
+    interval,
+    level,
+    money,
+    number,
+    parameters,
+    passes,
+    size,
+)
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
-from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue, Usage
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,29 @@ def cost_rows(run: LoadedRun) -> list[Row]:
     ]
     if any(result.training.range_test for result in run.results):
         measures.insert(1, ("Range test", "of the learning rate, not part of the budget", _range_test_seconds))
+    if any(result.usage for result in run.results):
+        measures += [
+            ("Requests", "to an endpoint", lambda result: _used(result, lambda usage: count(usage.requests))),
+            ("Tokens asked", "of prompts", lambda result: _used(result, lambda usage: count(usage.input_tokens))),
+            ("Tokens answered", "", lambda result: _used(result, lambda usage: count(usage.output_tokens))),
+            ("Money", "USD, by the config's prices", lambda result: _used(result, lambda usage: _paid(usage.money))),
+            ("Time of an answer", "median, 95th percentile", lambda result: _used(result, _answer_times)),
+        ]
     return [Row(title, remark, [Cell(show(result)) for result in run.results]) for title, remark, show in measures]
+
+
+def _used(result: ContestantResult, show: Callable[[Usage], str]) -> str:
+    return show(result.usage) if result.usage else "–"
+
+
+def _paid(dollars: float | None) -> str:
+    return "no prices" if dollars is None else money(dollars)
+
+
+def _answer_times(usage: Usage) -> str:
+    if usage.median_seconds is None or usage.slow_seconds is None:
+        return "–"
+    return f"{duration(usage.median_seconds)}, {duration(usage.slow_seconds)}"
 
 
 def _range_test_seconds(result: ContestantResult) -> str:

@@ -25,7 +25,7 @@ class TimeLimit(Record):
 class Front(Record):
     """A Pareto front: the contestants for which no other is both at least as good and at most as expensive."""
 
-    cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes"]
+    cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes", "money"]
     members: list[str] = Field(description="The cheapest (and worst) first.")
 
 

@@ -25,6 +25,10 @@ class ContestantPlan(Record):
     disk_bytes: int = Field(description="Peak use of disk space: models and checkpoints, old and new.")
     trainable_parameters: int | None = Field(description="None where only a complete fit would tell.")
     total_parameters: int | None
+    requests: int = Field(0, description="Answers to ask from a metered service.")
+    input_tokens: int = Field(0, description="Tokens of their prompts, estimated.")
+    output_tokens: int = Field(0, description="Tokens of the answers, estimated.")
+    money: float | None = Field(None, description="USD, estimated; None: no prices are given.")
     notes: list[str] = Field([], description="Sentences about how it was measured, and what limits the training.")
 
 

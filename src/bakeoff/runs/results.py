@@ -56,6 +56,17 @@ class TrainingCost(Record):
     range_test: RangeTest | None = Field(None, description="Where `learning_rate: auto` was asked for.")
 
 
+class Usage(Record):
+    """What the answers of a metered service took: all that a contestant needed, in earlier sessions too."""
+
+    requests: int = Field(description="Answers asked for; a repeated question is asked once.")
+    input_tokens: int = Field(description="Tokens of prompts, as the service counts them.")
+    output_tokens: int = Field(description="Tokens of answers.")
+    money: float | None = Field(None, description="USD, by the prices in the config; None: there are none.")
+    median_seconds: float | None = Field(None, description="Median time of an answer.")
+    slow_seconds: float | None = Field(None, description="95th percentile of the time of an answer.")
+
+
 class Confusion(Record):
     """A confusion matrix of counts: rows are true labels, columns predicted labels, both in the order of `labels`."""
 
@@ -168,6 +179,7 @@ class ContestantResult(Record):
     seeds: list[int] = Field([], description="All seeds, where the metrics are means over several; otherwise empty.")
     metrics: list[MetricValue] = Field(description="The first one decides the verdict.")
     training: TrainingCost
+    usage: Usage | None = Field(None, description="None where nothing was asked from a metered service.")
     token_unit: str = Field("tokens", description="Unit of its training tokens: words, or tokens of a model.")
     description: str = Field("", description="One sentence about the model in Markdown, without the final period.")
     pretrained_model: str | None = Field(None, description="The model that it started from.")

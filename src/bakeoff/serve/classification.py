@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
+from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.runs.results import WordAttribution
 from bakeoff.serve.errors import ApiError, documented
@@ -16,6 +18,8 @@ from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, Pr
 from bakeoff.serve.worker import Worker
 from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier, Prediction
+
+_log = logging.getLogger(__name__)
 
 TEXTS_A_TURN = 16
 """Texts to classify before other requests get a turn. With `explain` it is one text, which takes as long."""
@@ -67,10 +71,16 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
 
 def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: ClassifyRequest) -> list[PredictedLabel]:
     classifier = models.classifier(model)
-    return [
-        _labeled(classifier, text, prediction, asked)
-        for text, prediction in zip(texts, classifier.predict(texts), strict=True)
-    ]
+    try:
+        predictions = classifier.predict(texts)
+        return [
+            _labeled(classifier, text, prediction, asked) for text, prediction in zip(texts, predictions, strict=True)
+        ]
+    except UnknownTextError:
+        raise
+    except UserError as error:  # such as a service that it asks and that does not answer
+        _log.error("%s cannot answer: %s", model.id, error)
+        raise ApiError(503, f"{model.id} cannot answer now. The server's log says why.") from error
 
 
 def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: ClassifyRequest) -> PredictedLabel:

@@ -19,7 +19,7 @@ from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
-from bakeoff.tasks.classifier import Classifier, load_classifier
+from bakeoff.tasks.classifier import Classifier, addresses, load_classifier
 
 BYTES_A_WEIGHT = 12
 """Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
@@ -88,6 +88,8 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
         try:
             folder.must_hold_a_run()
             runs[name] = ServedRun(name, folder)
+            for contestant, address in addresses(folder).items():
+                _log.warning("%s/%s sends the texts of all clients to %s.", name, contestant, address)
         except UserError as error:
             if not folder.holds_a_run:  # a mistyped path
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,14 +12,14 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError
-from bakeoff.methods.base import MethodConfig, SavedClassifier
+from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.runs.results import ContestantResult
+from bakeoff.runs.results import ContestantResult, Usage
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
@@ -66,8 +67,19 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         progress.stage("evaluating")
         saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
         model = method.load(folder.model, saved)
+        if (address := _address(config, contestant.name)) is not None:
+            progress.message(f"{contestant.name} sends texts to {address}.")
+        asked = model if isinstance(model, AskedModel) else None
+        if asked:
+            asked.progress = progress
         evaluation = evaluate(
-            model, data, config.evaluation, seed=contestant.seed, calibrate=method.calibrates(model), folder=folder
+            model,
+            data,
+            config.evaluation,
+            seed=contestant.seed,
+            calibrate=method.calibrates(model),
+            attribute=address is None,
+            folder=folder,
         )
         if folder.writes:
             calibrated = CalibratedClassifier(saved.method, saved.labels, saved.settings, evaluation.temperature)
@@ -83,6 +95,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             seed=contestant.seed,
             metrics=evaluation.metrics,
             training=cost,
+            usage=asked.usage if asked else _usage([contestant.earlier[name] for name in settings.builds_on]),
             token_unit=method.token_unit,
             description=method.describe(settings),
             pretrained_model=settings.pretrained_model,
@@ -97,7 +110,11 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             selective_prediction=evaluation.selective_prediction,
             label_issues=len(evaluation.label_issues.texts),
             search=fitted.search,
-            notes=[*report.notes, *["Probabilities were computed in bf16."] * (cost.precision == "bf16")],
+            notes=[
+                *report.notes,
+                *(asked.notes if asked else []),
+                *["Probabilities were computed in bf16."] * (cost.precision == "bf16"),
+            ],
         )
 
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
@@ -109,3 +126,25 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             plan = get_classification_method(settings.method).plan(settings, data, context)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
+
+
+def _address(config: ClassificationConfig, name: str) -> str | None:
+    """Return where a contestant, or a member of it, sends texts."""
+    for each in (name, *config.contestants[name].builds_on):
+        settings = config.contestants[each]
+        if (address := get_classification_method(settings.method).sends_to(settings)) is not None:
+            return address
+    return None
+
+
+def _usage(members: Sequence[ContestantFolder]) -> Usage | None:
+    """Return what the answers of a contestant's members took, or None if they asked nobody."""
+    usages = [usage for member in members if (usage := member.result().usage)]
+    if not usages:
+        return None
+    return Usage(
+        requests=sum(usage.requests for usage in usages),
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        money=sum(usage.money or 0.0 for usage in usages) if any(usage.money is not None for usage in usages) else None,
+    )

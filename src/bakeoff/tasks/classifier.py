@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
 from bakeoff.methods.base import TextModel
+from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.sections import RequestedPrecision
@@ -65,6 +67,22 @@ class Classifier:
     def explain(self, text: str) -> Explanation:
         """Return the words that moved the decision."""
         return explain(self, self.labels, text)
+
+
+def addresses(run: RunFolder) -> dict[str, str]:
+    """Return the addresses that contestants send texts to for an answer, by name; most keep them on this machine."""
+    values = run.config_values()
+    found: dict[str, str] = {}
+    for name, settings in values["contestants"].items() if values["task"] == "classification" else ():
+        try:
+            method = get_classification_method(settings["method"])
+            config = method.config.model_validate(settings)
+        except (UserError, ValidationError):  # of a package that is not installed, or has changed: it cannot be asked
+            continue
+        sent_to = [method.sends_to(config), *(found.get(member) for member in config.builds_on)]
+        if (address := next(filter(None, sent_to), None)) is not None:
+            found[name] = address
+    return found
 
 
 def load_classifier(

@@ -30,6 +30,7 @@ def evaluate(
     *,
     seed: int,
     calibrate: bool,
+    attribute: bool = True,
     folder: ContestantFolder,
 ) -> ClassifierEvaluation:
     """Calibrate a model on the validation split and measure it on the test split; write its scores and samples.
@@ -38,6 +39,7 @@ def evaluate(
 
     Args:
         calibrate: False leaves the probabilities as they are.
+        attribute: False marks no words in the samples, which asks the model about hundreds of further texts.
     """
     evaluation = evaluate_classifier(
         Answers(data.validation.labels, model.probabilities(data.validation.texts)),
@@ -52,7 +54,7 @@ def evaluate(
     folder.write_scores(_scores(data.test, data.label_names, evaluation))
     if folder.writes:  # attribution takes a moment
         classifier = Classifier(data.label_names, model, evaluation.temperature)
-        folder.write_samples(_samples(classifier, data.test, evaluation))
+        folder.write_samples(_samples(classifier, data.test, evaluation, attribute=attribute))
     return evaluation
 
 
@@ -73,7 +75,9 @@ def _scores(test: LabeledTexts, label_names: Sequence[str], evaluation: Classifi
     )
 
 
-def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluation) -> list[Sample]:
+def _samples(
+    best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluation, *, attribute: bool
+) -> list[Sample]:
     """Return the first test texts, the most confident mistakes, and the labels that may be wrong."""
     probabilities, label_issues = evaluation.probabilities, evaluation.label_issues
     predicted = probabilities.argmax(axis=1)
@@ -91,7 +95,7 @@ def _samples(best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluat
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "words": [] if kind == "label_issue" else _words(best, text, int(answer), len(shown)),
+                "words": _words(best, text, int(answer), len(shown)) if attribute and kind != "label_issue" else [],
             }
         )
 

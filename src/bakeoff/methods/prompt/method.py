@@ -1,0 +1,215 @@
+"""Method `prompt`: labels from a language model without training, local or behind an endpoint."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakeoff.errors import UserError
+from bakeoff.evaluation.wording import count, money
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier
+from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
+from bakeoff.methods.prompt.config import PromptConfig
+from bakeoff.runs.plans import ContestantPlan
+from bakeoff.runs.results import TrainingCost
+from bakeoff.spelling import nearest
+
+if TYPE_CHECKING:
+    from bakeoff.data.types import SplitTable
+    from bakeoff.methods.prompt.local import LocalModel
+    from bakeoff.methods.prompt.model import Prompt, PromptModel
+    from bakeoff.methods.prompt.spending import Tokens
+    from bakeoff.sections import RequestedPrecision
+
+BIAS_TEXTS = 64
+"""Training texts, without their labels, that show which labels a local model prefers."""
+
+MEASURED_TEXTS = 8
+"""Texts by which a plan measures the speed of a local model."""
+
+SAMPLES, MOST_QUESTIONS = 15, 250
+"""About as many samples of a report are explained: the text without each of its words, up to so many."""
+
+ANSWER_TOKENS = 8
+ANSWER_SECONDS = 1.0
+"""What a plan takes an answer of an endpoint to be; it asks for none."""
+
+
+class PromptMethod(ClassificationMethod[PromptConfig]):
+    """Chooses examples, and asks."""
+
+    config = PromptConfig
+
+    def check(self, name: str, config: PromptConfig, data: SplitTable) -> None:
+        for label in config.labels:
+            if label not in data.label_names:
+                near = nearest(label, data.label_names)
+                raise UserError(
+                    f"contestants.{name}.labels names '{label}', which is not a label of the data"
+                    + (f"; did you mean '{near}'?" if near else "."),
+                    f"Labels: {', '.join(data.label_names[:20])}.",
+                )
+        names = [config.labels[label].name if label in config.labels else label for label in data.label_names]
+        if len({each.strip().casefold() for each in names}) < len(names) or not all(each.strip() for each in names):
+            raise UserError(
+                f"contestants.{name}: two labels have the same name in the prompt, or one has none: "
+                f"{', '.join(names)}.",
+                f"Give each a name of its own: contestants.{name}.labels.",
+            )
+        if config.base_url is not None:
+            _check_endpoint(name, config, data)
+
+    def fit(self, config: PromptConfig, data: SplitTable, context: FitContext) -> FitReport:
+        started = time.perf_counter()
+        prompt, model = _prompt(config, data, context)
+        seconds = time.perf_counter() - started
+        context.save(prompt.save)
+        precision = model.model.precision if model else "none"
+        return FitReport(TrainingCost(seconds=seconds, precision=precision), trainable_parameters=0)
+
+    def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> PromptModel:
+        from bakeoff.methods.prompt.model import PromptModel
+
+        config = PromptConfig.model_validate(saved.settings)
+        if precision is not None:
+            config = config.model_copy(update={"precision": precision})
+        return PromptModel.load(folder, config, saved.labels)
+
+    def plan(self, config: PromptConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
+        if config.base_url is not None:
+            return _endpoint_plan(config, data, context)
+        from bakeoff import machine
+        from bakeoff.methods.prompt.model import PromptModel
+
+        prompt, local = _prompt(config, data, context, bias_texts=MEASURED_TEXTS)
+        assert local is not None
+        model = PromptModel(config, data.label_names, prompt, local)
+        started = time.perf_counter()
+        model.probabilities(data.validation.texts[:MEASURED_TEXTS])
+        text_seconds = (time.perf_counter() - started) / min(MEASURED_TEXTS, len(data.validation))
+        fitting = text_seconds * min(BIAS_TEXTS, len(data.train))
+        words = sum(min(len(text.split()), MOST_QUESTIONS) for text in data.test.texts) / len(data.test)
+        evaluating = text_seconds * (len(data.validation) + len(data.test) + min(SAMPLES, len(data.test)) * words)
+        size = prompt.size
+        return ContestantPlan(
+            name=context.name,
+            method=config.method,
+            training_seconds=fitting,
+            evaluation_seconds=evaluating,
+            total_seconds=fitting + evaluating,
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            model_bytes=size,
+            disk_bytes=2 * size,
+            trainable_parameters=0,
+            total_parameters=local.parameters,
+        )
+
+    def describe(self, config: PromptConfig) -> str:
+        where = f" at {config.base_url}" if config.base_url else ""
+        model = config.model if config.base_url else Path(config.model).name
+        each = "1 example" if config.examples == 1 else f"{config.examples} examples"
+        examples = f"with {each} of each class" if config.examples else "without examples"
+        return f"A prompt for the language model `{model}`{where}, {examples}"
+
+    def sends_to(self, config: PromptConfig) -> str | None:
+        return config.base_url
+
+    def memory_advice(self, config: PromptConfig) -> str:
+        return "choose a smaller model"
+
+
+def _prompt(
+    config: PromptConfig, data: SplitTable, context: Context, bias_texts: int = BIAS_TEXTS
+) -> tuple[Prompt, LocalModel | None]:
+    """Choose examples and, with a local model, measure which labels it prefers."""
+    from bakeoff.methods.prompt.examples import drawn, pool
+    from bakeoff.methods.prompt.model import Prompt, PromptModel
+
+    train, classes = data.train, len(data.label_names)
+    examples = []
+    if config.examples:
+        near = config.choose == "nearest"
+        examples = pool(train, context.seed) if near else drawn(train, config.examples, context.seed)
+    shares = [(train.labels.count(label) + 1) / (len(train) + classes) for label in range(classes)]
+    prompt = Prompt(examples, shares, [0.0] * classes, "")
+    if config.base_url is not None:
+        return prompt, None
+    context.progress.stage(f"loading {config.model}")
+    model = PromptModel(config, data.label_names, prompt)
+    local: LocalModel = model.backend  # type: ignore[assignment]  # without a base_url
+    local.progress = context.progress
+    rows = random.Random(context.seed).sample(range(len(train)), min(bias_texts, len(train)))
+    local.measure_bias(model.questions([train.texts[row] for row in rows]), shares)
+    return Prompt(examples, shares, local.bias.tolist(), local.fingerprint), local
+
+
+def _check_endpoint(name: str, config: PromptConfig, data: SplitTable) -> None:
+    """Refuse what would end the run when it begins to ask: no package, no key, too little money."""
+    from bakeoff.methods.prompt.endpoint import api_key
+    from bakeoff.packages import require
+
+    require("llm", f"contestants.{name} (base_url)")
+    try:
+        api_key(config)
+    except UserError as error:
+        raise UserError(f"contestants.{name}: {error.message}", error.hint) from None
+    if config.prices is not None and config.max_cost is not None:
+        _, tokens = _estimate(config, data)
+        cost = tokens.cost(config.prices)
+        if cost > config.max_cost:
+            raise UserError(
+                f"contestants.{name} would cost about {money(cost)} ({count(tokens.input)} tokens of prompts and "
+                f"{count(tokens.output)} of answers), and its max_cost is {money(config.max_cost)}.",
+                "Raise max_cost, lower examples or max_length, or evaluate fewer texts: data.rows.",
+            )
+
+
+def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
+    """Return the number of requests and about the tokens of all texts that the evaluation asks for."""
+    from bakeoff.methods.prompt.model import CHARACTERS_PER_TOKEN
+    from bakeoff.methods.prompt.spending import BYTES_PER_TOKEN, MESSAGE_TOKENS, Tokens
+    from bakeoff.methods.prompt.template import Question, Template, cut_characters
+
+    most = CHARACTERS_PER_TOKEN * config.max_length
+    template = Template.of(config, data.label_names, lambda text: cut_characters(text, most))
+    texts = list(dict.fromkeys([*data.validation.texts, *data.test.texts]))
+    frame = template.chat(Question(""))
+    around = sum(len(message["content"].encode()) / BYTES_PER_TOKEN + MESSAGE_TOKENS for message in frame)
+    own = sum(len(template.cut(text).encode()) for text in texts) / BYTES_PER_TOKEN
+    shown = [template.cut(text) for text in data.train.texts[:200]]
+    examples = config.examples * len(data.label_names)
+    mean = sum(len(text.encode()) for text in shown) / len(shown) / BYTES_PER_TOKEN + 3 * MESSAGE_TOKENS
+    tokens = own + len(texts) * (around + examples * mean)
+    return len(texts), Tokens(round(tokens), len(texts) * min(ANSWER_TOKENS, config.max_tokens))
+
+
+def _endpoint_plan(config: PromptConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
+    """Forecast from lengths alone: a plan sends nothing."""
+    from bakeoff import machine
+
+    requests, tokens = _estimate(config, data)
+    prompt, _ = _prompt(config, data, context)
+    seconds = requests * ANSWER_SECONDS / config.parallel
+    limit = f" Asking ends before it costs more than {money(config.max_cost)}." if config.max_cost is not None else ""
+    return ContestantPlan(
+        name=context.name,
+        method=config.method,
+        evaluation_seconds=seconds,
+        total_seconds=seconds,
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        model_bytes=prompt.size,
+        disk_bytes=2 * prompt.size,
+        trainable_parameters=0,
+        total_parameters=None,
+        requests=requests,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        money=tokens.cost(config.prices) if config.prices is not None else None,
+        notes=[
+            f"The texts of the validation and test splits{' and examples' * bool(config.examples)} leave this machine: "
+            f"they are sent to {config.base_url}. Nothing was sent for this plan.{limit} Tokens are estimated from the "
+            f"lengths of the texts, and time at {ANSWER_SECONDS:g} second per answer."
+        ],
+    )
