@@ -76,7 +76,11 @@ class VectorCache:
         with contextlib.suppress(OSError, SafetensorError):
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                save_file({"names": rows, "vectors": vectors}, temporary, metadata={"seconds": str(seconds)})
+                save_file(
+                    {"names": rows, "vectors": np.ascontiguousarray(vectors)},
+                    temporary,
+                    metadata={"seconds": str(seconds)},
+                )
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -192,11 +192,15 @@ def _layers(model: str, network: Any, layer: int | str) -> list[int]:
 
 
 def _fingerprint(network: Any, tokenizer: Any) -> bytes:
-    """Return a digest of the weights, the config and the tokenizer."""
+    """Return a digest of the weights, the config and the tokenizer.
+
+    An encoder's pooler is left out: it is not used, and where the files lack it, its weights are random.
+    """
     config = network.config.to_dict()
     for key in ("_name_or_path", "transformers_version", "dtype"):
         config.pop(key, None)
     parts: list[str | bytes] = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
     for name, weight in network.state_dict().items():
-        parts += [name, digest(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)]
+        if not name.startswith("pooler."):
+            parts += [name, digest(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)]
     return digest(*parts)

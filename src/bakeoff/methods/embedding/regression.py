@@ -47,7 +47,10 @@ class Regression:
         return np.stack([1 - second, second], axis=1)
 
     def save(self, folder: Path) -> None:
-        save_file({"weights": self.weights, "intercepts": self.intercepts}, folder / "regression.safetensors")
+        tensors = {"weights": self.weights, "intercepts": self.intercepts}
+        # safetensors writes the bytes as they lie, whatever the strides.
+        contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        save_file(contiguous, folder / "regression.safetensors")
 
     @classmethod
     def load(cls, folder: Path) -> Regression:

@@ -116,7 +116,7 @@ class StaticEncoder:
 
     def save(self, folder: Path) -> None:
         folder.mkdir()
-        save_file({"embeddings": self.vectors.astype(np.float16)}, folder / "model.safetensors")
+        save_file({"embeddings": self.vectors.astype(np.float16, order="C")}, folder / "model.safetensors")
         self._tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
         config = {
             "model_type": "model2vec",
