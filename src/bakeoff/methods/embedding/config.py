@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.search_space import Choice, SearchSpace
 from bakeoff.pretrained.names import DEFAULT_ENCODER, PACKAGED_MODELS
 from bakeoff.sections import ClassWeights, PositiveInt, RequestedPrecision
 
@@ -47,6 +48,7 @@ class EmbeddingConfig(MethodConfig):
     )
     class_weights: ClassWeights = "none"
     precision: RequestedPrecision = "auto"
+    search_space: ClassVar[SearchSpace] = {"pooling": Choice(("mean", "last", "first"))}
 
     @model_validator(mode="after")
     def _static_reads_single_tokens(self) -> EmbeddingConfig:
