@@ -16,8 +16,9 @@ from bakeoff.methods.embedding.cache import VectorCache, Vectors, digest
 from bakeoff.methods.embedding.encoder import Encoder, batches_of_one_length, encoded
 from bakeoff.methods.embedding.static import StaticEncoder
 
-VALUES = 256
-"""Principal components that are kept."""
+VALUES = 512
+"""Most principal components that are kept. The authors keep 256; with the 384 of all-MiniLM-L6-v2, a regression on the
+packaged sentences is right 74.0 instead of 73.0 % of the time."""
 
 SIF = 1e-4
 

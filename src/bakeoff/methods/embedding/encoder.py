@@ -46,7 +46,8 @@ class Encoder:
             pooling: With a `max_length`.
             layers: The layers that are read, counted from 1, in ascending order.
         """
-        self.fingerprint = _fingerprint(network, tokenizer)
+        self.fingerprint = _fingerprint(network)
+        self._settings = _settings(network, tokenizer)
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.layers = list(layers)
@@ -76,7 +77,7 @@ class Encoder:
     def key(self, layer: int, *more: str) -> bytes:
         """Return a name for everything that the vectors of a layer depend on, besides the texts."""
         way = [self.pooling.mode, self.pooling.normalize, self.pooling.max_length, layer, self.precision, *more]
-        return digest(self.fingerprint, json.dumps(way))
+        return digest(self.fingerprint, self._settings, json.dumps(way))
 
     @machine.all_cores()
     def tokenize(self, texts: Sequence[str]) -> EncodedTexts:
@@ -191,16 +192,18 @@ def _layers(model: str, network: Any, layer: int | str) -> list[int]:
     return sorted({round(place) for place in middle.tolist()})
 
 
-def _fingerprint(network: Any, tokenizer: Any) -> bytes:
-    """Return a digest of the weights, the config and the tokenizer.
+def _fingerprint(network: Any) -> bytes:
+    """Return a digest of the weights. Other versions of transformers may change everything else about a model.
 
     An encoder's pooler is left out: it is not used, and where the files lack it, its weights are random.
     """
+    weights = [weight for name, weight in network.state_dict().items() if not name.startswith("pooler.")]
+    return digest(*(digest(weight.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data) for weight in weights))
+
+
+def _settings(network: Any, tokenizer: Any) -> str:
+    """Return everything besides the weights that vectors depend on."""
     config = network.config.to_dict()
     for key in ("_name_or_path", "transformers_version", "dtype"):
         config.pop(key, None)
-    parts: list[str | bytes] = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
-    for name, weight in network.state_dict().items():
-        if not name.startswith("pooler."):
-            parts += [name, digest(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)]
-    return digest(*parts)
+    return json.dumps(config, sort_keys=True, default=str) + tokenizer.backend_tokenizer.to_str()

@@ -31,7 +31,7 @@ class Reading:
     normalize: bool
     layer: int
     max_length: int
-    fingerprint: str  # of the network and its tokenizer
+    fingerprint: str  # of the network's weights
 
 
 class TextEncoder(Protocol):
