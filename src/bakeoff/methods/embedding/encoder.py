@@ -206,4 +206,4 @@ def _settings(network: Any, tokenizer: Any) -> str:
     config = network.config.to_dict()
     for key in ("_name_or_path", "transformers_version", "dtype"):
         config.pop(key, None)
-    return json.dumps(config, sort_keys=True, default=str) + tokenizer.backend_tokenizer.to_str()
+    return f"{json.dumps(config, sort_keys=True, default=str)}{tokenizer.backend_tokenizer.to_str()}"
