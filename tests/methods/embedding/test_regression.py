@@ -31,12 +31,6 @@ def test_it_is_scikit_learn_s_on_standardized_vectors(classes, rule):
     assert own == pytest.approx(reference.predict_proba(scaled), abs=2e-3)
 
 
-def test_many_classes_use_the_other_solver():
-    vectors, labels = table(classes=180, rows=720)
-
-    assert fit(vectors, labels, None, 0.1).probabilities(vectors).shape == (720, 180)
-
-
 def test_noise_wants_a_strong_penalty_and_signal_a_weak_one():
     noisy, labels = table(2, rows=60, values=50, noise=30)
     clear, _ = table(2, rows=60, values=50, noise=0.2)

@@ -17,13 +17,12 @@ from bakeoff.methods.embedding.cache import Vectors
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Inverse strengths of the L2 penalty (C in scikit-learn) that are tried, the strongest penalty first."""
 
 _DEFAULT_STRENGTH = 1e-2
 _FOLDS = 5
 _PATIENCE = 2  # strengths without improvement before the search ends
-_NEWTON_WEIGHTS = 2000  # Newton's method is faster up to so many weights, whose Hessian is small
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: fl
         class_weight: scikit-learn's name of the rule.
     """
     mean, scale = _standard(vectors)
-    model = _logistic(vectors, labels, class_weight)
-    model.set_params(C=strength)
+    model = _logistic(class_weight, C=strength)
     _quietly(model, (vectors - mean) / scale, labels)
     weights = model.coef_.astype(np.float64) / scale
     return Regression(weights, model.intercept_ - weights @ mean)
@@ -103,13 +101,10 @@ def _standard(vectors: Vectors) -> tuple[Vectors, Vectors]:
     return vectors.mean(axis=0), np.where(deviations > 1e-9, deviations, 1).astype(np.float32)
 
 
-def _logistic(vectors: Vectors, labels: Labels, class_weight: str | None, **settings: Any) -> Any:
+def _logistic(class_weight: str | None, **settings: Any) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    classes = int(labels.max()) + 1
-    small = vectors.shape[1] * (1 if classes == 2 else classes) <= _NEWTON_WEIGHTS
-    solver = "newton-cholesky" if small else "lbfgs"
-    return LogisticRegression(class_weight=class_weight, solver=solver, max_iter=300, **settings)
+    return LogisticRegression(class_weight=class_weight, max_iter=300, **settings)
 
 
 def _quietly(model: Any, vectors: Vectors, labels: Labels) -> None:
@@ -128,7 +123,7 @@ class _Fold:
         self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels
     ) -> None:
         mean, scale = _standard(vectors[inside])
-        self._model = _logistic(vectors, labels, class_weight, warm_start=True)
+        self._model = _logistic(class_weight, warm_start=True)
         self._vectors, self._labels = (vectors[inside] - mean) / scale, labels[inside]
         self._held_out, self._answers = (vectors[outside] - mean) / scale, labels[outside]
 
