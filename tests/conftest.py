@@ -47,6 +47,17 @@ def pytest_collection_finish() -> None:
     Every training collects garbage several times, which would take 0.2 seconds each.
     """
     gc.enable()
+    freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Function, nextitem: pytest.Function | None) -> None:
+    """Do the same with what the tests of a module have imported."""
+    if nextitem is None or item.module is not nextitem.module:
+        freeze()
+
+
+def freeze() -> None:
     gc.collect()
     gc.freeze()
 
