@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from bakeoff.cli.main import main
+from tests.processes import Forked
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,23 @@ def refused(*arguments: str | os.PathLike[str], stdin: str = "") -> str:
 def start(
     *arguments: str | os.PathLike[str], program: Sequence[str] = ("-m", "bakeoff"), **options: Any
 ) -> subprocess.Popen[str]:
-    """Start a command in a process of its own, for tests that kill it."""
+    """Start a command in a process of its own, as from a shell."""
     words = [sys.executable, *program, *(os.fspath(argument) for argument in arguments)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def fork(*arguments: str | os.PathLike[str], **options: Any) -> Forked:
+    """Run a command in a process of its own, for tests that kill it or need fresh state."""
+    return Forked(main, arguments, **options)
+
+
+def forked(*arguments: str | os.PathLike[str], **options: Any) -> Typed:
+    """Run a command in a process of its own until it ends."""
+    process = fork(*arguments, **options)
+    out, err = process.communicate(timeout=120)
+    code = process.poll()
+    assert code is not None
+    return Typed(code, out, err)
 
 
 def type_line(line: str, stdin: str = "") -> Typed:

@@ -72,10 +72,11 @@ def run(
     _must_be_free(folder)
     trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
+    first_of_its_place = not folder.path.parent.exists()
     # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
     with folder.locked(), contextlib.ExitStack() as stack:
         _must_be_free(folder)  # another run may have ended between the first look and the lock
-        stack.enter_context(_removed_if_nothing_was_trained(folder))
+        stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
         if tables:  # which are read from the folder
             files = folder.write_tables(tables)
             checked = with_files(checked, files)
@@ -295,8 +296,11 @@ def _free_name(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
-    """Remove the folder of a run that fails before its first step, so that it is not in the way of the next try."""
+def _removed_if_nothing_was_trained(folder: RunFolder, first_of_its_place: bool) -> Iterator[None]:
+    """Remove the folder of a run that fails before its first step, so that it is not in the way of the next try.
+
+    The folder around it, such as `runs`, goes as well if this run was the first there.
+    """
     try:
         yield
     except BaseException as error:
@@ -304,4 +308,7 @@ def _removed_if_nothing_was_trained(folder: RunFolder) -> Iterator[None]:
         could_resume = folder.holds_a_run and not isinstance(error, UserError)
         if not could_resume and not any(contestant.begun for contestant in begun):
             shutil.rmtree(folder.path, ignore_errors=True)
+            if first_of_its_place:
+                with contextlib.suppress(OSError):  # another run has begun there
+                    folder.path.parent.rmdir()
         raise

@@ -6,11 +6,13 @@ import json
 import signal
 import time
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
 from bakeoff.runs.folder import RunFolder
-from tests.command import bakeoff, start
+from tests.command import bakeoff, fork
+from tests.processes import Forked
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TIMES = {"seconds", "total_seconds", "peak_memory_bytes"}
@@ -53,13 +55,12 @@ def lines_of_metrics(path: Path) -> int:
     return sum(len(file.read_bytes().splitlines()) for file in path.glob("contestants/*/metrics.jsonl"))
 
 
-def run_and_kill(arguments: list, path: Path, lines: int, how: signal.Signals, **options) -> str:
-    """Start a command and kill it as soon as the run has written so many lines of metrics; returns what it said."""
-    process = start(*arguments, **options)
+def kill(process: Forked | Popen[str], path: Path, lines: int, how: signal.Signals) -> str:
+    """Kill a process as soon as its run has written so many lines of metrics; return what it said."""
     deadline = time.monotonic() + 120
     while process.poll() is None and lines_of_metrics(path) < lines:
         assert time.monotonic() < deadline, "the run did not get that far"
-        time.sleep(0.002)
+        time.sleep(0.005)
     process.send_signal(how)
     return process.communicate(timeout=60)[1]
 
@@ -71,9 +72,9 @@ def test_killed_again_and_again(task, tmp_path):
     total = lines_of_metrics(tmp_path / "whole")
     killed = tmp_path / "killed"
 
-    run_and_kill(["run", config, "-o", killed], killed, 2, signal.SIGKILL)
-    run_and_kill(["resume", killed], killed, total // 2, signal.SIGKILL)
-    said = run_and_kill(["resume", killed], killed, 3 * total // 4, signal.SIGINT)
+    kill(fork("run", config, "-o", killed), killed, 2, signal.SIGKILL)
+    kill(fork("resume", killed), killed, total // 2, signal.SIGKILL)
+    said = kill(fork("resume", killed), killed, 3 * total // 4, signal.SIGINT)
     assert f"bakeoff resume {killed}" in said or lines_of_metrics(killed) == total
     assert bakeoff("resume", killed, "--json").json["verdict"] is not None
 

@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.runs.folder import RunFolder
-from tests.command import bakeoff, refused, start
+from tests.command import bakeoff, fork, refused
 from tests.real_runs import write_config_file
 
 SMALL = {"method": "lstm", "embedding_size": 16, "hidden_size": 16, "batch_size": 32}
@@ -34,11 +34,11 @@ def config(tmp_path) -> Path:
 def test_killed_while_pretraining_and_resumed(config, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     metrics = killed / "contestants" / "pretrained" / "pretraining.jsonl"
-    process = start("run", config, "-o", killed)
+    process = fork("run", config, "-o", killed)
     deadline = time.monotonic() + 120
     while process.poll() is None and not (metrics.exists() and '"epoch":2' in metrics.read_text()):
         assert time.monotonic() < deadline, "the run did not get that far"
-        time.sleep(0.002)
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
 

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.command import Typed, forked
+from tests.processes import Forked
+
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "custom-method"
 CONFIG = {
@@ -22,8 +25,6 @@ CONFIG = {
     "contestants": {"majority": {}, "nearest-centroid": {"max_words": 500}},
     "evaluation": {"resamples": 50},
 }
-
-Typed = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,12 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def typed(environment, tmp_path_factory) -> Typed:
+def typed(environment, tmp_path_factory) -> Callable[..., Typed]:
     folder = tmp_path_factory.mktemp("work")
     (folder / "films.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
 
-    def type_(*words: str, package: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bakeoff", *words]
-        given = environment if package else dict(os.environ)
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=given)
+    def type_(*words: str, package: bool = True) -> Typed:
+        return forked(*words, cwd=folder, env=environment if package else os.environ)
 
     return type_
 
@@ -54,7 +53,7 @@ def typed(environment, tmp_path_factory) -> Typed:
 def run(typed, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "films"
     done = typed("run", "films.yaml", "-o", str(path))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return path
 
 
@@ -65,8 +64,8 @@ def test_the_module_is_one_page():
 def test_it_is_planned(typed):
     done = typed("plan", "films.yaml", "--json")
 
-    assert done.returncode == 0, done.stderr
-    plan = json.loads(done.stdout)["contestants"][1]
+    assert done.code == 0, done.err
+    plan = json.loads(done.out)["contestants"][1]
     assert plan["method"] == "nearest-centroid"
     assert plan["total_parameters"] == 2 * 500
 
@@ -85,18 +84,18 @@ def test_it_predicts_and_explains(typed, run):
     predicted = typed("predict", str(run), "a moving film", "--contestant", "nearest-centroid", "--json")
     explained = typed("explain", str(run), "a moving film", "--contestant", "nearest-centroid", "--json")
 
-    assert predicted.returncode == explained.returncode == 0, predicted.stderr + explained.stderr
-    (answer,) = json.loads(predicted.stdout)["predictions"]["nearest-centroid"]
+    assert predicted.code == explained.code == 0, predicted.err + explained.err
+    (answer,) = json.loads(predicted.out)["predictions"]["nearest-centroid"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    (explanation,) = json.loads(explained.stdout)["explanations"]["nearest-centroid"]
+    (explanation,) = json.loads(explained.out)["explanations"]["nearest-centroid"]
     assert {word["word"] for word in explanation["words"]} == {"a", "moving", "film"}
 
 
 def test_it_is_not_exported_and_says_so(typed, run, tmp_path):
     done = typed("export", str(run), "-o", str(tmp_path / "out"), "--contestant", "nearest-centroid")
 
-    assert done.returncode == 2
-    assert "this method has no export to ONNX" in done.stderr
+    assert done.code == 2
+    assert "this method has no export to ONNX" in done.err
 
 
 def test_a_run_is_reported_and_resumed(typed, run, tmp_path):
@@ -109,7 +108,7 @@ def test_a_run_is_reported_and_resumed(typed, run, tmp_path):
     resumed = typed("resume", str(path))
     reported = typed("report", str(path))
 
-    assert resumed.returncode == reported.returncode == 0, resumed.stderr + reported.stderr
+    assert resumed.code == reported.code == 0, resumed.err + reported.err
     assert json.loads(result.read_text())["metrics"] == before["metrics"]
 
 
@@ -117,19 +116,19 @@ def test_a_run_is_reported_and_resumed(typed, run, tmp_path):
 def test_without_the_package_its_name_is_refused(typed, run, words):
     done = typed(words[0], str(run), *words[1:], package=False)
 
-    said = " ".join(done.stderr.split())
-    assert done.returncode == 2
+    said = " ".join(done.err.split())
+    assert done.code == 2
     assert "'nearest-centroid' is not a method of task classification" in said
     assert "install that package" in said
 
 
 def test_it_keeps_the_contract_of_every_method(environment):
-    command = [sys.executable, "-m", "pytest", "-n", "0", "tests/methods/test_contract.py"]
-    command += ["-k", "nearest-centroid"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment)
+    words = ["-n", "0", "tests/methods/test_contract.py", "-k", "nearest-centroid"]
+    process = Forked(pytest.main, words, cwd=REPOSITORY, env=environment)
+    out, _ = process.communicate(timeout=200)
 
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    assert process.poll() == 0, out
+    assert " passed" in out
 
 
 def test_the_page_about_it_shows_its_code_and_configs_that_load(environment):

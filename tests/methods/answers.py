@@ -1,12 +1,7 @@
-"""Print what saved models answer, so that a test can compare a fresh process with its own.
-
-python -m tests.methods.answers TASK METHOD FOLDER [TASK METHOD FOLDER ...]
-"""
+"""What saved models answer, so that a test can compare a fresh process with its own."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +37,7 @@ def answers(task: Task, model: Path, texts: Sequence[str]) -> list[list[float]]:
     return [[sum(piece["nll"] for piece in pieces if piece["document"] == name)] for name in named]
 
 
-if __name__ == "__main__":
+def all_answers(models: Sequence[tuple[Task, Path, Sequence[str]]]) -> list[list[list[float]]]:
+    """Return what several models answer to their texts, computed with one thread."""
     torch.set_num_threads(1)
-    asked = zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True)
-    print(json.dumps([answers(task, Path(folder), texts_for(task, name)) for task, name, folder in asked]))
+    return [answers(*model) for model in models]

@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from bakeoff.evaluation.wording import number
 from bakeoff.report.loaded import load_run
 from bakeoff.report.plan import PlanTable
-from bakeoff.report.terminal import _Comparison, epoch_table, summary, summary_table
+from bakeoff.report.terminal import _Comparison, comparison, epoch_table, summary
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import Usage
@@ -79,7 +79,7 @@ def test_the_verdict_comes_last(run: RunFolder) -> None:
 
 
 def test_the_comparison_can_be_printed_alone(run: RunFolder) -> None:
-    assert "Training time" in printed(summary_table(run))
+    assert "Training time" in printed(comparison(load_run(run)))
 
 
 def test_requests_tokens_and_money_are_rows_where_an_endpoint_was_asked(classification_run: RunFolder) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import resource
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.memory import by_parts, divided, is_out_of_memory
 from bakeoff.training.progress import Progress
+from tests.processes import SERVER
 from tests.training.tiny import Listener, TinyBatch, TinyLearner
 
 SETTINGS = TrainingSettings(budget=Budget(epochs=3), learning_rate=0.01, schedule="linear", warmup_steps=2, seed=3)
@@ -173,48 +175,34 @@ def test_looking_ahead_chooses_what_fits(monkeypatch, available, limit, message)
     assert all(weight.grad is None for weight in learner.model.parameters())
 
 
-HUNGRY = """
-import json, resource, sys, tempfile
-from pathlib import Path
-import torch
-from bakeoff.runs.folder import ContestantFolder
-from bakeoff.sections import Budget
-from bakeoff.training import loop, memory
-from bakeoff.training.progress import Progress
-from bakeoff.training.learner import LossSum, TrainingSettings
-from tests.training.tiny import TinyLearner
-
-torch.set_num_threads(1)
-memory.MicroBatches.look_ahead = lambda *_: None  # it would notice before the system refuses
-
 class Hungry(TinyLearner):
-    def loss(self, batch):
+    def loss(self, batch: TinyBatch) -> LossSum:
         kept = torch.ones(batch.count, 15_000_000)  # 60 MB a row
         return LossSum(super().loss(batch).total * kept[0, 0])
 
-def train(path):
-    settings = TrainingSettings(budget=Budget(epochs=1), learning_rate=0.01)
-    folder = ContestantFolder(Path(path))
-    cost = loop.train(Hungry(dropout=0.0, rows=16), settings, folder, Progress())
-    return cost.micro_batch_tokens, [line.loss for line in folder.training_log()[0]]
 
-with tempfile.TemporaryDirectory() as path:
-    enough = train(path + "/enough")
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000, resource.RLIM_INFINITY))
-    print(json.dumps([enough, train(path + "/short")]))
-"""
+def train_without_and_with_a_limit(path: Path) -> list[tuple[int | None, list[float]]]:
+    torch.set_num_threads(1)
+    memory.MicroBatches.look_ahead = lambda *_: None  # it would notice before the system refuses
+    found = []
+    for name in ("enough", "short"):
+        if name == "short":
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000, resource.RLIM_INFINITY))
+        settings = TrainingSettings(budget=Budget(epochs=1), learning_rate=0.01)
+        cost, folder = train(Hungry(dropout=0.0, rows=16), path / name, settings)
+        found.append((cost.micro_batch_tokens, losses(folder)))
+    return found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process' memory")
-def test_training_goes_on_where_the_system_refuses_memory():
-    done = subprocess.run([sys.executable, "-c", HUNGRY], capture_output=True, text=True, check=False, timeout=120)
+def test_training_goes_on_where_the_system_refuses_memory(tmp_path):
+    with ProcessPoolExecutor(1, SERVER) as process:
+        (unlimited, expected), (limited, found) = process.submit(train_without_and_with_a_limit, tmp_path).result()
 
-    assert done.returncode == 0, done.stderr
-    (unlimited, expected), (limited, losses) = json.loads(done.stdout)
     assert unlimited is None
     assert limited in (2, 4)  # 8 rows would need 480 MB of the 400 that are left
-    assert losses == pytest.approx(expected, rel=1e-6)
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_growth_is_measured_and_the_peak_before_it_is_not_lost():

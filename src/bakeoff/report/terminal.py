@@ -49,11 +49,6 @@ def summary(run: RunFolder) -> RenderableType:
     return Group(*parts)
 
 
-def summary_table(run: RunFolder) -> RenderableType:
-    """Return the comparison alone: every metric with its interval and protocol, and the costs."""
-    return _Comparison(load_run(run))
-
-
 def comparison(loaded: LoadedRun) -> RenderableType:
     """Return what `bakeoff compare` prints: the comparison and the verdict."""
     return Group(_Comparison(loaded), _heading("Verdict"), verdict_text(loaded.verdict))

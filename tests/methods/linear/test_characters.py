@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from bakeoff.data.words import tokenize
-from bakeoff.methods.linear.characters import character_ngram_texts, learn_character_ngrams
+from bakeoff.methods.linear.characters import learn_character_ngrams
+from tests.methods.linear.ngram_names import character_ngrams
 
 WORDS = st.lists(st.sampled_from(["a", "ab", "aba", "bbbb", "é", "好吃", "\U00020000"]), max_size=6).map(" ".join)
 
@@ -44,7 +45,7 @@ def test_counts_equal_scikit_learns(training, unseen, max_characters, min_df):
     if expected is None:
         assert vocabulary.size == 0
     else:
-        names = character_ngram_texts(vocabulary)
+        names = character_ngrams(vocabulary)
         assert by_name(names, vocabulary.count(tokenize(unseen, "separate")).toarray()) == by_name(
             expected[0], np.array(expected[1])
         )
@@ -58,5 +59,5 @@ def test_two_words_of_one_text_make_an_ngram_no_more_frequent_than_one():
     frequent, _ = learn_character_ngrams(training, 3, 2)
     every, _ = learn_character_ngrams(training, 3, 1)
 
-    assert "fil" in character_ngram_texts(every)
-    assert character_ngram_texts(frequent) == ["l"]
+    assert "fil" in character_ngrams(every)
+    assert character_ngrams(frequent) == ["l"]

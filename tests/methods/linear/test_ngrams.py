@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from bakeoff.data.words import tokenize
-from bakeoff.methods.linear.ngrams import learn_ngrams, ngram_texts
+from bakeoff.methods.linear.ngrams import learn_ngrams
+from tests.methods.linear.ngram_names import word_ngrams
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=8).map(" ".join)
 
@@ -45,14 +46,14 @@ def test_counts_equal_scikit_learns(training, unseen, max_ngram, min_df):
         assert vocabulary.size == 0
     else:
         found = vocabulary.count(tokenize(unseen, "separate")).toarray()
-        assert by_name(list(ngram_texts(vocabulary)), found) == by_name(*expected)
+        assert by_name(word_ngrams(vocabulary), found) == by_name(*expected)
         assert np.array_equal(vocabulary.count(tokenize(training, "separate")).toarray(), counts.toarray())
 
 
 def test_ngrams_do_not_reach_from_one_text_into_the_next():
     vocabulary, counts = learn_ngrams(tokenize(["good film", "film good"], "separate"), 2, 1)
 
-    assert sorted(ngram_texts(vocabulary)) == ["film", "film good", "good", "good film"]
+    assert sorted(word_ngrams(vocabulary)) == ["film", "film good", "good", "good film"]
     assert counts.sum(axis=1).tolist() == [[3], [3]] or counts.sum(axis=1).tolist() == [3, 3]
 
 

@@ -10,8 +10,8 @@ import pytest
 from bakeoff.data.words import tokenize
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
-from bakeoff.methods.linear.ngrams import ngram_texts
 from bakeoff.methods.recurrent.evidence import evidence, evidence_size
+from tests.methods.linear.ngram_names import word_ngrams
 from tests.methods.small_data import small_table
 
 TWO = LinearConfig(ngrams="words", max_ngram=2)
@@ -62,7 +62,7 @@ def by_hand(model, words, part):
         pairs = [" ".join(pair) for pair in pairwise(some)]
         return [ngram for ngram in some + pairs if ngram in columns]
 
-    columns = {ngram: column for column, ngram in enumerate(ngram_texts(model.ngrams.words))}
+    columns = {ngram: column for column, ngram in enumerate(word_ngrams(model.ngrams.words))}
     counts = {ngram: ngrams(words).count(ngram) for ngram in ngrams(words)}
     values = {ngram: (1 + np.log(count)) * model.tfidf.idf_[columns[ngram]] for ngram, count in counts.items()}
     norm = np.linalg.norm(list(values.values()))

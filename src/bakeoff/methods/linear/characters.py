@@ -72,19 +72,6 @@ def learn_character_ngrams(
     return vocabulary, _count_matrix(counts, columns, words, size)
 
 
-def character_ngram_texts(vocabulary: CharacterNgrams) -> list[str]:
-    """Return every n-gram, with the spaces at its ends, in the order of the columns."""
-    texts, shorter = list(vocabulary.characters[1:]), list(vocabulary.characters)
-    for codes in vocabulary.codes:
-        first, last = np.divmod(codes, len(vocabulary.characters))
-        shorter = [
-            shorter[start] + vocabulary.characters[end]
-            for start, end in zip(first.tolist(), last.tolist(), strict=True)
-        ]
-        texts += shorter
-    return texts
-
-
 def _spelled(words: Sequence[str]) -> tuple[Integers, Integers]:
     """Return the code points of all words, each between two spaces, and for each the index of its word."""
     points = np.frombuffer("".join(f" {word} " for word in words).encode("utf-32-le"), dtype=np.uint32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,19 +72,6 @@ def learn_ngrams(
         codes.append(known)
         blocks.append(_count_matrix(documents, found, (rows, len(known))))
     return NgramVocabulary(kept, codes), hstack(blocks, format="csr")
-
-
-def ngram_texts(vocabulary: NgramVocabulary) -> Iterator[str]:
-    """Every n-gram as text, words parted by a space, in the order of the columns."""
-    yield from vocabulary.words
-    shorter: Sequence[str] = vocabulary.words
-    for codes in vocabulary.codes:
-        first, last = np.divmod(codes, len(vocabulary.words))
-        shorter = [
-            f"{shorter[start]} {vocabulary.words[end]}"
-            for start, end in zip(first.tolist(), last.tolist(), strict=True)
-        ]
-        yield from shorter
 
 
 def _documents(texts: TokenizedTexts) -> Integers:
