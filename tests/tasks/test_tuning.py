@@ -15,7 +15,7 @@ from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.report import search_view
 from bakeoff.runner import resume, run
 from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.tasks import tuning
+from bakeoff.tasks import suggestions, tuning
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
@@ -121,7 +121,7 @@ def test_a_kill_between_a_trial_and_the_move_of_its_model_loses_nothing(tmp_path
 
 
 def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "_UNPRUNED_TRIALS", 1)
+    monkeypatch.setattr(suggestions, "_UNPRUNED_TRIALS", 1)
     values = config({"lstm": {**LSTM, "tune": {"trials": 8, "settings": ["learning_rate"]}}}, epochs=3)
 
     search = bake(values, "lstm", TABLE, ContestantFolder(tmp_path / "lstm")).search

@@ -6,34 +6,25 @@ that is resumed makes the trials of one that was not interrupted.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.base import Method, MethodConfig
 from bakeoff.methods.context import FitContext, FitReport
-from bakeoff.methods.search_space import Choice, Tune
+from bakeoff.methods.search_space import Tune
 from bakeoff.packages import require
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import EpochLine, Search, StepLine, TrainingCost, Trial
 from bakeoff.sections import Budget
+from bakeoff.tasks.suggestions import Suggestions
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
-
-if TYPE_CHECKING:
-    import optuna
-
-_FEWEST_FOR_IMPORTANCE = 4
-_UNPRUNED_TRIALS = 4
-"""The first trials are never stopped early: there is too little to compare them with."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +140,7 @@ class _Searching:
         self.higher_is_better = method.task == "classification"
         self.limit = tune.seconds or (context.budget.seconds if tune.trials is None else None)
         self.trials = context.folder.trials()
+        self.suggestions = Suggestions(self.space, context.seed, tune.trials, higher_is_better=self.higher_is_better)
 
     def run(self) -> Fitted:
         earlier = sum(trial.training.total_seconds for trial in self.trials)
@@ -175,7 +167,7 @@ class _Searching:
         search = Search(
             metric=metric,
             higher_is_better=self.higher_is_better,
-            importance=self._importance(),
+            importance=self.suggestions.importance(self.trials),
             best=best.number,
             trials=self.trials,
         )
@@ -195,13 +187,14 @@ class _Searching:
     def _try(self, number: int) -> None:
         """Make one trial, and write it down."""
         started = time.perf_counter()
-        asked = None if number == 1 else self._study(number).ask(self._distributions())
-        settings = {} if asked is None else dict(asked.params)
+        settings = {} if number == 1 else self.suggestions.next(self.trials)
         config = self._with(settings)
         folder = self.context.folder.trial(number)
         of = f" of {self.tune.trials}" if self.tune.trials else ""
         progress = _TrialProgress(
-            self.context.progress, f"trial {number}{of}", lambda: self._falls_behind(_validations(folder))
+            self.context.progress,
+            f"trial {number}{of}",
+            lambda: self.suggestions.falls_behind(self.trials, _validations(folder)),
         )
         state: Literal["finished", "pruned", "failed"] = "finished"
         value, report = None, FitReport(TrainingCost())
@@ -255,71 +248,6 @@ class _Searching:
                 if trial is best:
                     self.context.folder.adopt(folder)
                 shutil.rmtree(folder.path)
-
-    # Optuna
-
-    def _distributions(self) -> dict[str, optuna.distributions.BaseDistribution]:
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-        made: dict[str, optuna.distributions.BaseDistribution] = {}
-        for name, values in self.space.items():
-            if isinstance(values, Choice):
-                made[name] = CategoricalDistribution(values.values)
-            elif isinstance(values.low, int) and isinstance(values.high, int):
-                made[name] = IntDistribution(values.low, values.high, log=values.log)
-            else:
-                made[name] = FloatDistribution(values.low, values.high, log=values.log)
-        return made
-
-    def _study(self, number: int) -> optuna.Study:
-        """Return a study that knows the earlier trials, and draws from the seed and the number of the next one."""
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        seed = int(np.random.SeedSequence((self.context.seed, number)).generate_state(1)[0])
-        study = optuna.create_study(
-            direction="maximize" if self.higher_is_better else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, (self.tune.trials or 40) // 4)),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS),
-        )
-        states = {
-            "finished": optuna.trial.TrialState.COMPLETE,
-            "pruned": optuna.trial.TrialState.PRUNED,
-            "failed": optuna.trial.TrialState.FAIL,
-        }
-        for trial in self.trials:
-            # The config's own settings, those of the first trial, need not lie within the search space.
-            with contextlib.suppress(ValueError):
-                study.add_trial(
-                    optuna.trial.create_trial(
-                        params={name: trial.chosen.get(name, value) for name, value in trial.settings.items()},
-                        distributions=self._distributions(),
-                        value=None if trial.state == "failed" else trial.value,
-                        intermediate_values=dict(enumerate(trial.values)),
-                        state=states[trial.state],
-                    )
-                )
-        return study
-
-    def _importance(self) -> dict[str, float]:
-        """Return the importance of each setting, or nothing where too few trials ended or all were equally good."""
-        import optuna
-
-        study = self._study(len(self.trials) + 1)
-        values = {trial.value for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])}
-        if len(values) < _FEWEST_FOR_IMPORTANCE:
-            return {}
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.context.seed)
-        importance = optuna.importance.get_param_importances(study, evaluator=evaluator)
-        return {name: float(share) for name, share in importance.items()}
-
-    def _falls_behind(self, values: Sequence[float]) -> bool:
-        """Return whether the trial under way is worse than the median of earlier trials after as many evaluations."""
-        study = self._study(len(self.trials) + 1)
-        trial = study.ask(self._distributions())
-        for step, value in enumerate(values):
-            trial.report(value, step)
-        return bool(trial.should_prune())
 
 
 def _validations(folder: ContestantFolder) -> list[float]:
