@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -154,3 +155,13 @@ def test_the_encoding_of_a_text_is_in_its_config(tmp_path):
 
     assert load_config(yaml.safe_load(start.yaml)).data.encoding == "windows-1252"
     assert start.seen.notes[0] == "Read as: windows-1252."
+
+
+def test_an_encoder_is_not_trained_on_long_tables_without_a_gpu(table, monkeypatch):
+    monkeypatch.setattr("bakeoff.methods.transformer.method._MOST_WORDS_ON_A_CPU", 5_000)
+    texts = [f"This is the film that I have seen in part {number} of my town" for number in range(800)]
+    source = table({"note": texts, "kind": ["a", "b"] * 400})
+
+    assert "transformer" not in yaml.safe_load(starting_config(source).yaml)["contestants"]
+    monkeypatch.setattr(Path, "exists", lambda path: True)
+    assert "transformer" in yaml.safe_load(starting_config(source).yaml)["contestants"]

@@ -197,9 +197,11 @@ def _lineup(seen: Seen, training: Sequence[str], left_out: Mapping[str, str]) ->
     assert seen.words is not None
     facts = TableFacts(
         training_rows=len(training),
+        training_words=sum(len(text.split()) for text in training),
         smallest_class=min(seen.classes.values()),
         long_text=seen.words.percentile_95,
         is_english=look_english(training),
+        has_gpu=Path("/proc/driver/nvidia/gpus").exists(),  # torch, which would know, takes seconds to import
     )
     methods = (get_classification_method(name) for name in method_names("classification"))
     kinds = {type(method): method for method in methods}  # lstm and gru are names of one method

@@ -10,9 +10,11 @@ class TableFacts:
     """The facts of a table that decide which methods can do well on it."""
 
     training_rows: int
+    training_words: int  # in all training texts
     smallest_class: int  # rows, in all splits
     long_text: int  # 95th percentile of the lengths, in words, or in characters of scripts without spaces
     is_english: bool
+    has_gpu: bool
 
 
 @dataclass(frozen=True)

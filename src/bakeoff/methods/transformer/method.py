@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MEASURED_TOKENS = 8192
 """A plan measures the evaluation on validation texts of about this many tokens."""
 
+_MOST_WORDS_ON_A_CPU = 1_000_000  # of training texts: an epoch takes five to ten minutes on two cores
+
 
 class TransformerMethod(
     GradientMethod[TransformerConfig, "SplitTable", "TransformerLearner"], ClassificationMethod[TransformerConfig]
@@ -73,7 +75,7 @@ class TransformerMethod(
         )
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
-        if not facts.is_english:
+        if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):
             return []
         reason = "an encoder for English, every weight trained: often best, and slowest"
         return [Proposal("transformer", reason, "{tuning: full}")]
