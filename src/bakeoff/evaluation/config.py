@@ -16,7 +16,7 @@ else:
 
 
 class ClassificationEvaluationConfig(Section):
-    """How classifiers are compared: on the test split, paired on the same texts."""
+    """The comparison of classifiers: on the test split, paired on the same texts."""
 
     metric: DecidingMetric = Field(
         "accuracy", description="The metric that decides the verdict; validation accuracy chooses the best epoch."

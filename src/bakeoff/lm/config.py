@@ -11,7 +11,7 @@ from bakeoff.sections import PositiveInt, Section
 
 
 class LanguageModelEvaluationConfig(Section):
-    """How language models are compared: perplexity by named protocols, and texts that continue prompts."""
+    """The comparison of language models: perplexity by named protocols, and texts that continue prompts."""
 
     protocols: Annotated[list[ProtocolName], Field(min_length=1)] = Field(
         ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."

@@ -18,7 +18,7 @@ from bakeoff.lm.tokens import prompt_tokens
 
 @dataclass
 class WritingReport:
-    """How a text was generated; filled in while it is."""
+    """Facts about a generation, filled in while it runs."""
 
     engine: Engine = "transformers"
     engine_reason: str = ""  # why it was not OpenVINO

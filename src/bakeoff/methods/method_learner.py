@@ -1,4 +1,4 @@
-"""What a gradient method's learner offers besides what the training loop needs."""
+"""The interface of a gradient method's learner, beyond what the training loop needs."""
 
 from __future__ import annotations
 

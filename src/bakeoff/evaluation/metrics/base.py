@@ -26,7 +26,7 @@ Interval = tuple[float, float]
 
 
 class CorpusLoss(Protocol):
-    """What a text costs a language model under one perplexity protocol (`bakeoff.lm.perplexity.Perplexity`)."""
+    """The cost of a text for a language model under one perplexity protocol (`bakeoff.lm.perplexity.Perplexity`)."""
 
     @property
     def protocol(self) -> str: ...
@@ -72,7 +72,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """How two contestants are compared by a metric on the same documents."""
+    """The comparison of two contestants by a metric on the same documents."""
 
     compare: Callable[[pa.Table, pa.Table, str, Draws], Paired | None]
     """Takes scores.parquet of both and the recorded protocol. Returns None for a single unit of text; raises

@@ -24,7 +24,7 @@ class PerplexityProtocol(ABC):
     meaning: ClassVar[str]
     """One or two sentences for reports."""
     predicts_every_token: ClassVar[bool] = False
-    """Whether the loss covers the whole text, so that it can be divided by its words and bytes."""
+    """True if the loss covers the whole text, so that it can be divided by its words and bytes."""
 
     @abstractmethod
     def plan(self, tokenizer: Any, corpus: Corpus, *, context: int, stride: int | None) -> ScoringPlan:

@@ -25,7 +25,7 @@ _STATIC = "static"
 
 @dataclass(frozen=True)
 class Reading:
-    """How a frozen network reads texts. Its name is in base_model.json."""
+    """The way in which a frozen network reads texts. Its name is in base_model.json."""
 
     pooling: str
     normalize: bool

@@ -24,7 +24,7 @@ _OLD_KEYS = {
 
 @dataclass(frozen=True)
 class Pooling:
-    """How the states of a text's tokens become its vector."""
+    """The rule by which the states of a text's tokens become its vector."""
 
     mode: Mode
     normalize: bool  # to length 1

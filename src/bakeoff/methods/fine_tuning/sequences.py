@@ -1,4 +1,4 @@
-"""What a language model is trained on: blocks cut from joined documents, or lines on their own."""
+"""The training sequences of a language model: blocks cut from joined documents, or lines on their own."""
 
 from __future__ import annotations
 
