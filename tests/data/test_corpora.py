@@ -71,6 +71,31 @@ def test_the_packaged_part_of_wikitext_2():
     assert report.across_splits == 0
 
 
+def test_only_the_beginnings_of_documents_are_evaluated():
+    """A heading and a paragraph of each of the 60 articles; the training split stays whole."""
+    whole, _ = prepare_corpus(TextData(text="wikitext-2-part"), seed=1)
+    split, report = prepare_corpus(TextData(text="wikitext-2-part", first_lines={"test": 2}), seed=1)
+
+    assert (split.train, split.validation) == (whole.train, whole.validation)
+    assert len(split.test.documents) == 60
+    for document, full in zip(split.test.documents, whole.test.documents, strict=True):
+        assert full.text.startswith(document.text)
+        assert sum(bool(line.strip()) for line in document.lines) == 2
+    assert "Of each test document, only the first 2 lines count (data.first_lines)." in report.notes
+
+
+def test_lines_within_a_row_are_counted_too(tmp_path):
+    rows = [{"text": f"{number}\n\nsecond {number}\nthird"} for number in range(5)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = TextData(
+        train=str(tmp_path / "a.jsonl"), validation=str(tmp_path / "a.jsonl"), first_lines={"validation": 2}
+    )
+
+    split, _ = prepare_corpus(data, seed=1)
+
+    assert [document.text for document in split.validation.documents] == [f"{n}\n\nsecond {n}\n" for n in range(5)]
+
+
 def test_a_fraction_keeps_the_first_lines_and_cuts_the_last_document():
     whole, _ = prepare_corpus(TextData(text="wikitext-2-part"), seed=1)
     part, report = prepare_corpus(

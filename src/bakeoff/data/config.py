@@ -161,6 +161,17 @@ class Fraction(Section):
     test: Share = Field(1.0, description="Share of the test lines.")
 
 
+class FirstLines(Section):
+    """Number of lines of each document that are used, blank ones not counted; absent: all."""
+
+    validation: PositiveInt | None = Field(None, description="Lines of each validation document.")
+    test: PositiveInt | None = Field(
+        None,
+        description="Lines of each test document. The beginnings of many documents tell models apart better than a few "
+        "whole ones in the same time.",
+    )
+
+
 class TextData(Section):
     """A text corpus with three splits."""
 
@@ -192,6 +203,9 @@ class TextData(Section):
     fraction: Fraction = Field(
         default_factory=lambda: Fraction(),
         description="Share of the lines to use, from the beginning of each split. One number sets all three.",
+    )
+    first_lines: FirstLines = Field(
+        default_factory=lambda: FirstLines(), description="Evaluate only the beginning of each document."
     )
 
     @model_validator(mode="before")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bakeoff.data.config import TextData
-from bakeoff.data.documents import Piece, Pieces, documents, pieces_of_file
+from bakeoff.data.documents import Piece, Pieces, beginning, documents, pieces_of_file
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.splitting import carve
@@ -29,7 +29,7 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
 
     Splits that come as files, or as splits of a data set, stay as they are. A missing split is taken from train: a
     tenth of its documents at random (a function of the seed), or its last lines where it has fewer than three
-    documents. Then `data.fraction` keeps the first lines of each split.
+    documents. Then `data.fraction` keeps the first lines of each split, and `data.first_lines` those of each document.
 
     Raises:
         UserError: a source is missing, empty or malformed, or too short to be split.
@@ -47,10 +47,11 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
                 source.add_file(name, Path(file).expanduser(), data.column)
     divided = _fill_missing_splits(source, source_name, seed)
     fractions = data.fraction.model_dump()
+    first_lines = data.first_lines.model_dump()
     corpora: dict[str, Corpus] = {
         name: _corpus(
             name,
-            _first_share(source.splits[name], fractions[name]),
+            _beginnings(_first_share(source.splits[name], fractions[name]), first_lines.get(name)),
             source_name,
             split_special_tokens=data.split_special_tokens,
         )
@@ -58,7 +59,13 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
         if name in source.splits
     }
     split = SplitCorpus(corpora["train"], corpora["validation"], corpora.get("test"))
-    return split, _report(source_name, source, corpora, seed if divided else None)
+    report = _report(source_name, source, corpora, seed if divided else None)
+    report.notes += [
+        f"Of each {name} document, only the first {lines} line{'s' * (lines > 1)} count (data.first_lines)."
+        for name, lines in first_lines.items()
+        if lines and name in corpora
+    ]
+    return split, report
 
 
 def read_corpus(
@@ -114,6 +121,10 @@ def _corpus(name: str, pieces: Pieces, source: str, notes: Sequence[str] = (), *
 def _first_share(pieces: Pieces, share: float) -> Pieces:
     # Rounded as datasets rounds `train[:10%]`, so that both keep the same lines.
     return pieces if share == 1 else pieces.first(max(1, round(share * pieces.rows)))
+
+
+def _beginnings(pieces: Pieces, lines: int | None) -> Pieces:
+    return pieces if lines is None else Pieces([beginning(piece, lines) for piece in pieces.pieces], pieces.separator)
 
 
 def _fill_missing_splits(source: TextSource, name: str, seed: int) -> bool:

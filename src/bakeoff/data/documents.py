@@ -44,6 +44,23 @@ class Pieces:
         return Pieces(kept, self.separator)
 
 
+def beginning(piece: Piece, lines: int) -> Piece:
+    """Keep only the first lines of a document. Blank lines between them are kept, and not counted."""
+    kept: list[str] = []
+    for row in piece.rows:
+        taken = []
+        for line in lines_with_ends(row):
+            if lines == 0:
+                break
+            taken.append(line)
+            lines -= bool(line.strip())
+        if taken or (lines and not row):
+            kept.append("".join(taken))
+        if lines == 0:
+            break
+    return Piece(piece.name, kept)
+
+
 def lines_with_ends(text: str) -> list[str]:
     r"""Split a text after each "\n", but at no other line separator. Joined, the lines are the text."""
     lines = [f"{line}\n" for line in text.split("\n")]
