@@ -138,5 +138,5 @@ def recover_folder(path: Path) -> None:
 
 
 def folder_bytes(path: Path) -> int:
-    """Return the size of all files in a folder, in bytes."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    """Return the size of all files in a folder, in bytes, without their checksums."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and file.name != "checksums.json")
