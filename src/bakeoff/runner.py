@@ -21,6 +21,7 @@ from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.mending import damage, mend
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
@@ -105,7 +106,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     with folder.locked():
         contestants = [contestant.folder for contestant in _contestants(folder, config)]
         known = _known_data(folder)
-        if known and all(contestant.ended and contestant.damage() is None for contestant in contestants):
+        if known and all(contestant.ended and damage(contestant) is None for contestant in contestants):
             _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
@@ -119,7 +120,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
                 "Put the old data back, or start a new run with -o.",
             )
         for contestant in contestants:
-            for sentence in contestant.mend():
+            for sentence in mend(contestant):
                 progress.message(sentence)
         return _bake(folder, config, prepared, progress)
 

@@ -18,6 +18,7 @@ from bakeoff.errors import DamagedError, UserError
 from bakeoff.report.loaded import load_run
 from bakeoff.runs.checksums import MANIFEST, check_folder, read_checked, remove_manifest, write_manifest
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.mending import mend
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.models import Models, find_runs
 from bakeoff.serve.progress import run_view
@@ -201,7 +202,7 @@ def test_a_run_that_lost_a_checkpoint_starts_again_and_says_so(small_run, tmp_pa
         with pytest.raises(DamagedError, match=file.name):
             check_folder(checkpoint)
         file.write_bytes(content)
-        assert list(folder.mend()) == []
+        assert list(mend(folder)) == []
     damage(checkpoint / "state.safetensors", flipped, random.Random(5))
     monkeypatch.undo()
 

@@ -21,7 +21,7 @@ from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.reading import read_config_values, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Failure, Sample, StepLine, Trial, Verdict
-from bakeoff.runs.writing import PART, explain_disk_errors, recover_folder, replaced_file, write_text
+from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -72,7 +72,15 @@ class ContestantFolder:
         """
         return StageFolder(self, name)
 
+    def stages(self) -> list[StageFolder]:
+        """Return the folders of the trainings that precede the contestant's own, as far as they have begun."""
+        return [StageFolder(self, path.name) for path in sorted(self._stages.glob("*"))]
+
     # trials of a search
+
+    def open_trials(self) -> list[ContestantFolder]:
+        """Return the folders of the trials, which are there until the search has ended."""
+        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*"))]
 
     def trial(self, number: int) -> ContestantFolder:
         """Return the folder of a trial. The trials' folders are removed once there is a result."""
@@ -181,8 +189,6 @@ class ContestantFolder:
         for folder in (self.checkpoint, self._stages, self._trials):
             shutil.rmtree(folder, ignore_errors=True)
 
-    # damage
-
     def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
         """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.
 
@@ -192,69 +198,6 @@ class ContestantFolder:
         checksums.write_manifest(
             folder, [file for file in folder.iterdir() if file.is_file()], beginnings={log: metrics_size}
         )
-
-    def damage(self) -> str | None:
-        """Return what is wrong with the files of a contestant that has ended, or None."""
-        try:
-            checksums.check_folder(self.path)
-            checksums.check_folder(self.model)
-            if self._failure.exists():
-                read_record(self._failure, Failure)
-                return None
-            self.result()
-            for read in (self.scores, self.samples, self.training_log, self.trials):
-                read()
-        except DamagedError as error:
-            return error.message
-        return None
-
-    def mend(self) -> Iterator[str]:
-        """Remove what is damaged and can be computed again; yield sentences about it.
-
-        A contestant that has ended starts again. Otherwise its damaged trainings do, its own and those of stages and
-        trials; what it has finished before stays.
-        """
-        if self.ended:
-            if problem := self.damage():
-                yield f"{problem} {self.name} starts again."
-                self._empty()
-            return
-        checksums.remove_manifest(self.path)  # of a result that was removed
-        try:
-            self.trials()
-        except DamagedError as error:
-            yield f"{error.message} The search starts again."
-            self._empty()
-        for stage in self._stages.glob("*"):
-            yield from StageFolder(self, stage.name).mend()
-        for checkpoint in self._trials.glob("*/checkpoint"):
-            yield from ContestantFolder(checkpoint.parent, name=f"{self.name}, trial {checkpoint.parent.name}").mend()
-        yield from self._mend_training()
-
-    def _mend_training(self) -> Iterator[str]:
-        """Remove a checkpoint that is damaged, or whose model or metrics are."""
-        recover_folder(self.checkpoint)
-        recover_folder(self.model)
-        if not self.checkpoint.is_dir():
-            return
-        try:
-            if checksums.read_manifest(self.checkpoint) is None:
-                raise DamagedError(self.checkpoint, "has no checksums")
-            checksums.check_folder(self.checkpoint)
-            checksums.check_folder(self.model)
-        except DamagedError as error:
-            yield f"{error.message} {self.name} starts again."
-            for folder in (self.checkpoint, self.model):
-                shutil.rmtree(folder, ignore_errors=True)
-            self._metrics.unlink(missing_ok=True)
-
-    def _empty(self) -> None:
-        """Remove everything but the other seeds."""
-        for path in self.path.iterdir():
-            if path.is_dir() and not path.name.startswith("repeat-"):
-                shutil.rmtree(path)
-            elif path.is_file():
-                path.unlink()
 
     def result(self) -> ContestantResult:
         return read_record(self._result, ContestantResult)
@@ -286,17 +229,9 @@ class StageFolder(ContestantFolder):
         checksums.write_manifest(self.path, [], texts={self._summary.name: text}, beginnings={log: self.metrics_size()})
         write_text(self._summary, text)
 
-    def mend(self) -> Iterator[str]:
-        """Remove a stage that is damaged; yield a sentence about it."""
-        if not self._summary.exists():
-            yield from self._mend_training()
-            return
-        try:
-            checksums.check_folder(self.path)
-            checksums.check_folder(self.model)
-        except DamagedError as error:
-            yield f"{error.message} {self.name} starts again."
-            shutil.rmtree(self.path)
+    @property
+    def finished(self) -> bool:
+        return self._summary.exists()
 
     def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
         """Return the summary, or None if the stage has not finished."""
