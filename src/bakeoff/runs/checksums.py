@@ -44,7 +44,9 @@ def write_manifest(
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in UNCHECKED)
     entries = {path.relative_to(folder).as_posix(): _entry_of(path) for path in files}
     entries |= {name: _entry_of_text(text) for name, text in (texts or {}).items()}
-    entries |= {name: (size, _digest(folder / name, size)) for name, size in (beginnings or {}).items() if size}
+    for name, size in (beginnings or {}).items():
+        if (folder / name).exists():
+            entries[name] = size, _digest(folder / name, size)
     _write(folder, entries)
 
 

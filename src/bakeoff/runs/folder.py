@@ -192,12 +192,12 @@ class ContestantFolder:
     def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
         """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.
 
-        They include the metrics so far, which a resume keeps.
+        They include the metrics so far, which a resume keeps, and that there is a model, if there is one.
         """
         log = os.path.relpath(self._metrics, self.checkpoint)
-        checksums.write_manifest(
-            folder, [file for file in folder.iterdir() if file.is_file()], beginnings={log: metrics_size}
-        )
+        model = os.path.relpath(self.model / checksums.MANIFEST, self.checkpoint)
+        files = [file for file in folder.iterdir() if file.is_file()]
+        checksums.write_manifest(folder, files, beginnings={log: metrics_size, model: 0})
 
     def result(self) -> ContestantResult:
         return read_record(self._result, ContestantResult)
