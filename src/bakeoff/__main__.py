@@ -1,28 +1,37 @@
 """The command `bakeoff`, `python -m bakeoff`, and `torchrun -m bakeoff`.
 
-This module imports nothing, so that Ctrl-C while the others are imported is answered like any later one.
+This module imports next to nothing, so that Ctrl-C while the others are imported is answered like any later one.
 """
 
 from __future__ import annotations
 
+import _thread
+import signal
 import sys
 
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    interrupted = 130
+    sys.unraisablehook = _deliver_again
     try:
-        from bakeoff.cli.main import main as command_line
+        try:
+            from bakeoff.cli.main import main as command_line
 
-        code = command_line()
-    except KeyboardInterrupt:
-        print("Error: Interrupted.", file=sys.stderr)
-        code = interrupted
-    if code == interrupted:  # a second Ctrl-C while Python shuts down would print a traceback
-        import signal
-
+            return command_line()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to end
+            print("Error: Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt:  # which came before that line
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return code
+    return 130
+
+
+def _deliver_again(problem: sys.UnraisableHookArgs) -> None:
+    """Interrupt again where Python would drop Ctrl-C with a traceback, because it came inside a callback of its own."""
+    if issubclass(problem.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(problem)
 
 
 if __name__ == "__main__":

@@ -85,13 +85,18 @@ def test_what_the_system_refuses_is_no_defect(failing, error, said):
     assert said in refused("doctor")
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_an_interrupt_is_one_line_and_code_130(failing, wrapped):
-    error: BaseException = KeyboardInterrupt()
-    if wrapped:  # as by a library that was being imported
-        error = ImportError("half of it")
-        error.__cause__ = KeyboardInterrupt()
-    failing(error)
+@pytest.mark.parametrize("swallowed", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_one_line_and_code_130(monkeypatch, number, swallowed):
+    def examine():
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            if swallowed:  # as by a library that was being imported
+                raise ImportError("half of it") from None
+            raise
+
+    monkeypatch.setattr("bakeoff.cli.doctor.examine", examine)
 
     typed = bakeoff("doctor")
 
@@ -145,6 +150,7 @@ def test_the_program_answers_ctrl_c_while_it_is_imported(monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
     monkeypatch.delitem(sys.modules, "bakeoff.cli.main")
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
     try:
         assert main() == 130

@@ -40,23 +40,29 @@ class InterruptedWorkError(UserError):
     """Ctrl-C or SIGTERM, with a hint on how to go on. The exit code is 130."""
 
 
-def guarded(work: Callable[[], int], arguments: Sequence[str]) -> int:
-    """Return the exit code of `work`: its own, 2 for a mistake, 70 for a defect, 130 if it was interrupted."""
+def guarded(work: Callable[[], int], arguments: Sequence[str], *, process_ends: bool) -> int:
+    """Return the exit code of `work`: its own, 2 for a mistake, 70 for a defect, 130 if it was interrupted.
+
+    Args:
+        process_ends: After an interrupt, ignore further ones for good: a second Ctrl-C while Python shuts down would
+            print a traceback.
+    """
+    interrupts = _Interrupts()
     try:
-        with _sigterm_interrupts():
+        with interrupts.handled():
             return work()
     except (InterruptedWorkError, KeyboardInterrupt) as error:
-        return _interrupted(error if isinstance(error, UserError) else InterruptedWorkError("Interrupted."))
+        return _interrupted(error, process_ends)
     except UserError as error:
         print_error(error)
         return MISTAKE
     except SystemExit as done:
         if done.code == INTERRUPTED:  # typer's, for Ctrl-C
-            return _interrupted(InterruptedWorkError("Interrupted."))
+            return _interrupted(done, process_ends)
         return done.code if isinstance(done.code, int) else 0
     except Exception as error:
-        if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error)):  # while a library was imported
-            return _interrupted(InterruptedWorkError("Interrupted."))
+        if interrupts.count:  # libraries that are being imported make errors of their own of it
+            return _interrupted(error, process_ends)
         if (explained := _explained(error)) is not None:
             print_error(explained)
             return MISTAKE
@@ -91,49 +97,39 @@ def print_anything() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _interrupted(error: UserError) -> int:
-    with ignored_interrupts():  # a second Ctrl-C has nothing left to end
-        print_error(error)
+def _interrupted(error: BaseException, process_ends: bool) -> int:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
+    print_error(error if isinstance(error, InterruptedWorkError) else InterruptedWorkError("Interrupted."))
+    if in_main_thread and not process_ends:
+        signal.signal(signal.SIGINT, before)
     return INTERRUPTED
 
 
-@contextlib.contextmanager
-def ignored_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C in the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+class _Interrupts:
+    """Ctrl-C and SIGTERM, with which schedulers and shutdowns end a process: both raise KeyboardInterrupt."""
 
+    def __init__(self) -> None:
+        self.count = 0
 
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Treat SIGTERM, with which schedulers and shutdowns end a process, as Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        following = following.__cause__ or following.__context__
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals in the block, unless somebody else does."""
+        ours = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+        if threading.current_thread() is not threading.main_thread():
+            ours = {}
+        before = {number: handler for number, handler in ours.items() if signal.getsignal(number) == handler}
+        for number in before:
+            signal.signal(number, self)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _explained(error: Exception) -> UserError | None:

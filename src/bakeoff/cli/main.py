@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app(args=words)
         return 0
 
-    return guarded(work, words)
+    return guarded(work, words, process_ends=arguments is None)
 
 
 @contextlib.contextmanager
