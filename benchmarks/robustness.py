@@ -10,6 +10,7 @@ result without a word. Failed cases are printed with what repeats them; the exit
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -18,11 +19,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hostile.damage import damaged_runs
-from hostile.kills import killed_runs
-
 from hostile.cases import Case, Outcome
+from hostile.damage import damaged_runs
 from hostile.inputs import bad_inputs
+from hostile.kills import killed_runs
 
 KINDS: dict[str, Callable[[random.Random, Path], Iterator[Case]]] = {
     "inputs": bad_inputs,
@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=KINDS, action="append", help="May be repeated.")
     arguments = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # the server's log, of what it leaves out
     with tempfile.TemporaryDirectory() as folder:
         counts, failures = campaign(arguments.minutes, arguments.seed, arguments.only or list(KINDS), Path(folder))
     for (kind, ending), count in sorted(counts.items()):
