@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 from bakeoff.cli.main import main
@@ -29,15 +29,16 @@ class Typed:
         return json.loads(self.out)
 
 
-def bakeoff(*arguments: str | os.PathLike[str], stdin: str = "") -> Typed:
+def bakeoff(*arguments: str | os.PathLike[str], stdin: str | TextIO = "") -> Typed:
     """Run a command inside this process, which has torch loaded already."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", io.StringIO(stdin)):
+    given = io.StringIO(stdin) if isinstance(stdin, str) else stdin
+    with redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", given):
         code = main([os.fspath(argument) for argument in arguments])
     return Typed(code, out.getvalue(), err.getvalue())
 
 
-def refused(*arguments: str | os.PathLike[str], stdin: str = "") -> str:
+def refused(*arguments: str | os.PathLike[str], stdin: str | TextIO = "") -> str:
     """Run a command that must be refused as a user's mistake; returns what was said."""
     typed = bakeoff(*arguments, stdin=stdin)
     assert typed.code == 2, typed

@@ -1,9 +1,38 @@
-"""`python -m bakeoff`, and `torchrun -m bakeoff`."""
+"""The command `bakeoff`, `python -m bakeoff`, and `torchrun -m bakeoff`.
+
+This module imports next to nothing, so that Ctrl-C while the others are imported is answered like any later one.
+"""
 
 from __future__ import annotations
 
+import _thread
+import signal
 import sys
 
-from bakeoff.cli.main import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line and return its exit code."""
+    sys.unraisablehook = _deliver_again
+    try:
+        try:
+            from bakeoff.cli.main import main as command_line
+
+            return command_line()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to end
+            print("Error: Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt:  # which came before that line
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return 130
+
+
+def _deliver_again(problem: sys.UnraisableHookArgs) -> None:
+    """Interrupt again where Python would drop Ctrl-C with a traceback, because it came inside a callback of its own."""
+    if issubclass(problem.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class UserError(Exception):
     """A problem that the user can fix: a file, a setting, a name, a full disk.
@@ -25,3 +30,23 @@ class UserError(Exception):
 
 class DivergedError(UserError):
     """The loss is not a finite number, so that the training cannot go on."""
+
+
+class DamagedError(UserError):
+    """A file of a run folder is missing, cannot be read, or is not what was written.
+
+    Args:
+        path: The file.
+        problem: What is wrong with it, as the end of a sentence: `is damaged`.
+        hint: What to do about it.
+    """
+
+    def __init__(self, path: Path, problem: str, hint: str = "") -> None:
+        super().__init__(f"{path} {problem}.", hint or DAMAGED_RUN)
+        self.path = path
+        self.problem = problem
+
+
+DAMAGED_RUN = (
+    "In a run folder, `bakeoff resume RUN` computes again what it can; other files must be put back from a copy."
+)

@@ -21,6 +21,7 @@ from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.mending import damage, mend
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
@@ -103,15 +104,24 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
-        if all(contestant.folder.ended for contestant in _contestants(folder, config)):
+        contestants = [contestant.folder for contestant in _contestants(folder, config)]
+        known = _known_data(folder)
+        if known and all(contestant.ended and damage(contestant) is None for contestant in contestants):
             _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
+        if not known:
+            if not folder.restore_data(report):
+                folder.data()  # which says what is damaged
+            progress.message(f"What {folder.path} says of its data was damaged, and was written again.")
         if (source := _changed(config, report, folder.data())) is not None:
             raise UserError(
                 f"The data of {folder.path} have changed since the run began ({source}).",
                 "Put the old data back, or start a new run with -o.",
             )
+        for contestant in contestants:
+            for sentence in mend(contestant):
+                progress.message(sentence)
         return _bake(folder, config, prepared, progress)
 
 
@@ -129,6 +139,15 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
     for note in report.notes:
         progress.message(note)
     return prepared, report
+
+
+def _known_data(folder: RunFolder) -> bool:
+    """Return whether the record of the data is there and intact."""
+    try:
+        folder.data()
+    except UserError:
+        return False
+    return True
 
 
 def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 FORMAT: Literal[2] = 2
 """Version of the keys of a config and of the files in a run folder."""
 
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, lt=2**53)]  # beyond, no float counts it and no tensor has it
+Seed = Annotated[int, Field(ge=0, lt=2**31)]  # what every library takes, further seeds of `repeats` included
 PositiveFloat = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -26,7 +27,7 @@ def _rate_or_auto(value: Any) -> Any:
         return value
     try:
         rate = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rate = math.nan
     if isinstance(value, bool) or not 0 < rate < math.inf:
         raise ValueError(f"must be a number above 0, or `auto`, not {value!r}")
@@ -81,7 +82,7 @@ GradientClip = Annotated[PositiveFloat | None, Field(description="Maximum norm o
 class Section(BaseModel):
     """A section of the config. Unknown keys are errors, and values cannot change after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class Budget(Section):

@@ -24,6 +24,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import Method, Task
 from bakeoff.methods.gradient import GradientMethod
 from bakeoff.methods.registry import METHODS, get_method, method_names
+from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.training import measuring
@@ -123,7 +124,9 @@ def fresh_answers(request, train) -> dict[tuple[str, str], list[list[float]]]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return the content of all files of a model; its checksums are complete once there is a result."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def method_of(task: Task, name: str) -> Method[Any, Any]:

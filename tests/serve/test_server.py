@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import socket
 
-from bakeoff.serve.server import listen
+import pytest
+
+from bakeoff.errors import UserError
+from bakeoff.serve.server import listen, serve
 
 
 def test_packets_of_an_answer_do_not_wait_for_acknowledgments():
@@ -12,3 +15,9 @@ def test_packets_of_an_answer_do_not_wait_for_acknowledgments():
         connection, _ = listening.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("token", ["pässword", "two words", "line\nbreak", "\x1b[31m"])
+def test_tokens_that_no_header_carries_are_refused(token, tmp_path):
+    with pytest.raises(UserError, match="The token must consist of ASCII"):
+        serve([tmp_path], token=token, ready=lambda *_: None)

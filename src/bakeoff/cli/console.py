@@ -6,11 +6,17 @@ Results go to standard output, everything else to standard error, so that pipes 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.cli.options import Precision
 from bakeoff.errors import UserError
+
+LONGEST_LINE = 2000
+LONGEST_WORD = 400  # longer than any path that a file system takes in one part
+MOST_LINES = 60
+_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,9 +35,21 @@ def print_error(error: UserError) -> None:
     from rich.text import Text
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    console.print(Text("Error: ", style="bold red"), Text(printable(error.message)), sep="", end="\n")
+    console.print(Text("Error: ", style="bold red"), Text(_shortened(printable(error.message))), sep="", end="\n")
     if error.hint:
-        console.print(Text(printable(error.hint)))
+        console.print(Text(_shortened(printable(error.hint))))
+
+
+def _shortened(message: str) -> str:
+    """Return a message without the middle of endless values and lists, which would drown what it says."""
+    lines = [line if len(line) <= LONGEST_LINE else _without_middle(line, LONGEST_LINE) for line in message.split("\n")]
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"... and {len(lines) - MOST_LINES:,} more lines"]
+    return "\n".join(_WORD.sub(lambda word: _without_middle(word[0], LONGEST_WORD), line) for line in lines)
+
+
+def _without_middle(text: str, longest: int) -> str:
+    return f"{text[: longest * 2 // 3]}…{text[-longest // 3 :]}"
 
 
 def warn_of_slow_bf16(requested: Precision | None) -> None:

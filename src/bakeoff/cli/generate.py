@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from bakeoff.cli.console import print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Json, Model, Precision
+from bakeoff.cli.texts import standard_input
 
 
 def command(
@@ -22,7 +22,7 @@ def command(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Sample from the most probable tokens up to this probability mass."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed for sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
     precision: Annotated[Precision, typer.Option(help="Arithmetic precision.")] = "fp32",
     json: Json = False,
 ) -> None:
@@ -30,7 +30,7 @@ def command(
     from bakeoff.lm.generation import WritingReport
     from bakeoff.lm.sources import load_language_model
 
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = standard_input() if prompt == "-" else prompt
     warn_of_slow_bf16(precision)
     language_model = load_language_model(model, precision=precision)
     started = time.perf_counter()

@@ -39,6 +39,7 @@ def command(
     """Inspect your data and write a commented config for it that runs as it is."""
     from bakeoff.config.seen import describe, shown
     from bakeoff.config.starting import StartingConfig, starting_config
+    from bakeoff.runs.writing import write_new_text
 
     path = output or Path(f"{Path(source).stem or 'bakeoff'}.yaml")
     if path.exists():
@@ -57,8 +58,7 @@ def command(
 
         with ConsoleProgress() as progress:
             start = within_minutes(begin, minutes, progress)
-    with path.open("x", encoding="utf-8") as file:  # "x": another program may have written it meanwhile
-        file.write(start.yaml)
+    write_new_text(path, start.yaml)
     if json:
         print_json({"config": str(path), **start.seen.as_dict()})
         return

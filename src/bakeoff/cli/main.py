@@ -29,14 +29,11 @@ from bakeoff.cli import (
     run,
     serve,
 )
-from bakeoff.cli.console import print_error
-from bakeoff.errors import UserError
+from bakeoff.cli.boundary import INTERRUPTED, InterruptedWorkError, check_arguments, guarded, print_anything
 from bakeoff.training import distributed
 
 DISTRIBUTED = ("run", "resume", "perplexity")
 """Commands that the processes of torchrun carry out together. The main process runs all others by itself."""
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="bakeoff",
@@ -72,20 +69,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0 for success, 2 for a mistake that the user can fix, 130 if interrupted.
+        The exit code: 0 for success, 2 for a mistake that the user can fix, 70 for a defect of bakeoff, 130 if
+        interrupted.
     """
-    machine.prepare()
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff prints what a user needs to know
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    try:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+
+    def work() -> int:
+        print_anything()
+        check_arguments(words)
+        machine.prepare()
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff prints what a user needs to know
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         with _only_main_process_prints():
-            app(args=None if arguments is None else list(arguments))
-    except UserError as error:
-        print_error(error)
-        return 2
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 0
-    return 0
+            app(args=words)
+        return 0
+
+    return guarded(work, words, process_ends=arguments is None)
 
 
 @contextlib.contextmanager
@@ -102,7 +101,8 @@ def _only_main_process_prints() -> Iterator[None]:
         ):
             yield
     except BaseException as error:
-        if not (isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)):
+        ended = isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)
+        if not ended and not isinstance(error, InterruptedWorkError):
             distributed.leave_it_to_main_process()
         raise
 

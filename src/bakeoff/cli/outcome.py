@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from bakeoff.cli.console import output, print_error, print_json
+from bakeoff.cli.boundary import InterruptedWorkError
+from bakeoff.cli.console import output, print_json
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,15 +18,25 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
-    """Show the progress of the run in `folder`. Ctrl-C exits with code 130 and says how to resume."""
+    """Show the progress of the run in `folder`. After Ctrl-C or a full disk, say how to go on."""
     from bakeoff.cli.progress_bar import ConsoleProgress
+    from bakeoff.runs.writing import DiskFullError
 
     try:
         with ConsoleProgress() as progress:
             yield progress
     except KeyboardInterrupt:
-        print_error(UserError("Interrupted.", f"Resume with: bakeoff resume {folder}"))
-        raise typer.Exit(130) from None
+        raise InterruptedWorkError("Interrupted.", _how_to_go_on(folder)) from None
+    except DiskFullError as error:
+        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder)}") from error
+
+
+def _how_to_go_on(folder: Path) -> str:
+    from bakeoff.runs.folder import RunFolder
+
+    if RunFolder(folder).holds_a_run:
+        return f"Resume with: bakeoff resume {folder}"
+    return "Nothing had been trained: run the same command again."
 
 
 def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:

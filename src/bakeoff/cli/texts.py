@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from bakeoff.cli.console import printable
+from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
     from bakeoff.runs.folder import RunFolder
@@ -16,7 +17,24 @@ Answer = TypeVar("Answer")
 
 def given_texts(texts: Sequence[str] | None) -> list[str]:
     """Return the texts from the command line, or the lines of standard input that are not blank."""
-    return list(texts or [line.rstrip("\n") for line in sys.stdin if line.strip()])
+    return list(texts or [line for line in standard_input().split("\n") if line.strip()])
+
+
+def standard_input() -> str:
+    """Return all of standard input.
+
+    Raises:
+        UserError: it is not UTF-8.
+    """
+    try:
+        text = sys.stdin.read()
+        text.encode()  # in the C locale, Python reads other bytes as surrogates
+    except UnicodeError as error:
+        position = getattr(error, "start", 0)
+        raise UserError(
+            f"Standard input is not UTF-8 (near byte {position:,}).", "Convert it: iconv -t utf-8"
+        ) from None
+    return text
 
 
 def say_where_texts_go(run: RunFolder, names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from bakeoff.methods.base import MethodConfig, Task
 from bakeoff.methods.registry import get_method
-from bakeoff.sections import FORMAT, PositiveInt, Section, Tracker
+from bakeoff.sections import FORMAT, Section, Seed, Tracker
 
 
 def _settings(task: Task) -> Callable[[Any], Any]:
@@ -42,10 +42,8 @@ class CommonConfig(Section):
 
     format: Literal[2] = Field(FORMAT, description="Version of the config's format.")
     name: str | None = Field(None, description="Name of the bake-off. Its output folder is runs/NAME.")
-    seed: Annotated[int, Field(ge=0)] = Field(
-        12, description="Seed for the split, new weights, dropout and the order of texts."
-    )
-    repeats: PositiveInt = Field(
+    seed: Seed = Field(12, description="Seed for the split, new weights, dropout and the order of texts.")
+    repeats: Annotated[int, Field(gt=0, le=1000)] = Field(
         1,
         description="Train every contestant with this many seeds (seed, seed + 1, ...) on the same split. Methods that "
         "do not depend on a seed are trained once.",

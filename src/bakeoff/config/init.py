@@ -13,6 +13,7 @@ from bakeoff.config.in_memory import named_by_key, take_tables
 from bakeoff.config.starting import StartingConfig, starting_config
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.writing import write_new_text
 
 
 def init(
@@ -64,8 +65,7 @@ def init(
         if path is not None:
             for key, file in files.items():
                 shutil.move(file, names[key])
-            with path.open("x", encoding="utf-8") as page:
-                page.write(start.yaml)
+            write_new_text(path, start.yaml)
             return start
     return replace(start, tables={names[key]: table for key, table in tables.items()})
 

@@ -42,7 +42,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
     for assignment in overrides:
         apply_override(located, assignment)
     task = located.values.get("task")
-    if task not in CONFIGS:
+    if not isinstance(task, str) or task not in CONFIGS:
         wrong = f"task: {task!r} is not a task" if task is not None else "the key `task` is missing"
         raise UserError(f"{prefix(located.place(('task',)))}{wrong}.", f"Tasks: {', '.join(CONFIGS)}.")
     problems = list(located.problems)
@@ -79,6 +79,8 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from None
     located = read_yaml(text, str(path))
     located.values.setdefault("name", path.stem)
     return located
@@ -95,8 +97,8 @@ def _resolve_contestants(located: Located, task: Task, problems: list[str]) -> d
     resolved: dict[str, Any] = {}
     for name, settings in contestants.items():
         place = prefix(located.place(("contestants", str(name))))
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", str(name)):
-            problems.append(f"{place}contestants: '{name}' must consist of letters, digits, '-', '_' and '.'")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", str(name)):
+            problems.append(f"{place}contestants: '{name}' must consist of up to 100 letters, digits, '-', '_' and '.'")
             continue
         settings = {} if settings is None else settings
         if not isinstance(settings, dict):

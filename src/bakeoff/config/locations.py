@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from bakeoff.errors import UserError
+from bakeoff.parsing import MalformedError, parse_yaml
 
 Path = tuple[str | int, ...]
 
@@ -35,13 +36,11 @@ def read_yaml(text: str, file: str) -> Located:
         UserError: the text is not YAML, or not a mapping of keys to values.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise UserError(f"{file}{line}: this is not valid YAML: {problem}.") from None
+        node, values = parse_yaml(text)
+    except MalformedError as error:
+        line = f", line {error.line}" if error.line else ""
+        what = "this is too large" if error.oversized else "this is not valid YAML"
+        raise UserError(f"{file}{line}: {what}: {error.problem}.") from None
     if not isinstance(values, dict) or node is None:
         raise UserError(f"{file} holds no keys.", "It starts with `task: classification` or `task: language-model`.")
     located = Located(values)
@@ -76,8 +75,10 @@ def apply_override(located: Located, assignment: str) -> None:
     if not equals or not all(path):
         raise UserError(f"--set {assignment}: this is not KEY=VALUE.", "For example --set budget.epochs=3")
     try:
-        value = yaml.safe_load(text) if text else None
-    except yaml.YAMLError:
+        _, value = parse_yaml(text)
+    except MalformedError as error:
+        if error.oversized:
+            raise UserError(f"--set {key}: the value is too large: {error.problem}.") from None
         value = text
     if isinstance(value, dict) and not text.lstrip().startswith("{"):
         value = text  # `a: b.csv` is the name of a file

@@ -58,17 +58,21 @@ _QUOTE_NAMES = {'"': "double", "'": "single", "": "none"}
 
 
 def _separator(value: Any) -> Any:
-    name = _SEPARATOR_NAMES.get(value, value)
+    name = _SEPARATOR_NAMES.get(value, value) if isinstance(value, str) else value
     if name is None or (isinstance(name, str) and (name in _SEPARATOR_NAMES.values() or len(name) == 1)):
         return name
     raise ValueError(f"must be comma, semicolon, tab, pipe or one character, not {value!r}")
+
+
+def _quote(value: Any) -> Any:
+    return _QUOTE_NAMES.get(value, value) if isinstance(value, str) else value
 
 
 def _known_encoding(value: str | None) -> str | None:
     try:
         if value is not None:
             codecs.lookup(value)
-    except LookupError:
+    except (LookupError, ValueError):  # of a character with the code 0
         raise ValueError(f"{value!r} is not the name of an encoding; usual ones are utf-8 and windows-1252") from None
     return value
 
@@ -79,8 +83,8 @@ class TableFormat(Section):
     separator: Annotated[str | None, BeforeValidator(_separator)] = Field(
         None, description="Between the cells of a .csv or .tsv: `comma`, `semicolon`, `tab`, `pipe` or a character."
     )
-    quote: Annotated[Literal["double", "single", "none"] | None, BeforeValidator(lambda v: _QUOTE_NAMES.get(v, v))] = (
-        Field(None, description="Around cells that hold separators or line breaks.")
+    quote: Annotated[Literal["double", "single", "none"] | None, BeforeValidator(_quote)] = Field(
+        None, description="Around cells that hold separators or line breaks."
     )
     header: bool | None = Field(
         None, description="Whether the first row names the columns; if not, they are `column_1`, `column_2`, ..."

@@ -32,6 +32,8 @@ def read_json(text: str, name: str) -> Reading:
             f"{name} is malformed: line {error.lineno}, column {error.colno}: {error.msg}.",
             "A .json file holds an array of objects, " + _EXAMPLE,
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise _beyond_limits(name, error) from None
     if isinstance(value, list):
         return Reading(_columns_of(value, name))
     if columns := _as_columns(value):
@@ -67,6 +69,8 @@ def read_json_lines(text: str, name: str) -> Reading:
                 f"{name} is malformed: line {number}, column {error.colno}: {error.msg}.",
                 "Each line must be one JSON object.",
             ) from None
+        except (ValueError, RecursionError) as error:
+            raise _beyond_limits(f"{name}, line {number}", error) from None
         if not isinstance(row, dict):
             raise UserError(
                 f"{name} is malformed: line {number} holds {json.dumps(row)[:40]}, which is not an object.",
@@ -74,6 +78,12 @@ def read_json_lines(text: str, name: str) -> Reading:
             )
         rows.append(row)
     return Reading(_columns_of(rows, name))
+
+
+def _beyond_limits(where: str, error: Exception) -> UserError:
+    """Return the error for brackets in a thousand others, and for numbers of thousands of digits."""
+    what = "its values are nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
+    return UserError(f"{where} cannot be read: {what}.", "Write numbers that long as strings, and flat objects.")
 
 
 def _columns_of(rows: list[Any], name: str) -> dict[str, list[Any]]:

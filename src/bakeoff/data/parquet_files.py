@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.data.reading import Reading
+from bakeoff.data.reading import Reading, row_count
 from bakeoff.errors import UserError
 
 
@@ -19,21 +19,45 @@ def read_parquet(content: bytes, name: str) -> Reading:
         UserError: it cannot be read.
     """
     try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{name} is not a readable Parquet file: {error}.", "Write it again, or give a .csv.") from None
-    return of_arrow(table)
+        return of_arrow(pq.read_table(pa.BufferReader(content)))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{name} is not a readable Parquet file: {problem}", "Write it again, or give a .csv."
+        ) from None
 
 
 def of_arrow(table: pa.Table) -> Reading:
     """Return the columns of an Arrow table; the ids of classes become the names in the table's metadata."""
-    columns = {column: table.column(column).to_pylist() for column in table.column_names}
-    notes = []
+    columns, notes = {}, []
+    for column in table.column_names:
+        columns[column], lost = _values(table.column(column))
+        if lost:
+            notes.append(
+                f"Column {column!r}: {row_count(lost)} a time or date that Python does not have (beyond the years 1 to "
+                "9999, or in an unknown time zone), and counts as missing."
+            )
     for column, names in _class_names(table.schema.metadata or {}).items():
         if column in columns and pa.types.is_integer(table.schema.field(column).type):
             columns[column] = [class_name(value, names) for value in columns[column]]
             notes.append(f"Column {column!r} holds class ids, which have their names from the file: {_listed(names)}.")
     return Reading(columns, notes)
+
+
+def _values(column: pa.ChunkedArray) -> tuple[list[Any], int]:
+    """Return the values of a column, and how many Python cannot hold; these are None."""
+    try:
+        return column.to_pylist(), 0
+    except (OverflowError, ValueError):  # Arrow's own errors are ValueErrors, too
+        values = [_value(scalar) for scalar in column]
+        return values, sum(value is None for value in values) - column.null_count
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return None
 
 
 def class_name(value: int | None, names: list[str]) -> str | None:

@@ -90,10 +90,11 @@ def write_scored(path: Path, table: TextTable | None, texts: list[str], columns:
         scored[name if name not in scored else f"predicted_{name}"] = values
     with replaced_file(path) as temporary:
         if ending == ".parquet":
-            pq.write_table(pa.table(scored), temporary)
+            pq.write_table(pa.table({name: _arrow_column(values) for name, values in scored.items()}), temporary)
             return
         rows = zip(*scored.values(), strict=True)
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        # Half a surrogate pair, which UTF-8 lacks, is written as JSON writes it.
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             if ending == ".jsonl":
                 file.writelines(
                     json.dumps(dict(zip(scored, row, strict=True)), ensure_ascii=False, default=str) + "\n"
@@ -103,3 +104,16 @@ def write_scored(path: Path, table: TextTable | None, texts: list[str], columns:
                 writer = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
                 writer.writerow(scored)
                 writer.writerows(rows)
+
+
+def _arrow_column(values: list[Any]) -> pa.Array:
+    """Return an Arrow column; values of several types are written as JSON."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return pa.array([None if value is None else _as_text(value) for value in values], pa.string())
+
+
+def _as_text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode(errors="backslashreplace").decode()

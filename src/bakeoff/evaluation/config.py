@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from bakeoff.evaluation.metrics import deciding_metrics
-from bakeoff.sections import PositiveInt, Section
+from bakeoff.sections import Section
 
 if TYPE_CHECKING:
     DecidingMetric = str
@@ -22,4 +22,4 @@ class ClassificationEvaluationConfig(Section):
         "accuracy", description="The metric that decides the verdict; validation accuracy chooses the best epoch."
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
-    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
+    resamples: Annotated[int, Field(gt=0, le=1_000_000)] = Field(2000, description="Bootstrap resamples.")

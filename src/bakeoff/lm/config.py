@@ -26,7 +26,7 @@ class LanguageModelEvaluationConfig(Section):
     prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
     max_new_tokens: PositiveInt = Field(100, description="Most tokens to generate for a prompt.")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
-    resamples: PositiveInt = Field(2000, description="Bootstrap resamples.")
+    resamples: Annotated[int, Field(gt=0, le=1_000_000)] = Field(2000, description="Bootstrap resamples.")
 
     @model_validator(mode="after")
     def _stride_fits(self) -> LanguageModelEvaluationConfig:

@@ -12,6 +12,9 @@ from pathlib import Path
 from bakeoff.errors import UserError
 from bakeoff.methods.base import SavedClassifier, TextModel
 from bakeoff.methods.registry import get_classification_method
+from bakeoff.runs.checksums import check_folder, read_checked
+from bakeoff.runs.reading import explained_damage
+from bakeoff.runs.tensors import refuse_weights_that_are_no_numbers
 from bakeoff.runs.writing import write_text
 from bakeoff.sections import FORMAT, RequestedPrecision
 
@@ -42,9 +45,9 @@ def read_classifier(folder: Path) -> CalibratedClassifier:
     """
     path = classifier_path(folder)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_checked(path))
         version = values.pop("format")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"{folder} holds no classifier: its {path.name} is missing or broken.",
             "Give the folder of a classification run.",
@@ -61,6 +64,11 @@ def load_text_model(folder: Path, saved: SavedClassifier, precision: RequestedPr
     """Load a saved classifier with the method that made it.
 
     Raises:
-        UserError: no such method is installed.
+        UserError: no such method is installed, or the classifier is damaged.
     """
-    return get_classification_method(saved.method).load(folder, saved, precision)
+    method = get_classification_method(saved.method)
+    checked = check_folder(folder)
+    with explained_damage(folder):
+        if not checked:
+            refuse_weights_that_are_no_numbers(folder)
+        return method.load(folder, saved, precision)

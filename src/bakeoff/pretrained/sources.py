@@ -27,6 +27,7 @@ from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.vocabulary import fit_vocabulary
+from bakeoff.runs.checksums import check_folder
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
@@ -80,6 +81,11 @@ def load_weights(
             f"The tokenizer of {name} does not report where its tokens start in a text.",
             "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
         )
+    if (broken := _not_finite(model)) is not None:
+        raise UserError(
+            f"The weights of {name} are damaged: {broken} holds values that are not numbers.",
+            "Copy the model again, or train it again.",
+        )
     if labels:
         agree_on_padding(model, tokenizer)
     fit_vocabulary(model, tokenizer, name, pads=bool(labels))
@@ -128,6 +134,7 @@ def _local(path: Path, cache: Path | None) -> Source:
             )
         return Source(path.resolve(), str(path.resolve()))
     for folder in (path, path / "model"):
+        check_folder(folder)
         base = pointed_base(folder)
         if base is not None and not (folder / "adapter_config.json").exists():
             return find(base, cache)
@@ -195,7 +202,7 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
 def _folder_tokenizer(folder: Path) -> Any:
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except _LOADING_ERRORS as error:
+    except Exception as error:  # tokenizers raises nothing more special
         raise _cannot_be_loaded(folder, error, None) from None
 
 
@@ -242,6 +249,12 @@ def _base_of_adapter(folder: Path) -> str:
             f"{folder}/adapter_config.json does not name its base model.", "Add base_model_name_or_path to it."
         )
     return str(base)
+
+
+def _not_finite(model: Any) -> str | None:
+    """Return the name of a weight with values that are not numbers, or None. A sum shows them, and is fast."""
+    named = ((name, weight.detach()) for name, weight in model.named_parameters())
+    return next((name for name, weight in named if not torch.isfinite(weight.sum())), None)
 
 
 def context_length(config: Any, tokenizer: Any) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pydantic
 import yaml
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DamagedError, UserError
+from bakeoff.runs import checksums
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.reading import read_config_values, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Failure, Sample, StepLine, Trial, Verdict
 from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
@@ -26,18 +27,8 @@ from bakeoff.sections import FORMAT
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
-def _read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
-    try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist yet: the run has not finished.", "Finish it with: bakeoff resume RUN"
-        ) from None
-    except pydantic.ValidationError as error:
-        raise UserError(
-            f"{path} is damaged, or from another version of bakeoff: {error.errors()[0]['msg']}.",
-            "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW",
-        ) from None
+_LINES: dict[str, type[StepLine | EpochLine]] = {"step": StepLine, "epoch": EpochLine}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class ContestantFolder:
@@ -81,7 +72,15 @@ class ContestantFolder:
         """
         return StageFolder(self, name)
 
+    def stages(self) -> list[StageFolder]:
+        """Return the folders of the trainings that precede the contestant's own, as far as they have begun."""
+        return [StageFolder(self, path.name) for path in sorted(self._stages.glob("*"))]
+
     # trials of a search
+
+    def open_trials(self) -> list[ContestantFolder]:
+        """Return the folders of the trials, which are there until the search has ended."""
+        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*"))]
 
     def trial(self, number: int) -> ContestantFolder:
         """Return the folder of a trial. The trials' folders are removed once there is a result."""
@@ -95,13 +94,11 @@ class ContestantFolder:
 
     def trials(self) -> list[Trial]:
         """Read the trials that have ended from trials.jsonl; a line that a kill cut short is removed."""
-        if not self._trials_log.exists():
-            return []
-        text = self._trials_log.read_text(encoding="utf-8")
-        complete = text[: text.rfind("\n") + 1]
-        if complete != text:
-            write_text(self._trials_log, complete)
-        return [Trial.model_validate_json(line) for line in complete.splitlines()]
+        trials = read_lines(self._trials_log, Trial.model_validate)
+        if self.writes and not self.ended and self._trials_log.exists():
+            with self._trials_log.open("r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        return trials
 
     def adopt(self, trial: ContestantFolder) -> None:
         """Make a trial's model and metrics the contestant's own; what was moved already stays."""
@@ -148,19 +145,9 @@ class ContestantFolder:
 
     def training_log(self) -> tuple[list[StepLine], list[EpochLine]]:
         """Read the lines of steps and of evaluations from metrics.jsonl."""
-        steps: list[StepLine] = []
-        epochs: list[EpochLine] = []
-        if self._metrics.exists():
-            for text in self._metrics.read_text(encoding="utf-8").splitlines():
-                try:
-                    values = json.loads(text)
-                except json.JSONDecodeError:  # the last line of a run that was killed while writing it
-                    break
-                if values["kind"] == "step":
-                    steps.append(StepLine.model_validate(values))
-                else:
-                    epochs.append(EpochLine.model_validate(values))
-        return steps, epochs
+        lines = read_lines(self._metrics, lambda line: _LINES[line["kind"]].model_validate(line))
+        steps = [line for line in lines if isinstance(line, StepLine)]
+        return steps, [line for line in lines if isinstance(line, EpochLine)]
 
     def write_scores(self, table: pa.Table) -> None:
         if self.writes:
@@ -168,45 +155,62 @@ class ContestantFolder:
                 pq.write_table(table, temporary)
 
     def scores(self) -> pa.Table:
-        return pq.read_table(self._scores)
+        return read_table(self._scores)
 
     def write_samples(self, samples: Iterable[Sample]) -> None:
         if self.writes:
             write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
 
     def samples(self) -> list[Sample]:
-        lines = self._samples.read_text(encoding="utf-8").splitlines() if self._samples.exists() else []
-        return [Sample.model_validate_json(line) for line in lines]
+        return read_lines(self._samples, Sample.model_validate)
 
     def write_result(self, result: ContestantResult) -> None:
         """Write the last file of a contestant, which marks it as finished, and remove the checkpoint and stages."""
-        write_text(self._result, result.model_dump_json(indent=2) + "\n")
-        self._remove_what_resumes()
+        self._write_last(self._result, result)
 
     def write_failure(self, reason: str) -> None:
         """Write why there is no result, in place of it."""
-        write_text(self._failure, Failure(reason=reason).model_dump_json(indent=2) + "\n")
-        self._remove_what_resumes()
+        self._write_last(self._failure, Failure(reason=reason))
 
     def failure(self) -> str | None:
         """Return why the contestant has no result with one of its seeds, or None."""
         failed = [repeat._failure for repeat in self.repeats() if repeat._failure.exists()]
-        return _read(failed[0], Failure).reason if failed else None
+        return read_record(failed[0], Failure).reason if failed else None
 
-    def _remove_what_resumes(self) -> None:
+    def _write_last(self, path: Path, record: Record) -> None:
+        """Write the checksums of all files, then the record, and remove what only a resume needs."""
+        text = record.model_dump_json(indent=2) + "\n"
+        if self.model.is_dir():
+            checksums.write_manifest(self.model)
+        logs = sorted(self.path.glob("*.jsonl"))
+        files = [file for file in (*logs, self._scores) if file.exists()]
+        checksums.write_manifest(self.path, files, texts={path.name: text})
+        write_text(path, text)
         for folder in (self.checkpoint, self._stages, self._trials):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
+        """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.
+
+        They include the metrics so far, which a resume keeps, and that there is a model, if there is one.
+        """
+        log = os.path.relpath(self._metrics, self.checkpoint)
+        model = os.path.relpath(self.model / checksums.MANIFEST, self.checkpoint)
+        files = [file for file in folder.iterdir() if file.is_file()]
+        checksums.write_manifest(folder, files, beginnings={log: metrics_size, model: 0})
+
     def result(self) -> ContestantResult:
-        return _read(self._result, ContestantResult)
+        return read_record(self._result, ContestantResult)
 
     def write_average(self, result: ContestantResult) -> None:
         """Write the means over the seeds of a contestant that was trained with several."""
-        write_text(self._average, result.model_dump_json(indent=2) + "\n")
+        text = result.model_dump_json(indent=2) + "\n"
+        checksums.announce(self._average, text)
+        write_text(self._average, text)
 
     def average(self) -> ContestantResult:
         """Return the means over all seeds, or the result where there is only one seed."""
-        return _read(self._average, ContestantResult) if self._average.exists() else self.result()
+        return read_record(self._average, ContestantResult) if self._average.exists() else self.result()
 
 
 class StageFolder(ContestantFolder):
@@ -220,11 +224,18 @@ class StageFolder(ContestantFolder):
 
     def write_summary(self, summary: Record) -> None:
         """Write the last file of a stage, which marks the weights in ``model`` as final."""
-        write_text(self._summary, summary.model_dump_json(indent=2) + "\n")
+        text = summary.model_dump_json(indent=2) + "\n"
+        log = os.path.relpath(self._metrics, self.path)
+        checksums.write_manifest(self.path, [], texts={self._summary.name: text}, beginnings={log: self.metrics_size()})
+        write_text(self._summary, text)
+
+    @property
+    def finished(self) -> bool:
+        return self._summary.exists()
 
     def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
         """Return the summary, or None if the stage has not finished."""
-        return _read(self._summary, kind) if self._summary.exists() else None
+        return read_record(self._summary, kind) if self._summary.exists() else None
 
 
 class RunFolder:
@@ -248,7 +259,8 @@ class RunFolder:
     @property
     def holds_leftovers_only(self) -> bool:
         """True if there is nothing but the first files of a run that was killed before bakeoff.yaml was written."""
-        first = {self._lock.name, self._data.name, self._environment.name, self.table("train").parent.name}
+        tables = self.table("train").parent.name
+        first = {self._lock.name, self._data.name, self._environment.name, tables, checksums.MANIFEST}
         names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
         return self._lock.name in names and all(name in first or name.endswith(PART) for name in names)
 
@@ -277,6 +289,9 @@ class RunFolder:
                 if newer
                 else "Run it again: bakeoff run CONFIG -o NEW, or read its report.html.",
             )
+        contestants = self.config_values().get("contestants")
+        if not isinstance(contestants, dict) or not all(map(_NAME.fullmatch, map(str, contestants))):
+            raise DamagedError(self._config, "is damaged: it names no contestants")
 
     def contestant(self, name: str, *, writes: bool = True) -> ContestantFolder:
         """Return the folder of a contestant's first seed; its `repeat` returns those of the others."""
@@ -347,7 +362,11 @@ class RunFolder:
     # config, data, environment, verdict
 
     def write_config_file(self, values: dict[str, Any]) -> None:
-        write_text(self._config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        """Write the file that makes the folder a run, after the checksums of those that were written before."""
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        files = [file for file in (self._data, self._environment) if file.exists()]
+        checksums.write_manifest(self.path, files, texts={self._config.name: text})
+        write_text(self._config, text)
 
     def config_values(self) -> dict[str, Any]:
         """Read the config of the run, all defaults filled in.
@@ -355,31 +374,32 @@ class RunFolder:
         Raises:
             UserError: the file is damaged.
         """
-        try:
-            values = yaml.safe_load(self._config.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            values = None
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{self._config} is damaged: it is not a config.",
-                "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW",
-            )
-        return values
+        return read_config_values(self._config)
 
     def write_environment(self, environment: Environment) -> None:
         write_text(self._environment, environment.model_dump_json(indent=2) + "\n")
 
     def environment(self) -> Environment:
-        return _read(self._environment, Environment)
+        return read_record(self._environment, Environment)
 
     def write_data(self, data: DataReport) -> None:
         write_text(self._data, data.model_dump_json(indent=2) + "\n")
 
+    def restore_data(self, data: DataReport) -> bool:
+        """Write a damaged data.json again; return False if `data` are not what was written first."""
+        text = data.model_dump_json(indent=2) + "\n"
+        same = checksums.is_announced(self._data, text)
+        if same:
+            write_text(self._data, text)
+        return same
+
     def data(self) -> DataReport:
-        return _read(self._data, DataReport)
+        return read_record(self._data, DataReport)
 
     def write_verdict(self, verdict: Verdict) -> None:
-        write_text(self._verdict, verdict.model_dump_json(indent=2) + "\n")
+        text = verdict.model_dump_json(indent=2) + "\n"
+        checksums.announce(self._verdict, text)
+        write_text(self._verdict, text)
 
     def verdict(self) -> Verdict:
-        return _read(self._verdict, Verdict)
+        return read_record(self._verdict, Verdict)

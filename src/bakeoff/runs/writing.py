@@ -20,6 +20,10 @@ PART = ".part"
 """Ending of temporary files; a kill can leave one behind."""
 
 
+class DiskFullError(UserError):
+    """There is no space left."""
+
+
 @contextlib.contextmanager
 def explain_disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a missing permission while writing `path` into a UserError."""
@@ -30,10 +34,14 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         # safetensors and Arrow wrap the system's error in classes of their own.
         wrapped = "No space left on device" in str(error) or "os error 28" in str(error)
         if number in (errno.ENOSPC, errno.EDQUOT) or wrapped:
+            raise DiskFullError(f"The disk is full: {path} could not be written.", "Free some space.") from error
+        if number in (errno.ENOENT, errno.ENOTDIR):
             raise UserError(
-                f"The disk is full: {path} could not be written.",
-                "Free some space; `bakeoff resume` continues from the last checkpoint.",
+                f"{path} could not be written: its folder was removed meanwhile, or a file is in its place.",
+                "Let nothing else change this folder.",
             ) from error
+        if number == errno.ENAMETOOLONG:
+            raise UserError(f"{path} could not be written: its name is too long.", "Give a shorter one.") from error
         if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder with -o.") from error
         raise
@@ -59,6 +67,23 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of `path` atomically, as UTF-8."""
     with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(text)
+
+
+def write_new_text(path: Path, text: str) -> None:
+    """Write a file that must not exist yet, as UTF-8. A file that cannot be completed is removed.
+
+    Raises:
+        UserError: it exists, or cannot be written.
+    """
+    with explain_disk_errors(path):
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise UserError(f"{path} already exists.", "Choose another name, or remove the file first.") from None
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 @contextlib.contextmanager
@@ -113,5 +138,5 @@ def recover_folder(path: Path) -> None:
 
 
 def folder_bytes(path: Path) -> int:
-    """Return the size of all files in a folder, in bytes."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    """Return the size of all files in a folder, in bytes, without their checksums."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and file.name != "checksums.json")

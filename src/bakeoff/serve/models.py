@@ -16,6 +16,7 @@ from bakeoff.lm.causal_model import DECODER_PAYS_FROM
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.reading import explained_damage
 from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
@@ -41,12 +42,13 @@ class ServedRun:
     """A run folder, finished or still training."""
 
     def __init__(self, name: str, folder: RunFolder) -> None:
-        values = folder.config_values()
         self.name = name
         self.folder = folder
-        self.task: Task = values["task"]
-        self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
-        self.methods: dict[str, str] = {name: config["method"] for name, config in values["contestants"].items()}
+        with explained_damage(folder.path):
+            values = folder.config_values()
+            self.task: Task = values["task"]
+            self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
+            self.methods: dict[str, str] = {name: config["method"] for name, config in values["contestants"].items()}
         self._models: dict[str, ServedModel] = {}  # a result never changes once it exists
 
     def model(self, contestant: str) -> ServedModel | None:

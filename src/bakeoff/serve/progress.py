@@ -102,7 +102,10 @@ class MetricsReader:
     def __call__(self, folder: ContestantFolder) -> Lines:
         size = folder.metrics_size()
         if self._read.get(folder.path, (None,))[0] != size:
-            self._read[folder.path] = size, folder.training_log()
+            try:
+                self._read[folder.path] = size, folder.training_log()
+            except UserError:  # damaged: the others are still shown
+                self._read[folder.path] = size, ([], [])
         return self._read[folder.path][1]
 
 

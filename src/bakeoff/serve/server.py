@@ -44,6 +44,11 @@ def serve(
             f"Without a token, anyone who can reach {host} could use this server.",
             "Set the environment variable BAKEOFF_TOKEN or pass --token.",
         )
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UserError(
+            "The token must consist of ASCII letters, digits and signs, without spaces: HTTP headers carry no others.",
+            "Make one: openssl rand -hex 16",
+        )
     runs = find_runs(paths)
     app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
     with listen(host, port) as listening:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
 from bakeoff.runs.writing import recover_folder, replaced_folder
@@ -38,13 +39,13 @@ class TrainingState:
 
 
 def save_checkpoint(
-    folder: Path, state: TrainingState, weights: MasterWeights, optimizer: torch.optim.Optimizer
+    folder: ContestantFolder, state: TrainingState, weights: MasterWeights, optimizer: torch.optim.Optimizer
 ) -> None:
     """Replace the checkpoint atomically.
 
     Tensors are not saved before the first step, nor once training has finished: the best model is in model/ then.
     """
-    with replaced_folder(folder) as temporary:
+    with replaced_folder(folder.checkpoint) as temporary:
         if state.step and state.finished_by is None:
             tensors = {f"weights.{name}": tensor for name, tensor in weights.state().items()}
             for name, master in weights.named.items():
@@ -55,6 +56,7 @@ def save_checkpoint(
                 tensors["random.cuda"] = torch.cuda.get_rng_state()
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary / "state.safetensors")
         (temporary / "state.json").write_text(json.dumps(asdict(state), default=Record.model_dump), encoding="utf-8")
+        folder.write_checkpoint_checksums(temporary, state.metrics_size)
 
 
 def load_state(folder: Path) -> TrainingState | None:

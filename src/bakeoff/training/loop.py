@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from bakeoff import machine
+from bakeoff.runs.checksums import write_manifest
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
 from bakeoff.runs.writing import recover_folder, replaced_folder
@@ -50,6 +51,8 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     recover_folder(folder.model)
     if state is None:
         state = TrainingState()
+        if folder.metrics_size():
+            progress.message(f"{folder.name}: there is no checkpoint, so it starts again.")
         folder.cut_metrics(0)
     else:
         folder.cut_metrics(state.metrics_size)
@@ -66,7 +69,7 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
         if state.range_test is None:
             state.range_test = _range_test(training)
             if folder.writes:
-                save_checkpoint(folder.checkpoint, state, weights, optimizer)
+                save_checkpoint(folder, state, weights, optimizer)
             progress.message(
                 f"{folder.name}: learning rate {state.range_test.learning_rate:g}, from a range test of "
                 f"{state.range_test.steps} steps ({state.range_test.seconds:.1f} s)."
@@ -185,6 +188,7 @@ class _Training(TrainingSteps):
             if self.folder.writes:
                 with replaced_folder(self.folder.model) as temporary:
                     self.learner.save_model(temporary, self.weights.state())
+                    write_manifest(temporary)
         self.folder.append_metrics(line)
         self.progress.epoch(line)
 
@@ -197,4 +201,4 @@ class _Training(TrainingSteps):
     def _save_checkpoint(self) -> None:
         if self.folder.writes:
             self.state.metrics_size = self.folder.metrics_size()
-            save_checkpoint(self.folder.checkpoint, self.state, self.weights, self.optimizer)
+            save_checkpoint(self.folder, self.state, self.weights, self.optimizer)

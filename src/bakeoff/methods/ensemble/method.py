@@ -42,7 +42,8 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         def save(folder: Path) -> None:
             ensemble.save(folder)
             for name, member in members.items():  # copies, so that the folder can be moved
-                shutil.copytree(member.model, _member_folder(folder, name))
+                ignored = shutil.ignore_patterns("README.md")  # which is there after a resume only
+                shutil.copytree(member.model, _member_folder(folder, name), ignore=ignored)
 
         context.save(save)
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())

@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Range, SearchSpace
-from bakeoff.sections import PositiveFloat, PositiveInt
+from bakeoff.sections import PositiveFloat
+
+Integer = Annotated[int, Field(gt=0, lt=2**31)]  # of C++
 
 
 class FastTextConfig(MethodConfig):
@@ -21,7 +23,7 @@ class FastTextConfig(MethodConfig):
     }
 
     method: Literal["fasttext"] = "fasttext"
-    embedding_size: PositiveInt = Field(10, description="Size of a vector; `-dim` of fastText.")
+    embedding_size: Integer = Field(10, description="Size of a vector; `-dim` of fastText.")
     max_ngram: Annotated[int, Field(ge=1, le=5)] = Field(
         2, description="Longest n-gram of words, in words; `-wordNgrams`."
     )
@@ -31,9 +33,9 @@ class FastTextConfig(MethodConfig):
     max_subword: Annotated[int, Field(ge=0, le=10)] = Field(
         0, description="Longest n-gram of characters inside a word; `-maxn`. 0: none."
     )
-    min_frequency: PositiveInt = Field(1, description="Ignore words that occur less often; `-minCount`.")
+    min_frequency: Integer = Field(1, description="Ignore words that occur less often; `-minCount`.")
     learning_rate: PositiveFloat = Field(0.5, description="Falls to 0 during the training; `-lr`.")
-    buckets: PositiveInt | None = Field(
+    buckets: Integer | None = Field(
         None,
         description="Number of vectors that all n-grams share by their hash; `-bucket`. If absent, the number of words "
         "in the training texts, at least 100,000 and at most 2 million.",

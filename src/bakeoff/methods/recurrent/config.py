@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -69,7 +69,7 @@ class RecurrentConfig(MethodConfig):
     method: Literal["lstm", "gru"] = "lstm"
     embedding_size: PositiveInt = Field(128, description="Size of a word vector.")
     hidden_size: PositiveInt = Field(128, description="Size of the hidden state, per direction.")
-    layers: PositiveInt = Field(1, description="Number of recurrent layers.")
+    layers: Annotated[int, Field(gt=0, le=100)] = Field(1, description="Number of recurrent layers.")
     bidirectional: bool = Field(True, description="Whether the text is read in both directions.")
     pooling: Literal["last", "max_mean"] = Field(
         "max_mean", description="What the output layer sees: the last state, or the maximum and mean over all states."

@@ -1,0 +1,1 @@
+"""Cases of the campaign in robustness.py."""

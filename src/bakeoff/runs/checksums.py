@@ -1,0 +1,181 @@
+"""Checksums of the files that a result rests on, so that a damaged disk never changes an answer without a word.
+
+A folder's manifest, checksums.json, lists its files. It is written before the file that declares them complete, and
+checked where they are read. XXH3 reads as fast as memory; it finds damage, not forgery: whoever can change a file can
+change the manifest, too. A folder without a manifest is read unchecked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import xxhash
+
+from bakeoff.errors import DamagedError
+from bakeoff.runs.writing import write_text
+
+MANIFEST = "checksums.json"
+UNCHECKED = (MANIFEST, "README.md")
+"""Names of files that no manifest lists: itself, and model cards, which are written again with every report."""
+
+Entry: TypeAlias = tuple[int, str]  # bytes from the beginning of the file, and their checksum
+
+_CHUNK = 1 << 20
+
+
+def write_manifest(
+    folder: Path,
+    files: Iterable[Path] | None = None,
+    *,
+    texts: Mapping[str, str] | None = None,
+    beginnings: Mapping[str, int] | None = None,
+) -> None:
+    """Write the manifest of a folder.
+
+    Args:
+        files: Files in the folder; absent: all, in subfolders, too.
+        texts: Contents of files that are written next, by name.
+        beginnings: Files that grow, by their path from the folder, and how many bytes of them count.
+    """
+    if files is None:
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in UNCHECKED)
+    entries = {path.relative_to(folder).as_posix(): _entry_of(path) for path in files}
+    entries |= {name: _entry_of_text(text) for name, text in (texts or {}).items()}
+    for name, size in (beginnings or {}).items():
+        if (folder / name).exists():
+            entries[name] = size, _digest(folder / name, size)
+    _write(folder, entries)
+
+
+def announce(path: Path, text: str) -> None:
+    """Enter a text that is written to `path` next into the manifest of its folder, if there is one."""
+    entries = read_manifest(path.parent)
+    if entries is not None:
+        _write(path.parent, entries | {path.name: _entry_of_text(text)})
+
+
+def is_announced(path: Path, text: str) -> bool:
+    """Return whether a text is what the manifest of its folder says of `path`."""
+    return (read_manifest(path.parent) or {}).get(path.name) == _entry_of_text(text)
+
+
+def read_manifest(folder: Path) -> dict[str, Entry] | None:
+    """Return the entries of a folder's manifest by name, or None if there is none.
+
+    Raises:
+        DamagedError: the manifest itself is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_bytes())
+        entries = {str(name): (int(size), str(digest)) for name, (size, digest) in values["files"].items()}
+        intact = values["checksum"] == _checksum_of(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        intact = False
+    if not intact:
+        raise DamagedError(path, "is damaged")
+    return entries
+
+
+def read_checked(path: Path) -> bytes:
+    """Read a file, and compare it with the manifest of its folder.
+
+    Raises:
+        FileNotFoundError: it does not exist, and no manifest lists it.
+        DamagedError: it is not what the manifest says, or cannot be read.
+    """
+    entry = (read_manifest(path.parent) or {}).get(path.name)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if entry is None:
+            raise
+        raise DamagedError(path, "is missing") from None
+    except OSError as error:
+        raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+    if entry is not None and entry != (len(content), xxhash.xxh3_128_hexdigest(content)):
+        raise DamagedError(path, "is damaged: its checksum has changed")
+    return content
+
+
+_checked: dict[Path, object] = {}
+"""Folders that this process has checked, with the sizes and times of their files."""
+
+
+def check_folder(folder: Path) -> bool:
+    """Compare all files with the manifest of a folder, unless this process has done so and nothing has changed.
+
+    Returns:
+        False if there is no manifest.
+
+    Raises:
+        DamagedError: a file is missing, or not what the manifest says.
+    """
+    entries = read_manifest(folder)
+    if entries is None:
+        return False
+    state = []
+    for name, (size, _) in entries.items():
+        path = folder / name
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise DamagedError(path, "is missing") from None
+        except OSError as error:
+            raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+        grows = name.startswith("..")
+        if found.st_size < size or (found.st_size > size and not grows):
+            raise DamagedError(path, "is damaged: its size has changed")
+        state.append((name, found.st_ino, found.st_size, found.st_mtime_ns, entries[name]))
+    if _checked.get(folder) == state:
+        return True
+    for name, (size, digest) in entries.items():
+        if _digest(folder / name, size) != digest:
+            raise DamagedError(folder / name, "is damaged: its checksum has changed")
+    _checked[folder] = state
+    return True
+
+
+def remove_manifest(folder: Path) -> None:
+    """Remove a manifest before its files change."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _write(folder: Path, entries: Mapping[str, Entry]) -> None:
+    values = {"format": "xxh3_128", "checksum": _checksum_of(entries), "files": entries}
+    write_text(folder / MANIFEST, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def _entry_of(path: Path) -> Entry:
+    size = path.stat().st_size
+    return size, _digest(path, size)
+
+
+def _entry_of_text(text: str) -> Entry:
+    content = text.encode()
+    return len(content), xxhash.xxh3_128_hexdigest(content)
+
+
+def _checksum_of(entries: Mapping[str, Entry]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(sorted(entries.items())).encode())
+
+
+def _digest(path: Path, size: int) -> str:
+    """Return the checksum of the first bytes of a file, without holding them in memory."""
+    digest = xxhash.xxh3_128()
+    buffer = memoryview(bytearray(_CHUNK))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while size > 0 and (count := file.readinto(buffer[: min(size, _CHUNK)])):
+                digest.update(buffer[:count])
+                size -= count
+    except OSError as error:
+        raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+    return digest.hexdigest()

@@ -1,0 +1,88 @@
+"""Find the damage to a contestant's files, and remove what is damaged and can be computed again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+from bakeoff.errors import DamagedError
+from bakeoff.runs import checksums
+from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.writing import recover_folder
+
+
+def damage(folder: ContestantFolder) -> str | None:
+    """Return what is wrong with the files of a contestant that has ended, or None."""
+    try:
+        checksums.check_folder(folder.path)
+        checksums.check_folder(folder.model)
+        if folder.finished:
+            for read in (folder.result, folder.scores, folder.samples, folder.training_log, folder.trials):
+                read()
+        else:
+            folder.failure()
+    except DamagedError as error:
+        return error.message
+    return None
+
+
+def mend(folder: ContestantFolder) -> Iterator[str]:
+    """Remove what is damaged and can be computed again; yield sentences about it.
+
+    A contestant that has ended starts again. Otherwise its damaged trainings do, its own and those of stages and
+    trials; what it has finished before stays.
+    """
+    if folder.ended:
+        if problem := damage(folder):
+            yield f"{problem} {folder.name} starts again."
+            _empty(folder)
+        return
+    checksums.remove_manifest(folder.path)  # of a result that was removed
+    try:
+        folder.trials()
+    except DamagedError as error:
+        yield f"{error.message} The search of {folder.name} starts again."
+        _empty(folder)
+    for stage in folder.stages():
+        if not stage.finished:
+            yield from _mend_training(stage)
+        elif problem := _stage_damage(stage):
+            yield f"{problem} {stage.name} starts again."
+            shutil.rmtree(stage.path)
+    for trial in folder.open_trials():
+        yield from mend(trial)
+    yield from _mend_training(folder)
+
+
+def _stage_damage(stage: ContestantFolder) -> str | None:
+    try:
+        checksums.check_folder(stage.path)
+        checksums.check_folder(stage.model)
+    except DamagedError as error:
+        return error.message
+    return None
+
+
+def _mend_training(folder: ContestantFolder) -> Iterator[str]:
+    """Remove a checkpoint that is damaged, or whose model or metrics are."""
+    recover_folder(folder.checkpoint)
+    recover_folder(folder.model)
+    if not folder.checkpoint.is_dir():
+        return
+    try:
+        if not checksums.check_folder(folder.checkpoint):
+            raise DamagedError(folder.checkpoint, "has lost its checksums")
+        checksums.check_folder(folder.model)
+    except DamagedError as error:
+        yield f"{error.message} {folder.name} starts again."
+        for path in (folder.checkpoint, folder.model):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _empty(folder: ContestantFolder) -> None:
+    """Remove everything but the other seeds."""
+    for path in folder.path.iterdir():
+        if path.is_dir() and not path.name.startswith("repeat-"):
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()

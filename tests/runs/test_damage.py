@@ -1,0 +1,314 @@
+"""Damage to any file of a run folder is a sentence that names it, or is mended: it never changes an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import bakeoff as library
+from bakeoff.comparing import compare
+from bakeoff.errors import DamagedError, UserError
+from bakeoff.report.loaded import load_run
+from bakeoff.runs.checksums import MANIFEST, check_folder, read_checked, remove_manifest, write_manifest
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.mending import mend
+from bakeoff.serve.errors import ApiError
+from bakeoff.serve.models import Models, find_runs
+from bakeoff.serve.progress import run_view
+from tests.command import bakeoff, refused
+from tests.end_to_end.test_kill import everything_measured
+from tests.real_runs import SENTIMENT, copy_run, write_config_file
+
+TEXTS = ["a fine and moving film", "dull, long and badly made", ""]
+WRITTEN_AGAIN = {"report.html", "report.md", "README.md", ".lock"}
+"""Files that no answer rests on."""
+
+
+def truncated(content: bytes, choose: random.Random) -> bytes:
+    return content[: choose.randrange(len(content))]
+
+
+def flipped(content: bytes, choose: random.Random) -> bytes:
+    changed = bytearray(content)
+    changed[choose.randrange(len(content))] ^= 1 << choose.randrange(8)
+    return bytes(changed)
+
+
+def replaced(content: bytes, choose: random.Random) -> bytes:
+    return choose.choice((b"", b"{}", b"[]", b"null", b"\x00" * len(content), choose.randbytes(len(content))))
+
+
+DAMAGES: list[Callable[[bytes, random.Random], bytes] | None] = [truncated, flipped, replaced, None]
+"""None deletes the file."""
+
+
+def files_of(run: Path) -> list[Path]:
+    return sorted(path for path in run.rglob("*") if path.is_file() and path.name not in WRITTEN_AGAIN)
+
+
+def damage(path: Path, how: Callable[[bytes, random.Random], bytes] | None, choose: random.Random) -> bytes:
+    """Damage a file and return what it held. It becomes another file, as after a copy."""
+    content = path.read_bytes()
+    path.unlink()
+    if how is not None:
+        path.write_bytes(how(content, choose))
+    return content
+
+
+def classified(run: Path) -> dict[str, object]:
+    names = [folder.name for folder in RunFolder(run).evaluated()]
+    best = library.load_classifier(run).probabilities(TEXTS).tolist()
+    return {
+        "best": best,
+        **{name: library.load_classifier(run, contestant=name).probabilities(TEXTS).tolist() for name in names},
+    }
+
+
+def written(run: Path) -> dict[str, object]:
+    name = RunFolder(run).evaluated()[1].name
+    model = library.load_language_model(str(run / "contestants" / name))
+    return {name: list(model.stream("Once upon", max_new_tokens=3))}
+
+
+def read(run: Path) -> object:
+    RunFolder(run).must_hold_a_run()
+    return load_run(RunFolder(run))
+
+
+@pytest.mark.parametrize("answers", [classified, read])
+def test_no_damage_changes_an_answer_of_classifiers(sentiment_run, tmp_path, answers):
+    assert_unchanged_or_explained(sentiment_run, tmp_path, answers)
+
+
+@pytest.mark.parametrize("answers", [written, read])
+def test_no_damage_changes_an_answer_of_language_models(language_model_run, tmp_path, answers):
+    assert_unchanged_or_explained(language_model_run, tmp_path, answers)
+
+
+def assert_unchanged_or_explained(run: Path, tmp_path: Path, answers: Callable[[Path], object]) -> None:
+    copy = copy_run(run, tmp_path / "run").path
+    choose = random.Random(1)
+    expected = answers(copy)
+    noticed = set()
+    for path in files_of(copy):
+        for how in choose.sample(DAMAGES, 2):
+            content = damage(path, how, choose)
+            said, found = "", None
+            try:
+                found = answers(copy)
+            except UserError as error:
+                said = str(error)
+                noticed.add(path.name)
+            named = (path.name, str(path.parent), f"'{path.parent.name}' of {copy} is not trained yet")
+            assert any(name in said for name in named) if said else found == expected, (path, how, said)
+            path.write_bytes(content)
+    assert "bakeoff.yaml" in noticed
+    assert {"model.safetensors", "metrics.jsonl", "result.json"} & noticed
+
+
+def test_one_damaged_run_does_not_take_the_others_down(sentiment_run, tmp_path):
+    good, bad = (copy_run(sentiment_run, tmp_path / name).path for name in ("good", "bad"))
+    choose = random.Random(2)
+    for path in files_of(bad):
+        content = damage(path, choose.choice(DAMAGES), choose)
+        if (bad / "bakeoff.yaml").exists():  # a folder without it is a mistyped path
+            runs = find_runs([good, bad])
+            models = Models(runs)
+            for run in runs.values():
+                run_view(run)
+            for model in models.listed():
+                if model.run == "bad":
+                    with contextlib.suppress(ApiError):
+                        models.classifier(model)
+            assert models.classifier(models.find("good/linear")).probabilities(TEXTS).shape == (3, 2)
+        path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = {
+        **SENTIMENT,
+        "data": {"table": "sentence-polarity", "rows": 200},
+        "contestants": {"majority": {}, "linear": {}, "lstm": {"embedding_size": 4, "hidden_size": 4}, "both": {}},
+        "budget": {"epochs": 2},
+    }
+    config["contestants"]["both"] = {"method": "ensemble", "members": ["linear", "lstm"]}
+    folder = tmp_path_factory.mktemp("damage")
+    typed = bakeoff("run", write_config_file(folder / "small.yaml", config), "-o", folder / "run")
+    assert typed.code == 0, typed.err
+    return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("verdict.json", ""),
+        ("data.json", "of its data was damaged, and was written again"),
+        ("contestants/linear/model/vocabulary.json", "linear starts again"),
+        ("contestants/lstm/scores.parquet", "lstm starts again"),
+        ("contestants/lstm/metrics.jsonl", "lstm starts again"),
+        ("contestants/both/model/members/lstm/model.safetensors", "both starts again"),
+        ("contestants/majority/checksums.json", "majority starts again"),
+        ("contestants/lstm/result.json", "there is no checkpoint, so it starts again"),
+    ],
+)
+def test_resume_mends_what_can_be_computed_again(small_run, tmp_path, monkeypatch, file, said):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))  # without the plots
+    copy = copy_run(small_run, tmp_path / "run").path
+    damage(copy / file, None if file.endswith("result.json") else flipped, random.Random(3))
+
+    typed = bakeoff("resume", copy)
+
+    assert typed.code == 0, typed.err
+    assert said in typed.err
+    assert everything_measured(copy) == everything_measured(small_run)
+    assert RunFolder(copy).verdict().comparisons == RunFolder(small_run).verdict().comparisons
+
+
+@pytest.mark.parametrize("file", ["bakeoff.yaml", "environment.json"])
+@pytest.mark.parametrize("command", ["resume", "report", "predict"])
+def test_what_cannot_be_computed_again_is_named(small_run, tmp_path, file, command):
+    copy = copy_run(small_run, tmp_path / "run").path
+    damage(copy / file, flipped, random.Random(4))
+
+    typed = bakeoff(command, copy, *["text"] * (command == "predict"))
+
+    if file == "environment.json" and command == "predict":  # which does not rest on it
+        assert typed.code == 0
+        return
+    assert typed.code == 2
+    assert f"{copy / file} is damaged" in typed.err
+    assert "copy" in typed.err
+
+
+def test_a_run_that_lost_a_checkpoint_starts_again_and_says_so(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.training.loop.CHECKPOINT_SECONDS", 0.0)
+    interrupted_after(monkeypatch, 6)  # in the second epoch
+    assert bakeoff("run", small_run / "bakeoff.yaml", "-o", tmp_path / "run").code == 130
+    checkpoint = tmp_path / "run" / "contestants" / "lstm" / "checkpoint"
+    for file in files_of(checkpoint):
+        content = damage(file, flipped, random.Random(5))
+        folder = RunFolder(tmp_path / "run").contestant("lstm")
+        with pytest.raises(DamagedError, match=file.name):
+            check_folder(checkpoint)
+        file.write_bytes(content)
+        assert list(mend(folder)) == []
+    (checkpoint.parent / "model").rename(tmp_path / "model")
+    with pytest.raises(DamagedError, match="is missing"):
+        check_folder(checkpoint)
+    (tmp_path / "model").rename(checkpoint.parent / "model")
+    damage(checkpoint / "state.safetensors", flipped, random.Random(5))
+    monkeypatch.undo()
+
+    typed = bakeoff("resume", tmp_path / "run")
+
+    assert typed.code == 0, typed.err
+    assert "state.safetensors is damaged" in typed.err
+    assert "lstm starts again" in typed.err
+    assert everything_measured(tmp_path / "run") == everything_measured(small_run)
+
+
+def test_metrics_before_a_checkpoint_count(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.training.loop.CHECKPOINT_SECONDS", 0.0)
+    interrupted_after(monkeypatch, 6)  # in the second epoch
+    assert bakeoff("run", small_run / "bakeoff.yaml", "-o", tmp_path / "run").code == 130
+    monkeypatch.undo()
+    log = tmp_path / "run" / "contestants" / "lstm" / "metrics.jsonl"
+    log.write_text(log.read_text().replace('"loss":0.', '"loss":1.', 1))
+
+    typed = bakeoff("resume", tmp_path / "run")
+
+    assert "metrics.jsonl is damaged" in typed.err
+    assert everything_measured(tmp_path / "run") == everything_measured(small_run)
+
+
+def interrupted_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    from bakeoff.runs.folder import ContestantFolder
+
+    append, seen = ContestantFolder.append_metrics, []
+
+    def interrupting(self, line):
+        append(self, line)
+        seen.append(line)
+        if len(seen) == lines:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ContestantFolder, "append_metrics", interrupting)
+
+
+def test_a_bad_line_in_the_middle_of_metrics_is_no_torn_end(small_run, tmp_path):
+    copy = copy_run(small_run, tmp_path / "run")
+    folder = copy.contestant("lstm")
+    remove_manifest(folder.path)
+    log = folder.path / "metrics.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([lines[0], "{]\n", *lines[1:]]))
+
+    with pytest.raises(DamagedError, match=r"metrics.jsonl is damaged in line 2"):
+        folder.training_log()
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_weights_that_are_not_numbers_are_refused(small_run, tmp_path, checked):
+    model = copy_run(small_run, tmp_path / "run").contestant("lstm").model
+    tensors = load_file(model / "model.safetensors")
+    next(iter(tensors.values())).flat[0] = np.nan
+    save_file(tensors, model / "model.safetensors")
+    if not checked:
+        remove_manifest(model)
+
+    with pytest.raises(DamagedError, match="is damaged: " + ("its checksum" if checked else ".* not numbers")):
+        library.load_classifier(model)
+
+
+def test_language_models_with_weights_that_are_not_numbers_are_refused(language_model_run, tmp_path):
+    model = copy_run(language_model_run, tmp_path / "run").contestant("full").model
+    tensors = load_file(model / "model.safetensors")
+    next(iter(tensors.values())).flat[0] = np.inf
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    remove_manifest(model)
+
+    assert "holds values that are not numbers" in refused("generate", model, "Once")
+
+
+def test_runs_without_checksums_are_read(small_run, tmp_path):
+    copy = copy_run(small_run, tmp_path / "run").path
+    for path in copy.rglob(MANIFEST):
+        path.unlink()
+
+    assert classified(copy) == classified(small_run)
+    assert compare([copy, copy_run(small_run, tmp_path / "other").path]).results
+
+
+def test_a_folder_is_read_once_until_a_file_changes(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("one")
+    write_manifest(tmp_path)
+    assert check_folder(tmp_path)
+    digest = bakeoff_digest(monkeypatch)
+    assert check_folder(tmp_path)
+    assert digest == []
+
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").write_text("two")
+    with pytest.raises(DamagedError, match="a is damaged: its checksum has changed"):
+        check_folder(tmp_path)
+    with pytest.raises(DamagedError, match="a is damaged"):
+        read_checked(tmp_path / "a")
+    (tmp_path / "a").write_text("three")
+    with pytest.raises(DamagedError, match="a is damaged: its size has changed"):
+        check_folder(tmp_path)
+
+
+def bakeoff_digest(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    from bakeoff.runs import checksums
+
+    seen: list[Path] = []
+    digest = checksums._digest
+    monkeypatch.setattr(checksums, "_digest", lambda path, size: seen.append(path) or digest(path, size))
+    return seen
