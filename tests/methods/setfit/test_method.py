@@ -25,7 +25,7 @@ TABLE = small_table(rows=32)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def config_of(model, epochs=8, **settings):
+def config_of(model, epochs=12, **settings):
     return config({"setfit": {"model": str(model), "precision": "fp32", "learning_rate": 3e-3, **settings}}, epochs)
 
 
@@ -41,7 +41,8 @@ def test_it_learns_what_one_word_says_and_explains_it(tmp_path):
     lines, epochs = folder.training_log()
     assert lines[-1].loss < 0.5 * lines[0].loss
     assert max(epoch.validation_accuracy for epoch in epochs) > 0.85
-    assert "of the work was padding" in result.notes[0]
+    assert result.notes[0] == "Every epoch had 240 pairs of texts."  # in two batches of 16
+    assert "of the work was padding" in result.notes[1]
     assert load_classifier(folder.model).explain("the fine film").words[0].word == "fine"
 
 

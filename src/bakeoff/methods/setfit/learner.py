@@ -70,8 +70,13 @@ class SetFitLearner:
         self._seed = seed
 
     def notes(self) -> list[str]:
-        parts = [part.rows for step in self.steps(1) for batch in step for part in _alike(batch)]
-        return [f"{padding_share(self.train.lengths, parts):.1%} of the work was padding."]
+        batches = [batch for step in self.steps(1) for batch in step]
+        parts = [part.rows for batch in batches for part in _alike(batch)]
+        pairs = sum(batch.count * (batch.count - 1) // 2 for batch in batches)
+        return [
+            f"Every epoch had {pairs:,} pairs of texts.",
+            f"{padding_share(self.train.lengths, parts):.1%} of the work was padding.",
+        ]
 
     def steps(self, epoch: int) -> list[list[TextBatch]]:
         batches = draw_batches(self._labels.numpy(), self._config.batch_size, self._seed, epoch)
