@@ -106,6 +106,10 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
             learner.save_model(Path(folder), weights)
             return folder_bytes(Path(folder))
 
+    def chosen_settings(self, config: Config, learner: AnyLearner) -> dict[str, Any]:
+        """Return the settings that the config left open and the learner has chosen."""
+        return {}
+
     def earlier_seconds(self, context: FitContext) -> float:
         """Return how long earlier sessions of a resumed run trained."""
         from bakeoff.training.checkpoint import trained_seconds
@@ -127,7 +131,8 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
             trainable_parameters=learner.trained_parameters + (prepared.parameters or 0),
             total_parameters=learner.total_parameters + (prepared.parameters or 0),
             earlier_seconds=earlier_seconds,
-            settings={"learning_rate": cost.range_test.learning_rate} if cost.range_test else {},
+            settings=self.chosen_settings(config, learner)
+            | ({"learning_rate": cost.range_test.learning_rate} if cost.range_test else {}),
         )
         del learner, prepared
         machine.give_memory_back()  # the evaluation needs it

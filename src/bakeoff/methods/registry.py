@@ -29,6 +29,7 @@ METHODS: dict[Task, dict[str, str]] = {
         "estimator": "bakeoff.methods.estimator.method:EstimatorMethod",
         "predictions": "bakeoff.methods.predictions.method:PredictionsMethod",
         "embedding": "bakeoff.methods.embedding.method:EmbeddingMethod",
+        "setfit": "bakeoff.methods.setfit.method:SetFitMethod",
         "transformer": "bakeoff.methods.transformer.method:TransformerMethod",
         "prompt": "bakeoff.methods.prompt.method:PromptMethod",
         "ensemble": "bakeoff.methods.ensemble.method:EnsembleMethod",

@@ -97,7 +97,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             training=cost,
             usage=asked.usage if asked else _usage([contestant.earlier[name] for name in settings.builds_on]),
             token_unit=method.token_unit,
-            description=method.describe(settings),
+            description=method.describe(settings.model_copy(update=report.settings)),
             pretrained_model=settings.pretrained_model,
             total_parameters=model.parameters,
             trainable_parameters=model.parameters

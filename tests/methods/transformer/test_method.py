@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
+from bakeoff.methods.transformer.config import LEARNING_RATES
 from bakeoff.pretrained import sources
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.training import measuring
@@ -104,8 +105,24 @@ def test_the_packaged_encoder_is_the_default():
     assert config_with({}).contestants["transformer"].model == "minilm-l6"
 
 
+@pytest.mark.parametrize(("kind", "tuning"), [("bert", "full"), ("llama", "lora")])
+def test_a_small_encoder_is_trained_in_full_and_a_language_model_gets_adapters(tmp_path, kind, tuning):
+    folder = ContestantFolder(tmp_path / "baked")
+
+    result = bake(config_of(model_folder(tmp_path / "m", kind), learning_rate=None), "transformer", TABLE, folder)
+
+    assert result.settings["tuning"] == tuning
+    assert result.settings["learning_rate"] == LEARNING_RATES[tuning]
+    assert (folder.model / "adapter_config.json").exists() == (tuning == "lora")
+    assert {"lora": "LoRA adapters", "full": "full fine-tuning"}[tuning] in result.description
+
+
+def test_a_setting_for_adapters_asks_for_adapters():
+    assert config_with({"r": 8}).contestants["transformer"].tuning == "lora"
+
+
 def test_a_resolved_config_is_a_config():
-    for tuning in ("lora", "full"):
+    for tuning in ("auto", "lora", "full"):
         resolved = config_with({"model": "stories260k", "tuning": tuning})
         assert load_config(resolved.model_dump(mode="json")) == resolved
 

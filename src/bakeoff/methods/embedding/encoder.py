@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from bakeoff import machine
 from bakeoff.errors import UserError
@@ -79,12 +78,9 @@ class Encoder:
         way = [self.pooling.mode, self.pooling.normalize, self.pooling.max_length, layer, self.precision, *more]
         return digest(self.fingerprint, self._settings, json.dumps(way))
 
-    @machine.all_cores()
     def tokenize(self, texts: Sequence[str]) -> EncodedTexts:
         """Return the tokens of texts, cut to the longest that are read; an empty text becomes one token."""
-        limit: dict[str, Any] = {"truncation": True, "max_length": self.pooling.max_length}
-        rows = self.tokenizer(list(texts), return_attention_mask=False, return_token_type_ids=False, **limit)
-        return encoded([row or [0] for row in rows["input_ids"]])
+        return tokenize(self.tokenizer, texts, self.pooling)
 
     @torch.inference_mode()
     def vectors(self, batch: TextBatch, tokens: EncodedTexts) -> Vectors:
@@ -110,14 +106,7 @@ class Encoder:
 
     def _pooled(self, states: torch.Tensor) -> torch.Tensor:
         """Return shape (texts, values), in fp32, from states of shape (texts, tokens, values)."""
-        if self.pooling.mode == "mean":
-            # The first token of a causal model sees nothing: its large state is the same in all texts (Xiao et al.
-            # 2024, attention sinks) and would outweigh the others.
-            first = 1 if self.causal and states.shape[1] > 1 else 0
-            pooled = states[:, first:].float().mean(dim=1)
-        else:
-            pooled = states[:, -1 if self.pooling.mode == "last" else 0].float()
-        return F.normalize(pooled, dim=1) if self.pooling.normalize else pooled
+        return self.pooling.pooled(states, causal=self.causal)
 
 
 def load_encoder(
@@ -133,13 +122,25 @@ def load_encoder(
 
     Args:
         pooling: A `Mode`, or `auto`: what the model's files say, otherwise the mean.
-        layer: Counted from 1, or `auto`: the last one of an encoder, several of a causal model.
+        layer: Counted from 1, `last`, or `auto`: the last one of an encoder, several of a causal model.
         normalize: Whether vectors get the length 1; absent: what the model's files say, otherwise not.
 
     Raises:
         UserError: there is no such model or layer, or the model reads shorter texts.
     """
     network, tokenizer, _ = load_weights(model, labels=())
+    way = resolve_pooling(model, network, tokenizer, pooling, max_length, normalize)
+    return Encoder(network, tokenizer, way, _layers(model, network, layer), precision)
+
+
+def resolve_pooling(
+    model: str, network: Any, tokenizer: Any, pooling: str, max_length: int | None, normalize: bool | None = None
+) -> Pooling:
+    """Return how a model's states become vectors, with the longest text that is read; see `load_encoder`.
+
+    Raises:
+        UserError: the model reads shorter texts than `max_length`.
+    """
     path = find(model).path
     own = read_pooling(path) if path.is_dir() and pooling == "auto" else None
     mode: Any = pooling if pooling != "auto" else own.mode if own else "mean"
@@ -152,7 +153,15 @@ def load_encoder(
     length = max_length or min(own.max_length if own and own.max_length else _MOST_TOKENS, longest)
     if normalize is None:
         normalize = own is not None and own.normalize
-    return Encoder(network, tokenizer, Pooling(mode, normalize, length), _layers(model, network, layer), precision)
+    return Pooling(mode, normalize, length)
+
+
+@machine.all_cores()
+def tokenize(tokenizer: Any, texts: Sequence[str], pooling: Pooling) -> EncodedTexts:
+    """Return the tokens of texts, cut to the longest that are read; an empty text becomes one token."""
+    limit: dict[str, Any] = {"truncation": True, "max_length": pooling.max_length}
+    rows = tokenizer(list(texts), return_attention_mask=False, return_token_type_ids=False, **limit)
+    return encoded([row or [0] for row in rows["input_ids"]])
 
 
 def encoded(ids: Sequence[Sequence[int]]) -> EncodedTexts:
@@ -185,7 +194,7 @@ def _layers(model: str, network: Any, layer: int | str) -> list[int]:
         if layer > count:
             raise UserError(f"{model} has {count} layers, and layer is {layer}.", f"Set layer to {count} or less.")
         return [layer]
-    if not is_causal(network) or blocks is None:
+    if layer == "last" or not is_causal(network) or blocks is None:
         return [count]
     # In the middle: the last layers are about the next token (Skean et al. 2025).
     middle = np.linspace(max(1, count // 4), max(1, round(count * 0.75)), _MOST_LAYERS)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bakeoff.errors import UserError
+from bakeoff.runs.writing import write_text
+
+if TYPE_CHECKING:
+    import torch
 
 Mode = Literal["mean", "last", "first"]
 
@@ -30,6 +34,31 @@ class Pooling:
     normalize: bool  # to length 1
     max_length: int | None  # in tokens; None: the files do not say
 
+    def pooled(self, states: torch.Tensor, lengths: torch.Tensor | None = None, *, causal: bool) -> torch.Tensor:
+        """Return the vectors of texts, shape (texts, values), in fp32.
+
+        Args:
+            states: Shape (texts, tokens, values).
+            lengths: Tokens of each text, shape (texts,), where some are padded on the right.
+        """
+        import torch
+
+        states = states.float()
+        if self.mode == "first":
+            vectors = states[:, 0]
+        elif self.mode == "last":
+            vectors = states[:, -1] if lengths is None else states[torch.arange(len(states)), lengths - 1]
+        else:
+            # The first token of a causal model sees nothing: its large state is the same in all texts (Xiao et al.
+            # 2024, attention sinks) and would outweigh the others.
+            if lengths is None:
+                vectors = states[:, 1 if causal and states.shape[1] > 1 else 0 :].mean(dim=1)
+            else:
+                place = torch.arange(states.shape[1], device=states.device)
+                counted = (place < lengths[:, None]) & (place >= ((lengths > 1) & causal).long()[:, None])
+                vectors = (states * counted[..., None]).sum(dim=1) / counted.sum(dim=1, keepdim=True)
+        return torch.nn.functional.normalize(vectors, dim=1) if self.normalize else vectors
+
 
 def read_pooling(folder: Path) -> Pooling | None:
     """Return what a model's folder says, or None if it says nothing.
@@ -48,6 +77,30 @@ def read_pooling(folder: Path) -> Pooling | None:
     length = _json(own).get("max_seq_length") if own.is_file() else None
     mode = _mode(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else "mean"
     return Pooling(mode, "Normalize" in modules, length if isinstance(length, int) else None)
+
+
+def write_pooling(folder: Path, pooling: Pooling, values: int) -> None:
+    """Write the files that `read_pooling` and sentence-transformers read beside a model.
+
+    Args:
+        values: Of a vector.
+    """
+    kinds = ["Transformer", "Pooling", *(["Normalize"] if pooling.normalize else [])]
+    paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds) if number)]
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(zip(kinds, paths, strict=True))
+    ]
+    for path in paths[1:]:
+        (folder / path).mkdir()
+    modes = {key: _MODES.get(name) == pooling.mode for key, name in _OLD_KEYS.items()}  # every version reads these
+    _write(folder / "modules.json", modules)
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": pooling.max_length, "do_lower_case": False})
+    _write(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": values, **modes})
+
+
+def _write(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _mode(path: Path) -> Mode:

@@ -22,6 +22,9 @@ from bakeoff.sections import (
 )
 
 _LORA_OF_TRANSFORMERS = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
+LEARNING_RATES = {"lora": 5e-4, "full": 3e-5}
+FROM_TUNING = ("tuning", "learning_rate", *_LORA_OF_TRANSFORMERS)
+"""The settings that `tuning: auto` leaves open."""
 
 
 class TransformerConfig(MethodConfig):
@@ -33,8 +36,10 @@ class TransformerConfig(MethodConfig):
         description="A hub id, a local folder, a GGUF file, or a packaged model (`minilm-l6`, `smollm2-135m`, "
         "`stories260k`).",
     )
-    tuning: Literal["lora", "full"] = Field(
-        "lora", description="What is trained besides the head: small adapters (Hu et al. 2021), or every weight."
+    tuning: Literal["auto", "lora", "full"] = Field(
+        "auto",
+        description="What is trained besides the head: small adapters (`lora`, Hu et al. 2021), or every weight "
+        "(`full`). `auto` is `full` for encoders of up to 200 million weights, unless a setting for `lora` is given.",
     )
     r: PositiveInt | None = Field(None, description="For `lora`: rank of the adapters; 16 if absent.")
     lora_alpha: PositiveFloat | None = Field(
@@ -72,11 +77,14 @@ class TransformerConfig(MethodConfig):
     def _defaults_of_the_tuning(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        if values.get("tuning", "lora") == "lora":
-            defaults = {"learning_rate": 5e-4, **_LORA_OF_TRANSFORMERS}
-        else:
-            defaults = {"learning_rate": 3e-5}
-        return {**values, **{key: value for key, value in defaults.items() if values.get(key) is None}}
+        tuning = values.get("tuning", "auto")
+        if tuning == "auto" and any(values.get(key) is not None for key in _LORA_OF_TRANSFORMERS):
+            tuning = "lora"
+        defaults: dict[str, Any] = {"learning_rate": LEARNING_RATES.get(tuning)}
+        if tuning == "lora":
+            defaults |= _LORA_OF_TRANSFORMERS
+        absent = {key: value for key, value in defaults.items() if values.get(key) is None}
+        return {**values, "tuning": tuning, **absent}
 
     @model_validator(mode="after")
     def _adapters_are_for_lora(self) -> TransformerConfig:
@@ -84,6 +92,13 @@ class TransformerConfig(MethodConfig):
         if self.tuning == "full" and given:
             raise ValueError(f"{given[0]} is for `tuning: lora`, not for `tuning: full`")
         return self
+
+    def resolved(self, *, is_small_encoder: bool) -> TransformerConfig:
+        """Return the config with its tuning chosen for the model, and every default filled in."""
+        if self.tuning != "auto":
+            return self
+        chosen = {"tuning": "full" if is_small_encoder else "lora"}
+        return TransformerConfig.model_validate({**self.model_dump(), **chosen})
 
     def local_paths(self) -> dict[str, str]:
         from bakeoff.pretrained.names import PACKAGED_MODELS

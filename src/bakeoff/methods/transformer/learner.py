@@ -17,6 +17,7 @@ from bakeoff.methods.losses import class_weights, training_loss, validation_of
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
+from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.heads import head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full
@@ -24,6 +25,9 @@ from bakeoff.pretrained.sources import context_length, load_weights
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided
 from bakeoff.training.precision import choose_device
+
+_SMALL = 200_000_000
+"""Encoders of up to so many weights are trained in full by `tuning: auto`: they fit into memory, and learn more."""
 
 
 class TransformerLearner:
@@ -41,6 +45,8 @@ class TransformerLearner:
         model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
         _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
+        small = self.total_parameters <= _SMALL and not is_causal(model)
+        config = config.resolved(is_small_encoder=small)
         if config.tuning == "lora":
             model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
         self.model = model.to(choose_device())
@@ -53,7 +59,7 @@ class TransformerLearner:
         self._class_weights = class_weights(config.class_weights, data.train.labels, len(data.label_names))
         self.validation: EncodedTexts = self.classifier.cut(self.classifier.encode(data.validation.texts))
         self._data = data
-        self._config = config
+        self.config = config  # its tuning is chosen
         self._seed = seed
 
     def notes(self) -> list[str]:
@@ -61,12 +67,12 @@ class TransformerLearner:
         padding = padding_share(self._train.lengths, [batch.rows for step in self.steps(1) for batch in step])
         notes = [f"{padding:.1%} of the work was padding."]
         if self.share_cut:
-            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self._config.max_length} tokens.")
+            notes.append(f"{self.share_cut:.1%} of the training texts were cut to {self.config.max_length} tokens.")
         return notes
 
     def steps(self, epoch: int) -> Sequence[Sequence[TextBatch]]:
         lengths = self._train.lengths
-        batches = shuffled_batches(lengths, self._config.batch_size, self._seed, epoch)
+        batches = shuffled_batches(lengths, self.config.batch_size, self._seed, epoch)
         return [list(divided(_by_length(rows, self._train), TOKENS_AT_ONCE)) for rows in batches]
 
     def loss(self, batch: TextBatch) -> LossSum:
@@ -77,9 +83,9 @@ class TransformerLearner:
         return validation_of(self._data.validation.labels, self.classifier.probabilities(self.validation))
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        if self._config.tuning == "lora":
+        if self.config.tuning == "lora":
             save_adapter(self.model, folder, weights)
-            write_pointer(folder, self._config.model)
+            write_pointer(folder, self.config.model)
         else:
             save_full(self.model, folder, weights)
         self.classifier.tokenizer.save_pretrained(folder)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.proposals import Proposal, TableFacts
-from bakeoff.methods.transformer.config import TransformerConfig
+from bakeoff.methods.transformer.config import FROM_TUNING, TransformerConfig
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
@@ -46,8 +46,14 @@ class TransformerMethod(
     ) -> TrainingSettings:
         from bakeoff.training.precision import choose_precision
 
-        assert config.learning_rate is not None  # filled in by the config
-        return settings_of(config, context, config.learning_rate, precision=choose_precision(config.precision))
+        rate = learner.config.learning_rate
+        assert rate is not None  # filled in with the tuning
+        return settings_of(config, context, rate, precision=choose_precision(config.precision))
+
+    def chosen_settings(self, config: TransformerConfig, learner: TransformerLearner) -> dict[str, Any]:
+        if config.tuning != "auto":
+            return {}
+        return {key: getattr(learner.config, key) for key in FROM_TUNING}
 
     def evaluation_seconds(
         self, learner: TransformerLearner, training: MeasuredTraining, data: SplitTable, preparing_seconds: float
@@ -78,11 +84,11 @@ class TransformerMethod(
         if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):
             return []
         reason = "an encoder for English, every weight trained: often best, and slowest"
-        return [Proposal("transformer", reason, "{tuning: full}")]
+        return [Proposal("transformer", reason)]
 
     def describe(self, config: TransformerConfig) -> str:
-        how = "LoRA adapters" if config.tuning == "lora" else "full fine-tuning"
+        how = {"lora": "LoRA adapters", "full": "full fine-tuning"}.get(config.tuning, "full fine-tuning or LoRA")
         return f"A text classifier on the pretrained `{Path(config.model).name}` ({how})"
 
     def memory_advice(self, config: TransformerConfig) -> str:
-        return "choose a smaller model" if config.tuning == "lora" else "train with tuning: lora"
+        return "choose a smaller model" if config.tuning == "lora" else "train with tuning: lora, or a smaller model"

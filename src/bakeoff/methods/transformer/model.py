@@ -16,6 +16,7 @@ from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, batches_by_le
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
+from bakeoff.pretrained.kernels.packed_linear import pack_linear_layers
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.training import distributed
 from bakeoff.training.memory import by_parts, divided
@@ -102,11 +103,13 @@ class TransformerModel:
     """A fine-tuned classifier, as saved and loaded."""
 
     def __init__(self, network: SequenceClassifier) -> None:
+        """
+        Args:
+            network: Only ever evaluated: its weights are brought into the order of the processor.
+        """
         self.network = network
-
-    @property
-    def parameters(self) -> int:
-        return count_parameters(self.network.model)
+        self.parameters = count_parameters(network.model)
+        pack_linear_layers(network.model)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return shape (texts, classes)."""
