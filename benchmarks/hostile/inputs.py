@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import random
@@ -115,8 +116,17 @@ def _paths(values: dict[str, Any]) -> Iterator[list[str]]:
                 yield [key, *path]
 
 
-def _case(name: str, arguments: list[str | Path], stdin: bytes = b"") -> Case:
-    return Case(f"{name}: {' '.join(map(str, arguments))[:300]}", lambda: judged(type_command(arguments, stdin)))
+def _case(name: str, arguments: list[str | Path], stdin: bytes = b"", inside: Path | None = None) -> Case:
+    """Return a case, which may have a new working folder: `init -o` writes files with odd names."""
+
+    def work() -> tuple[str, str]:
+        if inside is None:
+            return judged(type_command(arguments, stdin))
+        inside.mkdir()
+        with contextlib.chdir(inside):
+            return judged(type_command(arguments, stdin))
+
+    return Case(f"{name}: {' '.join(map(str, arguments))[:300]}", work)
 
 
 def _odd_config(choose: random.Random, folder: Path, number: int) -> Case:
@@ -289,4 +299,4 @@ def _odd_arguments(choose: random.Random, folder: Path, number: int) -> Case:
         return _case(
             "standard input", ["generate", "stories260k", "-", "--max-new-tokens", "2"], choose.choice(ODD_BYTES)
         )
-    return _case(f"argument {odd[:30]!r}", [*command])
+    return _case(f"argument {odd[:30]!r}", [*command], inside=folder / f"inside-{number}")
