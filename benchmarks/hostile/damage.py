@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import UserError
 from bakeoff.runs.checksums import MANIFEST
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.models import Models, find_runs
@@ -122,10 +121,7 @@ def _work(
 
 def _serve(run: Path, whole: Path) -> tuple[str, str]:
     """Load all models of a damaged run and an intact one: the latter must not suffer."""
-    try:
-        runs = find_runs([run, whole])
-    except UserError as error:  # a folder without bakeoff.yaml is a mistyped path
-        return ("refused in a sentence", "") if not (run / "bakeoff.yaml").is_file() else ("refused", str(error))
+    runs = find_runs([run, whole])
     models = Models(runs)
     refused = 0
     for served in runs.values():

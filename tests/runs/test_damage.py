@@ -117,16 +117,15 @@ def test_one_damaged_run_does_not_take_the_others_down(sentiment_run, tmp_path):
     choose = random.Random(2)
     for path in files_of(bad):
         content = damage(path, choose.choice(DAMAGES), choose)
-        if (bad / "bakeoff.yaml").exists():  # a folder without it is a mistyped path
-            runs = find_runs([good, bad])
-            models = Models(runs)
-            for run in runs.values():
-                run_view(run)
-            for model in models.listed():
-                if model.run == "bad":
-                    with contextlib.suppress(ApiError):
-                        models.classifier(model)
-            assert models.classifier(models.find("good/linear")).probabilities(TEXTS).shape == (3, 2)
+        runs = find_runs([good, bad])
+        models = Models(runs)
+        for run in runs.values():
+            run_view(run)
+        for model in models.listed():
+            if model.run == "bad":
+                with contextlib.suppress(ApiError):
+                    models.classifier(model)
+        assert models.classifier(models.find("good/linear")).probabilities(TEXTS).shape == (3, 2)
         path.write_bytes(content)
 
 
@@ -169,6 +168,14 @@ def test_resume_mends_what_can_be_computed_again(small_run, tmp_path, monkeypatc
     assert said in typed.err
     assert everything_measured(copy) == everything_measured(small_run)
     assert RunFolder(copy).verdict().comparisons == RunFolder(small_run).verdict().comparisons
+
+
+def test_a_run_without_its_config_is_named(small_run, tmp_path):
+    copy = copy_run(small_run, tmp_path / "run").path
+    (copy / "bakeoff.yaml").unlink()
+
+    for command in ("resume", "report", "predict"):
+        assert f"{copy / 'bakeoff.yaml'} is missing" in refused(command, copy)
 
 
 @pytest.mark.parametrize("file", ["bakeoff.yaml", "environment.json"])

@@ -18,7 +18,7 @@ import yaml
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.reading import read_config_values, read_lines, read_record, read_table
+from bakeoff.runs.reading import PUT_BACK, read_config_values, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Failure, Sample, StepLine, Trial, Verdict
 from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
@@ -257,6 +257,11 @@ class RunFolder:
         return self._config.exists()
 
     @property
+    def lost_its_config(self) -> bool:
+        """True if there are contestants, but no bakeoff.yaml."""
+        return not self.holds_a_run and self._contestants.is_dir()
+
+    @property
     def holds_leftovers_only(self) -> bool:
         """True if there is nothing but the first files of a run that was killed before bakeoff.yaml was written."""
         tables = self.table("train").parent.name
@@ -271,6 +276,8 @@ class RunFolder:
             UserError: there is no run, its config is damaged, or another version of bakeoff wrote it.
         """
         if not self.holds_a_run:
+            if self.lost_its_config:
+                raise DamagedError(self._config, "is missing", PUT_BACK)
             if self.holds_leftovers_only and self.path.exists():
                 raise UserError(
                     f"The run in {self.path} was stopped before it began.", "Start it again: bakeoff run CONFIG -o RUN"

@@ -21,7 +21,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 Line = TypeVar("Line")
 
 _OTHER_VERSION = "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
-_COPY = "Put it back from a copy, or run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
+PUT_BACK = "Put it back from a copy, or run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
 
 
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
@@ -85,11 +85,11 @@ def read_config_values(path: Path) -> dict[str, Any]:
     try:
         _, values = parse_yaml(read_checked(path).decode(), times=10)
     except DamagedError as error:
-        raise DamagedError(path, error.problem, _COPY) from None
+        raise DamagedError(path, error.problem, PUT_BACK) from None
     except (MalformedError, UnicodeDecodeError):
         values = None
     if not isinstance(values, dict):
-        raise DamagedError(path, "is damaged: it is not a config", _COPY)
+        raise DamagedError(path, "is damaged: it is not a config", PUT_BACK)
     return values
 
 

@@ -93,7 +93,7 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
             for contestant, address in addresses(folder).items():
                 _log.warning("%s/%s sends the texts of all clients to %s.", name, contestant, address)
         except UserError as error:
-            if not folder.holds_a_run:  # a mistyped path
+            if not folder.holds_a_run and not folder.lost_its_config:  # a mistyped path
                 raise
             problems.append(error)
     if problems and not runs:
