@@ -29,6 +29,10 @@ from bakeoff.training.precision import choose_device
 _SMALL = 200_000_000
 """Encoders of up to so many weights are trained in full by `tuning: auto`: they fit into memory, and learn more."""
 
+_HEAD_RATE = 30.0
+"""The head's learning rate is so many times that of the pretrained weights, because it begins with none of its own. At
+the same rate it stays so small that an encoder has to saturate its states, after which probabilities tell nothing."""
+
 
 class TransformerLearner:
     """A network under full fine-tuning or LoRA, with its training and validation texts encoded once."""
@@ -61,6 +65,13 @@ class TransformerLearner:
         self._data = data
         self.config = config  # its tuning is chosen
         self._seed = seed
+
+    def rate_multipliers(self) -> dict[str, float]:
+        """Return the factor on the learning rate of each weight of the head, for full fine-tuning."""
+        if self.config.tuning == "lora":
+            return {}
+        heads = tuple(f"{name}." for name in head_modules(self.model))
+        return {name: _HEAD_RATE for name, _ in self.model.named_parameters() if name.startswith(heads)}
 
     def notes(self) -> list[str]:
         # Of the first epoch, if memory suffices for whole batches.
