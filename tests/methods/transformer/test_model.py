@@ -244,3 +244,15 @@ def test_the_folder_says_what_it_is(baked):
     assert json.loads((folder.model / "base_model.json").read_text()) == {"base_model": "stories260k"}
     assert not list(folder.model.glob("*.bin"))
     assert "% of the work was padding" in result.notes[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_encoder_s_new_head_learns_faster_than_its_pretrained_weights(folders, kind):
+    learner = TransformerLearner(TABLE, TransformerConfig.model_validate(settings_of(folders[kind], "full")), seed=1)
+
+    faster = learner.rate_multipliers()
+
+    network = f"{learner.model.base_model_prefix}."
+    own = {name for name, _ in learner.model.named_parameters() if not name.startswith(network) or "pooler" in name}
+    assert faster.keys() == (own if kind not in DECODERS else set())
+    assert all(rate > 1 for rate in faster.values())

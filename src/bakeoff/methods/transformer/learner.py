@@ -29,6 +29,10 @@ from bakeoff.training.precision import choose_device
 _SMALL = 200_000_000
 """Encoders of up to so many weights are trained in full by `tuning: auto`: they fit into memory, and learn more."""
 
+_HEAD_RATE = 30.0
+"""An encoder's head learns so many times as fast as the pretrained weights, because it begins with none of its own. At
+the same rate it stays so small that the encoder saturates the states below it, and probabilities tell nothing."""
+
 
 class TransformerLearner:
     """A network under full fine-tuning or LoRA, with its training and validation texts encoded once."""
@@ -45,8 +49,8 @@ class TransformerLearner:
         model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
         _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
-        small = self.total_parameters <= _SMALL and not is_causal(model)
-        config = config.resolved(is_small_encoder=small)
+        self._causal = is_causal(model)
+        config = config.resolved(is_small_encoder=self.total_parameters <= _SMALL and not self._causal)
         if config.tuning == "lora":
             model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
         self.model = model.to(choose_device())
@@ -61,6 +65,14 @@ class TransformerLearner:
         self._data = data
         self.config = config  # its tuning is chosen
         self._seed = seed
+
+    def rate_multipliers(self) -> dict[str, float]:
+        """Return the factor on the learning rate of each weight of an encoder's head, for full fine-tuning."""
+        if self.config.tuning == "lora" or self._causal:
+            return {}
+        heads = {f"{name}." for name in head_modules(self.model)}
+        names = [name for name, _ in self.model.named_parameters()]
+        return {name: _HEAD_RATE for name in names if any(f".{head}" in f".{name}" for head in heads)}
 
     def notes(self) -> list[str]:
         # Of the first epoch, if memory suffices for whole batches.

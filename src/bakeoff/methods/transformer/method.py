@@ -48,7 +48,13 @@ class TransformerMethod(
 
         rate = learner.config.learning_rate
         assert rate is not None  # filled in with the tuning
-        return settings_of(config, context, rate, precision=choose_precision(config.precision))
+        return settings_of(
+            config,
+            context,
+            rate,
+            precision=choose_precision(config.precision),
+            rate_multipliers=learner.rate_multipliers(),
+        )
 
     def chosen_settings(self, config: TransformerConfig, learner: TransformerLearner) -> dict[str, Any]:
         if config.tuning != "auto":
