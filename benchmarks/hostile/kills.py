@@ -19,7 +19,7 @@ from hostile.runs import KINDS, Kind, differences, measured, write_config
 MOST_KILLS = 4
 LONGEST_SECONDS = 600.0
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_CODES = {0, 2, 130, -signal.SIGKILL}
+_CODES = {0, 2, 130, *(-number for number in _SIGNALS)}  # by the signal itself: before Python runs, and at its end
 
 
 def killed_runs(choose: random.Random, folder: Path) -> Iterator[Case]:

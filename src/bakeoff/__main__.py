@@ -17,7 +17,9 @@ def main() -> int:
         try:
             from bakeoff.cli.main import main as command_line
 
-            return command_line()
+            code = command_line()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Python only shuts down
+            return code
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one has nothing left to end
             print("Error: Interrupted.", file=sys.stderr)
