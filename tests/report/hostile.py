@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from tests.real_runs import copy_run
 
@@ -44,6 +45,8 @@ def write_hostile_table(path: Path, rows: int = 180) -> Path:
 def with_hostile_texts(run: Path, copy: Path) -> RunFolder:
     """Copy a run of language models, and put hostile text into its generated texts and the names of its documents."""
     folder = copy_run(run, copy)
+    for manifest in folder.path.rglob(MANIFEST):  # the run would otherwise be damaged, as it is
+        manifest.unlink()
     for contestant in folder.contestants():
         samples = contestant.samples()
         contestant.write_samples(sample.model_copy(update={"text": f"{sample.text} {HOSTILE}"}) for sample in samples)
