@@ -102,7 +102,14 @@ def test_texts_of_one_batch_do_not_change_each_other_s_vectors(tmp_path):
 
 def test_it_is_proposed_for_few_rows_of_english():
     def proposed(smallest: int, english: bool) -> list[str]:
-        facts = TableFacts(training_rows=1000, smallest_class=smallest, long_text=20, is_english=english)
+        facts = TableFacts(
+            training_rows=1000,
+            training_words=10_000,
+            smallest_class=smallest,
+            long_text=20,
+            is_english=english,
+            has_gpu=False,
+        )
         return [proposal.name for proposal in get_classification_method("setfit").propose(facts)]
 
     assert proposed(20, True) == ["setfit"]
