@@ -69,4 +69,6 @@ def test_unequal_precision():
 def test_unequal_amounts_of_training():
     unequal = said(language("a", steps=5, tokens=2000), language("b", steps=5, tokens=1000), language("c", steps=0))
     assert "a saw 2,000 training tokens, b 1,000" in unequal
+    words = language("b", steps=5, tokens=1_000).model_copy(update={"token_unit": "words"})
+    assert "same amount of text" not in said(language("a", steps=5, tokens=2_000), words)
     assert "same amount" not in said(language("a", steps=5, tokens=1000), language("b", steps=4, tokens=1040))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
@@ -84,3 +85,37 @@ def test_names_of_contestants_that_cost_and_reach_the_same_do_not_overlap(loaded
     ]
     assert len(heights) == 3
     assert min(heights[1] - heights[0], heights[2] - heights[1]) > 9  # the size of the letters
+
+
+def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: RunFolder) -> None:
+    """The name right of one dot reaches as far as the name left of another."""
+    loaded = load_run(classification_run)
+    model = loaded.contestants[0]
+    measured = {
+        "majority": (0.0003, 0.5),
+        "linear": (0.5, 0.7946),
+        "lstm": (6.0, 0.6871),
+        "corrector": (10.0, 0.795),
+        "embedding": (20.0, 0.7885),
+        "transformer": (150.0, 0.8415),
+    }
+    contestants = []
+    for name, (seconds, value) in measured.items():
+        metric = model.result.metrics[0].model_copy(update={"value": value, "low": value - 0.02, "high": value + 0.02})
+        training = model.result.training.model_copy(update={"seconds": seconds})
+        update = {"name": name, "training": training, "metrics": [metric]}
+        contestants.append(replace(model, result=model.result.model_copy(update=update)))
+    verdict = loaded.verdict.model_copy(update={"best": "linear"})
+
+    plot = cost_plot(replace(loaded, contestants=contestants, verdict=verdict), "training_seconds")
+
+    assert plot is not None
+    boxes = []
+    for text in ElementTree.fromstring(plot).iter():
+        if text.text in measured:
+            x, width = float(text.attrib["x"]), 5.0 * len(text.text)
+            left = x - width if "end" in text.attrib["style"] else x
+            boxes.append((left, left + width, float(text.attrib["y"])))
+    assert len(boxes) == 6
+    for (left, right, height), (other_left, other_right, other_height) in combinations(boxes, 2):
+        assert abs(height - other_height) > 9 or right <= other_left or other_right <= left

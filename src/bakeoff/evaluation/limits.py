@@ -109,12 +109,18 @@ def _precision(results: Sequence[ContestantResult]) -> list[str]:
 
 
 def _tokens(results: Sequence[ContestantResult]) -> list[str]:
-    """Name contestants that take steps and did not see the same number of tokens, as under a limit of seconds."""
-    seen = {result.name: result.training.tokens for result in results if result.training.steps}
-    if len(seen) < 2 or max(seen.values()) <= _SAME_TOKENS * min(seen.values()):
-        return []
-    most, least = max(seen, key=lambda name: seen[name]), min(seen, key=lambda name: seen[name])
-    return [
-        f"They did not learn from the same amount of text: {most} saw {count(seen[most])} training tokens, {least} "
-        f"{count(seen[least])}."
-    ]
+    """Name contestants that take steps and did not see the same number of tokens, as under a limit of seconds.
+
+    Words of one contestant and tokens of another's model cannot be compared.
+    """
+    sentences = []
+    trained = [result for result in results if result.training.steps]
+    for unit in dict.fromkeys(result.token_unit for result in trained):
+        seen = {result.name: result.training.tokens for result in trained if result.token_unit == unit}
+        most, least = max(seen, key=lambda name: seen[name]), min(seen, key=lambda name: seen[name])
+        if seen[most] > _SAME_TOKENS * seen[least]:
+            sentences.append(
+                f"They did not learn from the same amount of text: {most} saw {count(seen[most])} training {unit}, "
+                f"{least} {count(seen[least])}."
+            )
+    return sentences

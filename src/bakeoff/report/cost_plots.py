@@ -18,11 +18,7 @@ from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
 _FAR_APART = 6  # ratio of costs from which the axis is logarithmic
-_NAME_ABOVE, _NAME_HEIGHT, _NAME_WIDTH = (
-    4,
-    11,
-    60,
-)  # typographic points: above the dot, between two lines, of a usual name
+_NAME_ABOVE, _NAME_HEIGHT, _LETTER_WIDTH = 4, 11, 6  # points: above the dot, between two lines, of a letter
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
@@ -77,10 +73,11 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
                     color=TEXT,
                 )
         _cost_axis(axes, cost, costly, show)
-        _names(plot, axes, {name: (paid[name], values[name]) for name in paid if paid[name] > 0})
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(title)
         axes.set_title(f"{metric_name(run.primary_metric.name)} by {title}", fontsize=9, color=MUTED)
+        # Last, because all the rest changes the distances between the dots.
+        _names(plot, axes, {name: (paid[name], values[name]) for name in paid if paid[name] > 0})
     words = "; ".join(
         f"{result.name} {result.metrics[0].value:.4g} for {show(paid[result.name])}" for result in run.results
     )
@@ -92,15 +89,18 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
     plot.draw_without_rendering()  # determines the layout and thus the distances
     point_size = plot.dpi / 72  # pixels
     middle = statistics.median(value for value, _ in points.values())
-    written: list[tuple[float, float]] = []  # of earlier names: x of their dots and height of their text, in pixels
+    written: list[tuple[float, float, float]] = []  # of earlier names: left and right end, and height, in pixels
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
         x, y = axes.transData.transform(point)
         height = y + _NAME_ABOVE * point_size
-        for other, taken in written:
-            if abs(other - x) < _NAME_WIDTH * point_size:
-                height = min(height, taken - _NAME_HEIGHT * point_size)
-        written.append((x, height))
         beside, side = (-8, "right") if point[0] > middle else (8, "left")
+        end = x + beside * point_size
+        width = len(one_line(name)) * _LETTER_WIDTH * point_size
+        left, right = (end, end + width) if side == "left" else (end - width, end)
+        for other_left, other_right, taken in written:
+            if left < other_right and other_left < right:
+                height = min(height, taken - _NAME_HEIGHT * point_size)
+        written.append((left, right, height))
         offset = (beside, (height - y) / point_size)
         axes.annotate(one_line(name), point, offset, textcoords="offset points", color=TEXT, ha=side)
 
