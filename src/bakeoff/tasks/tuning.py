@@ -20,11 +20,11 @@ from bakeoff.methods.search_space import Tune
 from bakeoff.packages import require
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
-from bakeoff.runs.results import EpochLine, Search, StepLine, TrainingCost, Trial
+from bakeoff.runs.results import EpochLine, Search, TrainingCost, Trial
 from bakeoff.sections import Budget
 from bakeoff.tasks.suggestions import Suggestions
 from bakeoff.training import distributed
-from bakeoff.training.progress import Progress
+from bakeoff.training.progress import ForwardingProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,19 @@ class _PrunedError(Exception):
     """A trial that was stopped early."""
 
 
-class _TrialProgress(Progress):
+class _TrialProgress(ForwardingProgress):
     """A progress that passes everything on, and stops a trial that falls behind."""
 
     def __init__(self, progress: Progress, label: str, falls_behind: Callable[[], bool]) -> None:
-        self._progress = progress
+        super().__init__(progress)
         self._label = label
         self._falls_behind = falls_behind
 
-    def message(self, text: str) -> None:
-        self._progress.message(text)
-
     def stage(self, text: str, share: float | None = None) -> None:
-        self._progress.stage(f"{self._label}: {text}", share)
-
-    def step(self, line: StepLine, share: float) -> None:
-        self._progress.step(line, share)
+        super().stage(f"{self._label}: {text}", share)
 
     def epoch(self, line: EpochLine) -> None:
-        self._progress.epoch(line)
+        super().epoch(line)
         if self._falls_behind():
             raise _PrunedError
 

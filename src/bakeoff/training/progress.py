@@ -28,3 +28,22 @@ class Progress:
 
     def result(self, result: ContestantResult) -> None:
         """Report that a contestant has finished."""
+
+
+class ForwardingProgress(Progress):
+    """A progress that passes on what a training reports. Subclasses change or add to some of it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def message(self, text: str) -> None:
+        self._progress.message(text)
+
+    def stage(self, text: str, share: float | None = None) -> None:
+        self._progress.stage(text, share)
+
+    def step(self, line: StepLine, share: float) -> None:
+        self._progress.step(line, share)
+
+    def epoch(self, line: EpochLine) -> None:
+        self._progress.epoch(line)

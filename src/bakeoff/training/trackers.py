@@ -12,7 +12,7 @@ from pathlib import Path
 from bakeoff.packages import require
 from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.sections import Tracker
-from bakeoff.training.progress import Progress
+from bakeoff.training.progress import ForwardingProgress, Progress
 
 Log = Callable[[dict[str, float], int], None]
 """A function that logs values by name for an optimizer step."""
@@ -44,21 +44,15 @@ def tracked(tracker: Tracker, progress: Progress, *, run: str, training: str, fo
         yield _Tracking(progress, log)
 
 
-class _Tracking(Progress):
+class _Tracking(ForwardingProgress):
     """A progress that passes everything on, and also logs metrics to a tracker."""
 
     def __init__(self, progress: Progress, log: Log) -> None:
-        self._progress = progress
+        super().__init__(progress)
         self._log = log
 
-    def message(self, text: str) -> None:
-        self._progress.message(text)
-
-    def stage(self, text: str, share: float | None = None) -> None:
-        self._progress.stage(text, share)
-
     def step(self, line: StepLine, share: float) -> None:
-        self._progress.step(line, share)
+        super().step(line, share)
         values = {
             "loss": line.loss,
             "learning_rate": line.learning_rate,
@@ -68,7 +62,7 @@ class _Tracking(Progress):
         self._log({f"train/{name}": value for name, value in values.items()}, line.step)
 
     def epoch(self, line: EpochLine) -> None:
-        self._progress.epoch(line)
+        super().epoch(line)
         values = {"loss": line.validation_loss, "accuracy": line.validation_accuracy}
         self._log({f"validation/{name}": value for name, value in values.items() if value is not None}, line.step)
 

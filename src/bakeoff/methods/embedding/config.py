@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, SearchSpace
-from bakeoff.pretrained.names import DEFAULT_ENCODER, PACKAGED_MODELS
+from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import ClassWeights, PositiveInt, RequestedPrecision
 
 
@@ -58,7 +58,7 @@ class EmbeddingConfig(MethodConfig):
         return self
 
     def local_paths(self) -> dict[str, str]:
-        return {} if self.model in PACKAGED_MODELS else {"model": self.model}
+        return local_model(self.model)
 
     @property
     def pretrained_model(self) -> str:

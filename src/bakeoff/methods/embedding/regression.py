@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import log_softmax
 
 from bakeoff.methods.embedding.cache import Vectors
+from bakeoff.methods.scores import class_probabilities
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -38,12 +39,7 @@ class Regression:
 
     def probabilities(self, vectors: Vectors) -> Array:
         """Return shape (texts, classes)."""
-        scores = vectors.astype(np.float64) @ self.weights.T + self.intercepts
-        if scores.shape[1] > 1:
-            rows: Array = softmax(scores, axis=1)
-            return rows
-        second = expit(scores[:, 0])
-        return np.stack([1 - second, second], axis=1)
+        return class_probabilities(vectors.astype(np.float64) @ self.weights.T + self.intercepts)
 
     def save(self, folder: Path) -> None:
         tensors = {"weights": self.weights, "intercepts": self.intercepts}

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
-from scipy.special import expit, softmax
 
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
@@ -20,6 +19,7 @@ from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.features import Ngrams, learn_features
 from bakeoff.methods.linear.tfidf import Tfidf
+from bakeoff.methods.scores import class_probabilities
 from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
@@ -96,12 +96,7 @@ class LinearModel:
 
     def probabilities_of(self, features: csr_matrix) -> Array:
         """Return shape (texts, classes), from TF-IDF features."""
-        scores = features @ self.weights.T + self.intercepts
-        if scores.shape[1] > 1:
-            probabilities: Array = softmax(scores, axis=1)
-            return probabilities
-        second = expit(scores[:, 0])
-        return np.stack([1 - second, second], axis=1)
+        return class_probabilities(features @ self.weights.T + self.intercepts)
 
     def cooled(self, temperature: float) -> LinearModel:
         """Return the same model with its scores divided by a temperature."""

@@ -151,9 +151,9 @@ class PromptConfig(MethodConfig):
         return self
 
     def local_paths(self) -> dict[str, str]:
-        from bakeoff.pretrained.names import PACKAGED_MODELS
+        from bakeoff.pretrained.names import local_model
 
-        return {} if self.base_url or self.model in PACKAGED_MODELS else {"model": self.model}
+        return {} if self.base_url else local_model(self.model)
 
     @property
     def pretrained_model(self) -> str | None:

@@ -27,7 +27,7 @@ from bakeoff.training.checkpoint import trained_seconds
 from bakeoff.training.learner import TrainingSettings
 from bakeoff.training.loop import train
 from bakeoff.training.measuring import measure_training
-from bakeoff.training.progress import Progress
+from bakeoff.training.progress import ForwardingProgress
 
 
 class PretrainingSummary(Record):
@@ -148,17 +148,11 @@ def pretraining_notes(summary: PretrainingSummary) -> list[str]:
     return notes
 
 
-class _PretrainingProgress(Progress):
+class _PretrainingProgress(ForwardingProgress):
     """Reports the progress of pretraining apart from that of the classifier's training."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def message(self, text: str) -> None:
-        self._progress.message(text)
-
     def stage(self, text: str, share: float | None = None) -> None:
-        self._progress.stage(f"pretraining: {text}", share)
+        super().stage(f"pretraining: {text}", share)
 
     def step(self, line: StepLine, share: float) -> None:
         self.stage(f"step {line.step}, loss {line.loss:.3f}", share)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
-from bakeoff.pretrained.names import DEFAULT_ENCODER, PACKAGED_MODELS
+from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import (
     ClassWeights,
     GradientClip,
@@ -54,7 +54,7 @@ class SetFitConfig(MethodConfig):
     }
 
     def local_paths(self) -> dict[str, str]:
-        return {} if self.model in PACKAGED_MODELS else {"model": self.model}
+        return local_model(self.model)
 
     @property
     def pretrained_model(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
-from bakeoff.pretrained.names import DEFAULT_ENCODER
+from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import (
     ClassWeights,
     GradientClip,
@@ -101,9 +101,7 @@ class TransformerConfig(MethodConfig):
         return TransformerConfig.model_validate({**self.model_dump(), **chosen})
 
     def local_paths(self) -> dict[str, str]:
-        from bakeoff.pretrained.names import PACKAGED_MODELS
-
-        return {} if self.model in PACKAGED_MODELS else {"model": self.model}
+        return local_model(self.model)
 
     @property
     def pretrained_model(self) -> str:
