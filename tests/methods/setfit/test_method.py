@@ -40,7 +40,7 @@ def test_it_learns_what_one_word_says_and_explains_it(tmp_path):
 
     lines, epochs = folder.training_log()
     assert lines[-1].loss < 0.5 * lines[0].loss
-    assert max(epoch.validation_accuracy for epoch in epochs) > 0.85
+    assert max(epoch.validation_accuracy for epoch in epochs) > 0.8
     assert result.notes[0] == "Every epoch had 240 pairs of texts."  # in two batches of 16
     assert "of the work was padding" in result.notes[1]
     assert load_classifier(folder.model).explain("the fine film").words[0].word == "fine"

@@ -18,7 +18,6 @@ from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.packed_linear import pack_linear_layers
-from bakeoff.pretrained.kernels.short_attention import install_short_attention
 from bakeoff.pretrained.sources import context_length, find, load_weights
 from bakeoff.training.memory import by_parts
 from bakeoff.training.precision import Precision, choose_device
@@ -68,8 +67,6 @@ class Encoder:
                 parameter.data = parameter.data.to(torch.bfloat16)
         self._network = network.to(choose_device()).eval().requires_grad_(False)
         install_kernels(self._network, causal=self.causal)
-        if precision == "bf16" and not self.causal:
-            install_short_attention(self._network)
         pack_linear_layers(self._network)
         self._device = choose_device()
 

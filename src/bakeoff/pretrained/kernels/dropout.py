@@ -10,9 +10,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 _LEVELS = 1 << 16
+_SIGNED_LEVELS = _LEVELS // 2
+
+
+def dropped_signs(weights: torch.Tensor, probability: float) -> float:
+    """Draw the elements to drop, and give them a minus sign, in place.
+
+    Args:
+        weights: Not negative, on the CPU.
+        probability: Of dropping an element, 0 to 1 (exclusive); rounded to 1/32,768.
+
+    Returns:
+        The factor by which to multiply the elements that are kept, so that the mean stays the same.
+    """
+    level = round(probability * _SIGNED_LEVELS)
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[weights.element_size()]
+    bits = torch.from_numpy(_random_bits(weights.numel()).view(np.int16)).view(weights.shape)
+    below = bits.bitwise_and_(_SIGNED_LEVELS - 1).sub_(level)  # negative, and its sign is all that is kept of it
+    weights.view(integer).bitwise_or_(below.to(integer).bitwise_and_(torch.iinfo(integer).min))
+    return _SIGNED_LEVELS / (_SIGNED_LEVELS - level)
 
 
 def kept(shape: torch.Size, probability: float) -> tuple[torch.Tensor, float]:
@@ -26,10 +46,13 @@ def kept(shape: torch.Size, probability: float) -> tuple[torch.Tensor, float]:
         kept, so that the mean stays the same.
     """
     level = round(probability * _LEVELS)
+    kept_bits = _random_bits(shape.numel()) >= level
+    return torch.from_numpy(kept_bits.view(np.int8)).view(shape), _LEVELS / (_LEVELS - level)
+
+
+def _random_bits(count: int) -> npt.NDArray[np.uint16]:
     seed = int(torch.randint(2**62, ()))
-    count = shape.numel()
-    bits = np.random.SFC64(seed).random_raw(-(-count // 4)).view(np.uint16)[:count]
-    return torch.from_numpy((bits >= level).view(np.int8)).view(shape), _LEVELS / (_LEVELS - level)
+    return np.random.SFC64(seed).random_raw(-(-count // 4)).view(np.uint16)[:count]
 
 
 def dropped(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

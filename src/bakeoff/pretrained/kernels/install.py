@@ -3,6 +3,7 @@
 | kernel | instead of | why |
 | --- | --- | --- |
 | `attention` | torch's SDPA | 2.5 times faster on CPUs; texts that share a row need no mask |
+| `encoder_attention` | torch's SDPA | 3 to 10 times faster on CPUs in bf16, or with dropout |
 | `lora` | PEFT's linear layer | no extra passes over the layer's output |
 | `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the stored activations |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 
-from bakeoff.pretrained.kernels import transformers_attention
+from bakeoff.pretrained.kernels import encoder_attention, transformers_attention
 from bakeoff.pretrained.kernels.dropout import Dropout
 from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.mlp import install_mlp
@@ -25,12 +26,12 @@ def install_kernels(model: Any, *, causal: bool = True) -> None:
     """Speed up a model on the CPU, in place. Models on other devices are left as they are.
 
     Args:
-        causal: No token sees later ones. False leaves the attention as it is, for encoders.
+        causal: No token sees later ones; False for encoders.
     """
     if next(model.parameters()).device.type != "cpu":
         return
-    if causal and model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(transformers_attention.NAME)
+    if model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(transformers_attention.NAME if causal else encoder_attention.NAME)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is torch.nn.Dropout:
