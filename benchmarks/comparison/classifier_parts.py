@@ -73,6 +73,31 @@ def curve(job: Job, sizes: Sizes) -> Part:
     )
 
 
+def encoder(job: Job, sizes: Sizes) -> Part:
+    """Fine-tune the packaged encoder. Speed and loss are those of each program's own batches."""
+    job = replace(job, steps=sizes.small_steps, loss_steps=sizes.small_steps)
+    contenders, targets = {}, []
+    for precision in ("fp32", "bf16"):
+        contenders[f"{OURS}, {precision}"] = replace(job, measure="encoder.ours", precision=precision)
+        contenders[f"Trainer, {precision}"] = replace(job, measure="encoder.trainer", precision=precision)
+        ours, peer = f"{OURS}, {precision}", f"Trainer, {precision}"
+        targets.append(Target(f"Encoder, {precision}: reviews / s against Trainer", "speed", ours, (peer,), 2))
+    contenders[f"{OURS}, curve"] = replace(job, measure="encoder.our_curve", precision="fp32", steps=sizes.large_steps)
+    contenders["Trainer, curve"] = replace(contenders[f"{OURS}, curve"], measure="encoder.trainers_curve")
+    what = f"Encoder: loss of step {sizes.large_steps}, same batches, no dropout"
+    targets.append(Target(what, "value", f"{OURS}, curve", ("Trainer, curve",), 1e-4))
+    return Part(
+        name="encoder",
+        title="Full fine-tuning of the packaged encoder",
+        unit="step",
+        counted=COUNTED,
+        value="mean loss",
+        contenders=contenders,
+        targets=tuple(targets),
+        repetitions=sizes.repetitions,
+    )
+
+
 def predict(job: Job, sizes: Sizes) -> Part:
     job = replace(job, reviews=sizes.reviews)
     contenders, targets = {}, []
@@ -149,6 +174,7 @@ def _shaped(job: Job, shape: str) -> Job:
 PARTS: dict[str, Callable[[Job, Sizes], Part]] = {
     "epoch": epoch,
     "curve": curve,
+    "encoder": encoder,
     "predict": predict,
     "prepare": prepare,
     "alternatives": alternatives,

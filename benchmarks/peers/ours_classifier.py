@@ -113,7 +113,7 @@ def contestant(job: Job) -> Measured:
     """
     watch = _Watch()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = bakeoff.run(_config(job, {job.contestant: {}}), folder, progress=watch)
+        outcome = bakeoff.run(config_of(job, {job.contestant: {}}), folder, progress=watch)
         classifier = bakeoff.load_classifier(folder, contestant=job.contestant)
     data = tables.split(job)
     started = time.perf_counter()
@@ -127,7 +127,7 @@ def contestant(job: Job) -> Measured:
     )
 
 
-def _config(job: Job, contestants: dict[str, Any]) -> ClassificationConfig:
+def config_of(job: Job, contestants: dict[str, Any]) -> ClassificationConfig:
     config = load_config(
         {
             "task": "classification",
@@ -143,7 +143,7 @@ def _config(job: Job, contestants: dict[str, Any]) -> ClassificationConfig:
 
 def _lab_settings(job: Job, **changes: float) -> RecurrentConfig:
     shape = {"embedding_size": job.embedding_size, "hidden_size": job.hidden_size}
-    settings = _config(job, {LAB: {**AS_THE_PEER, **shape, **changes}}).contestants[LAB]
+    settings = config_of(job, {LAB: {**AS_THE_PEER, **shape, **changes}}).contestants[LAB]
     assert isinstance(settings, RecurrentConfig)
     return settings
 
@@ -151,7 +151,7 @@ def _lab_settings(job: Job, **changes: float) -> RecurrentConfig:
 def _take_steps(
     job: Job, learner: RecurrentLearner, settings: RecurrentConfig, steps: Sequence[Sequence[TextBatch]]
 ) -> list[StepLine]:
-    context = Context(LAB, tables.SEED, _config(job, {LAB: {}}).budget, Progress())
+    context = Context(LAB, tables.SEED, config_of(job, {LAB: {}}).budget, Progress())
     rules = RecurrentMethod().training_settings(settings, learner, context)
     return list(take_steps(learner, rules, LAB, steps, Progress()))
 

@@ -59,7 +59,7 @@ def _train(job: Job, model: Any, data: list[Any], collator: Any, *, tokens_per_s
             task_type="CAUSAL_LM", r=settings.r, lora_alpha=settings.lora_alpha, lora_dropout=settings.lora_dropout
         )
         model = peft.get_peft_model(model, config)
-    watch = _Watch()
+    watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
             output_dir=folder,
@@ -97,7 +97,7 @@ def _blocks_of_one_length(rows: list[Any]) -> dict[str, torch.Tensor]:
     return {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
 
 
-class _Watch(transformers.TrainerCallback):
+class Watch(transformers.TrainerCallback):
     """Callback that records the seconds and loss of every step."""
 
     def __init__(self) -> None:

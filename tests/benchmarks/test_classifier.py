@@ -56,6 +56,7 @@ def test_every_part_is_measured_and_every_target_judged(file: str, tmp_path: Pat
     reached = {each["target"]["what"]: each["reached"] for each in found["targets"]}
     assert reached["Curve, 100 / 256: loss of step 1"]
     assert reached["Curve, 1 / 100: loss of step 2"]
+    assert reached["Encoder: loss of step 1, same batches, no dropout"]
     printed = capsys.readouterr().out
     assert (
         f"|  | s / training | reviews / s | peak memory | test accuracy | {PREDICTED} | each s / training |" in printed
