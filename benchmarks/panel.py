@@ -78,6 +78,7 @@ def read_records(file: Path) -> list[dict[str, Any]]:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    from bakeoff.environment import current_environment
     from bakeoff.pretrained.packaged_models import packaged_folder
 
     files = options.out.resolve().with_suffix("")
@@ -87,7 +88,7 @@ def _measure(options: argparse.Namespace) -> None:
     done = {(record["table"], record["program"]) for record in earlier if record["status"] != "failed"}
     if hasattr(os, "sched_setaffinity"):  # on Linux, processes inherit their cores
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
-    encoder = str(packaged_folder("minilm-l6"))
+    encoder, environment = str(packaged_folder("minilm-l6")), current_environment()
     for table in options.only_tables or TABLES:
         for program in options.only_programs or PROGRAMS:
             if (table, program) in done:
@@ -116,6 +117,8 @@ def _measure(options: argparse.Namespace) -> None:
                 "cores": options.cores,
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
                 "load_average": os.getloadavg()[0],
+                "processor": environment.processor,
+                "git_revision": environment.git_revision,
                 **run_cell(cell, _python(options, program)),
             }
             with options.out.open("a", encoding="utf-8") as lines:
@@ -151,6 +154,8 @@ def run_cell(cell: Cell, python: str) -> dict[str, Any]:
         outcome |= {"status": "finished", **json.loads((folder / "measured.json").read_text(encoding="utf-8"))}
     elif code is None:
         outcome |= {"status": "did not finish"}
+    elif code == -signal.SIGKILL:
+        outcome |= {"status": "failed", "reason": "killed by the system, most likely out of memory"}
     else:
         last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         outcome |= {"status": "failed", "reason": last[0] if last else f"ended with exit code {code}"}

@@ -77,7 +77,7 @@ def page(records: Sequence[Record]) -> str:
     found = accuracies(records)
     programs = list(dict.fromkeys(record["program"] for record in records))
     whole = complete(found)
-    parts = [_settings(records[0]), "### Test accuracy\n", _accuracy_table(found, programs)]
+    parts = [_settings(records), "### Test accuracy\n", _accuracy_table(found, programs)]
     if whole:
         parts += [f"\n### Mean rank and mean accuracy over {len(whole)} tables\n", _ranks_table(whole, programs)]
     parts += ["\n### Cells\n", _cells_table(records)]
@@ -86,10 +86,19 @@ def page(records: Sequence[Record]) -> str:
     return "\n".join(parts)
 
 
-def _settings(record: Record) -> str:
+def _settings(records: Sequence[Record]) -> str:
+    first = records[0]
+    versions: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.get("versions", {}).items():
+            versions.setdefault(name, set()).add(version)
+    loads = [record["load_average"] for record in records]
     return (
-        f"{record['minutes']:g} minutes a table on {record['cores']} core{'s' if record['cores'] > 1 else ''}. "
-        "bakeoff's answer is the contestant that is best on the validation split.\n"
+        f"{first['minutes']:g} minutes a table on {first['cores']} core{'s' if first['cores'] > 1 else ''} "
+        f"({first['processor']}); load average when a cell started {min(loads):.1f} to {max(loads):.1f}. "
+        "bakeoff's answer is the contestant that is best on the validation split. Versions: "
+        + "; ".join(f"{name} {', '.join(sorted(several))}" for name, several in versions.items())
+        + ".\n"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 from scipy import stats
 
 import bakeoff
@@ -124,6 +125,7 @@ def test_a_program_is_measured(cell: Cell):
 
     assert 0 < found["accuracy"] < 1
     assert found["notes"]["tried"] >= 1
+    assert found["versions"]["scikit-learn"] == sklearn.__version__
     assert found["model_bytes"] == (Path(cell.folder) / "model.joblib").stat().st_size
     assert found["peak_memory_bytes"] > 100e6
     json.dumps(found)
@@ -145,7 +147,7 @@ def test_a_cell_out_of_time_did_not_finish(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_page_is_made_from_the_file_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    shared: dict[str, Any] = {"table": "medical", "minutes": 10, "cores": 2}
+    shared: dict[str, Any] = {"table": "medical", "minutes": 10, "cores": 2, "processor": "Z80", "load_average": 0.5}
     figures = {"macro_f1": 0.5, "training_seconds": 660.0, "predicting_seconds": 1.0, "peak_memory_bytes": 2e9}
     chosen = {"name": "linear", "validation_accuracy": 0.7, "validation_loss": 0.1, "test_accuracy": 0.615}
     records = [
@@ -154,7 +156,7 @@ def test_the_page_is_made_from_the_file_alone(tmp_path: Path, capsys: pytest.Cap
         {**shared, "program": "fasttext", "status": "finished", "accuracy": 0.6, **figures, "model_bytes": 1e6}
         | {"notes": {}},
         {**shared, "program": "bakeoff", "status": "finished", "accuracy": 0.615, **figures, "model_bytes": 1e6}
-        | {"notes": {"winner": "linear", "contestants": [chosen]}},
+        | {"versions": {"torch": "2.14", "bakeoff": "0.1"}, "notes": {"winner": "linear", "contestants": [chosen]}},
     ]
     file = tmp_path / "panel.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -166,4 +168,5 @@ def test_the_page_is_made_from_the_file_alone(tmp_path: Path, capsys: pytest.Cap
     assert "| medical | setfit | did not finish |" in printed
     assert "1.0 minutes over time; winner linear" in printed
     assert "| medical | linear | 70.0 / 61.5 |" in printed
+    assert "Versions: torch 2.14; bakeoff 0.1." in printed
     assert "killed" not in printed

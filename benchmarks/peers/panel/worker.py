@@ -6,12 +6,13 @@ import json
 import resource
 import sys
 import time
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 from peers.panel.cell import Cell
 
+_PACKAGES = ("bakeoff", "autogluon.tabular", "setfit", "model2vec", "fasttext-community", "scikit-learn", "torch")
 _PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
@@ -36,6 +37,7 @@ def measure(cell: Cell) -> dict[str, Any]:
         "processor_seconds": sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, _PROCESSES)),
         "peak_memory_bytes": _peak_memory_bytes(),
         "model_bytes": sum(map(_size, trained.saved)),
+        "versions": _versions(),
         "notes": trained.notes,
     }
 
@@ -44,6 +46,12 @@ def _peak_memory_bytes() -> int:
     """Return the peak of the largest process: this one, or one that it started."""
     unit = 1 if sys.platform == "darwin" else 1024
     return max(resource.getrusage(each).ru_maxrss for each in _PROCESSES) * unit
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that are installed in this environment."""
+    installed = {name: list(metadata.distributions(name=name)) for name in _PACKAGES}
+    return {name: found[0].version for name, found in installed.items() if found}
 
 
 def _size(path: Path) -> int:
