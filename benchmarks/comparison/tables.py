@@ -34,7 +34,7 @@ def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> s
                 ", ".join(f"{run.seconds:.2f}" for run in outcome.repetitions),
             ]
         )
-    return f"### {part.title}, {subject}\n\n{_table(head, rows)}"
+    return f"### {part.title}, {subject}\n\n{markdown(head, rows)}"
 
 
 def targets(subject: str, evaluated: Iterable[Evaluated]) -> str:
@@ -43,9 +43,9 @@ def targets(subject: str, evaluated: Iterable[Evaluated]) -> str:
     rows = [
         [each.target.what, each.ours, each.peer, each.ratio, each.wanted, answers[each.reached]] for each in evaluated
     ]
-    return f"### Targets, {subject}\n\n{_table(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
+    return f"### Targets, {subject}\n\n{markdown(['', 'bakeoff', 'peer', 'found', 'wanted', 'reached'], rows)}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *([cell.replace("|", "/") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
