@@ -47,11 +47,11 @@ def test_what_was_seen_and_what_was_chosen(table):
 
 
 def test_a_linear_model_is_corrected_where_every_class_has_rows_enough(table):
-    source = table({"note": [f"text {number} has words" for number in range(40)], "kind": ["rare", "often"] * 20})
+    source = table({"note": [f"text {number} has words" for number in range(60)], "kind": ["rare", "often"] * 30})
 
     config = load_config(yaml.safe_load(starting_config(source).yaml))
 
-    assert list(config.contestants) == ["majority", "linear", "corrector"]
+    assert list(config.contestants) == ["majority", "linear", "corrector", "ensemble"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,23 @@ def test_an_encoder_for_english_is_proposed_for_english(table, text, more):
 
     config = load_config(yaml.safe_load(starting_config(source).yaml))
 
-    assert list(config.contestants) == ["majority", "linear", "lstm", "corrector", *more]
+    assert list(config.contestants) == ["majority", "linear", "lstm", "corrector", *more, "ensemble"]
+
+
+def test_few_training_rows_count_as_few_beside_a_large_test_file(table):
+    text = "This is the film that I have seen in {} number {} of my town"
+
+    def rows(name: str, count: int) -> str:
+        numbers = range(count)
+        texts = [text.format(name, number) for number in numbers]
+        return table({"note": texts, "kind": [f"class {number % 2}" for number in numbers]}, f"{name}.jsonl")
+
+    found = starting_config(rows("train", 40), validation=rows("validation", 40), test=rows("test", 2000))
+
+    config = load_config(yaml.safe_load(found.yaml))
+    assert "setfit" in config.contestants
+    assert "lstm" not in config.contestants
+    assert config.budget.epochs == 30
 
 
 def test_odd_names_of_columns_and_labels_survive(table):

@@ -25,7 +25,7 @@ from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
-from bakeoff.data.types import SplitCorpus
+from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.registry import get_classification_method, method_names
@@ -33,7 +33,8 @@ from bakeoff.runs.data_report import DataReport
 
 _SEED: int = ClassificationConfig.model_fields["seed"].default
 _MANY_WORDS = 4_000_000  # in the training texts: an epoch takes minutes on two cores
-_FEW_ROWS = 2_000
+_FEW_ROWS = 1_500  # for training
+_VERY_FEW_ROWS = 150  # with 10 epochs, a network would take fewer than a hundred steps
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 
@@ -135,9 +136,10 @@ def starting_config(
     seen.classes = dict(classes.most_common())
     seen.left_out, seen.time = dict(left_out), time
     words = sum(len(text.split()) for text in split.train.texts)
-    lineup = _lineup(seen, split.train.texts, words, left_out)
+    lineup = _lineup(seen, split.train, words, left_out)
     quick = [proposal.name for proposal in lineup if proposal.is_quick]
-    return StartingConfig(_classification_yaml(seen, table, words, lineup), seen, quick=quick)
+    page = _classification_yaml(seen, table, len(split.train), words, lineup)
+    return StartingConfig(page, seen, quick=quick)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -192,23 +194,27 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
     )
 
 
-def _lineup(seen: Seen, training: Sequence[str], training_words: int, left_out: Mapping[str, str]) -> list[Proposal]:
+def _lineup(seen: Seen, training: LabeledTexts, training_words: int, left_out: Mapping[str, str]) -> list[Proposal]:
     """Return the contestants that the methods propose for such a table."""
     assert seen.words is not None
     facts = TableFacts(
         training_rows=len(training),
         training_words=training_words,
-        smallest_class=min(seen.classes.values()),
+        smallest_class=min(Counter(training.labels).values()),
         long_text=seen.words.percentile_95,
-        is_english=look_english(training),
+        is_english=look_english(training.texts),
         has_gpu=Path("/proc/driver/nvidia/gpus").exists(),  # torch, which would know, takes seconds to import
     )
     methods = (get_classification_method(name) for name in method_names("classification"))
     kinds = {type(method): method for method in methods}  # lstm and gru are names of one method
-    return [each for method in kinds.values() for each in method.propose(facts) if each.name not in left_out]
+    alone = [each for method in kinds.values() for each in method.propose(facts) if each.name not in left_out]
+    joint = [each for method in kinds.values() for each in method.propose_jointly(alone) if each.name not in left_out]
+    return [*alone, *joint]
 
 
-def _classification_yaml(seen: Seen, table: RawTable, training_words: int, lineup: Sequence[Proposal]) -> str:
+def _classification_yaml(
+    seen: Seen, table: RawTable, training_rows: int, training_words: int, lineup: Sequence[Proposal]
+) -> str:
     others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.split)]
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
@@ -219,8 +225,9 @@ def _classification_yaml(seen: Seen, table: RawTable, training_words: int, lineu
         split = f"{{column: {scalar(seen.split)}}} # names the split of each row; without it: 10 % and 20 % at random"
     else:
         split = "{validation: 0.1, test: 0.2} # random, stratified by class, near-duplicates kept together"
-    rows = sum(seen.classes.values())
-    if rows < _FEW_ROWS:
+    if training_rows < _VERY_FEW_ROWS:
+        epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
+    elif training_rows < _FEW_ROWS:
         epochs, why = 10, "few rows, so more passes over them; the best epoch is kept"
     elif training_words > _MANY_WORDS:
         epochs, why = 3, f"{training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"

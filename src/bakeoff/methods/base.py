@@ -193,6 +193,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         """Return the contestants of this method that a first bake-off on such a table should have."""
         return []
 
+    def propose_jointly(self, lineup: Sequence[Proposal]) -> list[Proposal]:
+        """Return contestants made of those that all methods proposed for a table."""
+        return []
+
     def sends_to(self, config: Config) -> str | None:
         """Return the address that texts are sent to for an answer, or None if they stay on this machine.
 

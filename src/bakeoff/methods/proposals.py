@@ -11,7 +11,7 @@ class TableFacts:
 
     training_rows: int
     training_words: int  # in all training texts
-    smallest_class: int  # rows, in all splits
+    smallest_class: int  # of the training rows
     long_text: int  # 95th percentile of the lengths, in words, or in characters of scripts without spaces
     is_english: bool
     has_gpu: bool
@@ -25,3 +25,4 @@ class Proposal:
     reason: str  # for a comment: what it is, and why it may do well here
     settings: str = "{}"  # in YAML, on one line
     is_quick: bool = False  # never left out for want of time
+    is_baseline: bool = False  # there to be beaten: it adds nothing to others

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.ensemble.config import EnsembleConfig
+from bakeoff.methods.proposals import Proposal
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
 
@@ -23,6 +25,13 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
     """Weights contestants that are already trained."""
 
     config = EnsembleConfig
+
+    def propose_jointly(self, lineup: Sequence[Proposal]) -> list[Proposal]:
+        members = [each.name for each in lineup if not each.is_baseline]
+        if len(members) < 2:
+            return []
+        reason = "all of them together, weighted: needs no training, and is often better than any alone"
+        return [Proposal("ensemble", reason, f"{{members: [{', '.join(members)}]}}")]
 
     def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         """Find the weights. The cost includes the members', because the ensemble needs them trained."""

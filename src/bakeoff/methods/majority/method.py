@@ -40,7 +40,8 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
         return MajorityModel.load(folder)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
-        return [Proposal("majority", "always predicts the most frequent class: the baseline", is_quick=True)]
+        reason = "always predicts the most frequent class: the baseline"
+        return [Proposal("majority", reason, is_quick=True, is_baseline=True)]
 
     def describe(self, config: MajorityConfig) -> str:
         return "A classifier that gives every text the class frequencies of its training texts"
