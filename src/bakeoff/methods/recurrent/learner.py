@@ -12,10 +12,9 @@ from safetensors.torch import save_file
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.data.words import tokenize
 from bakeoff.methods.encoded import Rows, TextBatch, padding_share, shuffled_batches
+from bakeoff.methods.linear_part.fitting import LinearPart, linear_answers
 from bakeoff.methods.losses import class_weights, training_loss, validation_of
 from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.methods.recurrent.linear_part import LinearPart, linear_answers
-from bakeoff.methods.recurrent.model import LINEAR_PART
 from bakeoff.methods.recurrent.network import RecurrentClassifier, class_probabilities
 from bakeoff.methods.recurrent.pretraining_learner import Pretrained
 from bakeoff.methods.recurrent.vocabulary import WordVocabulary
@@ -91,8 +90,7 @@ class RecurrentLearner:
         save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
         self.vocabulary.save(folder / "vocabulary.json")
         if self._linear_part:
-            (folder / LINEAR_PART).mkdir()
-            self._linear_part.model.save(folder / LINEAR_PART)
+            self._linear_part.save(folder)
 
     def _batches(self, epoch: int) -> list[Rows]:
         return shuffled_batches(self._train.lengths, self._config.batch_size, self._seed, epoch)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel, planned_part
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
 from bakeoff.methods.context import Context, FitContext, PlanContext
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
+from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,13 +48,8 @@ class RecurrentMethod(
         return proposals
 
     def check(self, name: str, config: RecurrentConfig, data: SplitTable) -> None:
-        label, texts = Counter(data.train.labels).most_common()[-1]
-        if config.linear_part and texts < 2:
-            raise UserError(
-                f"contestants.{name}.linear_part needs two training texts of every class, because it learns from "
-                f"linear models' answers to texts that they have not seen. {data.label_names[label]!r} has one.",
-                "Add texts of that class, or remove linear_part.",
-            )
+        if config.linear_part:
+            check_linear_part(name, data)
         if config.pretrain:
             from bakeoff.methods.recurrent.pretraining_texts import read_pretraining_texts
 
@@ -71,17 +65,7 @@ class RecurrentMethod(
             prepared.cost = summary.cost
             prepared.notes = pretraining_notes(summary)
         if config.linear_part:
-            from bakeoff.methods.recurrent.linear_part import fit_linear_part
-
-            context.progress.stage("fitting the linear part")
-            started = time.perf_counter()
-            linear = fit_linear_part(data.train, config.linear_part, context.seed)
-            seconds = time.perf_counter() - started
-            prepared.parts["linear_part"] = linear
-            prepared.parameters = linear.model.parameters
-            prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
-            note = f"{seconds:.0f} s of the training time were spent on its linear part."
-            prepared.notes.insert(0, note if not linear.note else f"{note} {linear.note}")
+            prepare_linear_part(config.linear_part, data, context, prepared)
         return prepared
 
     def planned_preparation(self, config: RecurrentConfig, data: SplitTable, context: PlanContext) -> Preparation:
@@ -91,37 +75,8 @@ class RecurrentMethod(
 
             prepared = plan_pretraining(config, settings_of_config(config, context), data, context)
         if config.linear_part:
-            self._plan_linear_part(config, data, context, prepared)
+            plan_linear_part(config.linear_part, data, context, prepared)
         return prepared
-
-    def _plan_linear_part(
-        self, config: RecurrentConfig, data: SplitTable, context: PlanContext, prepared: Preparation
-    ) -> None:
-        """Add the forecast of the linear part, from the plan of a linear contestant."""
-        from bakeoff.methods.linear.method import LinearMethod, choose_for_plan
-        from bakeoff.methods.linear.model import LinearModel
-        from bakeoff.methods.recurrent.linear_part import FITS_OF_ALL_TEXTS, LinearPart, unanswered
-
-        assert config.linear_part is not None
-        settings, _ = choose_for_plan(config.linear_part, data)
-        linear, model = LinearMethod().plan_from_sample(settings, data, context)
-        assert isinstance(model, LinearModel)
-        part = planned_part(data)
-        answers = unanswered(len(data.train), len(data.label_names), settings)
-        prepared.parts["linear_part"] = LinearPart(model, answers, settings)
-        seconds = linear.training_seconds * FITS_OF_ALL_TEXTS
-        # The learner's model/ has the model of the part already.
-        prepared.model_bytes = int(linear.model_bytes * (1 - len(part.train) / len(data.train)))
-        prepared.parameters = linear.total_parameters
-        prepared.cost = TrainingCost(
-            steps=prepared.cost.steps,
-            tokens=prepared.cost.tokens,
-            seconds=prepared.cost.seconds + seconds,
-            peak_memory_bytes=linear.peak_memory_bytes,
-        )
-        prepared.notes.append(
-            f"{seconds:.0f} s of the training time are for its linear part, measured on a part of the texts."
-        )
 
     def learner(
         self, config: RecurrentConfig, data: SplitTable, context: Context, prepared: Preparation

@@ -10,14 +10,11 @@ import numpy.typing as npt
 from safetensors.torch import load_file
 
 from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.linear_part.fitting import linear_answers, load_linear_part
 from bakeoff.methods.recurrent.config import RecurrentConfig
-from bakeoff.methods.recurrent.linear_part import linear_answers
 from bakeoff.methods.recurrent.network import RecurrentClassifier, class_probabilities
 from bakeoff.methods.recurrent.vocabulary import WordVocabulary
 from bakeoff.training.precision import Precision, choose_device
-
-LINEAR_PART = "linear_part"
-"""Folder of the linear model inside that of the network."""
 
 
 class RecurrentModel:
@@ -50,8 +47,7 @@ class RecurrentModel:
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
         linear = None
         if config.linear_part:
-            linear = LinearModel.load(folder / LINEAR_PART)
-            settings = config.linear_part.model_copy(update={"ngrams": linear.ngrams.kind})
+            linear, settings = load_linear_part(folder, config.linear_part)
             config = config.model_copy(update={"linear_part": settings})
         network = RecurrentClassifier(config, vocabulary.size, classes)
         network.load_state_dict(load_file(folder / "model.safetensors"))

@@ -14,10 +14,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from bakeoff.methods.encoded import EncodedTexts, Rows, batches_by_length
+from bakeoff.methods.linear_part.evidence import evidence_size
+from bakeoff.methods.linear_part.fitting import LinearAnswers
+from bakeoff.methods.linear_part.layers import EvidenceLayers, answer_zero
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.recurrent.cores import map_on_cores
-from bakeoff.methods.recurrent.evidence import evidence_size
-from bakeoff.methods.recurrent.linear_part import EvidenceLayers, LinearAnswers, answer_zero
 from bakeoff.methods.recurrent.vocabulary import PADDING, UNKNOWN
 
 _TEXTS_AT_ONCE = 128

@@ -10,7 +10,7 @@ import pytest
 from bakeoff.data.words import tokenize
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
-from bakeoff.methods.recurrent.evidence import evidence, evidence_size
+from bakeoff.methods.linear_part.evidence import evidence, evidence_size
 from tests.methods.linear.ngram_names import word_ngrams
 from tests.methods.small_data import small_table
 

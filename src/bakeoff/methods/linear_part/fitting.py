@@ -1,4 +1,4 @@
-"""A linear model inside a recurrent one: the network is trained on what the linear model misses.
+"""A linear model inside a network: the network is trained on what the linear model misses.
 
 The network's logits are added to the linear model's log-probabilities, like a stage of boosting (Friedman 2001, *Greedy
 function approximation*), and the network sees how the linear model's evidence is spread over the text. A linear model
@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
-from torch import nn
-from torch.nn import functional as F
 
 from bakeoff.data.types import LabeledTexts
 from bakeoff.data.word_ids import TokenizedTexts
@@ -26,11 +25,12 @@ from bakeoff.methods.encoded import Rows
 from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import PUNCTUATION, Array, LinearModel
-from bakeoff.methods.recurrent.evidence import evidence, evidence_size
+from bakeoff.methods.linear_part.evidence import evidence, evidence_size
 
 _FOLDS = 5
-_EVIDENCE_UNITS = 32
-_EVIDENCE_DROPOUT = 0.1
+
+LINEAR_PART = "linear_part"
+"""Folder of the linear model inside that of the network."""
 
 FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
 """The cost of `fit_linear_part`, in fits of a linear model on all texts."""
@@ -57,6 +57,11 @@ class LinearPart:
     settings: LinearConfig  # with nothing left open
     note: str = ""  # what was chosen and why
 
+    def save(self, folder: Path) -> None:
+        """Write the model into a subfolder of a network's folder."""
+        (folder / LINEAR_PART).mkdir()
+        self.model.save(folder / LINEAR_PART)
+
 
 def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -> LinearPart:
     """Fit a linear model on all texts, at least two of each class, and one on each four fifths of them."""
@@ -73,6 +78,12 @@ def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -
     model = LinearModel.fit_tokenized(texts, training.labels, settings).cooled(temperature)
     answers = LinearAnswers(_logits(unseen) / temperature, torch.from_numpy(unseen_evidence / temperature).float())
     return LinearPart(model, answers, settings, note)
+
+
+def load_linear_part(folder: Path, settings: LinearConfig) -> tuple[LinearModel, LinearConfig]:
+    """Return the model that a `LinearPart` has saved in a network's folder, and its settings with `ngrams` chosen."""
+    model = LinearModel.load(folder / LINEAR_PART)
+    return model, settings.model_copy(update={"ngrams": model.ngrams.kind})
 
 
 def linear_answers(model: LinearModel, texts: Sequence[str]) -> LinearAnswers:
@@ -95,42 +106,3 @@ def _answers(model: LinearModel, texts: TokenizedTexts) -> tuple[Array, Array]:
 
 def _logits(probabilities: Array) -> torch.Tensor:
     return torch.from_numpy(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))).float()
-
-
-class EvidenceLayers(nn.Module):
-    """Two layers from the spread of a linear model's evidence over a text to logits, initialized to answer zero."""
-
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
-    def __init__(self, size: int, classes: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(size + 1))
-        self.register_buffer("deviation", torch.ones(size + 1))
-        self.hidden = nn.Linear(size + 1, _EVIDENCE_UNITS)
-        self.output = nn.Linear(_EVIDENCE_UNITS, classes)
-        answer_zero(self.output)
-
-    def standardize(self, evidence: torch.Tensor, lengths: torch.Tensor) -> None:
-        """Scale every input by its standard deviation over the training texts. The arguments are those of `forward`."""
-        inputs = _with_length(evidence, lengths)
-        self.mean = inputs.mean(dim=0)
-        deviation = inputs.std(dim=0, correction=0)
-        self.deviation = torch.where(deviation > 0, deviation, 1.0)
-
-    def forward(self, evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (rows, classes), from evidence, (rows, size), and lengths in words, (rows,)."""
-        standardized = (_with_length(evidence, lengths) - self.mean) / self.deviation
-        hidden = F.dropout(F.gelu(self.hidden(standardized)), _EVIDENCE_DROPOUT, self.training)
-        logits: torch.Tensor = self.output(hidden)
-        return logits
-
-
-def _with_length(evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    return torch.cat([evidence, lengths[:, None].to(evidence.dtype).log()], dim=1)
-
-
-def answer_zero(layer: nn.Linear) -> None:
-    """Initialize a layer to logits of zero, so that the linear model answers alone at first."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
