@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -64,11 +64,27 @@ def begin_evenly(model: Any, report: Mapping[str, Any]) -> None:
     With random weights a model of large states (SmolLM2's) starts at 8 nats and spends its first steps on getting down.
     """
     new = _not_loaded(report)
+    for name, layer in _output_layers(model):
+        if f"{name}.weight" in new:
+            _set_to_zero(layer)
+
+
+def answer_zero(model: Any) -> None:
+    """Set a classifier's output layer to zero, whether it is new or not, so that all its logits start at zero."""
+    for _, layer in _output_layers(model):
+        _set_to_zero(layer)
+
+
+def _output_layers(model: Any) -> Iterator[tuple[str, torch.nn.Linear]]:
     for name, module in model.named_modules():
         is_output = isinstance(module, torch.nn.Linear) and module.out_features == model.config.num_labels
-        if is_output and f"{name}.weight" in new and not name.startswith(f"{model.base_model_prefix}."):
-            for weight in module.parameters():
-                torch.nn.init.zeros_(weight)
+        if is_output and not name.startswith(f"{model.base_model_prefix}."):
+            yield name, module
+
+
+def _set_to_zero(layer: torch.nn.Linear) -> None:
+    for weight in layer.parameters():
+        torch.nn.init.zeros_(weight)
 
 
 def _not_loaded(report: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
+from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line
@@ -82,6 +83,8 @@ def _file_names(source: str) -> str:
 
 def _library(model: Path) -> Library:
     """Return the library that loads the files of a model's folder."""
+    if (model / LINEAR_PART).exists():  # to other libraries it is the folder of a network alone
+        return "bakeoff"
     if (model / "adapter_config.json").exists():
         return "peft"
     return "transformers" if (model / "config.json").exists() else "bakeoff"

@@ -25,12 +25,10 @@ from bakeoff.methods.encoded import Rows
 from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import PUNCTUATION, Array, LinearModel
+from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.methods.linear_part.evidence import evidence, evidence_size
 
 _FOLDS = 5
-
-LINEAR_PART = "linear_part"
-"""Folder of the linear model inside that of the network."""
 
 FITS_OF_ALL_TEXTS = 1 + _FOLDS * (1 - 1 / _FOLDS)
 """The cost of `fit_linear_part`, in fits of a linear model on all texts."""
@@ -56,6 +54,11 @@ class LinearPart:
     training: LinearAnswers
     settings: LinearConfig  # with nothing left open
     note: str = ""  # what was chosen and why
+
+    @property
+    def evidence_size(self) -> int:
+        """Return the number of values of evidence per text."""
+        return self.training.evidence.shape[1]
 
     def save(self, folder: Path) -> None:
         """Write the model into a subfolder of a network's folder."""

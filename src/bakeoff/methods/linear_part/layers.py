@@ -32,10 +32,16 @@ class EvidenceLayers(nn.Module):
         self.deviation = torch.where(deviation > 0, deviation, 1.0)
 
     def forward(self, evidence: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (rows, classes), from evidence, (rows, size), and lengths in words, (rows,)."""
+        """Return logits, shape (rows, classes), in fp32.
+
+        Args:
+            evidence: Shape (rows, size), in fp32.
+            lengths: Words or tokens of each text, at least 1, shape (rows,).
+        """
         standardized = (_with_length(evidence, lengths) - self.mean) / self.deviation
-        hidden = F.dropout(F.gelu(self.hidden(standardized)), _EVIDENCE_DROPOUT, self.training)
-        logits: torch.Tensor = self.output(hidden)
+        inputs = standardized.to(self.hidden.weight.dtype)
+        hidden = F.dropout(F.gelu(self.hidden(inputs)), _EVIDENCE_DROPOUT, self.training)
+        logits: torch.Tensor = self.output(hidden).float()
         return logits
 
 

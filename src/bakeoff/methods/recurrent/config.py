@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
-from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.linear_part.config import LinearPartSettings
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.sections import (
     ClassWeights,
@@ -91,12 +91,7 @@ class RecurrentConfig(MethodConfig):
     weight_decay: WeightDecay = 0.01
     batch_size: PositiveInt = Field(64, description="Texts per step.")
     gradient_clip: GradientClip = 1.0
-    linear_part: LinearConfig | None = Field(
-        None,
-        description="Settings of a linear model that is fitted first, with the keys of method `linear`. The network "
-        "learns what the linear model misses: its logits are added to the linear model's, and it sees where in the "
-        "text the linear model found its evidence.",
-    )
+    linear_part: LinearPartSettings = None
     pretrain: Pretraining | None = Field(
         None, description="Pretrain the network on unlabeled texts; not with several bidirectional layers."
     )
@@ -110,12 +105,6 @@ class RecurrentConfig(MethodConfig):
         "weight_decay": Range(1e-3, 0.3, log=True),
         "batch_size": Choice((16, 32, 64, 128)),
     }
-
-    @model_validator(mode="after")
-    def _is_searched_as_a_whole(self) -> RecurrentConfig:
-        if self.linear_part is not None and self.linear_part.tune is not None:
-            raise ValueError("linear_part cannot have a `tune` of its own; `tune` searches the settings of the network")
-        return self
 
     @model_validator(mode="after")
     def _can_predict_words(self) -> RecurrentConfig:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.linear_part.config import LinearPartSettings
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
 from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import (
@@ -63,6 +64,7 @@ class TransformerConfig(MethodConfig):
     class_weights: ClassWeights = "none"
     batch_size: PositiveInt = Field(16, description="Texts per step.")
     gradient_clip: GradientClip = 1.0
+    linear_part: LinearPartSettings = None
     precision: RequestedPrecision = "auto"
 
     search_space: ClassVar[SearchSpace] = {

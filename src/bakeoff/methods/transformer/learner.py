@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import peft
 import torch
+from safetensors.torch import save_file
 
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
 from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, padding_share, shuffled_batches
+from bakeoff.methods.linear_part.fitting import LinearAnswers, LinearPart, linear_answers
+from bakeoff.methods.linear_part.layers import EvidenceLayers
 from bakeoff.methods.losses import class_weights, training_loss, validation_of
 from bakeoff.methods.transformer.config import TransformerConfig
-from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier
+from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier, evidence_path
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
 from bakeoff.pretrained.causality import is_causal
-from bakeoff.pretrained.heads import head_modules
+from bakeoff.pretrained.heads import answer_zero, head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import context_length, load_weights
@@ -29,28 +32,36 @@ from bakeoff.training.precision import choose_device
 _SMALL = 200_000_000
 """Encoders of up to so many weights are trained in full by `tuning: auto`: they fit into memory, and learn more."""
 
-_HEAD_RATE = 30.0
+_NEW_RATE = 30.0
 """An encoder's head learns so many times as fast as the pretrained weights, because it begins with none of its own. At
 the same rate it stays so small that the encoder saturates the states below it, and probabilities tell nothing."""
+
+_NETWORK, _EVIDENCE = "network", "evidence"  # the modules of a model with a linear part
 
 
 class TransformerLearner:
     """A network under full fine-tuning or LoRA, with its training and validation texts encoded once."""
 
-    def __init__(self, data: SplitTable, config: TransformerConfig, seed: int) -> None:
+    def __init__(
+        self, data: SplitTable, config: TransformerConfig, seed: int, linear_part: LinearPart | None = None
+    ) -> None:
         """
         Args:
             seed: Seed for the head, the adapters and the order of texts.
+            linear_part: Fitted on `data` if the config asks for one.
 
         Raises:
             UserError: the model cannot be loaded, reads fewer tokens than `max_length`, or has no layers to adapt.
         """
+        assert (linear_part is None) == (config.linear_part is None)
         torch.manual_seed(seed)  # a head that is not in the model's files gets random weights
         model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
         _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
         self._causal = is_causal(model)
         config = config.resolved(is_small_encoder=self.total_parameters <= _SMALL and not self._causal)
+        if linear_part:
+            answer_zero(model)
         if config.tuning == "lora":
             model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
         self.model = model.to(choose_device())
@@ -65,14 +76,29 @@ class TransformerLearner:
         self._data = data
         self.config = config  # its tuning is chosen
         self._seed = seed
+        self._linear_part = linear_part
+        self.linear_validation: LinearAnswers | None = None
+        if linear_part:
+            self._read_evidence_of(linear_part)
+
+    def _read_evidence_of(self, linear_part: LinearPart) -> None:
+        """Put layers beside the network that read the evidence of a linear part."""
+        evidence = EvidenceLayers(linear_part.evidence_size, len(self._data.label_names))
+        evidence.standardize(linear_part.training.evidence, torch.from_numpy(self._train.lengths))
+        self.classifier.evidence = evidence.to(choose_device())
+        self.model = torch.nn.ModuleDict({_NETWORK: self.model, _EVIDENCE: evidence})
+        self.trained_parameters += count_parameters(evidence)
+        self.total_parameters += count_parameters(evidence)
+        self.linear_validation = linear_answers(linear_part.model, self._data.validation.texts)
 
     def rate_multipliers(self) -> dict[str, float]:
-        """Return the factor on the learning rate of each weight of an encoder's head, for full fine-tuning."""
-        if self.config.tuning == "lora" or self._causal:
+        """Return factors on the learning rate for full fine-tuning: of an encoder's head, and of evidence layers."""
+        if self.config.tuning == "lora":
             return {}
-        heads = {f"{name}." for name in head_modules(self.model)}
+        new = [] if self._causal else [f"{name}." for name in head_modules(self.classifier.model)]
+        new += [f"{_EVIDENCE}."] if self.classifier.evidence else []
         names = [name for name, _ in self.model.named_parameters()]
-        return {name: _HEAD_RATE for name in names if any(f".{head}" in f".{name}" for head in heads)}
+        return {name: _NEW_RATE for name in names if any(f".{module}" in f".{name}" for module in new)}
 
     def notes(self) -> list[str]:
         # Of the first epoch, if memory suffices for whole batches.
@@ -88,19 +114,33 @@ class TransformerLearner:
         return [list(divided(_by_length(rows, self._train), TOKENS_AT_ONCE)) for rows in batches]
 
     def loss(self, batch: TextBatch) -> LossSum:
-        logits = self.classifier.logits(self._train, batch.rows)
+        linear = self._linear_part.training if self._linear_part else None
+        logits = self.classifier.logits(self._train, batch.rows, linear)
         return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        return validation_of(self._data.validation.labels, self.classifier.probabilities(self.validation))
+        probabilities = self.classifier.probabilities(self.validation, self.linear_validation)
+        return validation_of(self._data.validation.labels, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
+        network, evidence = self.classifier.model, self.classifier.evidence
+        if evidence and self._linear_part:
+            self._linear_part.save(folder)
+            tensors = {**dict(evidence.named_buffers()), **_inside(_EVIDENCE, weights)}
+            save_file({name: tensor.cpu() for name, tensor in tensors.items()}, evidence_path(folder))
+            weights = _inside(_NETWORK, weights)
         if self.config.tuning == "lora":
-            save_adapter(self.model, folder, weights)
+            save_adapter(network, folder, weights)
             write_pointer(folder, self.config.model)
         else:
-            save_full(self.model, folder, weights)
+            save_full(network, folder, weights)
         self.classifier.tokenizer.save_pretrained(folder)
+
+
+def _inside(module: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the weights of a module of the model, by their names in it."""
+    prefix = f"{module}."
+    return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
 
 
 def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
-from bakeoff.methods.context import Context
+from bakeoff.methods.context import Context, FitContext, PlanContext
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
+from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.transformer.config import FROM_TUNING, TransformerConfig
 
@@ -34,12 +35,28 @@ class TransformerMethod(
     config: ClassVar[type[TransformerConfig]] = TransformerConfig
     token_unit = "tokens"
 
+    def check(self, name: str, config: TransformerConfig, data: SplitTable) -> None:
+        if config.linear_part:
+            check_linear_part(name, data)
+
+    def preparation(self, config: TransformerConfig, data: SplitTable, context: FitContext) -> Preparation:
+        prepared = Preparation()
+        if config.linear_part:
+            prepare_linear_part(config.linear_part, data, context, prepared)
+        return prepared
+
+    def planned_preparation(self, config: TransformerConfig, data: SplitTable, context: PlanContext) -> Preparation:
+        prepared = Preparation()
+        if config.linear_part:
+            plan_linear_part(config.linear_part, data, context, prepared)
+        return prepared
+
     def learner(
         self, config: TransformerConfig, data: SplitTable, context: Context, prepared: Preparation
     ) -> TransformerLearner:
         from bakeoff.methods.transformer.learner import TransformerLearner
 
-        return TransformerLearner(data, config, context.seed)
+        return TransformerLearner(data, config, context.seed, **prepared.parts)
 
     def training_settings(
         self, config: TransformerConfig, learner: TransformerLearner, context: Context
@@ -66,7 +83,7 @@ class TransformerMethod(
     ) -> float:
         part = learner.validation.first(MEASURED_TOKENS)  # the split is random, so the first texts are a sample
         started = time.perf_counter()
-        learner.classifier.probabilities(part)
+        learner.classifier.probabilities(part, learner.linear_validation)
         text_seconds = (time.perf_counter() - started) / len(part)
         # Validation once per evaluation and once for the temperature; the test split; loading the best weights.
         texts = (training.evaluations + 1) * len(data.validation) + len(data.test)
@@ -82,9 +99,7 @@ class TransformerMethod(
         from bakeoff.training.precision import choose_precision
 
         config = TransformerConfig.model_validate(saved.settings)
-        return TransformerModel.load(
-            folder, saved.labels, config.max_length, choose_precision(precision or config.precision)
-        )
+        return TransformerModel.load(folder, config, saved.labels, choose_precision(precision or config.precision))
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):
@@ -94,7 +109,8 @@ class TransformerMethod(
 
     def describe(self, config: TransformerConfig) -> str:
         how = {"lora": "LoRA adapters", "full": "full fine-tuning"}.get(config.tuning, "full fine-tuning or LoRA")
-        return f"A text classifier on the pretrained `{Path(config.model).name}` ({how})"
+        linear = ", on top of a linear model" if config.linear_part else ""
+        return f"A text classifier on the pretrained `{Path(config.model).name}` ({how}){linear}"
 
     def memory_advice(self, config: TransformerConfig) -> str:
         return "choose a smaller model" if config.tuning == "lora" else "train with tuning: lora, or a smaller model"

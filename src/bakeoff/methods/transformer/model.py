@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 
 from bakeoff import machine
 from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, batches_by_length
+from bakeoff.methods.linear.model import LinearModel
+from bakeoff.methods.linear_part.config import LINEAR_PART
+from bakeoff.methods.linear_part.evidence import evidence_size
+from bakeoff.methods.linear_part.fitting import LinearAnswers, linear_answers, load_linear_part
+from bakeoff.methods.linear_part.layers import EvidenceLayers
+from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
@@ -39,13 +46,15 @@ class SequenceClassifier:
     The head of a causal model reads the state of the last token, that of an encoder what the encoder's authors chose.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, max_length: int) -> None:
+    def __init__(self, model: Any, tokenizer: Any, max_length: int, evidence: EvidenceLayers | None = None) -> None:
         """
         Args:
             model: As `load_weights` gives it for labels, or with adapters on it; on its device.
             max_length: Tokens of a text that are read, those that the tokenizer adds included.
+            evidence: Layers that read the evidence of a linear part, where there is one; on the same device.
         """
         self.model = model
+        self.evidence = evidence
         self.tokenizer = tokenizer
         self._max_length = max_length
         self._classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -69,8 +78,12 @@ class SequenceClassifier:
         """Half of the tokens from each end of longer texts, which keeps what the tokenizer puts around them."""
         return encoded.cut(self._max_length, "head_tail")
 
-    def logits(self, encoded: EncodedTexts, rows: Rows) -> torch.Tensor:
-        """Return shape (rows, classes), in fp32."""
+    def logits(self, encoded: EncodedTexts, rows: Rows, linear: LinearAnswers | None = None) -> torch.Tensor:
+        """Return shape (rows, classes), in fp32.
+
+        Args:
+            linear: The answers of the linear part for all encoded texts, where there is one.
+        """
         ids, lengths = encoded.padded(rows)
         inside = torch.arange(ids.shape[1]) < lengths[:, None]
         device = self._classifier.device
@@ -82,46 +95,79 @@ class SequenceClassifier:
             mask = None if bool(inside.all()) else inside.long().to(device)
             found = self._classifier(input_ids=ids, attention_mask=mask)
         logits: torch.Tensor = found.logits.float()
+        if self.evidence is not None:
+            assert linear is not None
+            answers = linear.of(rows, device)
+            logits = logits + answers.logits + self.evidence(answers.evidence, lengths.to(device))
         return logits
 
     @torch.no_grad()
-    def probabilities(self, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
-        """Return shape (texts, classes), in the order of the texts. Under torchrun each process computes its share."""
+    def probabilities(self, encoded: EncodedTexts, linear: LinearAnswers | None = None) -> npt.NDArray[np.float64]:
+        """Return shape (texts, classes), in the order of the texts. Under torchrun each process computes its share.
+
+        Args:
+            linear: As for `logits`.
+        """
         found = torch.zeros(len(encoded), self.classes, dtype=torch.float64)
         was_training = self.model.training
-        self.model.eval()
+        self._train(False)
         for batch in distributed.shard(_batches(encoded.lengths)):
-            found[batch.rows] = torch.cat(by_parts(lambda part: self._probabilities(encoded, part), batch))
-        self.model.train(was_training)
+            found[batch.rows] = torch.cat(by_parts(lambda part: self._probabilities(encoded, part, linear), batch))
+        self._train(was_training)
         return distributed.summed(found).numpy()
 
-    def _probabilities(self, encoded: EncodedTexts, batch: TextBatch) -> torch.Tensor:
-        return self.logits(encoded, batch.rows).double().softmax(dim=1).cpu()
+    def _train(self, mode: bool) -> None:
+        self.model.train(mode)
+        if self.evidence is not None:
+            self.evidence.train(mode)
+
+    def _probabilities(self, encoded: EncodedTexts, batch: TextBatch, linear: LinearAnswers | None) -> torch.Tensor:
+        return self.logits(encoded, batch.rows, linear).double().softmax(dim=1).cpu()
 
 
 class TransformerModel:
     """A fine-tuned classifier, as saved and loaded."""
 
-    def __init__(self, network: SequenceClassifier) -> None:
+    def __init__(self, network: SequenceClassifier, linear: LinearModel | None = None) -> None:
         """
         Args:
             network: Only ever evaluated: its weights are brought into the order of the processor.
+            linear: The linear part, where the network reads the evidence of one.
         """
         self.network = network
+        self.linear = linear
         self.parameters = count_parameters(network.model)
+        if linear and network.evidence:
+            self.parameters += count_parameters(network.evidence) + linear.parameters
         pack_linear_layers(network.model)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return shape (texts, classes)."""
-        return self.network.probabilities(self.network.cut(self.network.encode(texts)))
+        linear = linear_answers(self.linear, texts) if self.linear else None
+        return self.network.probabilities(self.network.cut(self.network.encode(texts)), linear)
 
     @classmethod
-    def load(cls, folder: Path, labels: Sequence[str], max_length: int, precision: Precision) -> TransformerModel:
+    def load(
+        cls, folder: Path, config: TransformerConfig, labels: Sequence[str], precision: Precision
+    ) -> TransformerModel:
         """Load a Hugging Face folder, or a PEFT one, whose adapters are merged into their base model in fp32."""
         model, tokenizer, _ = load_weights(str(folder), labels=labels)
-        if precision == "bf16":
-            cast_parameters(model, torch.bfloat16)
-        return cls(SequenceClassifier(model.to(choose_device()).eval(), tokenizer, max_length))
+        linear, evidence = None, None
+        if config.linear_part:
+            linear, settings = load_linear_part(folder, config.linear_part)
+            evidence = EvidenceLayers(evidence_size(settings, len(labels)), len(labels))
+            evidence.load_state_dict(load_file(evidence_path(folder)))
+        for module in (model, evidence):
+            if module is not None and precision == "bf16":
+                cast_parameters(module, torch.bfloat16)
+            if module is not None:
+                module.to(choose_device()).eval()
+        return cls(SequenceClassifier(model, tokenizer, config.max_length, evidence), linear)
+
+
+def evidence_path(folder: Path) -> Path:
+    """Return the file of the evidence layers: beside the linear model, so that the folder stays one of its library."""
+    return folder / LINEAR_PART / "evidence.safetensors"
 
 
 def _batches(lengths: npt.NDArray[np.int64]) -> list[TextBatch]:
