@@ -20,7 +20,7 @@ from bakeoff.runs.reading import explained_damage
 from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
-from bakeoff.tasks.classifier import Classifier, addresses, load_classifier
+from bakeoff.tasks.classifier import Classifier, addresses, load_classifier, running_code
 
 BYTES_A_WEIGHT = 12
 """Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
@@ -92,6 +92,8 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
             runs[name] = ServedRun(name, folder)
             for contestant, address in addresses(folder).items():
                 _log.warning("%s/%s sends the texts of all clients to %s.", name, contestant, address)
+            for contestant in running_code(folder):
+                _log.warning("%s/%s may run code that its config names when it is loaded.", name, contestant)
         except UserError as error:
             if not folder.holds_a_run and not folder.lost_its_config:  # a mistyped path
                 raise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
-from bakeoff.methods.base import TextModel
+from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
 from bakeoff.runs.folder import ContestantFolder, RunFolder
@@ -71,18 +72,36 @@ class Classifier:
 
 def addresses(run: RunFolder) -> dict[str, str]:
     """Return the addresses that contestants send texts to for an answer, by name; most keep them on this machine."""
-    values = run.config_values()
     found: dict[str, str] = {}
+    for name, method, config in _contestants(run):
+        sent_to = [method.sends_to(config), *(found.get(member) for member in config.builds_on)]
+        if (address := next(filter(None, sent_to), None)) is not None:
+            found[name] = address
+    return found
+
+
+def running_code(run: RunFolder) -> list[str]:
+    """Return the contestants that run code that the config names, in training or when they are loaded.
+
+    A contestant that builds on such a one is one, too: an ensemble loads its members.
+    """
+    found: list[str] = []
+    for name, method, config in _contestants(run):
+        if method.runs_code or not set(found).isdisjoint(config.builds_on):
+            found.append(name)
+    return found
+
+
+def _contestants(run: RunFolder) -> Iterator[tuple[str, ClassificationMethod[Any], MethodConfig]]:
+    """Yield the classifiers of a run whose methods are installed, members before those that build on them."""
+    values = run.config_values()
     for name, settings in values["contestants"].items() if values["task"] == "classification" else ():
         try:
             method = get_classification_method(settings["method"])
             config = method.config.model_validate(settings)
         except (UserError, ValidationError):  # of a package that is not installed, or has changed: it cannot be asked
             continue
-        sent_to = [method.sends_to(config), *(found.get(member) for member in config.builds_on)]
-        if (address := next(filter(None, sent_to), None)) is not None:
-            found[name] = address
-    return found
+        yield name, method, config
 
 
 def load_classifier(

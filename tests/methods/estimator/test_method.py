@@ -20,8 +20,9 @@ from bakeoff.methods.estimator.method import EstimatorMethod
 from bakeoff.methods.linear.method import LinearMethod
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.runner import resume, run
-from bakeoff.runs.folder import ContestantFolder
-from bakeoff.tasks.classifier import load_classifier
+from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.serve.models import find_runs
+from bakeoff.tasks.classifier import load_classifier, running_code
 from tests.baking import bake
 from tests.methods.estimator import models
 from tests.methods.small_data import config, small_table
@@ -189,6 +190,24 @@ def test_a_resumed_run_uses_the_file_as_it_is_now_and_says_which(project, tmp_pa
 
     assert again.results[0].settings["source_sha256"] != outcome.results[0].settings["source_sha256"]
     assert again.results[0].metrics != outcome.results[0].metrics
+
+
+def test_an_ensemble_of_an_estimator_runs_its_code_too_which_the_server_says(project, tmp_path, caplog):
+    config = load_config(project / "my.yaml").model_dump(mode="json")
+    config["contestants"] |= {
+        "majority": {"method": "majority"},
+        "linear": {"method": "linear"},
+        "both": {"method": "ensemble", "members": ["mine", "linear"]},
+        "harmless": {"method": "ensemble", "members": ["majority", "linear"]},
+    }
+    outcome = run(config, tmp_path / "run")
+
+    with caplog.at_level(logging.WARNING):
+        find_runs([outcome.folder])
+
+    assert running_code(RunFolder(outcome.folder)) == ["mine", "both"]
+    assert [record.message.split()[0] for record in caplog.records] == ["run/mine", "run/both"]
+    assert "may run code that its config names" in caplog.text
 
 
 def test_an_estimator_of_scikit_learn_alone_needs_no_file_any_more(project, tmp_path):
