@@ -104,6 +104,18 @@ def test_probabilities_that_another_library_gives_are_not_calibrated(
     assert "divide the logits by 1.2500 first" in model_card(folder, classification_run)
 
 
+def test_a_network_with_a_linear_part_is_not_the_classifier_to_other_libraries(
+    classification_run: RunFolder, tmp_path: Path
+) -> None:
+    folder = with_result(classification_run.contestant("linear"), tmp_path / "transformer")
+    (folder.model / "config.json").write_text("{}")
+    assert ModelCard(model_card(folder, classification_run)).data.library_name == "transformers"
+
+    (folder.model / "linear_part").mkdir()
+
+    assert ModelCard(model_card(folder, classification_run)).data.library_name == "bakeoff"
+
+
 def test_known_models_keep_their_name_and_license(language_model_run: RunFolder, tmp_path: Path) -> None:
     folder = with_result(language_model_run.contestant("lora"), tmp_path / "lora", pretrained_model="smollm2-135m")
     data = ModelCard(model_card(folder, language_model_run)).data

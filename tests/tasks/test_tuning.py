@@ -162,6 +162,7 @@ def test_a_trial_that_diverges_does_not_end_the_search(tmp_path, monkeypatch):
         ),
         ({"method": "linear", "tune": {"trials": 0}}, "trials"),
         ({"method": "lstm", "linear_part": {"tune": {"trials": 2}}}, "linear_part cannot have a `tune` of its own"),
+        ({"method": "transformer", "linear_part": {"tune": {"trials": 2}}}, "linear_part cannot have a `tune`"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(contestant, problem):

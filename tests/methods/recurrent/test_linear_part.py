@@ -53,13 +53,15 @@ def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
     assert one == pytest.approx(other), "to the linear model they are the same words"
 
 
-@pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_class_with_a_single_training_text_is_refused_before_anything_is_trained(tmp_path, monkeypatch, command):
+@pytest.mark.parametrize(("command", "method"), [("run", "lstm"), ("plan", "lstm"), ("run", "transformer")])
+def test_a_class_with_a_single_training_text_is_refused_before_anything_is_trained(
+    tmp_path, monkeypatch, command, method
+):
     labels = ["once"] * 3 + ["often"] * 30  # three rows: one for each side
     rows = [f"film number {number},{label}" for number, label in enumerate(labels)]
     table = tmp_path / "films.csv"
     table.write_text("\n".join(["text,label", *rows]))
-    contestants = {"linear": {}, "corrector": {"method": "lstm", "linear_part": {}}}
+    contestants = {"linear": {}, "corrector": {"method": method, "linear_part": {}}}
     path = write_config_file(
         tmp_path / "films.yaml", {"task": "classification", "data": {"table": str(table)}, "contestants": contestants}
     )
