@@ -55,6 +55,13 @@ SENTIMENT_SPEC = {
             "dropout": 0.0,
             "word_dropout": 0.0,
         },
+        "corrected": {
+            "method": "transformer",
+            "model": "stories260k",
+            "max_length": 32,
+            "precision": "fp32",
+            "linear_part": {},
+        },
     },
 }
 SAME_IN_BOTH = ["full", "lora", "lines", "one-block"]
@@ -188,6 +195,15 @@ def test_a_classifier_s_batches_are_divided_too(classifiers):
         line.train_accuracy for line in alone.training_log()[1]
     ]
     assert classifiers[1].contestant("linear").result().metrics == classifiers[0].contestant("linear").result().metrics
+
+
+def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_both(classifiers):
+    alone, together = (run.contestant("corrected") for run in classifiers)
+
+    first_losses = [folder.training_log()[0][0].loss for folder in (alone, together)]
+    assert first_losses[1] == pytest.approx(first_losses[0], rel=1e-5)  # afterwards, each process has its own dropout
+    assert len(together.scores()) == len(alone.scores())
+    assert all(sample.words for sample in together.samples() if sample.kind == "first")
 
 
 def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, tmp_path):

@@ -52,9 +52,10 @@ def evaluate(
         seed=seed,
     )
     folder.write_scores(_scores(data.test, data.label_names, evaluation))
-    if folder.writes:  # attribution takes a moment
-        classifier = Classifier(data.label_names, model, evaluation.temperature)
-        folder.write_samples(_samples(classifier, data.test, evaluation, attribute=attribute))
+    classifier = Classifier(data.label_names, model, evaluation.temperature)
+    # In every process, because a transformer shares its texts out among them and waits for all.
+    samples = _samples(classifier, data.test, evaluation, attribute=attribute)
+    folder.write_samples(samples)
     return evaluation
 
 
