@@ -214,7 +214,10 @@ class RunView(BaseModel):
     task: Task
     finished: bool
     report: str | None = Field(description="Path of report.html on this server.")
-    verdict: list[str] = Field(description="Sentences; empty until the run has finished.")
+    verdict: list[str] = Field(description="Sentences, the summary first; empty until the run has finished.")
+    summary: list[str] = Field(description="The verdict in at most three sentences.")
+    recommended: str | None = Field(description="The cheapest contestant that is not told apart from the best.")
+    rule: str = Field(description="The rule behind `recommended`.")
     contestants: list[ContestantView]
 
 

@@ -67,7 +67,7 @@ class Paired:
 
     difference: float
     interval: Interval
-    p_value: float | None = None
+    p_value: float  # two-sided, that there is no difference
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class PairedComparison:
     """Takes scores.parquet of both and the recorded protocol. Returns None for a single unit of text; raises
     `pairing.UnpairedScoresError` for scores of different documents."""
     difference: Difference  # how the difference reads in tables and sentences
+    test: Literal["McNemar", "bootstrap"] = "bootstrap"  # where the p-value comes from
 
 
 @dataclass(frozen=True)

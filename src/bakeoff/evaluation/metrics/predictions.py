@@ -58,10 +58,8 @@ def accuracy_units(scores: pa.Table, _: str) -> Units:
 
 def compare_accuracy(better: pa.Table, worse: pa.Table, _: str, draws: Draws) -> Paired | None:
     a, b = _paired_answers(better, worse)
-    ends = paired_bootstrap_ratio(a.right, b.right, np.ones(len(a.names)), **asdict(draws))
-    if ends is None:
-        return None
-    return Paired(float(a.right.mean() - b.right.mean()), ends, mcnemar(a.right, b.right))
+    found = paired_bootstrap_ratio(a.right, b.right, np.ones(len(a.names)), **asdict(draws))
+    return found and Paired(float(a.right.mean() - b.right.mean()), found[0], mcnemar(a.right, b.right))
 
 
 def macro_f1(predictions: Predictions) -> float:
@@ -103,11 +101,11 @@ def compare_macro_f1(better: pa.Table, worse: pa.Table, _: str, draws: Draws) ->
     labels, predicted_a, predicted_b = (
         [classes[label] for label in column] for column in (a.labels, a.predictions, b.predictions)
     )
-    ends = paired_bootstrap_metric(labels, predicted_a, predicted_b, classification.macro_f1_of_counts, **asdict(draws))
-    if ends is None:
-        return None
+    found = paired_bootstrap_metric(
+        labels, predicted_a, predicted_b, classification.macro_f1_of_counts, **asdict(draws)
+    )
     difference = classification.macro_f1(labels, predicted_a) - classification.macro_f1(labels, predicted_b)
-    return Paired(difference, ends)
+    return found and Paired(difference, *found)
 
 
 def loss(predictions: Predictions) -> float:

@@ -21,7 +21,7 @@ ACCURACY = Metric(
     interval=lazy(f"{_PREDICTIONS}:accuracy_interval"),
     interval_meaning="Wilson score interval of a proportion.",
     units=lazy(f"{_PREDICTIONS}:accuracy_units"),
-    paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_accuracy"), Points()),
+    paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_accuracy"), Points(), test="McNemar"),
     bounds=(0.0, 1.0),
 )
 
