@@ -13,7 +13,7 @@ from markupsafe import Markup
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line
-from bakeoff.report.tables import settings_rows
+from bakeoff.report.tables import main_metrics, settings_rows
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, MetricValue
 from bakeoff.runs.writing import write_text
@@ -61,7 +61,7 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
             data_source=_file_names(data.source),
             metrics=[
                 [title_of(metric), protocol_of(metric), f"{metric.value:.4f}", _interval(metric)]
-                for metric in result.metrics
+                for metric in main_metrics(result)
             ],
             settings=settings_rows(result.settings),
             command=shlex.join(run.environment().command),
@@ -99,7 +99,7 @@ def _metadata(name: str, result: ContestantResult, source: str | None, library: 
         base_model=base,
         datasets=[dataset] if dataset else None,
         tags=["bakeoff"],
-        eval_results=[_eval_result(metric, result, source or "own data", dataset) for metric in result.metrics],
+        eval_results=[_eval_result(metric, result, source or "own data", dataset) for metric in main_metrics(result)],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.evaluation.metrics import PairedComparison, get_metric
+from bakeoff.evaluation.metrics import METRICS, PairedComparison, get_metric
 from bakeoff.evaluation.wording import (
     count,
     duration,
@@ -47,11 +47,31 @@ class Row:
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
-    """Return a row for each metric and protocol; contestants in the order of the config."""
+    """Return a row for each main metric and protocol; contestants in the order of the config."""
+    return _metric_rows(run, main=True)
+
+
+def more_quality_rows(run: LoadedRun) -> list[Row]:
+    """Return a row for each of the other metrics, as `quality_rows`."""
+    return _metric_rows(run, main=False)
+
+
+def main_metrics(result: ContestantResult) -> list[MetricValue]:
+    """Return the metrics that are always shown: the one that decides, and the main ones."""
+    return [
+        metric
+        for index, metric in enumerate(result.metrics)
+        if index == 0 or metric.name not in METRICS or METRICS[metric.name].main
+    ]
+
+
+def _metric_rows(run: LoadedRun, *, main: bool) -> list[Row]:
     keys: dict[tuple[str, str], MetricValue] = {}
     for result in run.results:
+        shown = main_metrics(result)
         for metric in result.metrics:
-            keys.setdefault((metric.name, metric.protocol), metric)
+            if (metric in shown) is main:
+                keys.setdefault((metric.name, metric.protocol), metric)
     rows = []
     for (name, protocol), example in keys.items():
         metrics = [_exact(result, name, protocol) for result in run.results]

@@ -173,8 +173,10 @@ class ClassifyRequest(Ask):
 
 
 class PredictedLabel(BaseModel):
-    label: str | None = Field(description="The most probable label; null if its probability is below the threshold.")
-    probability: float = Field(description="Probability of the most probable label.")
+    label: str | None = Field(description="The label; null if its probability is below the threshold.")
+    probability: float = Field(
+        description="Probability of the label, which is the most probable one unless mistakes have costs."
+    )
     probabilities: dict[str, float] = Field(description="Probability of every label. They add up to 1.")
     words: list[WordAttribution] | None = Field(
         None, description="The strongest words first; null if not requested or the text is too long."

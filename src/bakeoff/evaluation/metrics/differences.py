@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from bakeoff.evaluation.wording import plus, signed
+from bakeoff.evaluation.wording import number, plus, signed
 from bakeoff.runs.results import Comparison
 
 
@@ -64,3 +64,28 @@ class LogRatio(Difference):
         lower = [100 * (1 - math.exp(value)) for value in (comparison.difference, comparison.high, comparison.low)]
         more = signed(100 * math.expm1(-comparison.low))
         return Lead(f"{signed(lower[0])}% lower", f"{signed(lower[1])}%", f"{signed(lower[2])}%", f"{more}% higher")
+
+
+@dataclass(frozen=True)
+class Amount(Difference):
+    """Differences in the unit of the metric itself, such as a cost."""
+
+    higher_is_better: bool
+
+    def title(self, metric: str) -> str:
+        return metric[0].upper() + metric[1:]
+
+    def change(self, value: float) -> str:
+        return ("+" if value > 0 else "") + _amount(value)
+
+    def lead(self, comparison: Comparison) -> Lead:
+        lead, *ends = (comparison.difference, comparison.low, comparison.high)
+        if not self.higher_is_better:
+            lead, ends = -lead, [-comparison.high, -comparison.low]
+        ahead, behind = ("higher", "lower") if self.higher_is_better else ("lower", "higher")
+        low, high = map(_amount, ends)
+        return Lead(f"{_amount(lead)} {ahead}", low, high, f"{high} {behind}")
+
+
+def _amount(value: float) -> str:
+    return number(value).replace("-", "−")
