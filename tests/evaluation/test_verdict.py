@@ -294,3 +294,27 @@ def test_answers_without_prices_are_counted_in_tokens() -> None:
     words = decide([result("a", 0.9, **asked(None))], {"a": [classified(np.ones(20, bool))]}, **DRAWS).sentences
 
     assert "a took 2,000 answers of an endpoint: 200,000 tokens of prompts and 4,000 of answers." in words
+
+
+@pytest.mark.parametrize(
+    ("contestants", "rest"), [(4, ", c2 (0.9000) and c3 (0.9000) "), (6, ", c2 (0.9000) and 3 more ")]
+)
+def test_a_long_tie_is_counted(contestants: int, rest: str) -> None:
+    right = np.arange(100) < 90
+    verdict = verdict_on({f"c{index}": right for index in range(contestants)})
+    assert (
+        verdict.summary[0] == f"A tie: c0 (accuracy 0.9000), c1 (0.9000){rest}cannot be told apart on 100 test texts."
+    )
+    assert verdict.tied == [f"c{index}" for index in range(1, contestants)]
+
+
+def test_a_lead_that_only_the_number_of_comparisons_explains_is_a_tie() -> None:
+    """12 of 14 disagreements: p = 0.013, which is enough for one comparison and not for five."""
+    best = np.arange(200) >= 2
+    others = {f"c{index}": (np.arange(200) < 2) | (np.arange(200) >= 14) for index in range(5)}
+    alone = verdict_on({"best": best, "c0": others["c0"]})
+    many = verdict_on({"best": best, **others})
+    assert (alone.tied, alone.comparisons[0].corrected_p_value) == ([], pytest.approx(0.01294, abs=1e-4))
+    assert len(many.tied) == 5
+    assert many.comparisons[0].corrected_p_value == pytest.approx(5 * 0.01294, abs=5e-4)
+    assert any("within chance, given 5 comparisons" in sentence for sentence in many.details)

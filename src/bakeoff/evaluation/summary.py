@@ -9,7 +9,7 @@ from bakeoff.evaluation.recommendation import cost
 from bakeoff.evaluation.wording import duration, level, listed, money, number
 from bakeoff.runs.results import Comparison, ContestantResult
 
-_NAMED = 3  # contestants of a tie; of more, the rest is counted
+_NAMED = 4  # contestants of a tie; of more, the first three are named and the others counted
 
 
 def winner_line(
@@ -32,9 +32,10 @@ def winner_line(
         return f"{reached}; there was no other contestant to compare it with."
     if tied := _tied(others, comparisons):
         values = [f"{best.name} ({name} {value}{mean.rstrip(',')})"]
-        values += [f"{other.name} ({number(other.metrics[0].value)})" for other in tied[: _NAMED - 1]]
-        rest = [f"{len(tied) + 1 - _NAMED} more"] if len(tied) >= _NAMED else []
-        return f"A tie: {listed(values + rest)} cannot be told apart on {documents(metric)}."
+        values += [f"{other.name} ({number(other.metrics[0].value)})" for other in tied]
+        if len(values) > _NAMED:
+            values[_NAMED - 1 :] = [f"{len(values) - _NAMED + 1} more"]
+        return f"A tie: {listed(values)} cannot be told apart on {documents(metric)}."
     evaluated = f"{best.name} is best: {name} {value}{mean} on {documents(metric)}"
     second = next((comparison for comparison in comparisons if comparison.worse == others[0].name), None)
     paired = get_metric(metric.name).paired

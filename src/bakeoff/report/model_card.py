@@ -99,7 +99,7 @@ def _metadata(name: str, result: ContestantResult, source: str | None, library: 
         base_model=base,
         datasets=[dataset] if dataset else None,
         tags=["bakeoff"],
-        eval_results=[_eval_result(metric, result, source or "own data", dataset) for metric in main_metrics(result)],
+        eval_results=[_eval_result(metric, result, source or "own data", dataset) for metric in result.metrics],
     )
 
 
