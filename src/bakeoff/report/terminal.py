@@ -146,8 +146,7 @@ class _Comparison:
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
         for index in contestants:
             name = self._run.contestants[index].name
-            said = role(self._run, name)
-            heading = Text.assemble(one_line(name), ("\n" + said if said else "", "dim"))
+            heading = Text.assemble(one_line(name), ("\n" + role(self._run, name), "dim"))  # names on one line
             table.add_column(heading, justify="right", overflow="fold")
         for row in [*rank_row(self._run), *quality_rows(self._run)]:
             title = Text.assemble(row.title, ("\n" + row.remark if row.remark else "", "dim"))
