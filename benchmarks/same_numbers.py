@@ -127,7 +127,7 @@ def record(*, demos: bool) -> Numbers:
 
 def _of_run(run: Path) -> Iterator[tuple[str, Any]]:
     verdict = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
-    for key in ("sentences", "time_limit", "fronts"):  # prose, and findings about times
+    for key in ("summary", "sentences", "recommended", "time_limit", "fronts"):  # prose, and findings about times
         del verdict[key]
     yield from _leaves("verdict", verdict)
     for result in sorted(run.glob("contestants/**/result.json")):

@@ -4,7 +4,7 @@
     import bakeoff
 
     outcome = bakeoff.run("sentiment")
-    print(outcome.verdict.sentences[0])
+    print(outcome.verdict.summary[0])
     classifier = bakeoff.load_classifier(outcome.folder, contestant="lstm")
     classifier.predict(["A fine film"])
     bakeoff.load_language_model("gpt2").perplexity(Path("wiki.test.raw"), protocol="window")

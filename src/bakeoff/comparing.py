@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
+from bakeoff.evaluation.limits import Caution, Concern
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.verdict import decide
 from bakeoff.evaluation.wording import count, listed
@@ -61,13 +62,13 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
             data=runs[0].data,
+            circumstances=_circumstances(names, runs),
         )
     except ValueError as error:  # the same documents, but other tokens or another number of seeds
         raise UserError(
             f"These runs cannot be compared: {error}.",
             "Perplexities compare between models with the same tokenizer, and means between equal numbers of seeds.",
         ) from None
-    verdict.sentences += _circumstances(names, runs)
     return replace(
         runs[0],
         name=" and ".join(names),
@@ -117,19 +118,16 @@ def _described(run: LoadedRun, name: str) -> str:
     return f"{rows}{run.data.source}{seed} (fingerprint {_fingerprint(run, name)[:12]})"
 
 
-def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[str]:
-    """Return sentences on differences between the runs that do not rule out a comparison."""
-    words = []
+def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caution]:
+    """Return differences between the runs that do not rule out a comparison."""
+    found = []
     if len({_fingerprint(run, "train") for run in runs}) > 1:
-        words.append(
-            f"{listed(list(names))} were not trained on the same texts: differences are not due to the methods alone."
-        )
+        sentence = "were not trained on the same texts: differences are not due to the methods alone."
+        found.append(Caution(Concern.OTHER_TRAINING_DATA, f"{listed(list(names))} {sentence}"))
     if len({_machine(run.environment) for run in runs}) > 1:
-        words.append(
-            f"{listed(list(names))} ran on different machines or with different versions: their times and memory "
-            f"cannot be compared."
-        )
-    return words
+        sentence = "ran on different machines or with different versions: their times and memory cannot be compared."
+        found.append(Caution(Concern.OTHER_MACHINE, f"{listed(list(names))} {sentence}"))
+    return found
 
 
 def _machine(environment: Environment) -> tuple[object, ...]:

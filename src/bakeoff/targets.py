@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from typing import Any
 
 
 def load_target(target: str) -> Any:
-    """Import what `"module:name"` names."""
+    """Import what `"module:name"` names; `name` may lead to an attribute: `OBJECT.method`."""
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return operator.attrgetter(name)(importlib.import_module(module))

@@ -16,6 +16,8 @@ from bakeoff.evaluation.intervals import (
     bootstrap_metric,
     bootstrap_ratio,
     crossed_interval,
+    crossed_p_value,
+    holm,
     mcnemar,
     paired_bootstrap_metric,
     paired_bootstrap_ratio,
@@ -74,7 +76,7 @@ def test_pairing_sees_a_difference_that_two_intervals_hide() -> None:
     hard = tokens * random.normal(3.0, 0.6, size=40)
     easy = hard - tokens * random.normal(0.05, 0.02, size=40)
     alone_hard, alone_easy = bootstrap_ratio(hard, tokens, **DRAWS), bootstrap_ratio(easy, tokens, **DRAWS)
-    together = paired_bootstrap_ratio(easy, hard, tokens, **DRAWS)
+    together, _ = paired_bootstrap_ratio(easy, hard, tokens, **DRAWS)
     assert alone_hard is not None
     assert alone_easy is not None
     assert together is not None
@@ -101,10 +103,11 @@ def test_bootstrap_stays_between_the_units_and_ignores_empty_ones(units: list[tu
 def test_a_paired_difference_changes_its_sign_with_the_order(units: list[tuple[float, int]]) -> None:
     a, tokens = np.array([loss for loss, _ in units]), np.array([n for _, n in units])
     b = a[::-1].copy()
-    forth, back = paired_bootstrap_ratio(a, b, tokens, **DRAWS), paired_bootstrap_ratio(b, a, tokens, **DRAWS)
+    (forth, p), (back, same_p) = (paired_bootstrap_ratio(*pair, tokens, **DRAWS) for pair in ((a, b), (b, a)))
     assert forth is not None
     assert back is not None
     assert forth == pytest.approx((-back[1], -back[0]), abs=1e-9)
+    assert p == pytest.approx(same_p, abs=1e-6)
 
 
 def test_the_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,14 +143,52 @@ def test_the_paired_interval_of_macro_f1_is_that_of_texts_resampled_for_both() -
     labels = random.choice(3, size=400, p=[0.6, 0.3, 0.1])
     a = np.where(random.random(400) < 0.8, labels, random.integers(3, size=400))
     b = np.where(random.random(400) < 0.9, a, random.integers(3, size=400))
-    interval = paired_bootstrap_metric(labels, a, b, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
-    turned = paired_bootstrap_metric(labels, b, a, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
+    interval, p = paired_bootstrap_metric(labels, a, b, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
+    turned, same_p = paired_bootstrap_metric(labels, b, a, macro_f1_of_counts, confidence=0.9, resamples=4000, seed=0)
     direct = []
     for drawn in random.integers(400, size=(300, 400)):
         scores = [f1_score(labels[drawn], predicted[drawn], average="macro") for predicted in (a, b)]
         direct.append(scores[0] - scores[1])
     assert interval == pytest.approx(tuple(np.quantile(direct, [0.05, 0.95])), abs=0.012)
     assert turned == pytest.approx((-interval[1], -interval[0]), abs=0.004)
+    assert p == pytest.approx(same_p, abs=0.02)
+
+
+def test_the_interval_of_level_1_minus_p_ends_at_0() -> None:
+    random = np.random.default_rng(8)
+    tokens, difference = random.integers(50, 90, size=30), 40 * random.normal(0.3, 1.0, size=30)
+    arguments = {"resamples": 4000, "seed": 1}
+    _, p = paired_bootstrap_ratio(difference, np.zeros(30), tokens, confidence=0.95, **arguments)
+    wider, _ = paired_bootstrap_ratio(difference, np.zeros(30), tokens, confidence=1 - p / 1.5, **arguments)
+    tighter, _ = paired_bootstrap_ratio(difference, np.zeros(30), tokens, confidence=1 - p * 1.5, **arguments)
+    assert wider[0] < 0 < tighter[0]
+
+    seeds = random.normal(0.3, 1.0, size=(3, 40))
+    p = crossed_p_value(seeds, np.ones(40))
+    low, high = crossed_interval(seeds, np.ones(40), confidence=1 - p)
+    assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_p_value_of_the_bootstrap_is_close_to_that_of_students_t() -> None:
+    random = np.random.default_rng(9)
+    for shift in (0.0, 0.1, 0.3, 0.8):
+        difference = random.normal(shift, 1.0, size=50)
+        _, p = paired_bootstrap_ratio(difference, np.zeros(50), np.ones(50), confidence=0.95, resamples=4000, seed=2)
+        assert p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue, rel=0.25, abs=4e-3)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_holm_errs_in_a_family_no_more_often_than_it_says() -> None:
+    random = np.random.default_rng(10)
+    p_values = random.random((4000, 5))
+    p_values[:, 0] /= 1000  # one null hypothesis is false
+    errors = sum(min(holm(row)[1:]) < 0.05 for row in p_values.tolist())
+    assert errors / 4000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 4000)
 
 
 def test_one_text_says_nothing_about_a_difference_of_macro_f1() -> None:
@@ -201,8 +242,9 @@ def test_the_paired_bootstrap_holds_the_true_difference_as_often_as_it_says() ->
         tokens = random.integers(500, 6000, size=60)
         hardness = random.normal(3.0, 0.4, size=60)
         a, b = hardness + random.normal(0.1, 0.2, size=60), hardness
-        ends = paired_bootstrap_ratio(tokens * a, tokens * b, tokens, confidence=0.95, resamples=500, seed=repeat)
-        assert ends is not None
+        found = paired_bootstrap_ratio(tokens * a, tokens * b, tokens, confidence=0.95, resamples=500, seed=repeat)
+        assert found is not None
+        ends, _ = found
         held += ends[0] <= 0.1 <= ends[1]
     assert expected_to_hold(held, simulations, 0.95)
 

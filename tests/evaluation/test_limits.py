@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bakeoff.evaluation.limits import limits
+from bakeoff.evaluation.limits import Concern, cautions
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
-from bakeoff.runs.results import ContestantResult
+from bakeoff.runs.results import ClassScore, Comparison, ContestantResult, EpochLine
 from tests.evaluation.test_verdict import result
 
 
 def said(*results: ContestantResult) -> str:
-    return " ".join(limits(results[0], results[1:], []))
+    return " ".join(caution.sentence for caution in cautions(results[0], results[1:], []))
 
 
 def language(name: str, documents: int = 40, **training: Any) -> ContestantResult:
@@ -22,11 +22,11 @@ def language(name: str, documents: int = 40, **training: Any) -> ContestantResul
 
 
 def test_seed_split_and_data_are_named_every_time():
-    assert said(result("a", 0.9), result("b", 0.8)).startswith(
-        "Not shown: the effect of another seed, another split or other data. Each contestant was trained once, with "
-        "seed 12; the intervals cover only the choice of the 100 test texts."
+    assert said(result("a", 0.9), result("b", 0.8)) == (
+        "Each contestant was trained once, with seed 12: another seed, another split or other data may change the "
+        "result. The intervals cover only the choice of the 100 test texts."
     )
-    assert "with seed 12 and 13;" in said(result("a", 0.9), result("b", 0.8, seed=13))
+    assert "with seed 12 and 13:" in said(result("a", 0.9), result("b", 0.8, seed=13))
 
 
 @pytest.mark.parametrize(("texts", "few"), [(60, True), (100, False)])
@@ -52,12 +52,15 @@ def test_what_a_split_by_time_or_by_groups_measures():
     results = result("a", 0.9), [result("b", 0.8)], []
     spans = {"train": "2020-01-01", "validation": "2023-06-01", "test": "2024-03-01"}
 
-    by_time = " ".join(limits(*results, report(split_rule=TimeSplit(time="date", first=spans, last=spans))))
+    def with_data(data: DataReport) -> str:
+        return " ".join(caution.sentence for caution in cautions(*results, data))
+
+    by_time = with_data(report(split_rule=TimeSplit(time="date", first=spans, last=spans)))
     assert "The test texts are the latest ones (from 2024-03-01, column 'date'): the metrics say how well" in by_time
     groups = GroupSplit(group="author", groups={"train": 40, "validation": 6, "test": 12})
-    by_group = " ".join(limits(*results, report(split_rule=groups, split_seed=1)))
+    by_group = with_data(report(split_rule=groups, split_seed=1))
     assert "No 'author' is in two splits: the test texts have 12 values of it" in by_group
-    assert limits(*results, report(split_seed=1)) == limits(*results)
+    assert cautions(*results, report(split_seed=1)) == cautions(*results)
 
 
 def test_unequal_precision():
@@ -72,3 +75,82 @@ def test_unequal_amounts_of_training():
     words = language("b", steps=5, tokens=1_000).model_copy(update={"token_unit": "words"})
     assert "same amount of text" not in said(language("a", steps=5, tokens=2_000), words)
     assert "same amount" not in said(language("a", steps=5, tokens=1000), language("b", steps=4, tokens=1040))
+
+
+def epoch(number: int, loss: float, *, best: bool) -> EpochLine:
+    return EpochLine(epoch=number, step=number, validation_loss=loss, best=best)
+
+
+PAIR = Comparison(
+    better="a", worse="b", metric="accuracy", difference=0.01, low=-0.05, high=0.07, distinguishable=False
+)
+FALLING = [epoch(1, 0.9, best=True), epoch(2, 0.6, best=True)]
+
+
+def with_class(texts: int) -> ContestantResult:
+    score = ClassScore(label="rare", texts=texts, predicted=0, precision=None, recall=None, f1=None)
+    return result("a", 0.9, documents=60, classes=[score])
+
+
+def test_the_most_important_caution_comes_first() -> None:
+    """Everything at once, then without the first, and so on: what remains keeps its order."""
+    unlike = {"precision": "bf16", "steps": 5, "tokens": 2000}
+    best = with_class(4)
+    best = best.model_copy(update={"training": best.training.model_copy(update=unlike)})
+    other = result("b", 0.89, documents=60)
+    other = other.model_copy(
+        update={"training": other.training.model_copy(update=unlike | {"tokens": 1000, "precision": "fp32"})}
+    )
+    spans = {"train": "2020", "validation": "2023", "test": "2024"}
+    leaky = report(across_splits=2, split_rule=TimeSplit(time="date", first=spans, last=spans))
+
+    found = cautions(best, [other], [PAIR], leaky, {"b": FALLING}, {"c": "c: its loss became infinite."})
+
+    assert [caution.concern for caution in found] == [
+        Concern.LEAK,
+        Concern.UNDECIDED,
+        Concern.FEW_TEXTS,
+        Concern.FAILED,
+        Concern.UNFINISHED,
+        Concern.RARE_CLASS,
+        Concern.UNEQUAL_TRAINING,
+        Concern.SPLIT_RULE,
+        Concern.SEEDS,
+        Concern.UNEQUAL_PRECISION,
+    ]
+    assert found[0].sentence.startswith("2 texts are in more than one split")
+
+
+def test_a_leak_of_near_duplicates_is_one_too() -> None:
+    first, *_ = cautions(result("a", 0.9), [], [], report(near_across_splits=1))
+    assert first.sentence.startswith("1 group of nearly identical texts is in more than one split")
+
+
+def test_how_many_texts_it_would_take() -> None:
+    """The interval of the difference, 6 points to each side, must shrink to 1 / 1.43 of a difference of 1 point."""
+    (caution,) = (
+        each for each in cautions(result("a", 0.9), [result("b", 0.89)], [PAIR]) if each.concern == Concern.UNDECIDED
+    )
+    assert caution.sentence == (
+        "100 test texts are too few to tell a from b; if their difference is what it seems, it takes about 7,400."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "falls"),
+    [
+        (FALLING, True),
+        ([epoch(1, 0.9, best=True), epoch(2, 0.89, best=True)], False),  # by 1 percent
+        ([epoch(1, 0.9, best=True), epoch(2, 0.6, best=True), epoch(3, 0.7, best=False)], False),
+        ([epoch(1, 0.9, best=True)], False),
+    ],
+)
+def test_a_budget_that_ended_too_early(lines: list[EpochLine], falls: bool) -> None:
+    found = cautions(result("a", 0.9), [result("b", 0.8)], [], None, {"b": lines})
+    assert any("b was still improving when the budget ended" in caution.sentence for caution in found) is falls
+
+
+@pytest.mark.parametrize(("texts", "rare"), [(9, True), (10, False)])
+def test_a_rare_class(texts: int, rare: bool) -> None:
+    found = cautions(with_class(texts), [], [])
+    assert any("has only 9 texts of class 'rare': too few" in caution.sentence for caution in found) is rare

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -27,6 +28,14 @@ from tests.evaluation.test_verdict import DRAWS, classified, modelled, result
 LABELS = np.array([0, 1, 1, 0, 1, 0, 1] * 3)
 PROBABILITIES = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.1, 0.9], [0.3, 0.7], [0.45, 0.55]] * 3)
 
+PREDICTIONS = Predictions(
+    LABELS,
+    PROBABILITIES,
+    costs=np.array([0.0, 10.0, 1.0] * 7),
+    ranks=(LABELS, PROBABILITIES.argmax(axis=1)),
+    costs_described="(false_negative=10, false_positive=1)",
+)
+
 MEASURED = Perplexity(
     protocol="document(context=64)",
     perplexity=math.exp(3),
@@ -42,17 +51,17 @@ MEASURED = Perplexity(
 )
 
 
-def brier_score(predictions: Predictions) -> float:
+def own_score(predictions: Predictions) -> float:
     return float(np.mean((predictions.probabilities[:, 1] - predictions.labels) ** 2))
 
 
-BRIER = Metric(
-    name="brier",
-    title="Brier score",
+OWN = Metric(
+    name="own",
+    title="own score",
     task="classification",
     meaning="Mean squared distance between probability and truth.",
     higher_is_better=False,
-    value=brier_score,
+    value=own_score,
     interval=lambda predictions, draws: bootstrap_ratio(
         (predictions.probabilities[:, 1] - predictions.labels) ** 2,
         np.ones(len(predictions.labels)),
@@ -65,8 +74,14 @@ BRIER = Metric(
 )
 
 
+def with_more_classes(predictions: Predictions) -> Predictions:
+    """The same with five classes, because top-3 accuracy needs more than three."""
+    random = np.random.default_rng(1)
+    return replace(predictions, labels=random.integers(5, size=21), probabilities=random.dirichlet([1] * 5, size=21))
+
+
 def measured() -> list[MetricValue]:
-    return classification_metrics(LABELS, PROBABILITIES, PROBABILITIES, split="test", **DRAWS)
+    return classification_metrics(PREDICTIONS, PREDICTIONS, split="test", **DRAWS)
 
 
 def run_with(*results: ContestantResult) -> LoadedRun:
@@ -82,17 +97,17 @@ def run_with(*results: ContestantResult) -> LoadedRun:
 
 def test_a_row_makes_a_metric_appear_in_results_tables_and_explanations(monkeypatch):
     before = [value.name for value in measured()]
-    monkeypatch.setitem(METRICS, "brier", BRIER)
+    monkeypatch.setitem(METRICS, "own", OWN)
     values = measured()
-    assert [value.name for value in values] == [*before, "brier"]
+    assert [value.name for value in values] == [*before, "own"]
     a, b = (result(name, 0.5).model_copy(update={"metrics": values}) for name in "ab")
 
     row = quality_rows(run_with(a, b))[-1]
     explanation = explanations(run_with(a, b))[-1]
 
-    assert (row.title, row.remark, len(row.cells)) == ("Brier score", "", 2)
+    assert (row.title, row.remark, len(row.cells)) == ("Own score", "", 2)
     assert " to " in row.cells[0].remark
-    assert explanation.title == "Brier score"
+    assert explanation.title == "Own score"
     assert explanation.sentences == [
         "Mean squared distance between probability and truth.",
         "Measured on 21 texts of the test split.",
@@ -114,16 +129,19 @@ def test_every_row_says_what_it_is_and_how_it_is_compared(metric):
 
 @pytest.mark.parametrize("metric", metrics_of("classification"), ids=lambda metric: metric.name)
 def test_the_functions_of_a_classification_row_exist_and_agree(metric):
-    draws, predictions = Draws(**DRAWS), Predictions(LABELS, PROBABILITIES)
+    draws, predictions = Draws(**DRAWS), with_more_classes(PREDICTIONS) if "top" in metric.name else PREDICTIONS
     value = metric.value(predictions)
     low, high = metric.interval(predictions, draws)
     assert metric.bounds[0] <= low <= value <= high <= metric.bounds[1]
     scores = pa.table(
         {
             "document": [f"{index:02d}" for index in range(len(LABELS))],
-            "label": LABELS.astype(str),
+            "label": predictions.labels.astype(str),
             "predicted": predictions.predicted.astype(str),
-            "loss": predictions.losses,
+            "cost": predictions.costs,
+            "label_rank": predictions.labels,
+            "predicted_rank": predictions.predicted,
+            **{f"probability_{label}": column for label, column in enumerate(predictions.probabilities.T)},
         }
     )
     if metric.units:
@@ -172,9 +190,17 @@ def test_units_of_accuracy_are_right_answers():
 
 
 def test_the_config_offers_the_metrics_that_can_decide():
-    assert list(get_args(DecidingMetric)) == deciding_metrics("classification") == ["accuracy", "macro_f1"]
+    assert (
+        list(get_args(DecidingMetric))
+        == deciding_metrics("classification")
+        == [
+            *("cost", "accuracy", "macro_f1", "mean_absolute_error", "quadratic_kappa", "loss", "weighted_f1"),
+            *("balanced_accuracy", "matthews", "average_precision", "top_3_accuracy", "brier"),
+        ]
+    )
     for name in deciding_metrics("classification"):
-        assert ClassificationEvaluationConfig(metric=name).metric == name
+        needed = {"cost": {"false_negative": 10, "false_positive": 1}, "labels": "ordered"}
+        assert ClassificationEvaluationConfig(metric=name, **needed).metric == name
 
 
 def test_unknown_names():

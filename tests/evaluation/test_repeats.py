@@ -92,9 +92,11 @@ def test_the_difference_is_paired_by_seed_and_by_text() -> None:
     assert comparison.by_seed == pytest.approx(expected)
     assert comparison.difference == pytest.approx(np.mean(expected))
     assert comparison.distinguishable
-    assert comparison.p_value is None
-    assert "the mean of 3 seeds" in verdict.sentences[0]
-    assert "ahead with 3 of 3 seeds): more than chance in the choice of texts and seeds" in verdict.sentences[1]
+    assert comparison.test == "Student"
+    assert comparison.p_value < 0.05
+    assert ", the mean of 3 seeds, on 400 test texts " in verdict.summary[0]
+    said = " ".join(verdict.details)
+    assert "ahead with 3 of 3 seeds): more than chance in the choice of texts and seeds" in said
 
 
 def test_a_lead_that_comes_and_goes_with_the_seed_is_chance() -> None:
@@ -105,7 +107,7 @@ def test_a_lead_that_comes_and_goes_with_the_seed_is_chance() -> None:
 
     assert verdict.best == "swinging"
     assert not verdict.comparisons[0].distinguishable
-    assert "ahead with 2 of 3 seeds): within chance" in verdict.sentences[1]
+    assert "ahead with 2 of 3 seeds): within chance" in " ".join(verdict.details)
     single = decided(
         [(result("swinging", 0.7), [classified(swinging[0])]), (result("steady", 0.6), [classified(steady[0])])]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -100,7 +101,15 @@ def test_a_clear_winner_is_called_one() -> None:
     assert (verdict.best, comparison.better, comparison.worse) == ("strong", "strong", "weak")
     assert comparison.distinguishable
     assert comparison.low > 0
-    assert any("more than chance" in sentence for sentence in verdict.sentences)
+    assert verdict.recommended == "strong"
+    assert re.fullmatch(
+        r"strong is best: accuracy 0\.\d+ on 2,000 test texts, [\d.]+ points higher than weak \(95% interval [\d.]+ to "
+        r"[\d.]+\)\.",
+        verdict.summary[0],
+    )
+    assert verdict.summary[1] == "Recommended: strong. weak is worse by more than chance can explain."
+    assert verdict.sentences[:3] == verdict.summary
+    assert any("more than chance in the choice" in sentence for sentence in verdict.details)
 
 
 def test_luck_is_called_luck_and_the_cheaper_one_recommended() -> None:
@@ -111,9 +120,13 @@ def test_luck_is_called_luck_and_the_cheaper_one_recommended() -> None:
     verdict = verdict_on({"slow": slow, "quick": quick}, slow=100.0, quick=1.0)
     assert verdict.best == "slow"
     assert not verdict.comparisons[0].distinguishable
-    text = " ".join(verdict.sentences)
-    assert "within chance" in text
-    assert "quick cannot be told apart from it and trained in 0.01 times its time" in text
+    assert verdict.recommended == "quick"
+    assert verdict.summary[0].startswith("A tie: slow (accuracy 0.8")
+    assert verdict.summary[1].startswith(
+        "Recommended: quick, the cheapest of the two: 1.0 s of training and predicting, where slow took 1 min 40 s. "
+        "Its accuracy may be up to "
+    )
+    assert any("within chance" in sentence for sentence in verdict.details)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
@@ -143,11 +156,11 @@ def test_macro_f1_decides_where_it_is_asked_to() -> None:
     verdict = decide(results, {name: [table] for name, table in scores.items()}, **DRAWS)
 
     (comparison,) = verdict.comparisons
-    assert (verdict.best, comparison.metric, comparison.p_value) == ("careful", "macro_f1", None)
+    assert (verdict.best, comparison.metric, comparison.test) == ("careful", "macro_f1", "bootstrap")
     assert comparison.difference == pytest.approx(results[1].metrics[0].value - results[0].metrics[0].value)
     assert comparison.distinguishable
     assert verdict.sentences[0].startswith("careful is best: macro-F1 0.7")
-    assert "Its macro-F1 is" in verdict.sentences[1]
+    assert any(sentence.startswith("Its macro-F1 is") for sentence in verdict.details)
 
 
 def language_verdict(losses: dict[str, np.ndarray], pieces: int = 1, **more: float) -> Verdict:
@@ -166,7 +179,8 @@ def test_language_models_are_compared_by_documents_in_nats_per_token() -> None:
         pytest.approx(-0.1),
         pytest.approx(-0.1),
     )  # every document gains the same
-    assert "9.5% lower than before's" in verdict.sentences[1]  # 1 - exp(-0.1)
+    assert "9.5% lower than before (95%" in verdict.sentences[0]  # 1 - exp(-0.1)
+    assert any("9.5% lower than before's" in sentence for sentence in verdict.details)
 
 
 @pytest.mark.parametrize(("documents", "kind", "units"), [(5, "document", 5), (4, "piece", 12)])
@@ -189,7 +203,8 @@ def test_losses_are_divided_by_the_weights_of_the_protocol() -> None:
 def test_a_single_piece_of_text_gives_no_comparison() -> None:
     verdict = language_verdict({"a": np.array([3.0]), "b": np.array([3.5])})
     assert verdict.comparisons == []
-    assert "nothing to resample" in verdict.sentences[1]
+    assert (verdict.recommended, verdict.ranks) == ("a", [])
+    assert "nothing to resample" in verdict.summary[1]
 
 
 def test_a_single_contestant_is_not_called_best() -> None:
@@ -243,36 +258,63 @@ def asked(money: float | None, requests: int = 2000) -> dict[str, object]:
     return {"usage": {"requests": requests, "input_tokens": 200_000, "output_tokens": 4_000, "money": money}}
 
 
-def test_money_is_said_and_one_that_costs_nothing_is_the_better_buy() -> None:
+def nearly_tied(best: ContestantResult, other: ContestantResult) -> Verdict:
     right = np.arange(200) % 10 > 0
     worse = right.copy()
     worse[0:200:50] ^= True
-    results = [result("paid", 0.9, seconds=1, **asked(0.84)), result("own", 0.89, seconds=60)]
+    return decide([best, other], {best.name: [classified(right)], other.name: [classified(worse)]}, **DRAWS)
 
-    words = decide(results, {"paid": [classified(right)], "own": [classified(worse)]}, **DRAWS).sentences
+
+def test_money_is_said_and_one_that_costs_nothing_is_recommended() -> None:
+    verdict = nearly_tied(result("paid", 0.9, seconds=1, **asked(0.84)), result("own", 0.89, seconds=60))
 
     assert (
         "paid cost $0.84 for 2,000 answers (200,000 tokens of prompts and 4,000 of answers): $0.42 per 1,000 texts."
-        in words
+        in verdict.details
     )
+    assert verdict.recommended == "own"
+    assert "the cheapest of the two: it costs nothing where paid costs $0.84." in verdict.summary[1]
+
+
+@pytest.mark.parametrize("money", [0.84, None])
+def test_one_that_may_cost_money_is_not_recommended_over_one_that_does_not(money: float | None) -> None:
+    verdict = nearly_tied(result("own", 0.9, seconds=60), result("paid", 0.89, seconds=1, **asked(money)))
+    assert verdict.recommended == "own"
+    assert verdict.summary[1] == "Recommended: own. Nothing that is tied with it is cheaper by a fifth or more."
+
+
+@pytest.mark.parametrize(("seconds", "recommended"), [(50.0, "own"), (48.0, "quick")])
+def test_the_best_is_recommended_unless_a_fifth_is_saved(seconds: float, recommended: str) -> None:
     assert (
-        "own cannot be told apart from it and costs nothing where paid costs $0.84: unless more test data says "
-        "otherwise, it is the better buy." in words
+        nearly_tied(result("own", 0.9, seconds=60), result("quick", 0.89, seconds=seconds)).recommended == recommended
     )
-
-
-def test_one_that_costs_money_is_no_better_buy_than_one_that_does_not() -> None:
-    right = np.arange(200) % 10 > 0
-    worse = right.copy()
-    worse[0:200:50] ^= True
-    results = [result("own", 0.9, seconds=60), result("paid", 0.89, seconds=1, **asked(0.84))]
-
-    words = decide(results, {"own": [classified(right)], "paid": [classified(worse)]}, **DRAWS).sentences
-
-    assert not any("better buy" in sentence for sentence in words)
 
 
 def test_answers_without_prices_are_counted_in_tokens() -> None:
     words = decide([result("a", 0.9, **asked(None))], {"a": [classified(np.ones(20, bool))]}, **DRAWS).sentences
 
     assert "a took 2,000 answers of an endpoint: 200,000 tokens of prompts and 4,000 of answers." in words
+
+
+@pytest.mark.parametrize(
+    ("contestants", "rest"), [(4, ", c2 (0.9000) and c3 (0.9000) "), (6, ", c2 (0.9000) and 3 more ")]
+)
+def test_a_long_tie_is_counted(contestants: int, rest: str) -> None:
+    right = np.arange(100) < 90
+    verdict = verdict_on({f"c{index}": right for index in range(contestants)})
+    assert (
+        verdict.summary[0] == f"A tie: c0 (accuracy 0.9000), c1 (0.9000){rest}cannot be told apart on 100 test texts."
+    )
+    assert verdict.tied == [f"c{index}" for index in range(1, contestants)]
+
+
+def test_a_lead_that_only_the_number_of_comparisons_explains_is_a_tie() -> None:
+    """12 of 14 disagreements: p = 0.013, which is enough for one comparison and not for five."""
+    best = np.arange(200) >= 2
+    others = {f"c{index}": (np.arange(200) < 2) | (np.arange(200) >= 14) for index in range(5)}
+    alone = verdict_on({"best": best, "c0": others["c0"]})
+    many = verdict_on({"best": best, **others})
+    assert (alone.tied, alone.comparisons[0].corrected_p_value) == ([], pytest.approx(0.01294, abs=1e-4))
+    assert len(many.tied) == 5
+    assert many.comparisons[0].corrected_p_value == pytest.approx(5 * 0.01294, abs=5e-4)
+    assert any("within chance, given 5 comparisons" in sentence for sentence in many.details)

@@ -20,6 +20,7 @@ from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
 from bakeoff.report.output import write_report
 from bakeoff.report.safe_text import visible
+from bakeoff.report.tables import more_quality_rows, quality_rows
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Confusion, Sample
 from tests.report.hostile import HOSTILE, LABELS, VISIBLE
@@ -77,6 +78,18 @@ def test_every_metric_with_its_interval_and_protocol_is_on_the_page(run: RunFold
             if metric.low is not None:
                 assert number(metric.low) in page.text
             assert metric.protocol in page.text or metric.protocol == metric.name
+
+
+def test_metrics_that_few_ask_for_are_folded(classification_run: RunFolder) -> None:
+    loaded = load_run(classification_run)
+    titles = [row.title for row in more_quality_rows(loaded)]
+    assert titles == ["Weighted F1", "Balanced accuracy", "Matthews correlation", "Average precision", "Brier score"]
+    assert not {row.title for row in quality_rows(loaded)} & set(titles)
+    html = render_html(loaded)
+    fold = html[html.index("<summary>5 more metrics</summary>") :]
+    fold = fold[: fold.index("</details>")]
+    assert all(title in fold for title in titles)
+    assert "<summary>5 more metrics</summary>" in render_markdown(loaded)
 
 
 def test_the_page_has_all_it_takes_to_reproduce_the_run(run: RunFolder, page: Page) -> None:

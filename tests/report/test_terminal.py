@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from bakeoff.evaluation.wording import number
 from bakeoff.report.loaded import load_run
 from bakeoff.report.plan import PlanTable
+from bakeoff.report.tables import main_metrics
 from bakeoff.report.terminal import _Comparison, comparison, epoch_table, summary
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
@@ -31,7 +32,7 @@ def test_no_line_is_too_long_and_no_metric_is_lost(run: RunFolder, width: int) -
     text = printed(summary(run), width)
     assert all(cell_len(line) <= width for line in text.splitlines())
     for folder in run.contestants():
-        for metric in folder.average().metrics:
+        for metric in main_metrics(folder.average()):
             assert number(metric.value) in text
             if metric.low is not None and metric.high is not None:
                 assert f"{number(metric.low)} to {number(metric.high)}" in text

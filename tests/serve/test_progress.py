@@ -29,7 +29,12 @@ def test_a_finished_run(client: httpx.Client) -> None:
 
     assert run["finished"]
     assert run["report"] == "/runs/sentiment/report.html"
-    assert "is best" in run["verdict"][0]
+    assert run["summary"] == run["verdict"][: len(run["summary"])]
+    assert run["summary"][0].startswith(
+        "A tie: linear (accuracy 0.6167), majority (0.5000) and lstm (0.5000) cannot be"
+    )
+    assert run["summary"][1].startswith(f"Recommended: {run['recommended']}, ")
+    assert run["summary"][2].startswith("Caution: 60 test texts are too few to tell linear from majority")
     assert [each["state"] for each in run["contestants"]] == ["finished"] * 3
     assert run["contestants"][1]["metric"]["name"] == "accuracy"
     assert 0 < run["contestants"][1]["metric"]["value"] < 1

@@ -14,7 +14,10 @@ from bakeoff.evaluation.label_issues import LabelIssues, label_issues
 from bakeoff.evaluation.measuring import classification_metrics
 from bakeoff.evaluation.per_class import class_scores
 from bakeoff.evaluation.selective_prediction import selective_prediction
+from bakeoff.evaluation.stakes import Stakes
 from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue, SelectivePrediction
+
+NO_STAKES = Stakes()
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class ClassifierEvaluation:
 
     temperature: float
     probabilities: npt.NDArray[np.float64]  # of the test split, shape (texts, classes)
+    chosen: npt.NDArray[np.int64]  # predicted classes, shape (texts,)
     metrics: list[MetricValue]
     confusion: Confusion
     classes: list[ClassScore]
@@ -45,6 +49,7 @@ def evaluate_classifier(
     label_names: Sequence[str],
     *,
     calibrate: bool,
+    stakes: Stakes = NO_STAKES,
     metric: str,
     confidence: float,
     resamples: int,
@@ -54,18 +59,20 @@ def evaluate_classifier(
 
     Args:
         calibrate: False for a classifier that was not trained; its probabilities are used as they are.
+        stakes: What mistakes cost, which changes the predicted labels, and the order of the labels.
         metric: The metric that decides the verdict.
     """
     temperature = fit_temperature(validation.labels, validation.probabilities) if calibrate else 1.0
     probabilities = with_temperature(test.probabilities, temperature)
-    matrix = confusion(test.labels, probabilities.argmax(axis=1), label_names)
+    predictions = stakes.predictions(test.labels, probabilities)
+    matrix = confusion(test.labels, predictions.predicted, label_names)
     return ClassifierEvaluation(
         temperature=temperature,
         probabilities=probabilities,
+        chosen=predictions.predicted,
         metrics=classification_metrics(
-            test.labels,
-            probabilities,
-            test.probabilities if calibrate else None,
+            predictions,
+            stakes.predictions(test.labels, test.probabilities) if calibrate else None,
             metric=metric,
             split="test",
             confidence=confidence,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from bakeoff.evaluation.metrics import deciding_metrics
 from bakeoff.sections import Section
@@ -14,12 +14,81 @@ if TYPE_CHECKING:
 else:
     DecidingMetric = Literal[tuple(deciding_metrics("classification"))]
 
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _as_label(value: Any) -> Any:
+    """Return what YAML takes for a number or a truth value as the label that it is in a table."""
+    return str(value) if isinstance(value, int | float) else value
+
+
+Label = Annotated[str, BeforeValidator(_as_label)]
+
+
+class BinaryCost(Section):
+    """What mistakes cost where there are two labels; right answers cost nothing."""
+
+    false_negative: Cost = Field(description="Of a text with the positive label that is not recognized.")
+    false_positive: Cost = Field(description="Of a false alarm.")
+    positive: Label | None = Field(
+        None,
+        description="The positive label. Need not be named if one of the two is `1`, `true`, `yes`, `positive` or "
+        "`pos`, in capitals or not.",
+    )
+
+
+def _cost(value: Any) -> Any:
+    """Tell the two forms apart, so that a mistake in one is not reported for both."""
+    if not isinstance(value, dict):
+        return value
+    if value.keys() & set(BinaryCost.model_fields):
+        return BinaryCost.model_validate(value)
+    if not value or not all(isinstance(row, dict) for row in value.values()):
+        raise ValueError(
+            "must be {false_negative: 10, false_positive: 1}, or true label: {predicted label: cost} for several labels"
+        )
+    return value
+
+
+def _order(value: Any) -> Any:
+    if value is None or value == "ordered" or (isinstance(value, list) and len(value) > 1):
+        return value
+    raise ValueError(f"must be `ordered` (numbers, by size) or the list of all labels in their order, not {value!r}")
+
 
 class ClassificationEvaluationConfig(Section):
     """The comparison of classifiers: on the test split, paired on the same texts."""
 
     metric: DecidingMetric = Field(
-        "accuracy", description="The metric that decides the verdict; validation accuracy chooses the best epoch."
+        "accuracy",
+        description="The metric that decides the verdict (`cost` where `cost` is given); validation accuracy chooses "
+        "the best epoch.",
+    )
+    cost: Annotated[BinaryCost | dict[Label, dict[Label, Cost]] | None, BeforeValidator(_cost)] = Field(
+        None,
+        description="What mistakes cost: {false_negative: 10, false_positive: 1}, or by true and predicted label: "
+        "{complaint: {praise: 20}}, where a mistake that is not named costs 1. Labels are then predicted so that the "
+        "expected cost is least.",
+    )
+    labels: Annotated[Literal["ordered"] | list[Label] | None, BeforeValidator(_order)] = Field(
+        None,
+        description="The order of labels that have one, such as stars: all of them in a list, or `ordered` for "
+        "numbers.",
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: Annotated[int, Field(gt=0, le=1_000_000)] = Field(2000, description="Bootstrap resamples.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _costs_decide(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("cost") is not None:
+            return {"metric": "cost", **values}
+        return values
+
+    @model_validator(mode="after")
+    def _metric_is_defined(self) -> ClassificationEvaluationConfig:
+        if self.metric == "cost" and self.cost is None:
+            raise ValueError("metric `cost` needs the costs of mistakes: cost: {false_negative: 10, false_positive: 1}")
+        if self.metric in ("mean_absolute_error", "quadratic_kappa") and self.labels is None:
+            raise ValueError(f"metric `{self.metric}` needs the order of the labels: `labels: ordered`, or a list")
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,8 @@ def bootstrap_ratio(
         Both ends, or None where fewer than two units have weight: one unit says nothing about the spread.
     """
     above = np.asarray(numerators, dtype=np.float64)
-    return _bootstrap_ratio(above, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+    resampled = _resampled_ratios(above, np.asarray(denominators, dtype=np.float64), resamples, seed)
+    return None if resampled is None else _percentiles(*resampled, confidence)
 
 
 def paired_bootstrap_ratio(
@@ -55,14 +56,15 @@ def paired_bootstrap_ratio(
     confidence: float,
     resamples: int,
     seed: int,
-) -> Interval | None:
-    """Return the interval of the difference of two ratios, a minus b, measured on the same units.
+) -> tuple[Interval, float] | None:
+    """Return the interval of the difference of two ratios, a minus b, measured on the same units, and its p-value.
 
     Both values of a unit are drawn together (Koehn 2004), so its difficulty for both cancels out.
-    Arguments and result as in `bootstrap_ratio`.
+    Arguments as in `bootstrap_ratio`; None where fewer than two units have weight.
     """
     difference = np.asarray(numerators_a, dtype=np.float64) - np.asarray(numerators_b, dtype=np.float64)
-    return _bootstrap_ratio(difference, np.asarray(denominators, dtype=np.float64), confidence, resamples, seed)
+    resampled = _resampled_ratios(difference, np.asarray(denominators, dtype=np.float64), resamples, seed)
+    return None if resampled is None else (_percentiles(*resampled, confidence), _p_value(*resampled))
 
 
 def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float) -> Interval | None:
@@ -79,6 +81,30 @@ def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidenc
     Returns:
         Both ends, or None where fewer than two units have weight.
     """
+    found = _crossed(values, weights)
+    if found is None:
+        return None
+    center, deviation, freedom = found
+    half = float(stats.t.isf((1 - confidence) / 2, freedom) * deviation) if deviation else 0.0
+    return center - half, center + half
+
+
+def crossed_p_value(values: npt.ArrayLike, weights: npt.ArrayLike) -> float:
+    """Return the two-sided p-value that the mean of `crossed_interval` is 0: its interval of level 1 - p ends at 0.
+
+    Arguments as there, at least two units with weight.
+    """
+    found = _crossed(values, weights)
+    if found is None:
+        raise ValueError("a p-value needs at least two units")
+    center, deviation, freedom = found
+    if deviation == 0:
+        return 0.0 if center else 1.0
+    return float(2 * stats.t.sf(abs(center) / deviation, freedom))
+
+
+def _crossed(values: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[float, float, float] | None:
+    """Return the mean, its standard deviation and its degrees of freedom."""
     below = np.asarray(weights, dtype=np.float64)
     above = np.asarray(values, dtype=np.float64)[:, below > 0]
     below = below[below > 0]
@@ -90,10 +116,9 @@ def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidenc
     deviations = (above.mean(axis=0) - center * below) / below.mean()  # of a ratio, to first order
     parts = np.array([by_seed.var(ddof=1) / seeds, deviations.var(ddof=1) / units])
     if not parts.any():
-        return center, center
+        return center, 0.0, 1.0
     freedom = parts.sum() ** 2 / (parts**2 / [seeds - 1, units - 1]).sum()
-    half = float(stats.t.isf((1 - confidence) / 2, freedom) * math.sqrt(parts.sum()))
-    return center - half, center + half
+    return center, math.sqrt(parts.sum()), float(freedom)
 
 
 def bootstrap_metric(
@@ -129,7 +154,7 @@ def bootstrap_metric(
         drawn = np.zeros((size, classes * classes), dtype=np.int64)
         drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
         values.append(metric(drawn.reshape(size, classes, classes)))
-    return _percentiles(np.concatenate(values), confidence, rows.size)
+    return _percentiles(np.concatenate(values), rows.size, confidence)
 
 
 def paired_bootstrap_metric(
@@ -141,8 +166,8 @@ def paired_bootstrap_metric(
     confidence: float,
     resamples: int,
     seed: int,
-) -> Interval | None:
-    """Return the interval of the difference of a metric of two classifiers, a minus b, on the same texts.
+) -> tuple[Interval, float] | None:
+    """Return the interval of the difference of a metric of two classifiers, a minus b, on the same texts, and its p.
 
     Triples of true label and both predictions are drawn, so both confusion matrices come from the same texts.
     Arguments as in `bootstrap_metric`; None where there are fewer than two texts.
@@ -163,7 +188,8 @@ def paired_bootstrap_metric(
             matrices[0, :, label, guess_a] += times
             matrices[1, :, label, guess_b] += times
         values.append(metric(matrices[0]) - metric(matrices[1]))
-    return _percentiles(np.concatenate(values), confidence, rows.size)
+    differences = np.concatenate(values)
+    return _percentiles(differences, rows.size, confidence), _p_value(differences, rows.size)
 
 
 def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
@@ -183,9 +209,21 @@ def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
     return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
-def _bootstrap_ratio(
-    numerators: Floats, denominators: Floats, confidence: float, resamples: int, seed: int
-) -> Interval | None:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, in the same order (Holm 1979).
+
+    Whatever depends on whatever, the chance that any true null hypothesis has a corrected p-value below 0.05 is at most
+    0.05.
+    """
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def _resampled_ratios(numerators: Floats, denominators: Floats, resamples: int, seed: int) -> tuple[Floats, int] | None:
+    """Return the ratio in every resample, and the number of units; None where fewer than two have weight."""
     if numerators.shape != denominators.shape or numerators.ndim != 1:
         raise ValueError("numerators and denominators must be two lists of the same length")
     if (denominators < 0).any():
@@ -196,7 +234,7 @@ def _bootstrap_ratio(
     if units < 2:
         return None
     ratios = [above[drawn].sum(axis=1) / below[drawn].sum(axis=1) for drawn in resampled_rows(units, resamples, seed)]
-    return _percentiles(np.concatenate(ratios), confidence, units)
+    return np.concatenate(ratios), units
 
 
 def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
@@ -206,6 +244,18 @@ def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArra
         yield random.integers(units, size=(size, units), dtype=np.int32)
 
 
+def resample_counts(times: npt.ArrayLike, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield how often each kind of unit is drawn, in chunks of shape (some of the resamples, kinds).
+
+    Args:
+        times: How many units there are of each kind, shape (kinds,); as many are drawn in every resample.
+    """
+    kinds = np.asarray(times, dtype=np.int64)
+    random = np.random.default_rng(seed)
+    for size in _chunks(resamples, kinds.size):
+        yield random.multinomial(kinds.sum(), kinds / kinds.sum(), size=size)
+
+
 def _chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
     """Yield chunk sizes that add up to `resamples`."""
     at_once = max(1, _NUMBERS_PER_CHUNK // numbers_per_resample)
@@ -213,13 +263,29 @@ def _chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
         yield min(at_once, resamples - start)
 
 
-def _percentiles(values: Floats, confidence: float, units: int) -> Interval:
+def _percentiles(values: Floats, units: int, confidence: float) -> Interval:
     """Return the ends of the interval among resampled values.
 
     The plain percentiles are too narrow for few units, as a normal interval without Student's t would be. The tail is
     shrunk by what Student's t and the missing n / (n - 1) ask for (Hesterberg 2015, "expanded percentile interval").
     """
-    factor = math.sqrt(units / (units - 1)) if units > 1 else 1.0
-    tail = float(stats.norm.sf(factor * stats.t.isf((1 - confidence) / 2, max(units - 1, 1))))
+    tail = float(stats.norm.sf(_expansion(units) * stats.t.isf((1 - confidence) / 2, max(units - 1, 1))))
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _p_value(differences: Floats, units: int) -> float:
+    """Return the two-sided p-value that belongs to `_percentiles`: the interval of level 1 - p ends at 0.
+
+    Where no resample reaches 0, their number says little about p, and a normal distribution of them says more.
+    """
+    beyond = int(min((differences <= 0).sum(), (differences >= 0).sum()))
+    tail = (beyond + 1) / (differences.size + 1)  # Davison and Hinkley 1997
+    if beyond == 0:
+        spread = float(differences.std())
+        tail = min(tail, float(stats.norm.sf(abs(differences.mean()) / spread))) if spread else 0.0
+    return min(1.0, 2 * float(stats.t.sf(stats.norm.isf(tail) / _expansion(units), max(units - 1, 1))))
+
+
+def _expansion(units: int) -> float:
+    return math.sqrt(units / (units - 1)) if units > 1 else 1.0

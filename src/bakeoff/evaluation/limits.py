@@ -1,14 +1,17 @@
-"""Say what the evidence does not show. Every sentence has its condition on the results in this module."""
+"""Say what gives reason to doubt a verdict. Every caution has its condition on the results in this module."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bakeoff.evaluation.metrics import documents
+from bakeoff.evaluation.metrics import documents, metric_name
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
-from bakeoff.runs.results import Comparison, ContestantResult
+from bakeoff.runs.results import Comparison, ContestantResult, EpochLine
 
 # With fewer documents the intervals are slightly too narrow; docs/explanation/statistics.md says by how much.
 _FEW_DOCUMENTS = 15
@@ -16,31 +19,146 @@ _FEW_DOCUMENTS = 15
 # With fewer texts a single one moves the accuracy by more than a point.
 _FEW_TEXTS = 100
 
+# With fewer texts of a class, a single one moves its recall by more than ten points.
+_FEW_OF_A_CLASS = 10
+
 # Numbers of training tokens that differ by a larger factor are not the same budget.
 _SAME_TOKENS = 1.05
 
+# A validation loss that the last evaluation has lowered by at least this share was still falling.
+_STILL_FALLING = 0.02
 
-def limits(
+# Multiplies the texts at which the interval of a difference just excludes 0: so many find it in four cases of five.
+_POWER = ((1.96 + 0.84) / 1.96) ** 2
+
+_MANY_TEXTS = 1_000_000
+
+
+class Concern(enum.IntEnum):
+    """Reasons to doubt a verdict, the most important one first: the first that applies is in the verdict's summary.
+
+    First what makes the metrics wrong, then what leaves the question open, then what may change the answer, then what
+    limits it to a part of the question. The one on seeds, splits and data always applies: what comes after it is never
+    in the summary.
+    """
+
+    LEAK = enum.auto()
+    OTHER_TRAINING_DATA = enum.auto()
+    UNDECIDED = enum.auto()
+    FEW_TEXTS = enum.auto()
+    FAILED = enum.auto()
+    UNFINISHED = enum.auto()
+    RARE_CLASS = enum.auto()
+    UNEQUAL_TRAINING = enum.auto()
+    SPLIT_RULE = enum.auto()
+    SEEDS = enum.auto()
+    UNEQUAL_PRECISION = enum.auto()
+    OTHER_MACHINE = enum.auto()
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A reason to doubt, in words."""
+
+    concern: Concern
+    sentence: str
+
+
+def cautions(
     best: ContestantResult,
     others: Sequence[ContestantResult],
     comparisons: Sequence[Comparison],
     data: DataReport | None = None,
-) -> list[str]:
-    """Name seeds, splits and data, then whatever else in the results gives reason to doubt."""
+    epochs: Mapping[str, Sequence[EpochLine]] | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> list[Caution]:
+    """Return what gives reason to doubt, the most important first; one on seeds, splits and data is always there.
+
+    Args:
+        best, others, comparisons: As for `sentences.sentences`.
+        epochs: Evaluations during training by name.
+        failed: Contestants without a result, and why.
+    """
     results = [best, *others]
-    words = [
-        _seeds(results),
-        *_split(results, data),
-        *_few(best, alone=not others),
-        *_precision(results),
-        *_tokens(results),
+    by_concern: dict[Concern, list[str]] = {
+        Concern.LEAK: _leaks(data),
+        Concern.UNDECIDED: _undecided(best, comparisons),
+        Concern.FEW_TEXTS: _few(best, alone=not others),
+        Concern.FAILED: [_ranked_last(name, reason) for name, reason in (failed or {}).items()],
+        Concern.UNFINISHED: _unfinished(results, epochs or {}),
+        Concern.RARE_CLASS: _rare_classes(best),
+        Concern.UNEQUAL_TRAINING: _tokens(results),
+        Concern.SPLIT_RULE: _split(results, data),
+        Concern.UNEQUAL_PRECISION: _precision(results),
+        Concern.SEEDS: [_seeds(results)],
+    }
+    return [Caution(concern, sentence) for concern in Concern for sentence in by_concern.get(concern, [])]
+
+
+def _leaks(data: DataReport | None) -> list[str]:
+    if data is None or not (data.across_splits or data.near_across_splits):
+        return []
+    exact, near = data.across_splits, data.near_across_splits
+    leaked = [f"{count(exact)} text{'s' * (exact != 1)}"] if exact else []
+    leaked += [f"{count(near)} group{'s' * (near != 1)} of nearly identical texts"] if near else []
+    return [
+        f"{listed(leaked)} {'is' if exact + near == 1 else 'are'} in more than one split: the metrics flatter "
+        f"contestants that remember."
     ]
-    if len(comparisons) > 1:
-        words.append(
-            f"{len(comparisons)} comparisons were made without correcting for their number: the more contestants, the "
-            f"likelier a lead by luck."
-        )
-    return words
+
+
+def _undecided(best: ContestantResult, comparisons: Sequence[Comparison]) -> list[str]:
+    """Say how many texts it would take to tell the best from the next one, if their difference is what it seems."""
+    first = next((comparison for comparison in comparisons if not comparison.distinguishable), None)
+    if first is None:
+        return []
+    metric = best.metrics[0]
+    too_few = f"{documents(metric)} are too few to tell {first.better} from {first.worse}"
+    half = (first.high - first.low) / 2
+    if first.difference == 0 or half == 0:
+        same = f"their {metric_name(metric.name)} on {documents(metric)} is the same"
+        return [f"Nothing tells {first.better} from {first.worse}: {same}."]
+    needed = metric.documents * _POWER * (half / first.difference) ** 2
+    if needed > _MANY_TEXTS:
+        return [f"{too_few}; if their difference is what it seems, it takes more than a million."]
+    rounded = math.ceil(needed / (digit := 10 ** max(0, math.floor(math.log10(needed)) - 1))) * digit
+    return [f"{too_few}; if their difference is what it seems, it takes about {count(int(rounded))}."]
+
+
+def _ranked_last(name: str, reason: str) -> str:
+    return f"{name} is ranked last, without a result: {reason.removeprefix(f'{name}: ')}"
+
+
+def _unfinished(results: Sequence[ContestantResult], epochs: Mapping[str, Sequence[EpochLine]]) -> list[str]:
+    """Name contestants that the budget stopped while their validation loss was still falling."""
+    falling = []
+    for result in results:
+        lines = epochs.get(result.name, [])
+        if len(lines) < 2 or not lines[-1].best:
+            continue
+        before = min(line.validation_loss for line in lines[:-1])
+        if lines[-1].validation_loss < (1 - _STILL_FALLING) * before:
+            falling.append(result.name)
+    if not falling:
+        return []
+    was, their = ("was", "its") if len(falling) == 1 else ("were", "their")
+    return [
+        f"{listed(falling)} {was} still improving when the budget ended: {their} last evaluation was the best. With "
+        f"more training the order may change."
+    ]
+
+
+def _rare_classes(best: ContestantResult) -> list[str]:
+    rare = sorted((score for score in best.classes if score.texts < _FEW_OF_A_CLASS), key=lambda score: score.texts)
+    if not rare:
+        return []
+    first = rare[0]
+    texts = f"{first.texts or 'no'} text{'s' * (first.texts != 1)}"
+    more = f"; {count(len(rare) - 1)} more have fewer than {_FEW_OF_A_CLASS}" if len(rare) > 1 else ""
+    return [
+        f"The {best.metrics[0].split} split has only {texts} of class '{first.label}'{more}: too few to say how well "
+        f"they are recognized."
+    ]
 
 
 def _seeds(results: Sequence[ContestantResult]) -> str:
@@ -49,16 +167,16 @@ def _seeds(results: Sequence[ContestantResult]) -> str:
     if not repeated:
         seeds = sorted({str(result.seed) for result in results})
         return (
-            f"Not shown: the effect of another seed, another split or other data. Each contestant was trained once, "
-            f"with seed {listed(seeds)}; the intervals cover only the choice of the {evaluated}."
+            f"Each contestant was trained once, with seed {listed(seeds)}: another seed, another split or other data "
+            f"may change the result. The intervals cover only the choice of the {evaluated}."
         )
     seeds_of_first = repeated[0].seeds
     once = [result.name for result in results if not result.seeds]
     rest = f", {listed(once)} once" if once else ""
     return (
-        f"Not shown: the effect of another split or other data. {listed([result.name for result in repeated])} trained "
-        f"with {len(seeds_of_first)} seeds ({seeds_of_first[0]} to {seeds_of_first[-1]}){rest}; the intervals cover "
-        f"only the choice of the {evaluated} and of the seeds."
+        f"{listed([result.name for result in repeated])} trained with {len(seeds_of_first)} seeds ({seeds_of_first[0]} "
+        f"to {seeds_of_first[-1]}){rest}: another split or other data may change the result. The intervals cover only "
+        f"the choice of the {evaluated} and of the seeds."
     )
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from bakeoff.evaluation.metrics import Draws, Metric, metrics_of
 from bakeoff.evaluation.metrics.base import CorpusLoss
 from bakeoff.evaluation.metrics.predictions import Predictions
@@ -14,9 +11,8 @@ from bakeoff.runs.results import MetricValue
 
 
 def classification_metrics(
-    labels: npt.ArrayLike,
-    probabilities: npt.ArrayLike,
-    uncalibrated: npt.ArrayLike | None = None,
+    after: Predictions,
+    before: Predictions | None = None,
     *,
     metric: str = "accuracy",
     split: str,
@@ -27,19 +23,15 @@ def classification_metrics(
     """Return every metric of classifiers that is defined for these texts.
 
     Args:
-        labels: Class indices, shape (texts,).
-        probabilities: The probabilities to evaluate, shape (texts, classes).
-        uncalibrated: The probabilities before calibration, whose calibration error is kept beside the other.
+        after: The predictions to evaluate.
+        before: Those before calibration, whose calibration error is kept beside the other.
         metric: The metric that decides the verdict; it comes first.
         split: Name of the split, e.g. `test`.
     """
-    truth = np.asarray(labels, dtype=np.int64)
-    after = Predictions(truth, np.asarray(probabilities, dtype=np.float64))
-    before = None if uncalibrated is None else Predictions(truth, np.asarray(uncalibrated, dtype=np.float64))
     draws = Draws(confidence, resamples, seed)
     values = []
     for row in metrics_of("classification"):
-        measured = [(after, row.name)]
+        measured = [(after, row.name + (row.settings(after) if row.settings else ""))]
         if row.protocols:
             measured = [
                 (predictions, protocol.name + protocol.settings)
@@ -47,7 +39,7 @@ def classification_metrics(
                 if (predictions := before if protocol.uncalibrated else after) is not None
             ]
         for predictions, protocol in measured:
-            value = _measure(row, predictions, draws, protocol, split=split, documents=truth.size, unit="text")
+            value = _measure(row, predictions, draws, protocol, split=split, documents=after.labels.size, unit="text")
             values += [value] if value else []
     return sorted(values, key=lambda value: value.name != metric)
 

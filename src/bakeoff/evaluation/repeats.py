@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from bakeoff.evaluation.intervals import Interval, crossed_interval
+from bakeoff.evaluation.intervals import Interval, crossed_interval, crossed_p_value
 from bakeoff.evaluation.metrics import get_metric
 from bakeoff.evaluation.pairing import Units, protocol_name
 from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, Usage
@@ -133,6 +133,8 @@ def compare_over_seeds(
         difference=float(by_seed.mean()),
         low=low,
         high=high,
+        p_value=crossed_p_value(differences, weights),
+        test="Student",
         distinguishable=not low <= 0 <= high,
         by_seed=by_seed.tolist(),
     )

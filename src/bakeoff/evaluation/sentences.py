@@ -1,10 +1,13 @@
-"""Put the verdict into words. Every sentence is made from metrics by a rule in this module, and by nothing else."""
+"""Put the details of the verdict into words; `summary.py` writes its first lines.
+
+Every sentence is made from metrics by a rule in this module, and by nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bakeoff.evaluation.metrics import documents, get_metric, metric_name
+from bakeoff.evaluation.metrics import get_metric, metric_name
 from bakeoff.evaluation.wording import (
     count,
     duration,
@@ -22,11 +25,10 @@ from bakeoff.evaluation.wording import (
 from bakeoff.runs.findings import TextAverages, TimeLimit
 from bakeoff.runs.results import Comparison, ContestantResult
 
-# A contestant that cannot be told apart from the best one is called the better buy up to this share of its time.
-_CHEAPER = 0.8
-
 # Contestants whose costs are put into words; the table has them all.
 _COSTS = 3
+
+_TESTS = {"McNemar": "McNemar's p", "bootstrap": "p", "Student": "p"}
 
 
 def sentences(
@@ -38,7 +40,7 @@ def sentences(
     limit: TimeLimit | None = None,
     texts: Sequence[TextAverages] = (),
 ) -> list[str]:
-    """Say who is best, by how much, whether that is more than luck, at what cost, and who leads under a time limit.
+    """Say by how much the best leads, whether that is more than luck, at what cost, and who leads under a time limit.
 
     Args:
         best: The contestant with the best first metric.
@@ -48,27 +50,24 @@ def sentences(
         texts: Averages over the generated texts.
     """
     by_name = {comparison.worse: comparison for comparison in comparisons}
-    words = [_winner(best, alone=not others)]
-    words += [_lead(best, other, by_name.get(other.name), confidence) for other in others]
-    words += _better_buy(best, others, by_name)
+    words = [_reached(best)]
+    words += [_lead(best, other, by_name.get(other.name), confidence, len(comparisons)) for other in others]
     words += [_cost(best, other) for other in others if other.trainable_parameters][:_COSTS]
     return words + _money([best, *others]) + _time_limit(limit) + _texts(texts)
 
 
-def _winner(best: ContestantResult, *, alone: bool) -> str:
+def _reached(best: ContestantResult) -> str:
     metric = best.metrics[0]
     known = [f"{level(metric.confidence)} interval {interval(metric)}"] if interval(metric) else []
     if metric.by_seed:
         known.append(f"{number(min(metric.by_seed))} to {number(max(metric.by_seed))} between seeds")
     ends = f" ({'; '.join(known)})" if known else ""
-    mean = f", the mean of {len(metric.by_seed)} seeds," if metric.by_seed else ""
-    evaluated = f"{metric_name(metric.name)} {number(metric.value)}{mean}{ends} on {documents(metric)}"
-    if alone:
-        return f"{best.name} reached {evaluated}; there was no other contestant to compare it with."
-    return f"{best.name} is best: {evaluated}."
+    return f"{best.name} reached {metric_name(metric.name)} {number(metric.value)}{ends}."
 
 
-def _lead(best: ContestantResult, other: ContestantResult, comparison: Comparison | None, confidence: float) -> str:
+def _lead(
+    best: ContestantResult, other: ContestantResult, comparison: Comparison | None, confidence: float, comparisons: int
+) -> str:
     metric, value = get_metric(best.metrics[0].name), number(other.metrics[0].value)
     sampled = f"{metric.counted}s"
     if comparison is None or metric.paired is None:
@@ -78,8 +77,9 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
         )
     difference = metric.paired.difference.lead(comparison)
     ends = f"{level(confidence)} interval {difference.low} to {difference.high}"
-    if comparison.p_value is not None:
-        ends += f", McNemar's p {p_value(comparison.p_value)}"
+    if comparison.p_value is not None and comparison.corrected_p_value is not None:
+        ends += f", {_TESTS[comparison.test]} {p_value(comparison.p_value)}"
+        ends += f", corrected {p_value(comparison.corrected_p_value)}" * (comparisons > 1)
     if comparison.by_seed:
         ahead = sum(by_seed * comparison.difference > 0 for by_seed in comparison.by_seed)
         ends += f", ahead with {ahead} of {len(comparison.by_seed)} seeds"
@@ -89,42 +89,9 @@ def _lead(best: ContestantResult, other: ContestantResult, comparison: Compariso
     if comparison.distinguishable:
         choice = f"{sampled} and seeds" if comparison.by_seed else sampled
         return f"{lead}: more than chance in the choice of {choice} can explain."
+    if not comparison.low <= 0 <= comparison.high:
+        return f"{lead}: within chance, given {comparisons} comparisons."
     return f"{lead}: within chance; these {sampled} cannot tell the two apart."
-
-
-def _better_buy(
-    best: ContestantResult, others: Sequence[ContestantResult], comparisons: dict[str, Comparison]
-) -> list[str]:
-    """Recommend the quickest of the contestants that cannot be told apart from the best one, if it is much quicker.
-
-    Where the best one costs money for every text, recommend the cheapest instead. One that asks a service is not quick
-    because it trains for no time.
-    """
-    tied = [
-        other
-        for other in others
-        if other.name in comparisons
-        and not comparisons[other.name].distinguishable
-        and _dollars(other) <= _dollars(best)
-        and (best.usage is not None or other.usage is None)
-    ]
-    if not tied:
-        return []
-    cheapest = min(tied, key=_dollars)
-    if _dollars(cheapest) < _CHEAPER * _dollars(best):
-        cost = f"costs {money(_dollars(cheapest))}" if _dollars(cheapest) else "costs nothing"
-        return [
-            f"{cheapest.name} cannot be told apart from it and {cost} where {best.name} costs {money(_dollars(best))}: "
-            f"unless more test data says otherwise, it is the better buy."
-        ]
-    quickest = min(tied, key=lambda result: result.training.seconds)
-    if quickest.training.seconds > _CHEAPER * best.training.seconds:
-        return []
-    share = quickest.training.seconds / best.training.seconds
-    return [
-        f"{quickest.name} cannot be told apart from it and trained in {times(share)} its time: unless more test data "
-        f"says otherwise, it is the better buy."
-    ]
 
 
 def _cost(best: ContestantResult, other: ContestantResult) -> str:
@@ -147,10 +114,6 @@ def _cost(best: ContestantResult, other: ContestantResult) -> str:
         )
     parts.append(f"takes {size(other.model_bytes)} on disk (against {size(best.model_bytes)})")
     return f"{other.name} {listed(parts)}."
-
-
-def _dollars(result: ContestantResult) -> float:
-    return (result.usage.money if result.usage else None) or 0.0
 
 
 def _money(results: Sequence[ContestantResult]) -> list[str]:

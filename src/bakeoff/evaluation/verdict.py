@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from bakeoff.evaluation.limits import limits
+from bakeoff.evaluation.intervals import holm
+from bakeoff.evaluation.limits import Caution, cautions
 from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.evaluation.pairing import UnpairedScoresError, protocol_name
 from bakeoff.evaluation.pareto import fronts
+from bakeoff.evaluation.ranks import ranks
+from bakeoff.evaluation.recommendation import RULE, recommend
 from bakeoff.evaluation.repeats import compare_over_seeds
 from bakeoff.evaluation.sentences import sentences
+from bakeoff.evaluation.summary import recommendation_line, winner_line
 from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
 from bakeoff.runs.data_report import DataReport
@@ -35,11 +39,12 @@ def decide(
     samples: Mapping[str, Sequence[Sample]] | None = None,
     data: DataReport | None = None,
     failed: Mapping[str, str] | None = None,
+    circumstances: Sequence[Caution] = (),
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
     Every comparison is paired: both contestants were evaluated on the same test documents, and only differences between
-    them count.
+    them count. The p-values are corrected for the number of comparisons (Holm 1979).
 
     Args:
         results: The finished contestants in the order of the config, at least one, all of the same task; means where
@@ -48,8 +53,9 @@ def decide(
         confidence: Level of the intervals of the differences, e.g. 0.95.
         epochs: Evaluations during training by name, of the first seed; they tell who leads under a time limit.
         samples: Generated texts by name, of the first seed; they tell whose texts are the most diverse.
-        data: The data report, whose split the limits name if it is neither random nor given.
+        data: The data report: leaks between the splits, and the rule of a split that is neither random nor given.
         failed: Contestants without a result, and why.
+        circumstances: Further cautions.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
@@ -57,17 +63,25 @@ def decide(
     best, *others = ranking(results)
     draws = Draws(confidence, resamples, seed)
     candidates = (_compare(best, other, scores, draws) for other in others)
-    comparisons = [comparison for comparison in candidates if comparison]
+    comparisons = _corrected([comparison for comparison in candidates if comparison], confidence)
     limit, texts = time_limit(results, epochs or {}), text_averages(samples or {})
+    recommended = recommend(best, others, comparisons)
+    found = [*cautions(best, others, comparisons, data, epochs, failed), *circumstances]
+    main, *more = sorted(found, key=lambda caution: caution.concern)
+    summary = [
+        winner_line(best, others, comparisons, confidence),
+        *([recommendation_line(best, recommended, others, comparisons)] if others else []),
+        f"Caution: {main.sentence}",
+    ]
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     return Verdict(
         best=best.name,
-        sentences=[
-            *words,
-            *(_ranked_last(name, reason) for name, reason in (failed or {}).items()),
-            *limits(best, others, comparisons, data),
-        ],
+        recommended=recommended.name if others else None,
+        rule=RULE if others else "",
+        summary=summary,
+        sentences=[*summary, *words, *(caution.sentence for caution in more)],
         comparisons=comparisons,
+        ranks=ranks([best, *others], scores, draws) if others else [],
         failed=dict(failed or {}),
         time_limit=limit,
         fronts=fronts(results),
@@ -75,8 +89,18 @@ def decide(
     )
 
 
-def _ranked_last(name: str, reason: str) -> str:
-    return f"{name} is ranked last, without a result: {reason.removeprefix(f'{name}: ')}"
+def _corrected(comparisons: Sequence[Comparison], confidence: float) -> list[Comparison]:
+    """Correct the p-values for their number; two contestants are then told apart if interval and p-value agree."""
+    corrected = holm([comparison.p_value or 0.0 for comparison in comparisons])
+    return [
+        comparison.model_copy(
+            update={
+                "corrected_p_value": p_value,
+                "distinguishable": comparison.distinguishable and p_value < 1 - confidence,
+            }
+        )
+        for comparison, p_value in zip(comparisons, corrected, strict=True)
+    ]
 
 
 def _compare(
@@ -104,5 +128,6 @@ def _compare(
         low=low,
         high=high,
         p_value=paired.p_value,
+        test=metric.paired.test,
         distinguishable=not low <= 0 <= high,
     )

@@ -24,6 +24,7 @@ class CalibratedClassifier(SavedClassifier):
     """A saved classifier after its evaluation."""
 
     temperature: float  # logits are divided by it; see evaluation/calibration.py
+    costs: list[list[float]] | None = None  # of mistakes, by true and predicted class; see evaluation/stakes.py
 
 
 def classifier_path(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from bakeoff.evaluation.documents import by_document, by_length
 from bakeoff.evaluation.wording import count, number
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
-from bakeoff.report.tables import deciding_comparison
+from bakeoff.report.tables import deciding_comparison, main_metrics
 
 LISTED_DOCUMENTS = 20
 _LENGTHS = 4
@@ -23,7 +23,7 @@ def seed_rows(run: LoadedRun) -> list[list[str]]:
     """Return a row for each contestant with several seeds and each of its metrics."""
     rows = []
     for result in run.results:
-        for metric in result.metrics:
+        for metric in main_metrics(result):
             if metric.by_seed and metric.deviation is not None:
                 summary = [metric.value, metric.deviation, min(metric.by_seed), max(metric.by_seed)]
                 title = f"{title_of(metric)} {protocol_of(metric)}".strip()

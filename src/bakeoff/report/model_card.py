@@ -14,7 +14,7 @@ from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line
-from bakeoff.report.tables import settings_rows
+from bakeoff.report.tables import main_metrics, settings_rows
 from bakeoff.runs.folder import ContestantFolder, RunFolder
 from bakeoff.runs.results import ContestantResult, MetricValue
 from bakeoff.runs.writing import write_text
@@ -62,7 +62,7 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
             data_source=_file_names(data.source),
             metrics=[
                 [title_of(metric), protocol_of(metric), f"{metric.value:.4f}", _interval(metric)]
-                for metric in result.metrics
+                for metric in main_metrics(result)
             ],
             settings=settings_rows(result.settings),
             command=shlex.join(run.environment().command),

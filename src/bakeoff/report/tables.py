@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.evaluation.metrics import PairedComparison, get_metric
+from bakeoff.evaluation.metrics import METRICS, PairedComparison, get_metric
 from bakeoff.evaluation.wording import (
     count,
     duration,
@@ -15,13 +15,16 @@ from bakeoff.evaluation.wording import (
     level,
     money,
     number,
+    p_value,
     parameters,
     passes,
+    percent,
     size,
 )
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
+from bakeoff.runs.findings import Rank
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, MetricValue, Usage
 
 
@@ -44,11 +47,31 @@ class Row:
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
-    """Return a row for each metric and protocol; contestants in the order of the config."""
+    """Return a row for each main metric and protocol; contestants in the order of the config."""
+    return _metric_rows(run, main=True)
+
+
+def more_quality_rows(run: LoadedRun) -> list[Row]:
+    """Return a row for each of the other metrics, as `quality_rows`."""
+    return _metric_rows(run, main=False)
+
+
+def main_metrics(result: ContestantResult) -> list[MetricValue]:
+    """Return the metrics that are always shown: the one that decides, and the main ones."""
+    return [
+        metric
+        for index, metric in enumerate(result.metrics)
+        if index == 0 or metric.name not in METRICS or METRICS[metric.name].main
+    ]
+
+
+def _metric_rows(run: LoadedRun, *, main: bool) -> list[Row]:
     keys: dict[tuple[str, str], MetricValue] = {}
     for result in run.results:
+        shown = main_metrics(result)
         for metric in result.metrics:
-            keys.setdefault((metric.name, metric.protocol), metric)
+            if (metric in shown) is main:
+                keys.setdefault((metric.name, metric.protocol), metric)
     rows = []
     for (name, protocol), example in keys.items():
         metrics = [_exact(result, name, protocol) for result in run.results]
@@ -121,19 +144,65 @@ def paired_titles(run: LoadedRun) -> list[str]:
     metric = get_metric(run.primary_metric.name)
     scale = deciding_comparison(run).difference
     interval_title = f"{level(run.primary_metric.confidence)} interval"
-    return ["Best", "Against", scale.title(metric.title), interval_title, scale.evidence_title, "Told apart"]
+    tests = {comparison.test for comparison in run.verdict.comparisons}
+    p_title = "McNemar's p" if tests == {"McNemar"} else "p"
+    return ["Best", "Against", scale.title(metric.title), interval_title, p_title, "Corrected p", "Told apart"]
 
 
 def paired_rows(run: LoadedRun) -> list[list[str]]:
-    """Return the verdict's comparisons: contestants, difference, interval, evidence such as a p-value, told apart."""
+    """Return the verdict's comparisons: contestants, difference, interval, p-values, told apart."""
     return [_paired_row(run, comparison) for comparison in run.verdict.comparisons]
 
 
 def _paired_row(run: LoadedRun, comparison: Comparison) -> list[str]:
     scale = deciding_comparison(run).difference
     difference, low, high = map(scale.change, (comparison.difference, comparison.low, comparison.high))
+    p_values = ["–" if p is None else p_value(p) for p in (comparison.p_value, comparison.corrected_p_value)]
     told = "yes" if comparison.distinguishable else "no"
-    return [comparison.better, comparison.worse, difference, f"{low} to {high}", scale.evidence(comparison), told]
+    return [comparison.better, comparison.worse, difference, f"{low} to {high}", *p_values, told]
+
+
+def rank_titles(run: LoadedRun) -> list[str]:
+    """Return the columns of `rank_rows`."""
+    places = ["The best", *(f"Among the best {best}" for best in (2, 3))]
+    shown = len(run.verdict.ranks[0].among_best) if run.verdict.ranks else 0
+    return ["Contestant", "Rank", f"{level(run.primary_metric.confidence)} interval", *places[:shown]]
+
+
+def rank_rows(run: LoadedRun) -> list[list[str]]:
+    """Return how sure the rank of each contestant is, best first."""
+    return [
+        [rank.name, str(rank.rank), _range(rank), *(percent(share, 0) for share in rank.among_best)]
+        for rank in run.verdict.ranks
+    ]
+
+
+def _range(rank: Rank) -> str:
+    return str(rank.low) if rank.low == rank.high else f"{rank.low} to {rank.high}"
+
+
+def rank_row(run: LoadedRun) -> list[Row]:
+    """Return a row with the rank of each contestant and its interval, for the comparison; no row where unknown."""
+    by_name = {rank.name: rank for rank in run.verdict.ranks}
+    if not by_name:
+        return []
+    ranks = [by_name.get(result.name) for result in run.results]
+    return [Row("Rank", "", [_rank_cell(rank) for rank in ranks])]
+
+
+def _rank_cell(rank: Rank | None) -> Cell:
+    if rank is None:
+        return Cell("–")
+    return Cell(str(rank.rank), "" if rank.low == rank.high == rank.rank else _range(rank), rank.rank == 1)
+
+
+def role(run: LoadedRun, name: str) -> str:
+    """Return what the verdict says of a contestant: `best`, `recommended`, `tied`, or nothing."""
+    verdict = run.verdict
+    roles = ["tied" if verdict.tied else "best"] if name == run.winner else []
+    roles += ["tied"] if name in verdict.tied else []
+    roles += ["recommended"] if name == verdict.recommended else []
+    return ", ".join(roles)
 
 
 def deciding_comparison(run: LoadedRun) -> PairedComparison:

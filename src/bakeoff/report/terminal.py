@@ -15,7 +15,7 @@ from bakeoff.evaluation.wording import level, percent
 from bakeoff.report.details import seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
-from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows
+from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows, rank_row, role
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Confusion, EpochLine, Sample, Verdict
 
@@ -78,9 +78,14 @@ def confusion_table(matrix: Confusion, name: str) -> Table:
 
 
 def verdict_text(verdict: Verdict) -> RenderableType:
-    """Return one paragraph per sentence, the first one bold."""
-    first, *rest = verdict.sentences
-    return Group(Text(visible(first), "bold"), *(Padding(Text(visible(words)), (0, 0, 0, 2)) for words in rest))
+    """Return the summary, a line each, and everything else dim below."""
+    first, *lines = (Text(visible(sentence)) for sentence in verdict.summary)
+    first.stylize("bold")
+    for line in lines:
+        line.highlight_regex("^[A-Z][a-z]+:", "bold")  # `Recommended:`
+    details = [f"({verdict.rule})"] if verdict.rule else []
+    below = [Padding(Text(visible(words), "dim"), (0, 0, 0, 2)) for words in [*details, *verdict.details]]
+    return Group(first, *lines, *([Text("")] if below else []), *below)
 
 
 def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[RenderableType]:
@@ -140,8 +145,10 @@ class _Comparison:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
         for index in contestants:
-            table.add_column(Text(one_line(self._run.contestants[index].name)), justify="right", overflow="fold")
-        for row in quality_rows(self._run):
+            name = self._run.contestants[index].name
+            heading = Text.assemble(one_line(name), ("\n" + role(self._run, name), "dim"))  # names on one line
+            table.add_column(heading, justify="right", overflow="fold")
+        for row in [*rank_row(self._run), *quality_rows(self._run)]:
             title = Text.assemble(row.title, ("\n" + row.remark if row.remark else "", "dim"))
             table.add_row(title, *(_cell(row, index) for index in contestants))
         table.add_section()

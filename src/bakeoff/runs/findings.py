@@ -1,4 +1,4 @@
-"""Records of findings beyond metrics: the leader under a time limit, Pareto fronts, statistics of generated texts."""
+"""Records of findings beyond metrics: ranks, the leader under a time limit, Pareto fronts, generated texts."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ class Front(Record):
 
     cost: Literal["training_seconds", "peak_memory_bytes", "trainable_parameters", "model_bytes", "money"]
     members: list[str] = Field(description="The cheapest (and worst) first.")
+
+
+class Rank(Record):
+    """The rank of a contestant by the deciding metric, and how sure it is: from resamples of the test documents."""
+
+    name: str
+    rank: int = Field(description="1 is the best; equal values share a rank.")
+    low: int = Field(description="Best rank of the confidence interval.")
+    high: int
+    among_best: list[float] = Field(
+        description="Share of the resamples in which it was among the best 1, 2 and 3 (of two contestants: 1 and 2)."
+    )
 
 
 class Overuse(Record):

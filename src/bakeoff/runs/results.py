@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bakeoff.runs.findings import Front, TextAverages, TextStatistics, TimeLimit
+from bakeoff.runs.findings import Front, Rank, TextAverages, TextStatistics, TimeLimit
 from bakeoff.runs.record import Record
 
 
@@ -217,8 +217,14 @@ class Comparison(Record):
     difference: float = Field(description="Of the metrics, or of losses in nats per token (negative: better is lower).")
     low: float
     high: float
-    p_value: float | None = Field(None, description="McNemar's exact test, for accuracies.")
-    distinguishable: bool = Field(description="The interval does not contain 0.")
+    p_value: float | None = Field(None, description="Two-sided, that there is no difference.")
+    corrected_p_value: float | None = Field(
+        None, description="Corrected for the number of comparisons in the verdict (Holm 1979)."
+    )
+    test: Literal["McNemar", "bootstrap", "Student"] = Field("McNemar", description="Where the p-value comes from.")
+    distinguishable: bool = Field(
+        description="The interval does not contain 0, and the corrected p-value is below 1 - confidence."
+    )
     by_seed: list[float] = Field([], description="The difference for each seed, where there are several.")
 
 
@@ -226,12 +232,38 @@ class Verdict(Record):
     """verdict.json: the answer in words, with the comparisons that it is based on."""
 
     best: str
-    sentences: list[str]
+    recommended: str | None = Field(
+        None,
+        description="The cheapest contestant that is not told apart from the best, by `rule`; null where it is the "
+        "only one, or an earlier version of bakeoff wrote the verdict.",
+    )
+    rule: str = Field("", description="The rule behind `recommended`.")
+    summary: list[str] = Field(
+        [], description="The answer in at most three sentences: the winner, the recommendation, the main caution."
+    )
+    sentences: list[str] = Field(description="The summary, and then everything else.")
     comparisons: list[Comparison]
+    ranks: list[Rank] = Field([], description="Best first; empty where there is nothing to resample.")
     failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
     time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
     fronts: list[Front] = Field([], description="One Pareto front for each kind of cost.")
     texts: list[TextAverages] = Field([], description="Averages for contestants that generated texts.")
+
+    @model_validator(mode="after")
+    def _summary_of_earlier_versions(self) -> Verdict:
+        """Take the first sentence for the summary where there is none: it has always named the winner."""
+        self.summary = self.summary or self.sentences[:1]
+        return self
+
+    @property
+    def details(self) -> list[str]:
+        """The sentences after the summary."""
+        return self.sentences[len(self.summary) :]
+
+    @property
+    def tied(self) -> list[str]:
+        """The contestants that are not told apart from the best."""
+        return [comparison.worse for comparison in self.comparisons if not comparison.distinguishable]
 
 
 Span = tuple[int, int]

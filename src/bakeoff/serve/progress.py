@@ -47,16 +47,19 @@ def routes(models: Models) -> APIRouter:
 def run_view(run: ServedRun) -> RunView:
     """Return the current state of a run. What is not written yet stays empty."""
     try:
-        verdict = run.folder.verdict().sentences
+        verdict = run.folder.verdict()
     except UserError:
-        verdict = []
+        verdict = None
     report = run.folder.html_report.exists()
     return RunView(
         name=run.name,
         task=run.task,
-        finished=bool(verdict),
+        finished=verdict is not None,
         report=f"/runs/{quote(run.name)}/report.html" if report else None,
-        verdict=verdict,
+        verdict=verdict.sentences if verdict else [],
+        summary=verdict.summary if verdict else [],
+        recommended=verdict.recommended if verdict else None,
+        rule=verdict.rule if verdict else "",
         contestants=[_contestant_view(run, name) for name in run.methods],
     )
 

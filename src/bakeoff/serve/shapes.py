@@ -173,8 +173,10 @@ class ClassifyRequest(Ask):
 
 
 class PredictedLabel(BaseModel):
-    label: str | None = Field(description="The most probable label; null if its probability is below the threshold.")
-    probability: float = Field(description="Probability of the most probable label.")
+    label: str | None = Field(description="The label; null if its probability is below the threshold.")
+    probability: float = Field(
+        description="Probability of the label, which is the most probable one unless mistakes have costs."
+    )
     probabilities: dict[str, float] = Field(description="Probability of every label. They add up to 1.")
     words: list[WordAttribution] | None = Field(
         None, description="The strongest words first; null if not requested or the text is too long."
@@ -214,7 +216,10 @@ class RunView(BaseModel):
     task: Task
     finished: bool
     report: str | None = Field(description="Path of report.html on this server.")
-    verdict: list[str] = Field(description="Sentences; empty until the run has finished.")
+    verdict: list[str] = Field(description="Sentences, the summary first; empty until the run has finished.")
+    summary: list[str] = Field(description="The verdict in at most three sentences.")
+    recommended: str | None = Field(description="The cheapest contestant that is not told apart from the best.")
+    rule: str = Field(description="The rule behind `recommended`.")
     contestants: list[ContestantView]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -64,14 +64,20 @@ class Explanation:
     check: DeletionCheck | None  # None if the text has fewer than two words
 
 
-def explain(model: Probabilities, labels: Sequence[str], text: str) -> Explanation:
-    """Explain the most probable label of a text.
+def explain(
+    model: Probabilities,
+    labels: Sequence[str],
+    text: str,
+    choose: Callable[[npt.NDArray[np.float64]], int] = lambda row: int(row.argmax()),
+) -> Explanation:
+    """Explain the label of a text.
 
     Args:
         labels: In the order of the model's probabilities.
+        choose: Returns the class of a row of probabilities; by default the most probable one.
     """
     row = model.probabilities([text])[0]
-    label = int(row.argmax())
+    label = choose(row)
     words, at_once = contributions(model, text, label)
     check = _check(model, text, label, words) if len(words) > 1 else None
     return Explanation(text, labels[label], float(row[label]), words, at_once, check)

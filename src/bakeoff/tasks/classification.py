@@ -12,6 +12,7 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError
+from bakeoff.evaluation.stakes import resolve
 from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
@@ -33,6 +34,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
 
     def prepare(self, config: ClassificationConfig) -> tuple[SplitTable, DataReport]:
         data, report = prepare_table(config.data, config.seed)
+        resolve(config.evaluation, data.label_names)  # refuse before anything is trained
         for name, settings in config.contestants.items():
             get_classification_method(settings.method).check(name, settings, data)
             tuning.check(name, settings, config.budget.seconds)
@@ -76,13 +78,16 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             model,
             data,
             config.evaluation,
+            stakes := resolve(config.evaluation, data.label_names),
             seed=contestant.seed,
             calibrate=method.calibrates(model),
             attribute=address is None,
             folder=folder,
         )
         if folder.writes:
-            calibrated = CalibratedClassifier(saved.method, saved.labels, saved.settings, evaluation.temperature)
+            calibrated = CalibratedClassifier(
+                saved.method, saved.labels, saved.settings, evaluation.temperature, stakes.costs
+            )
             write_classifier(folder.model, calibrated)
         cost = report.cost
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
@@ -113,6 +118,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             notes=[
                 *report.notes,
                 *(asked.notes if asked else []),
+                *([stakes.note] if stakes.note else []),
                 *["Probabilities were computed in bf16."] * (cost.precision == "bf16"),
             ],
         )

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
+from bakeoff.evaluation.stakes import Costs, choose
 from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
@@ -25,7 +26,7 @@ from bakeoff.tasks.attribution import Explanation, explain
 class Prediction:
     """The answer to one text."""
 
-    label: str
+    label: str  # the most probable one, or where mistakes have costs the one of least expected cost
     probability: float  # of the label
     probabilities: dict[str, float]  # of every label, adds up to 1
 
@@ -35,12 +36,15 @@ class Prediction:
 
 
 class Classifier:
-    """A trained and calibrated classifier."""
+    """A trained and calibrated classifier, which knows what mistakes cost if the config said so."""
 
-    def __init__(self, labels: list[str], model: TextModel, temperature: float = 1.0) -> None:
+    def __init__(
+        self, labels: list[str], model: TextModel, temperature: float = 1.0, costs: Costs | None = None
+    ) -> None:
         self.labels = labels
         self.model = model
         self.temperature = temperature
+        self.costs = costs
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return calibrated probabilities, shape (texts, labels). A row does not depend on the other texts."""
@@ -49,25 +53,26 @@ class Classifier:
         return with_temperature(self.model.probabilities(texts), self.temperature)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return the most probable label of each text.
+        """Return the label of each text: the most probable one, or the one of least expected cost.
 
         Raises:
             TypeError: `texts` is a single string, whose letters would be classified one by one.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: predict([text])")
+        rows = self.probabilities(texts)
         return [
             Prediction(
-                self.labels[int(row.argmax())],
-                float(row.max()),
+                self.labels[chosen],
+                float(row[chosen]),
                 {label: float(value) for label, value in zip(self.labels, row, strict=True)},
             )
-            for row in self.probabilities(texts)
+            for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]
 
     def explain(self, text: str) -> Explanation:
         """Return the words that moved the decision."""
-        return explain(self, self.labels, text)
+        return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]))
 
 
 def addresses(run: RunFolder) -> dict[str, str]:
@@ -121,7 +126,7 @@ def load_classifier(
     """
     folder = _model_folder(Path(path), contestant)
     saved = read_classifier(folder)
-    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature)
+    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature, saved.costs)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:

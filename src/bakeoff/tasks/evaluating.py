@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.evaluation.classification import text_losses
 from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
+from bakeoff.evaluation.stakes import Stakes
 from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.results import Sample, WordAttribution
@@ -27,6 +30,7 @@ def evaluate(
     model: TextModel,
     data: SplitTable,
     config: ClassificationEvaluationConfig,
+    stakes: Stakes,
     *,
     seed: int,
     calibrate: bool,
@@ -46,31 +50,41 @@ def evaluate(
         Answers(data.test.labels, model.probabilities(data.test.texts)),
         data.label_names,
         calibrate=calibrate,
+        stakes=stakes,
         metric=config.metric,
         confidence=config.confidence,
         resamples=config.resamples,
         seed=seed,
     )
-    folder.write_scores(_scores(data.test, data.label_names, evaluation))
-    classifier = Classifier(data.label_names, model, evaluation.temperature)
+    folder.write_scores(_scores(data.test, data.label_names, evaluation, stakes))
+    classifier = Classifier(data.label_names, model, evaluation.temperature, stakes.costs)
     # In every process, because a transformer shares its texts out among them and waits for all.
     samples = _samples(classifier, data.test, evaluation, attribute=attribute)
     folder.write_samples(samples)
     return evaluation
 
 
-def _scores(test: LabeledTexts, label_names: Sequence[str], evaluation: ClassifierEvaluation) -> pa.Table:
+def _scores(
+    test: LabeledTexts, label_names: Sequence[str], evaluation: ClassifierEvaluation, stakes: Stakes
+) -> pa.Table:
     probabilities, issues = evaluation.probabilities, evaluation.label_issues
     suggested: list[str | None] = [None] * len(test)
     for text, suggestion in zip(issues.texts, issues.suggestions, strict=True):
         suggested[text] = label_names[suggestion]
+    predictions = stakes.predictions(test.labels, probabilities)
+    more: dict[str, npt.NDArray[Any]] = {}
+    if predictions.costs is not None:
+        more["cost"] = predictions.costs
+    if predictions.ranks is not None:
+        more["label_rank"], more["predicted_rank"] = predictions.ranks
     return pa.table(
         {
             "document": test.ids,
             "label": [label_names[label] for label in test.labels],
-            "predicted": [label_names[label] for label in probabilities.argmax(axis=1)],
+            "predicted": [label_names[label] for label in evaluation.chosen],
             "loss": text_losses(test.labels, probabilities),
             "suggested_label": pa.array(suggested, pa.string()),
+            **more,
             **{f"probability_{name}": probabilities[:, number] for number, name in enumerate(label_names)},
         }
     )
@@ -81,9 +95,9 @@ def _samples(
 ) -> list[Sample]:
     """Return the first test texts, the most confident mistakes, and the labels that may be wrong."""
     probabilities, label_issues = evaluation.probabilities, evaluation.label_issues
-    predicted = probabilities.argmax(axis=1)
+    predicted = evaluation.chosen
     wrong = np.flatnonzero(predicted != np.asarray(test.labels))
-    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
+    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
 
     def sample(row: int, answer: int, kind: str) -> Sample:
         text = test.texts[row]

@@ -67,7 +67,7 @@ class Paired:
 
     difference: float
     interval: Interval
-    p_value: float | None = None
+    p_value: float  # two-sided, that there is no difference
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class PairedComparison:
     """Takes scores.parquet of both and the recorded protocol. Returns None for a single unit of text; raises
     `pairing.UnpairedScoresError` for scores of different documents."""
     difference: Difference  # how the difference reads in tables and sentences
+    test: Literal["McNemar", "bootstrap"] = "bootstrap"  # where the p-value comes from
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Metric:
     logarithm) is. With them, means over several seeds have intervals and paired differences."""
     paired: PairedComparison | None = None  # None: the metric cannot decide a verdict
     unpaired_because: str = ""
+    settings: Callable[[Evidence], str] | None = None  # of its protocol, in brackets: `(false_negative=10)`
+    main: bool = True  # in every comparison; the others only where they decide, and in a fold-out of the report
     protocols: tuple[MetricProtocol, ...] = ()  # of a classifier's metric; empty: one, named like the metric
     needs_whole_text: bool = False  # defined only by perplexity protocols that predict every token
     logarithmic: bool = False  # means and intervals are taken of its logarithm

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from bakeoff.evaluation.wording import p_value, plus, signed
+from bakeoff.evaluation.wording import number, plus, signed
 from bakeoff.runs.results import Comparison
 
 
@@ -17,12 +17,11 @@ class Lead:
     lead: str  # `1.0 points higher`
     low: str
     high: str
+    most: str  # the larger end with its unit: `2.1 points lower`, as it reads of the other contestant
 
 
 class Difference(ABC):
     """The scale of a difference."""
-
-    evidence_title: str  # heading of the column `evidence`
 
     @abstractmethod
     def title(self, metric: str) -> str:
@@ -33,10 +32,6 @@ class Difference(ABC):
         """Return a difference with its sign: `+1.0`."""
 
     @abstractmethod
-    def evidence(self, comparison: Comparison) -> str:
-        """Return what a table shows beside the difference."""
-
-    @abstractmethod
     def lead(self, comparison: Comparison) -> Lead:
         """Return the lead of the better contestant in words."""
 
@@ -44,26 +39,20 @@ class Difference(ABC):
 class Points(Difference):
     """Differences of a share, in percentage points."""
 
-    evidence_title = "McNemar's p"
-
     def title(self, metric: str) -> str:
         return f"Points of {metric}"
 
     def change(self, value: float) -> str:
         return plus(100 * value)
 
-    def evidence(self, comparison: Comparison) -> str:
-        return "–" if comparison.p_value is None else p_value(comparison.p_value)
-
     def lead(self, comparison: Comparison) -> Lead:
         points = [100 * value for value in (comparison.difference, comparison.low, comparison.high)]
-        return Lead(f"{signed(points[0])} points higher", signed(points[1]), signed(points[2]))
+        ends = signed(points[1]), signed(points[2])
+        return Lead(f"{signed(points[0])} points higher", *ends, f"{ends[1]} points lower")
 
 
 class LogRatio(Difference):
     """Differences of losses in nats per token: logarithms of a ratio of perplexities, shown in percent."""
-
-    evidence_title = "Nats per token"
 
     def title(self, metric: str) -> str:
         return metric[0].upper() + metric[1:]
@@ -71,9 +60,32 @@ class LogRatio(Difference):
     def change(self, value: float) -> str:
         return f"{plus(100 * math.expm1(value))}%"
 
-    def evidence(self, comparison: Comparison) -> str:
-        return f"{comparison.difference:+.4f}".replace("-", "−")
-
     def lead(self, comparison: Comparison) -> Lead:
         lower = [100 * (1 - math.exp(value)) for value in (comparison.difference, comparison.high, comparison.low)]
-        return Lead(f"{signed(lower[0])}% lower", f"{signed(lower[1])}%", f"{signed(lower[2])}%")
+        more = signed(100 * math.expm1(-comparison.low))
+        return Lead(f"{signed(lower[0])}% lower", f"{signed(lower[1])}%", f"{signed(lower[2])}%", f"{more}% higher")
+
+
+@dataclass(frozen=True)
+class Amount(Difference):
+    """Differences in the unit of the metric itself, such as a cost."""
+
+    higher_is_better: bool
+
+    def title(self, metric: str) -> str:
+        return metric[0].upper() + metric[1:]
+
+    def change(self, value: float) -> str:
+        return ("+" if value > 0 else "") + _amount(value)
+
+    def lead(self, comparison: Comparison) -> Lead:
+        lead, *ends = (comparison.difference, comparison.low, comparison.high)
+        if not self.higher_is_better:
+            lead, ends = -lead, [-comparison.high, -comparison.low]
+        ahead, behind = ("higher", "lower") if self.higher_is_better else ("lower", "higher")
+        low, high = map(_amount, ends)
+        return Lead(f"{_amount(lead)} {ahead}", low, high, f"{high} {behind}")
+
+
+def _amount(value: float) -> str:
+    return number(value).replace("-", "−")

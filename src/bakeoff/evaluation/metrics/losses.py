@@ -28,7 +28,5 @@ def compare_losses(better: pa.Table, worse: pa.Table, protocol: str, draws: Draw
         raise UnpairedScoresError("do not count the same tokens")
     if a.names != b.names:
         raise UnpairedScoresError("were not evaluated on the same documents")
-    ends = paired_bootstrap_ratio(a.values, b.values, a.weights, **asdict(draws))
-    if ends is None:
-        return None
-    return Paired(float((a.values - b.values).sum() / a.weights.sum()), ends)
+    found = paired_bootstrap_ratio(a.values, b.values, a.weights, **asdict(draws))
+    return found and Paired(float((a.values - b.values).sum() / a.weights.sum()), *found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from operator import attrgetter
+from typing import Any
 
 from bakeoff.evaluation.bins import CALIBRATION_BINS
 from bakeoff.evaluation.metrics.base import Metric, MetricProtocol, PairedComparison, lazy
-from bakeoff.evaluation.metrics.differences import LogRatio, Points
+from bakeoff.evaluation.metrics.differences import Amount, Difference, LogRatio, Points
 
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"
 _LOSSES = "bakeoff.evaluation.metrics.losses"
@@ -21,37 +23,147 @@ ACCURACY = Metric(
     interval=lazy(f"{_PREDICTIONS}:accuracy_interval"),
     interval_meaning="Wilson score interval of a proportion.",
     units=lazy(f"{_PREDICTIONS}:accuracy_units"),
-    paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_accuracy"), Points()),
+    paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_accuracy"), Points(), test="McNemar"),
     bounds=(0.0, 1.0),
 )
 
-MACRO_F1 = Metric(
-    name="macro_f1",
-    title="macro-F1",
-    task="classification",
-    meaning="F1 (the harmonic mean of precision and recall) of each class, averaged so that a rare class weighs as "
-    "much as a frequent one.",
-    higher_is_better=True,
-    value=lazy(f"{_PREDICTIONS}:macro_f1"),
-    interval=lazy(f"{_PREDICTIONS}:macro_f1_interval"),
-    interval_meaning="bootstrap over {unit}s.",
-    units=lazy(f"{_PREDICTIONS}:macro_f1_units"),
-    paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_macro_f1"), Points()),
-    bounds=(0.0, 1.0),
+
+def _row(
+    target: str,
+    name: str,
+    title: str,
+    meaning: str,
+    difference: Difference,
+    *,
+    higher: bool = True,
+    **more: Any,
+) -> Metric:
+    """Return the row of a metric whose functions are the methods of an object in `predictions.py`."""
+    return Metric(
+        name=name,
+        title=title,
+        task="classification",
+        meaning=meaning,
+        higher_is_better=higher,
+        interval_meaning="bootstrap over {unit}s.",
+        paired=PairedComparison(lazy(f"{_PREDICTIONS}:{target}.compare"), difference),
+        value=lazy(f"{_PREDICTIONS}:{target}.value"),
+        interval=lazy(f"{_PREDICTIONS}:{target}.interval"),
+        units=lazy(f"{_PREDICTIONS}:{target}.units"),
+        **{"bounds": (0.0, 1.0), **more},
+    )
+
+
+COST = _row(
+    "COST",
+    "cost",
+    "cost per text",
+    "Mean cost of the predicted labels, by the costs of mistakes in the config. Each label is the one of least "
+    "expected cost by the calibrated probabilities (Elkan 2001), not the most probable one.",
+    Amount(higher_is_better=False),
+    higher=False,
+    bounds=(0.0, math.inf),
+    settings=lazy(f"{_PREDICTIONS}:described_costs"),
 )
 
-LOSS = Metric(
-    name="loss",
-    title="loss",
-    task="classification",
-    meaning="Cross-entropy in nats per text: minus the logarithm of the probability given to the true label. It "
+MACRO_F1 = _row(
+    "MACRO_F1",
+    "macro_f1",
+    "macro-F1",
+    "F1 (the harmonic mean of precision and recall) of each class, averaged so that a rare class weighs as much as a "
+    "frequent one.",
+    Points(),
+)
+
+LOSS = _row(
+    "LOSS",
+    "loss",
+    "loss",
+    "Cross-entropy in nats per text (log loss): minus the logarithm of the probability given to the true label. It "
     "punishes confident mistakes; always answering one half gives 0.69 with two classes.",
-    higher_is_better=False,
-    value=lazy(f"{_PREDICTIONS}:loss"),
-    interval=lazy(f"{_PREDICTIONS}:loss_interval"),
-    interval_meaning="bootstrap over {unit}s.",
-    units=lazy(f"{_PREDICTIONS}:loss_units"),
-    unpaired_because="A verdict is about labels; a few confident mistakes can decide a mean loss.",
+    Amount(higher_is_better=False),
+    higher=False,
+    bounds=(0.0, math.inf),
+)
+
+ABSOLUTE_ERROR = _row(
+    "ABSOLUTE_ERROR",
+    "mean_absolute_error",
+    "mean absolute error",
+    "Classes between the predicted label and the true one, on average, in the order of the labels.",
+    Amount(higher_is_better=False),
+    higher=False,
+    bounds=(0.0, math.inf),
+)
+
+QUADRATIC_KAPPA = _row(
+    "QUADRATIC_KAPPA",
+    "quadratic_kappa",
+    "quadratic kappa",
+    "Cohen's kappa with quadratic weights: agreement beyond what the frequencies of the labels give by chance, where a "
+    "mistake counts by the square of the classes between. 1 is perfect, 0 chance.",
+    Amount(higher_is_better=True),
+    bounds=(-1.0, 1.0),
+)
+
+WEIGHTED_F1 = _row(
+    "WEIGHTED_F1",
+    "weighted_f1",
+    "weighted F1",
+    "F1 of each class, averaged so that a class weighs as many texts as have its label.",
+    Points(),
+    main=False,
+)
+
+BALANCED_ACCURACY = _row(
+    "BALANCED_ACCURACY",
+    "balanced_accuracy",
+    "balanced accuracy",
+    "Recall of each class, averaged so that a rare class weighs as much as a frequent one.",
+    Points(),
+    main=False,
+)
+
+MATTHEWS = _row(
+    "MATTHEWS",
+    "matthews",
+    "Matthews correlation",
+    "Correlation of labels and predictions (MCC), which is high only if all classes are recognized. 1 is perfect, 0 "
+    "chance.",
+    Amount(higher_is_better=True),
+    bounds=(-1.0, 1.0),
+    main=False,
+)
+
+AVERAGE_PRECISION = _row(
+    "AVERAGE_PRECISION",
+    "average_precision",
+    "average precision",
+    "Area under the precision-recall curve (PR-AUC) of each class against all others, averaged so that a rare class "
+    "weighs as much as a frequent one. No threshold is involved.",
+    Points(),
+    main=False,
+)
+
+TOP_ACCURACY = _row(
+    "TOP_ACCURACY",
+    "top_3_accuracy",
+    "top-3 accuracy",
+    "Share of texts whose label is among the three most probable ones; only with more than three labels.",
+    Points(),
+    main=False,
+)
+
+BRIER = _row(
+    "BRIER",
+    "brier",
+    "Brier score",
+    "Mean squared distance of the probabilities from the truth; with two classes, of the probability of one of them. "
+    "It is lower the surer the right answers and the better calibrated the others.",
+    Amount(higher_is_better=False),
+    higher=False,
+    bounds=(0.0, 2.0),
+    main=False,
 )
 
 ROC_AUC = Metric(
@@ -150,11 +262,20 @@ BITS_PER_BYTE = Metric(
 )
 
 ROWS = (
+    COST,
     ACCURACY,
     MACRO_F1,
+    ABSOLUTE_ERROR,
+    QUADRATIC_KAPPA,
     LOSS,
     ROC_AUC,
     CALIBRATION_ERROR,
+    WEIGHTED_F1,
+    BALANCED_ACCURACY,
+    MATTHEWS,
+    AVERAGE_PRECISION,
+    TOP_ACCURACY,
+    BRIER,
     PERPLEXITY,
     WORD_PERPLEXITY,
     BYTE_PERPLEXITY,

@@ -5,7 +5,9 @@ import { count, duration, element, number } from "./dom.js";
 
 export function showRuns(place, runs, curvesOfRuns) {
   const focused = document.activeElement?.id;
+  const unfolded = new Set([...place.querySelectorAll("details[open]")].map((each) => each.id));
   place.replaceChildren(...runs.map((run) => runBox(run, curvesOfRuns.get(run.name) ?? [])));
+  for (const each of place.querySelectorAll("details")) each.open = unfolded.has(each.id);
   if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
 }
 
@@ -15,15 +17,32 @@ function runBox(run, curves) {
     "article",
     { "aria-label": run.name },
     element("h3", {}, run.name, element("small", {}, run.task.replace("-", " "))),
-    run.finished ? sentences(run.verdict) : element("p", { class: "live" }, "in progress"),
+    ...run.finished ? verdict(run) : [ element("p", { class: "live" }, "in progress")],
     run.report ? element("p", {}, element("a", { href: run.report, id: `report-${run.name}` }, "Open the report")) : null,
     table(run, byContestant),
     curves.length ? charts(run, curves) : null,
   );
 }
 
-function sentences(verdict) {
-  return element("ul", { class: "reasons" }, ...verdict.map((sentence) => element("li", {}, sentence)));
+// The summary, a line each, and everything else folded.
+function verdict(run) {
+  const [winner, ...lines] = run.summary;
+  const details = run.verdict.slice(run.summary.length);
+  return [
+    element("p", { class: "headline" }, winner),
+    ...lines.map((line) => {
+      const colon = line.indexOf(":") + 1;
+      return element("p", { class: "line" }, element("b", {}, line.slice(0, colon)), line.slice(colon));
+    }),
+    details.length
+      ? element(
+          "details", { class: "more", id: `reasons-${run.name}` },
+          element("summary", { id: `unfold-${run.name}` }, `The reasons, in ${details.length} sentences`),
+          run.rule ? element("p", { class: "note" }, element("b", {}, "Recommended: "), run.rule) : null,
+          element("ul", { class: "reasons" }, ...details.map((sentence) => element("li", {}, sentence))),
+        )
+      : null,
+  ];
 }
 
 function table(run, curves) {
@@ -34,7 +53,11 @@ function table(run, curves) {
     const curve = curves.get(name);
     return element(
       "tr", {},
-      element("th", { scope: "row" }, name, method === name ? null : element("small", {}, method)),
+      element(
+        "th", { scope: "row" }, name,
+        name === run.recommended ? element("small", { class: "role" }, "recommended") : null,
+        method === name ? null : element("small", {}, method),
+      ),
       element("td", {}, state, state === "training" && curve ? element("small", {}, trainingState(curve)) : null),
       metricCell(metric),
       element("td", { class: "measure" }, seconds === null ? "–" : duration(seconds)),
