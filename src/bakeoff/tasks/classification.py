@@ -16,6 +16,7 @@ from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
+from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
@@ -32,6 +33,8 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
     """`task: classification`."""
 
     def prepare(self, config: ClassificationConfig) -> tuple[SplitTable, DataReport]:
+        for settings in config.contestants.values():
+            check_installed(settings.pretrained_model or "")
         data, report = prepare_table(config.data, config.seed)
         for name, settings in config.contestants.items():
             get_classification_method(settings.method).check(name, settings, data)
