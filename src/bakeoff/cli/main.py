@@ -39,7 +39,6 @@ app = typer.Typer(
     name="bakeoff",
     help="Train small text models head to head on your own data and get an answer you can defend.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,12 +49,12 @@ for module in (init, run, plan, resume, report, compare, predict, explain, expor
 
 @app.callback(invoke_without_command=True)
 def version(
-    context: typer.Context, show: bool = typer.Option(False, "--version", help="Show the version and exit.")
+    context: typer.Context, show: bool = typer.Option(False, "--version", help="Show what is installed and exit.")
 ) -> None:
     if show:
-        from bakeoff.environment import package_version
+        from bakeoff.environment import installed
 
-        print(package_version("bakeoff"))
+        print(*(f"{name} {version}" for name, version in installed().items()), sep="\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())

@@ -34,7 +34,8 @@ def init(
             written, and the `values` of the result hold the tables themselves.
         text: Column of the texts, or several that are joined. Detected by default.
         label: Column of the labels. Detected by default.
-        validation, test: Tables of these splits, where `source` has the training rows only.
+        validation: Table of the validation split, where `source` has the training rows only.
+        test: Table of the test split, likewise.
 
     Returns:
         The config: `bakeoff.run(result.values)` runs it, and `result.yaml` is its text with comments.

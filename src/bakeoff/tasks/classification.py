@@ -17,6 +17,7 @@ from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, write_classifier
+from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
@@ -33,6 +34,8 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
     """`task: classification`."""
 
     def prepare(self, config: ClassificationConfig) -> tuple[SplitTable, DataReport]:
+        for settings in config.contestants.values():
+            check_installed(settings.pretrained_model or "")
         data, report = prepare_table(config.data, config.seed)
         resolve(config.evaluation, data.label_names)  # refuse before anything is trained
         for name, settings in config.contestants.items():
