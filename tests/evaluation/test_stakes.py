@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bakeoff.errors import UserError
+from bakeoff.evaluation.choosing import choose
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
-from bakeoff.evaluation.stakes import Stakes, choose, resolve
+from bakeoff.evaluation.stakes import Stakes, resolve
 
 BINARY = {"false_negative": 10, "false_positive": 1}
 LABELS = ["ham", "spam"]

@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.errors import UserError
+from bakeoff.evaluation.choosing import Costs, choose
 from bakeoff.evaluation.config import BinaryCost, ClassificationEvaluationConfig
 from bakeoff.evaluation.metrics.predictions import TOP, Predictions
 
 POSITIVE = ("1", "true", "yes", "positive", "pos")
 """Names of a positive label, in lower case, which the config need not name."""
-
-Costs = list[list[float]]
-"""True classes in rows, predicted ones in columns."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +42,6 @@ class Stakes:
             costs_described=self.described,
             ranks=None if ranks is None else (ranks[truth], ranks[chosen]),
         )
-
-
-def choose(probabilities: npt.NDArray[np.float64], costs: Costs | None) -> npt.NDArray[np.int64]:
-    """Return the class of each text: the most probable one, or with costs the one of least expected cost.
-
-    Elkan 2001, *The foundations of cost-sensitive learning*. Of equal costs, the more probable class is chosen.
-
-    Args:
-        probabilities: Calibrated, shape (texts, classes).
-    """
-    chosen: npt.NDArray[np.int64] = probabilities.argmax(axis=1)
-    if costs is None:
-        return chosen
-    expected = probabilities @ np.asarray(costs)
-    least = expected.min(axis=1)
-    rows = np.arange(len(chosen))
-    cheaper = expected[rows, chosen] > least + 1e-12 * np.maximum(least, 1)
-    chosen[cheaper] = expected[cheaper].argmin(axis=1)
-    return chosen
 
 
 def resolve(config: ClassificationEvaluationConfig, labels: Sequence[str]) -> Stakes:

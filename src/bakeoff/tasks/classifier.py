@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
-from bakeoff.evaluation.stakes import Costs, choose
+from bakeoff.evaluation.choosing import Costs, choose
 from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
