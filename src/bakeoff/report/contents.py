@@ -80,7 +80,7 @@ class PredictionView:
 
 
 def _has_predictions(contestant: LoadedContestant) -> bool:
-    return any(sample.kind != "generated" for sample in contestant.samples)
+    return any(sample.kind not in ("generated", "answer") for sample in contestant.samples)
 
 
 def _predictions(contestant: LoadedContestant) -> PredictionView:

@@ -90,12 +90,13 @@ def verdict_text(verdict: Verdict) -> RenderableType:
 
 def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[RenderableType]:
     """Yield, for the first prompts, each contestant's text and how repetitive it is."""
-    prompts = list(dict.fromkeys(sample.prompt for entry in contestants for sample in entry.samples))
+    written = (sample for entry in contestants for sample in entry.samples)
+    prompts = list(dict.fromkeys(sample.prompt for sample in written if sample.kind == "generated"))
     for prompt in prompts[:_SHOWN_TEXTS]:
         yield _heading(f"Continuations of: {one_line(prompt)}")
         for contestant in contestants:
             for sample in contestant.samples:
-                if sample.prompt == prompt:
+                if sample.prompt == prompt and sample.kind == "generated":
                     yield _continuation(contestant.name, sample)
     if len(prompts) > _SHOWN_TEXTS:
         yield Text(f"The report has {len(prompts) - _SHOWN_TEXTS} more.", "dim")
