@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.data.cells import text_of
 from bakeoff.data.columns import choose_column, choose_text_columns, path_notes, row_texts, text_notes
 from bakeoff.data.dividing import SPLITS, Rows
 from bakeoff.data.example_config import ExampleData
@@ -109,7 +108,8 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
     splits = split_values(source, data, examples.notes)
     if render is None:
         examples.notes += [*text_notes(table, source.text), *path_notes(table, [source.label])]
-        prompts, answers = row_texts(table, source.text), [text_of(cell) for cell in table.column(source.label)]
+        prompts, answers = row_texts(table, source.text), row_texts(table, [source.label])
+    cells = table.column(source.label)
     for row, (name, (split_value, problem)) in enumerate(zip(source.names, splits, strict=True)):
         if render is None:
             prompt, answer = prompts[row], answers[row]
@@ -118,11 +118,10 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
                 continue
             document = pair_document(name, data.template, prompt, answer)
         else:
-            cell = table.column(source.label)[row]
-            if not cell:
+            if not cells[row]:
                 examples.skipped["the chat is empty or missing"] += 1
                 continue
-            document = chat_document(name, chat_of(cell, name, source.label, table.source), render, table.source)
+            document = chat_document(name, chat_of(cells[row], name, source.label, table.source), render, table.source)
             prompt = document.prompt
         if problem:
             examples.skipped[problem] += 1

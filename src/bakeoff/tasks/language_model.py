@@ -24,6 +24,7 @@ from bakeoff.methods.context import BaseModel, FitContext, PlanContext
 from bakeoff.methods.registry import get_language_model_method
 from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
@@ -76,9 +77,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
         settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it
-        if folder.writes and data.train.has_examples:
-            template = config.data.template if isinstance(config.data, ExampleData) else None
-            Prompting(None if data.train.chat else template, stops_of(data.train)).write(folder.model)
+        write_prompting(config, data, folder)
         distributed.wait()  # until the main process has written the model
 
         progress.stage("loading the best weights")
@@ -90,6 +89,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         tables = [each.table() for each in scores]
         notes = ["Perplexity was computed in bf16."] if best.precision == "bf16" else []
         notes += method.conclude(settings, folder, best, plans[0], scores[0], progress)
+        write_prompting(config, data, folder)  # what was concluded may have replaced the model
         cost = report.cost
         # Generation does not count: its fast decoder keeps two more copies of the weights, and is optional.
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
@@ -163,6 +163,13 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluating_memory)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
+
+
+def write_prompting(config: LanguageModelConfig, data: SplitCorpus, folder: ContestantFolder) -> None:
+    """Write beside a model how it is asked, where it is for examples."""
+    if folder.writes and isinstance(config.data, ExampleData):
+        template = None if data.train.chat else config.data.template
+        Prompting(template, stops_of(data.train)).write(folder.model)
 
 
 def scoring_plans(config: LanguageModelConfig, model: LanguageModel, text: Corpus) -> list[ScoringPlan]:
