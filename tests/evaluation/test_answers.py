@@ -89,6 +89,6 @@ def test_intervals_and_comparisons():
     only_better = int((better > right).sum())
     exact = get_metric("exact_match").paired.compare(a, b, "greedy", draws)
     assert exact.p_value == pytest.approx(stats.binomtest(only_better, only_better).pvalue)
-    assert get_metric("token_f1").paired.compare(a, b, "greedy", draws).p_value is None
+    assert 0 < get_metric("token_f1").paired.compare(a, b, "greedy", draws).p_value < 0.01
     with pytest.raises(UnpairedScoresError, match="did not answer the same prompts"):
         get_metric("token_f1").paired.compare(a, b.slice(1), "greedy", draws)

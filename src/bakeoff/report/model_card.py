@@ -10,8 +10,8 @@ from typing import Any, Literal
 from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
-from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.evaluation.metrics import documents
+from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line

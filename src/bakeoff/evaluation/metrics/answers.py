@@ -35,12 +35,12 @@ def units(name: str, scores: pa.Table, protocol: str) -> Units:
 
 
 def compare(name: str, better: pa.Table, worse: pa.Table, protocol: str, draws: Draws) -> Paired | None:
-    """Compare the means, paired by prompt; of exact match, McNemar's test as well."""
+    """Compare the means, paired by prompt; the test of exact match is McNemar's."""
     a, b = units(name, better, protocol), units(name, worse, protocol)
     if a.names != b.names:
         raise UnpairedScoresError("did not answer the same prompts")
-    ends = paired_bootstrap_ratio(a.values, b.values, a.weights, **asdict(draws))
-    if ends is None:
+    found = paired_bootstrap_ratio(a.values, b.values, a.weights, **asdict(draws))
+    if found is None:
         return None
-    p_value = mcnemar(a.values, b.values) if name == "exact_match" else None
-    return Paired(float((a.values - b.values).mean()), ends, p_value)
+    p_value = mcnemar(a.values, b.values) if name == "exact_match" else found[1]
+    return Paired(float((a.values - b.values).mean()), found[0], p_value)
