@@ -13,6 +13,7 @@ EXTRAS = {
     "estimator": ("skops",),
     "fasttext": ("fasttext",),
     "llm": ("httpx",),
+    "answers": ("rouge_score", "sacrebleu"),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),

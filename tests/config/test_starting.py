@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from bakeoff.config.load import load_config
 from bakeoff.config.seen import describe, shown
 from bakeoff.config.starting import scalar, starting_config
-from bakeoff.errors import UserError
 
 ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
 
@@ -139,12 +138,54 @@ def test_scalars_are_read_back_and_comments_stay_comments(text):
     assert yaml.safe_load(f"a: {scalar(text)}\nb: [{scalar(text)}, 1] # {shown(text)}") == {"a": text, "b": [text, 1]}
 
 
-def test_chats_are_named_where_no_column_holds_texts(tmp_path):
-    chat = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
-    (tmp_path / "chat.jsonl").write_text(f"{json.dumps({'messages': chat})}\n" * 20)
+def test_chats_become_examples(table):
+    talks = [
+        [{"role": "user", "content": f"number {n}?"}, {"role": "assistant", "content": "hello"}] for n in range(40)
+    ]
+    source = table({"messages": talks})
 
-    with pytest.raises(UserError, match="column 'messages' holds chats"):
-        starting_config(str(tmp_path / "chat.jsonl"))
+    found = starting_config(source)
+
+    config = load_config(yaml.safe_load(found.yaml))
+    assert (config.data.examples, config.data.messages) == (source, "messages")
+    assert list(config.contestants) == ["pretrained", "few-shot", "lora", "full"]
+    assert "messages: messages, for its name" in found.yaml
+
+
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("Question", "Answer"), ("instruction", "output")])
+def test_prompts_with_answers_become_examples(table, names):
+    columns = {names[0]: [f"What is number {n}?" for n in range(40)], names[1]: ["a {'b'}", "no"] * 20}
+    source = table(columns)
+
+    found = starting_config(source)
+
+    config = load_config(yaml.safe_load(found.yaml))
+    assert (config.data.prompt, config.data.completion) == names
+    assert config.evaluation.answers == 8
+    assert found.seen.examples
+    assert "40 examples, in all splits" in found.yaml
+    labeled = starting_config(source, [names[0]], names[1])
+    assert labeled.seen.task == "classification"
+    text = starting_config(source, [names[1]])
+    assert yaml.safe_load(text.yaml)["task"] in ("language-model", "classification")
+
+
+def test_files_of_examples(table):
+    rows = {"prompt": [f"What is number {n}?" for n in range(40)], "completion": ["yes", "no"] * 20}
+    train, test = table(rows, "train.jsonl"), table(rows, "test.jsonl")
+
+    found = starting_config(train, test=test)
+
+    data = load_config(yaml.safe_load(found.yaml)).data
+    assert (data.examples, data.train, data.test) == (None, train, test)
+    assert "Leakage: 40 prompts occur in more than one split" in found.yaml
+
+
+def test_a_text_beside_a_chat_is_a_text(table):
+    talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    source = table({"messages": [talk] * 40, "text": [f"This is text number {n}" for n in range(40)]})
+
+    assert not starting_config(source).seen.examples
 
 
 def test_files_in_one_format_have_it_in_their_config(tmp_path):

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bakeoff.config.starting import starting_config
 from bakeoff.data.config import TextData
 from bakeoff.data.corpora import prepare_corpus, read_corpus
 from bakeoff.errors import UserError
@@ -47,8 +46,8 @@ def test_chats(tmp_path, suffix, chat, column):
 
     said = refused(file, column)
 
-    assert f"column {column!r} holds chats, which are not supported yet" in said
-    assert "chat template" in said
+    assert f"column {column!r} holds chats, not plain texts" in said
+    assert f"data.messages: {column}" in said
 
 
 def test_chats_are_recognized_without_their_column(tmp_path):
@@ -61,8 +60,8 @@ def test_prompts_and_completions(tmp_path, names):
 
     said = refused(file)
 
-    assert f"holds prompts and completions (columns {names[0]!r} and {names[1]!r}), which are not supported yet" in said
-    assert f"(--column {names[1]})" in said
+    assert f"holds prompts and answers (columns {names[0]!r} and {names[1]!r}), not plain texts" in said
+    assert f"--column {names[1]}" in said
     assert read_corpus(file, column=names[1]).stream == "So.\n\nSo.\n\nSo."
 
 
@@ -102,12 +101,3 @@ def test_numbers_are_read_as_before(tmp_path):
     assert (
         read_corpus(rows(tmp_path / "numbers.jsonl", {"text": 12}, {"text": None}, {"text": "a"})).stream == "12\n\na"
     )
-
-
-def test_init_writes_no_config_that_forgets_the_prompts(tmp_path):
-    answers = [{"prompt": f"Is it {number}?", "completion": f"No, it is {number + 1} ."} for number in range(40)]
-    file = rows(tmp_path / "pairs.jsonl", *answers)
-
-    with pytest.raises(UserError, match=r"prompts and completions(.|\n)*\(--text completion\)"):
-        starting_config(file)
-    assert "column: completion" in starting_config(file, ["completion"]).yaml

@@ -90,6 +90,16 @@ def test_language_model(tmp_path):
     assert [result["name"] for result in said.json["results"]] == ["pretrained", "full", "lora"]
 
 
+def test_answers(tmp_path):
+    fewer = ["--set", "model=stories260k", "--set", "data.rows=80", "--set", "evaluation.answers=4"]
+
+    said = bakeoff("run", "answers", "-o", tmp_path / "run", *fewer, "--json")
+
+    assert said.code == 0, said.err
+    assert [result["name"] for result in said.json["results"]] == ["pretrained", "few-shot", "lora", "full"]
+    assert {result["metrics"][0]["name"] for result in said.json["results"]} == {"exact_match"}
+
+
 def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
     fewer = ["--set", "budget.epochs=1", "--set", "evaluation.max_new_tokens=8"]
 

@@ -32,6 +32,11 @@ SMALLER = {
     " --set contestants.lstm.hidden_size=8 --set contestants.corrector.hidden_size=8",
     "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set evaluation.max_new_tokens=5"
     " --set evaluation.resamples=100 --set data.fraction=0.01",
+    "bakeoff run answers": "--set model=stories260k --set data.rows=60 --set evaluation.answers=3"
+    " --set evaluation.resamples=100",
+    "bakeoff run qa.yaml": "--set model=stories260k --set budget.epochs=1 --set evaluation.answers=3"
+    " --set evaluation.resamples=100",
+    "bakeoff plan qa.yaml": "--set model=stories260k",
     "bakeoff plan": "--set data.rows=40",
     "bakeoff run my.yaml": "--set data.rows=40 --set budget.epochs=1 --set contestants.wide.hidden_size=8",
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
@@ -42,6 +47,7 @@ REVIEWS = "id,headline,review,stars,opinion\n" + "".join(
     f'{row},"A {word} evening in town","A {word} film, number {row}",{stars},{opinion}\n'
     for row, (word, stars, opinion) in enumerate([("fine", 5, "good"), ("dull", 1, "bad")] * 30)
 )
+QUESTION = '{"question": "What comes after %d?", "answer": "It is %d."}\n'
 NOTES = "".join(f"{'ab'[row % 2]};Café, note number {row}\n" for row in range(40))
 
 BLOCK = re.compile(r"^(?:<!-- not run: (?P<reason>.+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```", re.M | re.S)
@@ -104,6 +110,7 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
     Path("test.csv").write_text(REVIEWS.replace("film", "play"))
     Path("notes.csv").write_bytes(NOTES.encode("cp1252"))
     Path("reviews.txt").write_text("A fine film\nA dull film\n")
+    Path("qa.jsonl").write_text("".join(QUESTION % (row, row + 1) for row in range(40)))
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)
     return tmp_path
@@ -116,7 +123,7 @@ def test_the_commands_of_a_page_run(page, folder, monkeypatch):
     for block in blocks(page):
         for command in [] if block.not_run else block.commands:
             if command.removeprefix("bakeoff run ") in builtin_names():
-                shutil.rmtree(folder / "runs" / command.removeprefix("bakeoff run "))
+                shutil.rmtree(folder / "runs" / command.removeprefix("bakeoff run "), ignore_errors=True)
             arguments, stdin = words(smaller(command))
             typed = bakeoff(*arguments, stdin=stdin)
             assert typed.code == 0, f"{command}\n{typed.err}"

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.lm.streaming import text_pieces
-from bakeoff.serve.writing import until_stop
+from bakeoff.lm.streaming import text_pieces, until_stop
 from tests.lm.tokenizers import byte_level_tokenizer, byte_tokenizer
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

@@ -8,10 +8,15 @@ from typing import Any
 
 
 def own_contract(method: str) -> Any:
-    """Return the module, or None. It may hold `SETTINGS`, and `TEXTS` if the contestant only knows these."""
-    if not (Path(__file__).parent / method / "contract.py").exists():
+    """Return the module, or None.
+
+    It may hold `SETTINGS`, `TEXTS` if the contestant only knows these, and `DATA` with `CONFIG` if it needs data of a
+    kind of its own.
+    """
+    folder = method.replace("-", "_")
+    if not (Path(__file__).parent / folder / "contract.py").exists():
         return None
-    return importlib.import_module(f"tests.methods.{method}.contract")
+    return importlib.import_module(f"tests.methods.{folder}.contract")
 
 
 def own_settings(method: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.answers import all_answers, answers, texts_for
-from tests.methods.own_settings import own_settings
+from tests.methods.own_settings import own_contract, own_settings
 from tests.methods.small_data import small_table
 from tests.processes import SERVER
 
@@ -74,7 +74,13 @@ def small_config(task: Task, name: str, seed: int = 12, **changes: Any) -> Bakeo
 
     members = settings(name).get("members", [])
     contestants = {**{member: settings(member) for member in members}, name: {**settings(name), **changes}}
-    return load_config({"task": task, "seed": seed, "contestants": contestants, **TASKS[task]})
+    own = getattr(own_contract(name), "CONFIG", {})
+    return load_config({"task": task, "seed": seed, "contestants": contestants, **TASKS[task], **own})
+
+
+def data_for(data: dict[Task, Any], task: Task, name: str) -> Any:
+    """Return the small data of a task, or those that a method brings because it needs another kind."""
+    return getattr(own_contract(name), "DATA", data[task])
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ def train(data, tmp_path_factory) -> Train:
             config = small_config(task, name, seed)
             members = {member: trained(task, member, seed).folder for member in config.contestants[name].builds_on}
             folder = ContestantFolder(tmp_path_factory.mktemp(name) / name)
-            result = bake(config, name, data[task], folder, earlier=members)
+            result = bake(config, name, data_for(data, task, name), folder, earlier=members)
             folder.write_result(result)
             done[task, name, seed] = Trained(config, folder, result, members)
         return done[task, name, seed]
@@ -183,9 +189,9 @@ def test_a_second_fit_or_a_resumed_one_ends_with_the_same_model(train, data, tmp
     if isinstance(method_of(task, name), GradientMethod):
         middle = StopsAt(whole.result.training.steps * 3 // 4)
         with pytest.raises(KeyboardInterrupt):
-            bake(whole.config, name, data[task], again, middle, whole.members)
+            bake(whole.config, name, data_for(data, task, name), again, middle, whole.members)
 
-    result = bake(whole.config, name, data[task], again, earlier=whole.members)
+    result = bake(whole.config, name, data_for(data, task, name), again, earlier=whole.members)
 
     assert result.metrics == whole.result.metrics
     assert files(again.model) == files(whole.folder.model)
@@ -209,7 +215,7 @@ def test_what_is_counted_in_a_plan_is_what_then_happens(train, data, monkeypatch
     trained = train(task, name)
     result, cost = trained.result, trained.result.training
 
-    planned = plan(trained.config, data[task])[name]
+    planned = plan(trained.config, data_for(data, task, name))[name]
 
     assert (planned.name, planned.method) == (result.name, result.method)
     assert planned.total_parameters in (None, result.total_parameters)

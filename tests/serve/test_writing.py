@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import bakeoff
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.streaming import until_stop
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.shapes import CompletionRequest
-from bakeoff.serve.writing import Writing, until_stop
+from bakeoff.serve.writing import Writing
 from tests.lm.tokenizers import save_model, word_tokenizer
 
 letters = st.text("ab", max_size=12)

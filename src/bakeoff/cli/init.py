@@ -65,7 +65,10 @@ def command(
     lines = describe(start.seen)
     lines += [start.seen.time] if start.seen.time else []
     lines += [f"left out for want of time: {name}, {time}" for name, time in start.seen.left_out.items()]
-    if start.seen.task == "language-model" and start.seen.columns:
+    if start.seen.examples:
+        lines.append("The config trains language models on the answers.")
+        lines.append("If there is a label: remove the config and name the column with --label")
+    elif start.seen.task == "language-model" and start.seen.columns:
         column = shown(start.seen.text[0])
         lines.append(f"No column looks like a label, so the config trains language models on {column}.")
         lines.append("If there is a label: remove the config and name the column with --label")

@@ -14,7 +14,7 @@ from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import with_value
 from bakeoff.data.frames import is_splits, to_arrow
-from bakeoff.data.tables import SPLIT_NAMES
+from bakeoff.data.split_rules import SPLIT_NAMES
 from bakeoff.errors import UserError
 from bakeoff.sections import Section
 
@@ -59,6 +59,8 @@ def take_tables(data: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dic
     values, tables = dict(data), {}
     if (whole := _WHOLE.get(task)) is None:
         return values, {}
+    if "examples" in values:
+        whole = "examples"
     if is_splits(values.get(whole)):
         parts = _by_split(values.pop(whole), whole)
         if twice := sorted(parts.keys() & values.keys()):

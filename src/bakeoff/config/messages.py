@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from bakeoff.config.bakeoff import CONFIGS
+from bakeoff.config.language_model import data_section
 from bakeoff.config.locations import Located
 from bakeoff.config.presets import with_preset
 from bakeoff.methods.base import Task
@@ -60,6 +61,8 @@ def _keys(path: Sequence[str | int], located: Located, task: Task) -> list[str]:
         settings = located.values["contestants"][name] or {}
         method = with_preset(name, settings).get("method", name)
         section, parts = get_method(task, str(method)).config, parts[2:]
+    if task == "language-model" and parts[:1] == ["data"]:
+        section, parts = data_section(located.values["data"]), parts[1:]
     for part in parts:
         found = section_of(section.model_fields[str(part)].annotation)
         if found is None:

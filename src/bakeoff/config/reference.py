@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from bakeoff.config.bakeoff import CONFIGS
 from bakeoff.config.messages import section_of
 from bakeoff.config.presets import presets
+from bakeoff.data.example_config import ExampleData
 from bakeoff.evaluation.metrics import metrics_of
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import METHODS, get_method
@@ -30,6 +31,9 @@ def reference() -> str:
     parts = [HEADER]
     for task, config in CONFIGS.items():
         parts.append(f"## task: {task}\n\n{_sentence(config)}\n\n{_table(config, '')}")
+        if task == "language-model":
+            about = f"{_sentence(ExampleData)} Its keys, in place of those of a text corpus above:"
+            parts.append(f"### Prompts with answers: `data.examples`\n\n{about}\n\n{_table(ExampleData, 'data.')}")
         kinds: dict[type[MethodConfig], list[str]] = {}
         for name in METHODS[task]:
             kinds.setdefault(get_method(task, name).config, []).append(f"`{name}`")
@@ -92,7 +96,7 @@ def _type(kind: Any) -> str:
     if origin is Annotated:
         return _type(get_args(kind)[0])
     if origin in (Union, types.UnionType):
-        return " or ".join(_type(each) for each in get_args(kind) if each is not type(None))
+        return " or ".join(dict.fromkeys(_type(each) for each in get_args(kind) if each is not type(None)))
     if origin is Literal:
         return " \\| ".join(f"`{choice}`" for choice in get_args(kind))
     if origin is list:

@@ -37,6 +37,7 @@ class Seen:
     time: str = ""  # that the line-up takes, where somebody asked for a time
     format: TableFormat | None = None  # how the files are written, where that had to be found
     reasons: list[str] = field(default_factory=list)  # why these columns
+    examples: bool = False  # prompts with answers, or chats
 
     def as_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(dataclasses.replace(self, format=None))
@@ -48,6 +49,7 @@ def describe(seen: Seen) -> list[str]:
     assert seen.words is not None
     units = seen.words.units
     noun = "rows" if seen.task == "classification" else "documents, or parts of one, in all splits"
+    noun = "examples, in all splits" if seen.examples else noun
     lines = [f"{seen.rows:,} {noun}"]
     lines += [f"{count:,} rows not used: {reason}" for reason, count in seen.skipped.items()]
     if seen.columns:

@@ -14,6 +14,7 @@ import yaml
 
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
+from bakeoff.config.starting_examples import examples_yaml, find_examples, look_at_examples
 from bakeoff.data.compression import ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
@@ -93,6 +94,11 @@ def starting_config(
             raise _not_a_table(source)
         return _language_model(source, None)
     table = read_raw_table(source)
+    if not text and label is None and (found := find_examples(table)):
+        files = {"train": source, **others} if others else {"examples": source}
+        seen, corpora = look_at_examples(table, found, files, names, _SEED)
+        lines = _files_yaml(seen, "examples") + _format_line(seen.format)
+        return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar)), seen)
     try:
         roles = guess_columns(table, text, label)
     except UserError:
@@ -251,8 +257,8 @@ seed: {_SEED} # for the split, the weights and the order of texts
     )
 
 
-def _files_yaml(seen: Seen) -> str:
-    first, *others = (seen.files or {"table": seen.source}).items()
+def _files_yaml(seen: Seen, whole: str = "table") -> str:
+    first, *others = (seen.files or {whole: seen.source}).items()
     lines = [f"  {first[0]}: {scalar(first[1])} # relative to the folder where you run bakeoff"]
     return "\n".join([*lines, *(f"  {key}: {scalar(file)}" for key, file in others)])
 

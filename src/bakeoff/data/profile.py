@@ -16,7 +16,7 @@ from bakeoff.data.nested import leaves
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.scripts import counted_in_characters, rough_words
 from bakeoff.data.several_labels import NOT_YET, refuse_several_labels
-from bakeoff.data.tables import SPLIT_NAMES
+from bakeoff.data.split_rules import SPLIT_NAMES
 from bakeoff.errors import UserError
 
 MOST_CLASSES = 200

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.data.columns import LABEL_NAMES, choose_column, choose_text_columns, row_names
 from bakeoff.data.config import TableData
+from bakeoff.data.example_config import ExampleData
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.errors import UserError
 from bakeoff.spelling import nearest
@@ -34,11 +35,20 @@ def read_table_source(data: TableData) -> TableSource:
     Raises:
         UserError: a source is missing, empty or malformed, or lacks a column.
     """
-    if data.table is not None:
-        table = read_raw_table(data.table, data.format)
-        return TableSource(table, *_columns(table, data), row_names(table))
+    return read_source(data, lambda table: _columns(table, data))
+
+
+def read_source(data: TableData | ExampleData, columns: Callable[[RawTable], tuple[list[str], str]]) -> TableSource:
+    """Read the tables of a config as one; see `read_table_source`.
+
+    Args:
+        columns: Returns the columns of the texts and of the labels (or answers) of the first table.
+    """
     tables = {split: read_raw_table(source, data.format) for split, source in data.files.items()}
-    text, label = _columns(tables["train"], data)
+    if "train" not in tables:
+        (table,) = tables.values()
+        return TableSource(table, *columns(table), row_names(table))
+    text, label = columns(tables["train"])
     for split, table in tables.items():
         for column in (*text, label):
             _must_have(table, column, split, tables["train"].source)

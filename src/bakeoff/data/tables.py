@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from bakeoff.data.cells import label_of, labels_of, unlabeled_note
-from bakeoff.data.columns import choose_column, look_alikes, path_notes, row_texts, text_notes
+from bakeoff.data.cells import labels_of, unlabeled_note
+from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
-from bakeoff.data.dividing import (
-    SPLITS,
-    Division,
-    Rows,
-    divide_as_given,
-    divide_at_random,
-    divide_by_group,
-    divide_by_time,
-)
+from bakeoff.data.dividing import SPLITS, Division, Rows
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.several_labels import refuse_several_labels
+from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_table_source
-from bakeoff.data.time_split import Moment, read_times
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport, SplitReport, TimeSplit
-
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Names of splits in a table -> ours."""
 
 _LISTED = 10
 
@@ -86,7 +70,8 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
         notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
     id_of = {name: id for id, name in enumerate(label_names)}
     labels = [id_of.get(name, -1) for name in rows.labels]
-    division = _divide(data, source, Rows(source.table.source, chosen, labels, label_names, duplicates), rows, random)
+    all_rows = Rows(source.table.source, chosen, labels, label_names, duplicates)
+    division = divide(data, source, all_rows, rows.split_values, random)
     rows_of = division.rows
     different = len({duplicates.keys[row] for row in chosen})
     _check_splits(source.table.source, division, labels, label_names, different)
@@ -116,7 +101,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     refuse_several_labels(table.source, source.label, raw_labels, source.names)
     labels, notes = labels_of(raw_labels)
     rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, [source.label]), *notes])
-    columns = (source.names, row_texts(table, source.text), labels, _split_values(source, data, rows.notes))
+    columns = (source.names, row_texts(table, source.text), labels, split_values(source, data, rows.notes))
     for name, text, label, (split_value, problem) in zip(*columns, strict=True):
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
@@ -131,7 +116,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
             rows.skipped[problem] += 1
             continue
         if data.split.column is not None:
-            split_value = _split_name(table.source, data.split.column, split_value)
+            split_value = split_name(table.source, data.split.column, split_value)
         rows.ids.append(name)
         rows.texts.append(text)
         rows.labels.append(label)
@@ -146,42 +131,6 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
             "set data.text and data.label if those are not the right columns.",
         )
     return rows
-
-
-def _split_values(source: TableSource, data: TableData, notes: list[str]) -> Sequence[tuple[Any, str]]:
-    """Return, for every row, what decides about its split, and why the row cannot be used: "" if it can.
-
-    Args:
-        notes: Gets sentences on how a column was read.
-    """
-    table, rule = source.table, data.split.rule
-    if source.splits is not None:
-        return [(name, "") for name in source.splits]
-    if rule is None:
-        return [(None, "")] * len(table)
-    column = choose_column(table, getattr(data.split, rule), (), f"data.split.{rule}")
-    if rule == "column":
-        return [(str(value), "the split is missing" * (label_of(value) is None)) for value in table.column(column)]
-    if rule == "group":
-        groups = map(label_of, table.column(column))
-        return [(group, f"the group (column {column!r}) is missing" * (group is None)) for group in groups]
-    times = read_times(table.column(column), table.source, column)
-    notes += times.notes
-    problems = {True: f"the time (column {column!r}) is missing", False: f"the time (column {column!r}) cannot be read"}
-    return [
-        (moment, problems[missing] if moment is None else "")
-        for moment, missing in zip(times.moments, times.missing, strict=True)
-    ]
-
-
-def _split_name(source: str, column: str, value: str) -> str:
-    try:
-        return SPLIT_NAMES[value.strip().lower()]
-    except KeyError:
-        raise UserError(
-            f"{source}: column {column!r} holds {value!r}, which is not the name of a split.",
-            "Its values must be train, validation (or valid, dev) and test.",
-        ) from None
 
 
 def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:
@@ -218,26 +167,6 @@ def _check_classes(source: str, label_names: list[str], set_aside: str = "") -> 
             f"{source} has no class with three different texts, one each for train, validation and test.",
             "Give more different texts, or check data.label.",
         )
-
-
-def _divide(data: TableData, source: TableSource, divided: Rows, rows: _Rows, random: np.random.Generator) -> Division:
-    split = data.split
-    if source.splits is not None:
-        hint = "Check the labels and texts of the files that data.train, data.validation and data.test name."
-        return divide_as_given(divided, split, rows.split_values, random, must_have=source.given, hint=hint)
-    if split.column is not None:
-        hint = f"They are read from column {split.column!r}. Name another one with data.split.column, or leave it out."
-        return divide_as_given(divided, split, rows.split_values, random, must_have=("train", "test"), hint=hint)
-    if split.group is not None:
-        return divide_by_group(divided, split, rows.split_values, random)
-    if split.time is not None:
-        moments: list[Moment] = rows.split_values
-        return divide_by_time(divided, split, moments)
-    division = divide_at_random(divided, split, random)
-    if data.train is not None:
-        taken = f"{len(division.rows['validation']):,} validation rows and {len(division.rows['test']):,} test rows"
-        division.notes.append(f"No validation or test rows were given: {taken} were taken from train at random.")
-    return division
 
 
 def _check_splits(source: str, division: Division, labels: list[int], label_names: list[str], different: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from bakeoff.errors import UserError
@@ -13,39 +14,64 @@ _CHAT_COLUMNS = ("messages", "conversations", "conversation", "chat")
 _PAIRS = (
     ("prompt", "completion"),
     ("prompt", "response"),
+    ("prompt", "answer"),
     ("prompt", "chosen"),
     ("instruction", "output"),
     ("instruction", "response"),
     ("question", "answer"),
+    ("question", "response"),
 )
+_MORE_OF_A_PROMPT = {"instruction": ("input",)}  # as in Alpaca
+
+
+@dataclass(frozen=True)
+class ExampleColumns:
+    """The columns of a table that hold prompts with answers, or chats, by their usual names."""
+
+    prompt: list[str] = field(default_factory=list)
+    completion: str | None = None
+    messages: str | None = None
+
+
+def example_columns(columns: Iterable[str]) -> ExampleColumns:
+    """Find chats, or else prompts with their answers; nothing where no usual names stand side by side."""
+    by_lower_case = {name.lower(): name for name in columns}
+    for name in _CHAT_COLUMNS:
+        if name in by_lower_case:
+            return ExampleColumns(messages=by_lower_case[name])
+    for first, second in _PAIRS:
+        if first in by_lower_case and second in by_lower_case:
+            asked = (first, *_MORE_OF_A_PROMPT.get(first, ()))
+            return ExampleColumns(
+                [by_lower_case[name] for name in asked if name in by_lower_case], by_lower_case[second]
+            )
+    return ExampleColumns()
 
 
 def refuse_other_shapes(columns: Iterable[str], column: str, source: str, key: str) -> None:
-    """Check that a table which lacks the wanted column does not hold chats, or prompts with completions.
+    """Check that a table which lacks the wanted column does not hold chats, or prompts with their answers.
 
     Args:
         column: The wanted column, `text` unless somebody named another.
         key: How a user names the column: `data.column`.
 
     Raises:
-        UserError: it does; the message says what is missing to read it.
+        UserError: it does; the message says how to learn from them.
     """
     names = list(columns)
     if column in names:
         return
-    by_lower_case = {name.lower(): name for name in names}
-    for name in _CHAT_COLUMNS:
-        if name in by_lower_case:
-            raise _chats(source, by_lower_case[name])
-    for first, second in _PAIRS:
-        if first in by_lower_case and second in by_lower_case:
-            asked, answer = by_lower_case[first], by_lower_case[second]
-            setting = f"{key} {answer}" if key.startswith("--") else f"{key}: {answer}"
-            raise UserError(
-                f"{source} holds prompts and completions (columns {asked!r} and {answer!r}), which are not supported "
-                "yet: a loss on the completions alone is missing.",
-                f"Name one column to read it as plain text ({setting}), or join the two into a column `text`.",
-            )
+    found = example_columns(names)
+    if found.messages is not None:
+        raise _chats(source, found.messages)
+    if found.completion is not None:
+        setting = f"{key} {found.completion}" if key.startswith("--") else f"{key}: {found.completion}"
+        raise UserError(
+            f"{source} holds prompts and answers (columns {found.prompt[0]!r} and {found.completion!r}), not plain "
+            "texts.",
+            f"To learn the answers, name it as data.examples instead of data.text (bakeoff init {source} does). To "
+            f"read one column as plain text: {setting}.",
+        )
 
 
 def cell_text(value: Any, number: int, column: str, source: str) -> Any:
@@ -77,10 +103,9 @@ def cell_text(value: Any, number: int, column: str, source: str) -> Any:
 
 def _chats(where: str, column: str) -> UserError:
     return UserError(
-        f"{where}: column {column!r} holds chats, which are not supported yet: the model's chat template, which makes "
-        "texts of them, and a loss on the answers alone are missing.",
-        "Write them as texts yourself, with `tokenizer.apply_chat_template(messages, tokenize=False)` of transformers, "
-        "into a column `text`.",
+        f"{where}: column {column!r} holds chats, not plain texts.",
+        f"To learn the answers, name the file as data.examples instead of data.text, with data.messages: {column} "
+        "(bakeoff init does).",
     )
 
 

@@ -35,12 +35,32 @@ class SplitTable:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The part of a document that answers what stands before it; positions are characters of the document's text."""
+
+    start: int
+    end: int  # exclusive
+    closed: int  # where the mark that ends a turn of a chat ends; `end` where the answer has none
+
+
+@dataclass(frozen=True)
 class Document:
-    """A unit of a corpus, such as an article or a row of a table."""
+    """A unit of a corpus: an article, a row of a table, or an example (a prompt with its answer, or a chat)."""
 
     name: str
     text: str  # exactly as in the stream
     lines: list[str]  # its rows in the form of WikiText on the hub: blank lines are "", others keep their "\n"
+    answers: tuple[Answer, ...] = ()  # of an example, in order; only these are learned and evaluated
+
+    @property
+    def prompt(self) -> str:
+        """Return what stands before the last answer of an example."""
+        return self.text[: self.answers[-1].start]
+
+    @property
+    def reference(self) -> str:
+        """Return the last answer of an example."""
+        return self.text[self.answers[-1].start : self.answers[-1].end].strip()
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,12 @@ class Corpus:
     separator: str  # between documents in the stream: "" for a plain file, "\n\n" for rows of a table or of WikiText
     notes: tuple[str, ...] = ()  # sentences about what was changed while reading, where a report has no room for them
     split_special_tokens: bool = False  # read `</s>` and the like as characters
+    chat: bool = False  # its examples are chats as the model's template writes them, special tokens included
+
+    @property
+    def has_examples(self) -> bool:
+        """Return whether the documents are examples."""
+        return bool(self.documents and self.documents[0].answers)
 
     @property
     def stream(self) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bakeoff.evaluation.metrics import documents, metric_name
+from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
@@ -201,6 +201,7 @@ def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list
 
 def _few(best: ContestantResult, *, alone: bool) -> list[str]:
     number = best.metrics[0].documents
+    counted = get_metric(best.metrics[0].name).counted
     if best.task == "classification":
         if number >= _FEW_TEXTS:
             return []
@@ -208,9 +209,9 @@ def _few(best: ContestantResult, *, alone: bool) -> list[str]:
     if number >= _FEW_DOCUMENTS or alone:
         return []
     if number >= FEWEST_DOCUMENTS:
-        return [f"{number} documents are few: 95% intervals from so few hold the truth about nine times in ten."]
+        return [f"{number} {counted}s are few: 95% intervals from so few hold the truth about nine times in ten."]
     return [
-        f"With fewer than {FEWEST_DOCUMENTS} documents, their pieces were resampled; pieces of one document resemble "
+        f"With fewer than {FEWEST_DOCUMENTS} {counted}s, their pieces were resampled; pieces of one document resemble "
         f"each other, so the intervals are too narrow."
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bakeoff.evaluation.answers import Values
 from bakeoff.evaluation.metrics import Draws, Metric, metrics_of
 from bakeoff.evaluation.metrics.base import CorpusLoss
 from bakeoff.evaluation.metrics.predictions import Predictions
@@ -61,9 +62,27 @@ def language_model_metrics(
     values = (
         _measure(row, loss, draws, loss.protocol, split=split, documents=documents, unit=loss.interval_unit)
         for row in metrics_of("language-model")
-        if whole_text or not row.needs_whole_text
+        if not row.of_answers and (whole_text or not row.needs_whole_text)
     )
     return [value.model_copy(update={"protocol_version": version}) for value in values if value]
+
+
+def answer_metrics(
+    values: Values, protocol: str, *, split: str, confidence: float, resamples: int, seed: int
+) -> list[MetricValue]:
+    """Return every metric of generated answers.
+
+    Args:
+        values: As `bakeoff.evaluation.answers.compare_answers` returns them.
+        protocol: How the answers were generated: `greedy(max_new_tokens=100)`.
+    """
+    draws = Draws(confidence, resamples, seed)
+    measured = (
+        _measure(row, values, draws, protocol, split=split, documents=values[row.name].size, unit="answer")
+        for row in metrics_of("language-model")
+        if row.of_answers
+    )
+    return [value for value in measured if value]
 
 
 def _measure(

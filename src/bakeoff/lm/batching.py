@@ -111,7 +111,7 @@ def pad_rows(rows: Sequence[Row]) -> TokenBatch:
     predicted = []
     for index, row in enumerate(rows):
         ids[index, : len(row.inputs)] = row.inputs
-        predicted.append(index * length + np.arange(len(row.inputs) - len(row.targets), len(row.inputs)))
+        predicted.append(index * length + row.predicting)
     return TokenBatch(
         torch.from_numpy(ids),
         torch.from_numpy(np.concatenate(predicted)),
@@ -123,7 +123,7 @@ def pad_rows(rows: Sequence[Row]) -> TokenBatch:
 def pack_rows(rows: Sequence[Row]) -> TokenBatch:
     """Put rows one after the other into a single row, without padding. None of them sees another."""
     ends = np.cumsum([len(row.inputs) for row in rows])
-    predicted = [np.arange(end - len(row.targets), end) for row, end in zip(rows, ends.tolist(), strict=True)]
+    predicted = [end - len(row.inputs) + row.predicting for row, end in zip(rows, ends.tolist(), strict=True)]
     return TokenBatch(
         torch.from_numpy(np.concatenate([row.inputs for row in rows]).astype(np.int64))[None],
         torch.from_numpy(np.concatenate(predicted)),

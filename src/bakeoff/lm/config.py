@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from bakeoff.evaluation.metrics import deciding_metrics
 from bakeoff.lm.protocols.registry import ProtocolName
 from bakeoff.sections import PositiveInt, Section
 
+if TYPE_CHECKING:
+    DecidingMetric = str
+else:
+    DecidingMetric = Literal[tuple(deciding_metrics("language-model"))]
+
 
 class LanguageModelEvaluationConfig(Section):
-    """The comparison of language models: perplexity by named protocols, and texts that continue prompts."""
+    """The comparison of language models: perplexity by named protocols, answers, and texts that continue prompts."""
 
     protocols: Annotated[list[ProtocolName], Field(min_length=1)] = Field(
-        ["window", "document", "lab"], description="Perplexity protocols; the first one decides the verdict."
+        ["window", "document", "lab"],
+        description="Perplexity protocols of a text; the first one decides the verdict. Examples have one of their "
+        "own, `answer`.",
     )
     split: Literal["test", "validation"] = Field("test", description="The split that is evaluated.")
     context_length: PositiveInt | None = Field(
@@ -24,7 +32,17 @@ class LanguageModelEvaluationConfig(Section):
         None, description="Step between windows of protocol `window`; absent: half the context."
     )
     prompts: list[str] = Field([], description="Every contestant continues each prompt, greedily.")
-    max_new_tokens: PositiveInt = Field(100, description="Most tokens to generate for a prompt.")
+    answers: Annotated[int, Field(ge=0)] = Field(
+        200,
+        description="With `data.examples`: the first so many test prompts are answered by every contestant, greedily; "
+        "0: only the perplexity of the given answers is measured.",
+    )
+    metric: DecidingMetric | None = Field(
+        None,
+        description="The metric that decides the verdict. If absent, `token_f1` where answers are generated, otherwise "
+        "`perplexity`.",
+    )
+    max_new_tokens: PositiveInt = Field(100, description="Most tokens to generate for a prompt, or of an answer.")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of every interval.")
     resamples: Annotated[int, Field(gt=0, le=1_000_000)] = Field(2000, description="Bootstrap resamples.")
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 import torch
 
 from bakeoff.errors import UserError
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
-from bakeoff.lm.streaming import text_pieces
-from bakeoff.lm.tokens import prompt_tokens
 
 
 @dataclass
@@ -42,13 +40,6 @@ class WritingOptions(TypedDict, total=False):
     top_p: float | None
     seed: int
     report: WritingReport | None
-
-
-def stream_text(model: CausalModel, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
-    """Yield the continuation of a prompt, piece by piece."""
-    prompt_ids = prompt_tokens(model.tokenizer, prompt)
-    new_ids = stream_tokens(model, prompt_ids, **options)
-    return text_pieces(model.tokenizer, prompt_ids, new_ids)
 
 
 def stream_tokens(

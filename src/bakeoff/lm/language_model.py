@@ -11,15 +11,30 @@ from bakeoff.data.corpora import corpus_from_text, read_corpus
 from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.data.types import Corpus
 from bakeoff.lm.causal_model import CausalModel
-from bakeoff.lm.generation import WritingOptions, stream_text
+from bakeoff.lm.generation import WritingOptions, stream_tokens
 from bakeoff.lm.perplexity import Perplexity, score, summary
+from bakeoff.lm.prompting import Prompting
 from bakeoff.lm.special_tokens import special_token_notes
+from bakeoff.lm.streaming import answer_pieces, text_pieces, until_stop
+from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.training.progress import Progress
 
 
 @dataclass(frozen=True)
 class LanguageModel(CausalModel):
     """A causal language model that scores and generates text. `load_language_model` makes one."""
+
+    prompting: Prompting | None = None  # of a contestant that was trained on, or evaluated by, examples
+
+    def prompt_ids(self, prompt: str) -> list[int]:
+        """Return the tokens of a prompt, in the template of the examples that the contestant is for, if any.
+
+        Raises:
+            UserError: the prompt is empty, and the tokenizer has neither BOS nor EOS.
+        """
+        if self.prompting is None:
+            return prompt_tokens(self.tokenizer, prompt)
+        return self.prompting.ids(self.tokenizer, prompt)
 
     def perplexity(
         self,
@@ -62,7 +77,10 @@ class LanguageModel(CausalModel):
         return "".join(self.stream(prompt, **options))
 
     def stream(self, prompt: str, **options: Unpack[WritingOptions]) -> Iterator[str]:
-        """Yield the continuation of a prompt piece by piece as it is generated. No chat template is applied.
+        """Yield the continuation of a prompt piece by piece as it is generated.
+
+        A contestant of a bake-off of examples gets the prompt in their template, with the examples of `few-shot`, and
+        yields the answer. For any other model the prompt is the text itself: no chat template is applied.
 
         Args:
             options: `max_new_tokens` (100), `temperature` (0: always the most probable token), `top_k`, `top_p`,
@@ -71,4 +89,11 @@ class LanguageModel(CausalModel):
         Raises:
             UserError: the prompt fills the context, or a setting is out of range.
         """
-        return stream_text(self, prompt, **options)
+        return self.stream_ids(self.prompt_ids(prompt), **options)
+
+    def stream_ids(self, prompt_ids: list[int], **options: Unpack[WritingOptions]) -> Iterator[str]:
+        """Yield the continuation of a prompt's tokens; see `stream`."""
+        pieces = text_pieces(self.tokenizer, prompt_ids, stream_tokens(self, prompt_ids, **options))
+        if self.prompting is None:
+            return pieces
+        return until_stop(answer_pieces(pieces), self.prompting.stops, [])

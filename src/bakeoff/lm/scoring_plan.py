@@ -17,10 +17,18 @@ from bakeoff.lm.tokens import Ids, Tokens
 
 @dataclass(frozen=True)
 class Row:
-    """Tokens that the model sees at once. The last `len(targets)` inputs predict the targets, one each."""
+    """Tokens that the model sees at once, and the tokens that it predicts."""
 
     inputs: Ids
     targets: Ids
+    places: Ids | None = None  # of the inputs that predict the targets, ascending; None: the last ones
+
+    @property
+    def predicting(self) -> Ids:
+        """Return the places of the inputs that predict the targets, one each."""
+        if self.places is not None:
+            return self.places
+        return np.arange(len(self.inputs) - len(self.targets), len(self.inputs))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.prompting import read_prompting
 from bakeoff.pretrained.sources import context_length, load_weights
 from bakeoff.sections import RequestedPrecision
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
@@ -37,7 +39,8 @@ def load_language_model(
             kind.
     """
     model, tokenizer, reference = load_weights(name, merged=merged, cache=cache)
-    return ready(model, tokenizer, name=name, reference=reference, precision=precision)
+    loaded = ready(model, tokenizer, name=name, reference=reference, precision=precision)
+    return replace(loaded, prompting=read_prompting(name))
 
 
 def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: RequestedPrecision) -> LanguageModel:

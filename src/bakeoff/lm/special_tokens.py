@@ -41,7 +41,7 @@ def special_token_notes(tokenizer: Any, corpora: Iterable[Corpus], setting: str)
 
     Args:
         corpora: All of them read with the same `split_special_tokens`.
-        setting: What a user sets to split them into characters: `data.split_special_tokens: true`.
+        setting: What a user sets to split them into characters: `data.split_special_tokens: true`; "" for nothing.
     """
     counts: Counter[str] = Counter()
     split = bool(tokenizer.split_special_tokens)
@@ -56,4 +56,5 @@ def special_token_notes(tokenizer: Any, corpora: Iterable[Corpus], setting: str)
     said += f" spelled out in the text ({named})"
     if split:
         return [f"{said} and split into characters."]
-    return [f"{said} and read as such, not as characters. To split them into characters: {setting}."]
+    way_out = f" To split them into characters: {setting}." if setting else ""
+    return [f"{said} and read as such, not as characters.{way_out}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
@@ -38,6 +38,45 @@ def text_pieces(tokenizer: Any, prompt_ids: list[int], new_ids: Iterator[int]) -
         rest = rest.rstrip(_INCOMPLETE)
     if rest:
         yield rest
+
+
+def until_stop(pieces: Iterable[str], stops: Sequence[str], found: list[str]) -> Iterator[str]:
+    """Yield the pieces of a text up to the first complete stop string, which is appended to `found`.
+
+    Text that may be the beginning of a stop string is held back until the next piece decides. The result does not
+    depend on how the text is split into pieces.
+    """
+    held = ""
+    for piece in pieces:
+        held += piece
+        places = [(held.find(stop) + len(stop), held.find(stop), stop) for stop in stops if stop in held]
+        if places:
+            _, begin, stop = min(places)
+            found.append(stop)
+            if begin:
+                yield held[:begin]
+            return
+        kept = max((_shared(held, stop) for stop in stops), default=0)
+        ready, held = held[: len(held) - kept], held[len(held) - kept :]
+        if ready:
+            yield ready
+    if held:
+        yield held
+
+
+def _shared(text: str, stop: str) -> int:
+    """Return how many characters at the end of `text` are the beginning of `stop`."""
+    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)
+
+
+def answer_pieces(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield the pieces of an answer without the white space before it."""
+    begun = False
+    for piece in pieces:
+        shown = piece if begun else piece.lstrip()
+        begun = begun or bool(shown)
+        if shown:
+            yield shown
 
 
 def _start(tokenizer: Any, ids: list[int]) -> int:

@@ -94,9 +94,13 @@ def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
     ids = [int(token) for token in tokenizer(prompt, verbose=False)["input_ids"]]
     if not ids:
         return [beginning_token(tokenizer, "An empty prompt", "Give a prompt of a word or more")]
-    beginning = _beginning(tokenizer)
-    if beginning is None or beginning == tokenizer.eos_token_id:
-        return ids
-    if ids[:2] == [beginning, beginning] and tokenizer("")["input_ids"][:1] == [beginning]:
+    own = own_beginning(tokenizer)
+    if own and ids[:2] == own * 2 and tokenizer("")["input_ids"][:1] == own:
         return ids[1:]
-    return ids if ids[0] == beginning else [beginning, *ids]
+    return ids if ids[:1] == own else [*own, *ids]
+
+
+def own_beginning(tokenizer: Any) -> list[int]:
+    """Return the BOS that is put before a prompt; none where it is also the end of text (GPT-2)."""
+    beginning = _beginning(tokenizer)
+    return [] if beginning is None or beginning == tokenizer.eos_token_id else [beginning]

@@ -289,6 +289,10 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
 
         return load_language_model(str(folder), precision=precision)
 
+    def prompt_factor(self, config: Config) -> float:
+        """Return about how many times as long as in the data a contestant's prompts are, for plans."""
+        return 1.0
+
     def conclude(
         self,
         config: Config,

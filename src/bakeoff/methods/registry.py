@@ -36,6 +36,7 @@ METHODS: dict[Task, dict[str, str]] = {
     },
     "language-model": {
         "pretrained": "bakeoff.methods.pretrained.method:PretrainedMethod",
+        "few-shot": "bakeoff.methods.few_shot.method:FewShotMethod",
         "full": "bakeoff.methods.full.method:FullMethod",
         "lora": "bakeoff.methods.lora.method:LoraMethod",
     },

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.text_statistics import repeated
-from bakeoff.report import classifier_tables, details, search_view, tables
+from bakeoff.report import answers_view, classifier_tables, details, search_view, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.runs.results import ClassScore, Confusion, Sample
@@ -32,6 +32,8 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "errors": [_errors(contestant) for contestant in run.contestants if contestant.result.confusion],
         "predictions": [_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],
         "prompts": _prompts(run.contestants),
+        "answer_titles": answers_view.answer_titles(run.contestants),
+        "answer_rows": answers_view.answer_rows(run.contestants),
         "explanations": explanations(run),
         "command": shlex.join(run.environment.command),
     }
@@ -80,7 +82,7 @@ class PredictionView:
 
 
 def _has_predictions(contestant: LoadedContestant) -> bool:
-    return any(sample.kind != "generated" for sample in contestant.samples)
+    return any(sample.kind not in ("generated", "answer") for sample in contestant.samples)
 
 
 def _predictions(contestant: LoadedContestant) -> PredictionView:

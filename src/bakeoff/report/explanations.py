@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bakeoff.evaluation.metrics import METRICS, metric_name
 from bakeoff.evaluation.pairing import protocol_name
 from bakeoff.evaluation.wording import count, level
-from bakeoff.lm.protocols.registry import PROTOCOLS
+from bakeoff.lm.protocols.registry import EXAMPLES, PROTOCOLS
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.results import MetricValue
 
@@ -36,13 +36,13 @@ def explain(metric: MetricValue) -> Explanation:
     """Say what a metric means, how and on what it was measured, and how its interval was computed."""
     row = METRICS.get(metric.name)  # None: written by another version of bakeoff
     sentences = [row.meaning] if row else []
-    meanings = {name: protocol.meaning for name, protocol in PROTOCOLS.items()}
+    meanings = {protocol.name: protocol.meaning for protocol in (*PROTOCOLS.values(), EXAMPLES)}
     meanings |= {protocol.name: protocol.meaning for protocol in (row.protocols if row else ())}
     name = protocol_name(metric.protocol)
     if name in meanings:
         sentences.append(meanings[name])
     plural = "" if metric.documents == 1 else "s"
-    unit = "text" if metric.interval_unit == "text" else "document"
+    unit = row.counted if row else "document"
     sentences.append(f"Measured on {count(metric.documents)} {unit}{plural} of the {metric.split} split.")
     if metric.low is not None:
         how = row.interval_meaning if row and row.interval_meaning else "bootstrap over {unit}s."

@@ -71,7 +71,8 @@ def load_contestant(folder: ContestantFolder) -> LoadedContestant:
     """Read a contestant's results, training log and samples."""
     result, scores = folder.average(), folder.scores()
     steps, epochs = folder.training_log()
-    losses = document_losses(scores, result.metrics[0].protocol) if result.task == "language-model" else {}
+    perplexity = result.metric("perplexity")
+    losses = document_losses(scores, perplexity.protocol) if perplexity else {}
     return LoadedContestant(result, steps, epochs, folder.samples(), losses, _suggested_labels(scores))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
+from bakeoff.evaluation.metrics import documents
 from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
@@ -64,6 +65,7 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
                 [title_of(metric), protocol_of(metric), f"{metric.value:.4f}", _interval(metric)]
                 for metric in main_metrics(result)
             ],
+            measured_on=documents(result.metrics[0]),
             settings=settings_rows(result.settings),
             command=shlex.join(run.environment().command),
         )
@@ -72,8 +74,8 @@ def model_card(folder: ContestantFolder, run: RunFolder) -> str:
 
 def _source(data: dict[str, Any], task: str) -> str | None:
     """Return the one source of the data, or None where each split has a file of its own."""
-    source: str | None = data.get("table" if task == "classification" else "text")
-    return source
+    source = data.get("table" if task == "classification" else "text") or data.get("examples")
+    return source if isinstance(source, str) else None
 
 
 def _file_names(source: str) -> str:

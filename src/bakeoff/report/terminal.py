@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bakeoff.evaluation.wording import level, percent
+from bakeoff.report.answers_view import answer_rows, answer_titles
 from bakeoff.report.details import seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
@@ -23,6 +24,7 @@ _TITLE_WIDTH = 22
 _CONTESTANT_WIDTH = 19
 _LARGEST_MATRIX = 6  # classes
 _SHOWN_TEXTS = 2
+_SHOWN_ANSWERS = 3
 
 
 def summary(run: RunFolder) -> RenderableType:
@@ -44,6 +46,8 @@ def summary(run: RunFolder) -> RenderableType:
         parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
         parts += [Columns([confusion_table(matrix, name) for name, matrix in matrices], padding=(0, 3))]
     if not loaded.is_classification:
+        if rows := answer_rows(loaded.contestants, _SHOWN_ANSWERS):
+            parts += [_heading("Answers to the first prompts"), _answers(answer_titles(loaded.contestants), rows)]
         parts += list(generated_texts(loaded.contestants))
     parts += [_heading("Verdict"), verdict_text(loaded.verdict)]
     return Group(*parts)
@@ -90,12 +94,13 @@ def verdict_text(verdict: Verdict) -> RenderableType:
 
 def generated_texts(contestants: Sequence[LoadedContestant]) -> Iterator[RenderableType]:
     """Yield, for the first prompts, each contestant's text and how repetitive it is."""
-    prompts = list(dict.fromkeys(sample.prompt for entry in contestants for sample in entry.samples))
+    written = (sample for entry in contestants for sample in entry.samples)
+    prompts = list(dict.fromkeys(sample.prompt for sample in written if sample.kind == "generated"))
     for prompt in prompts[:_SHOWN_TEXTS]:
         yield _heading(f"Continuations of: {one_line(prompt)}")
         for contestant in contestants:
             for sample in contestant.samples:
-                if sample.prompt == prompt:
+                if sample.prompt == prompt and sample.kind == "generated":
                     yield _continuation(contestant.name, sample)
     if len(prompts) > _SHOWN_TEXTS:
         yield Text(f"The report has {len(prompts) - _SHOWN_TEXTS} more.", "dim")
@@ -111,6 +116,14 @@ def _continuation(name: str, sample: Sample) -> RenderableType:
             "dim",
         )
     return Group(title, Padding(Text(visible(sample.text).strip()), (0, 0, 1, 2)))
+
+
+def _answers(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table with one column for each prompt, because prompts are long and answers are many."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    for title, *cells in zip(titles, *rows, strict=True):
+        table.add_row(Text(one_line(title), "bold"), *(Text(one_line(cell)) for cell in cells))
+    return table
 
 
 def _plain_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -291,8 +291,9 @@ class Sample(Record):
     label: str | None = Field(None, description="True label of a classified text.")
     predicted: str | None = None
     probability: float | None = Field(None, description="Probability of the predicted label.")
-    document: str | None = Field(None, description="Name of the row of a classified text, as in scores.parquet.")
-    kind: Literal["generated", "first", "mistake", "label_issue"] = Field(
+    reference: str | None = Field(None, description="The answer that the data have, beside a generated one.")
+    document: str | None = Field(None, description="Name of the row that was classified or answered.")
+    kind: Literal["generated", "answer", "first", "mistake", "label_issue"] = Field(
         "generated", description="`label_issue`: the given label may be wrong, and `predicted` is more likely."
     )
     words: list[WordAttribution] = Field(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from bakeoff.errors import UserError
 from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.language_model import LanguageModel
-from bakeoff.lm.streaming import text_pieces
-from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.lm.streaming import answer_pieces, text_pieces, until_stop
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.shapes import CompletionRequest, Speed, Usage
@@ -31,7 +30,7 @@ class Writing:
 
     def __init__(self, model: LanguageModel, request: CompletionRequest, limits: Limits, ends: float) -> None:
         try:
-            prompt = prompt_tokens(model.tokenizer, request.text)
+            prompt = model.prompt_ids(request.text)
         except UserError as error:
             raise ApiError(400, error.message, param="prompt") from error
         room = min(model.context_length - 1, limits.prompt_tokens)
@@ -56,7 +55,10 @@ class Writing:
         self._cut = False  # by `stop` or the time limit
         self._found_stop: list[str] = []
         pieces = text_pieces(model.tokenizer, prompt, self._until_stopped(new_tokens))
-        self._pieces = until_stop(pieces, request.stops, self._found_stop)
+        stops = request.stops
+        if model.prompting is not None:
+            pieces, stops = answer_pieces(pieces), [*stops, *model.prompting.stops]
+        self._pieces = until_stop(pieces, stops, self._found_stop)
 
     def next_piece(self) -> str | None:
         """Return the next piece of the text, or None at its end."""
@@ -96,32 +98,3 @@ class Writing:
                 return
             yield token
         self._cut = True
-
-
-def until_stop(pieces: Iterable[str], stops: Sequence[str], found: list[str]) -> Iterator[str]:
-    """Yield the pieces of a text up to the first complete stop string, which is appended to `found`.
-
-    Text that may be the beginning of a stop string is held back until the next piece decides. The result does not
-    depend on how the text is split into pieces.
-    """
-    held = ""
-    for piece in pieces:
-        held += piece
-        places = [(held.find(stop) + len(stop), held.find(stop), stop) for stop in stops if stop in held]
-        if places:
-            _, begin, stop = min(places)
-            found.append(stop)
-            if begin:
-                yield held[:begin]
-            return
-        kept = max((_shared(held, stop) for stop in stops), default=0)
-        ready, held = held[: len(held) - kept], held[len(held) - kept :]
-        if ready:
-            yield ready
-    if held:
-        yield held
-
-
-def _shared(text: str, stop: str) -> int:
-    """Return how many characters at the end of `text` are the beginning of `stop`."""
-    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from bakeoff.data.types import Corpus
 from bakeoff.lm.batching import TokenBatch, batches_of_rows
 from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.lm.generation import stream_tokens
@@ -11,6 +12,7 @@ from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import BATCH_TOKENS
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.tokens import prompt_tokens
+from bakeoff.tasks.answering import answered_prompts
 from bakeoff.training.measuring import ALIKE
 from bakeoff.training.memory import divided
 
@@ -21,13 +23,16 @@ NEW_TOKENS = 8
 """Generation is measured on this many tokens."""
 
 
-def measure_evaluation(model: LanguageModel, plans: list[ScoringPlan], config: LanguageModelEvaluationConfig) -> float:
+def measure_evaluation(
+    model: LanguageModel, plans: list[ScoringPlan], text: Corpus, config: LanguageModelEvaluationConfig
+) -> float:
     """Return the seconds of scoring and generation: the same for every contestant, because adapters are merged."""
     packed = model.forward.packs
     batches = [[batch for _, batch in batches_of_rows(plan.rows, BATCH_TOKENS, packed=packed)] for plan in plans]
     # Score the largest batch whole, to see how much memory it takes and to warm up.
     model.forward.losses(max((batch for each in batches for batch in each), key=lambda batch: batch.input_ids.numel()))
-    return sum(_scoring_seconds(model, each) for each in batches) + _writing_seconds(config, model)
+    scoring = sum(_scoring_seconds(model, each) for each in batches)
+    return scoring + _writing_seconds(model, _texts_to_write(model, text, config))
 
 
 def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
@@ -45,12 +50,22 @@ def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
     return taken / tokens * sum(batch.tokens for batch in batches)
 
 
-def _writing_seconds(config: LanguageModelEvaluationConfig, model: LanguageModel) -> float:
-    """Forecast all prompts, assuming that no text ends early."""
+def _texts_to_write(
+    model: LanguageModel, text: Corpus, config: LanguageModelEvaluationConfig
+) -> list[tuple[list[int], int]]:
+    """Return the tokens of each prompt and the most new ones; of an answer, as many as the given one has."""
+    texts = [(prompt_tokens(model.tokenizer, prompt), config.max_new_tokens) for prompt in config.prompts]
+    if text.has_examples and config.answers:
+        for example, ids in zip(*answered_prompts(model, text, config), strict=True):
+            texts.append((ids, min(config.max_new_tokens, len(example.ids) - len(ids))))
+    return texts
+
+
+def _writing_seconds(model: LanguageModel, texts: list[tuple[list[int], int]]) -> float:
+    """Forecast all texts, assuming that none ends early."""
     total = 0.0
-    for prompt in config.prompts:
-        ids = prompt_tokens(model.tokenizer, prompt)
-        wanted = min(config.max_new_tokens, model.context_length - len(ids))
+    for ids, new_tokens in texts:
+        wanted = max(1, min(new_tokens, model.context_length - len(ids)))
         if total == 0.0:
             times = [time.perf_counter()]
             for _ in stream_tokens(model, ids, max_new_tokens=min(NEW_TOKENS, wanted)):

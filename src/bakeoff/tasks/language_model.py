@@ -1,4 +1,4 @@
-"""Task `language-model`: read a text, adapt one model to it in several ways, evaluate them on the same test text."""
+"""Task `language-model`: read a text or examples, adapt one model to them in several ways, evaluate all on the rest."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import pyarrow as pa
 from bakeoff import machine
 from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.data.corpora import prepare_corpus
+from bakeoff.data.example_config import ExampleData
+from bakeoff.data.examples import prepare_examples
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
+from bakeoff.lm.prompting import Prompting, chat_renderer, stops_of
+from bakeoff.lm.protocols.registry import EXAMPLES
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_notes
@@ -20,10 +24,12 @@ from bakeoff.methods.context import BaseModel, FitContext, PlanContext
 from bakeoff.methods.registry import get_language_model_method
 from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
+from bakeoff.tasks.answering import answer, answering_notes, check_answers, with_shots
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples
@@ -36,11 +42,18 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
     """`task: language-model`."""
 
     def prepare(self, config: LanguageModelConfig) -> tuple[SplitCorpus, DataReport]:
-        data, report = prepare_corpus(config.data, config.seed)
-        corpora = [corpus for corpus in (data.train, data.validation, data.test) if corpus is not None]
+        if isinstance(config.data, ExampleData):
+            check_answers(config.evaluation)
+            data, report = prepare_examples(
+                config.data, config.seed, lambda: chat_renderer(load_tokenizer(config.model))
+            )
+            setting = ""
+        else:
+            data, report = prepare_corpus(config.data, config.seed)
+            setting = "data.split_special_tokens: true"
+        corpora = [corpus for corpus in (data.train, data.validation, data.test) if corpus and not corpus.chat]
         if any(may_hold_special_tokens(corpus) for corpus in corpora):
-            tokenizer = load_tokenizer(config.model)
-            report.notes += special_token_notes(tokenizer, corpora, "data.split_special_tokens: true")
+            report.notes += special_token_notes(load_tokenizer(config.model), corpora, setting)
         for name, settings in config.contestants.items():
             get_language_model_method(settings.method).check(name, settings, data)
             tuning.check(name, settings, config.budget.seconds)
@@ -56,44 +69,64 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         progress.stage(f"loading {config.model}")
         base = BaseModel(config.model, precision)
         # Laid out first, so that a text or prompt that does not fit is refused before training.
-        plans = scoring_plans(config, base.get(), data)
+        text = evaluated_text(config, data)
+        plans = scoring_plans(config, base.get(), text)
         for prompt in evaluation.prompts:
             check_prompt(base.get(), prompt)
         context = FitContext(contestant.name, contestant.seed, config.budget, progress, base, folder=folder)
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
         settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it
+        write_prompting(config, data, folder)
         distributed.wait()  # until the main process has written the model
 
         progress.stage("loading the best weights")
         best = method.load(folder.model, precision)
+        shown = with_shots(best, text)
+        if shown is not text:
+            plans = scoring_plans(config, best, shown)
         scores = [score_plan(best, plan, progress=progress) for plan in plans]
-        folder.write_scores(pa.concat_tables([each.table() for each in scores]))
+        tables = [each.table() for each in scores]
         notes = ["Perplexity was computed in bf16."] if best.precision == "bf16" else []
         notes += method.conclude(settings, folder, best, plans[0], scores[0], progress)
+        write_prompting(config, data, folder)  # what was concluded may have replaced the model
         cost = report.cost
         # Generation does not count: its fast decoder keeps two more copies of the weights, and is optional.
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
-        if evaluation.prompts and best.precision != "fp32":
+        answering = text.has_examples and evaluation.answers > 0
+        if (evaluation.prompts or answering) and best.precision != "fp32":
             del best
             best = method.load(folder.model, "fp32")  # so that texts do not depend on the machine
-        folder.write_samples(write_samples(best, evaluation, data.train, progress))
+        samples, answer_metrics = write_samples(best, evaluation, data.train, progress), []
+        if answering:
+            notes += answering_notes(best, shown, evaluation)
+            answered = answer(best, text, evaluation, progress, seed=contestant.seed)
+            samples += answered.samples
+            tables.append(answered.scores)
+            answer_metrics = answered.metrics
+        folder.write_samples(samples)
+        folder.write_scores(pa.concat_tables(tables, promote_options="default"))
         cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
         summaries = [
             summary(each, confidence=evaluation.confidence, resamples=evaluation.resamples, seed=contestant.seed)
             for each in scores
         ]
+        metrics = [
+            metric
+            for each, scored in zip(summaries, scores, strict=True)
+            for metric in perplexity_metrics(each, evaluation, len(set(scored.documents)))
+        ]
+        if answering and (deciding := evaluation.metric or "token_f1") != "perplexity":
+            metrics = [*sorted(answer_metrics, key=lambda metric: metric.name != deciding), *metrics]
+        else:
+            metrics += answer_metrics
         return ContestantResult(
             name=contestant.name,
             method=settings.method,
             task="language-model",
             settings=settings.model_dump(mode="json") | report.settings,
             seed=contestant.seed,
-            metrics=[
-                metric
-                for each, scored in zip(summaries, scores, strict=True)
-                for metric in perplexity_metrics(each, evaluation, len(set(scored.documents)))
-            ],
+            metrics=metrics,
             training=cost,
             token_unit=method.token_unit,
             description=method.describe(settings),
@@ -112,7 +145,8 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         started = time.perf_counter()
         model = load_language_model(config.model, precision=precision)
         loading = time.perf_counter() - started
-        evaluating = loading + measure_evaluation(model, scoring_plans(config, model, data), config.evaluation)
+        text = evaluated_text(config, data)
+        evaluating = measure_evaluation(model, scoring_plans(config, model, text), text, config.evaluation)
         evaluating_memory = machine.peak_memory_bytes()
         del model
         plans: dict[str, ContestantPlan] = {}
@@ -121,31 +155,40 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             machine.reset_peak_memory()
             base = BaseModel(config.model, precision)
             context = PlanContext(name, config.seed, config.budget, progress, base, plans=plans)
-            plan = get_language_model_method(settings.method).plan(settings, data, context)
-            plan.evaluation_seconds += evaluating
-            plan.total_seconds += evaluating
+            method = get_language_model_method(settings.method)
+            plan = method.plan(settings, data, context)
+            seconds = loading + evaluating * method.prompt_factor(settings)
+            plan.evaluation_seconds += seconds
+            plan.total_seconds += seconds
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluating_memory)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
 
 
-def scoring_plans(config: LanguageModelConfig, model: LanguageModel, data: SplitCorpus) -> list[ScoringPlan]:
-    """Lay out the evaluated text for every protocol, the deciding one first.
+def write_prompting(config: LanguageModelConfig, data: SplitCorpus, folder: ContestantFolder) -> None:
+    """Write beside a model how it is asked, where it is for examples."""
+    if folder.writes and isinstance(config.data, ExampleData):
+        template = None if data.train.chat else config.data.template
+        Prompting(template, stops_of(data.train)).write(folder.model)
+
+
+def scoring_plans(config: LanguageModelConfig, model: LanguageModel, text: Corpus) -> list[ScoringPlan]:
+    """Lay out a text for every protocol, the deciding one first.
 
     Raises:
-        UserError: there is no such text, or it does not fit the settings.
+        UserError: it does not fit the settings.
     """
     evaluation = config.evaluation
     return [
         plan_scoring(
             model.tokenizer,
-            evaluated_text(config, data),
+            text,
             protocol,
             model_context=model.context_length,
             context_length=evaluation.context_length,
             stride=evaluation.stride,
         )
-        for protocol in evaluation.protocols
+        for protocol in ([EXAMPLES.name] if text.has_examples else evaluation.protocols)
     ]
 
 

@@ -32,7 +32,7 @@ def write_samples(
     for number, prompt in enumerate(config.prompts):
         progress.stage("writing texts", number / len(config.prompts))
         report = WritingReport()
-        prompt_ids = prompt_tokens(model.tokenizer, prompt)
+        prompt_ids = model.prompt_ids(prompt)
         new_ids = list(stream_tokens(model, prompt_ids, max_new_tokens=config.max_new_tokens, report=report))
         text = "".join(text_pieces(model.tokenizer, prompt_ids, iter(new_ids)))
         samples.append(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bakeoff.evaluation.pairing import Units
 
 Evidence = Any
-"""The measurement that a metric is computed from: `predictions.Predictions` of a classifier, or a `CorpusLoss`."""
+"""The measurement that a metric is computed from: `predictions.Predictions` of a classifier, a `CorpusLoss`, or
+`answers.Values` of generated answers."""
 
 Interval = tuple[float, float]
 
@@ -110,7 +111,8 @@ class Metric:
     unpaired_because: str = ""
     settings: Callable[[Evidence], str] | None = None  # of its protocol, in brackets: `(false_negative=10)`
     main: bool = True  # in every comparison; the others only where they decide, and in a fold-out of the report
-    protocols: tuple[MetricProtocol, ...] = ()  # of a classifier's metric; empty: one, named like the metric
+    protocols: tuple[MetricProtocol, ...] = ()  # of a metric of labels or answers; empty: one, named like the metric
+    of_answers: bool = False  # measured on generated answers; its evidence is `evaluation.answers.Values`
     needs_whole_text: bool = False  # defined only by perplexity protocols that predict every token
     logarithmic: bool = False  # means and intervals are taken of its logarithm
     bounds: tuple[float, float] = (-math.inf, math.inf)  # the values that it can have
@@ -122,7 +124,9 @@ class Metric:
 
     @property
     def counted(self) -> str:
-        """What the metric is counted over: `text` for classifiers, `document` for language models."""
+        """What the metric is counted over: `text` for classifiers, `document` or `answer` for language models."""
+        if self.of_answers:
+            return "answer"
         return "text" if self.task == "classification" else "document"
 
     def mean(self, values: Sequence[float]) -> float:

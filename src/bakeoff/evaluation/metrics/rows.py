@@ -1,8 +1,10 @@
-"""Every metric, one row each. To add one, add its row here; its function goes into `predictions.py` or `losses.py`."""
+"""Every metric, one row each. To add one, add its row here; its function goes into `predictions.py`, `losses.py` or
+`answers.py`."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +14,7 @@ from bakeoff.evaluation.metrics.differences import Amount, Difference, LogRatio,
 
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"
 _LOSSES = "bakeoff.evaluation.metrics.losses"
+_ANSWERS = "bakeoff.evaluation.metrics.answers"
 
 ACCURACY = Metric(
     name="accuracy",
@@ -261,6 +264,68 @@ BITS_PER_BYTE = Metric(
     unpaired_because=_SAME_AS_PERPLEXITY,
 )
 
+
+def _answer_metric(name: str, title: str, meaning: str, interval: str, interval_meaning: str) -> Metric:
+    """Return a metric that is the mean of one value for every generated answer."""
+    return Metric(
+        name=name,
+        title=title,
+        task="language-model",
+        meaning=meaning,
+        higher_is_better=True,
+        value=partial(lazy(f"{_ANSWERS}:mean"), name),
+        interval=partial(lazy(f"{_ANSWERS}:{interval}"), name),
+        interval_meaning=interval_meaning,
+        units=partial(lazy(f"{_ANSWERS}:units"), name),
+        paired=PairedComparison(partial(lazy(f"{_ANSWERS}:compare"), name), Points()),
+        protocols=(GREEDY,),
+        of_answers=True,
+        bounds=(0.0, 1.0),
+    )
+
+
+GREEDY = MetricProtocol(
+    "greedy",
+    "",
+    "The most probable token is taken each time, until the end-of-text token, the most new tokens, or, where no "
+    "training answer has a line break (or blank line), the first one.",
+)
+
+EXACT_MATCH = _answer_metric(
+    "exact_match",
+    "exact match",
+    "Share of answers that are the reference, in the normalization of SQuAD: case, punctuation, articles and white "
+    "space do not count.",
+    "share_interval",
+    "Wilson score interval of a proportion.",
+)
+
+TOKEN_F1 = _answer_metric(
+    "token_f1",
+    "token F1",
+    "Harmonic mean of the share of an answer's words that are in the reference, and of the reference's words that are "
+    "in the answer, in the normalization of SQuAD; averaged over the answers.",
+    "mean_interval",
+    "bootstrap over {unit}s.",
+)
+
+ROUGE_L = _answer_metric(
+    "rouge_l",
+    "ROUGE-L",
+    "F-measure of the longest common subsequence of words (rouge-score, without stemming), averaged over the answers.",
+    "mean_interval",
+    "bootstrap over {unit}s.",
+)
+
+CHRF = _answer_metric(
+    "chrf",
+    "chrF",
+    "F-score of character n-grams, n from 1 to 6, recall counting twice as much as precision (sacrebleu's, of single "
+    "sentences, divided by 100), averaged over the answers. It needs no words, and so works in any language.",
+    "mean_interval",
+    "bootstrap over {unit}s.",
+)
+
 ROWS = (
     COST,
     ACCURACY,
@@ -280,5 +345,9 @@ ROWS = (
     WORD_PERPLEXITY,
     BYTE_PERPLEXITY,
     BITS_PER_BYTE,
+    EXACT_MATCH,
+    TOKEN_F1,
+    ROUGE_L,
+    CHRF,
 )
 """In the order of the tables."""

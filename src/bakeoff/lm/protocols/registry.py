@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from bakeoff.errors import UserError
+from bakeoff.lm.protocols.answer import AnswerProtocol
 from bakeoff.lm.protocols.base import PerplexityProtocol
 from bakeoff.spelling import nearest
 from bakeoff.targets import load_target
@@ -14,12 +15,16 @@ _CLASSES = (
     "document:DocumentProtocol",
     "lab:LabProtocol",
 )
-"""A module of this folder and its class for each protocol, in the order in which users see them."""
+"""A module of this folder and its class for each protocol of texts, in the order in which users see them."""
 
 
 _INSTANCES: list[PerplexityProtocol] = [load_target(f"{__package__}.{target}")() for target in _CLASSES]
 
 PROTOCOLS: dict[str, PerplexityProtocol] = {protocol.name: protocol for protocol in _INSTANCES}
+"""The protocols of texts, among which a config chooses."""
+
+EXAMPLES = AnswerProtocol()
+"""The one protocol of prompts with answers."""
 
 if TYPE_CHECKING:
     ProtocolName = str
@@ -34,6 +39,8 @@ def get_protocol(name: str) -> PerplexityProtocol:
     Raises:
         UserError: there is none.
     """
+    if name == EXAMPLES.name:
+        return EXAMPLES
     if name not in PROTOCOLS:
         near = nearest(name, PROTOCOLS)
         raise UserError(

@@ -23,12 +23,14 @@ class FineTuningConfig(MethodConfig):
     sequences: Literal["blocks", "lines"] = Field(
         "blocks",
         description="`blocks`: documents are joined by end-of-text tokens and cut into blocks; `lines`: every line is "
-        "a sequence of its own, as in the lab but without padding.",
+        "a sequence of its own, as in the lab but without padding. With `data.examples`, every example is one.",
     )
     max_length: PositiveInt = Field(
-        512, description="Longest sequence in tokens: the size of a block, or the longest line."
+        512,
+        description="Longest sequence in tokens: the size of a block, or the longest line or example. Of a longer "
+        "example, the beginning is cut, so that the answer stays whole.",
     )
-    batch_size: PositiveInt = Field(4, description="Sequences (blocks or lines) per step.")
+    batch_size: PositiveInt = Field(4, description="Sequences (blocks, lines or examples) per step.")
     gradient_clip: GradientClip = 1.0
     activation_checkpointing: bool = Field(
         False,

@@ -13,6 +13,7 @@ import torch
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm.batching import TokenBatch
+from bakeoff.lm.examples import cut_note, example_tokens
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.methods.fine_tuning import sequences
@@ -54,16 +55,20 @@ class FineTuningLearner:
         self._config = config
         self._seed = seed
         self._forward = CausalForward(model)
-        cut = sequences.blocks if config.sequences == "blocks" else sequences.lines
-        self._batch = sequences.batch_blocks if config.sequences == "blocks" else sequences.batch_lines
+        kind = "examples" if data.train.has_examples else config.sequences
+        cut, self._batch = sequences.KINDS[kind]
         on_cpu = self._forward.device.type == "cpu"
         self._most_tokens = self.micro_batch_tokens if on_cpu else MICRO_BATCH_TOKENS
         size = min(config.max_length, base.context_length)
         self._train = cut(base.tokenizer, data.train, size)
         self._validation = cut(base.tokenizer, data.validation, size)
+        self._size = size
+        self._examples = data.train if data.train.has_examples else None
 
     def notes(self) -> list[str]:
-        return []
+        if self._examples is None:
+            return []
+        return cut_note(example_tokens(self._tokenizer, self._examples), self._size, "training")
 
     def measured_validation_seconds(self) -> float:
         """Return how long a pass over the validation text takes, from a piece of it."""

@@ -1,4 +1,4 @@
-"""The training sequences of a language model: blocks cut from joined documents, or lines on their own."""
+"""The training sequences of a language model: blocks cut from joined documents, lines on their own, or examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bakeoff.data.types import Corpus
-from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
+from bakeoff.lm.batching import TokenBatch, pack_rows, pack_texts, pad_rows
+from bakeoff.lm.examples import example_tokens, training_rows
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import beginning_token, end_token, tokenize
 
@@ -46,6 +47,15 @@ def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     ]
 
 
+def examples(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
+    """Every example on its own, of which the answers and their ends are predicted; of a long one, the beginning is cut.
+
+    Raises:
+        UserError: the tokenizer has no end-of-text token.
+    """
+    return training_rows(example_tokens(tokenizer, corpus), size)
+
+
 def batch_blocks(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
     """Micro-batches of at most so many tokens (or one block); a shorter block is not padded but goes on its own."""
     longest = max(len(row.inputs) for row in rows)
@@ -60,6 +70,11 @@ def batch_lines(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
     return [pack_texts([row.inputs for row in part]) for part in parts]
 
 
+def batch_examples(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+    """Micro-batches of examples, packed behind one another, of at most so many tokens (or one example)."""
+    return [pack_rows(part) for part in _divided(rows, lambda row: len(row.inputs), most_tokens)]
+
+
 def _divided(rows: Sequence[Row], tokens: Callable[[Row], int], most_tokens: int) -> list[list[Row]]:
     """Rows in order, as many together as `most_tokens` allows."""
     parts: list[list[Row]] = []
@@ -71,3 +86,7 @@ def _divided(rows: Sequence[Row], tokens: Callable[[Row], int], most_tokens: int
         parts[-1].append(row)
         room -= tokens(row)
     return parts
+
+
+KINDS = {"blocks": (blocks, batch_blocks), "lines": (lines, batch_lines), "examples": (examples, batch_examples)}
+"""For each kind of sequences, how a corpus is cut into them, and how they become micro-batches."""

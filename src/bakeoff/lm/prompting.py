@@ -1,0 +1,110 @@
+"""How a model that learned from examples is asked: its template, the examples before a prompt, the end of an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.data.example_texts import Message, Render
+from bakeoff.data.types import Answer, Corpus, Document
+from bakeoff.errors import UserError
+from bakeoff.lm.shots import Shots, read_shots
+from bakeoff.lm.tokens import beginning_token, own_beginning
+from bakeoff.runs.writing import write_text
+
+_FILE = "prompting.json"
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """The way from a question to the tokens of a prompt."""
+
+    template: str | None  # as `data.template`; None: the chat template of the tokenizer
+    stops: tuple[str, ...] = ()  # what ends an answer, besides the end-of-text token
+    shots: Shots | None = None
+
+    def document(self, tokenizer: Any, question: str) -> Document:
+        """Return an example whose answer is still to be generated."""
+        if self.template is None:
+            text = chat_renderer(tokenizer)([{"role": "user", "content": question}], True)
+        else:
+            text = self.template.removesuffix("{completion}").replace("{prompt}", question).rstrip(" ")
+        document = Document("prompt", text, [text], (Answer(len(text), len(text), len(text)),))
+        return self.shots.before([document])[0] if self.shots else document
+
+    def ids(self, tokenizer: Any, question: str) -> list[int]:
+        """Return the tokens of a prompt, as `bakeoff.lm.examples.example_tokens` has them before an answer."""
+        text = self.document(tokenizer, question).text
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        beginning = own_beginning(tokenizer) if self.template is not None else []
+        return [*beginning, *ids] or [beginning_token(tokenizer, "An empty prompt", "Give a prompt of a word or more")]
+
+    def write(self, folder: Path) -> None:
+        """Write everything but the examples into a model's folder."""
+        values = {"template": self.template, "stops": list(self.stops)}
+        write_text(folder / _FILE, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_prompting(name: str) -> Prompting | None:
+    """Return how a contestant of a run is asked, or None for any other model and for contestants that saw no examples.
+
+    Args:
+        name: As `load_language_model` takes it.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    for folder in (Path(name).expanduser(), Path(name).expanduser() / "model"):
+        path = folder / _FILE
+        if not path.is_file():
+            continue
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            template = values["template"]
+            known = template is None or isinstance(template, str)
+            if not known:
+                raise TypeError
+            return Prompting(template, tuple(map(str, values["stops"])), read_shots(folder))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{path} is damaged.", "Train the contestant again.") from None
+    return None
+
+
+def chat_renderer(tokenizer: Any) -> Render:
+    """Return the chat template of a tokenizer as a function.
+
+    Raises:
+        UserError: it has none. The function raises it where the template refuses a chat.
+    """
+    if not tokenizer.chat_template:
+        raise UserError(
+            "The model's tokenizer has no chat template, so it cannot read chats.",
+            "Choose a model that was tuned on chats, or write prompts and answers into columns of their own.",
+        )
+
+    def render(messages: Sequence[Message], answering: bool) -> str:
+        try:
+            text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answering)
+        except Exception as error:  # whatever a template raises, such as for a role that it does not know
+            raise UserError(
+                f"The chat template of the model refuses a chat: {error}", "Choose another model, or change the chat."
+            ) from None
+        return text
+
+    return render
+
+
+def stops_of(corpus: Corpus) -> tuple[str, ...]:
+    """Return what ends a generated answer, by the answers of the training examples.
+
+    Where none of them has a line break, an answer ends at the first one; where none has a blank line, at the first
+    blank line. An untrained model, which does not know where to end, is then judged by its answer as well. Chats end
+    by their own mark.
+    """
+    if corpus.chat:
+        return ()
+    references = [document.reference for document in corpus.documents]
+    return next(((stop,) for stop in ("\n", "\n\n") if not any(stop in reference for reference in references)), ())

@@ -1,0 +1,127 @@
+"""Let a language model answer prompts, and compare its answers with those that the data have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from bakeoff.data.types import Corpus
+from bakeoff.evaluation.answers import compare_answers
+from bakeoff.evaluation.measuring import answer_metrics
+from bakeoff.lm.config import LanguageModelEvaluationConfig
+from bakeoff.lm.examples import ExampleTokens, cut_note, example_tokens, prompt_of
+from bakeoff.lm.generation import WritingReport
+from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.perplexity import DEFAULT_CONTEXT_LENGTH
+from bakeoff.packages import require
+from bakeoff.runs.results import MetricValue, Sample
+from bakeoff.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers of a model."""
+
+    samples: list[Sample]
+    scores: pa.Table  # rows of scores.parquet
+    metrics: list[MetricValue]
+
+
+def check_answers(config: LanguageModelEvaluationConfig) -> None:
+    """Refuse to compare answers if the packages for it are missing.
+
+    Raises:
+        UserError: they are, and answers are wanted.
+    """
+    if config.answers:
+        require(
+            "answers",
+            "Comparing generated answers with references",
+            "Or measure the perplexity alone: --set evaluation.answers=0",
+        )
+
+
+def with_shots(model: LanguageModel, corpus: Corpus) -> Corpus:
+    """Return examples as the model is shown them: behind the examples of its prompt, if it has any."""
+    if model.prompting is None or model.prompting.shots is None:
+        return corpus
+    return replace(corpus, documents=model.prompting.shots.before(corpus.documents))
+
+
+def answered_prompts(
+    model: LanguageModel, shown: Corpus, config: LanguageModelEvaluationConfig
+) -> tuple[list[ExampleTokens], list[list[int]]]:
+    """Return the examples to answer, and the tokens of their prompts, cut so that there is room for an answer.
+
+    Args:
+        shown: As `with_shots` returns it.
+    """
+    context = config.context_length or min(model.context_length, DEFAULT_CONTEXT_LENGTH)
+    room = max(1, context - config.max_new_tokens)
+    first = replace(shown, documents=shown.documents[: config.answers])
+    examples = example_tokens(model.tokenizer, first)
+    return examples, [prompt_of(example, room) for example in examples]
+
+
+def answering_notes(model: LanguageModel, shown: Corpus, config: LanguageModelEvaluationConfig) -> list[str]:
+    """Say how many examples are longer than what the model is shown, and how generated answers end."""
+    context = config.context_length or min(model.context_length, DEFAULT_CONTEXT_LENGTH)
+    notes = cut_note(example_tokens(model.tokenizer, shown), context, config.split)
+    stops = model.prompting.stops if model.prompting else ()
+    if stops:
+        mark = "line break" if stops[0] == "\n" else "blank line"
+        notes.append(f"No training answer has a {mark}, so generated ones end at the first one.")
+    return notes
+
+
+def answer(
+    model: LanguageModel, corpus: Corpus, config: LanguageModelEvaluationConfig, progress: Progress, *, seed: int
+) -> Answered:
+    """Answer the first prompts of a corpus greedily.
+
+    Args:
+        corpus: Examples as the data have them.
+        seed: Of the bootstrap.
+    """
+    _, prompts = answered_prompts(model, with_shots(model, corpus), config)
+    documents = corpus.documents[: len(prompts)]
+    samples = []
+    model.decoder_for(len(prompts) * config.max_new_tokens)
+    for number, (document, prompt_ids) in enumerate(zip(documents, prompts, strict=True)):
+        progress.stage("answering", number / len(prompts))
+        report = WritingReport()
+        text = "".join(model.stream_ids(prompt_ids, max_new_tokens=config.max_new_tokens, report=report)).strip()
+        samples.append(
+            Sample(
+                kind="answer",
+                prompt=document.prompt,
+                text=text,
+                reference=document.reference,
+                document=document.name,
+                tokens=report.tokens,
+                seconds=report.seconds,
+                engine=report.engine,
+            )
+        )
+    protocol = f"greedy(max_new_tokens={config.max_new_tokens})"
+    values = compare_answers([each.text for each in samples], [document.reference for document in documents])
+    count = len(samples)
+    scores = pa.table(
+        {
+            "protocol": pa.array([protocol] * count, pa.string()),
+            "document": pa.array([document.name for document in documents], pa.string()),
+            "piece": np.zeros(count, dtype=np.int64),
+            **values,
+        }
+    )
+    metrics = answer_metrics(
+        values,
+        protocol,
+        split=config.split,
+        confidence=config.confidence,
+        resamples=config.resamples,
+        seed=seed,
+    )
+    return Answered(samples, scores, metrics)
