@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 
 from bakeoff.machine import SETTINGS
-from bakeoff.pretrained.names import WHEELS
 from bakeoff.runs.results import Environment
 
 _PACKAGES = (
@@ -43,9 +42,12 @@ def current_environment() -> Environment:
     )
 
 
-def installed() -> dict[str, str]:
-    """Return the versions of bakeoff, Python, and what a result depends on. Imports none of it."""
-    models = [distribution for distribution, _ in WHEELS.values()]
+def installed(models: Iterable[str]) -> dict[str, str]:
+    """Return the versions of bakeoff, Python, and what a result depends on. Imports none of it.
+
+    Args:
+        models: Distributions that carry packaged models.
+    """
     return {**_versions(["bakeoff"]), "Python": platform.python_version(), **_versions([*_PACKAGES, *models])}
 
 

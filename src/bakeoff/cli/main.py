@@ -53,8 +53,10 @@ def version(
 ) -> None:
     if show:
         from bakeoff.environment import installed
+        from bakeoff.pretrained.names import WHEELS
 
-        print(*(f"{name} {version}" for name, version in installed().items()), sep="\n")
+        versions = installed(distribution for distribution, _ in WHEELS.values())
+        print(*(f"{name} {version}" for name, version in versions.items()), sep="\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
