@@ -145,31 +145,17 @@ def attention_forward(
     return encoder_attention(query, key, value, visible=attention_mask, scaling=scaling, dropout=dropout), None
 
 
-def attention_mask(
-    *,
-    batch_size: int,
-    q_length: int,
-    kv_length: int,
-    mask_function: Any,
-    attention_mask: torch.Tensor | None = None,
-    local_size: int | None = None,
-    use_vmap: bool = False,
-    **kwargs: Any,
-) -> torch.Tensor | None:
+def attention_mask(**asked: Any) -> torch.Tensor | None:
     """Make a mask; one with a single line for all queries where they see the same keys."""
-    same = mask_function is bidirectional_mask_function and local_size is None and not use_vmap
-    if same and q_length == kv_length and (attention_mask is None or attention_mask.shape[-1] == kv_length):
-        return None if attention_mask is None else attention_mask.bool()[:, None, None]
-    mask: torch.Tensor | None = sdpa_mask(
-        batch_size=batch_size,
-        q_length=q_length,
-        kv_length=kv_length,
-        mask_function=mask_function,
-        attention_mask=attention_mask,
-        local_size=local_size,
-        use_vmap=use_vmap,
-        **kwargs,
-    )
+    padding, length = asked.get("attention_mask"), asked["kv_length"]
+    same = asked["mask_function"] is bidirectional_mask_function and not asked.get("use_vmap")
+    if same and asked.get("local_size") is None and asked["q_length"] == length:
+        if padding is None:
+            return None
+        if padding.shape[-1] == length:
+            one_line: torch.Tensor = padding.bool()[:, None, None]
+            return one_line
+    mask: torch.Tensor | None = sdpa_mask(**asked)
     return mask
 
 
