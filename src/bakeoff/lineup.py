@@ -26,7 +26,7 @@ def within_minutes(
     if everything.seen.task != "classification":
         return everything  # its budget is in tokens, for a first look
     forecast = plan(everything.values, progress=progress)
-    seconds = {contestant.name: contestant.total_seconds for contestant in forecast.contestants}
+    seconds = {contestant.name: contestant.all_seconds for contestant in forecast.contestants}
     total, left_out = forecast.total_seconds, dict[str, str]()
     slow = sorted(seconds.keys() - set(everything.quick), key=lambda name: -seconds[name])
     for name in slow:

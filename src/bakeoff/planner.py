@@ -60,12 +60,12 @@ def _plan(checked: BakeoffConfig, progress: Progress) -> Plan:
     for contestant in contestants:
         contestant.seeds = len(seeds(checked, contestant.name))
         contestant.token_unit = get_method(checked.task, contestant.method).token_unit
-    kept_bytes = sum(contestant.seeds * contestant.model_bytes for contestant in contestants)
+    kept_bytes = sum(each.seeds * (each.folds + 1) * each.model_bytes for each in contestants)
     result = Plan(
         name=checked.name or checked.task,
         task=checked.task,
         contestants=contestants,
-        total_seconds=reading + sum(contestant.seeds * contestant.total_seconds for contestant in contestants),
+        total_seconds=reading + sum(contestant.all_seconds for contestant in contestants),
         peak_memory_bytes=max(contestant.peak_memory_bytes for contestant in contestants),
         disk_bytes=kept_bytes + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
         available_memory_bytes=memory,

@@ -15,7 +15,7 @@ from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
-from bakeoff.config.repeats import seeds
+from bakeoff.config.repeats import folds, seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
@@ -159,17 +159,26 @@ def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str 
 
 
 def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
-    """Return everything that a bake-off trains, in order: each contestant with each of its seeds."""
+    """Return everything that a bake-off trains, in order: each contestant with each of its seeds, on each fold.
+
+    With folds, the last training of a seed is that on all rows.
+    """
     contestants = []
     trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
+    count = folds(config)
     for name in config.contestants:
-        folders: list[ContestantFolder] = []
+        homes: list[ContestantFolder] = []
         for number, seed in enumerate(seeds(config, name), start=1):
+            home = folder.contestant(name, writes=writes).repeat(number)
             label = name if config.repeats == 1 else f"{name}, seed {seed}"
-            folders.append(folder.contestant(name, writes=writes).repeat(number))
             earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in trained.items()}
-            contestants.append(Contestant(name, seed, folders[-1], label, earlier))
-        trained[name] = folders
+            for fold in range(1, count + 1):
+                its_earlier = {other: before.fold(fold) for other, before in earlier.items()}
+                its_label = f"{label}, fold {fold} of {count}"
+                contestants.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
+            contestants.append(Contestant(name, seed, home, f"{label}, all rows" if count else label, earlier))
+            homes.append(home)
+        trained[name] = homes
     return contestants
 
 

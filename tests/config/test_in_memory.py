@@ -158,7 +158,8 @@ def test_init_from_python_runs_as_it_is(tmp_path, monkeypatch):
     assert "table: table.parquet" in start.yaml
     assert start.seen.classes == {"bad": 30, "good": 30}
     outcome = bakeoff.run({**start.values, "contestants": {"linear": {}}}, "run")
-    assert sum(split.rows for split in RunFolder(outcome.folder).data().splits) == 60
+    data = RunFolder(outcome.folder).data()
+    assert ([split.rows for split in data.splits], data.folds) == ([54, 6, 60], [12] * 5)
 
 
 def test_init_writes_a_config_and_its_tables(tmp_path, monkeypatch):

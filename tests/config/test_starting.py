@@ -222,3 +222,14 @@ def test_an_encoder_is_not_trained_on_long_tables_without_a_gpu(table, monkeypat
     assert "transformer" not in yaml.safe_load(starting_config(source).yaml)["contestants"]
     monkeypatch.setattr(Path, "exists", lambda path: True)
     assert "transformer" in yaml.safe_load(starting_config(source).yaml)["contestants"]
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(999, 5), (1000, None)])
+def test_every_row_is_tested_where_there_are_few(table, rows, folds):
+    texts = [f"text {number} has words" for number in range(rows)]
+    source = table({"note": texts, "kind": ["ab"[number % 2] for number in range(rows)]})
+
+    found = starting_config(source).yaml
+
+    assert load_config(yaml.safe_load(found)).data.split.folds == folds
+    assert ("6 trainings of each contestant" in found) == (folds is not None)

@@ -41,7 +41,8 @@ SMALLER = {
     "bakeoff run my.yaml": "--set data.rows=40 --set budget.epochs=1 --set contestants.wide.hidden_size=8",
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
     "bakeoff run notes.yaml": "--set budget.epochs=1",
-    "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8",
+    "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8"
+    " --set data.split.folds=2",
 }
 REVIEWS = "id,headline,review,stars,opinion\n" + "".join(
     f'{row},"A {word} evening in town","A {word} film, number {row}",{stars},{opinion}\n'

@@ -40,7 +40,9 @@ def test_a_table_becomes_a_spec_that_runs_and_a_run_that_predicts(letters, tmp_p
     assert (typed.json["text"], typed.json["label"]) == (["subject", "letter"], "kind")
     assert typed.json["classes"] == dict.fromkeys(sorted(LABELS), 30)
 
-    ran = bakeoff("run", "letters.yaml", "-o", "run", *SMALL, "--set", "budget.epochs=1", "--json")
+    ran = bakeoff(
+        "run", "letters.yaml", "-o", "run", *SMALL, "--set", "budget.epochs=1", "--set", "data.split.folds=2", "--json"
+    )
 
     assert ran.code == 0, ran.err
     linear = next(result for result in ran.json["results"] if result["name"] == "linear")

@@ -36,8 +36,8 @@ def without_times(value):
 def everything_measured(path: Path) -> dict[str, object]:
     """Results, metrics, scores and texts of every contestant, without what depends on the clock."""
     found: dict[str, object] = {}
-    trainings = [repeat for contestant in RunFolder(path).contestants() for repeat in contestant.repeats()]
-    for contestant in trainings:
+    homes = [repeat for contestant in RunFolder(path).contestants() for repeat in contestant.repeats()]
+    for contestant in (training for home in homes for training in (*home.folds(), home)):
         steps, epochs = contestant.training_log()
         found[contestant.name] = without_times(
             {

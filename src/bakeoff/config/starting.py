@@ -36,6 +36,8 @@ _SEED: int = ClassificationConfig.model_fields["seed"].default
 _MANY_WORDS = 4_000_000  # in the training texts: an epoch takes minutes on two cores
 _FEW_ROWS = 1_500  # for training
 _VERY_FEW_ROWS = 150  # with 10 epochs, a network would take fewer than a hundred steps
+_ROWS_FOR_ONE_TEST = 1_000  # of fewer, a fifth is too few to tell contestants apart
+_FOLDS = 5
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 
@@ -225,10 +227,16 @@ def _classification_yaml(
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
     several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
+    rows = sum(seen.classes.values())
     if seen.files:
         split = "{validation: 0.1, test: 0.2} # shares of all rows; only for a split that has no file"
     elif seen.split:
         split = f"{{column: {scalar(seen.split)}}} # names the split of each row; without it: 10 % and 20 % at random"
+    elif rows < _ROWS_FOR_ONE_TEST:
+        split = (
+            f"{{folds: {_FOLDS}, validation: 0.1}} # few rows: each is tested once, by models trained on the others "
+            f"({_FOLDS + 1} trainings of each contestant); for one: {{validation: 0.1, test: 0.2}}"
+        )
     else:
         split = "{validation: 0.1, test: 0.2} # random, stratified by class, near-duplicates kept together"
     if training_rows < _VERY_FEW_ROWS:

@@ -18,6 +18,13 @@ class TableSplit(Section):
 
     validation: Share = Field(0.1, description="Share of all rows used to choose the best epoch.")
     test: Share = Field(0.2, description="Share of all rows used only once, for the evaluation at the end.")
+    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        None,
+        description="Cross-validation: rows are divided into this many folds, and each fold is the test split once, "
+        "so that every row is tested. Every contestant is trained once per fold, and once more on all rows for the "
+        "model that is kept. `test` has no meaning then; `validation` is taken from the other folds. Excludes `column` "
+        "and `time`.",
+    )
     column: str | None = Field(
         None,
         description="Column that names the split of each row (train, validation or valid, test), in place of a random "
@@ -44,11 +51,21 @@ class TableSplit(Section):
         rules = [f"`{key}`" for key in ("column", "group", "time") if getattr(self, key) is not None]
         if len(rules) > 1:
             raise ValueError(f"{' and '.join(rules)} exclude each other: keep one of them")
+        if self.folds is not None and (self.column is not None or self.time is not None):
+            raise ValueError(f"`folds` and {rules[0]} exclude each other: keep one of them")
         return self
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TableSplit:
-        if self.validation + self.test >= 1:
+        if self.folds is not None:
+            if self.test != type(self).model_fields["test"].default:
+                raise ValueError("with `folds`, every fold is the test split once: leave out `test`")
+            if self.validation + 1 / self.folds >= 1:
+                raise ValueError(
+                    f"validation and one of {self.folds} folds together must be below 1, so that some rows are left to "
+                    "train on"
+                )
+        elif self.validation + self.test >= 1:
             raise ValueError("validation and test together must be below 1, so that some rows are left to train on")
         return self
 
@@ -154,6 +171,8 @@ class TableData(Section):
             raise ValueError("two of the files `train`, `validation`, `test` are the same")
         if files and (rule := self.split.rule):
             raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give one `table`")
+        if files and self.split.folds is not None:
+            raise ValueError("the files say which rows are test rows: leave out `split.folds`, or give one `table`")
         return self
 
 

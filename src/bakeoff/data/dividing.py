@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from bakeoff.runs.data_report import GroupSplit, TimeSplit
 SPLITS = ("train", "validation", "test")
 
 RowsBySplit = dict[str, list[int]]
+Parts = TypeVar("Parts")
 
 _NOTEWORTHY = 0.05  # a split whose size is off by a larger share is reported
 _LISTED = 5
@@ -38,9 +40,10 @@ class Rows:
 class Division:
     """Rows by split, and what a reader should know about the rule."""
 
-    rows: RowsBySplit
+    rows: RowsBySplit  # with folds: train and validation of all rows, and the test rows of all folds in their order
     rule: GroupSplit | TimeSplit | None = None
     notes: list[str] = field(default_factory=list)
+    folds: list[RowsBySplit] = field(default_factory=list)
 
 
 def divide_at_random(rows: Rows, split: TableSplit, random: np.random.Generator) -> Division:
@@ -104,33 +107,78 @@ def divide_by_group(rows: Rows, split: TableSplit, groups: Sequence[str], random
         UserError: there are fewer than three groups.
     """
     column = str(split.group)
-    count = len({groups[row] for row in rows.chosen})
-    if count < len(SPLITS):
-        raise UserError(
-            f"{rows.source}: column {column!r} has {count} group{'s' if count > 1 else ''}, but train, validation and "
-            "test need one each.",
-            "Name another column with data.split.group, or leave it out for a random split.",
-        )
+    _check_groups(rows, column, groups, len(SPLITS), "train, validation and test need one each")
     sizes = _sizes(rows, split)
-    tied = f"tie so many values of {column!r} together that a split would be too small:"
-    candidates = [(joined_keys(groups, rows.duplicates.near_keys, rows.chosen), "")]
-    if rows.duplicates.pairs:
-        note = f"Near-identical texts {tied} only identical ones were kept together."
-        candidates.append((joined_keys(groups, rows.duplicates.keys, rows.chosen), note))
-    candidates.append((list(groups), f"Identical texts {tied} they may be in more than one split."))
-    best: tuple[int, RowsBySplit, str] | None = None
-    for keys, note in candidates:
-        parts = split_by_group(rows.chosen, keys, rows.labels, sizes, random)
-        lacking = 0 if _is_ample(parts, sizes, rows) else sum(abs(len(parts[name]) - sizes[name]) for name in SPLITS)
-        if best is None or lacking < best[0]:
-            best = (lacking, parts, note)
-        if not lacking:
-            break
-    assert best is not None
-    _, parts, note = best
+
+    def divide(keys: list[str]) -> RowsBySplit:
+        return split_by_group(rows.chosen, keys, rows.labels, sizes, random)
+
+    def lacking(parts: RowsBySplit) -> int:
+        return 0 if _is_ample(parts, sizes, rows) else sum(abs(len(parts[name]) - sizes[name]) for name in SPLITS)
+
+    parts, note = _first_ample(_keys_with_groups(rows, column, groups, "split"), divide, lacking)
     counted = {name: len({groups[row] for row in parts[name]}) for name in SPLITS}
     notes = [note] * bool(note) + _off_size(parts, sizes, f"all rows with one value of {column!r} stay in one split")
     return Division(parts, GroupSplit(group=column, groups=counted), notes + _absent(rows, parts))
+
+
+def divide_into_folds(
+    rows: Rows, split: TableSplit, groups: Sequence[str] | None, random: np.random.Generator
+) -> Division:
+    """Divide into folds, each of which is the test split once, and the rest of each into train and validation.
+
+    Folds are stratified by label. Rows of a group stay in one fold, and so do identical and near-identical texts unless
+    a fold would then starve; neither are they divided between train and validation.
+
+    Args:
+        groups: The group of every row, or None.
+
+    Raises:
+        UserError: there are fewer groups than folds, or than train, validation and test.
+    """
+    count = split.folds or 0
+    column = str(split.group)
+    fair = len(rows.chosen) / count
+    if groups is None:
+        candidates = [(rows.duplicates.near_keys, ""), *([(rows.duplicates.keys, "")] if rows.duplicates.pairs else [])]
+    else:
+        needed = max(count, len(SPLITS))
+        _check_groups(rows, column, groups, needed, f"a division into {count} folds needs {needed}")
+        candidates = _keys_with_groups(rows, column, groups, "fold")
+
+    def divide(keys: list[str]) -> list[RowsBySplit]:
+        sizes = {str(number): round(fair * (number + 1)) - round(fair * number) for number in range(count)}
+        tested = list(split_by_group(rows.chosen, keys, rows.labels, sizes, random).values())
+        return [_train_and_validation(test, keys, rows, split, random) for test in [*tested, []]]
+
+    def lacking(parts: list[RowsBySplit]) -> int:
+        ample = all(2 * len(part["test"]) >= fair and _has_all_classes(part, rows) for part in parts[:-1])
+        return 0 if ample else round(sum(abs(len(part["test"]) - fair) for part in parts[:-1]))
+
+    (*folds, whole), note = _first_ample(candidates, divide, lacking)
+    whole["test"] = [row for fold in folds for row in fold["test"]]
+    rule = None
+    if groups is not None:
+        rule = GroupSplit(group=column, groups={name: len({groups[row] for row in whole[name]}) for name in SPLITS})
+    notes = [note] * bool(note)
+    tested = [len(fold["test"]) for fold in folds]
+    if max(abs(size - fair) for size in tested) > max(1, _NOTEWORTHY * fair):
+        notes.append(f"The folds have {min(tested):,} to {max(tested):,} rows, because some rows must stay together.")
+    return Division(whole, rule, notes, folds)
+
+
+def _train_and_validation(
+    test: Sequence[int], keys: list[str], rows: Rows, split: TableSplit, random: np.random.Generator
+) -> RowsBySplit:
+    """Divide the rows that are not in `test`."""
+    tested = set(test)
+    rest = [row for row in rows.chosen if row not in tested]
+    size = _size(split.validation, rows)
+    if split.group is None:
+        validation, train = carve(rest, size, keys, rows.labels, random, leave=1)
+        return {"train": train, "validation": validation, "test": list(test)}
+    parts = split_by_group(rest, keys, rows.labels, {"train": len(rest) - size, "validation": size}, random)
+    return {**parts, "test": list(test)}
 
 
 def divide_by_time(rows: Rows, split: TableSplit, moments: Sequence[Moment]) -> Division:
@@ -159,6 +207,50 @@ def divide_by_time(rows: Rows, split: TableSplit, moments: Sequence[Moment]) -> 
     return Division(parts, rule, _off_size(parts, sizes, "rows of one time stay in one split") + _absent(rows, parts))
 
 
+def _check_groups(rows: Rows, column: str, groups: Sequence[str], needed: int, because: str) -> None:
+    count = len({groups[row] for row in rows.chosen})
+    if count < needed:
+        raise UserError(
+            f"{rows.source}: column {column!r} has {count} group{'s' if count > 1 else ''}, but {because}.",
+            "Name another column with data.split.group, or leave it out for a random split.",
+        )
+
+
+def _keys_with_groups(rows: Rows, column: str, groups: Sequence[str], part: str) -> list[tuple[list[str], str]]:
+    """Return keys of rows that must stay together, the strictest first, and a note on what each gives up.
+
+    Args:
+        part: What the rows are divided into: `split` or `fold`.
+    """
+    tied = f"tie so many values of {column!r} together that a {part} would be too small:"
+    keys = [(joined_keys(groups, rows.duplicates.near_keys, rows.chosen), "")]
+    if rows.duplicates.pairs:
+        note = f"Near-identical texts {tied} only identical ones were kept together."
+        keys.append((joined_keys(groups, rows.duplicates.keys, rows.chosen), note))
+    return [*keys, (list(groups), f"Identical texts {tied} they may be in more than one {part}.")]
+
+
+def _first_ample(
+    candidates: Sequence[tuple[list[str], str]], divide: Callable[[list[str]], Parts], lacking: Callable[[Parts], int]
+) -> tuple[Parts, str]:
+    """Divide by the first keys that leave enough rows everywhere, or else those that lack the fewest.
+
+    Args:
+        candidates: Keys of rows that must stay together, each with a note.
+        lacking: Returns the rows that are missing, 0 where there are enough.
+    """
+    best: tuple[int, Parts, str] | None = None
+    for keys, note in candidates:
+        parts = divide(keys)
+        missing = lacking(parts)
+        if best is None or missing < best[0]:
+            best = (missing, parts, note)
+        if not missing:
+            break
+    assert best is not None
+    return best[1], best[2]
+
+
 def _size(share: float, rows: Rows) -> int:
     return round(share * len(rows.chosen))
 
@@ -181,8 +273,11 @@ def _with_duplicates_together(divide: Callable[[list[str]], RowsBySplit], rows: 
 
 def _is_ample(parts: RowsBySplit, sizes: dict[str, int], rows: Rows) -> bool:
     """Return whether every split has at least half of its size, and the training split every class."""
-    ample = all(2 * len(parts[name]) >= sizes[name] for name in SPLITS)
-    return ample and len({rows.labels[row] for row in parts["train"]}) == len(rows.label_names)
+    return all(2 * len(parts[name]) >= sizes[name] for name in SPLITS) and _has_all_classes(parts, rows)
+
+
+def _has_all_classes(parts: RowsBySplit, rows: Rows) -> bool:
+    return len({rows.labels[row] for row in parts["train"]}) == len(rows.label_names)
 
 
 def _off_size(parts: RowsBySplit, sizes: dict[str, int], because: str) -> list[str]:

@@ -74,6 +74,8 @@ class ExampleData(Section):
 
     @model_validator(mode="after")
     def _names_a_source(self) -> ExampleData:
+        if self.split.folds is not None:
+            raise ValueError("split.folds: language models are not cross-validated, only classifiers are")
         files = [key for key in self.files if key != "examples"]
         if self.examples is not None and files:
             raise ValueError(

@@ -69,6 +69,7 @@ def report_leakage(
     names: Sequence[str],
     labels: Sequence[str],
     noun: str,
+    part: str = "split",
 ) -> None:
     """Write into `report` which texts occur more than once, and which of them leak from one split into another.
 
@@ -77,6 +78,7 @@ def report_leakage(
         names: The name of every row.
         labels: The label of every row; empty where there are none.
         noun: Plural noun for the texts, e.g. `texts`.
+        part: What `splits` are: `split` or `fold`.
     """
     kept = " (the given splits were kept as they are)" if report.split_seed is None else ""
     if isinstance(report.split_rule, TimeSplit):
@@ -94,12 +96,12 @@ def report_leakage(
     if contradicting:
         report.notes.append(f"{contradicting:,} {noun} occur with different labels.")
     if report.across_splits:
-        report.notes.append(f"Leakage: {report.across_splits:,} {noun} occur in more than one split{kept}.")
+        report.notes.append(f"Leakage: {report.across_splits:,} {noun} occur in more than one {part}{kept}.")
     groups = f"Groups of near-identical {noun}"
     if suspicious:
         report.notes.append(f"{groups} with different labels, one of which may be wrong: {suspicious:,}.")
     if report.near_across_splits:
-        report.notes.append(f"Leakage: {groups.lower()} in more than one split{kept}: {report.near_across_splits:,}.")
+        report.notes.append(f"Leakage: {groups.lower()} in more than one {part}{kept}: {report.near_across_splits:,}.")
     if duplicates.note:
         report.notes.append(duplicates.note)
 

@@ -17,6 +17,7 @@ from bakeoff.data.dividing import (
     divide_at_random,
     divide_by_group,
     divide_by_time,
+    divide_into_folds,
 )
 from bakeoff.data.example_config import ExampleData
 from bakeoff.data.table_sources import TableSource
@@ -94,6 +95,8 @@ def divide(
     if split.column is not None:
         hint = f"They are read from column {split.column!r}. Name another one with data.split.column, or leave it out."
         return divide_as_given(rows, split, values, random, must_have=("train", "test"), hint=hint)
+    if split.folds is not None:
+        return divide_into_folds(rows, split, None if split.group is None else values, random)
     if split.group is not None:
         return divide_by_group(rows, split, values, random)
     if split.time is not None:

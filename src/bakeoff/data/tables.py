@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from bakeoff.data.cells import labels_of, unlabeled_note
 from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
-from bakeoff.data.dividing import SPLITS, Division, Rows
+from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable
@@ -20,9 +21,9 @@ from bakeoff.data.reading import row_count
 from bakeoff.data.several_labels import refuse_several_labels
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_table_source
-from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.data.types import LabeledTexts, SplitTable, joined
 from bakeoff.errors import UserError
-from bakeoff.runs.data_report import DataReport, SplitReport, TimeSplit
+from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport, TimeSplit
 
 _LISTED = 10
 
@@ -44,6 +45,7 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
 
     Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
     identical and near-identical texts together, unless files, a column, groups or times decide. Each split is shuffled.
+    With folds, every row is in the test split of one of them.
 
     Raises:
         UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
@@ -74,23 +76,37 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     division = divide(data, source, all_rows, rows.split_values, random)
     rows_of = division.rows
     different = len({duplicates.keys[row] for row in chosen})
-    _check_splits(source.table.source, division, labels, label_names, different)
+    for number, fold in enumerate(division.folds, start=1):
+        tested = f"{source.table.source}, tested on fold {number}"
+        _check_splits(tested, fold, division.rule, labels, label_names, different)
+    if not division.folds:
+        _check_splits(source.table.source, rows_of, division.rule, labels, label_names, different)
 
-    def shuffled(name: str) -> LabeledTexts:
-        order = random.permutation(len(rows_of[name]))
-        picked = [rows_of[name][position] for position in order]
+    def shuffled(picked: Sequence[int]) -> LabeledTexts:
+        order = random.permutation(len(picked))
+        picked = [picked[position] for position in order]
         return LabeledTexts(
             ids=[rows.ids[row] for row in picked],
             texts=[rows.texts[row] for row in picked],
             labels=[labels[row] for row in picked],
         )
 
-    split = SplitTable(label_names, shuffled("train"), shuffled("validation"), shuffled("test"), data.text)
+    def table(parts: RowsBySplit) -> SplitTable:
+        train, validation, test = (shuffled(parts[name]) for name in SPLITS)
+        return SplitTable(label_names, train, validation, test, data.text)
+
+    split = table(rows_of)
+    if division.folds:
+        folds = [table(fold) for fold in division.folds]
+        split = replace(split, test=joined([fold.test for fold in folds]), folds=folds)
     report = _report(source.table, rows, split)
     report.split_seed = seed if is_random or data.split.group is not None else None
     report.split_rule = division.rule
+    report.folds = [len(fold.test) for fold in split.folds]
     report.notes = notes + division.notes
-    report_leakage(report, duplicates, rows_of, rows.ids, rows.labels, "texts")
+    apart = {f"fold {number}": fold["test"] for number, fold in enumerate(division.folds, start=1)} or rows_of
+    part = "fold" if division.folds else "split"
+    report_leakage(report, duplicates, apart, rows.ids, rows.labels, "texts", part=part)
     return split, report
 
 
@@ -169,24 +185,31 @@ def _check_classes(source: str, label_names: list[str], set_aside: str = "") -> 
         )
 
 
-def _check_splits(source: str, division: Division, labels: list[int], label_names: list[str], different: int) -> None:
+def _check_splits(
+    source: str,
+    rows_of: RowsBySplit,
+    rule: GroupSplit | TimeSplit | None,
+    labels: list[int],
+    label_names: list[str],
+    different: int,
+) -> None:
     """Refuse an empty split, and a training split that lacks a class.
 
     Args:
         different: How many texts there are, identical ones counted once.
     """
     for name in SPLITS:
-        if not division.rows[name]:
-            rows = sum(map(len, division.rows.values()))
+        if not rows_of[name]:
+            rows = sum(map(len, rows_of.values()))
             reason = f": only {different:,} of its {rows:,} texts are different" if 2 * different < rows else ""
             raise UserError(
                 f"{source} leaves no rows for the {name} split{reason}.",
                 f"Give more {'different texts' if reason else 'rows'}, or change data.split.",
             )
-    absent = set(range(len(label_names))) - {labels[row] for row in division.rows["train"]}
+    absent = set(range(len(label_names))) - {labels[row] for row in rows_of["train"]}
     if absent:
         names = ", ".join(repr(label_names[id]) for id in sorted(absent))
-        past = f" before {division.rule.first['validation']}" if isinstance(division.rule, TimeSplit) else ""
+        past = f" before {rule.first['validation']}" if isinstance(rule, TimeSplit) else ""
         raise UserError(
             f"{source}: no training row is left for {names}{past}.",
             "Add more different texts of that class, or remove it from the table.",

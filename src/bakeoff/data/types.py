@@ -23,6 +23,15 @@ class LabeledTexts:
         return LabeledTexts([ids[row] for row in rows], [texts[row] for row in rows], [labels[row] for row in rows])
 
 
+def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
+    """Return the texts of several splits, one after the other."""
+    return LabeledTexts(
+        [id for part in parts for id in part.ids],
+        [text for part in parts for text in part.texts],
+        [label for part in parts for label in part.labels],
+    )
+
+
 @dataclass(frozen=True)
 class SplitTable:
     """A labeled table with its splits."""
@@ -32,6 +41,16 @@ class SplitTable:
     validation: LabeledTexts
     test: LabeledTexts
     text_columns: str | Sequence[str] | None = None  # `data.text` of the config
+    folds: Sequence[SplitTable] = ()
+    """The splits of each fold of a cross-validation. `test` of this table is then that of all folds, one after the
+    other, and `train` and `validation` are all rows: they make the models that are kept."""
+
+    @property
+    def trainings(self) -> float:
+        """Return how often the first fold is trained on, or the only split, in the time of all trainings together."""
+        if not self.folds:
+            return 1.0
+        return sum(len(table.train) for table in (*self.folds, self)) / len(self.folds[0].train)
 
 
 @dataclass(frozen=True)

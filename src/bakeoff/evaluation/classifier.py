@@ -54,16 +54,19 @@ def evaluate_classifier(
     confidence: float,
     resamples: int,
     seed: int,
+    calibrated: npt.NDArray[np.float64] | None = None,
 ) -> ClassifierEvaluation:
     """Calibrate on the validation split and evaluate on the test split.
 
     Args:
+        calibrated: The probabilities of the test split after calibration, where it was done before: by the models of
+            the folds. Validation then calibrates, and chooses thresholds for, the model that is kept.
         calibrate: False for a classifier that was not trained; its probabilities are used as they are.
         stakes: What mistakes cost, which changes the predicted labels, and the order of the labels.
         metric: The metric that decides the verdict.
     """
     temperature = fit_temperature(validation.labels, validation.probabilities) if calibrate else 1.0
-    probabilities = with_temperature(test.probabilities, temperature)
+    probabilities = with_temperature(test.probabilities, temperature) if calibrated is None else calibrated
     predictions = stakes.predictions(test.labels, probabilities)
     matrix = confusion(test.labels, predictions.predicted, label_names)
     return ClassifierEvaluation(

@@ -67,7 +67,9 @@ def paired_bootstrap_ratio(
     return None if resampled is None else (_percentiles(*resampled, confidence), _p_value(*resampled))
 
 
-def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float) -> Interval | None:
+def crossed_interval(
+    values: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float, widening: float = 1.0
+) -> Interval | None:
     """Return the interval of a mean over seeds and units, both of them sampled: Student's t of Satterthwaite (1946).
 
     The variance of the mean is the sum of the contributions of seeds and units, each estimated from its own means; the
@@ -77,11 +79,12 @@ def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidenc
     Args:
         values: One number (or paired difference) per seed and unit, shape (seeds, units), at least two seeds.
         weights: The units' weights, at least 0, shape (units,). The metric is sum(values) / sum(weights), by seed.
+        widening: Multiplies the standard deviation that comes from the units.
 
     Returns:
         Both ends, or None where fewer than two units have weight.
     """
-    found = _crossed(values, weights)
+    found = _crossed(values, weights, widening)
     if found is None:
         return None
     center, deviation, freedom = found
@@ -89,12 +92,12 @@ def crossed_interval(values: npt.ArrayLike, weights: npt.ArrayLike, *, confidenc
     return center - half, center + half
 
 
-def crossed_p_value(values: npt.ArrayLike, weights: npt.ArrayLike) -> float:
+def crossed_p_value(values: npt.ArrayLike, weights: npt.ArrayLike, *, widening: float = 1.0) -> float:
     """Return the two-sided p-value that the mean of `crossed_interval` is 0: its interval of level 1 - p ends at 0.
 
     Arguments as there, at least two units with weight.
     """
-    found = _crossed(values, weights)
+    found = _crossed(values, weights, widening)
     if found is None:
         raise ValueError("a p-value needs at least two units")
     center, deviation, freedom = found
@@ -103,7 +106,7 @@ def crossed_p_value(values: npt.ArrayLike, weights: npt.ArrayLike) -> float:
     return float(2 * stats.t.sf(abs(center) / deviation, freedom))
 
 
-def _crossed(values: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[float, float, float] | None:
+def _crossed(values: npt.ArrayLike, weights: npt.ArrayLike, widening: float) -> tuple[float, float, float] | None:
     """Return the mean, its standard deviation and its degrees of freedom."""
     below = np.asarray(weights, dtype=np.float64)
     above = np.asarray(values, dtype=np.float64)[:, below > 0]
@@ -114,7 +117,7 @@ def _crossed(values: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[float, floa
     by_seed = above.sum(axis=1) / below.sum()
     center = float(by_seed.mean())
     deviations = (above.mean(axis=0) - center * below) / below.mean()  # of a ratio, to first order
-    parts = np.array([by_seed.var(ddof=1) / seeds, deviations.var(ddof=1) / units])
+    parts = np.array([by_seed.var(ddof=1) / seeds, widening**2 * deviations.var(ddof=1) / units])
     if not parts.any():
         return center, 0.0, 1.0
     freedom = parts.sum() ** 2 / (parts**2 / [seeds - 1, units - 1]).sum()

@@ -101,8 +101,9 @@ def _leaks(data: DataReport | None) -> list[str]:
     exact, near = data.across_splits, data.near_across_splits
     leaked = [f"{count(exact)} text{'s' * (exact != 1)}"] if exact else []
     leaked += [f"{count(near)} group{'s' * (near != 1)} of nearly identical texts"] if near else []
+    part = "fold" if data.folds else "split"
     return [
-        f"{listed(leaked)} {'is' if exact + near == 1 else 'are'} in more than one split: the metrics flatter "
+        f"{listed(leaked)} {'is' if exact + near == 1 else 'are'} in more than one {part}: the metrics flatter "
         f"contestants that remember."
     ]
 
@@ -163,6 +164,8 @@ def _rare_classes(best: ContestantResult) -> list[str]:
 
 def _seeds(results: Sequence[ContestantResult]) -> str:
     evaluated = documents(results[0].metrics[0])
+    if results[0].metrics[0].folds:
+        return _seeds_and_folds(results, evaluated)
     repeated = [result for result in results if result.seeds]
     if not repeated:
         seeds = sorted({str(result.seed) for result in results})
@@ -180,6 +183,16 @@ def _seeds(results: Sequence[ContestantResult]) -> str:
     )
 
 
+def _seeds_and_folds(results: Sequence[ContestantResult], evaluated: str) -> str:
+    seeds = max((result.seeds or [result.seed] for result in results), key=len)
+    several = f" with each of {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})" if len(seeds) > 1 else ""
+    seed = "" if several else f", with seed {seeds[0]}: another seed or other data may change the result"
+    return (
+        f"Each contestant was trained once per fold{several}{seed}. The intervals cover the choice of the {evaluated}, "
+        f"and are widened because the models of the folds were trained on overlapping texts."
+    )
+
+
 def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list[str]:
     """Say what a split by groups or by time measures."""
     rule = data.split_rule if data else None
@@ -191,9 +204,14 @@ def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list
             f"compared with those of a random split."
         ]
     if isinstance(rule, GroupSplit):
+        values = f"the {evaluated} texts have {count(rule.groups[evaluated])} values of it"
+        apart = (
+            f"No '{rule.group}' is in two folds: {values}, each tested by models that were not trained on it."
+            if data and data.folds
+            else f"No '{rule.group}' is in two splits: {values} that no contestant was trained on."
+        )
         return [
-            f"No '{rule.group}' is in two splits: the {evaluated} texts have {count(rule.groups[evaluated])} values of "
-            f"it that no contestant was trained on. Texts of one '{rule.group}' resemble each other, so the intervals, "
+            f"{apart} Texts of one '{rule.group}' resemble each other, so the intervals, "
             f"which resample single texts, may be too narrow."
         ]
     return []

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bakeoff.evaluation.folds import widening
 from bakeoff.evaluation.intervals import resample_counts
 from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.runs.findings import Rank
@@ -22,7 +23,8 @@ def ranks(ranked: Sequence[ContestantResult], scores: Mapping[str, Sequence[pa.T
     Every resample has the same documents for all contestants, so what makes a document hard for everyone cancels out.
     The ends of the interval are percentiles of the ranks (Goldstein and Spiegelhalter 1996, *League tables and their
     limitations*; Hall and Miller 2009, *Using the bootstrap to quantify the authority of an empirical ranking*). With
-    several seeds, these are resampled too, which is too narrow for a few of them.
+    several seeds, these are resampled too, which is too narrow for a few of them. With folds, resamples are as much
+    farther from what was measured as the intervals are wider.
 
     Args:
         ranked: Best first, at least one.
@@ -41,9 +43,10 @@ def ranks(ranked: Sequence[ContestantResult], scores: Mapping[str, Sequence[pa.T
     sign = -1 if deciding.higher_is_better else 1
     if (weights > 0).sum() < 2:
         return []
+    means = np.array([[contestant.mean(axis=0).sum() / weights.sum() for contestant in values]])
     resampled = np.concatenate(list(_resampled_means(values, weights, draws)))
-    places = _places(sign * resampled)
-    measured = _places(sign * np.array([[contestant.mean(axis=0).sum() / weights.sum() for contestant in values]]))[0]
+    places = _places(sign * (means + widening(deciding.folds) * (resampled - means)))
+    measured = _places(sign * means)[0]
     low, high = np.quantile(
         places, [(1 - draws.confidence) / 2, (1 + draws.confidence) / 2], axis=0, method="closest_observation"
     )

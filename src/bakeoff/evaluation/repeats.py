@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from bakeoff.evaluation.folds import widening
 from bakeoff.evaluation.intervals import Interval, crossed_interval, crossed_p_value
 from bakeoff.evaluation.metrics import get_metric
 from bakeoff.evaluation.pairing import Units, protocol_name
-from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, Usage
+from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, TrainingCost, Usage
 
 
 def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, confidence: float) -> ContestantResult:
@@ -28,14 +29,7 @@ def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, 
         _average_metric([result.metrics[index] for result in results], scores, confidence)
         for index in range(len(first.metrics))
     ]
-    costs = [result.training for result in results]
-    training = first.training.model_copy(
-        update={
-            "seconds": statistics.fmean(cost.seconds for cost in costs),
-            "total_seconds": statistics.fmean(cost.total_seconds for cost in costs),
-            "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
-        }
-    )
+    training = mean_cost([result.training for result in results], first.training)
     usages = [result.usage for result in results if result.usage]
     seeds = [result.seed for result in results]
     averaged = "Metrics, times and what was asked" if usages else "Metrics and times"
@@ -47,6 +41,17 @@ def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, 
             "usage": _average_usage(usages) if usages else None,
             "seeds": seeds,
             "notes": [*first.notes, note],
+        }
+    )
+
+
+def mean_cost(costs: Sequence[TrainingCost], like: TrainingCost) -> TrainingCost:
+    """Return `like` with mean times and the largest memory of several trainings."""
+    return like.model_copy(
+        update={
+            "seconds": statistics.fmean(cost.seconds for cost in costs),
+            "total_seconds": statistics.fmean(cost.total_seconds for cost in costs),
+            "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
         }
     )
 
@@ -67,6 +72,7 @@ def _average_metric(metrics: Sequence[MetricValue], scores: Sequence[pa.Table], 
     """
     first, values = metrics[0], [metric.value for metric in metrics]
     interval = _interval(first, scores, confidence)
+    by_fold = zip(*(metric.by_fold for metric in metrics), strict=False)  # a seed may lack a fold's value
     return first.model_copy(
         update={
             "value": get_metric(first.name).mean(values),
@@ -74,6 +80,7 @@ def _average_metric(metrics: Sequence[MetricValue], scores: Sequence[pa.Table], 
             "high": interval[1] if interval else None,
             "confidence": confidence,
             "by_seed": values,
+            "by_fold": [get_metric(first.name).mean(fold) for fold in by_fold],
             "deviation": float(np.std(values, ddof=1)),
         }
     )
@@ -85,7 +92,10 @@ def _interval(value: MetricValue, scores: Sequence[pa.Table], confidence: float)
         return None
     by_seed = [metric.units(table, value.protocol) for table in scores]
     interval = crossed_interval(
-        np.stack([units.values for units in by_seed]), by_seed[0].weights, confidence=confidence
+        np.stack([units.values for units in by_seed]),
+        by_seed[0].weights,
+        confidence=confidence,
+        widening=widening(value.folds),
     )
     return metric.from_units(interval) if interval else None
 
@@ -121,7 +131,8 @@ def compare_over_seeds(
     if a[0].names != b[0].names or not np.array_equal(weights, b[0].weights):
         raise ValueError(f"{better.name} and {worse.name} were not evaluated on the same documents")
     differences = np.stack([units.values for units in a]) - np.stack([units.values for units in b])
-    interval = crossed_interval(differences, weights, confidence=confidence)
+    wider = widening(deciding.folds)
+    interval = crossed_interval(differences, weights, confidence=confidence, widening=wider)
     if interval is None:
         return None
     low, high = interval
@@ -133,7 +144,7 @@ def compare_over_seeds(
         difference=float(by_seed.mean()),
         low=low,
         high=high,
-        p_value=crossed_p_value(differences, weights),
+        p_value=crossed_p_value(differences, weights, widening=wider),
         test="Student",
         distinguishable=not low <= 0 <= high,
         by_seed=by_seed.tolist(),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
+from bakeoff.evaluation.folds import larger_p_value, wider_level
 from bakeoff.evaluation.intervals import holm
 from bakeoff.evaluation.limits import Caution, cautions
 from bakeoff.evaluation.metrics import Draws, get_metric
@@ -114,7 +116,8 @@ def _compare(
     if metric.paired is None:
         raise ValueError(f"{metric.title} cannot decide a verdict: {metric.unpaired_because}")
     try:
-        paired = metric.paired.compare(scores[better.name][0], scores[worse.name][0], deciding.protocol, draws)
+        wider = replace(draws, confidence=wider_level(draws.confidence, deciding.folds))
+        paired = metric.paired.compare(scores[better.name][0], scores[worse.name][0], deciding.protocol, wider)
     except UnpairedScoresError as error:
         raise ValueError(f"{better.name} and {worse.name} {error}") from None
     if paired is None:
@@ -127,7 +130,7 @@ def _compare(
         difference=paired.difference,
         low=low,
         high=high,
-        p_value=paired.p_value,
+        p_value=larger_p_value(paired.p_value, deciding.folds),
         test=metric.paired.test,
         distinguishable=not low <= 0 <= high,
     )

@@ -32,6 +32,22 @@ def seed_rows(run: LoadedRun) -> list[list[str]]:
     return rows
 
 
+def fold_titles(run: LoadedRun) -> list[str]:
+    """Return the columns of `fold_rows`."""
+    folds = run.primary_metric.folds
+    return ["Contestant", "Metric", "All folds", *(f"Fold {number}" for number in range(1, folds + 1))]
+
+
+def fold_rows(run: LoadedRun) -> list[list[str]]:
+    """Return the deciding metric of each contestant in each fold; nothing where there are none."""
+    deciding = [(result.name, result.metrics[0]) for result in run.results]
+    return [
+        [name, title_of(metric), number(metric.value), *map(number, metric.by_fold)]
+        for name, metric in deciding
+        if metric.by_fold
+    ]
+
+
 def difference_titles(run: LoadedRun) -> list[str]:
     """Return the columns of `difference_rows`."""
     return ["Best", "Against", *_seed_columns(run)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bakeoff.evaluation.folds import widening
 from bakeoff.evaluation.metrics import METRICS, metric_name
 from bakeoff.evaluation.pairing import protocol_name
 from bakeoff.evaluation.wording import count, level
@@ -43,10 +44,14 @@ def explain(metric: MetricValue) -> Explanation:
         sentences.append(meanings[name])
     plural = "" if metric.documents == 1 else "s"
     unit = row.counted if row else "document"
-    sentences.append(f"Measured on {count(metric.documents)} {unit}{plural} of the {metric.split} split.")
+    where = f"{metric.folds} folds, each by a model of the others" if metric.folds else f"the {metric.split} split"
+    sentences.append(f"Measured on {count(metric.documents)} {unit}{plural} of {where}.")
     if metric.low is not None:
         how = row.interval_meaning if row and row.interval_meaning else "bootstrap over {unit}s."
         sentences.append(f"{level(metric.confidence)} interval: {how.format(unit=metric.interval_unit)}")
+        if metric.folds:
+            wider = f"{widening(metric.folds):.2f} times as wide"
+            sentences.append(f"The training sets of the folds overlap: it is {wider} (Nadeau and Bengio 2003).")
     version = f", version {metric.protocol_version}" if metric.protocol_version != 1 else ""
     return Explanation(title_of(metric), protocol_of(metric) + version, sentences)
 

@@ -28,7 +28,9 @@ class PlanTable:
         at_once = max(1, (options.max_width - _TITLE_WIDTH) // _CONTESTANT_WIDTH)
         for first in range(0, len(plan.contestants), at_once):
             yield self._table(plan.contestants[first : first + at_once])
-        spent = sum(contestant.seeds * (contestant.money or 0) for contestant in plan.contestants)
+        spent = sum(
+            contestant.seeds * contestant.trainings * (contestant.money or 0) for contestant in plan.contestants
+        )
         cost = f" and {money(spent)}" if spent else ""
         yield Text(
             f"Total: about {duration(plan.total_seconds)}{cost}, up to {size(plan.peak_memory_bytes)} of memory "
@@ -41,7 +43,12 @@ class PlanTable:
                 yield Text(f"{one_line(contestant.name)}: {visible(note)}")
         for warning in plan.warnings:
             yield Text(f"Warning: {visible(warning)}", "bold yellow")
-        if any(contestant.seeds > 1 for contestant in plan.contestants):
+        if folds := plan.contestants[0].folds:
+            yield Text(
+                f"The table is for the training of one of the {folds} folds. The total is for all of them, and for the "
+                f"training on all rows that follows: {plan.contestants[0].trainings:.1f} times the time of one."
+            )
+        elif any(contestant.seeds > 1 for contestant in plan.contestants):
             yield Text("The table is for one training; the total is for all of them.")
         yield Text(f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")
 
@@ -57,9 +64,10 @@ class PlanTable:
 
 def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
     unit = either(contestant.token_unit for contestant in plan.contestants)
-    repeated = any(contestant.seeds > 1 for contestant in plan.contestants)
+    repeated = any(contestant.seeds > 1 or contestant.folds for contestant in plan.contestants)
+    folds = plan.contestants[0].folds
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
-        ("Trainings, one per seed", lambda plan: count(plan.seeds))
+        ("Trainings" if folds else "Trainings, one per seed", lambda plan: count(plan.seeds * (plan.folds + 1)))
     ]
     asked: list[tuple[str, Callable[[ContestantPlan], str]]] = [
         ("Requests", lambda plan: _or_dash(plan.requests, count)),

@@ -293,6 +293,7 @@ def data_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:
 def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
     """Return further facts about the data: source, fingerprints, skipped and duplicate texts."""
     data = run.data
+    part = "fold" if data.folds else "split"
     facts = [
         ("Source", data.source),
         ("Split", _split(data)),
@@ -300,9 +301,9 @@ def data_facts(run: LoadedRun) -> list[tuple[str, str]]:
         *((f"SHA-256 of {name}", digest) for name, digest in data.files.items()),
         *((f"Skipped: {reason}", count(rows)) for reason, rows in data.skipped.items()),
         ("Rows with duplicate texts", count(data.duplicate_texts)),
-        ("Texts in more than one split", count(data.across_splits)),
+        (f"Texts in more than one {part}", count(data.across_splits)),
         ("Rows with near-duplicate texts", count(data.near_duplicate_texts)),
-        ("Groups of near-duplicates in more than one split", count(data.near_across_splits)),
+        (f"Groups of near-duplicates in more than one {part}", count(data.near_across_splits)),
     ]
     return facts + [("Note", note) for note in data.notes]
 
@@ -313,13 +314,17 @@ def _split(data: DataReport) -> str:
     if isinstance(rule, TimeSplit):
         spans = [f"{name} {first} to {rule.last[name]}" for name, first in rule.first.items()]
         return f"by time, column {rule.time!r}: {', '.join(spans)}"
+    part = "fold" if data.folds else "split"
+    kept = f", with all rows of one {rule.group!r} in one {part}" if isinstance(rule, GroupSplit) else ""
     if isinstance(rule, GroupSplit):
         groups = [f"{name} {count(number)}" for name, number in rule.groups.items()]
+        kept += f"; different values: {', '.join(groups)}"
+    if data.folds:
         return (
-            f"at random, seed {data.split_seed}, with all rows of one {rule.group!r} in one split; different values: "
-            f"{', '.join(groups)}"
+            f"{len(data.folds)} folds at random, seed {data.split_seed}{kept}. Every row is tested once, by a model "
+            "that was trained on other folds; train and validation are those of the models that are kept"
         )
-    return "came with the data" if data.split_seed is None else f"at random, seed {data.split_seed}"
+    return "came with the data" if data.split_seed is None else f"at random, seed {data.split_seed}{kept}"
 
 
 def near_duplicate_rows(run: LoadedRun) -> tuple[list[str], list[list[str]]]:

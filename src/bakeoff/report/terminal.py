@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bakeoff.evaluation.wording import level, percent
 from bakeoff.report.answers_view import answer_rows, answer_titles
-from bakeoff.report.details import seed_rows, seed_titles
+from bakeoff.report.details import fold_rows, fold_titles, seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows, rank_row, role
@@ -38,7 +38,11 @@ def summary(run: RunFolder) -> RenderableType:
     for contestant in loaded.contestants:
         if contestant.epochs:
             parts += [_heading(f"Training of {contestant.name}"), epoch_table(contestant.epochs)]
-    parts += [_heading(f"Comparison on the {loaded.primary_metric.split} split"), _Comparison(loaded)]
+    folds = loaded.primary_metric.folds
+    evaluated = f"in {folds} folds" if folds else f"on the {loaded.primary_metric.split} split"
+    parts += [_heading(f"Comparison {evaluated}"), _Comparison(loaded)]
+    if by_fold := fold_rows(loaded):
+        parts += [_heading("Results by fold"), _plain_table(fold_titles(loaded), by_fold)]
     if seeds := seed_rows(loaded):
         parts += [_heading("Results by seed"), _plain_table(seed_titles(loaded), seeds)]
     matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]

@@ -55,6 +55,11 @@ class DataReport(Record):
     split_seed: int | None = Field(None, description="None where the splits came as files, as a column, or by time.")
     split_rule: GroupSplit | TimeSplit | None = Field(None, description="None: at random, or the splits were given.")
     splits: list[SplitReport]
+    folds: list[int] = Field(
+        [],
+        description="Test rows of each fold of a cross-validation. The test split is then all of them, and train and "
+        "validation, which are the same rows, are those of the models that are kept.",
+    )
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_splits: int = Field(0, description="Texts in more than one split (0 unless the splits were given).")

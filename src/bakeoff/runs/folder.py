@@ -32,7 +32,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class ContestantFolder:
-    """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/."""
+    """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/.
+
+    With cross-validation, each seed has a subfolder of the same layout for each fold: fold-1/, fold-2/. The files
+    beside them are those of the last training, on all rows, with the scores of all folds.
+    """
 
     def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
         """
@@ -64,6 +68,15 @@ class ContestantFolder:
         """Return this folder and those of the further seeds, in the order of the seeds."""
         further = len(list(self.path.glob("repeat-*")))
         return [self.repeat(number) for number in range(1, further + 2)]
+
+    def fold(self, number: int) -> ContestantFolder:
+        """Return the folder of a fold; the first one is 1."""
+        path = self.path / f"fold-{number}"
+        return ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+
+    def folds(self) -> list[ContestantFolder]:
+        """Return the folders of the folds that have begun, in their order."""
+        return [self.fold(number) for number in range(1, len(list(self.path.glob("fold-*"))) + 1)]
 
     def stage(self, name: str) -> StageFolder:
         """Return the folder of a training that precedes the contestant's own, such as `pretraining`.
@@ -122,7 +135,15 @@ class ContestantFolder:
     @property
     def begun(self) -> bool:
         """True once a step was taken, in this training or in a stage before it."""
-        return self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
+        own = self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
+        return own or any(fold.begun for fold in self.folds())
+
+    @property
+    def latest(self) -> ContestantFolder:
+        """The folder of the training that is under way or was the last: this one, or that of a fold."""
+        if self.metrics_size() or self.ended:
+            return self
+        return next((fold for fold in reversed(self.folds()) if fold.metrics_size()), self)
 
     # metrics.jsonl
 
@@ -173,8 +194,9 @@ class ContestantFolder:
         self._write_last(self._failure, Failure(reason=reason))
 
     def failure(self) -> str | None:
-        """Return why the contestant has no result with one of its seeds, or None."""
-        failed = [repeat._failure for repeat in self.repeats() if repeat._failure.exists()]
+        """Return why the contestant has no result with one of its seeds or folds, or None."""
+        trainings = [training for repeat in self.repeats() for training in (*repeat.folds(), repeat)]
+        failed = [training._failure for training in trainings if training._failure.exists()]
         return read_record(failed[0], Failure).reason if failed else None
 
     def _write_last(self, path: Path, record: Record) -> None:

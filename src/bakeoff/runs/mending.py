@@ -80,9 +80,9 @@ def _mend_training(folder: ContestantFolder) -> Iterator[str]:
 
 
 def _empty(folder: ContestantFolder) -> None:
-    """Remove everything but the other seeds."""
+    """Remove everything but the other seeds and the folds."""
     for path in folder.path.iterdir():
-        if path.is_dir() and not path.name.startswith("repeat-"):
+        if path.is_dir() and not path.name.startswith(("repeat-", "fold-")):
             shutil.rmtree(path)
         elif path.is_file():
             path.unlink()

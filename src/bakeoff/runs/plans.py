@@ -13,6 +13,10 @@ class ContestantPlan(Record):
     name: str
     method: str
     seeds: int = Field(1, description="Number of trainings, one per seed. The values below are for one of them.")
+    folds: int = Field(0, description="Each seed is trained once per fold, and once more on all rows.")
+    trainings: float = Field(
+        1.0, description="Time of all trainings of a seed / that of one, of a fold: the last one has more rows."
+    )
     epochs: float = Field(0, description="Passes over the training split; 0.5 is half of one.")
     steps: int = 0
     tokens: int = Field(0, description="Training tokens; padding is not counted.")
@@ -30,6 +34,11 @@ class ContestantPlan(Record):
     output_tokens: int = Field(0, description="Tokens of the answers, estimated.")
     money: float | None = Field(None, description="USD, estimated; None: no prices are given.")
     notes: list[str] = Field([], description="Sentences about how it was measured, and what limits the training.")
+
+    @property
+    def all_seconds(self) -> float:
+        """The time of all trainings: of every seed and fold."""
+        return self.seeds * self.trainings * self.total_seconds
 
 
 class Plan(Record):

@@ -26,6 +26,10 @@ class MetricValue(Record):
     higher_is_better: bool
     by_seed: list[float] = Field([], description="With several seeds: the value of each; `value` is their mean.")
     deviation: float | None = Field(None, description="Standard deviation over several seeds.")
+    folds: int = Field(
+        0, description="Folds that were tested, each by a model of the others; `value` is of all their texts together."
+    )
+    by_fold: list[float] = Field([], description="The value of each fold alone, if all of them have one.")
 
 
 class RangeTest(Record):

@@ -37,7 +37,7 @@ def routes(models: Models) -> APIRouter:
         if run not in models.runs:
             raise ApiError(404, f"There is no run {run!r}. Runs: {', '.join(models.runs)}.", param="run")
         served = models.runs[run]
-        lines = {name: metrics(served.folder.contestant(name, writes=False)) for name in served.methods}
+        lines = {name: metrics(served.folder.contestant(name, writes=False).latest) for name in served.methods}
         trained = {name: (steps, epochs) for name, (steps, epochs) in lines.items() if steps}
         return RunProgress(run=run_view(served), curves=[curves(name, *log) for name, log in trained.items()])
 
@@ -75,7 +75,8 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
             metric=_metric_view(model.result.metrics[0]),
             training_seconds=model.result.training.seconds,
         )
-    started = run.folder.contestant(name, writes=False).metrics_size() > 0
+    folder = run.folder.contestant(name, writes=False)
+    started = bool(folder.metrics_size() or folder.folds())
     return ContestantView(
         name=name,
         method=run.methods[name],

@@ -30,13 +30,14 @@ _TASKS: dict[Task, str] = {
 
 @dataclass(frozen=True)
 class Contestant:
-    """A contestant of a run, with one of its seeds."""
+    """A contestant of a run, with one of its seeds, on one fold of the data if there are several."""
 
     name: str
     seed: int
     folder: ContestantFolder
-    label: str  # for people: the name, with the seed where there are several
-    earlier: Mapping[str, ContestantFolder]  # the contestants before it, by name: with the same seed, if they use one
+    label: str  # for people: the name, with seed and fold where there are several
+    earlier: Mapping[str, ContestantFolder]  # those before it, by name: of the same seed, if they use one, and fold
+    fold: int = 0  # from 1; 0: there are no folds, or all of them are trained and this is the model that is kept
 
 
 class BakeoffTask(ABC, Generic[Config, Data]):

@@ -12,11 +12,12 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError
+from bakeoff.evaluation.repeats import mean_cost
 from bakeoff.evaluation.stakes import resolve
-from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier
+from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier, TextModel
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
-from bakeoff.methods.saved import CalibratedClassifier, write_classifier
+from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_classifier
 from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import ContestantFolder
@@ -39,7 +40,8 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         data, report = prepare_table(config.data, config.seed)
         resolve(config.evaluation, data.label_names)  # refuse before anything is trained
         for name, settings in config.contestants.items():
-            get_classification_method(settings.method).check(name, settings, data)
+            for table in (data, *data.folds):
+                get_classification_method(settings.method).check(name, settings, table)
             tuning.check(name, settings, config.budget.seconds)
         return data, report
 
@@ -47,11 +49,16 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         self, config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
     ) -> ContestantResult:
         started = time.perf_counter()
+        data = data.folds[contestant.fold - 1] if contestant.fold else data
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
         members = {name: contestant.earlier[name] for name in settings.builds_on}
         if failed := [name for name, member in members.items() if member.failure()]:
             raise DivergedError(f"{contestant.label}: its member {failed[0]} has no result.")
+        if data.folds:
+            distributed.wait()  # until the main process has written the last fold
+        if failed := [fold.name for fold in folder.folds() if fold.failure()]:
+            raise DivergedError(f"{failed[0]} has no result.")
         context = FitContext(
             contestant.name,
             contestant.seed,
@@ -77,6 +84,10 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         asked = model if isinstance(model, AskedModel) else None
         if asked:
             asked.progress = progress
+
+        def load_fold(fold: ContestantFolder) -> TextModel:
+            return method.load(fold.model, read_classifier(fold.model))
+
         evaluation = evaluate(
             model,
             data,
@@ -84,8 +95,9 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             stakes := resolve(config.evaluation, data.label_names),
             seed=contestant.seed,
             calibrate=method.calibrates(model),
-            attribute=address is None,
+            attribute=address is None and not contestant.fold,
             folder=folder,
+            load_fold=load_fold if data.folds else None,
         )
         if folder.writes:
             calibrated = CalibratedClassifier(
@@ -95,7 +107,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         cost = report.cost
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, machine.peak_memory_bytes())
         cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
-        return ContestantResult(
+        result = ContestantResult(
             name=contestant.name,
             method=settings.method,
             task="classification",
@@ -103,7 +115,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             seed=contestant.seed,
             metrics=evaluation.metrics,
             training=cost,
-            usage=asked.usage if asked else _usage([contestant.earlier[name] for name in settings.builds_on]),
+            usage=asked.usage if asked else _usage([member.result() for member in members.values()]),
             token_unit=method.token_unit,
             description=method.describe(settings.model_copy(update=report.settings)),
             pretrained_model=settings.pretrained_model,
@@ -125,15 +137,21 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
                 *["Probabilities were computed in bf16."] * (cost.precision == "bf16"),
             ],
         )
+        if not data.folds:
+            return result
+        return _with_folds(result, [fold.result() for fold in folder.folds()], data, shared=bool(members))
 
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
         plans: dict[str, ContestantPlan] = {}
+        folds, trainings = len(data.folds), data.trainings
+        data = data.folds[0] if folds else data
         for number, (name, settings) in enumerate(config.contestants.items(), start=1):
             progress.contestant(name, number, len(config.contestants))
             machine.reset_peak_memory()
             context = PlanContext(name, config.seed, config.budget, progress, plans=plans)
             plan = get_classification_method(settings.method).plan(settings, data, context)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
+            plans[name].folds, plans[name].trainings = folds, trainings
         return list(plans.values())
 
 
@@ -146,9 +164,30 @@ def _address(config: ClassificationConfig, name: str) -> str | None:
     return None
 
 
-def _usage(members: Sequence[ContestantFolder]) -> Usage | None:
-    """Return what the answers of a contestant's members took, or None if they asked nobody."""
-    usages = [usage for member in members if (usage := member.result().usage)]
+def _with_folds(
+    last: ContestantResult, folds: Sequence[ContestantResult], data: SplitTable, *, shared: bool
+) -> ContestantResult:
+    """Return the result of the last training with the costs of all of them.
+
+    Args:
+        folds: The results of the folds.
+        shared: The usage is that of members, who have counted their folds.
+    """
+    trainings = [*folds, last]
+    usage = last.usage if shared else _usage(trainings)
+    kept = f"all rows but {len(data.validation):,} for validation"
+    notes = [
+        f"{len(folds)} folds: every text was classified by a model that was trained on other folds. The model that is "
+        f"kept was trained after that, on {kept}.",
+        f"Times are means over these {len(trainings)} trainings.",
+    ]
+    training = mean_cost([each.training for each in trainings], last.training)
+    return last.model_copy(update={"training": training, "usage": usage, "notes": [*last.notes, *notes]})
+
+
+def _usage(results: Sequence[ContestantResult]) -> Usage | None:
+    """Return what the answers of several contestants or trainings took, or None if they asked nobody."""
+    usages = [usage for result in results if (usage := result.usage)]
     if not usages:
         return None
     return Usage(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.evaluation.calibration import with_temperature
 from bakeoff.evaluation.classification import text_losses
 from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
+from bakeoff.evaluation.folds import wider_level
 from bakeoff.evaluation.stakes import Stakes
 from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.folder import ContestantFolder
-from bakeoff.runs.results import Sample, WordAttribution
+from bakeoff.runs.results import ContestantResult, MetricValue, Sample, WordAttribution
 from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier
 
@@ -36,32 +39,93 @@ def evaluate(
     calibrate: bool,
     attribute: bool = True,
     folder: ContestantFolder,
+    load_fold: Callable[[ContestantFolder], TextModel] | None = None,
 ) -> ClassifierEvaluation:
     """Calibrate a model on the validation split and measure it on the test split; write its scores and samples.
 
-    Under torchrun every process computes the same, and the main process writes.
+    With several folds, the test texts were answered before, each by the model that was not trained on it, and the model
+    is only calibrated. Under torchrun every process computes the same, and the main process writes.
 
     Args:
         calibrate: False leaves the probabilities as they are.
         attribute: False marks no words in the samples, which asks the model about hundreds of further texts.
+        folder: That of the model; the folders of the folds are in it, finished.
+        load_fold: Loads the model of a fold. None where `data` have no folds.
     """
+    validation = Answers(data.validation.labels, model.probabilities(data.validation.texts))
+    if load_fold is None:
+        tested = _Tested(Answers(data.test.labels, model.probabilities(data.test.texts)))
+    else:
+        tested = _tested_by_folds(folder.folds(), data)
     evaluation = evaluate_classifier(
-        Answers(data.validation.labels, model.probabilities(data.validation.texts)),
-        Answers(data.test.labels, model.probabilities(data.test.texts)),
+        validation,
+        tested.answers,
         data.label_names,
         calibrate=calibrate,
         stakes=stakes,
         metric=config.metric,
-        confidence=config.confidence,
+        confidence=wider_level(config.confidence, len(data.folds)),
         resamples=config.resamples,
         seed=seed,
+        calibrated=tested.calibrated,
     )
     folder.write_scores(_scores(data.test, data.label_names, evaluation, stakes))
-    classifier = Classifier(data.label_names, model, evaluation.temperature, stakes.costs)
+    loaded: dict[int, Classifier] = {}
+
+    def words(row: int, answer: int, shown: int) -> list[WordAttribution]:
+        if not attribute:
+            return []
+        fold = tested.fold_of[row] if load_fold else 0
+        if fold not in loaded:
+            answering, temperature = model, evaluation.temperature
+            if load_fold:
+                answering, temperature = load_fold(tested.folders[fold]), tested.temperatures[fold]
+            loaded[fold] = Classifier(data.label_names, answering, temperature, stakes.costs)
+        return _words(loaded[fold], data.test.texts[row], answer, shown)
+
     # In every process, because a transformer shares its texts out among them and waits for all.
-    samples = _samples(classifier, data.test, evaluation, attribute=attribute)
+    samples = _samples(data.label_names, words, data.test, evaluation)
     folder.write_samples(samples)
-    return evaluation
+    if load_fold is None:
+        return evaluation
+    metrics = [_with_folds(metric, tested.results, config.confidence) for metric in evaluation.metrics]
+    return replace(evaluation, metrics=metrics)
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """The answers to the test texts; of several folds, with what is known of each."""
+
+    answers: Answers
+    calibrated: npt.NDArray[np.float64] | None = None
+    fold_of: Sequence[int] = ()  # of each test text: an index into the lists below
+    folders: Sequence[ContestantFolder] = ()
+    results: Sequence[ContestantResult] = ()
+    temperatures: Sequence[float] = ()
+
+
+def _tested_by_folds(folders: Sequence[ContestantFolder], data: SplitTable) -> _Tested:
+    results, scores = [folder.result() for folder in folders], [folder.scores() for folder in folders]
+    temperatures = [result.calibration.temperature if result.calibration else 1.0 for result in results]
+    names = [f"probability_{name}" for name in data.label_names]
+    after = [np.stack([table[name].to_numpy() for name in names], axis=1) for table in scores]
+    before = [with_temperature(table, 1 / temperature) for table, temperature in zip(after, temperatures, strict=True)]
+    return _Tested(
+        Answers(data.test.labels, np.concatenate(before)),
+        np.concatenate(after),
+        [number for number, table in enumerate(scores) for _ in range(table.num_rows)],
+        folders,
+        results,
+        temperatures,
+    )
+
+
+def _with_folds(metric: MetricValue, results: Sequence[ContestantResult], confidence: float) -> MetricValue:
+    """Add the values of the folds, and the level that the widened interval stands for."""
+    key = (metric.name, metric.protocol)
+    values = [each.value for result in results for each in result.metrics if (each.name, each.protocol) == key]
+    by_fold = values if len(values) == len(results) else []
+    return metric.model_copy(update={"folds": len(results), "by_fold": by_fold, "confidence": confidence})
 
 
 def _scores(
@@ -91,9 +155,16 @@ def _scores(
 
 
 def _samples(
-    best: Classifier, test: LabeledTexts, evaluation: ClassifierEvaluation, *, attribute: bool
+    labels: Sequence[str],
+    words: Callable[[int, int, int], list[WordAttribution]],
+    test: LabeledTexts,
+    evaluation: ClassifierEvaluation,
 ) -> list[Sample]:
-    """Return the first test texts, the most confident mistakes, and the labels that may be wrong."""
+    """Return the first test texts, the most confident mistakes, and the labels that may be wrong.
+
+    Args:
+        words: From a text, the answer and the characters shown, the words to highlight.
+    """
     probabilities, label_issues = evaluation.probabilities, evaluation.label_issues
     predicted = evaluation.chosen
     wrong = np.flatnonzero(predicted != np.asarray(test.labels))
@@ -105,12 +176,12 @@ def _samples(
         return Sample.model_validate(
             {
                 "prompt": shown if shown == text else shown + "…",
-                "label": best.labels[test.labels[row]],
-                "predicted": best.labels[answer],
+                "label": labels[test.labels[row]],
+                "predicted": labels[answer],
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "words": _words(best, text, int(answer), len(shown)) if attribute and kind != "label_issue" else [],
+                "words": words(row, int(answer), len(shown)) if kind != "label_issue" else [],
             }
         )
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bakeoff.config.paths import contestants_files
+from bakeoff.data.types import joined
 from bakeoff.errors import UserError
 from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 from bakeoff.methods.recurrent.method import RecurrentMethod
@@ -79,3 +80,14 @@ def test_a_missing_file_is_refused_before_anything_is_trained(tmp_path):
 
     with pytest.raises(UserError, match=r"c\.txt does not exist"):
         RecurrentMethod().check("lstm", settings, TABLE)
+
+
+def test_the_model_that_is_kept_after_a_cross_validation_is_pretrained_on_its_training_texts(tmp_path):
+    texts = [*TABLE.train.texts, *TABLE.validation.texts]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "more.parquet")
+    kept = replace(TABLE, test=joined([TABLE.train, TABLE.validation]), folds=[TABLE])
+
+    found = pretraining_texts(Pretraining(text=str(tmp_path / "more.parquet")), kept)
+
+    assert found.texts == [text for text in TABLE.train.texts if text not in TABLE.validation.texts]
+    assert found.held_out == len(texts) - len(found.texts) > 0

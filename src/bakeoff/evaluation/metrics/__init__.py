@@ -54,6 +54,7 @@ def metric_name(name: str) -> str:
 
 
 def documents(metric: MetricValue) -> str:
-    """Return what a metric was measured on: `2,132 test texts`, `1 test document`."""
+    """Return what a metric was measured on: `2,132 test texts`, `1 test document`, `600 test texts in 5 folds`."""
     counted = get_metric(metric.name).counted
-    return f"{count(metric.documents)} {metric.split} {counted}{'' if metric.documents == 1 else 's'}"
+    folds = f" in {metric.folds} folds" if metric.folds else ""
+    return f"{count(metric.documents)} {metric.split} {counted}{'' if metric.documents == 1 else 's'}{folds}"

@@ -30,7 +30,9 @@ def pretraining_texts(pretrain: Pretraining, data: SplitTable) -> PretrainingTex
     """
     table = read_pretraining_texts(pretrain, data.text_columns)
     texts = [text for text in table.texts if text]
-    evaluated = {folded(text) for split in (data.validation, data.test) for text in split.texts}
+    # With folds, these are the data of the model that is kept, which is not tested: the folds have tables of their own.
+    splits = (data.validation,) if data.folds else (data.validation, data.test)
+    evaluated = {folded(text) for split in splits for text in split.texts}
     used = [text for text in texts if folded(text) not in evaluated]
     return PretrainingTexts(table.table.source, used, len(texts) - len(used))
 
