@@ -61,7 +61,8 @@ def attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads
     """
     queries, keys, values = (part.unflatten(1, (heads, -1)).transpose(0, 1) for part in (query, key, value))
     scores = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
-    return (scores.softmax(-1) @ values).transpose(0, 1).flatten(1)
+    result: torch.Tensor = (scores.softmax(-1) @ values).transpose(0, 1).flatten(1)
+    return result
 
 
 def operations(task: Callable[[], object]) -> int:
@@ -69,7 +70,7 @@ def operations(task: Callable[[], object]) -> int:
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # unknown to PyTorch's counter
     with FlopCounterMode(display=False, custom_mapping={kernel: _of_kernel}) as counter:
         task()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _of_kernel(query: torch.Size, key: torch.Size, value: torch.Size, *rest: Any, **more: Any) -> int:
@@ -100,7 +101,8 @@ def run(name: SizeName) -> Result:
     longest, width = size.lengths[-1], size.widths[-1]
 
     def task(length: int, width: int, heads: int) -> Callable[[], object]:
-        return partial(attention, *torch.randn(3, length, width), heads)
+        query, key, value = torch.randn(3, length, width)
+        return partial(attention, query, key, value, heads)
 
     middle = size.lengths[len(size.lengths) // 2]
     tasks = {

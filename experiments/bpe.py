@@ -131,7 +131,7 @@ def run(name: SizeName) -> Result:
     for entries_wanted in size.vocabularies:
         tokenizer = train_character_bpe(training, entries_wanted)
         ids = [number for encoding in tokenizer.encode_batch(test) for number in encoding.ids]
-        unknown = ids.count(tokenizer.token_to_id("[UNK]"))
+        unknown = ids.count(tokenizer.get_vocab()["[UNK]"])
         label = f"BPE {entries_wanted:,}, from characters"
         found.append(Vocabulary(label, tokenizer.get_vocab_size(), len(ids), unknown, len(test_words)))
     tokenizer = train_byte_bpe(training, size.vocabularies[-1])

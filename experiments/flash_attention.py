@@ -63,7 +63,8 @@ def plain(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.
     n = query.shape[2]
     hidden = torch.ones(n, n, dtype=torch.bool, device=query.device).triu_(1)
     scores = (query @ key.transpose(2, 3) * query.shape[-1] ** -0.5).masked_fill(hidden, -torch.inf)
-    return scores.softmax(-1) @ value
+    result: torch.Tensor = scores.softmax(-1) @ value
+    return result
 
 
 def flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -28,9 +28,10 @@ from torch import nn
 from bakeoff.data.config import TableData
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import LabeledTexts
+from bakeoff.data.words import tokenize
 from bakeoff.evaluation.intervals import wilson
 from bakeoff.methods.recurrent.config import Vocabulary
-from bakeoff.methods.recurrent.vocabulary import WordVocabulary, tokenize
+from bakeoff.methods.recurrent.vocabulary import WordVocabulary
 from experiments.shared import CONFIDENCE, Gap, Result, SizeName, Table, Verdict, new_figure, paired_gap, plot_gaps
 
 VARIANTS = ("full", "no forget", "no input", "coupled", "no output")
@@ -79,9 +80,8 @@ class Networks(nn.Module):
             nn.Parameter(torch.stack(parts)) for parts in zip(*started, strict=True)
         )
         self.hidden = hidden
-        for name in VARIANTS[1:]:
-            mask = torch.tensor([variant == name for variant in variants])[:, None, None]
-            self.register_buffer(name.replace(" ", "_"), mask)
+        lacks = [torch.tensor([variant == name for variant in variants])[:, None, None] for name in VARIANTS[1:]]
+        self.no_forget, self.no_input, self.coupled, self.no_output = lacks
 
     def forward(self, inputs: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (networks, rows, classes).

@@ -48,7 +48,7 @@ SIZES: dict[SizeName, Size] = {
 }
 
 
-def decide(gaps: Mapping[Positions, Gap]) -> tuple[Verdict, str]:
+def decide(gaps: Mapping[str, Gap]) -> tuple[Verdict, str]:
     """Apply the rule.
 
     Args:
@@ -94,7 +94,7 @@ def run(name: SizeName) -> Result:
             model = train(encoder.vocabulary, training_ids, way, steps=size.steps, seed=seed)
             losses[way].append(document_losses(model, test_ids))
             costs[way].append(cost_of_shuffling(model, test_ids, seed))
-    gaps = {way: paired_gap(losses[way], losses["added"], weights) for way in WAYS if way != "added"}
+    gaps: dict[str, Gap] = {way: paired_gap(losses[way], losses["added"], weights) for way in WAYS if way != "added"}
     verdict, reason = decide(gaps)
 
     rows = []

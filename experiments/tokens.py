@@ -14,11 +14,13 @@ decides nothing.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +128,7 @@ def model_text(unit: Unit, size: Size) -> Modeling:
 
 def classify(size: Size) -> tuple[dict[Unit, Classifying], float]:
     """Let bakeoff's `lstm` compete with itself on three units; return the answers and the majority's accuracy."""
-    contestants = {unit: {"method": "lstm", "vocabulary": {"units": unit}} for unit in UNITS}
+    contestants: dict[str, Any] = {unit: {"method": "lstm", "vocabulary": {"units": unit}} for unit in UNITS}
     config = {
         "task": "classification",
         "data": {"table": "sentence-polarity", "rows": size.sentences},
@@ -158,8 +160,8 @@ def run(name: SizeName) -> Result:
         for unit, one in found.items()
     }
     against = {
-        f"{unit} - subwords": paired_gap(bits_of(found[unit].nats), bits_of(found["subwords"].nats), weights)
-        for unit in UNITS
+        f"{unit} - subwords": paired_gap(one.nats / math.log(2), found["subwords"].nats / math.log(2), weights)
+        for unit, one in found.items()
         if unit != "subwords"
     }
     classifiers, majority = classify(size)
@@ -200,7 +202,3 @@ def run(name: SizeName) -> Result:
         figure,
         "Differences of the language models in bits per byte, with 95% intervals.",
     )
-
-
-def bits_of(nats: np.ndarray) -> np.ndarray:
-    return nats / np.log(2)
