@@ -9,6 +9,7 @@ NUMBERS = {
     "tokens": 6,
     "projections": 7,
     "flash_attention": 8,
+    "rlhf": 9,
     "kv_cache": 10,
 }
 """The modules of the statements, and the lab's numbers."""

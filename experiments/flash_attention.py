@@ -54,7 +54,7 @@ class Size:
 SIZES: dict[SizeName, Size] = {
     "tiny": Size((128, 192, 256), 1),
     "quick": Size((256, 512, 1024), 3),
-    "full": Size((256, 512, 1024, 2048, 4096), 5),
+    "full": Size((256, 512, 1024, 2048), 5),
 }
 
 

@@ -4,7 +4,7 @@
 coupled to the forget gate (i = 1 - f, so that one gate does both), no output gate (o = 1). First task: symbols pass
 by, two of them marked, and after a delay of 10 to 200 more symbols the network names the last marked one; it must
 overwrite the first marked symbol and ignore those that come after. Second task: positive or negative, on the packaged
-sentences. All learn the same texts in the same order, with biases that let them remember for as long as the delay
+sentences. All take the same steps on the same texts, with biases that let them remember for as long as the delay
 (Tallec and Ollivier 2018). Differences of accuracy to the full LSTM are paired by text and, where there are several,
 by seed.
 
@@ -54,7 +54,7 @@ class Size:
 
 SIZES: dict[SizeName, Size] = {
     "tiny": Size((3,), 2, 16, 60, 1, (12, 13), 4, 8),
-    "quick": Size((10, 50), 200, 500, 2000, 2, (12,)),
+    "quick": Size((10, 50), 400, 500, 2000, 2, (12,)),
     "full": Size((10, 50, 200), 1000, 2000, 10_662, 3, (12, 13, 14)),
 }
 

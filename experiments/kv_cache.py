@@ -51,8 +51,8 @@ class Size:
 
 SIZES: dict[SizeName, Size] = {
     "tiny": Size({"stories260k": (4, 8, 16)}, 1),
-    "quick": Size({"stories260k": (32, 64, 128, 256)}, 3),
-    "full": Size({"stories260k": (32, 64, 128, 256, 480), "smollm2-135m": (16, 32, 64, 128)}, 3),
+    "quick": Size({"stories260k": (32, 64, 128, 192)}, 3),
+    "full": Size({"stories260k": (32, 64, 128, 256, 480), "smollm2-135m": (16, 32, 64)}, 3),
 }
 
 

@@ -73,6 +73,10 @@ class Exponent:
     def near(self, expected: float, tolerance: float) -> bool:
         return abs(self.value - expected) <= tolerance
 
+    def exceeds(self, expected: float) -> bool:
+        """Return True for times that grow faster: by 0.2 at least, and by an interval above the expected exponent."""
+        return self.value > expected + 0.2 and self.low > expected
+
     def __str__(self) -> str:
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 

@@ -70,7 +70,7 @@ def rotate(vectors: torch.Tensor) -> torch.Tensor:
 
 
 def train(
-    vocabulary: int, documents: Sequence[Sequence[int]], positions: Positions, *, steps: int, seed: int, rows: int = 16
+    vocabulary: int, documents: Sequence[Sequence[int]], positions: Positions, *, steps: int, seed: int, rows: int = 8
 ) -> SmallTransformer:
     """Train on random windows of the documents, one after the other in one stream. Equal seeds draw equal windows."""
     torch.manual_seed(seed)

@@ -39,7 +39,7 @@ from experiments.texts import (
     wikitext,
 )
 
-ROWS = 16
+ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Size:
 
 SIZES: dict[SizeName, Size] = {
     "tiny": Size(10_000, 2_000, 4, 500, (12,), 60, 1, 300),
-    "quick": Size(200_000, 200_000, 60, 1500, (12,), 1500, 2),
-    "full": Size(1_000_000, 1_500_000, 100, 5000, (12, 13, 14), 10_662, 3),
+    "quick": Size(300_000, 300_000, 60, 1500, (12,), 3000, 2),
+    "full": Size(1_000_000, 1_000_000, 100, 5000, (12, 13, 14), 10_662, 3),
 }
 
 

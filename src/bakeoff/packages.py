@@ -17,6 +17,7 @@ EXTRAS = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),
+    "rlhf": ("trl",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow",),
     "wandb": ("wandb",),

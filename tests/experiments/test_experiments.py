@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models
 
-from experiments import NUMBERS, bpe, flash_attention, gates
+from experiments import NUMBERS, bpe, flash_attention, gates, rlhf
 from experiments.attention_cost import attention, operations
 from experiments.small_transformer import SmallTransformer, document_losses, rotate
 from experiments.texts import UNKNOWN, build_encoder, wikitext
@@ -157,3 +157,28 @@ def test_rotary_scores_depend_on_distance_alone():
 
     assert scores[3, 1] == pytest.approx(float(scores[11, 9]), rel=1e-4)
     assert scores[3, 1] != pytest.approx(float(scores[3, 2]), rel=1e-4)
+
+
+def test_the_loss_of_a_continuation_ends_with_the_text():
+    class Even(torch.nn.Module):
+        """Predicts token 3 with three quarters, and the three others with a twelfth each."""
+
+        def forward(self, input_ids):
+            logits = torch.full((*input_ids.shape, 4), 1 / 12).log()
+            logits[..., 3] = np.log(0.75)
+            return type("Output", (), {"logits": logits})
+
+    # The end of a text is 2. A prompt of two tokens begins with it; after the end come ends as padding.
+    drawn = rlhf.Drawn(["", ""], [torch.tensor([[2, 1, 3, 3, 3], [2, 1, 3, 2, 2]])], [2])
+
+    assert rlhf.nats_per_token(Even(), drawn, end=2) == pytest.approx(-(4 * np.log(0.75) + np.log(1 / 12)) / 5)
+
+
+def test_people_prefer_the_more_positive_text():
+    people = type("People", (), {"liking": lambda self, texts: np.array([float("good" in text) for text in texts])})()
+    texts = ["good", "bad"] + ["bad", "good"] * 7
+
+    rows = rlhf.preferences(texts, people)
+
+    assert [row["chosen"] for row in rows] == ["good"] * 8
+    assert [row["prompt"] for row in rows] == list(rlhf.PROMPTS)

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import attention_cost, bpe, cross_attention, flash_attention, gates, kv_cache, positions, projections
+from experiments import (
+    attention_cost,
+    bpe,
+    cross_attention,
+    flash_attention,
+    gates,
+    kv_cache,
+    positions,
+    projections,
+    rlhf,
+)
 from experiments import tokens as token_units
 from experiments.shared import Exponent, Gap
 
@@ -164,3 +174,20 @@ def test_kv_cache(same, growth, slower, verdict):
     found = kv_cache.ModelFindings("model", (10, 20, 40), same, counts, seconds, [1, 2, 4], (5, 5))
 
     assert kv_cache.decide([found])[0] == verdict
+
+
+ASKED, TRAINED = rlhf.Stage("asking", 100, weights_changed=False), rlhf.Stage("training", 0, weights_changed=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "training", "gain", "verdict"),
+    [
+        (ASKED, TRAINED, HIGHER, "holds"),
+        (ASKED, TRAINED, UNCLEAR, "depends"),
+        (replace(ASKED, weights_changed=True), TRAINED, HIGHER, "does not hold"),
+        (ASKED, replace(TRAINED, asked=1), HIGHER, "does not hold"),
+        (ASKED, replace(TRAINED, weights_changed=False), HIGHER, "does not hold"),
+    ],
+)
+def test_rlhf(before, training, gain, verdict):
+    assert rlhf.decide([ASKED, before], [TRAINED, training], gain)[0] == verdict
