@@ -3,8 +3,9 @@
 **Measured:** scaled dot-product attention written out (two matrix products with a softmax between them) on n tokens
 of width d, which h heads share. PyTorch's counter counts the operations of the products, a clock the time; exponents
 are slopes through the logarithms. The softmax makes h n^2 exponentials, which the counter leaves out and the clock
-does not. A whole layer also projects its tokens, which costs O(n d^2): the table shows from which length n attention
-costs more.
+does not: all heads together cost O(n^2 d + n^2 h), which is O(n^2 d) because h is at most d, but need not take the
+time of one head. A whole layer also projects its tokens, which costs O(n d^2): the table shows from which length n
+attention costs more.
 
 **Rule:** the statement does not hold if a counted exponent is more than 0.05 from 2 (by n), 1 (by d) or 0 (by h). It
 depends if the counts agree, but the time grows faster than n^2 (an exponent above 2.2 whose interval lies above 2),

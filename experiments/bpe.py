@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from matplotlib.ticker import NullLocator
 from tokenizers import Tokenizer
 
 from bakeoff.evaluation.intervals import wilson
@@ -158,9 +159,12 @@ def run(name: SizeName) -> Result:
     figure, axes = new_figure()
     for color, each in zip(COLORS, (*found, words), strict=False):
         axes[0].semilogx([each.entries], [100 * each.unknown / each.tokens], "o", color=color, label=each.name)
+    sizes = sorted({each.entries for each in (*found, words)})
+    axes[0].set_xticks(sizes, [f"{entries:,}" for entries in sizes])
+    axes[0].xaxis.set_minor_locator(NullLocator())
     axes[0].set_xlabel("entries of the vocabulary")
     axes[0].set_ylabel("unknown tokens (%)")
-    axes[0].legend()
+    axes[0].legend(frameon=False, fontsize=7)
     return Result(
         verdict,
         reason,

@@ -164,9 +164,9 @@ def run(name: SizeName) -> Result:
             changes = [getattr(found[layer, part], f"change_{side}") for layer in range(size.layers)]
             axis.plot(range(1, size.layers + 1), changes, "o-", color=color, markersize=4, label=WORDS[part])
         axis.set_xlabel("layer of the decoder")
-        axis.set_ylabel(f"change if the {side} reads another text")
+        axis.set_ylabel(f"change, other text for the {side}")
         axis.set_xticks(range(1, size.layers + 1))
-        axis.legend()
+        axis.legend(frameon=False, fontsize=7)
     return Result(
         verdict,
         reason,

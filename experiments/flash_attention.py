@@ -1,8 +1,8 @@
 """FlashAttention is exact and saves memory traffic.
 
-**Measured:** four ways to compute causal attention on the same numbers: written out (all n^2 scores in memory),
-PyTorch's FlashAttention kernel (on a GPU where there is one), the kernel with which bakeoff trains on CPUs (blocks of
-queries, which keep their weights for the backward pass), and PyTorch's FlashAttention in bfloat16. *Exact* means: as
+**Measured:** causal attention on the same numbers: written out (all n^2 scores in memory), by PyTorch's
+FlashAttention kernel (on a GPU where there is one), by the kernel with which bakeoff trains on CPUs (blocks of
+queries, which keep their weights for the backward pass), and the first two once more in bfloat16. *Exact* means: as
 far from the same computation in 64 bits, in values and gradients, as the plain way in the same precision. *Traffic*
 is the bytes that PyTorch's operations read and write in a forward and a backward pass; what happens inside a kernel
 is not counted, as it is meant to stay in the cache. *Memory* is what the forward pass keeps for the backward pass.

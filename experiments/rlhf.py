@@ -23,6 +23,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -328,9 +329,7 @@ def _run(size: Size) -> Result:
             watched(
                 f"the story model is trained {way}",
                 policy,
-                lambda policy=policy, penalty=penalty: train_policy(
-                    policy, reward_model, tokenizer, penalty, size, folder
-                ),
+                partial(train_policy, policy, reward_model, tokenizer, penalty, size, folder),
             )
             policy.eval()
     before, trainings = stages[:2], stages[2:]

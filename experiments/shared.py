@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from bakeoff.evaluation.intervals import crossed_interval, paired_bootstrap_ratio
@@ -164,9 +165,12 @@ def plot_growth(axes: Any, lines: Mapping[str, tuple[Sequence[float], Sequence[f
     """Draw sizes against values on logarithmic axes, one line each."""
     for color, (name, (sizes, values)) in zip(COLORS, lines.items(), strict=False):
         axes.loglog(sizes, values, "o-", color=color, markersize=4, linewidth=1.5, label=name)
+    ticks = sorted({size for sizes, _ in lines.values() for size in sizes})
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.legend()
+    axes.legend(frameon=False, fontsize=7)
 
 
 def plot_gaps(axes: Any, gaps: Mapping[str, Gap], x: str) -> None:
@@ -190,7 +194,5 @@ STYLE = {
     "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
     "figure.facecolor": "white",
 }

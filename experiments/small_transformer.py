@@ -12,6 +12,9 @@ from torch import nn
 
 Positions = Literal["none", "added", "multiplied", "rotary"]
 WIDTH, HEADS, LAYERS, CONTEXT = 64, 4, 2, 64
+START = 0.02
+"""Standard deviation of the token embeddings at the start. Learned positions begin without effect, and equal steps of
+the optimizer move a token as far, relative to its length, by multiplication as by addition."""
 
 
 class SmallTransformer(nn.Module):
@@ -20,12 +23,10 @@ class SmallTransformer(nn.Module):
     def __init__(self, vocabulary: int, positions: Positions) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, WIDTH)
-        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.embedding.weight, std=START)
         self.positions = positions
         if positions in ("added", "multiplied"):
-            # Both disturb a token by as much as it is large: one adds a vector, the other scales around 1.
-            start = torch.randn(CONTEXT, WIDTH)
-            self.place = nn.Parameter(0.02 * start if positions == "added" else 1 + start)
+            self.place = nn.Parameter(torch.zeros(CONTEXT, WIDTH))
         self.layers = nn.ModuleList(_Layer(rotary=positions == "rotary") for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
 
@@ -35,7 +36,7 @@ class SmallTransformer(nn.Module):
         if self.positions == "added":
             hidden = hidden + self.place[: ids.shape[1]]
         elif self.positions == "multiplied":
-            hidden = hidden * self.place[: ids.shape[1]]
+            hidden = hidden * (1 + self.place[: ids.shape[1]] / START)
         for layer in self.layers:
             hidden = layer(hidden)
         return F.linear(self.norm(hidden), self.embedding.weight)
@@ -77,7 +78,7 @@ def train(
     model = SmallTransformer(vocabulary, positions)
     stream = torch.tensor([number for document in documents for number in document])
     window, random = torch.arange(CONTEXT + 1), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         starts = torch.randint(len(stream) - CONTEXT, (rows, 1), generator=random)

@@ -79,7 +79,7 @@ class Encoder:
         return [BEGIN, *ids], float(spelled)
 
 
-def build_encoder(unit: Unit, documents: Sequence[str], subwords: int) -> Encoder:
+def build_encoder(unit: Unit, documents: Sequence[str], subwords: int = 1000) -> Encoder:
     """Build a vocabulary from a training text: characters and words that occur twice, or so many subwords of bytes."""
     counts = Counter(value for document in documents for value in document.encode())
     frequencies = np.array([counts[value] + 1.0 for value in range(256)] + [float(len(documents) + 1)])
