@@ -79,17 +79,22 @@ def test_bpe(step, starts, words, subwords, verdict):
     assert bpe.decide([MERGE, step], starts, words, [SUBWORDS, subwords])[0] == verdict
 
 
+ADDED_IS_BEST = {"none": HIGHER, "multiplied": HIGHER, "rotary": UNCLEAR}
+
+
 @pytest.mark.parametrize(
-    ("none", "multiplied", "rotary", "verdict"),
+    ("first", "second", "verdict"),
     [
-        (HIGHER, HIGHER, UNCLEAR, "holds"),
-        (HIGHER, HIGHER, LOWER, "depends"),
-        (HIGHER, UNCLEAR, HIGHER, "depends"),
-        (HIGHER, LOWER, HIGHER, "does not hold"),
+        ({}, {}, "holds"),
+        ({"rotary": LOWER}, {"rotary": LOWER}, "depends"),
+        ({"multiplied": UNCLEAR}, {"multiplied": UNCLEAR}, "depends"),
+        ({"multiplied": LOWER}, {"multiplied": LOWER}, "does not hold"),
+        ({"multiplied": LOWER}, {}, "depends"),
+        ({}, {"rotary": LOWER}, "depends"),
     ],
 )
-def test_positions(none, multiplied, rotary, verdict):
-    assert positions.decide({"none": none, "multiplied": multiplied, "rotary": rotary})[0] == verdict
+def test_positions(first, second, verdict):
+    assert positions.decide({100: ADDED_IS_BEST | first, 200: ADDED_IS_BEST | second})[0] == verdict
 
 
 FROM_ENCODER = cross_attention.Dependence(1.0, 0.0, 0.5, 0.0)
