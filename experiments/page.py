@@ -41,6 +41,7 @@ class Section:
     result: Result
     size: SizeName
     seconds: float
+    cpu_seconds: float  # which other programs on the machine change less
 
 
 def section_text(section: Section) -> str:
@@ -57,7 +58,8 @@ def section_text(section: Section) -> str:
         _formula(explanation.strip()),
         *(_table(table) for table in result.tables),
         f"![{result.description}]({image})",
-        f"`python -m experiments {section.name}{' --quick' * (section.size == 'quick')}`: {section.seconds:.0f} s, "
+        f"`python -m experiments {section.name}{' --quick' * (section.size == 'quick')}`: {section.seconds:.0f} s "
+        f"({section.cpu_seconds:.0f} s of CPU time), "
         f"torch {package_version('torch')}.",
         f"<!-- end {section.name} -->",
     ]

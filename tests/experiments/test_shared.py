@@ -69,7 +69,7 @@ def section(name: str, verdict: str = "holds") -> Section:
     result = Result(
         verdict, "Three of 3.", [Table("Costs by n^2", ["n", "cost"], [["1", "n^2.5"]])], new_figure()[0], "A line."
     )
-    return Section(name, "A statement on\nO(n^2) costs.\n\n**Measured:** something.", result, "quick", 3.2)
+    return Section(name, "A statement on\nO(n^2) costs.\n\n**Measured:** something.", result, "quick", 3.2, 2.9)
 
 
 def test_the_page_keeps_the_sections_that_did_not_run_again(tmp_path):
