@@ -90,8 +90,15 @@ def test_a_text_is_stopped(page) -> None:
     page.get_by_label("Prompt", exact=True).fill("Once")
     page.get_by_label("max_new_tokens").fill("500")
     page.get_by_label("temperature").fill("2")
-    page.get_by_role("button", name="Generate").click()
-    page.get_by_role("button", name="Stop").click()
+    # Within the page, because on a busy machine the text may end before a click from outside arrives.
+    page.get_by_role("button", name="Generate").evaluate(
+        """async (generate, stop) => {
+            generate.click();
+            while (stop.disabled) await new Promise((resolve) => setTimeout(resolve));
+            stop.click();
+        }""",
+        page.get_by_role("button", name="Stop").element_handle(),
+    )
 
     page.get_by_text("Stopped.").wait_for()
     assert page.get_by_role("button", name="Stop").is_disabled()
