@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.base import Contestant, get_task

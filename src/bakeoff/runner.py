@@ -19,8 +19,9 @@ from bakeoff.config.repeats import folds, seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import damage, mend
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task

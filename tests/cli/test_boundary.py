@@ -212,7 +212,7 @@ def test_paths_that_no_file_system_takes(words, sentiment_run, tmp_path, monkeyp
 def test_a_folder_that_is_removed_under_a_run(tmp_path, monkeypatch):
     import shutil
 
-    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.contestant_folder import ContestantFolder
 
     append = ContestantFolder.append_metrics
 

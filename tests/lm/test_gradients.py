@@ -29,7 +29,7 @@ from bakeoff.methods.full.config import FullConfig
 from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.methods.lora.learner import LoraLearner
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop
 from bakeoff.training.learner import TrainingSettings

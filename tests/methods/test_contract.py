@@ -25,7 +25,7 @@ from bakeoff.methods.base import Method, Task
 from bakeoff.methods.gradient import GradientMethod
 from bakeoff.methods.registry import METHODS, get_method, method_names
 from bakeoff.runs.checksums import MANIFEST
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress

@@ -12,7 +12,8 @@ from huggingface_hub import ModelCard
 from transformers import AutoModelForCausalLM
 
 from bakeoff.report.model_card import model_card, write_model_card
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 
 
 def with_result(folder: ContestantFolder, copy: Path, **values: Any) -> ContestantFolder:

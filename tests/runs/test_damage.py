@@ -236,7 +236,7 @@ def test_metrics_before_a_checkpoint_count(small_run, tmp_path, monkeypatch):
 
 
 def interrupted_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
-    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.contestant_folder import ContestantFolder
 
     append, seen = ContestantFolder.append_metrics, []
 

@@ -1,66 +1,11 @@
-"""The run folder: its records come back as they were written, and folders that cannot be read are explained."""
+"""The run folder: one that cannot be read is explained."""
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder, RunFolder
-from bakeoff.runs.results import ContestantResult, EpochLine, MetricValue, Sample, StepLine, TrainingCost
-from bakeoff.runs.writing import write_text
-
-STEP = StepLine(step=1, epoch=1, loss=0.5, learning_rate=0.1, tokens=8, seconds=0.1)
-EPOCH = EpochLine(epoch=1, step=1, train_loss=0.5, validation_loss=0.4, best=True)
-RESULT = ContestantResult(
-    name="lstm",
-    method="lstm",
-    task="classification",
-    settings={},
-    seed=1,
-    metrics=[
-        MetricValue(name="accuracy", value=0.9, protocol="accuracy", split="test", documents=10, higher_is_better=True),
-        MetricValue(name="perplexity", value=9, protocol="lab", split="test", documents=10, higher_is_better=False),
-    ],
-    training=TrainingCost(),
-    total_parameters=1,
-    trainable_parameters=1,
-    model_bytes=1,
-)
-
-
-def test_metrics_go_back_to_a_checkpoint_and_survive_a_torn_line(tmp_path):
-    folder = ContestantFolder(tmp_path / "lstm")
-    folder.append_metrics(STEP)
-    size = folder.metrics_size()
-    folder.append_metrics(EPOCH)
-    assert folder.training_log() == ([STEP], [EPOCH])
-
-    with (folder.path / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "step", "st')
-    assert folder.training_log() == ([STEP], [EPOCH])
-
-    folder.cut_metrics(size)
-    assert folder.training_log() == ([STEP], [])
-
-
-def test_results_scores_and_samples_come_back_as_they_were(tmp_path):
-    folder = ContestantFolder(tmp_path / "lstm")
-    samples = [Sample(prompt="one\ntwo", text="<b>"), Sample(prompt="", label="positive", kind="mistake")]
-    folder.write_scores(pa.table({"document": ["1"], "loss": [0.25]}))
-    folder.write_samples(samples)
-    folder.checkpoint.mkdir()
-
-    assert not folder.finished
-    folder.write_result(RESULT)
-
-    assert folder.finished
-    assert folder.result() == RESULT
-    assert folder.samples() == samples
-    assert folder.scores().to_pylist() == [{"document": "1", "loss": 0.25}]
-    assert not folder.checkpoint.exists()
-    assert RESULT.metric("perplexity", "lab").value == 9
-    assert RESULT.metric("perplexity", "window") is None
+from bakeoff.runs.folder import RunFolder
 
 
 def test_a_folder_that_is_not_a_run_names_the_runs_nearby(tmp_path):
@@ -80,15 +25,6 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
         RunFolder(tmp_path / "run").locked(),
     ):
         pass
-
-
-def test_a_missing_or_damaged_result_is_explained(tmp_path):
-    folder = ContestantFolder(tmp_path / "lstm")
-    with pytest.raises(UserError, match="the run has not finished"):
-        folder.result()
-    write_text(folder.path / "result.json", "{}")
-    with pytest.raises(UserError, match="damaged, or from another version of bakeoff"):
-        folder.result()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.runner import run
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks.classifier import addresses
 from tests.command import bakeoff
 from tests.methods.prompt.fake_endpoint import fake_endpoint, refusal

@@ -20,7 +20,7 @@ from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.model import LinearModel
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.attribution import (
     HIGHLIGHTED_WORDS,
     MOST_QUESTIONS,

@@ -11,7 +11,8 @@ import yaml
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import calibration_error, fit_temperature
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training.progress import Progress
 from tests.baking import bake

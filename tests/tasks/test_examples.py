@@ -12,7 +12,8 @@ import bakeoff
 from bakeoff.config.language_model import LanguageModelConfig
 from bakeoff.lm.sources import load_language_model
 from bakeoff.pretrained.packaged_models import packaged_folder
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from tests.baking import bake
 from tests.lm.example_corpora import TEMPLATE, pairs, split
 

@@ -15,7 +15,7 @@ from bakeoff.errors import UserError
 from bakeoff.lm.batching import batches_of_rows
 from bakeoff.lm.perplexity import plan_scoring
 from bakeoff.lm.sources import load_language_model
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks import evaluation_cost
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress

@@ -14,7 +14,8 @@ from bakeoff.methods.linear.method import LinearMethod
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.report import search_view
 from bakeoff.runner import resume, run
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks import suggestions, tuning
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan

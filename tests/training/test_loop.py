@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.sections import Budget
 from bakeoff.training import loop

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop, measuring
 from bakeoff.training.learner import LossSum, TrainingSettings

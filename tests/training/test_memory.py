@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop, memory
 from bakeoff.training.checkpoint import TrainingState

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop
 from bakeoff.training.checkpoint import load_state, trained_seconds

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
     from bakeoff.lm.perplexity import Scores
     from bakeoff.lm.scoring_plan import ScoringPlan
-    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import Usage
     from bakeoff.training.progress import Progress
@@ -233,7 +233,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         self, config: Config, data: SplitTable, context: PlanContext
     ) -> tuple[ContestantPlan, TextModel]:
         """Return the plan that a fit on a part of the texts gives, and the model of that fit."""
-        from bakeoff.runs.folder import ContestantFolder
+        from bakeoff.runs.contestant_folder import ContestantFolder
         from bakeoff.runs.plans import ContestantPlan
         from bakeoff.runs.writing import folder_bytes
 

@@ -11,7 +11,7 @@ from bakeoff.sections import Budget, RequestedPrecision
 
 if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
-    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import TrainingCost
     from bakeoff.training.progress import Progress

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from bakeoff.evaluation.documents import DocumentLoss, document_losses
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import (
     ContestantResult,
     Environment,

@@ -16,7 +16,8 @@ from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
 from bakeoff.report.safe_text import one_line
 from bakeoff.report.tables import main_metrics, settings_rows
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import ContestantResult, MetricValue
 from bakeoff.runs.writing import write_text
 

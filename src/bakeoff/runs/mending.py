@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bakeoff.errors import DamagedError
 from bakeoff.runs import checksums
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.writing import recover_folder
 
 

@@ -15,7 +15,8 @@ from bakeoff.errors import UserError
 from bakeoff.lm.causal_model import DECODER_PAYS_FROM
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.sources import load_language_model
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import explained_damage
 from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError

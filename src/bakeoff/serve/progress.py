@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 
 from bakeoff.errors import UserError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, MetricValue, StepLine
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.models import Models, ServedRun

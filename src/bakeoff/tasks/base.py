@@ -12,8 +12,8 @@ from bakeoff.targets import load_target
 
 if TYPE_CHECKING:
     from bakeoff.config.bakeoff import BakeoffConfig
+    from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.runs.data_report import DataReport
-    from bakeoff.runs.folder import ContestantFolder
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import ContestantResult
     from bakeoff.training.progress import Progress

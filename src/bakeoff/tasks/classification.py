@@ -19,8 +19,8 @@ from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_classifier
 from bakeoff.pretrained.packaged_models import check_installed
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult, Usage
 from bakeoff.runs.writing import folder_bytes

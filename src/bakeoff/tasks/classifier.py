@@ -17,7 +17,8 @@ from bakeoff.evaluation.choosing import Costs, choose
 from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.sections import RequestedPrecision
 from bakeoff.tasks.attribution import Explanation, explain
 

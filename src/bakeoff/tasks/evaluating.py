@@ -18,7 +18,7 @@ from bakeoff.evaluation.config import ClassificationEvaluationConfig
 from bakeoff.evaluation.folds import wider_level
 from bakeoff.evaluation.stakes import Stakes
 from bakeoff.methods.base import TextModel, UnknownTextError
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult, MetricValue, Sample, WordAttribution
 from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier

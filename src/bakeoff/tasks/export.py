@@ -19,7 +19,8 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, read_classifier
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.writing import replaced_folder
 from bakeoff.tasks.classifier import Classifier, load_classifier
 

@@ -23,8 +23,8 @@ from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_not
 from bakeoff.methods.context import BaseModel, FitContext, PlanContext
 from bakeoff.methods.registry import get_language_model_method
 from bakeoff.pretrained.sources import load_tokenizer
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes

@@ -18,7 +18,7 @@ from bakeoff.methods.base import Method, MethodConfig
 from bakeoff.methods.context import FitContext, FitReport
 from bakeoff.methods.search_space import Tune
 from bakeoff.packages import require
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import EpochLine, Search, TrainingCost, Trial
 from bakeoff.sections import Budget

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
 from bakeoff.runs.writing import recover_folder, replaced_folder

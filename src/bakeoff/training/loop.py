@@ -11,7 +11,7 @@ import torch
 
 from bakeoff import machine
 from bakeoff.runs.checksums import write_manifest
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
 from bakeoff.runs.writing import recover_folder, replaced_folder
 from bakeoff.training import distributed

@@ -13,7 +13,7 @@ import transformers
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
 from bakeoff.methods.embedding import cache
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table

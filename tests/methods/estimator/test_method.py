@@ -20,7 +20,8 @@ from bakeoff.methods.estimator.method import EstimatorMethod
 from bakeoff.methods.linear.method import LinearMethod
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.runner import resume, run
-from bakeoff.runs.folder import ContestantFolder, RunFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
 from bakeoff.serve.models import find_runs
 from bakeoff.tasks.classifier import load_classifier, running_code
 from tests.baking import bake

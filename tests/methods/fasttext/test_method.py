@@ -13,7 +13,7 @@ from bakeoff.methods.fasttext.config import FastTextConfig
 from bakeoff.methods.fasttext.method import FastTextMethod, epochs_of
 from bakeoff.methods.fasttext.model import lines_of
 from bakeoff.methods.saved import load_text_model, read_classifier
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake

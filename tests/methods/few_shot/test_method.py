@@ -12,7 +12,7 @@ from bakeoff.lm.shots import Shots
 from bakeoff.lm.similarity import text_vectors
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.registry import get_language_model_method
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from tests.baking import bake
 from tests.lm.conftest import corpus_of
 from tests.lm.example_corpora import PAIRS, TEMPLATE, chats, pairs, split

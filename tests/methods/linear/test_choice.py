@@ -8,7 +8,7 @@ from bakeoff.data.words import tokenize
 from bakeoff.methods.linear import choice
 from bakeoff.methods.linear.choice import choose_settings
 from bakeoff.methods.linear.config import LinearConfig
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from tests.baking import bake
 from tests.methods.small_data import config, small_table
 

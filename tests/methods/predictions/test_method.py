@@ -16,7 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.methods.predictions.method import PredictionsMethod
 from bakeoff.runner import resume, run
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake
 from tests.command import bakeoff, refused

@@ -16,7 +16,7 @@ from bakeoff.methods.prompt import endpoint as endpoint_module
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.method import PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.prompt.conftest import KEY

@@ -16,7 +16,7 @@ from bakeoff.methods.prompt.local import LocalModel
 from bakeoff.methods.prompt.method import PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.methods.prompt.template import Example, Question
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from tests.baking import bake
 from tests.methods.small_data import config as small_config
 from tests.methods.small_data import small_table

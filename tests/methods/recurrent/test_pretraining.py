@@ -18,7 +18,7 @@ from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.pretraining import pretraining_settings
 from bakeoff.methods.recurrent.pretraining_learner import PretrainingLearner
 from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.training import measuring
 from bakeoff.training.loop import train
 from bakeoff.training.memory import divided

@@ -14,7 +14,7 @@ from bakeoff.methods.proposals import TableFacts
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.setfit.learner import SetFitLearner
 from bakeoff.methods.setfit.model import load_model
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake
 from tests.methods.small_data import config, small_table

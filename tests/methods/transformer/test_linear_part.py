@@ -15,7 +15,7 @@ from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.learner import TransformerLearner
 from bakeoff.methods.transformer.model import TransformerModel
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress

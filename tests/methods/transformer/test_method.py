@@ -11,7 +11,7 @@ from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
 from bakeoff.methods.transformer.config import LEARNING_RATES
 from bakeoff.pretrained import sources
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan

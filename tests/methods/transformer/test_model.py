@@ -19,7 +19,7 @@ from bakeoff.methods.saved import CalibratedClassifier, write_classifier
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.learner import TransformerLearner
 from bakeoff.pretrained.causality import is_causal
-from bakeoff.runs.folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.classifier import load_classifier
 from tests.baking import bake

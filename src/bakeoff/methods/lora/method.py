@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bakeoff.lm.scoring_plan import ScoringPlan
     from bakeoff.methods.fine_tuning.learner import FineTuningLearner
     from bakeoff.methods.lora.learner import LoraLearner
-    from bakeoff.runs.folder import ContestantFolder
+    from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.training.progress import Progress
 
 

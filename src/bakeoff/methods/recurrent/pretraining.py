@@ -17,7 +17,7 @@ from bakeoff.methods.gradient import Preparation
 from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 from bakeoff.methods.recurrent.pretraining_learner import Pretrained, PretrainingLearner
 from bakeoff.methods.recurrent.pretraining_texts import pretraining_texts
-from bakeoff.runs.folder import ContestantFolder, StageFolder
+from bakeoff.runs.contestant_folder import ContestantFolder, StageFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import EpochLine, StepLine, TrainingCost
 from bakeoff.runs.writing import folder_bytes, recover_folder

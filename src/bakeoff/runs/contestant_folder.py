@@ -1,0 +1,251 @@
+"""Read and write the folder of a contestant. No other module knows the names of its files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bakeoff.runs import checksums
+from bakeoff.runs.reading import read_lines, read_record, read_table
+from bakeoff.runs.record import Record
+from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
+from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+_LINES: dict[str, type[StepLine | EpochLine]] = {"step": StepLine, "epoch": EpochLine}
+
+
+class ContestantFolder:
+    """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/.
+
+    With cross-validation, each seed has a subfolder of the same layout for each fold: fold-1/, fold-2/. The files
+    beside them are those of the last training, on all rows, with the scores of all folds.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
+        """
+        Args:
+            writes: False under torchrun in all processes but the main one: methods that write then do nothing.
+        """
+        self.path = path
+        self.name = name or path.name
+        self.writes = writes
+        self.model = path / "model"
+        self.checkpoint = path / "checkpoint"
+        self.tracking = path / "tracking"
+        self._stages = path / "stages"
+        self._trials = path / "trials"
+        self._trials_log = path / "trials.jsonl"
+        self._metrics = path / "metrics.jsonl"
+        self._scores = path / "scores.parquet"
+        self._samples = path / "samples.jsonl"
+        self._result = path / "result.json"
+        self._average = path / "average.json"
+        self._failure = path / "failure.json"
+
+    def repeat(self, number: int) -> ContestantFolder:
+        """Return the folder of a further seed, which has the same layout; 1 is this folder."""
+        path = self.path / f"repeat-{number}"
+        return self if number == 1 else ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+
+    def repeats(self) -> list[ContestantFolder]:
+        """Return this folder and those of the further seeds, in the order of the seeds."""
+        further = len(list(self.path.glob("repeat-*")))
+        return [self.repeat(number) for number in range(1, further + 2)]
+
+    def fold(self, number: int) -> ContestantFolder:
+        """Return the folder of a fold; the first one is 1."""
+        path = self.path / f"fold-{number}"
+        return ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+
+    def folds(self) -> list[ContestantFolder]:
+        """Return the folders of the folds that have begun, in their order."""
+        return [self.fold(number) for number in range(1, len(list(self.path.glob("fold-*"))) + 1)]
+
+    def stage(self, name: str) -> StageFolder:
+        """Return the folder of a training that precedes the contestant's own, such as `pretraining`.
+
+        It is removed with the checkpoint once there is a result. Its metrics are kept in the contestant's folder.
+        """
+        return StageFolder(self, name)
+
+    def stages(self) -> list[StageFolder]:
+        """Return the folders of the trainings that precede the contestant's own, as far as they have begun."""
+        return [StageFolder(self, path.name) for path in sorted(self._stages.glob("*"))]
+
+    # trials of a search
+
+    def open_trials(self) -> list[ContestantFolder]:
+        """Return the folders of the trials, which are there until the search has ended."""
+        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*"))]
+
+    def trial(self, number: int) -> ContestantFolder:
+        """Return the folder of a trial. The trials' folders are removed once there is a result."""
+        return ContestantFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
+
+    def append_trial(self, trial: Trial) -> None:
+        with explain_disk_errors(self._trials_log):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._trials_log.open("a", encoding="utf-8") as file:
+                file.write(trial.model_dump_json() + "\n")
+
+    def trials(self) -> list[Trial]:
+        """Read the trials that have ended from trials.jsonl; a line that a kill cut short is removed."""
+        trials = read_lines(self._trials_log, Trial.model_validate)
+        if self.writes and not self.ended and self._trials_log.exists():
+            with self._trials_log.open("r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        return trials
+
+    def adopt(self, trial: ContestantFolder) -> None:
+        """Make a trial's model and metrics the contestant's own; what was moved already stays."""
+        with explain_disk_errors(self.path):
+            for source in (trial.model, *trial.path.glob("*.jsonl")):
+                if source.exists():
+                    target = self.path / source.name
+                    if target.is_dir():
+                        shutil.rmtree(target)
+                    source.replace(target)
+
+    @property
+    def finished(self) -> bool:
+        return self._result.exists()
+
+    @property
+    def ended(self) -> bool:
+        """True if there is a result, or will never be one."""
+        return self.finished or self._failure.exists()
+
+    @property
+    def begun(self) -> bool:
+        """True once a step was taken, in this training or in a stage before it."""
+        own = self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
+        return own or any(fold.begun for fold in self.folds())
+
+    @property
+    def latest(self) -> ContestantFolder:
+        """The folder of the training that is under way or was the last: this one, or that of a fold."""
+        if self.metrics_size() or self.ended:
+            return self
+        return next((fold for fold in reversed(self.folds()) if fold.metrics_size()), self)
+
+    # metrics.jsonl
+
+    def append_metrics(self, line: StepLine | EpochLine) -> None:
+        if self.writes:
+            with explain_disk_errors(self._metrics):
+                self.path.mkdir(parents=True, exist_ok=True)
+                with self._metrics.open("a", encoding="utf-8") as file:
+                    file.write(line.model_dump_json() + "\n")
+
+    def metrics_size(self) -> int:
+        """Return the size of metrics.jsonl in bytes, which a checkpoint stores."""
+        return self._metrics.stat().st_size if self._metrics.exists() else 0
+
+    def cut_metrics(self, size: int) -> None:
+        """Remove the lines that were written after the checkpoint from which a run resumes."""
+        if self.writes and self._metrics.exists():
+            with self._metrics.open("r+b") as file:
+                file.truncate(size)
+
+    def training_log(self) -> tuple[list[StepLine], list[EpochLine]]:
+        """Read the lines of steps and of evaluations from metrics.jsonl."""
+        lines = read_lines(self._metrics, lambda line: _LINES[line["kind"]].model_validate(line))
+        steps = [line for line in lines if isinstance(line, StepLine)]
+        return steps, [line for line in lines if isinstance(line, EpochLine)]
+
+    def write_scores(self, table: pa.Table) -> None:
+        if self.writes:
+            with replaced_file(self._scores) as temporary:
+                pq.write_table(table, temporary)
+
+    def scores(self) -> pa.Table:
+        return read_table(self._scores)
+
+    def write_samples(self, samples: Iterable[Sample]) -> None:
+        if self.writes:
+            write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
+
+    def samples(self) -> list[Sample]:
+        return read_lines(self._samples, Sample.model_validate)
+
+    def write_result(self, result: ContestantResult) -> None:
+        """Write the last file of a contestant, which marks it as finished, and remove the checkpoint and stages."""
+        self._write_last(self._result, result)
+
+    def write_failure(self, reason: str) -> None:
+        """Write why there is no result, in place of it."""
+        self._write_last(self._failure, Failure(reason=reason))
+
+    def failure(self) -> str | None:
+        """Return why the contestant has no result with one of its seeds or folds, or None."""
+        trainings = [training for repeat in self.repeats() for training in (*repeat.folds(), repeat)]
+        failed = [training._failure for training in trainings if training._failure.exists()]
+        return read_record(failed[0], Failure).reason if failed else None
+
+    def _write_last(self, path: Path, record: Record) -> None:
+        """Write the checksums of all files, then the record, and remove what only a resume needs."""
+        text = record.model_dump_json(indent=2) + "\n"
+        if self.model.is_dir():
+            checksums.write_manifest(self.model)
+        logs = sorted(self.path.glob("*.jsonl"))
+        files = [file for file in (*logs, self._scores) if file.exists()]
+        checksums.write_manifest(self.path, files, texts={path.name: text})
+        write_text(path, text)
+        for folder in (self.checkpoint, self._stages, self._trials):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
+        """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.
+
+        They include the metrics so far, which a resume keeps, and that there is a model, if there is one.
+        """
+        log = os.path.relpath(self._metrics, self.checkpoint)
+        model = os.path.relpath(self.model / checksums.MANIFEST, self.checkpoint)
+        files = [file for file in folder.iterdir() if file.is_file()]
+        checksums.write_manifest(folder, files, beginnings={log: metrics_size, model: 0})
+
+    def result(self) -> ContestantResult:
+        return read_record(self._result, ContestantResult)
+
+    def write_average(self, result: ContestantResult) -> None:
+        """Write the means over the seeds of a contestant that was trained with several."""
+        text = result.model_dump_json(indent=2) + "\n"
+        checksums.announce(self._average, text)
+        write_text(self._average, text)
+
+    def average(self) -> ContestantResult:
+        """Return the means over all seeds, or the result where there is only one seed."""
+        return read_record(self._average, ContestantResult) if self._average.exists() else self.result()
+
+
+class StageFolder(ContestantFolder):
+    """A contestant's folder for a training before its own. In place of a result it has a summary."""
+
+    def __init__(self, contestant: ContestantFolder, stage: str) -> None:
+        path = contestant.path / "stages" / stage
+        super().__init__(path, writes=contestant.writes, name=f"{contestant.name}, {stage}")
+        self._metrics = contestant.path / f"{stage}.jsonl"
+        self._summary = path / "summary.json"
+
+    def write_summary(self, summary: Record) -> None:
+        """Write the last file of a stage, which marks the weights in ``model`` as final."""
+        text = summary.model_dump_json(indent=2) + "\n"
+        log = os.path.relpath(self._metrics, self.path)
+        checksums.write_manifest(self.path, [], texts={self._summary.name: text}, beginnings={log: self.metrics_size()})
+        write_text(self._summary, text)
+
+    @property
+    def finished(self) -> bool:
+        return self._summary.exists()
+
+    def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
+        """Return the summary, or None if the stage has not finished."""
+        return read_record(self._summary, kind) if self._summary.exists() else None
