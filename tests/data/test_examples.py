@@ -162,6 +162,7 @@ def test_columns_that_cannot_be_found(tmp_path):
         ({"examples": "a.csv", "template": "{prompt}{completion}"}, "something between"),
         ({"examples": "a.csv", "template": "{completion}{prompt}"}, "end in {completion}"),
         ({"examples": "a.csv", "train": "b.csv"}, "not both"),
+        ({"train": "a.csv", "test": "a.csv"}, "are the same"),
         ({"prompt": "a"}, "give `examples`"),
         ({"examples": "a.csv", "prompt": "a", "messages": "b"}, "either `messages`"),
         ({"train": "a.csv", "split": {"column": "part"}}, "leave out `split.column`"),

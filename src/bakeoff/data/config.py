@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -123,6 +124,29 @@ def _sources(value: Any) -> Any:
 Sources = Annotated[str | list[str] | None, BeforeValidator(_sources)]
 
 
+def check_sources(whole: str, files: Mapping[str, str | list[str]], split: TableSplit, *, instead: str) -> None:
+    """Check that a config names its rows in one way: a whole table, or the files of its splits.
+
+    Args:
+        whole: Key of the whole table; the files have the keys `train`, `validation` and `test`.
+        files: The sources that are given, by their key.
+        instead: What to give instead of files, in words.
+
+    Raises:
+        ValueError: it does not, or files and `split` both say which rows are test rows.
+    """
+    parts = [key for key in files if key != whole]
+    if whole in files and parts:
+        raise ValueError(f"give either `{whole}` or the files `train`, `validation`, `test`, not both ({parts[0]})")
+    if whole not in files and "train" not in files:
+        raise ValueError(f"give `{whole}`, or the file `train` (with `validation` and `test` if you have them)")
+    if len(set(map(str, files.values()))) < len(files):
+        raise ValueError("two of the files `train`, `validation`, `test` are the same")
+    rule = split.rule or ("folds" if split.folds is not None else None)
+    if parts and rule:
+        raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give {instead}")
+
+
 class TableData(Section):
     """A labeled table."""
 
@@ -162,17 +186,7 @@ class TableData(Section):
 
     @model_validator(mode="after")
     def _names_a_source(self) -> TableData:
-        files = [key for key in self.files if key != "table"]
-        if self.table is not None and files:
-            raise ValueError(f"give either `table` or the files `train`, `validation`, `test`, not both ({files[0]})")
-        if self.table is None and self.train is None:
-            raise ValueError("give `table`, or the file `train` (with `validation` and `test` if you have them)")
-        if len(set(map(str, self.files.values()))) < len(self.files):
-            raise ValueError("two of the files `train`, `validation`, `test` are the same")
-        if files and (rule := self.split.rule):
-            raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give one `table`")
-        if files and self.split.folds is not None:
-            raise ValueError("the files say which rows are test rows: leave out `split.folds`, or give one `table`")
+        check_sources("table", self.files, self.split, instead="one `table`")
         return self
 
 

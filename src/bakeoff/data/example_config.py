@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from bakeoff.data.config import Sources, TableFormat, TableSplit
+from bakeoff.data.config import Sources, TableFormat, TableSplit, check_sources
 from bakeoff.sections import ColumnOrColumns, PositiveInt, Section
 
 _OWN_KEYS = ("examples", "prompt", "completion", "messages")
@@ -76,15 +76,7 @@ class ExampleData(Section):
     def _names_a_source(self) -> ExampleData:
         if self.split.folds is not None:
             raise ValueError("split.folds: language models are not cross-validated, only classifiers are")
-        files = [key for key in self.files if key != "examples"]
-        if self.examples is not None and files:
-            raise ValueError(
-                f"give either `examples` or the files `train`, `validation`, `test`, not both ({files[0]})"
-            )
-        if self.examples is None and self.train is None:
-            raise ValueError("give `examples`, or the file `train` (with `validation` and `test` if you have them)")
-        if files and (rule := self.split.rule):
-            raise ValueError(f"the files say which rows are test rows: leave out `split.{rule}`, or give `examples`")
+        check_sources("examples", self.files, self.split, instead="`examples`")
         if self.messages is not None and (self.prompt is not None or self.completion is not None):
             raise ValueError("give either `messages`, or `prompt` and `completion`")
         return self

@@ -17,7 +17,7 @@ from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import Duplicates, find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.split_rules import divide, split_name, split_values
-from bakeoff.data.table_sources import TableSource, read_source
+from bakeoff.data.table_sources import TableSource, read_source, refuse_if_empty
 from bakeoff.data.text_cells import example_columns
 from bakeoff.data.types import Corpus, Document, SplitCorpus
 from bakeoff.errors import UserError
@@ -132,11 +132,8 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
         examples.prompts.append(prompt)
         examples.documents.append(document)
         examples.split_values.append(split_value)
-    if not examples.ids:
-        raise UserError(
-            f"{table.source} has no rows that can be used: {', '.join(examples.skipped) or 'it is empty'}.",
-            f"The prompts were read from {' and '.join(map(repr, source.text))}, the answers from {source.label!r}.",
-        )
+    way_out = f"The prompts were read from {' and '.join(map(repr, source.text))}, the answers from {source.label!r}."
+    refuse_if_empty(source, examples.ids, examples.skipped, way_out)
     return examples
 
 

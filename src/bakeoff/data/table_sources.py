@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,21 @@ def read_source(data: TableData | ExampleData, columns: Callable[[RawTable], tup
         [split for split, _ in names],
         frozenset(tables),
     )
+
+
+def refuse_if_empty(source: TableSource, rows: Sequence[Any], skipped: Mapping[str, int], way_out: str) -> None:
+    """Refuse a table without usable rows.
+
+    Args:
+        skipped: Why rows cannot be used, and how many each.
+        way_out: What to look at.
+
+    Raises:
+        UserError: there are no rows.
+    """
+    if not rows:
+        reasons = ", ".join(f"{reason} in {count:,}" for reason, count in skipped.items())
+        raise UserError(f"{source.table.source} has no rows that can be used: {reasons or 'it is empty'}.", way_out)
 
 
 def _columns(table: RawTable, data: TableData) -> tuple[list[str], str]:

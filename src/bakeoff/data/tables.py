@@ -20,7 +20,7 @@ from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.several_labels import refuse_several_labels
 from bakeoff.data.split_rules import divide, split_name, split_values
-from bakeoff.data.table_sources import TableSource, read_table_source
+from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
 from bakeoff.data.types import LabeledTexts, SplitTable, joined
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport, TimeSplit
@@ -139,13 +139,11 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
         rows.split_values.append(split_value)
     if note := unlabeled_note(Counter(rows.labels)):
         rows.notes.append(note)
-    if not rows.texts:
-        reasons = ", ".join(f"{reason} in {count:,}" for reason, count in rows.skipped.items())
-        raise UserError(
-            f"{table.source} has no rows that can be used: {reasons or 'it is empty'}.",
-            f"The text was read from {' and '.join(map(repr, source.text))}, the label from {source.label!r}; "
-            "set data.text and data.label if those are not the right columns.",
-        )
+    way_out = (
+        f"The text was read from {' and '.join(map(repr, source.text))}, the label from {source.label!r}; "
+        "set data.text and data.label if those are not the right columns."
+    )
+    refuse_if_empty(source, rows.texts, rows.skipped, way_out)
     return rows
 
 
