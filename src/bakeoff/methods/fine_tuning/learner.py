@@ -13,7 +13,7 @@ import torch
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm.batching import TokenBatch
-from bakeoff.lm.examples import cut_note, example_tokens
+from bakeoff.lm.examples import cut_note, example_tokens, training_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.methods.fine_tuning import sequences
@@ -60,15 +60,15 @@ class FineTuningLearner:
         on_cpu = self._forward.device.type == "cpu"
         self._most_tokens = self.micro_batch_tokens if on_cpu else MICRO_BATCH_TOKENS
         size = min(config.max_length, base.context_length)
-        self._train = cut(base.tokenizer, data.train, size)
+        if data.train.has_examples:
+            examples = example_tokens(base.tokenizer, data.train)
+            self._train, self._notes = training_rows(examples, size), cut_note(examples, size, "training")
+        else:
+            self._train, self._notes = cut(base.tokenizer, data.train, size), []
         self._validation = cut(base.tokenizer, data.validation, size)
-        self._size = size
-        self._examples = data.train if data.train.has_examples else None
 
     def notes(self) -> list[str]:
-        if self._examples is None:
-            return []
-        return cut_note(example_tokens(self._tokenizer, self._examples), self._size, "training")
+        return self._notes
 
     def measured_validation_seconds(self) -> float:
         """Return how long a pass over the validation text takes, from a piece of it."""
