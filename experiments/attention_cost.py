@@ -17,10 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.shared import (
     Exponent,
@@ -31,6 +29,7 @@ from experiments.shared import (
     fit_exponent,
     milliseconds,
     new_figure,
+    operations,
     plot_growth,
     si,
     time_in_turns,
@@ -64,19 +63,6 @@ def attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads
     scores = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
     result: torch.Tensor = (scores.softmax(-1) @ values).transpose(0, 1).flatten(1)
     return result
-
-
-def operations(task: Callable[[], object]) -> int:
-    """Count the multiplications and additions of a task's matrix products."""
-    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # unknown to PyTorch's counter
-    with FlopCounterMode(display=False, custom_mapping={kernel: _of_kernel}) as counter:
-        task()
-    return int(counter.get_total_flops())
-
-
-def _of_kernel(query: torch.Size, key: torch.Size, value: torch.Size, *rest: Any, **more: Any) -> int:
-    rows, heads, length, size = query
-    return 2 * rows * heads * length * key[2] * (size + value[3])
 
 
 def decide(counted: dict[str, Exponent], time_by_length: Exponent, time_of_heads: float) -> tuple[Verdict, str]:

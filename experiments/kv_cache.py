@@ -26,7 +26,6 @@ import torch
 from bakeoff import load_language_model
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.tokens import prompt_tokens
-from experiments.attention_cost import operations
 from experiments.shared import (
     Exponent,
     Result,
@@ -35,6 +34,7 @@ from experiments.shared import (
     Verdict,
     fit_exponent,
     new_figure,
+    operations,
     plot_growth,
     si,
     time_in_turns,

@@ -18,7 +18,6 @@ from functools import partial
 
 import torch
 
-from experiments.attention_cost import operations
 from experiments.shared import (
     Exponent,
     Result,
@@ -28,6 +27,7 @@ from experiments.shared import (
     fit_exponent,
     milliseconds,
     new_figure,
+    operations,
     plot_growth,
     si,
     time_in_turns,

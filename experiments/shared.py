@@ -1,4 +1,4 @@
-"""What the experiments share: results, timing in turns, fitted exponents, paired intervals and the look of figures."""
+"""What the experiments share: results, times, counted operations, fitted exponents, paired intervals, figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any, Literal, TypeVar
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy import stats
+from torch.utils.flop_counter import FlopCounterMode
 
 from bakeoff.evaluation.intervals import crossed_interval, paired_bootstrap_ratio
 
@@ -61,6 +63,19 @@ def time_in_turns(tasks: Mapping[Key, Callable[[], Any]], rounds: int) -> dict[K
             task()
             seconds[name].append(time.perf_counter() - started)
     return {name: statistics.median(measured) for name, measured in seconds.items()}
+
+
+def operations(task: Callable[[], object]) -> int:
+    """Count the multiplications and additions of a task's matrix products."""
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # unknown to PyTorch's counter
+    with FlopCounterMode(display=False, custom_mapping={kernel: _of_kernel}) as counter:
+        task()
+    return int(counter.get_total_flops())
+
+
+def _of_kernel(query: torch.Size, key: torch.Size, value: torch.Size, *rest: Any, **more: Any) -> int:
+    rows, heads, length, size = query
+    return 2 * rows * heads * length * key[2] * (size + value[3])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
@@ -25,7 +24,7 @@ from bakeoff.training.steps import take_steps
 from peers import tables
 from peers.job import Job, Measured
 from peers.ours_classifier import config_of
-from peers.trainer import Watch
+from peers.trainer import train
 
 Steps = Sequence[Sequence[TextBatch]]
 
@@ -61,7 +60,7 @@ def trainers_curve(job: Job) -> Measured:
     """Train from the same weights on the same batches."""
     learner = _learner(job, dropout=False)
     steps = learner.steps(1)[: job.steps]
-    found = _train(replace(job, warmup_steps=0), learner, [_rows(step) for step in steps])
+    found = _train(replace(job, warmup_steps=0), learner, [_rows(step) for step in steps], dropout=False)
     found.value = found.details["losses"][-1]
     return found
 
@@ -74,10 +73,14 @@ def _learner(job: Job, *, dropout: bool = True) -> TransformerLearner:
     """Return what bakeoff trains; it also holds the texts that the Trainer reads, tokenized and cut alike."""
     learner = TransformerLearner(tables.split(job), _settings(job), tables.SEED)
     if not dropout:
-        for module in learner.model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
+        _drop_nothing(learner.model)
     return learner
+
+
+def _drop_nothing(model: torch.nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
 
 
 def _take(job: Job, learner: TransformerLearner, steps: Steps, **changes: Any) -> list[StepLine]:
@@ -102,15 +105,12 @@ def _rows(step: Sequence[TextBatch]) -> Any:
     return np.concatenate([batch.rows for batch in step])
 
 
-def _train(job: Job, learner: TransformerLearner, batches: Sequence[Any]) -> Measured:
+def _train(job: Job, learner: TransformerLearner, batches: Sequence[Any], *, dropout: bool = True) -> Measured:
     torch.manual_seed(tables.SEED)  # the head gets the values that bakeoff draws for it
     data = tables.split(job)
     model, tokenizer, _ = load_weights(learner.config.model, labels=data.label_names)
-    if job.measure.endswith("curve"):
-        model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.0
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
+    if not dropout:
+        _drop_nothing(model)
     steps = job.warmup_steps + job.steps
     chosen = np.concatenate(batches[:steps])
     encoded = learner.classifier.cut(learner.classifier.encode([data.train.texts[row] for row in chosen]))
@@ -118,37 +118,11 @@ def _train(job: Job, learner: TransformerLearner, batches: Sequence[Any]) -> Mea
         {"input_ids": encoded.ids[start:end].tolist(), "labels": data.train.labels[row]}
         for start, end, row in zip(encoded.offsets[:-1], encoded.offsets[1:], chosen, strict=True)
     ]
-    settings, watch = learner.config, Watch()
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = transformers.TrainingArguments(
-            output_dir=folder,
-            per_device_train_batch_size=settings.batch_size,
-            max_steps=steps,
-            learning_rate=settings.learning_rate or 0.0,
-            lr_scheduler_type="constant",
-            weight_decay=settings.weight_decay,
-            max_grad_norm=settings.gradient_clip,
-            bf16=job.precision == "bf16",  # autocast; the weights stay in fp32
-            use_cpu=not torch.cuda.is_available(),
-            train_sampling_strategy="sequential",  # the batches are random already
-            seed=tables.SEED,
-            logging_steps=1,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
-        )
-        transformers.Trainer(
-            model=model,
-            args=arguments,
-            train_dataset=rows,
-            data_collator=transformers.DataCollatorWithPadding(tokenizer),
-            callbacks=[watch],
-        ).train()
+    watch = train(job, model, rows, transformers.DataCollatorWithPadding(tokenizer), learner.config)
     counted = watch.seconds[job.warmup_steps :]
     return Measured(
         seconds=mean(counted),
-        count=settings.batch_size,
+        count=learner.config.batch_size,
         value=mean(watch.losses[-job.loss_steps :]),
         details={"losses": watch.losses},
     )

@@ -59,6 +59,30 @@ def _train(job: Job, model: Any, data: list[Any], collator: Any, *, tokens_per_s
             task_type="CAUSAL_LM", r=settings.r, lora_alpha=settings.lora_alpha, lora_dropout=settings.lora_dropout
         )
         model = peft.get_peft_model(model, config)
+    watch = train(
+        job,
+        model,
+        data,
+        collator,
+        settings,
+        remove_unused_columns=False,  # shift_labels is an argument of the loss, not of the model
+    )
+    counted = watch.seconds[job.warmup_steps :]
+    return Measured(
+        seconds=sum(counted) / len(counted),
+        count=tokens_per_step,
+        value=watch.losses[-1],
+        details={"step_seconds": counted, "losses": watch.losses},
+    )
+
+
+def train(job: Job, model: Any, data: list[Any], collator: Any, settings: Any, **more: Any) -> Watch:
+    """Train for the steps of a job, on rows in their order, at a constant learning rate.
+
+    Args:
+        settings: Those of a contestant of bakeoff.
+        more: Further TrainingArguments.
+    """
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
@@ -78,19 +102,13 @@ def _train(job: Job, model: Any, data: list[Any], collator: Any, *, tokens_per_s
             report_to="none",
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
-            remove_unused_columns=False,  # shift_labels is an argument of the loss, not of the model
+            **more,
         )
         trainer = transformers.Trainer(
             model=model, args=arguments, train_dataset=data, data_collator=collator, callbacks=[watch]
         )
         trainer.train()
-    counted = watch.seconds[job.warmup_steps :]
-    return Measured(
-        seconds=sum(counted) / len(counted),
-        count=tokens_per_step,
-        value=watch.losses[-1],
-        details={"step_seconds": counted, "losses": watch.losses},
-    )
+    return watch
 
 
 def _blocks_of_one_length(rows: list[Any]) -> dict[str, torch.Tensor]:

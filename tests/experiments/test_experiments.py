@@ -10,7 +10,8 @@ import torch
 from tokenizers import Tokenizer, models
 
 from experiments import NUMBERS, bpe, flash_attention, gates, rlhf
-from experiments.attention_cost import attention, operations
+from experiments.attention_cost import attention
+from experiments.shared import operations
 from experiments.small_transformer import SmallTransformer, document_losses, rotate
 from experiments.texts import UNKNOWN, build_encoder, wikitext
 
