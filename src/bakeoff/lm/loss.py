@@ -15,6 +15,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from bakeoff.pretrained.kernels.linear import linear, product
+
 CHUNK_BYTES = 100 << 20
 """Memory of a chunk of logits: a thousand positions in bf16. Larger matrix products are no faster."""
 
@@ -51,7 +53,7 @@ def cross_entropies(
     size = _positions_at_once(weight)
     for start in range(0, len(targets), size):
         part = slice(start, start + size)
-        logits = F.linear(hidden[part], weight, bias)
+        logits = linear(hidden[part], weight, bias)
         for rows, target, loss in _softmax_parts(logits, targets[part], losses[part]):
             loss.copy_(F.cross_entropy(rows.float(), target, reduction="none"))
     return losses
@@ -81,7 +83,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         size = _positions_at_once(weight)
         for start in range(0, len(targets), size):
             rows = hidden[start : start + size]
-            logits = F.linear(rows, weight, bias)
+            logits = linear(rows, weight, bias)
             for part, target in _softmax_parts(logits, targets[start : start + size, None]):
                 values = part.float()
                 total -= values.gather(1, target).sum(dtype=torch.float64)
@@ -95,16 +97,16 @@ class _SummedCrossEntropy(torch.autograd.Function):
             if ctx.bias is not None:
                 ctx.bias += logits.sum(0, dtype=torch.float32)
             if ctx.hidden is not None:
-                torch.mm(logits, weight, out=ctx.hidden[start : start + size])
+                ctx.hidden[start : start + size] = product(logits, weight)
             if for_weight and len(rows) == len(targets):
-                ctx.weight = torch.mm(logits.t(), rows)
+                ctx.weight = product(logits.t(), rows)
             elif for_weight:
                 # Every chunk adds to the whole gradient, so it is summed in fp32 even for bf16 weights.
                 if ctx.weight is None:
                     ctx.weight = torch.zeros_like(weight, dtype=torch.float32)
                 slabs, columns = ctx.weight.split(WEIGHT_ROWS_AT_ONCE), logits.split(WEIGHT_ROWS_AT_ONCE, dim=1)
                 for slab, part in zip(slabs, columns, strict=True):
-                    slab += torch.mm(part.t(), rows)
+                    slab += product(part.t(), rows)
             del logits  # before the next chunk is computed
         return total.float()
 

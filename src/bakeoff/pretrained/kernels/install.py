@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `attention` | torch's SDPA | 2.5 times faster on CPUs; texts that share a row need no mask |
 | `encoder_attention` | torch's SDPA | 3 to 10 times faster on CPUs in bf16, or with dropout |
+| `linear` | torch's fp32 products | 2.3 times faster on AMD's CPUs |
 | `lora` | PEFT's linear layer | no extra passes over the layer's output |
 | `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the stored activations |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
@@ -17,6 +18,7 @@ import torch
 
 from bakeoff.pretrained.kernels import encoder_attention, transformers_attention
 from bakeoff.pretrained.kernels.dropout import Dropout
+from bakeoff.pretrained.kernels.linear import install_linear
 from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
@@ -36,6 +38,7 @@ def install_kernels(model: Any, *, causal: bool = True) -> None:
         for name, child in module.named_children():
             if type(child) is torch.nn.Dropout:
                 setattr(module, name, Dropout(child.p).train(child.training))
+        install_linear(module)
         install_lora(module)
         install_norm(module)
         install_mlp(module)

@@ -15,6 +15,7 @@ from peft.tuners import lora
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
+from bakeoff.pretrained.kernels.linear import add_product
 
 
 def install_lora(module: Any) -> None:
@@ -60,7 +61,7 @@ class _LoraLinear(torch.autograd.Function):
     ) -> torch.Tensor:
         hidden = (_dropped(rows, mask) @ down.t()).mul_(scaling)
         output = hidden @ up.t() if bias is None else torch.addmm(bias, hidden, up.t())
-        output.addmm_(rows, weight.t())
+        add_product(output, rows, weight.t())
         ctx.save_for_backward(rows, weight, down, up, hidden, mask)
         ctx.scaling = scaling
         return output
@@ -74,7 +75,7 @@ class _LoraLinear(torch.autograd.Function):
         for_down = for_hidden.t() @ _dropped(rows, mask)
         for_rows = None
         if ctx.needs_input_grad[0]:
-            for_rows = _dropped(for_hidden @ down, mask).addmm_(outer, weight)
+            for_rows = add_product(_dropped(for_hidden @ down, mask), outer, weight)
         return for_rows, None, None, for_down, for_up, None, None
 
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from transformers.activations import NewGELUActivation
 
+from bakeoff.pretrained.kernels.linear import linear, product
+
 ROWS = 256
 """Rows activated at once."""
 
@@ -43,26 +45,26 @@ class _GatedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(gate, up, weight)
-        product = torch.empty_like(gate)
-        for gates, ups, result in _parts(gate, up, product):
+        inner = torch.empty_like(gate)
+        for gates, ups, result in _parts(gate, up, inner):
             torch.mul(F.silu(gates), ups, out=result)
-        return F.linear(product, weight)
+        return linear(inner, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         gate, up, weight = ctx.saved_tensors
         (outer,) = gradients
-        for_product = outer @ weight  # becomes the gradient of `up`
-        for_gate, product = torch.empty_like(gate), torch.empty_like(gate)
+        for_product = product(outer, weight)  # becomes the gradient of `up`
+        for_gate, activated = torch.empty_like(gate), torch.empty_like(gate)
         for_weight = None
-        for gates, ups, inner, to_gate, together in _parts(gate, up, for_product, for_gate, product):
+        for gates, ups, inner, to_gate, together in _parts(gate, up, for_product, for_gate, activated):
             active = F.silu(gates)
             if ctx.needs_input_grad[2]:
                 torch.mul(active, ups, out=together)
             torch.ops.aten.silu_backward.grad_input(inner * ups, gates, grad_input=to_gate)
             inner.mul_(active)
         if ctx.needs_input_grad[2]:
-            for_weight = outer.flatten(0, -2).t() @ product.flatten(0, -2)
+            for_weight = product(outer.flatten(0, -2).t(), activated.flatten(0, -2))
         return for_gate, for_product, for_weight
 
 

