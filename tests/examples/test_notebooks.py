@@ -15,7 +15,13 @@ nbformat = pytest.importorskip("nbformat")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = ["sentiment", "language-model"]
-# Less to do, written below the config of the notebook.
+# Less to measure and to do, written below the config of the notebook.
+FASTER = """
+import bakeoff
+bakeoff.plan  # prepares the machine
+from bakeoff.training import measuring
+measuring.MEASURED_SECONDS = 0.1
+"""
 SMALLER = {
     "sentiment": """
 config["data"]["rows"] = 300
@@ -24,7 +30,7 @@ config["contestants"]["lstm"]["hidden_size"] = 8
 config["evaluation"] = {"resamples": 100}
 """,
     "language-model": """
-config["data"]["fraction"] = {"train": 0.02, "validation": 0.01, "test": 0.02}
+config["data"]["fraction"] = {"train": 0.02, "validation": 0.02, "test": 0.1}
 config["budget"] = {"tokens": 2000, "evaluations": 1}
 config["evaluation"] |= {"resamples": 100, "max_new_tokens": 5}
 """,
@@ -54,7 +60,7 @@ def test_a_notebook_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     notebook = read(name)
     config = code_cells(notebook)[0]
     assert config.metadata.tags == ["parameters"]
-    config.source += SMALLER[name]
+    config.source += FASTER + SMALLER[name]
 
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False).execute()
 

@@ -164,6 +164,22 @@ def test_the_sentence_names_the_methods_of_interval_and_test(classification_run:
     assert sentence.endswith(f"each of the {len(once)} methods was trained once, with seed 12.")
 
 
+def test_folds_are_named(classification_run: RunFolder) -> None:
+    run = load_run(classification_run)
+    contestants = []
+    for entry in run.contestants:
+        metric = entry.result.metrics[0].model_copy(update={"folds": 5, "by_seed": []})
+        result = entry.result.model_copy(update={"metrics": [metric], "seeds": []})
+        contestants.append(replace(entry, result=result))
+    data = run.data.model_copy(update={"folds": [10] * 5})
+
+    sentence = results_sentence(replace(run, contestants=contestants, data=data))
+
+    assert f"{contestants[0].result.metrics[0].documents} test texts in 5 folds, " in sentence
+    assert "widened for the overlap of the folds after Nadeau and Bengio (2003)" in sentence
+    assert sentence.endswith("methods was trained once per fold, with seed 12.")
+
+
 def test_one_contestant_is_compared_with_nothing(one_contestant: LoadedRun) -> None:
     sentence = results_sentence(one_contestant)
     assert "than" not in sentence
