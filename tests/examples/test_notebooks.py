@@ -61,15 +61,17 @@ def test_a_notebook_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = code_cells(notebook)[0]
     assert config.metadata.tags == ["parameters"]
     config.source += FASTER + SMALLER[name]
+    report = code_cells(notebook)[-1]
+    report.source = report.source.replace("--figures {outcome.folder}/figures ", "")  # takes two seconds
 
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False).execute()
 
     plan, outcome, comparison, *_ = html(code_cells(notebook))
     assert "Peak memory" in plan
-    assert "best" in outcome
+    assert "Training time" in outcome
     assert "Told apart" in comparison
-    assert any(folder.name == "figures" for folder in tmp_path.rglob("figures"))
-    assert "On " in code_cells(notebook)[-1].outputs[0].text
+    assert list(tmp_path.rglob("tables/results.tex"))
+    assert report.outputs[0].text.startswith("On ")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
