@@ -40,8 +40,9 @@ def test_axe_finds_nothing_serious_and_the_page_does_not_scroll_sideways(
     context.close()
 
 
-def test_every_plot_can_be_saved_and_the_sentence_copied(browser, run: RunFolder) -> None:
+def test_every_plot_can_be_saved_and_the_sentence_copied(browser, classification_run: RunFolder) -> None:
     """Without network, under the page's policy, in dark mode: the files are those of the light mode."""
+    run = classification_run
     if not run.html_report.exists():
         write_report(run)
     context = browser.new_context(color_scheme="dark", permissions=["clipboard-read", "clipboard-write"])
@@ -73,6 +74,10 @@ def test_every_plot_can_be_saved_and_the_sentence_copied(browser, run: RunFolder
     page.get_by_role("button", name="Copy: the sentence for a paper").click()
     page.get_by_role("button", name="Copy: the sentence for a paper").get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == visible(results_sentence(load_run(run)))
+    page.get_by_text("The metrics in LaTeX, Markdown and CSV").click()
+    page.get_by_role("button", name="Copy: the table in LaTeX").click()
+    page.get_by_role("button", name="Copy: the table in LaTeX").get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("\\end{table}")
     assert messages == []
     context.close()
 

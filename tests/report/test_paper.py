@@ -190,10 +190,14 @@ def test_p_values_are_math_in_latex() -> None:
     assert latex_sentence("95% CI (p < 0.0001, p = 0.01), a_b.") == "95\\% CI ($p < 0.0001$, $p = 0.01$), a\\_b.\n"
 
 
-def test_the_report_has_the_sentence(classification_run: RunFolder) -> None:
+def test_the_report_has_the_sentence_and_the_table_to_copy(classification_run: RunFolder) -> None:
     from bakeoff.report.html import render_html
     from bakeoff.report.markdown import render_markdown
 
     run = load_run(classification_run)
-    assert results_sentence(run) in Page(render_html(run)).text
+    page = Page(render_html(run)).text
+    assert results_sentence(run) in page
+    results = next(table for table in paper_tables(run) if table.name == "results")
+    for text in (latex_table(results), markdown_table(results), csv_table(results)):
+        assert text in page
     assert "In one sentence, for a paper: On " in render_markdown(run)

@@ -10,6 +10,7 @@ from bakeoff.report.highlighting import pieces
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.rendering import html_environment
 from bakeoff.report.script import POLICY, SCRIPT
+from bakeoff.report.table_files import copies
 
 
 def render_html(run: LoadedRun) -> str:
@@ -17,5 +18,12 @@ def render_html(run: LoadedRun) -> str:
     return (
         html_environment()
         .get_template("report.html")
-        .render(contents(run), pieces=pieces, figures=figures(run), policy=Markup(POLICY), script=Markup(SCRIPT))
+        .render(
+            contents(run),
+            pieces=pieces,
+            figures=figures(run),
+            copies=copies(run),
+            policy=Markup(POLICY),
+            script=Markup(SCRIPT),
+        )
     )

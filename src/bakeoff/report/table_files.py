@@ -33,6 +33,12 @@ def write_tables(run: LoadedRun, folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
+def copies(run: LoadedRun) -> list[tuple[str, str]]:
+    """Return the table of results in each form, for people to copy: (name of the form, text)."""
+    results = next(table for table in paper_tables(run) if table.name == "results")
+    return [("LaTeX", latex_table(results)), ("Markdown", markdown_table(results)), ("CSV", csv_table(results))]
+
+
 def csv_table(table: PaperTable) -> str:
     """Return the exact values, with two more columns for the ends of intervals; what is missing is empty."""
     text = io.StringIO()
