@@ -51,7 +51,7 @@ def latex_table(table: PaperTable) -> str:
     for row in table.rows:
         body.append(_row(map(_value, row)))
         if intervals:
-            body += [_row(_small(_bracketed(cell.remark)) for cell in row), r"\addlinespace"]
+            body += [_row(_interval(cell.remark) for cell in row), r"\addlinespace"]
     if intervals:
         body.pop()
     wide = len(table.columns) > _MOST_COLUMNS
@@ -86,5 +86,5 @@ def _small(text: str) -> str:
     return f"{{\\scriptsize {escape_latex(text)}}}" if text else ""
 
 
-def _bracketed(interval: str) -> str:
-    return f"[{interval.replace(' to ', ', ')}]" if interval else ""
+def _interval(ends: str) -> str:
+    return f"{{\\scriptsize [{escape_latex(ends.replace(' to ', ', '))}]}}" if ends else ""
