@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
+    from bakeoff.comparing import compare
     from bakeoff.config.init import init
     from bakeoff.config.load import load_config
     from bakeoff.lm.sources import LanguageModel, load_language_model
@@ -31,6 +32,7 @@ __all__ = [
     "LanguageModel",
     "RunOutcome",
     "UserError",
+    "compare",
     "init",
     "load_classifier",
     "load_config",
@@ -44,6 +46,7 @@ _HOMES = {
     "Classifier": "bakeoff.tasks.classifier",
     "LanguageModel": "bakeoff.lm.sources",
     "RunOutcome": "bakeoff.runner",
+    "compare": "bakeoff.comparing",
     "init": "bakeoff.config.init",
     "load_classifier": "bakeoff.tasks.classifier",
     "load_language_model": "bakeoff.lm.sources",

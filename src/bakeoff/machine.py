@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def prepare() -> dict[str, str]:
     Returns:
         The values now in force, by environment variable.
     """
+    # tqdm's, in notebooks without ipywidgets. The libraries that import it show no bars here.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     if sys.platform == "linux" and "torch" not in sys.modules:
         _keep_to_own_cores()
         _own_cores.update(os.sched_getaffinity(0))

@@ -14,6 +14,8 @@ EXTRAS = {
     "fasttext": ("fasttext",),
     "llm": ("httpx",),
     "answers": ("rouge_score", "sacrebleu"),
+    "docx": ("pypandoc",),
+    "pdf": ("weasyprint",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),

@@ -42,6 +42,15 @@ class RunOutcome:
         """The HTML report."""
         return RunFolder(self.folder).html_report
 
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows: the verdict and the comparison; nothing once the folder is gone."""
+        from bakeoff.report.loaded import load_run
+
+        try:
+            return load_run(RunFolder(self.folder))._repr_html_()
+        except UserError:
+            return None
+
 
 def run(
     config: str | Path | Mapping[str, Any] | BakeoffConfig,

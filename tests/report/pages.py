@@ -8,7 +8,7 @@ VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 
 
 class Page(HTMLParser):
-    """A parsed page: its tags with attributes, its text without styles, and the elements that were left open."""
+    """A parsed page: its tags with attributes, its text without styles and scripts, and the elements left open."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -31,7 +31,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.texts.append(data)
 
     @property

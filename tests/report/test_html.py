@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 
@@ -20,6 +22,7 @@ from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.report.markdown import render_markdown
 from bakeoff.report.output import write_report
 from bakeoff.report.safe_text import visible
+from bakeoff.report.script import SCRIPT
 from bakeoff.report.tables import more_quality_rows, quality_rows
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import Confusion, Sample
@@ -37,9 +40,14 @@ def test_every_element_is_closed(page: Page) -> None:
     assert page.open == []
 
 
-def test_nothing_is_fetched_and_nothing_runs(page: Page) -> None:
+def test_nothing_is_fetched_and_only_the_script_of_the_package_runs(run: RunFolder, page: Page) -> None:
+    html = run.html_report.read_text(encoding="utf-8")
+    assert re.findall("<script[^>]*>.*?</script>", html, re.DOTALL) == [f"<script>{SCRIPT}</script>"]
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    (policy,) = (tag["content"] for name, tag in page.tags if tag.get("http-equiv") == "Content-Security-Policy")
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     for tag, attributes in page.tags:
-        assert tag not in {"script", "link", "iframe", "object", "embed", "base", "form"}
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
         for name, value in attributes.items():
             assert not name.startswith("on")
             if name in {"src", "href", "xlink:href", "action", "data"}:

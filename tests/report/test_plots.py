@@ -2,24 +2,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib import resources
 from itertools import combinations
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image, ImageColor
 
 from bakeoff.evaluation.pareto import COSTS
 from bakeoff.report import classifier_plots, plots
 from bakeoff.report.cost_plots import cost_plot
+from bakeoff.report.drawing import LINE, MUTED, SERIES, TEXT
+from bakeoff.report.figures import figures, write_figures
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 
 
 def drawn(run: LoadedRun) -> list[str]:
-    svgs = [plots.interval_plot(run), *plots.validation_curves(run), *(cost_plot(run, cost) for cost in COSTS)]
-    svgs += [plot for number, entry in enumerate(run.contestants) for plot in plots.learning_curves(entry, number)]
-    svgs += [classifier_plots.reliability_plot(entry, number) for number, entry in enumerate(run.contestants)]
-    svgs.append(classifier_plots.coverage_plot(run))
-    return [svg for svg in svgs if svg is not None]
+    return [plot.__html__() for plot in figures(run).all]
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +51,25 @@ def test_names_are_neither_markup_nor_formulas(loaded: LoadedRun) -> None:
     )
     svgs = [plots.interval_plot(hostile), cost_plot(hostile, "training_seconds")]
     if loaded.is_classification:
-        svgs += [classifier_plots.reliability_plot(renamed, 1), classifier_plots.coverage_plot(hostile)]
+        svgs += [classifier_plots.reliability_plot(renamed), classifier_plots.coverage_plot(hostile)]
     for plot in svgs:
         assert plot is not None
-        assert name in "".join(ElementTree.fromstring(plot).itertext())
-        assert name in ElementTree.fromstring(plot).attrib["aria-label"]
+        element = ElementTree.fromstring(plot.__html__())
+        assert name in "".join(element.itertext())
+        assert name in element.attrib["aria-label"]
+        assert re.fullmatch(r"[\w.-]+", plot.name)
 
 
 def test_long_trainings_make_no_long_plots(loaded: LoadedRun) -> None:
     trained = next(entry for entry in loaded.contestants if entry.steps)
     line = trained.steps[0]
     many = [line.model_copy(update={"step": step, "loss": 1 / step}) for step in range(1, 30_001)]
-    (longest, *_) = plots.learning_curves(replace(trained, steps=many), 0)
-    assert len(longest) < 60_000
+    (longest, *_) = plots.learning_curves(replace(trained, steps=many))
+    assert len(longest.__html__()) < 60_000
 
 
 def test_a_contestant_that_was_not_trained_has_no_curve(loaded: LoadedRun) -> None:
-    assert plots.learning_curves(loaded.contestants[0], 0) == []
+    assert plots.learning_curves(loaded.contestants[0]) == []
 
 
 def test_names_of_contestants_that_cost_and_reach_the_same_do_not_overlap(loaded: LoadedRun) -> None:
@@ -80,7 +83,7 @@ def test_names_of_contestants_that_cost_and_reach_the_same_do_not_overlap(loaded
     assert plot is not None
     heights = [
         float(text.attrib["y"])
-        for text in ElementTree.fromstring(plot).iter()
+        for text in ElementTree.fromstring(plot.__html__()).iter()
         if text.text in ("first", "second", "third")
     ]
     assert len(heights) == 3
@@ -111,7 +114,7 @@ def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: Run
 
     assert plot is not None
     boxes = []
-    for text in ElementTree.fromstring(plot).iter():
+    for text in ElementTree.fromstring(plot.__html__()).iter():
         if text.text in measured:
             x, width = float(text.attrib["x"]), 5.0 * len(text.text)
             left = x - width if "end" in text.attrib["style"] else x
@@ -119,3 +122,42 @@ def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: Run
     assert len(boxes) == 6
     for (left, right, height), (other_left, other_right, other_height) in combinations(boxes, 2):
         assert abs(height - other_height) > 9 or right <= other_left or other_right <= left
+
+
+def test_the_colors_of_files_are_the_light_ones_of_the_page() -> None:
+    css = resources.files("bakeoff.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
+    light = dict(re.findall(r"--([\w-]+): (#\w+);", css[: css.index("}")]))
+    assert [light["ink"], light["line"], light["muted"]] == [TEXT, LINE, MUTED]
+    assert [light[f"series-{number}"] for number in range(1, 9)] == SERIES
+
+
+def test_every_plot_becomes_three_files_that_others_can_read(one_contestant: LoadedRun, tmp_path: Path) -> None:
+    files = write_figures(one_contestant, tmp_path)
+
+    plots = figures(one_contestant).all
+    assert files == [tmp_path / f"{plot.name}.{kind}" for plot in plots for kind in ("svg", "png", "pdf")]
+    for plot in plots:
+        svg = ElementTree.parse(tmp_path / f"{plot.name}.svg").getroot()
+        assert "var(" not in (tmp_path / f"{plot.name}.svg").read_text()
+        assert plot.description in "".join(svg.itertext())
+        width, height = map(float, svg.attrib["viewBox"].split()[2:])
+        image = Image.open(tmp_path / f"{plot.name}.png").convert("RGB")
+        assert image.size == pytest.approx((width * 300 / 72, height * 300 / 72), abs=1)
+        assert image.getpixel((0, 0)) == (255, 255, 255)
+        assert ImageColor.getrgb(SERIES[0]) in {color for _, color in image.getcolors(maxcolors=1 << 20)}
+        pdf = (tmp_path / f"{plot.name}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF")
+        assert b"/Type3" not in pdf
+        assert b"/CreationDate" not in pdf
+
+
+def test_contestants_whose_names_are_alike_in_files_get_files_of_their_own(language_model_run: RunFolder) -> None:
+    loaded = load_run(language_model_run)
+    trained = next(entry for entry in loaded.contestants if entry.epochs)
+    twins = [replace(trained, result=trained.result.model_copy(update={"name": name})) for name in ("a/b", "A b")]
+    verdict = loaded.verdict.model_copy(update={"best": "a/b", "comparisons": [], "ranks": []})
+
+    names = [plot.name for plot in figures(replace(loaded, contestants=twins, verdict=verdict)).all]
+
+    assert {"loss-a-b", "loss-A-b-2"} <= set(names)
+    assert len({name.casefold() for name in names}) == len(names)

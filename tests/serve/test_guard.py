@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,13 +105,16 @@ def test_headers_of_every_answer(client: httpx.Client, path: str) -> None:
     assert "server" not in headers
 
 
-def test_a_report_may_style_itself_and_nothing_else(client: httpx.Client) -> None:
+def test_a_report_may_style_itself_and_save_plots_and_nothing_else(client: httpx.Client) -> None:
     answer = client.get("/runs/stories/report.html")
 
     assert answer.status_code == 200
-    assert answer.headers["content-security-policy"].startswith(
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-    )
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts allow-downloads; default-src 'none'; style-src 'unsafe-inline'")
+    assert "allow-same-origin" not in policy
+    scripts = re.findall("<script>(.*?)</script>", answer.text, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert [f"script-src 'sha256-{value}'" for value in hashes] == re.findall("script-src [^;]*", policy)
 
 
 @pytest.mark.parametrize(

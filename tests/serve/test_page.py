@@ -121,6 +121,11 @@ def test_a_report_opens(page) -> None:
     page.get_by_role("heading", name="Verdict").wait_for()
 
     assert page.locator("h2").first.evaluate("each => getComputedStyle(each).fontFamily").startswith('"Iowan')
+    for kind, beginning in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=f"{kind}: intervals").click()
+        assert saved.value.suggested_filename == f"intervals.{kind.lower()}"
+        assert Path(saved.value.path()).read_bytes().startswith(beginning)
 
 
 def test_a_run_is_watched(browser, young: RunFolder) -> None:

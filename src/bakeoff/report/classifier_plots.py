@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bakeoff.evaluation.wording import number, percent
-from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, add_legend, as_svg
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, add_legend, file_name
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import ReliabilityBin
@@ -19,11 +19,8 @@ from bakeoff.runs.results import ReliabilityBin
 _LARGEST_DOT = 130.0  # points squared: all texts in one bin
 
 
-def reliability_plot(contestant: LoadedContestant, position: int) -> str | None:
-    """Plot accuracy against confidence, before and after calibration, as an SVG (a reliability diagram).
-
-    Args:
-        position: Among the contestants; it makes the ids inside the SVG unique.
+def reliability_plot(contestant: LoadedContestant) -> Plot | None:
+    """Plot accuracy against confidence, before and after calibration (a reliability diagram).
 
     Returns:
         None if the contestant was not calibrated.
@@ -47,7 +44,7 @@ def reliability_plot(contestant: LoadedContestant, position: int) -> str | None:
     errors = [number(metric.value) for metric in contestant.result.metrics if metric.name == "calibration_error"]
     change = f"{errors[-1]} before and {errors[0]} after" if len(errors) > 1 else "".join(errors)
     words = f"{contestant.name}: accuracy by probability of the predicted label; calibration error {change}."
-    return as_svg(plot, f"reliability-{position}", words)
+    return Plot(plot, f"reliability-{file_name(contestant.name)}", words)
 
 
 def _bins(axes: Axes, bins: Sequence[ReliabilityBin], color: str, label: str) -> None:
@@ -58,8 +55,8 @@ def _bins(axes: Axes, bins: Sequence[ReliabilityBin], color: str, label: str) ->
     axes.scatter(x, y, s=np.maximum(_LARGEST_DOT * texts / texts.sum(), 6), color=color, zorder=3)
 
 
-def coverage_plot(run: LoadedRun) -> str | None:
-    """Plot accuracy against coverage as an SVG, one line per contestant.
+def coverage_plot(run: LoadedRun) -> Plot | None:
+    """Plot accuracy against coverage, one line per contestant.
 
     Returns:
         None if every contestant gives all texts one confidence.
@@ -90,7 +87,7 @@ def coverage_plot(run: LoadedRun) -> str | None:
         f"{percent(curve[-1].accuracy.value)} at full coverage"
         for name, curve in curves
     )
-    return as_svg(plot, "coverage", f"Accuracy by coverage: {words}.")
+    return Plot(plot, "coverage", f"Accuracy by coverage: {words}.")
 
 
 def _shares(axes: Axes, x_label: str, y_label: str) -> None:

@@ -12,6 +12,7 @@ from bakeoff.evaluation.text_statistics import repeated
 from bakeoff.report import answers_view, classifier_tables, details, search_view, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
+from bakeoff.report.paper import results_sentence
 from bakeoff.runs.results import ClassScore, Confusion, Sample
 
 LARGEST_MATRIX = 20  # classes; for more classes, the most frequent confusions are listed instead
@@ -35,6 +36,7 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "answer_titles": answers_view.answer_titles(run.contestants),
         "answer_rows": answers_view.answer_rows(run.contestants),
         "explanations": explanations(run),
+        "sentence": results_sentence(run),
         "command": shlex.join(run.environment.command),
     }
 

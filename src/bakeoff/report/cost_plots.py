@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pareto import COSTS, fronts
 from bakeoff.evaluation.wording import duration, money, parameters, size
-from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, as_svg
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, Plot, file_name
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
@@ -39,8 +39,8 @@ _TIMES = {
 }
 
 
-def cost_plot(run: LoadedRun, cost: str) -> str | None:
-    """Plot the deciding metric against one of `COSTS` as an SVG, or return None if fewer than two contestants cost any.
+def cost_plot(run: LoadedRun, cost: str) -> Plot | None:
+    """Plot the deciding metric against one of `COSTS`, or return None if fewer than two contestants cost any.
 
     The stepped line is the Pareto front. A contestant without cost is a dashed line.
     """
@@ -81,7 +81,11 @@ def cost_plot(run: LoadedRun, cost: str) -> str | None:
     words = "; ".join(
         f"{result.name} {result.metrics[0].value:.4g} for {show(paid[result.name])}" for result in run.results
     )
-    return as_svg(plot, f"cost-{cost}", f"{metric_name(run.primary_metric.name)} against {title}: {words}.")
+    return Plot(
+        plot,
+        f"{file_name(run.primary_metric.name)}-by-{cost}",
+        f"{metric_name(run.primary_metric.name)} against {title}: {words}.",
+    )
 
 
 def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:

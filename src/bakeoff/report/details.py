@@ -16,7 +16,7 @@ _LENGTHS = 4
 
 def seed_titles(run: LoadedRun) -> list[str]:
     """Return the columns of `seed_rows`."""
-    return ["Contestant", "Metric", "Mean", "Std. deviation", "Lowest", "Highest", *_seed_columns(run)]
+    return ["Contestant", "Metric", "Mean", "Std. deviation", "Lowest", "Highest", *seed_columns(run)]
 
 
 def seed_rows(run: LoadedRun) -> list[list[str]]:
@@ -50,7 +50,7 @@ def fold_rows(run: LoadedRun) -> list[list[str]]:
 
 def difference_titles(run: LoadedRun) -> list[str]:
     """Return the columns of `difference_rows`."""
-    return ["Best", "Against", *_seed_columns(run)]
+    return ["Best", "Against", *seed_columns(run)]
 
 
 def difference_rows(run: LoadedRun) -> list[list[str]]:
@@ -63,7 +63,7 @@ def difference_rows(run: LoadedRun) -> list[list[str]]:
     return rows
 
 
-def _seed_columns(run: LoadedRun) -> list[str]:
+def seed_columns(run: LoadedRun) -> list[str]:
     """Return `Seed 12`, or `Seed no. 1` where contestants of several runs have different ones."""
     different = {tuple(result.seeds) for result in run.results if result.seeds}
     if len(different) == 1:
@@ -72,7 +72,7 @@ def _seed_columns(run: LoadedRun) -> list[str]:
 
 
 def _filled(run: LoadedRun, cells: list[str]) -> list[str]:
-    return cells + ["–"] * (len(_seed_columns(run)) - len(cells))
+    return cells + ["–"] * (len(seed_columns(run)) - len(cells))
 
 
 def length_titles(run: LoadedRun) -> list[str]:

@@ -20,6 +20,7 @@ from bakeoff.runs.results import (
     StepLine,
     Verdict,
 )
+from bakeoff.targets import load_target
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class LoadedRun:
     def winner(self) -> str | None:
         """Return the name of the best contestant, or None if it is the only one."""
         return self.verdict.best if len(self.contestants) > 1 else None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return str(load_target("bakeoff.report.notebook:run_html")(self))
 
 
 def load_contestant(folder: ContestantFolder) -> LoadedContestant:

@@ -28,41 +28,44 @@ class PlanTable:
         at_once = max(1, (options.max_width - _TITLE_WIDTH) // _CONTESTANT_WIDTH)
         for first in range(0, len(plan.contestants), at_once):
             yield self._table(plan.contestants[first : first + at_once])
-        spent = sum(
-            contestant.seeds * contestant.trainings * (contestant.money or 0) for contestant in plan.contestants
-        )
-        cost = f" and {money(spent)}" if spent else ""
-        yield Text(
-            f"Total: about {duration(plan.total_seconds)}{cost}, up to {size(plan.peak_memory_bytes)} of memory "
-            f"({size(plan.available_memory_bytes)} available) and {size(plan.disk_bytes)} of disk "
-            f"({size(plan.free_disk_bytes)} free).",
-            "bold",
-        )
-        for contestant in plan.contestants:
-            for note in contestant.notes:
-                yield Text(f"{one_line(contestant.name)}: {visible(note)}")
-        for warning in plan.warnings:
-            yield Text(f"Warning: {visible(warning)}", "bold yellow")
-        if folds := plan.contestants[0].folds:
-            yield Text(
-                f"The table is for the training of one of the {folds} folds. The total is for all of them, and for the "
-                f"training on all rows that follows: {plan.contestants[0].trainings:.1f} times the time of one."
-            )
-        elif any(contestant.seeds > 1 for contestant in plan.contestants):
-            yield Text("The table is for one training; the total is for all of them.")
-        yield Text(f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")
+        for sentence, style in plan_sentences(plan):
+            yield Text(visible(sentence), style)
 
     def _table(self, contestants: list[ContestantPlan]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
         for contestant in contestants:
             table.add_column(Text(one_line(contestant.name)), justify="right", overflow="fold")
-        for title, show in _rows(self._plan):
+        for title, show in plan_rows(self._plan):
             table.add_row(title, *(show(contestant) for contestant in contestants))
         return table
 
 
-def _rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
+def plan_sentences(plan: Plan) -> list[tuple[str, str]]:
+    """Return the totals, notes and warnings of a plan, each with a style: `bold`, `bold yellow`, `dim` or nothing."""
+    spent = sum(contestant.seeds * contestant.trainings * (contestant.money or 0) for contestant in plan.contestants)
+    cost = f" and {money(spent)}" if spent else ""
+    total = (
+        f"Total: about {duration(plan.total_seconds)}{cost}, up to {size(plan.peak_memory_bytes)} of memory "
+        f"({size(plan.available_memory_bytes)} available) and {size(plan.disk_bytes)} of disk "
+        f"({size(plan.free_disk_bytes)} free)."
+    )
+    sentences = [(total, "bold")]
+    sentences += [(f"{one_line(entry.name)}: {note}", "") for entry in plan.contestants for note in entry.notes]
+    sentences += [(f"Warning: {warning}", "bold yellow") for warning in plan.warnings]
+    if folds := plan.contestants[0].folds:
+        about = (
+            f"The table is for the training of one of the {folds} folds. The total is for all of them, and for the "
+            f"training on all rows that follows: {plan.contestants[0].trainings:.1f} times the time of one."
+        )
+        sentences.append((about, ""))
+    elif any(contestant.seeds > 1 for contestant in plan.contestants):
+        sentences.append(("The table is for one training; the total is for all of them.", ""))
+    return [*sentences, (f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")]
+
+
+def plan_rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
+    """Return the title of each row, and how its cells are made from a contestant."""
     unit = either(contestant.token_unit for contestant in plan.contestants)
     repeated = any(contestant.seeds > 1 or contestant.folds for contestant in plan.contestants)
     folds = plan.contestants[0].folds

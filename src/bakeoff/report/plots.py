@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.wording import duration, either, level
-from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, add_legend, as_svg
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, Plot, add_legend, file_name
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import StepLine
@@ -20,8 +20,8 @@ from bakeoff.runs.results import StepLine
 _MOST_POINTS = 240
 
 
-def interval_plot(run: LoadedRun) -> str:
-    """Plot the deciding metric of every contestant with its interval, as an SVG."""
+def interval_plot(run: LoadedRun) -> Plot:
+    """Plot the deciding metric of every contestant with its interval."""
     deciding = run.primary_metric
     metrics = [result.metrics[0] for result in run.results]
     with mpl.rc_context(STYLE):
@@ -40,15 +40,11 @@ def interval_plot(run: LoadedRun) -> str:
         better = "higher is better" if deciding.higher_is_better else "lower is better"
         axes.set_xlabel(f"{metric_name(deciding.name)}, {level(deciding.confidence)} interval ({better})")
     words = "; ".join(f"{result.name} {result.metrics[0].value:.4g}" for result in run.results)
-    return as_svg(plot, "intervals", f"{metric_name(deciding.name)} of every contestant with its interval: {words}.")
+    return Plot(plot, "intervals", f"{metric_name(deciding.name)} of every contestant with its interval: {words}.")
 
 
-def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
-    """Plot a contestant's loss by step, and its accuracy if there is one, as an SVG each.
-
-    Args:
-        number: Of the contestant; it makes the ids inside the SVGs unique.
-    """
+def learning_curves(contestant: LoadedContestant) -> list[Plot]:
+    """Plot a contestant's loss by step, and its accuracy if there is one."""
     lines = contestant.epochs
     if not lines:
         return []
@@ -62,17 +58,17 @@ def learning_curves(contestant: LoadedContestant, number: int) -> list[str]:
         _curve(axes, steps, [line.train_loss for line in lines], SERIES[1], "training")
         _curve(axes, steps, [line.validation_loss for line in lines], SERIES[0], "validation")
         _mark(axes, steps, [line.validation_loss for line in lines], kept)
-        plots.append(as_svg(plot, f"loss-{number}", _course(contestant, "loss")))
+        plots.append(Plot(plot, f"loss-{file_name(contestant.name)}", _course(contestant, "loss")))
         if any(line.validation_accuracy is not None for line in lines):
             plot, axes = _axes(f"{contestant.name}: accuracy")
             _curve(axes, steps, [line.train_accuracy for line in lines], SERIES[1], "training")
             _curve(axes, steps, [line.validation_accuracy for line in lines], SERIES[0], "validation")
             _mark(axes, steps, [line.validation_accuracy for line in lines], kept)
-            plots.append(as_svg(plot, f"accuracy-{number}", _course(contestant, "accuracy")))
+            plots.append(Plot(plot, f"accuracy-{file_name(contestant.name)}", _course(contestant, "accuracy")))
     return plots
 
 
-def validation_curves(run: LoadedRun) -> list[str]:
+def validation_curves(run: LoadedRun) -> list[Plot]:
     """Plot the validation loss of all trained contestants by tokens and by time; [] if fewer than two were trained."""
     trained = [contestant for contestant in run.contestants if contestant.epochs]
     if len(trained) < 2:
@@ -90,7 +86,7 @@ def validation_curves(run: LoadedRun) -> list[str]:
                 losses = [line.validation_loss for line in contestant.epochs]
                 _curve(axes, spent, losses, SERIES[number % len(SERIES)], one_line(contestant.name))
             add_legend(axes)
-            plots.append(as_svg(plot, f"validation-{by}", f"Validation loss by {label}: {ends}."))
+            plots.append(Plot(plot, f"validation-{by}", f"Validation loss by {label}: {ends}."))
     return plots
 
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bakeoff.evaluation.wording import duration
-from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, as_svg
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, file_name
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import Search, Trial
 
@@ -30,8 +30,8 @@ def trial_rows(search: Search) -> list[list[str]]:
     return [_row(search, trial) for trial in [*best, *([first] if first not in best else [])]]
 
 
-def importance_plot(name: str, search: Search, number: int) -> str | None:
-    """Plot the importance of each setting as an SVG; None where too few trials ended to tell."""
+def importance_plot(name: str, search: Search) -> Plot | None:
+    """Plot the importance of each setting; None where too few trials ended to tell."""
     shares = sorted(search.importance.items(), key=lambda item: item[1])
     if not shares:
         return None
@@ -43,11 +43,11 @@ def importance_plot(name: str, search: Search, number: int) -> str | None:
         axes.set_xlabel(f"share of the variance of validation {search.metric}")
         axes.set_title(f"{one_line(name)}: importance of each setting")
     words = ", ".join(f"{setting} {share:.2f}" for setting, share in reversed(shares))
-    return as_svg(plot, f"importance-{number}", f"Importance of the settings of {name}: {words}.")
+    return Plot(plot, f"importance-{file_name(name)}", f"Importance of the settings of {name}: {words}.")
 
 
-def parallel_plot(name: str, search: Search, number: int) -> str | None:
-    """Plot every trial as a line through its settings to its result, as an SVG; the best one is dark."""
+def parallel_plot(name: str, search: Search) -> Plot | None:
+    """Plot every trial as a line through its settings to its result; the best one is dark."""
     trials = [trial for trial in search.trials if trial.value is not None]
     if len(trials) < _FEWEST_FOR_LINES:
         return None
@@ -85,7 +85,9 @@ def parallel_plot(name: str, search: Search, number: int) -> str | None:
         axes.set_xticks(list(places), [*names, f"validation\n{search.metric}"], fontsize=7)
         axes.tick_params(axis="x", length=0, pad=14)
         axes.set_title(f"{one_line(name)}: all trials", pad=20)
-    return as_svg(plot, f"trials-{number}", f"Settings and results of {len(trials)} trials of {name}; see the table.")
+    return Plot(
+        plot, f"trials-{file_name(name)}", f"Settings and results of {len(trials)} trials of {name}; see the table."
+    )
 
 
 def _ranked(search: Search) -> list[Trial]:

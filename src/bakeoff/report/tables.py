@@ -35,6 +35,9 @@ class Cell:
     value: str
     remark: str = ""
     best: bool = False  # of its row
+    exact: float | str | None = None  # in full precision, and the ends of its interval
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Row:
     title: str
     remark: str
     cells: list[Cell]
+    key: str = ""  # for programs: `training_seconds`
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
@@ -77,12 +81,14 @@ def _metric_rows(run: LoadedRun, *, main: bool) -> list[Row]:
         metrics = [_exact(result, name, protocol) for result in run.results]
         values = [metric.value for metric in metrics if metric]
         best = (max if example.higher_is_better else min)(values) if len(values) > 1 else None
-        cells = [
-            Cell(number(metric.value), interval(metric), metric.value == best) if metric else Cell("–")
-            for metric in metrics
-        ]
-        rows.append(Row(title_of(example), protocol_of(example), cells))
+        cells = [metric_cell(metric, metric.value == best) if metric else Cell("–") for metric in metrics]
+        rows.append(Row(title_of(example), protocol_of(example), cells, name))
     return rows
+
+
+def metric_cell(metric: MetricValue, best: bool = False) -> Cell:
+    """Return a metric with its interval."""
+    return Cell(number(metric.value), interval(metric), best, metric.value, metric.low, metric.high)
 
 
 def _exact(result: ContestantResult, name: str, protocol: str) -> MetricValue | None:

@@ -40,6 +40,10 @@ class RunFolder:
         self._contestants = self.path / "contestants"
         self._lock = self.path / ".lock"
 
+    def converted_report(self, kind: str) -> Path:
+        """Return the file of a report in another format: report.docx."""
+        return self.path / f"report.{kind}"
+
     @property
     def holds_a_run(self) -> bool:
         return self._config.exists()

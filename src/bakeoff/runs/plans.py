@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bakeoff.runs.record import Record
+from bakeoff.targets import load_target
 
 
 class ContestantPlan(Record):
@@ -54,3 +55,7 @@ class Plan(Record):
     free_disk_bytes: int
     measuring_seconds: float = Field(description="Time it took to make the plan.")
     warnings: list[str] = Field([], description="Sentences about what will not fit, and what to change.")
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return str(load_target("bakeoff.report.notebook:plan_html")(self))

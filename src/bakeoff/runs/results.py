@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bakeoff.runs.findings import Front, Rank, TextAverages, TextStatistics, TimeLimit
 from bakeoff.runs.record import Record
+from bakeoff.targets import load_target
 
 
 class MetricValue(Record):
@@ -230,6 +231,10 @@ class Comparison(Record):
         description="The interval does not contain 0, and the corrected p-value is below 1 - confidence."
     )
     by_seed: list[float] = Field([], description="The difference for each seed, where there are several.")
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return str(load_target("bakeoff.report.notebook:comparison_html")(self))
 
 
 class Verdict(Record):

@@ -36,7 +36,7 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         wrapped = "No space left on device" in str(error) or "os error 28" in str(error)
         if number in (errno.ENOSPC, errno.EDQUOT) or wrapped:
             raise DiskFullError(f"The disk is full: {path} could not be written.", "Free some space.") from error
-        if number in (errno.ENOENT, errno.ENOTDIR):
+        if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
             raise UserError(
                 f"{path} could not be written: its folder was removed meanwhile, or a file is in its place.",
                 "Let nothing else change this folder.",
@@ -68,6 +68,12 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of `path` atomically, as UTF-8."""
     with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of `path` atomically."""
+    with replaced_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_new_text(path: Path, text: str) -> None:

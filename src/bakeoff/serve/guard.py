@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bakeoff.report.script import POLICY
 from bakeoff.serve.errors import ApiError, answer
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.measures import Measures
@@ -27,9 +28,9 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# A report may come from anywhere. It runs in an origin of its own, and no other script than this version's.
 REPORT_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"sandbox allow-scripts allow-downloads; {POLICY}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -20,6 +20,7 @@ from bakeoff.methods.saved import classifier_path, load_text_model, read_classif
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.sections import RequestedPrecision
+from bakeoff.targets import load_target
 from bakeoff.tasks.attribution import Explanation, explain
 
 
@@ -34,6 +35,10 @@ class Prediction:
     def answer(self, threshold: float) -> str | None:
         """Return the label, or None if its probability is below the threshold."""
         return self.label if self.probability >= threshold else None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, self.label))
 
 
 class Classifier:
