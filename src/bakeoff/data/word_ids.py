@@ -22,6 +22,10 @@ _TEXTS_AT_ONCE = 1_000
 """Texts that a thread processes at a time. More would not be faster, and would take more memory."""
 
 
+_PIECES_AT_ONCE = 1 << 20
+"""Pieces replaced by their words at a time, which bounds the memory of intermediate results."""
+
+
 @dataclass(frozen=True)
 class TokenizedTexts:
     """Texts as word ids, one text after the other.
@@ -52,12 +56,16 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
     """
     pieces = _split(texts)
     words = _without_empty(_split(rewrite(pieces.words)))
-    # Every piece is replaced by its words, which begin at `begins` in the result and at `first` in `words`.
-    counts = np.diff(words.offsets).astype(np.int32)[pieces.ids]
-    begins = offsets_of(counts)
-    first = words.offsets[:-1].astype(np.int32)[pieces.ids]
-    places: Ids | Offsets = first[counts > 0] if counts.max(initial=0) <= 1 else positions(first, begins)
-    return TokenizedTexts(words.words, words.ids[places], begins[pieces.offsets])
+    counts = np.diff(words.offsets).astype(np.int32)  # of the words in each distinct piece
+    offsets = offsets_of(counts[pieces.ids])[pieces.offsets]
+    ids = np.empty(offsets[-1], dtype=np.int32)
+    end = 0
+    for start in range(0, len(pieces.ids), _PIECES_AT_ONCE):
+        some = pieces.ids[start : start + _PIECES_AT_ONCE]
+        spelled = words.ids[positions(words.offsets[some], offsets_of(counts[some]))]
+        ids[end : end + len(spelled)] = spelled
+        end += len(spelled)
+    return TokenizedTexts(words.words, ids, offsets)
 
 
 def _split(texts: Sequence[str]) -> TokenizedTexts:
@@ -112,11 +120,14 @@ def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def positions(starts: npt.NDArray[Any], offsets: Offsets) -> Offsets:
+def positions(starts: npt.NDArray[Any], offsets: Offsets) -> Ids | Offsets:
     """Return the positions of the members of some pieces, consecutive from ``starts[i]`` for piece i.
 
     Args:
         offsets: `offsets_of` the lengths of the pieces.
     """
-    places: Offsets = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], np.diff(offsets))
+    first = starts - offsets[:-1]
+    small = max(offsets[-1], starts.max(initial=0) + offsets[-1]) < 2**31  # half the memory for the words of all texts
+    places: Ids | Offsets = np.repeat(first.astype(np.int32 if small else np.int64), np.diff(offsets))
+    places += np.arange(offsets[-1], dtype=places.dtype)
     return places

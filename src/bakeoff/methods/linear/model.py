@@ -24,6 +24,8 @@ from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
 
+_VALUES_AT_ONCE = 1_000_000
+
 PUNCTUATION: Punctuation = "separate"  # "!" and "?" say something, and so does the "t" of "don't"
 
 
@@ -70,12 +72,14 @@ class LinearModel:
                 f"No n-gram stands in {settings.min_document_frequency} training texts or more.",
                 "Lower min_document_frequency of the linear contestant, or give more texts.",
             )
-        transformer = TfidfTransformer(sublinear_tf=True)
-        features = counts.astype(np.float64)
-        features = transformer.fit(features).transform(features, copy=False)
         classes = np.asarray(labels)
-        if settings.naive_bayes:
-            weights, intercepts = _naive_bayes_regression(counts, features, classes, settings)
+        ratios = _log_ratios(counts, classes) if settings.naive_bayes else None
+        features = _with_values(counts, counts.data.astype(np.float64))
+        del counts  # a million texts have a gigabyte of n-grams: no copy of them lives longer than it must
+        transformer = TfidfTransformer(sublinear_tf=True)
+        features = transformer.fit(features).transform(features, copy=False)
+        if ratios is not None:
+            weights, intercepts = _naive_bayes_regression(features, ratios, classes, settings)
         else:
             regression = LogisticRegression(
                 C=_chosen(settings.inverse_regularization),
@@ -123,21 +127,21 @@ class LinearModel:
 
 
 def _naive_bayes_regression(
-    counts: csr_matrix, features: csr_matrix, labels: npt.NDArray[np.int64], settings: LinearConfig
+    features: csr_matrix, all_ratios: Array, labels: npt.NDArray[np.int64], settings: LinearConfig
 ) -> tuple[Array, Array]:
     """One regression for two classes, otherwise one a class against the rest.
+
+    Args:
+        features: For two classes they are overwritten.
+        all_ratios: `_log_ratios`.
 
     Returns:
         Weights on the unweighted features, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,).
     """
     from sklearn.linear_model import LogisticRegression
 
-    present = counts.astype(bool).astype(np.float64)
-    classes = int(labels.max()) + 1
     weights, intercepts = [], []
-    for number in [1] if classes == 2 else range(classes):
-        inside = labels == number
-        ratios = _log_ratios(present, inside)
+    for number, ratios in zip(_learned_classes(labels), all_ratios, strict=True):
         # The dual solver: it ends in seconds with a million features, where the number of texts is the smaller one.
         regression = LogisticRegression(
             C=_chosen(settings.inverse_regularization),
@@ -147,10 +151,25 @@ def _naive_bayes_regression(
             tol=0.01,
             random_state=0,  # the problem has one solution, whatever the order in which texts are visited
         )
-        regression.fit(features.multiply(ratios).tocsr(), inside)
+        weighted = features if len(all_ratios) == 1 else _with_values(features, features.data.copy())
+        for start in range(0, len(weighted.data), _VALUES_AT_ONCE):
+            part = slice(start, start + _VALUES_AT_ONCE)
+            weighted.data[part] *= ratios[weighted.indices[part]]
+        regression.fit(weighted, labels == number)
         weights.append(regression.coef_[0] * ratios)
         intercepts.append(regression.intercept_[0])
     return np.stack(weights), np.array(intercepts)
+
+
+def _learned_classes(labels: npt.NDArray[np.int64]) -> Sequence[int]:
+    """Return the classes that get weights of their own: one of two, or all."""
+    classes = int(labels.max()) + 1
+    return [1] if classes == 2 else range(classes)
+
+
+def _with_values(matrix: csr_matrix, values: Array) -> csr_matrix:
+    """Return a matrix with other values in the same places. It shares its indices."""
+    return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _chosen(value: float | None) -> float:
@@ -164,9 +183,19 @@ def _class_weight(settings: LinearConfig) -> str | None:
     return None if settings.class_weights == "none" else settings.class_weights
 
 
-def _log_ratios(present: csr_matrix, inside: npt.NDArray[np.bool_]) -> Array:
-    """Return the log of each n-gram's share inside the class / outside, counting one extra text each, shape (n,)."""
-    own = 1 + np.asarray(present[inside].sum(axis=0)).ravel()
-    others = 1 + np.asarray(present[~inside].sum(axis=0)).ravel()
-    ratios: Array = np.log((own / own.sum()) / (others / others.sum()))
-    return ratios
+def _log_ratios(counts: csr_matrix, labels: npt.NDArray[np.int64]) -> Array:
+    """Return the log of each n-gram's share inside a class / outside, counting one extra text each.
+
+    Args:
+        counts: Shape (texts, n-grams), without zeros that are stored.
+
+    Returns:
+        Shape (1 or classes, n-grams).
+    """
+    everywhere = np.bincount(counts.indices, minlength=counts.shape[1])
+    ratios = []
+    for number in _learned_classes(labels):
+        inside = np.bincount(counts[labels == number].indices, minlength=counts.shape[1])
+        own, others = 1.0 + inside, 1.0 + (everywhere - inside)
+        ratios.append(np.log((own / own.sum()) / (others / others.sum())))
+    return np.stack(ratios)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
-from bakeoff.data.word_ids import TokenizedTexts
+from bakeoff.data.word_ids import TokenizedTexts, offsets_of, positions
 
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.signedinteger[Any]]
+
+_CODES_AT_ONCE = 1 << 20
+"""Positions sorted at a time, which bounds the memory of intermediate results."""
+
+_SAMPLE = 10_000
 
 NONE = -1  # no n-gram of the vocabulary begins here
 
@@ -49,7 +57,7 @@ class NgramVocabulary:
             codes = codes_of(found, words, documents, length, len(self.words))
             found = positions_of(codes, known)
             blocks.append(_count_matrix(documents, found, (rows, len(known))))
-        return hstack(blocks, format="csr")
+        return _side_by_side(blocks)
 
 
 def learn_ngrams(
@@ -60,9 +68,17 @@ def learn_ngrams(
     Returns:
         The vocabulary, and what its `count` says of the same texts.
     """
+    vocabulary, blocks = _learn(texts, max_ngram, min_document_frequency)
+    return vocabulary, _side_by_side(blocks)
+
+
+def _learn(
+    texts: TokenizedTexts, max_ngram: int, min_document_frequency: int
+) -> tuple[NgramVocabulary, list[csr_matrix]]:
+    """Return the vocabulary, and the counts of its n-grams by length."""
     rows = len(texts.offsets) - 1
     documents = _documents(texts)
-    known, words = _frequent(texts.ids.astype(np.int64), documents, min_document_frequency)
+    known, words = _frequent(texts.ids, documents, min_document_frequency)
     kept = [texts.words[number] for number in known]
     blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
     for length in range(2, max_ngram + 1):
@@ -71,12 +87,12 @@ def learn_ngrams(
         )
         codes.append(known)
         blocks.append(_count_matrix(documents, found, (rows, len(known))))
-    return NgramVocabulary(kept, codes), hstack(blocks, format="csr")
+    return NgramVocabulary(kept, codes), blocks
 
 
 def _documents(texts: TokenizedTexts) -> Integers:
     """Return the index of the text of each word, shape (all words,)."""
-    return np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
+    return np.repeat(np.arange(len(texts.offsets) - 1, dtype=np.int32), np.diff(texts.offsets))
 
 
 def codes_of(shorter: Integers, words: Integers, documents: Integers, length: int, vocabulary_size: int) -> Integers:
@@ -90,25 +106,41 @@ def codes_of(shorter: Integers, words: Integers, documents: Integers, length: in
     if len(words) <= reach:
         return codes
     complete = (shorter[:-reach] >= 0) & (words[reach:] >= 0) & (documents[:-reach] == documents[reach:])
-    starts = np.flatnonzero(complete)
-    codes[starts] = shorter[starts] * vocabulary_size + words[starts + reach]
+    found = codes[:-reach]
+    np.multiply(shorter[:-reach], vocabulary_size, out=found, dtype=np.int64)
+    found += words[reach:]
+    found[~complete] = NONE
     return codes
 
 
 def _frequent(codes: Integers, documents: Integers, min_document_frequency: int) -> tuple[Integers, Integers]:
     """Return the codes that occur in enough texts, ascending, and for each position the index of its code, or -1."""
-    found = np.full(len(codes), NONE, dtype=np.int64)
-    places = np.flatnonzero(codes >= 0)
-    order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
-    if not len(order):
-        return codes[order], found
-    codes, documents = codes[order], documents[order]
-    new_code = np.concatenate([[True], codes[1:] != codes[:-1]])
-    new_text = new_code | np.concatenate([[True], documents[1:] != documents[:-1]])
-    number = np.cumsum(new_code) - 1  # of each position's code among all distinct ones
-    kept = np.bincount(number[new_text]) >= min_document_frequency
-    found[order] = np.where(kept, np.cumsum(kept) - 1, NONE)[number]
-    return codes[new_code][kept], found
+    found = np.full(len(codes), NONE, dtype=np.int32)
+    known = [np.zeros(0, dtype=codes.dtype)]
+    count = 0
+    for first, end in _ranges(codes):
+        places = np.flatnonzero((codes >= first) & (codes < end))
+        if not len(places):
+            continue
+        order = places[np.argsort(codes[places], kind="stable")]  # within a code, the texts stay in their order
+        sorted_codes, texts = codes[order], documents[order]
+        new_code = np.concatenate([[True], sorted_codes[1:] != sorted_codes[:-1]])
+        new_text = new_code | np.concatenate([[True], texts[1:] != texts[:-1]])
+        number = np.cumsum(new_code) - 1  # of each position's code among those of the range
+        kept = np.bincount(number[new_text]) >= min_document_frequency
+        found[order] = np.where(kept, count + np.cumsum(kept) - 1, NONE)[number]
+        known.append(sorted_codes[new_code][kept])
+        count += len(known[-1])
+    return np.concatenate(known), found
+
+
+def _ranges(codes: Integers) -> Iterator[tuple[int, int]]:
+    """Cut the numbers from 0 to the largest code into ranges of about `_CODES_AT_ONCE` positions each."""
+    parts = max(1, -(-len(codes) // _CODES_AT_ONCE))
+    sample = np.sort(codes[:: max(1, len(codes) // _SAMPLE)])
+    inner = sample[np.arange(1, parts) * len(sample) // parts] if parts > 1 else sample[:0]
+    bounds = np.unique(np.concatenate([[0], inner.clip(0), [codes.max(initial=0) + 1]]))
+    return pairwise(bounds.tolist())
 
 
 def positions_of(codes: Integers, known: Integers) -> Integers:
@@ -120,6 +152,31 @@ def positions_of(codes: Integers, known: Integers) -> Integers:
 
 
 def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
-    """Count each column, -1 for none, in each text."""
+    """Count each column, -1 for none, in each text.
+
+    Args:
+        documents: Ascending.
+    """
     used = columns >= 0
-    return csr_matrix((np.ones(int(used.sum())), (documents[used], columns[used])), shape=shape)
+    starts = np.searchsorted(documents[used], np.arange(shape[0] + 1, dtype=documents.dtype))
+    ones = np.ones(starts[-1], dtype=np.float32)  # exact for counts, and half the memory of float64
+    counts = csr_matrix((ones, columns[used], starts), shape=shape)
+    counts.sum_duplicates()
+    return counts
+
+
+def _side_by_side(blocks: list[csr_matrix]) -> csr_matrix:
+    """Return all columns in one matrix, and empty the list. scipy's hstack holds everything three times."""
+    sizes = [np.diff(block.indptr) for block in blocks]
+    indptr = offsets_of(np.sum(sizes, axis=0))
+    columns = sum(block.shape[1] for block in blocks)
+    indices, values = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=np.float32)
+    begins, column = indptr[:-1].copy(), 0
+    for size in sizes:
+        block = blocks.pop(0)
+        places = positions(begins, offsets_of(size))
+        values[places] = block.data
+        indices[places] = block.indices + np.int32(column)
+        begins += size
+        column += block.shape[1]
+    return csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, columns))
