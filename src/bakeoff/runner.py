@@ -317,15 +317,15 @@ def _must_be_free(folder: RunFolder) -> None:
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
-            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
+            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {free_name(folder.path)}`.",
         )
     if folder.holds_leftovers_only:
         return
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {free_name(folder.path)}`.")
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """Return a path beside `path` that does not exist: `runs/mine-2`."""
     number = 2
     while (candidate := path.with_name(f"{path.name}-{number}")).exists():
