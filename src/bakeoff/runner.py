@@ -195,6 +195,7 @@ def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = Tru
 def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
     """Train and evaluate what is not finished, then conclude."""
     _share_what_is_finished(folder, config)
+    trackers.warm_up(config.tracker, _name(folder, config))
     contestants = _contestants(folder, config)
     for number, contestant in enumerate(contestants, start=1):
         progress.contestant(contestant.label, number, len(contestants))
@@ -226,9 +227,9 @@ def _bake_one(
     with trackers.tracked(
         config.tracker,
         progress,
-        run=config.name or folder.path.resolve().name,
+        run=_name(folder, config),
         training=contestant.label,
-        folder=contestant.folder.tracking,
+        contestant=contestant.folder,
     ) as tracked:
         result = get_task(config).bake(config, contestant, prepared, tracked)
     if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
@@ -238,6 +239,10 @@ def _bake_one(
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")
     return result
+
+
+def _name(folder: RunFolder, config: BakeoffConfig) -> str:
+    return config.name or folder.path.resolve().name
 
 
 def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
