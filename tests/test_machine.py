@@ -12,7 +12,8 @@ from bakeoff import machine
 
 def in_a_new_process(code: str, **variables: str) -> str:
     """Run code in a process without torch and without the settings of this one; return its output."""
-    environment = {name: value for name, value in os.environ.items() if name not in machine.SETTINGS}
+    own = {*machine.SETTINGS, "OMP_NUM_THREADS"}
+    environment = {name: value for name, value in os.environ.items() if name not in own}
     environment.update(variables)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
@@ -40,6 +41,13 @@ def test_nothing_is_set_when_torch_is_already_loaded():
 
 binds_threads = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are bound on Linux only")
 on_every_core = "import os; os.sched_setaffinity(0, range(os.cpu_count())); from bakeoff import machine\n"
+
+
+@binds_threads
+def test_processes_that_share_the_cores_are_not_bound_to_the_same_one():
+    code = on_every_core + "machine.prepare(); import torch; print(len(os.sched_getaffinity(0)) == os.cpu_count())"
+
+    assert in_a_new_process(code, OMP_NUM_THREADS="1") == "True"
 
 
 @binds_threads

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from bakeoff.lm.sources import LanguageModel, load_language_model
     from bakeoff.planner import plan
     from bakeoff.runner import RunOutcome, resume, run
+    from bakeoff.scikit_learn import BakeoffClassifier
     from bakeoff.tasks.classifier import Classifier, load_classifier
 
 __all__ = [
+    "BakeoffClassifier",
     "Classifier",
     "LanguageModel",
     "RunOutcome",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BakeoffClassifier": "bakeoff.scikit_learn",
     "Classifier": "bakeoff.tasks.classifier",
     "LanguageModel": "bakeoff.lm.sources",
     "RunOutcome": "bakeoff.runner",

@@ -36,10 +36,17 @@ def prepare() -> dict[str, str]:
         _keep_to_own_cores()
         _own_cores.update(os.sched_getaffinity(0))
         for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
+            if name != "OMP_PROC_BIND" or not _shares_its_cores():
+                os.environ.setdefault(name, value)
         _load_openmp()
         _keep_freed_blocks()
     return {name: os.environ[name] for name in SETTINGS if name in os.environ}
+
+
+def _shares_its_cores() -> bool:
+    """Return whether OMP_NUM_THREADS leaves cores to other processes, which would bind themselves to the same one."""
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return threads.isdecimal() and int(threads) < len(os.sched_getaffinity(0))
 
 
 def _load_openmp() -> None:

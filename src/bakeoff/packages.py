@@ -21,6 +21,7 @@ EXTRAS = {
     "tune": ("optuna",),
     "rlhf": ("trl",),
     "tensorboard": ("tensorboard",),
+    "trackio": ("trackio",),
     "mlflow": ("mlflow",),
     "wandb": ("wandb",),
 }

@@ -195,6 +195,7 @@ def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = Tru
 def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
     """Train and evaluate what is not finished, then conclude."""
     _share_what_is_finished(folder, config)
+    trackers.warm_up(config.tracker, _name(folder, config))
     contestants = _contestants(folder, config)
     for number, contestant in enumerate(contestants, start=1):
         progress.contestant(contestant.label, number, len(contestants))
@@ -226,9 +227,9 @@ def _bake_one(
     with trackers.tracked(
         config.tracker,
         progress,
-        run=config.name or folder.path.resolve().name,
+        run=_name(folder, config),
         training=contestant.label,
-        folder=contestant.folder.tracking,
+        contestant=contestant.folder,
     ) as tracked:
         result = get_task(config).bake(config, contestant, prepared, tracked)
     if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
@@ -238,6 +239,10 @@ def _bake_one(
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")
     return result
+
+
+def _name(folder: RunFolder, config: BakeoffConfig) -> str:
+    return config.name or folder.path.resolve().name
 
 
 def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
@@ -317,15 +322,15 @@ def _must_be_free(folder: RunFolder) -> None:
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
-            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {_free_name(folder.path)}`.",
+            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {free_name(folder.path)}`.",
         )
     if folder.holds_leftovers_only:
         return
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {_free_name(folder.path)}`.")
+        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {free_name(folder.path)}`.")
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """Return a path beside `path` that does not exist: `runs/mine-2`."""
     number = 2
     while (candidate := path.with_name(f"{path.name}-{number}")).exists():

@@ -43,7 +43,7 @@ RequestedPrecision = Annotated[
         "doctor`), otherwise fp32; elsewhere bf16 is hundreds of times slower. Trained weights are always kept in fp32."
     ),
 ]
-Tracker = Literal["none", "tensorboard", "mlflow", "wandb"]
+Tracker = Literal["none", "tensorboard", "trackio", "mlflow", "wandb"]
 
 
 def _one_or_several(value: Any) -> Any:

@@ -244,6 +244,26 @@ def test_the_python_of_the_page_on_splits(folder, capsys):
     assert (folder / "runs" / "from-two-frames" / "data" / "test.parquet").exists()
 
 
+def test_the_python_of_the_page_on_scikit_learn(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: None)  # of eight bake-offs
+    monkeypatch.setattr("bakeoff.config.starting._ROWS_FOR_ONE_TEST", 0)  # one training each, not six
+    page = (ROOT / "docs" / "how-to" / "scikit-learn.md").read_text(encoding="utf-8")
+    code = "\n".join(found["text"] for found in BLOCK.finditer(page) if found["language"] == "python")
+    assert '"lstm": {"hidden_size": 16}' in code
+
+    exec(code.replace('"lstm": {"hidden_size": 16}', '"majority": {}'), {})
+
+    answer, verdict, report, scores, label, search, loaded = capsys.readouterr().out.splitlines()
+    assert answer.startswith("linear ['good'] [[")
+    assert verdict.startswith("linear is best: accuracy ")
+    assert Path(report).name == "report.html"
+    assert scores == "[1. 1.]"
+    assert label == "good"
+    assert search.startswith("{'overrides': ['contestants.linear.ngrams=")
+    assert loaded == "['good']"
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_the_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

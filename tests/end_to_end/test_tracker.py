@@ -1,36 +1,73 @@
-"""`tracker: tensorboard` through the command line."""
+"""Whole bake-offs with a tracker."""
 
 from __future__ import annotations
 
 import importlib.util
+import signal
 
 import pytest
 
+from bakeoff import resume
+from bakeoff import run as bakeoff_run
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.results import StepLine
+from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
-from tests.real_runs import SENTIMENT, write_config_file
+from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
+from tests.training.tracker_files import offline, stored
 
 SMALL = {
     **SENTIMENT,
-    "tracker": "tensorboard",
     "data": {"table": "sentence-polarity", "rows": 300},
     "budget": {"epochs": 1},
-    "contestants": {"linear": {}, "lstm": SENTIMENT["contestants"]["lstm"]},
+    "evaluation": {"resamples": 20},
 }
 
 
-def test_tensorboard_shows_what_metrics_jsonl_holds(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def test_every_training_is_a_run_that_goes_on_after_ctrl_c(tmp_path, monkeypatch):
+    offline("mlflow", tmp_path, monkeypatch)
+    lstm = {**SENTIMENT["contestants"]["lstm"], "tune": {"trials": 2}}
+    config = {**SMALL, "name": "small", "tracker": "mlflow", "repeats": 2, "contestants": {"lstm": lstm}}
 
-    assert bakeoff("run", write_config_file(tmp_path / "small.yaml", SMALL), "-o", tmp_path / "run").code == 0
+    with pytest.raises(KeyboardInterrupt):
+        bakeoff_run(config, tmp_path / "run", progress=CtrlC())
+    before = [(run.name, run.state) for run in stored("mlflow", tmp_path, "small")]
+    assert before == [("lstm, seed 12, trial 1", "KILLED")]
+    folder = resume(tmp_path / "run").folder
 
-    lstm = RunFolder(tmp_path / "run").contestant("lstm")
-    steps, epochs = lstm.training_log()
-    events = EventAccumulator(str(lstm.tracking)).Reload()
-    losses = [(event.step, event.value) for event in events.Scalars("train/loss")]
-    assert losses == [(line.step, pytest.approx(line.loss, rel=1e-6)) for line in steps]
-    accuracies = [event.value for event in events.Scalars("validation/accuracy")]
-    assert accuracies == [pytest.approx(line.validation_accuracy, rel=1e-6) for line in epochs]
+    runs = {run.name: run for run in stored("mlflow", tmp_path, "small")}
+    assert sorted(runs) == [f"lstm, seed {seed}, trial {number}" for seed in (12, 13) for number in (1, 2)]
+    assert {run.state for run in runs.values()} == {"FINISHED"}
+    for number, seed in enumerate((12, 13), start=1):
+        contestant = RunFolder(folder).contestant("lstm").repeat(number)
+        steps, epochs = contestant.training_log()
+        best = runs[f"lstm, seed {seed}, trial {contestant.result().search.best}"]
+        assert best.metrics["train/loss"] == [(line.step, line.loss) for line in steps]
+        assert best.metrics["validation/accuracy"] == [(line.step, line.validation_accuracy) for line in epochs]
+
+
+class CtrlC(Progress):
+    def step(self, line: StepLine, share: float) -> None:
+        if line.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_tensorboard_shows_a_language_model(tmp_path):
+    config = {
+        **LANGUAGE_MODEL,
+        "tracker": "tensorboard",
+        "budget": {"tokens": 1000, "evaluations": 2},
+        "contestants": {"lora": LANGUAGE_MODEL["contestants"]["lora"]},
+        "evaluation": {"resamples": 20, "protocols": ["document"], "context_length": 256, "prompts": []},
+    }
+    assert bakeoff("run", write_config_file(tmp_path / "small.yaml", config), "-o", tmp_path / "run").code == 0
+
+    lora = RunFolder(tmp_path / "run").contestant("lora")
+    steps, epochs = lora.training_log()
+    (run,) = stored("tensorboard", tmp_path, "")
+    assert run.metrics["train/loss"] == [(line.step, pytest.approx(line.loss, rel=1e-6)) for line in steps]
+    losses = [(line.step, pytest.approx(line.validation_loss, rel=1e-6)) for line in epochs]
+    assert run.metrics["validation/loss"] == losses
 
 
 def test_a_tracker_that_is_not_installed_is_told_before_anything_begins(tmp_path, monkeypatch):

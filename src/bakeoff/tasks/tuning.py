@@ -184,6 +184,7 @@ class _Searching:
         settings = {} if number == 1 else self.suggestions.next(self.trials)
         config = self._with(settings)
         folder = self.context.folder.trial(number)
+        self.context.progress.trial(number)
         of = f" of {self.tune.trials}" if self.tune.trials else ""
         progress = _TrialProgress(
             self.context.progress,

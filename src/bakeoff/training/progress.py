@@ -17,6 +17,9 @@ class Progress:
     def contestant(self, name: str, number: int, total: int) -> None:
         """Report that a contestant begins; the first has number 1."""
 
+    def trial(self, number: int) -> None:
+        """Report that a trial of a search begins; the first has number 1."""
+
     def stage(self, text: str, share: float | None = None) -> None:
         """Report the current activity (e.g. `scoring window`), and the share of it that is done (0 to 1) if known."""
 
@@ -38,6 +41,9 @@ class ForwardingProgress(Progress):
 
     def message(self, text: str) -> None:
         self._progress.message(text)
+
+    def trial(self, number: int) -> None:
+        self._progress.trial(number)
 
     def stage(self, text: str, share: float | None = None) -> None:
         self._progress.stage(text, share)
