@@ -69,6 +69,8 @@ class OnNumbers(BakeoffClassifier):
 
 @parametrize_with_checks([OnNumbers(contestants={"linear": {}}, overrides=QUICK)])
 def test_scikit_learns_checks(estimator, check, monkeypatch):
+    if check.keywords:
+        pytest.skip("repeats a check with other memory or another dtype, of which texts have neither")
     monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: None)  # half of the time
     check(estimator)
 
