@@ -74,7 +74,9 @@ def test_the_report_lists_the_best_trials(searched):
         ["kept, as in the config"] if result.search.best == 1 else ["kept", "as in the config"]
     )
     assert len(rows[0]) == len(search_view.trial_titles(result.search))
-    assert "6 trials of &lt;i&gt;" in search_view.parallel_plot("<i>", result.search, 0)
+    plot = search_view.parallel_plot("<i>", result.search)
+    assert plot is not None
+    assert "6 trials of &lt;i&gt;" in plot.__html__()
 
 
 class Interrupting(Progress):
