@@ -37,7 +37,7 @@ export function verdict(run) {
     details.length
       ? element(
           "details", { class: "more", id: `reasons-${run.name}` },
-          element("summary", { id: `unfold-${run.name}` }, `The reasons, in ${details.length} sentences`),
+          element("summary", { id: `unfold-${run.name}` }, `The reasons, in ${details.length} sentence${details.length === 1 ? "" : "s"}`),
           run.rule ? element("p", { class: "note" }, element("b", {}, "Recommended: "), run.rule) : null,
           element("ul", { class: "reasons" }, ...details.map((sentence) => element("li", {}, sentence))),
         )
