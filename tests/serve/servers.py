@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from bakeoff.serve.app import create_app
+from bakeoff.serve.guard import Guard
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.models import find_runs
 from bakeoff.serve.server import http_server, listen
@@ -21,7 +22,14 @@ from bakeoff.serve.server import http_server, listen
 def running(runs: Sequence[Path], *, limits: Limits | None = None, **options: Any) -> Iterator[httpx.Client]:
     """A client of a server that serves `runs` as long as the block lasts."""
     limits = limits or Limits()
-    server = http_server(create_app(find_runs(runs), limits=limits, **options), limits)
+    with serving(create_app(find_runs(runs), limits=limits, **options), limits) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def serving(app: Guard, limits: Limits) -> Iterator[httpx.Client]:
+    """A client of an application that is served as long as the block lasts."""
+    server = http_server(app, limits)
     with listen("127.0.0.1", 0) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread = threading.Thread(target=server.run, args=([listening],))

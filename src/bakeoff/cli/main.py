@@ -28,6 +28,7 @@ from bakeoff.cli import (
     resume,
     run,
     serve,
+    ui,
 )
 from bakeoff.cli.boundary import INTERRUPTED, InterruptedWorkError, check_arguments, guarded, print_anything
 from bakeoff.training import distributed
@@ -43,7 +44,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (init, run, plan, resume, report, compare, predict, explain, export, generate, perplexity, serve, doctor):
+for module in (
+    ui,
+    init,
+    run,
+    plan,
+    resume,
+    report,
+    compare,
+    predict,
+    explain,
+    export,
+    generate,
+    perplexity,
+    serve,
+    doctor,
+):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ import yaml
 
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
-from bakeoff.config.starting_examples import examples_yaml, find_examples, look_at_examples
+from bakeoff.config.starting_examples import EXAMPLES_LINEUP, examples_yaml, find_examples, look_at_examples
 from bakeoff.data.compression import ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
@@ -28,7 +28,7 @@ from bakeoff.data.text_cells import refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
-from bakeoff.methods.proposals import Proposal, TableFacts
+from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.runs.data_report import DataReport
 
@@ -41,6 +41,12 @@ _FOLDS = 5
 _FEW_TOKENS = 32_768
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 
+_LANGUAGE_MODELS = (
+    Proposal("pretrained", "the model without any training: the baseline", is_quick=True, is_baseline=True),
+    Proposal("full", "every weight is trained"),
+    Proposal("lora", "small adapters are trained: less memory and disk"),
+)
+
 
 @dataclass(frozen=True)
 class StartingConfig:
@@ -48,8 +54,13 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
-    quick: list[str] = field(default_factory=list)  # contestants that take seconds
+    lineup: list[Proposal] = field(default_factory=list)  # its contestants, and why
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
+
+    @property
+    def quick(self) -> list[str]:
+        """Return the contestants that take seconds."""
+        return [proposal.name for proposal in self.lineup if proposal.is_quick]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -72,6 +83,7 @@ def starting_config(
     names: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] = MappingProxyType({}),
     time: str = "",
+    chosen: Collection[str] | None = None,
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
@@ -85,6 +97,7 @@ def starting_config(
         names: What the config calls sources, where that is not their path.
         left_out: Contestants that the config shall not have, and how long they would take.
         time: A sentence about the time that the others take, for a comment.
+        chosen: The only contestants of those proposed that the config shall have; None: all.
 
     Raises:
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
@@ -94,13 +107,14 @@ def starting_config(
     if _is_text(source):
         if others:
             raise _not_a_table(source)
-        return _language_model(source, None)
+        return _language_model(source, None, chosen=chosen)
     table = read_raw_table(source)
     if not text and label is None and (found := find_examples(table)):
         files = {"train": source, **others} if others else {"examples": source}
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
         lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-        return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar)), seen)
+        lineup = _chosen(EXAMPLES_LINEUP, chosen)
+        return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup)), seen, lineup)
     try:
         roles = guess_columns(table, text, label)
     except UserError:
@@ -112,7 +126,7 @@ def starting_config(
             raise _not_a_table(source)
         if not text:
             refuse_other_shapes(table.columns, "text", source, "--text")
-        return _language_model(source, roles.text[0], list(table.columns), names)
+        return _language_model(source, roles.text[0], list(table.columns), names, chosen)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}
     format = table.format
@@ -144,10 +158,8 @@ def starting_config(
     seen.classes = dict(classes.most_common())
     seen.left_out, seen.time = dict(left_out), time
     words = sum(len(text.split()) for text in split.train.texts)
-    lineup = _lineup(seen, split.train, words, left_out)
-    quick = [proposal.name for proposal in lineup if proposal.is_quick]
-    page = _classification_yaml(seen, table, len(split.train), words, lineup)
-    return StartingConfig(page, seen, quick=quick)
+    lineup = _lineup(seen, split.train, words, left_out, chosen)
+    return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup), seen, lineup)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -167,7 +179,11 @@ def _is_text(source: str) -> bool:
 
 
 def _language_model(
-    source: str, column: str | None, columns: Sequence[str] = (), names: Mapping[str, str] = MappingProxyType({})
+    source: str,
+    column: str | None,
+    columns: Sequence[str] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+    chosen: Collection[str] | None = None,
 ) -> StartingConfig:
     path = Path(source).expanduser()
     if column is not None:
@@ -186,7 +202,8 @@ def _language_model(
     if data.encoding:
         seen.format = TableFormat(encoding=data.encoding)
         seen.notes.insert(0, f"Read as: {data.encoding}.")
-    return StartingConfig(_language_model_yaml(seen, split), seen)
+    lineup = _chosen(_LANGUAGE_MODELS, chosen)
+    return StartingConfig(_language_model_yaml(seen, split, lineup), seen, lineup)
 
 
 def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> Seen:
@@ -202,7 +219,17 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
     )
 
 
-def _lineup(seen: Seen, training: LabeledTexts, training_words: int, left_out: Mapping[str, str]) -> list[Proposal]:
+def _chosen(proposals: Sequence[Proposal], chosen: Collection[str] | None) -> list[Proposal]:
+    return [each for each in proposals if chosen is None or each.name in chosen]
+
+
+def _lineup(
+    seen: Seen,
+    training: LabeledTexts,
+    training_words: int,
+    left_out: Mapping[str, str],
+    chosen: Collection[str] | None,
+) -> list[Proposal]:
     """Return the contestants that the methods propose for such a table."""
     assert seen.words is not None
     facts = TableFacts(
@@ -215,9 +242,10 @@ def _lineup(seen: Seen, training: LabeledTexts, training_words: int, left_out: M
     )
     methods = (get_classification_method(name) for name in method_names("classification"))
     kinds = {type(method): method for method in methods}  # lstm and gru are names of one method
-    alone = [each for method in kinds.values() for each in method.propose(facts) if each.name not in left_out]
-    joint = [each for method in kinds.values() for each in method.propose_jointly(alone) if each.name not in left_out]
-    return [*alone, *joint]
+    proposed = [each for method in kinds.values() for each in method.propose(facts)]
+    alone = [each for each in _chosen(proposed, chosen) if each.name not in left_out]
+    joint = [each for method in kinds.values() for each in method.propose_jointly(alone)]
+    return [*alone, *(each for each in _chosen(joint, chosen) if each.name not in left_out)]
 
 
 def _classification_yaml(
@@ -247,7 +275,6 @@ def _classification_yaml(
         epochs, why = 3, f"{training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"
     else:
         epochs, why = 5, "passes over the training rows for every contestant; the best epoch is kept"
-    contestants = "\n".join(f"  {each.name}: {each.settings} # {each.reason}" for each in lineup)
     return _page(
         seen,
         f"""\
@@ -259,7 +286,7 @@ data:
   split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}
-{contestants}
+{lineup_yaml(lineup)}
 seed: {_SEED} # for the split, the weights and the order of texts
 """,
     )
@@ -281,7 +308,7 @@ def _format_line(format: TableFormat | None) -> str:
     return f"\n  format: {{{settings}}} # as found: a run does not guess again"
 
 
-def _language_model_yaml(seen: Seen, split: SplitCorpus) -> str:
+def _language_model_yaml(seen: Seen, split: SplitCorpus, lineup: Sequence[Proposal]) -> str:
     few = len(split.train.stream.split()) < _FEW_TOKENS
     budget = (
         "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # for a first look"
@@ -303,9 +330,7 @@ data:
   text: {scalar(seen.source)} # relative to the folder where you run bakeoff{column}
 budget: {budget}; the same for every contestant
 contestants: # to change a setting: lora: {{r: 64}}
-  pretrained: {{}} # the model without any training: the baseline
-  full: {{}} # every weight is trained
-  lora: {{}} # small adapters are trained: less memory and disk
+{lineup_yaml(lineup)}
 evaluation:
   protocols: {protocols}{evaluated_split}
   prompts: [] # texts that every contestant continues

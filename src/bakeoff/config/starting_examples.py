@@ -13,10 +13,19 @@ from bakeoff.data.profile import word_counts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.text_cells import ExampleColumns, example_columns
 from bakeoff.data.types import SplitCorpus
+from bakeoff.methods.proposals import Proposal, lineup_yaml
 
 _MANY = 2_000
 _MOST_ANSWERED = 200
 _TOKENS_A_WORD = 2  # rather more than most have
+
+EXAMPLES_LINEUP = (
+    Proposal("pretrained", "the model without any training: the baseline", is_quick=True, is_baseline=True),
+    Proposal("few-shot", "no training either, but examples in the prompt", "{examples: 4}"),
+    Proposal("lora", "small adapters are trained: less memory and disk", "{batch_size: 16}"),
+    Proposal("full", "every weight is trained", "{batch_size: 16, learning_rate: 5.0e-5}"),
+)
+"""The contestants of a first bake-off on prompts with answers."""
 
 
 def find_examples(table: RawTable) -> ExampleColumns | None:
@@ -70,12 +79,15 @@ def _stand_in(messages: Sequence[Message], answering: bool) -> str:
     return "".join(f"{message['role']}: {message['content']}\n" for message in messages) + "assistant: " * answering
 
 
-def examples_yaml(found: ExampleColumns, split: SplitCorpus, files: str, scalar: Callable[[str], str]) -> str:
+def examples_yaml(
+    found: ExampleColumns, split: SplitCorpus, files: str, scalar: Callable[[str], str], lineup: Sequence[Proposal]
+) -> str:
     """Return the keys of a config.
 
     Args:
         files: The lines of `data` that name the files.
         scalar: Returns a string as YAML.
+        lineup: The contestants.
     """
     assert split.test is not None
     if found.messages is not None:
@@ -100,10 +112,7 @@ data:
   split: {{validation: 0.1, test: 0.2}} # random, near-identical prompts kept together
 budget: {budget}; the same for every contestant that is trained
 contestants: # to change a setting: lora: {{r: 64}}
-  pretrained: {{}} # the model without any training: the baseline
-  few-shot: {{examples: 4}} # no training either, but examples in the prompt
-  lora: {{batch_size: 16}} # small adapters are trained: less memory and disk
-  full: {{batch_size: 16, learning_rate: 5.0e-5}} # every weight is trained
+{lineup_yaml(lineup)}
 evaluation:
   answers: {min(_MOST_ANSWERED, len(split.test.documents))} # test prompts that every contestant answers
   max_new_tokens: {max(8, min(_MOST_ANSWERED, words * _TOKENS_A_WORD))} # most tokens of an answer

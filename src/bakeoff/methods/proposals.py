@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -26,3 +27,8 @@ class Proposal:
     settings: str = "{}"  # in YAML, on one line
     is_quick: bool = False  # never left out for want of time
     is_baseline: bool = False  # there to be beaten: it adds nothing to others
+
+
+def lineup_yaml(lineup: Iterable[Proposal]) -> str:
+    """Return contestants as YAML, a line each with its reason as a comment."""
+    return "\n".join(f"  {each.name}: {each.settings} # {each.reason}" for each in lineup)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -45,10 +46,33 @@ def create_app(
         yield
         worker.stop()
 
+    api = create_api(models, worker, limits, measures, token, lifespan=lifespan)
+    pages.add_pages(api)
+    names = LOOPBACK_NAMES if only_loopback else ["*"]
+    return Guard(TrustedHostMiddleware(api, names, www_redirect=False), token=token, limits=limits, measures=measures)
+
+
+def create_api(
+    models: Models,
+    worker: Worker,
+    limits: Limits,
+    measures: Measures,
+    token: str | None,
+    *,
+    lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
+    description: str = DESCRIPTION,
+    more: Mapping[str, APIRouter] = MappingProxyType({}),
+) -> FastAPI:
+    """Create the API to query models and watch runs, without pages.
+
+    Args:
+        description: For /docs, in Markdown.
+        more: Further routes, by the title of their section in /docs.
+    """
     api = FastAPI(
         title="bakeoff",
         version=package_version("bakeoff") or "unknown",
-        description=DESCRIPTION,
+        description=description,
         docs_url=None,  # see documentation.py: FastAPI's own routes load scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
@@ -57,15 +81,14 @@ def create_app(
     errors.install(api)
     # Only declares the token in the schema; the guard checks it.
     declared = [] if token is None else [Depends(HTTPBearer(auto_error=False, description="The server's token."))]
-    for tag, router in (
-        ("Models", listing.routes(models)),
-        ("Text", completions.routes(models, worker, limits, measures)),
-        ("Labels", classification.routes(models, worker, limits)),
-        ("Runs", progress.routes(models)),
-        ("Server", pages.routes(models, measures, token)),
-    ):
+    for tag, router in {
+        **more,
+        "Models": listing.routes(models),
+        "Text": completions.routes(models, worker, limits, measures),
+        "Labels": classification.routes(models, worker, limits),
+        "Runs": progress.routes(models),
+        "Server": pages.routes(models, measures, token),
+    }.items():
         api.include_router(router, tags=[tag], dependencies=declared)
     add_documentation(api)
-    pages.add_pages(api)
-    names = LOOPBACK_NAMES if only_loopback else ["*"]
-    return Guard(TrustedHostMiddleware(api, names, www_redirect=False), token=token, limits=limits, measures=measures)
+    return api

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
@@ -17,7 +18,10 @@ from bakeoff.serve.measures import Measures
 from bakeoff.serve.models import Models
 from bakeoff.serve.shapes import Choice, Completion, CompletionRequest
 from bakeoff.serve.worker import Worker
-from bakeoff.serve.writing import Writing
+
+if TYPE_CHECKING:
+    from bakeoff.lm.language_model import LanguageModel
+    from bakeoff.serve.writing import Writing
 
 READING_SECONDS = 30
 """Time that a slow client has to read a text after its time limit. Then the connection is closed."""
@@ -41,7 +45,7 @@ def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -
             raise ApiError(400, f"max_tokens can be at most {limits.max_tokens:,}.", param="max_tokens")
         ends = time.monotonic() + limits.seconds
         language_model = await worker.do(models.language_model, model)
-        writing = await worker.do(Writing, language_model, asked, limits, ends)
+        writing = await worker.do(_begin, language_model, asked, limits, ends)
         text = _Text(writing, asked, worker, measures)
         handed_over = False
         try:
@@ -61,6 +65,12 @@ def routes(models: Models, worker: Worker, limits: Limits, measures: Measures) -
                 text.close()
 
     return router
+
+
+def _begin(model: LanguageModel, asked: CompletionRequest, limits: Limits, ends: float) -> Writing:
+    from bakeoff.serve.writing import Writing  # and with it torch, which takes seconds to import
+
+    return Writing(model, asked, limits, ends)
 
 
 class _Text:

@@ -7,7 +7,10 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -47,12 +50,25 @@ class Guard:
 
     Args:
         token: The token that clients must send; None: no token is needed.
+        larger: Limits of paths whose requests may be larger, such as uploads.
+        only_own_pages: Refuse requests that a page of another site makes, where they could change something.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, limits: Limits, measures: Measures) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        limits: Limits,
+        measures: Measures,
+        larger: Mapping[str, Limits] = MappingProxyType({}),
+        only_own_pages: bool = False,
+    ) -> None:
         self._app = app
         self._token = token
         self._limits = limits
+        self._larger = larger
+        self._only_own_pages = only_own_pages
         self._measures = measures
         self._active = 0
 
@@ -83,10 +99,15 @@ class Guard:
                 401, "This server requires a token. Send the header Authorization: Bearer TOKEN", code="invalid_api_key"
             )
             await answer(error)(scope, receive, send)
-        elif scope["method"] != "POST":
+            return
+        if self._only_own_pages and scope["method"] not in ("GET", "HEAD") and _is_elsewhere(Headers(scope=scope)):
+            await answer(ApiError(403, "This request comes from a page of another site."))(scope, receive, send)
+            return
+        limits = self._larger.get(scope["path"], self._limits)
+        if scope["method"] != "POST":
             await self._app(scope, receive, send)
-        elif _announced_bytes(scope) > self._limits.body_bytes:
-            await answer(_too_large(self._limits))(scope, receive, send)
+        elif _announced_bytes(scope) > limits.body_bytes:
+            await answer(_too_large(limits))(scope, receive, send)
         elif self._active >= self._limits.at_once:
             busy = ApiError(429, f"The server is busy with {self._active} requests. Try again soon.", code="busy")
             await answer(busy)(scope, receive, send)
@@ -94,7 +115,7 @@ class Guard:
             self._active += 1
             self._measures.active.set(self._active)
             try:
-                await self._app(scope, _limited(receive, self._limits), send)
+                await self._app(scope, _limited(receive, limits), send)
             finally:
                 self._active -= 1
                 self._measures.active.set(self._active)
@@ -127,6 +148,12 @@ def _cookie(headers: Headers) -> str:
     except CookieError:
         return ""
     return cookie.value if cookie else ""
+
+
+def _is_elsewhere(headers: Headers) -> bool:
+    """Return whether a browser says that the page which makes the request came from another server."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
 def _announced_bytes(scope: Scope) -> int:

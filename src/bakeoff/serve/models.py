@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.lm.causal_model import DECODER_PAYS_FROM
-from bakeoff.lm.language_model import LanguageModel
-from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import explained_damage
@@ -22,6 +19,9 @@ from bakeoff.runs.results import ContestantResult
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
 from bakeoff.tasks.classifier import Classifier, addresses, load_classifier, running_code
+
+if TYPE_CHECKING:
+    from bakeoff.lm.language_model import LanguageModel
 
 BYTES_A_WEIGHT = 12
 """Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
@@ -109,7 +109,7 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
 class Models:
     """All contestants of the runs, by id. Only the worker's thread may load models."""
 
-    def __init__(self, runs: dict[str, ServedRun]) -> None:
+    def __init__(self, runs: Mapping[str, ServedRun]) -> None:
         self.runs = runs
         self.loaded: OrderedDict[str, Any] = OrderedDict()  # least recently used first
 
@@ -153,6 +153,9 @@ class Models:
         Raises:
             ApiError: it cannot be loaded.
         """
+
+        from bakeoff.lm.causal_model import DECODER_PAYS_FROM  # torch, which takes seconds to import
+        from bakeoff.lm.sources import load_language_model
 
         def load() -> LanguageModel:
             language_model = load_language_model(str(model.folder.path))

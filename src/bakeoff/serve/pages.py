@@ -53,7 +53,7 @@ def routes(models: Models, measures: Measures, token: str | None) -> APIRouter:
     return router
 
 
-def add_pages(api: FastAPI) -> None:
+def add_pages(api: FastAPI, index: Path = STATIC / "index.html") -> None:
     """Add what anyone may see, because it reveals nothing about the runs: the page, its files and the health check."""
 
     @api.get("/healthz", tags=["Server"])
@@ -63,7 +63,7 @@ def add_pages(api: FastAPI) -> None:
 
     @api.get("/", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
+        return FileResponse(index)
 
     @api.get("/static/report.css", include_in_schema=False)
     def style_of_reports() -> FileResponse:

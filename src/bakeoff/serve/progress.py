@@ -37,11 +37,15 @@ def routes(models: Models) -> APIRouter:
         if run not in models.runs:
             raise ApiError(404, f"There is no run {run!r}. Runs: {', '.join(models.runs)}.", param="run")
         served = models.runs[run]
-        lines = {name: metrics(served.folder.contestant(name, writes=False).latest) for name in served.methods}
-        trained = {name: (steps, epochs) for name, (steps, epochs) in lines.items() if steps}
-        return RunProgress(run=run_view(served), curves=[curves(name, *log) for name, log in trained.items()])
+        return RunProgress(run=run_view(served), curves=curves_of(served, metrics))
 
     return router
+
+
+def curves_of(run: ServedRun, metrics: MetricsReader) -> list[Curves]:
+    """Return the training curves of the contestants that have trained at least one step."""
+    lines = {name: metrics(run.folder.contestant(name, writes=False).latest) for name in run.methods}
+    return [curves(name, steps, epochs) for name, (steps, epochs) in lines.items() if steps]
 
 
 def run_view(run: ServedRun) -> RunView:
@@ -77,10 +81,11 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
         )
     folder = run.folder.contestant(name, writes=False)
     started = bool(folder.metrics_size() or folder.folds())
+    failed = folder.failure() is not None
     return ContestantView(
         name=name,
         method=run.methods[name],
-        state="training" if started else "waiting",
+        state="failed" if failed else "training" if started else "waiting",
         model=None,
         metric=None,
         training_seconds=None,

@@ -44,18 +44,39 @@ def serve(
             f"Without a token, anyone who can reach {host} could use this server.",
             "Set the environment variable BAKEOFF_TOKEN or pass --token.",
         )
+    check_token(token)
+    runs = find_runs(paths)
+    app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
+    run_until_stopped(app, host, port, limits, lambda address: ready(address, list(runs)))
+
+
+def check_token(token: str | None) -> None:
+    """Check that a token can be sent in a header.
+
+    Raises:
+        UserError: it cannot.
+    """
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise UserError(
             "The token must consist of ASCII letters, digits and signs, without spaces: HTTP headers carry no others.",
             "Make one: openssl rand -hex 16",
         )
-    runs = find_runs(paths)
-    app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
+
+
+def run_until_stopped(app: Guard, host: str, port: int, limits: Limits, ready: Callable[[str], None]) -> None:
+    """Serve an application until SIGTERM or SIGINT (Ctrl-C).
+
+    Args:
+        ready: Called with the address once the server listens.
+
+    Raises:
+        UserError: the address is not available.
+    """
     with listen(host, port) as listening:
         # uvicorn shuts down gracefully and then raises the signal again, which would end this process with an error.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        ready(_address(host, listening.getsockname()[1]), list(runs))
+        ready(_address(host, listening.getsockname()[1]))
         http_server(app, limits).run(sockets=[listening])
 
 

@@ -205,7 +205,7 @@ class MetricView(BaseModel):
 class ContestantView(BaseModel):
     name: str
     method: str
-    state: Literal["waiting", "training", "finished"]
+    state: Literal["waiting", "training", "finished", "failed"]
     model: str | None = Field(description="Id for requests; null until it has finished.")
     metric: MetricView | None = Field(description="The metric that decides the verdict.")
     training_seconds: float | None

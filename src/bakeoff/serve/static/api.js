@@ -19,6 +19,12 @@ export async function post(path, body, signal) {
   return (await send(path, asJson(body, signal))).json();
 }
 
+// Send a file as it is.
+export async function upload(path, file) {
+  const headers = { "Content-Type": "application/octet-stream" };
+  return (await send(path, { method: "POST", body: file, headers })).json();
+}
+
 // Yield the chunks of a streamed answer.
 export async function* stream(path, body, signal) {
   const response = await send(path, asJson({ ...body, stream: true }, signal));

@@ -25,7 +25,7 @@ function runBox(run, curves) {
 }
 
 // The summary, a line each, and everything else folded.
-function verdict(run) {
+export function verdict(run) {
   const [winner, ...lines] = run.summary;
   const details = run.verdict.slice(run.summary.length);
   return [
@@ -37,7 +37,7 @@ function verdict(run) {
     details.length
       ? element(
           "details", { class: "more", id: `reasons-${run.name}` },
-          element("summary", { id: `unfold-${run.name}` }, `The reasons, in ${details.length} sentences`),
+          element("summary", { id: `unfold-${run.name}` }, `The reasons, in ${details.length} sentence${details.length === 1 ? "" : "s"}`),
           run.rule ? element("p", { class: "note" }, element("b", {}, "Recommended: "), run.rule) : null,
           element("ul", { class: "reasons" }, ...details.map((sentence) => element("li", {}, sentence))),
         )
@@ -45,8 +45,9 @@ function verdict(run) {
   ];
 }
 
-function table(run, curves) {
-  const titles = ["Contestant", "State", metricTitle(run), "Training"];
+export function table(run, curves) {
+  const open = run.contestants.some(({ state }) => state !== "finished");
+  const titles = ["Contestant", ...open ? ["State"] : [], metricTitle(run), "Training"];
   const head = element("tr", {}, ...titles.map((title, index) => element("th", { scope: "col", class: index ? "" : "words" }, title)));
   const rows = run.contestants.map((contestant) => {
     const { name, method, state, metric, training_seconds: seconds } = contestant;
@@ -58,7 +59,7 @@ function table(run, curves) {
         name === run.recommended ? element("small", { class: "role" }, "recommended") : null,
         method === name ? null : element("small", {}, method),
       ),
-      element("td", {}, state, state === "training" && curve ? element("small", {}, trainingState(curve)) : null),
+      open ? element("td", {}, state, state === "training" && curve ? element("small", {}, trainingState(curve)) : null) : null,
       metricCell(metric),
       element("td", { class: "measure" }, seconds === null ? "–" : duration(seconds)),
     );
@@ -86,7 +87,7 @@ function trainingState(curve) {
   return `epoch ${curve.epoch} · step ${count(curve.step)}${speed}`;
 }
 
-function charts(run, curves) {
+export function charts(run, curves) {
   const tokens = run.task === "classification" ? "training words" : "training tokens";
   const series = (key) => curves.map((curve) => ({
     name: curve.contestant,

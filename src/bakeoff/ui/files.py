@@ -1,0 +1,179 @@
+"""Uploaded files: what clients call them, their columns, what was found in them, and the forecast."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from pydantic import Field, ValidationError
+
+from bakeoff.config.starting import StartingConfig, scalar, starting_config
+from bakeoff.data.compression import COMPRESSED, ending_of
+from bakeoff.data.raw_tables import is_table_name
+from bakeoff.errors import UserError
+from bakeoff.lineup import beyond
+from bakeoff.runs.plans import Plan
+from bakeoff.runs.reading import read_record
+from bakeoff.runs.record import Record
+from bakeoff.runs.writing import write_text
+from bakeoff.ui import processes
+from bakeoff.ui.folders import ID, numbered
+from bakeoff.ui.limits import PageLimits
+from bakeoff.ui.looking import look_into, problem_of
+from bakeoff.ui.shapes import FileView, ForecastView, Look
+
+
+class FileRecord(Record):
+    """about.json of an uploaded file, written last: without it, the upload was not completed."""
+
+    name: str
+    content: str  # the file beside this one
+    size: int
+    created: float
+    text: list[str] = Field([], description="Columns that somebody chose.")
+    label: str | None = None
+    forecast: processes.ProcessRecord | None = None
+
+
+def ending(name: str) -> str | None:
+    """Return what the content of a file that clients call `name` is stored with: `.csv.gz`. None: it cannot be read."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    kind, last = ending_of(base), PurePosixPath(base).suffix.lower()
+    if not (is_table_name(base) or kind == ".txt"):
+        return None
+    return last if last == kind or last not in COMPRESSED else kind + last
+
+
+class UploadedFile:
+    """A folder with an uploaded file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._about = folder / "about.json"
+        self._look = folder / "look.json"
+        self._everything = folder / "everything.yaml"
+        self._plan = folder / "plan.json"
+        self._said = folder / "plan.txt"
+
+    @property
+    def exists(self) -> bool:
+        """True if the upload was completed, by this version of bakeoff or one that wrote the same."""
+        try:
+            return bool(self.record)
+        except UserError:
+            return False
+
+    @property
+    def record(self) -> FileRecord:
+        return read_record(self._about, FileRecord)
+
+    def write(self, record: FileRecord) -> None:
+        write_text(self._about, record.model_dump_json(indent=2) + "\n")
+
+    @property
+    def content(self) -> Path:
+        return self.folder / self.record.content
+
+    def view(self) -> FileView:
+        record = self.record
+        return FileView(id=self.folder.name, name=record.name, size=record.size, created=record.created)
+
+    def look(self, limits: PageLimits) -> Look:
+        """Return what was found in the file; the first time, look, and begin to measure a forecast."""
+        with contextlib.suppress(UserError):  # there is none yet, or another version of bakeoff looked
+            return read_record(self._look, Look)
+        record = self.record
+        look, start = look_into(self.content, record.name, record.text, record.label, limits)
+        if start is not None:
+            write_text(self._everything, start.yaml)
+            self.measure()
+        write_text(self._look, look.model_dump_json(indent=2) + "\n")
+        return look
+
+    def choose(self, text: list[str], label: str | None) -> None:
+        """Use other columns, so that the next look is a new one."""
+        self.stop_measuring()
+        for path in (self._look, self._plan, self._said):
+            path.unlink(missing_ok=True)
+        self.write(self.record.model_copy(update={"text": text, "label": label, "forecast": None}))
+
+    def config(self, chosen: Collection[str]) -> StartingConfig:
+        """Return a config for the file with these contestants.
+
+        Raises:
+            UserError: the file cannot be read any more.
+        """
+        record = self.record
+        return starting_config(str(self.content), record.text or None, record.label, chosen=chosen)
+
+    def measure(self) -> None:
+        """Start `bakeoff plan` for all contestants, after a look that has found some."""
+        self.stop_measuring()
+        process = processes.start(["plan", str(self._everything), "--json"], self._plan, self._said)
+        self.write(self.record.model_copy(update={"forecast": process}))
+
+    def stop_measuring(self) -> None:
+        """Stop `bakeoff plan`, so that there is no forecast, unless it has ended."""
+        record = self.record
+        if processes.is_running(record.forecast):
+            processes.stop(record.forecast)
+            self.write(record.model_copy(update={"forecast": None}))
+
+    def forecast(self, minutes: float | None = None) -> ForecastView:
+        """Return the forecast so far.
+
+        Args:
+            minutes: Also choose contestants that take no longer.
+        """
+        record = self.record
+        if record.forecast is None:
+            return ForecastView(state="none")
+        if processes.is_running(record.forecast):
+            return ForecastView(state="measuring")
+        try:
+            plan = Plan.model_validate_json(self._plan.read_bytes())
+        except (OSError, ValidationError):
+            said = processes.last_error(self._said) or "The measurement was stopped."
+            message, _, hint = said.partition("\n")
+            problem = problem_of(UserError(message, hint), self.content, record.name)
+            return ForecastView(state="failed", problem=problem)
+        seconds = {each.name: each.all_seconds for each in plan.contestants}
+        chosen = None
+        if minutes is not None:
+            look = read_record(self._look, Look)
+            quick = [each.name for each in look.found.lineup if each.quick] if look.found else []
+            left_out = beyond(plan, quick, minutes)
+            chosen = [name for name in seconds if name not in left_out]
+        return ForecastView(
+            state="ready",
+            seconds=seconds,
+            reading_seconds=max(0.0, plan.total_seconds - sum(seconds.values())),
+            memory_bytes=plan.peak_memory_bytes,
+            warnings=plan.warnings,
+            chosen=chosen,
+        )
+
+
+def bakeoff_name(name: str) -> str:
+    """Return the line of a config that names a bake-off after its file."""
+    base = name.replace("\\", "/").rpartition("/")[2].partition(".")[0]
+    safe = re.sub(r"[^\w -]", "", base).strip() or "texts"
+    return f"name: {scalar(safe[:60])}\n"
+
+
+class Files:
+    """All uploaded files."""
+
+    def __init__(self, parent: Path) -> None:
+        self.parent = parent
+
+    def __iter__(self) -> Iterator[UploadedFile]:
+        for folder in numbered(self.parent):
+            if (file := UploadedFile(folder)).exists:
+                yield file
+
+    def find(self, id: str) -> UploadedFile | None:
+        file = UploadedFile(self.parent / id)
+        return file if re.match(ID, id) and file.exists else None

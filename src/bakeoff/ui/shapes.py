@@ -1,0 +1,139 @@
+"""Requests and answers of the page's API. What was found in a file is stored in the same form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bakeoff.runs.record import Record
+from bakeoff.serve.shapes import Ask, Curves, RunView, Task, Text
+
+Name = Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+class Problem(Record):
+    """What is wrong, and what to do about it."""
+
+    message: str
+    hint: str = ""
+
+
+class Offered(Record):
+    """A contestant that was proposed for a file."""
+
+    name: str
+    reason: str
+    quick: bool = Field(description="Takes seconds, so it is never left out for want of time.")
+
+
+class Lengths(Record):
+    """Lengths of the texts."""
+
+    median: int
+    percentile_95: int
+    longest: int
+    units: Literal["words", "characters"]
+
+
+class Found(Record):
+    """What `bakeoff init` finds in a file."""
+
+    task: Task
+    rows: int
+    text: list[str] = Field(description="Columns of the texts.")
+    label: str | None
+    split: str | None = Field(description="Column that names the split of each row.")
+    tested: str = Field(description="Which rows the contestants are tested on, in words.")
+    read_as: str = Field(description="Separator, quotes and encoding in words; empty where nothing had to be found.")
+    classes: dict[str, int] = Field(description="Rows by label, the most frequent label first.")
+    lengths: Lengths
+    skipped: dict[str, int] = Field(description="Rows that are not used, by the reason.")
+    duplicate_texts: int
+    near_duplicate_texts: int
+    notes: list[str]
+    reasons: list[str] = Field(description="Why these columns.")
+    lineup: list[Offered]
+
+
+class Look(Record):
+    """A look into a file: its first rows, and what was found or is wrong."""
+
+    columns: list[str]
+    rows: list[list[str]] = Field(description="The first rows, with long cells cut.")
+    found: Found | None = None
+    problem: Problem | None = None
+
+
+class FileView(Record):
+    """An uploaded file."""
+
+    id: str
+    name: str = Field(description="As the client called it.")
+    size: int = Field(description="In bytes.")
+    created: float = Field(description="Seconds since 1970.")
+
+
+class FileLook(FileView):
+    look: Look
+
+
+class Columns(Ask):
+    """Columns to use; what is left out is found."""
+
+    text: list[Name] = Field([], max_length=20)
+    label: Name | None = None
+
+
+class ForecastView(Record):
+    """The forecast of `bakeoff plan` for all contestants that were proposed."""
+
+    state: Literal["none", "measuring", "ready", "failed"]
+    seconds: dict[str, float] = Field({}, description="Of each contestant, all its trainings included.")
+    reading_seconds: float = Field(0.0, description="For reading the data.")
+    memory_bytes: int = 0
+    warnings: list[str] = Field([], description="What will not fit into memory or on the disk.")
+    problem: Problem | None = None
+    chosen: list[str] | None = Field(None, description="The contestants that are within the minutes asked for.")
+
+
+class NewBakeoff(Ask):
+    """A bake-off of contestants that were proposed for a file. Their settings are those of the proposals."""
+
+    file: Name
+    contestants: list[Name] = Field(min_length=1, max_length=50)
+
+
+class BakeoffView(Record):
+    """A bake-off in its present state."""
+
+    id: str
+    file: str | None = Field(description="The id of its file; null if that was removed.")
+    name: str
+    created: float = Field(description="Seconds since 1970.")
+    state: Literal["waiting", "running", "stopping", "stopped", "failed", "finished"]
+    ahead: int = Field(0, description="Bake-offs that are run before it, if it waits.")
+    seconds: float | None = Field(None, description="Since it was started or resumed, while it runs.")
+    forecast: dict[str, float] = Field({}, description="Seconds by contestant; empty if nothing was measured.")
+    contestants: list[str]
+    current: str | None = Field(None, description="The contestant whose turn it is.")
+    share: float = Field(0.0, description="Of the work that is done, as far as can be told (0 to 1).")
+    problem: Problem | None = None
+    can_resume: bool = False
+    command: str = Field(description="Repeats it.")
+    winner: str | None = Field(
+        None, description="The recommended contestant, or else the best, which can be downloaded."
+    )
+    run: RunView | None = Field(None, description="None until the data have been read.")
+
+
+class BakeoffProgress(BakeoffView):
+    curves: list[Curves] = Field(description="Contestants that have trained at least one step.")
+
+
+class Files(Record):
+    data: list[FileView]
+
+
+class Bakeoffs(Record):
+    data: list[BakeoffView]

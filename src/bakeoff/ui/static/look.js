@@ -1,0 +1,249 @@
+// A file: its first rows, what was found in it, and who competes on it.
+
+import { get, post } from "../api.js";
+import { count, element } from "../dom.js";
+import { about, bytes, plural, problemText } from "./words.js";
+
+const MINUTES = [[1, "1 minute"], [5, "5 minutes"], [10, "10 minutes"], [30, "30 minutes"], [120, "2 hours"], [null, "as long as it takes"]];
+const MOST_CLASSES = 12;
+
+export function showFile(page) {
+  page.title("Your file", "Reading …");
+  const { place, id } = page;
+  const path = `/v1/files/${id}`;
+  const status = place.querySelector(".rows .status");
+  const form = place.querySelector(".who form");
+  let forecast = { state: "none", seconds: {} };
+  let disturbed = false; // by a bake-off that was running while the forecast was measured
+  let round = 0; // a look that was replaced by a newer one is not shown
+
+  async function look(request) {
+    const own = ++round;
+    status.textContent = "Looking at the rows …";
+    place.querySelector(".preview").setAttribute("aria-busy", "true");
+    try {
+      const file = await request;
+      if (own !== round || page.signal.aborted) return;
+      status.textContent = "";
+      show(file);
+      if (file.look.found) watchForecast(own);
+    } catch (error) {
+      status.textContent = "";
+      if (!place.querySelector(".preview").children.length) page.title("Your file");
+      page.fail(error);
+    } finally {
+      place.querySelector(".preview").setAttribute("aria-busy", "false");
+    }
+  }
+
+  function show(file) {
+    const { columns, rows, found, problem } = file.look;
+    page.title(file.name, [found ? plural(found.rows, unit(found)) : null, bytes(file.size)].filter(Boolean).join(" · "));
+    const chosen = { text: found?.text ?? chosenText(), label: found?.label ?? chosenLabel() };
+    preview(columns, rows, chosen, isText(file));
+    place.querySelector("#rows-title").textContent = isText(file) ? "The first lines" : "The first rows";
+    place.querySelector(".choose").hidden = !columns.length || isText(file);
+    place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem))] : []));
+    for (const name of ["found", "who"]) place.querySelector(`.${name}`).hidden = !found;
+    if (found) {
+      facts(place.querySelector(".found"), found);
+      lineup(found.lineup);
+    }
+  }
+
+  // What the buttons above the columns say, where nothing could be found.
+  const chosenText = () => pressed("Text");
+  const chosenLabel = () => pressed("Label")[0] ?? null;
+  const pressed = (role) => [...place.querySelectorAll(`.roles [data-role="${role}"][aria-pressed="true"]`)].map((each) => each.dataset.column);
+
+  // A text has no columns to choose from.
+  const isText = (file) => file.name.toLowerCase().endsWith(".txt");
+
+  function preview(columns, rows, chosen, plain) {
+    const focused = document.activeElement?.getAttribute("aria-label");
+    const head = columns.map((column) => {
+      const roles = plain ? [] : ["Text", "Label"].map((role) => {
+        const on = role === "Text" ? chosen.text.includes(column) : chosen.label === column;
+        const button = element(
+          "button",
+          { type: "button", "aria-pressed": on, "aria-label": `${role}: ${column}`, "data-role": role, "data-column": column },
+          role,
+        );
+        button.addEventListener("click", () => choose(role, column, on));
+        return button;
+      });
+      const used = chosen.text.includes(column) ? "text" : chosen.label === column ? "label" : "";
+      return element("th", { scope: "col", class: `words ${used}` }, element("span", {}, column), element("span", { class: "roles" }, ...roles));
+    });
+    const body = rows.map((row) => element(
+      "tr", {},
+      ...row.map((cell, index) => element("td", { class: `words ${chosen.text.includes(columns[index]) ? "text" : chosen.label === columns[index] ? "label" : ""}`, dir: "auto" }, cell)),
+    ));
+    const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
+    const region = element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "The first rows of the file" }, table);
+    place.querySelector(".preview").replaceChildren(...(columns.length ? [region] : []));
+    if (focused) place.querySelector(`.roles [aria-label="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  function choose(role, column, on) {
+    let text = chosenText();
+    let label = chosenLabel();
+    if (role === "Text") {
+      text = on ? text.filter((each) => each !== column) : [...text, column];
+      if (label === column) label = null;
+    } else {
+      label = on ? null : column;
+      text = text.filter((each) => each !== column);
+    }
+    for (const button of place.querySelectorAll(".roles button")) {
+      const { role: kind, column: name } = button.dataset;
+      button.setAttribute("aria-pressed", kind === "Text" ? text.includes(name) : label === name);
+    }
+    look(post(`${path}/columns`, { text, label }));
+  }
+
+  function lineup(offered) {
+    const choices = place.querySelector(".choices");
+    choices.replaceChildren(...MINUTES.map(([minutes, words]) => {
+      const input = element("input", { type: "radio", name: "minutes", value: minutes ?? "" });
+      input.checked = minutes === null;
+      input.addEventListener("change", () => fit());
+      return element("label", {}, input, element("span", {}, words));
+    }));
+    place.querySelector(".contestants ul").replaceChildren(...offered.map(({ name, reason }) => {
+      const box = element("input", { type: "checkbox", name: "contestant", value: name });
+      box.checked = true;
+      box.addEventListener("change", sum);
+      return element(
+        "li", {},
+        element("label", {}, box, element("b", {}, name), element("span", { class: "reason" }, reason)),
+        element("span", { class: "seconds", "data-name": name }),
+      );
+    }));
+    sum();
+  }
+
+  async function watchForecast(own) {
+    disturbed = false;
+    await page.every(1.5, async () => {
+      if (own !== round) return false;
+      forecast = await get(`${path}/forecast`);
+      if (forecast.state === "measuring") disturbed ||= (await get("/v1/bakeoffs")).data.some(({ state }) => state === "running");
+      if (own !== round) return false;
+      showForecast();
+      return forecast.state === "measuring";
+    });
+  }
+
+  function showForecast() {
+    const says = place.querySelector(".measuring");
+    const sentences = {
+      measuring: "Each contestant is tried for a moment on this machine, to tell how long it will take …",
+      ready: ["How long each takes was measured on this machine.", ...forecast.warnings ?? []].join(" "),
+      failed: forecast.problem ? `No forecast: ${problemText(forecast.problem)}` : "",
+      none: "No forecast was made.",
+    };
+    says.textContent = sentences[forecast.state];
+    if (disturbed && forecast.state !== "none") says.append(" A bake-off was running meanwhile, so they may be faster than that.");
+    if (["failed", "none"].includes(forecast.state)) {
+      const again = element("button", { type: "button", class: "link" }, "Measure again");
+      again.addEventListener("click", async () => {
+        await post(`${path}/forecast`, {}).catch(page.fail);
+        watchForecast(round);
+      });
+      says.append(" ", again);
+    }
+    for (const input of form.querySelectorAll("[name=minutes]")) input.disabled = forecast.state !== "ready" && input.value !== "";
+    for (const cell of form.querySelectorAll(".seconds")) {
+      const seconds = forecast.seconds[cell.dataset.name];
+      cell.textContent = seconds === undefined ? "" : about(seconds);
+    }
+    sum();
+  }
+
+  // Choose the contestants that are within the time.
+  async function fit() {
+    const minutes = form.elements.minutes.value;
+    try {
+      const chosen = minutes ? (await get(`${path}/forecast?minutes=${minutes}`)).chosen : null;
+      for (const box of boxes()) box.checked = chosen === null || chosen.includes(box.value);
+      sum();
+    } catch (error) {
+      page.fail(error);
+    }
+  }
+
+  const boxes = () => [...form.querySelectorAll("[name=contestant]")];
+  const ticked = () => boxes().filter((box) => box.checked).map((box) => box.value);
+
+  function sum() {
+    const names = ticked();
+    const total = names.reduce((seconds, name) => seconds + (forecast.seconds[name] ?? 0), forecast.reading_seconds ?? 0);
+    const words = names.length ? plural(names.length, "contestant") : "Choose at least one contestant";
+    place.querySelector(".total").textContent = names.length && forecast.state === "ready" ? `${words}, ${about(total)}` : words;
+    form.querySelector("[type=submit]").disabled = !names.length;
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    place.querySelector(".total").textContent = "Starting …";
+    try {
+      const bakeoff = await post("/v1/bakeoffs", { file: id, contestants: ticked() });
+      location.hash = `#/bakeoffs/${bakeoff.id}`;
+    } catch (error) {
+      page.fail(error);
+      sum();
+    }
+  });
+
+  look(get(path));
+}
+
+// What a file holds: rows with a label, or texts.
+function unit(found) {
+  return found.task === "classification" ? "row" : "text";
+}
+
+function facts(section, found) {
+  const { lengths } = found;
+  const skipped = Object.values(found.skipped).reduce((sum, each) => sum + each, 0);
+  const rows = [
+    [found.task === "classification" ? "Rows" : "Texts", `${count(found.rows)}${skipped ? `, ${count(skipped)} of them not used` : ""}`],
+    ["Read as", found.read_as],
+    ["Text", found.text.join(", ")],
+    ["Label", found.label],
+    ["Tested on", found.tested],
+    [`Length in ${lengths.units}`, `${count(lengths.median)} (median), ${count(lengths.longest)} (longest)`],
+    ["The same text twice", plural(found.duplicate_texts, unit(found))],
+    ["Nearly the same", plural(found.near_duplicate_texts, unit(found))],
+  ];
+  section.querySelector(".facts").replaceChildren(
+    ...rows.filter(([, value]) => value).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, value))),
+  );
+  section.querySelector(".classes").replaceChildren(...(Object.keys(found.classes).length ? bars(found) : []));
+  const copies = found.duplicate_texts + found.near_duplicate_texts > 0 && !found.split
+    ? ["Texts that are the same or nearly the same are kept on one side of the split, so that no contestant is tested on what it has seen."]
+    : [];
+  const skips = Object.entries(found.skipped).map(([reason, number]) => `${plural(number, "row")} not used: ${reason}.`);
+  section.querySelector(".notes").replaceChildren(...[...skips, ...copies, ...found.notes].map((note) => element("li", {}, note)));
+}
+
+function bars({ classes, label }) {
+  const all = Object.entries(classes);
+  const total = all.reduce((sum, [, rows]) => sum + rows, 0);
+  const most = all[0][1];
+  const lines = all.slice(0, MOST_CLASSES).map(([name, rows]) => {
+    const bar = element("div");
+    bar.style.width = `${(100 * rows) / most}%`;
+    return element(
+      "li", {},
+      element("span", { dir: "auto" }, name),
+      element("span", {}, `${count(rows)} · ${((100 * rows) / total).toFixed(1)}%`),
+      element("div", { class: "bar" }, bar),
+    );
+  });
+  const rest = all.length > MOST_CLASSES ? [element("p", { class: "note" }, `and ${count(all.length - MOST_CLASSES)} more`)] : [];
+  return [element("h3", {}, `${count(all.length)} classes in ${label}`), element("ul", { class: "shares" }, ...lines), ...rest];
+}

@@ -1,0 +1,238 @@
+"""/v1/files: what is taken, what is found in it, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bakeoff.runs.plans import ContestantPlan, Plan
+from bakeoff.serve.limits import Limits
+from bakeoff.ui.files import Files, bakeoff_name, ending
+from bakeoff.ui.limits import PageLimits
+from tests.ui.conftest import FakeProcesses, reviews, running, upload
+
+
+def test_what_is_found_in_a_file(client: httpx.Client, fake: FakeProcesses) -> None:
+    file = upload(client)
+
+    look = client.get(f"/v1/files/{file['id']}").json()["look"]
+
+    assert look["columns"] == ["Nr", "Bewertung", "Urteil"]
+    assert look["rows"][0] == ["0", "Das Frühstück war schäbig; am 1. Tag sehr schäbig", "schlecht"]
+    found = look["found"]
+    assert (found["text"], found["label"]) == (["Bewertung"], "Urteil")
+    assert found["read_as"] == 'semicolons, quotes ", header, windows-1252'
+    assert found["classes"] == {"schlecht": 40, "gut": 40}
+    assert found["lengths"]["units"] == "words"
+    assert found["tested"] == "all rows, each by models that learned from other rows (5 folds)"
+    assert [each["name"] for each in found["lineup"]][:2] == ["majority", "linear"]
+    assert all(each["reason"] for each in found["lineup"])
+    assert [words[0] for words in fake.started] == ["plan"]  # the forecast is measured at once
+
+
+def test_other_columns_are_looked_at_anew(client: httpx.Client, fake: FakeProcesses) -> None:
+    rows = [f"{row},A fine line {row},Another {row} of them,{'ab'[row % 2]},{'xy'[row // 2 % 2]}" for row in range(40)]
+    id = upload(client, "\n".join(["id,first,second,kind,side", *rows]).encode(), "a.csv")["id"]
+    before = client.get(f"/v1/files/{id}").json()["look"]["found"]
+
+    answer = client.post(f"/v1/files/{id}/columns", json={"text": ["first", "second"], "label": "side"})
+
+    found = answer.json()["look"]["found"]
+    assert (before["label"], found["label"]) == ("kind", "side")
+    assert found["text"] == ["first", "second"]
+    assert found["classes"] == {"x": 20, "y": 20}
+    assert client.get(f"/v1/files/{id}").json()["look"]["found"] == found
+    assert fake.alive == {2}  # the forecast for the other columns has been stopped
+
+
+def test_a_wrong_column_is_a_sentence_and_the_rows_stay(client: httpx.Client, tmp_path: Path) -> None:
+    id = upload(client)["id"]
+
+    look = client.post(f"/v1/files/{id}/columns", json={"text": ["Bewertung"], "label": "Nr"}).json()["look"]
+
+    assert look["found"] is None
+    assert len(look["rows"]) == 6
+    assert look["problem"]["message"].startswith("Column 'Nr' of Bewertungen.csv has 80 different values")
+    assert "--" not in look["problem"]["hint"]
+    assert str(tmp_path) not in str(look)
+
+
+def test_a_text_is_for_language_models(client: httpx.Client) -> None:
+    id = upload(client, "Die Straße war süß.\n".encode("cp1252") * 60, "notes.txt")["id"]
+
+    look = client.get(f"/v1/files/{id}").json()["look"]
+
+    assert look["rows"][0] == ["Die Straße war süß."]
+    assert look["found"]["task"] == "language-model"
+    assert [each["name"] for each in look["found"]["lineup"]] == ["pretrained", "full", "lora"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("../../etc/passwd.csv", ".csv"),
+        ("C:\\files\\Übersicht März.CSV", ".csv"),
+        ("a.jsonl.gz", ".jsonl.gz"),
+        ("a.zip", ".zip"),
+        ("a.xlsx", ".xlsx"),
+        ("notes.txt", ".txt"),
+        ("script.py", None),
+        ("csv", None),
+        ("a.csv/../b.sh", None),
+    ],
+)
+def test_names_of_clients_are_never_paths(name: str, stored: str | None) -> None:
+    assert ending(name) == stored
+
+
+def test_a_name_is_shown_without_its_folders(client: httpx.Client, tmp_path: Path) -> None:
+    file = upload(client, name="../../../outside/\x1b[31m<b>.csv")
+
+    assert file["name"] == "�[31m<b>.csv"
+    assert sorted(path.name for path in (tmp_path / "home" / "files" / file["id"]).iterdir()) == [
+        "about.json",
+        "content.csv",
+    ]
+    assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("name", ["a.exe", "model.safetensors", "noending"])
+def test_files_of_other_kinds_are_refused(client: httpx.Client, name: str) -> None:
+    answer = client.post("/v1/files", params={"name": name}, content=b"x")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(f"Files like {name} cannot be read. These can: .csv, ")
+
+
+def test_an_empty_file_leaves_nothing_behind(client: httpx.Client, tmp_path: Path) -> None:
+    answer = client.post("/v1/files", params={"name": "a.csv"}, content=b"")
+
+    assert answer.status_code == 400
+    assert list((tmp_path / "home" / "files").iterdir()) == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_file_that_is_too_large(tmp_path: Path, announced: bool) -> None:
+    def chunks():
+        for _ in range(30):
+            yield b"x" * 100
+
+    content = b"x" * 3000 if announced else chunks()
+    with running(tmp_path, limits=PageLimits(uploads=Limits(body_bytes=2000))) as client:
+        answer = client.post("/v1/files", params={"name": "a.csv"}, content=content)
+        small = client.post("/v1/bakeoffs", content=b" " * 1_500_000)
+
+    assert answer.status_code == 413
+    assert "2,000 bytes" in answer.json()["error"]["message"]
+    assert small.status_code == 413  # other requests keep their own limit
+    assert list(Files(tmp_path / "files")) == []
+
+
+def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path, fake: FakeProcesses) -> None:
+    large = reviews(20_000)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("a.csv", large)
+
+    with running(tmp_path, limits=PageLimits(unpacked_bytes=100_000)) as client:
+        for name, content in {"a.csv.gz": gzip.compress(large), "a.zip": archive.getvalue()}.items():
+            look = client.get(f"/v1/files/{upload(client, content, name)['id']}").json()["look"]
+            assert look["problem"]["message"] == f"{name} holds more than 100,000 bytes once it is unpacked."
+            assert look["rows"] == []
+
+
+def test_what_another_version_wrote_is_looked_at_anew(client: httpx.Client, tmp_path: Path) -> None:
+    first, second = upload(client)["id"], upload(client)["id"]
+    look = client.get(f"/v1/files/{first}").json()
+    files = tmp_path / "home" / "files"
+    (files / first / "look.json").write_text('{"columns": []}')
+    (files / second / "about.json").write_text('{"name": "from the future"}')
+
+    assert client.get(f"/v1/files/{first}").json() == look
+    assert [file["id"] for file in client.get("/v1/files").json()["data"]] == [first]
+
+
+def test_too_many_rows(tmp_path: Path, fake: FakeProcesses) -> None:
+    with running(tmp_path, limits=PageLimits(rows=50)) as client:
+        look = client.get(f"/v1/files/{upload(client)['id']}").json()["look"]
+
+    assert look["problem"]["message"] == "Bewertungen.csv has 80 rows; this page takes 50."
+    assert len(look["rows"]) == 6
+
+
+def test_a_forecast_and_who_is_within_the_time(client: httpx.Client, fake: FakeProcesses, tmp_path: Path) -> None:
+    id = upload(client)["id"]
+    assert client.get(f"/v1/files/{id}/forecast").json()["state"] == "none"
+    client.get(f"/v1/files/{id}")
+    assert client.get(f"/v1/files/{id}/forecast").json()["state"] == "measuring"
+    seconds = {"majority": 1.0, "linear": 20.0, "corrector": 300.0, "ensemble": 10.0}
+    (tmp_path / "home" / "files" / id / "plan.json").write_text(planned(seconds).model_dump_json())
+    fake.alive.clear()
+
+    forecast = client.get(f"/v1/files/{id}/forecast", params={"minutes": 1}).json()
+
+    assert forecast["state"] == "ready"
+    assert forecast["seconds"] == seconds
+    assert forecast["reading_seconds"] == 2.0
+    assert forecast["chosen"] == ["majority", "linear", "ensemble"]
+    assert client.get(f"/v1/files/{id}/forecast", params={"minutes": 10}).json()["chosen"] == list(seconds)
+
+
+def test_a_forecast_that_fails_says_why(client: httpx.Client, fake: FakeProcesses, tmp_path: Path) -> None:
+    id = upload(client)["id"]
+    client.get(f"/v1/files/{id}")
+    folder = tmp_path / "home" / "files" / id
+    (folder / "plan.txt").write_text(f"noise\nError: The model of {folder}/content.csv is not installed.\nInstall it.")
+    fake.alive.clear()
+
+    forecast = client.get(f"/v1/files/{id}/forecast").json()
+    again = client.post(f"/v1/files/{id}/forecast").json()
+
+    assert forecast["state"] == "failed"
+    assert forecast["problem"] == {"message": "The model of Bewertungen.csv is not installed.", "hint": "Install it."}
+    assert again["state"] == "measuring"
+
+
+@pytest.mark.parametrize("path", ["/v1/files/9", "/v1/files/0", "/v1/files/..", "/v1/files/1%2f..", "/v1/bakeoffs/x"])
+def test_what_is_not_there(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a/b: c.csv", "name: b c\n"), ("..csv", "name: texts\n"), ("Übung 1.tar.csv", "name: Übung 1\n")],
+)
+def test_the_name_of_a_bake_off_names_no_folder_elsewhere(name: str, expected: str) -> None:
+    assert bakeoff_name(name) == expected
+
+
+def planned(seconds: dict[str, float]) -> Plan:
+    return Plan(
+        name="",
+        task="classification",
+        contestants=[
+            ContestantPlan(
+                name=name,
+                method="linear",
+                evaluation_seconds=0,
+                total_seconds=each,
+                peak_memory_bytes=0,
+                model_bytes=0,
+                disk_bytes=0,
+                total_parameters=0,
+                trainable_parameters=0,
+            )
+            for name, each in seconds.items()
+        ],
+        total_seconds=sum(seconds.values()) + 2,
+        peak_memory_bytes=0,
+        disk_bytes=0,
+        available_memory_bytes=0,
+        free_disk_bytes=0,
+        measuring_seconds=0,
+    )

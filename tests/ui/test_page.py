@@ -1,0 +1,199 @@
+"""The page in a real browser: from the file to the verdict, with a server that is killed in between."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import bakeoff
+from tests.command import start
+from tests.serve.test_page import opened
+from tests.ui.conftest import FakeProcesses, reviews, running
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+DROP = """([name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name));
+  const options = { dataTransfer: data, bubbles: true, cancelable: true };
+  for (const kind of ["dragover", "drop"]) document.querySelector(".drop").dispatchEvent(new DragEvent(kind, options));
+}"""
+
+
+class Server:
+    """`bakeoff ui` in a process of its own, which can be killed and started again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        self.address = self.start(0)
+
+    def start(self, port: int) -> str:
+        self._process = start("ui", "--folder", self._folder, "--port", str(port), "--json")
+        assert self._process.stdout is not None
+        return str(json.loads(self._process.stdout.readline())["address"])
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+
+    def start_again(self) -> None:
+        assert self.start(int(self.address.rpartition(":")[2])) == self.address
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "home")
+    yield server
+    server.kill()
+    for record in (tmp_path / "home").glob("files/*/about.json"):  # forecasts that nobody waits for
+        if process := json.loads(record.read_text())["forecast"]:
+            os.kill(process["pid"], signal.SIGKILL) if Path(f"/proc/{process['pid']}").exists() else None
+
+
+def test_from_a_file_to_the_verdict_through_a_killed_server(browser: Any, server: Server, tmp_path: Path) -> None:
+    opening = opened(browser, server.address, accept_downloads=True)
+    with opening as page:
+        page.evaluate(DROP, ["Bewertungen März.csv", base64.b64encode(reviews(200)).decode()])
+        page.get_by_role("heading", name="Who competes").wait_for()
+        assert page.get_by_text('semicolons, quotes ", header, windows-1252').is_visible()
+        assert page.get_by_role("button", name="Text: Bewertung").get_attribute("aria-pressed") == "true"
+        assert page.get_by_role("button", name="Label: Urteil").get_attribute("aria-pressed") == "true"
+        for box in page.get_by_role("checkbox").all():
+            box.set_checked(box.get_attribute("value") in ("majority", "linear"))
+        page.get_by_role("button", name="Start the bake-off").click()
+        page.get_by_role("button", name="Stop").wait_for()
+
+        server.kill()
+        page.get_by_text("The server does not respond.").wait_for()
+        server.start_again()
+
+        page.get_by_role("link", name="Open the report").wait_for()
+        assert not page.locator("#problem").is_visible()
+        assert page.locator(".headline").inner_text().startswith("linear is best: accuracy")
+        row = page.get_by_role("row", name="linear recommended")
+        assert row.get_by_role("cell").all_inner_texts()[-1].endswith(" s")
+
+        page.get_by_label("Text", exact=True).fill("Das Frühstück war <b>wunderbar</b>")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        page.get_by_text("2 answered.").wait_for()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the winner").click()
+        zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).extractall(tmp_path / "taken")
+        (taken,) = bakeoff.load_classifier(tmp_path / "taken" / "linear").predict(
+            ["Das Frühstück war <b>wunderbar</b>"]
+        )
+        answer = page.get_by_role("article", name="linear")
+        assert answer.locator(".answer-label").inner_text() == taken.label == "gut"
+        assert f"{taken.probability:.4f}" in answer.inner_text()
+        (command,) = page.locator(".repeat code").all_inner_texts()
+        assert command == f"bakeoff run {tmp_path}/home/runs/1/bakeoff.yaml -o again"
+
+        page.get_by_role("link", name="Open the report").click()
+        page.get_by_role("heading", name="Verdict").wait_for()
+        opening.complaints = [each for each in opening.complaints if "Failed to load resource" not in each]
+    files = json.loads((tmp_path / "home" / "runs" / "1" / "run" / "data.json").read_text())["files"]
+    assert list(files) == [str(tmp_path / "home" / "files" / "1" / "content.csv")]
+
+
+def test_pasted_rows_and_a_click_on_another_column(browser: Any, client: httpx.Client) -> None:
+    rows = [f"{row}\tA fine line {row}\t{'ab'[row % 2]}\t{'xy'[row // 2 % 2]}" for row in range(40)]
+    with opened(browser, str(client.base_url)) as page:
+        page.get_by_text("Or paste rows").click()
+        page.get_by_label("Rows, with the names").fill("\n".join(["id\twords\tkind\tside", *rows]))
+        page.get_by_role("button", name="Look at these rows").click()
+        page.get_by_text("2 classes in kind").wait_for()
+        page.get_by_role("button", name="Label: side").click()
+        page.get_by_text("2 classes in side").wait_for()
+        assert page.get_by_role("button", name="Label: kind").get_attribute("aria-pressed") == "false"
+        assert page.get_by_role("button", name="Label: side").evaluate("each => each === document.activeElement")
+        page.get_by_role("button", name="Label: id").click()
+        page.get_by_text("has 40 different values").wait_for()
+        assert not page.get_by_role("button", name="Start").is_visible()
+        page.get_by_role("button", name="Label: kind").click()
+        page.get_by_text("2 classes in kind").wait_for()
+
+
+def test_waiting_stopping_and_going_on(browser: Any, client: httpx.Client, fake: FakeProcesses) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    for _ in range(2):
+        client.post("/v1/bakeoffs", json={"file": file, "contestants": ["majority", "linear"]})
+    with opened(browser, str(client.base_url)) as page:
+        page.locator(".bakeoffs li").nth(0).get_by_text("Waiting for its turn, after 1 other").wait_for()
+        page.locator(".bakeoffs li").nth(0).get_by_role("link").click()
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_text("Stopped, 0 of 2 contestants finished.").wait_for()
+        page.get_by_role("button", name="Resume").click()
+        page.get_by_text("Waiting for its turn").wait_for()
+        page.goto(f"{client.base_url}/#/files/{file}")
+        page.get_by_role("button", name="Measure again").click()
+        page.get_by_text("A bake-off was running meanwhile").wait_for()
+        page.go_back()
+        fake.alive.clear()
+        page.get_by_text("Reading the data.").wait_for()
+        page.get_by_role("link", name="bakeoff", exact=True).click()
+        page.get_by_text("It could not go on").wait_for()
+
+
+@pytest.mark.parametrize("colors", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_everyone_can_read_it(browser: Any, finished: Path, fake: FakeProcesses, colors: str, size: dict) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with running(finished) as client:
+        file = client.post("/v1/files", params={"name": f"{'long' * 30}.csv"}, content=reviews()).json()["id"]
+        with opened(browser, str(client.base_url), color_scheme=colors, viewport=size, bypass_csp=True) as page:
+            for address, ready in {
+                "#/": ".cards li",
+                f"#/files/{file}": ".contestants li",
+                "#/bakeoffs/1": ".why .line",
+            }.items():
+                page.goto(f"{client.base_url}/{address}")
+                page.locator(ready).first.wait_for()
+                if "bakeoffs" in address:
+                    page.get_by_label("Text", exact=True).fill("Das Frühstück war süß")
+                    page.get_by_role("button", name="Ask", exact=True).click()
+                    page.get_by_text("2 answered.").wait_for()
+                violations = Axe().run(page).response["violations"]
+                assert [each["id"] for each in violations if each["impact"] in ("serious", "critical")] == [], address
+                assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], address
+            background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert background == {"light": "rgb(253, 253, 251)", "dark": "rgb(19, 22, 24)"}[colors]
+            assert page.get_by_role("heading", name="<b>Bewertungen</b>.csv").is_visible()
+
+
+def test_the_keyboard_is_enough(browser: Any, client: httpx.Client, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(reviews())
+    with opened(browser, str(client.base_url)) as page:
+        page.on("filechooser", lambda chooser: chooser.set_files(file))
+        page.get_by_role("button", name="Choose a file").wait_for()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Choose a file"
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Who competes").wait_for()
+        assert page.evaluate("document.activeElement.id") == "title"  # a screen reader reads what is new
+        page.get_by_role("checkbox", name="majority").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Start the bake-off").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Stop").focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("Stopped, 0 of").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Resume"  # what takes its place
