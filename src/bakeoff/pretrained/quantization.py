@@ -59,20 +59,21 @@ def dequantized(layer: Any, dtype: torch.dtype) -> torch.Tensor:
     if weight.dtype == torch.int8:
         dense = torch.empty(weight.shape, dtype=dtype, device=weight.device)
         scales = weight.SCB[:, None] / 127
-        for row, values, scale in zip(dense.split(_ROWS), weight.data.split(_ROWS), scales.split(_ROWS), strict=True):
-            row.copy_(values.float().mul_(scale))
+        parts = zip(dense.split(_ROWS), weight.data.split(_ROWS), scales.split(_ROWS), strict=True)
+        for rows, values, scale in parts:
+            rows.copy_(values.float().mul_(scale))
         return dense
     from bitsandbytes.functional import dequantize_blockwise
 
     state = weight.quant_state
-    scales = dequantize_blockwise(state.absmax, state.state2) + state.offset if state.nested else state.absmax
+    scales = dequantize_blockwise(state.absmax, state.state2) + state.offset
     # Each block as a row: on CPUs, bitsandbytes 0.50 takes the wrong scales for some rows (of 32 or 96 weights).
     count, size = weight_count(weight), state.blocksize
     blocks = (1, count) if count % size else (count // size, size)
-    values: torch.Tensor = torch.ops.bitsandbytes.dequantize_4bit.default(
+    flat: torch.Tensor = torch.ops.bitsandbytes.dequantize_4bit.default(
         weight.data, scales, size, state.quant_type, blocks, dtype
     )
-    return values.view(state.shape)
+    return flat.view(*state.shape)
 
 
 def weight_count(weight: torch.Tensor) -> int:
