@@ -16,6 +16,7 @@ EXTRAS = {
     "answers": ("rouge_score", "sacrebleu"),
     "docx": ("pypandoc",),
     "pdf": ("weasyprint",),
+    "quantization": ("bitsandbytes",),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),

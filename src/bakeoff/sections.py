@@ -43,6 +43,17 @@ RequestedPrecision = Annotated[
         "doctor`), otherwise fp32; elsewhere bf16 is hundreds of times slower. Trained weights are always kept in fp32."
     ),
 ]
+Quantization = Literal["int8", "nf4"]
+"""How the frozen weights of a model are stored: in 8 bits (absmax of each row), or in 4 (NormalFloat, QLoRA's)."""
+
+QuantizationSetting = Annotated[
+    Quantization | None,
+    Field(
+        description="Store the weights of the model's linear layers in 8 bits (`int8`) or 4 (`nf4`, as QLoRA does) "
+        "instead of 16 or 32; `null`: as they are. The model then computes with the rounded weights, in training and "
+        "afterwards. Needs the extra `quantization`."
+    ),
+]
 Tracker = Literal["none", "tensorboard", "trackio", "mlflow", "wandb"]
 
 

@@ -1,5 +1,5 @@
 """Fixtures shared with the tests of language models."""
 
-from tests.lm.conftest import one_thread, stories
+from tests.lm.conftest import one_thread, stories, stories_folder
 
-__all__ = ["one_thread", "stories"]
+__all__ = ["one_thread", "stories", "stories_folder"]

@@ -357,3 +357,43 @@ def test_the_time_of_the_evaluation_grows_with_its_text(stories, split):
     once, twice = (evaluation_cost._scoring_seconds(stories, many) for many in (batches, batches * 400))
 
     assert twice > 20 * once > 0
+
+
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+def test_a_quantized_contestant_is_planned_trained_and_loaded_with_the_same_weights(split, tmp_path, quantization):
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the extra `quantization`")
+    contestants = {
+        "pretrained": {"method": "pretrained", "quantization": quantization},
+        "lora": {**SETTINGS["lora"], "quantization": quantization},
+    }
+    config = config_of(contestants=contestants, budget={"epochs": 1})
+    folders = {name: ContestantFolder(tmp_path / name) for name in contestants}
+
+    planned = plan(config, split)
+    results = {name: bake(config, name, split, folder) for name, folder in folders.items()}
+
+    assert results["lora"].metrics[0].value < 0.8 * results["pretrained"].metrics[0].value
+    for name, result in results.items():
+        assert planned[name].total_parameters == result.total_parameters
+        loaded = load_language_model(str(folders[name].path))
+        assert {weight.dtype for weight in loaded.model.parameters()} > {torch.float32}
+        metric = result.metric("perplexity", "document")
+        perplexity = loaded.perplexity(split.test, protocol="document", context_length=64).perplexity
+        assert perplexity == pytest.approx(metric.value, rel=1e-6)
+    # Another arithmetic would show: plain PEFT puts the adapter on the base model's own weights.
+    model = peft.PeftModel.from_pretrained(load_language_model("stories260k").model, folders["lora"].model)
+    assert document_loss(model, loaded.tokenizer, split.test) != pytest.approx(math.log(metric.value), rel=1e-4)
+    assert results["lora"].description.startswith(f"LoRA (variant `lora`, rank 2) on a base model in `{quantization}`")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"variant": "pissa"}, "needs the model's weights in fp32"),
+        ({"merge": True}, "saves the model in fp32"),
+        ({"quantization": "int4"}, "int8"),
+    ],
+)
+def test_settings_that_do_not_go_with_quantized_weights_are_refused(settings, expected):
+    with pytest.raises(ValueError, match=expected):
+        config_of(contestants={"lora": {"method": "lora", "quantization": "nf4", **settings}})

@@ -12,7 +12,7 @@ from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.prompting import read_prompting
 from bakeoff.pretrained.sources import context_length, load_weights
-from bakeoff.sections import RequestedPrecision
+from bakeoff.sections import Quantization, RequestedPrecision
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
 
 __all__ = ["LanguageModel", "load_language_model", "ready"]
@@ -24,6 +24,7 @@ def load_language_model(
     precision: RequestedPrecision = "fp32",
     merged: bool = True,
     cache: Path | None = None,
+    quantization: Quantization | None = None,
 ) -> LanguageModel:
     """Load a causal language model.
 
@@ -31,14 +32,17 @@ def load_language_model(
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `smollm2-135m`
             or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         precision: Of the arithmetic: fp32 is the reference; `auto` takes bf16 if the machine computes it fast.
-        merged: Merge adapters into the model, in fp32, which makes it as fast as its base; False: keep them apart.
+        merged: Merge adapters into the model, in fp32, which makes it as fast as its base; False: keep them apart. On
+            quantized weights they stay apart.
         cache: Folder for converted packaged models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+        quantization: Store the weights of the linear layers in 8 bits (`int8`) or 4 (`nf4`); a contestant that was
+            trained so brings it along.
 
     Raises:
-        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of an unsupported
-            kind.
+        UserError: there is no such model, the hub cannot be reached, the files are damaged or of an unsupported kind,
+            or bitsandbytes is missing.
     """
-    model, tokenizer, reference = load_weights(name, merged=merged, cache=cache)
+    model, tokenizer, reference = load_weights(name, merged=merged, cache=cache, quantization=quantization)
     loaded = ready(model, tokenizer, name=name, reference=reference, precision=precision)
     return replace(loaded, prompting=read_prompting(name))
 

@@ -22,7 +22,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.search_space import SearchSpace, Tune
-from bakeoff.sections import RequestedPrecision, Section
+from bakeoff.sections import Quantization, RequestedPrecision, Section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -288,6 +288,11 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
         from bakeoff.lm.sources import load_language_model
 
         return load_language_model(str(folder), precision=precision)
+
+    def quantization(self, config: Config) -> Quantization | None:
+        """Return how the weights of the base model are stored: the setting `quantization`, where a method has it."""
+        quantization: Quantization | None = getattr(config, "quantization", None)
+        return quantization
 
     def prompt_factor(self, config: Config) -> float:
         """Return about how many times as long as in the data a contestant's prompts are, for plans."""

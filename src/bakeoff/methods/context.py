@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.sections import Budget, RequestedPrecision
+from bakeoff.sections import Budget, Quantization, RequestedPrecision
 
 if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
@@ -63,14 +63,15 @@ class BaseModel:
 
     name: str  # as the config gives it
     precision: RequestedPrecision
+    quantization: Quantization | None = None
     _loaded: LanguageModel | None = None
 
     def get(self) -> LanguageModel:
-        """Return the model in fp32, to read text with its tokenizer."""
+        """Return the model in fp32 (quantized weights aside), to read text with its tokenizer."""
         if self._loaded is None:
             from bakeoff.lm.sources import load_language_model
 
-            self._loaded = load_language_model(self.name, precision="fp32")
+            self._loaded = load_language_model(self.name, precision="fp32", quantization=self.quantization)
         return self._loaded
 
     def take(self) -> LanguageModel:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from transformers.pytorch_utils import Conv1D
 
 from bakeoff.errors import UserError
+from bakeoff.pretrained.quantization import weight_count
 from bakeoff.pretrained.quiet import quiet_libraries
 
 Weights = dict[str, torch.Tensor]
@@ -55,7 +56,7 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
 
 def count_parameters(model: Any, *, trained_only: bool = False) -> int:
     """Count a model's parameters, shared ones once."""
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained_only)
+    return sum(weight_count(weight) for weight in model.parameters() if weight.requires_grad or not trained_only)
 
 
 def trained_weights(adapted: Any) -> Weights:

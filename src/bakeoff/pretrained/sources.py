@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,19 @@ import torch
 import transformers
 from huggingface_hub import errors as hub_errors
 from huggingface_hub import snapshot_download, try_to_load_from_cache
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf, load_gguf_tokenizer
 from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.packaged_models import packaged_folder
-from bakeoff.pretrained.pointer import pointed_base
+from bakeoff.pretrained.pointer import pointed_base, read_pointer
+from bakeoff.pretrained.quantization import quantizer
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.vocabulary import fit_vocabulary
 from bakeoff.runs.checksums import check_folder
+from bakeoff.sections import Quantization
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
@@ -42,10 +44,16 @@ class Source:
 
     path: Path  # a folder, or a GGUF file
     reference: str  # what plain transformers would load
+    quantization: Quantization | None = None  # of a contestant that points at its base model
 
 
 def load_weights(
-    name: str, *, labels: Sequence[str] | None = None, merged: bool = True, cache: Path | None = None
+    name: str,
+    *,
+    labels: Sequence[str] | None = None,
+    merged: bool = True,
+    cache: Path | None = None,
+    quantization: Quantization | None = None,
 ) -> tuple[Any, Any, str]:
     """Load a model in fp32 on the CPU and its tokenizer; the third value is its name for plain transformers.
 
@@ -56,21 +64,32 @@ def load_weights(
             the network without an output layer. A head that the files
             lack, or have for another number of labels, is initialized: its output layer with zeros, layers before that
             with random weights (torch's generator).
-        merged: Merge adapters into the model; False: keep them apart.
+        merged: Merge adapters into the model, unless its weights are quantized; False: keep them apart.
         cache: Folder for converted packaged models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
+        quantization: Quantize the weights of the linear layers as they are read, so that the whole model is never in
+            memory in full precision. A contestant brings its own.
 
     Raises:
-        UserError: there is no such model, the hub cannot be reached, or the files are damaged or of an unsupported
-            kind.
+        UserError: there is no such model, the hub cannot be reached, the files are damaged or of an unsupported kind,
+            or bitsandbytes is missing.
     """
     source = find(name, cache)
+    quantization = quantization or source.quantization
+    is_adapter = (source.path / "adapter_config.json").exists()
+    if quantization and (is_adapter or source.path.is_file()):
+        raise UserError(
+            f"{name} is {'an adapter' if is_adapter else 'a GGUF file'}, which `quantization: {quantization}` is not "
+            "for: it reads whole models in safetensors.",
+            "Give the folder or hub id of a whole model (a contestant `lora` with `merge: true` is one), or leave "
+            "`quantization` out.",
+        )
     with quiet_libraries():
         if source.path.is_file():
             model, tokenizer = load_gguf(source.path, labels or None)
-        elif (source.path / "adapter_config.json").exists():
+        elif is_adapter:
             model, tokenizer = _load_adapter(source.path, labels, cache, merged=merged)
         else:
-            model, tokenizer = _load_folder(source.path, labels)
+            model, tokenizer = _load_folder(source.path, labels, quantization)
     # Without tokenizer files, transformers makes one up that has special tokens only.
     if not tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens):
         raise UserError(
@@ -81,7 +100,7 @@ def load_weights(
             f"The tokenizer of {name} does not report where its tokens start in a text.",
             "Convert it to a tokenizer.json (transformers' fast tokenizers) and save it in the model's folder.",
         )
-    if (broken := _not_finite(model)) is not None:
+    if (broken := _not_finite(_stored(source.path) if quantization else model.named_parameters())) is not None:
         raise UserError(
             f"The weights of {name} are damaged: {broken} holds values that are not numbers.",
             "Copy the model again, or train it again.",
@@ -135,9 +154,9 @@ def _local(path: Path, cache: Path | None) -> Source:
         return Source(path.resolve(), str(path.resolve()))
     for folder in (path, path / "model"):
         check_folder(folder)
-        base = pointed_base(folder)
-        if base is not None and not (folder / "adapter_config.json").exists():
-            return find(base, cache)
+        pointer = read_pointer(folder)
+        if pointer is not None and not (folder / "adapter_config.json").exists():
+            return replace(find(pointer.base_model, cache), quantization=pointer.quantization)
         if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
             return Source(folder.resolve(), str(folder.resolve()))
     contestants = sorted(str(folder) for folder in path.glob("contestants/*"))
@@ -165,10 +184,15 @@ def _hub_folder(name: str) -> Path:
         ) from None
 
 
-def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
+def _load_folder(
+    folder: Path, labels: Sequence[str] | None, quantization: Quantization | None = None
+) -> tuple[Any, Any]:
     kind, settings = model_class(labels)
+    loading = {"quantization_config": quantizer(quantization), "device_map": {"": "cpu"}} if quantization else {}
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **settings)
+        if getattr(config, "quantization_config", None):
+            raise ValueError("its weights are quantized already")
         if labels is not None and config.is_encoder_decoder:
             raise ValueError(f"{config.model_type} is an encoder-decoder, which reads one text and writes another")
         tokenizer = _folder_tokenizer(folder)
@@ -180,6 +204,7 @@ def _load_folder(folder: Path, labels: Sequence[str] | None) -> tuple[Any, Any]:
             output_loading_info=True,
             ignore_mismatched_sizes=bool(labels),
             trust_remote_code=False,
+            **loading,
         )
     except _LOADING_ERRORS as error:
         raise _cannot_be_loaded(folder, error, labels) from None
@@ -221,12 +246,13 @@ def _cannot_be_loaded(folder: Path, error: BaseException, labels: Sequence[str] 
 
 def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
     """Load a base model with a PEFT adapter. Merged, it computes the same as fast as the base."""
-    base = _base_of_adapter(folder)
+    base, pointer = _base_of_adapter(folder), read_pointer(folder)
+    quantization = pointer.quantization if pointer else None
     # An adapter changes a model with its output layer, whatever is read from it.
-    model, tokenizer, _ = load_weights(base, labels=labels or None, cache=cache)
+    model, tokenizer, _ = load_weights(base, labels=labels or None, cache=cache, quantization=quantization)
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
-        if merged:
+        if merged and not quantization:  # quantized again, the sum would lose most of what was learned
             adapted = adapted.merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise UserError(
@@ -251,10 +277,19 @@ def _base_of_adapter(folder: Path) -> str:
     return str(base)
 
 
-def _not_finite(model: Any) -> str | None:
+def _not_finite(named: Iterable[tuple[str, torch.Tensor]]) -> str | None:
     """Return the name of a weight with values that are not numbers, or None. A sum shows them, and is fast."""
-    named = ((name, weight.detach()) for name, weight in model.named_parameters())
-    return next((name for name, weight in named if not torch.isfinite(weight.sum())), None)
+    sums = ((name, weight.detach().sum(dtype=torch.float32)) for name, weight in named)
+    return next((name for name, total in sums if not torch.isfinite(total)), None)
+
+
+def _stored(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the floating-point tensors in a folder's files, of which a quantized model no longer shows all values."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no dict)
+                if (tensor := file.get_tensor(name)).is_floating_point():
+                    yield name, tensor
 
 
 def context_length(config: Any, tokenizer: Any) -> int:

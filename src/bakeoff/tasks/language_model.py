@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -22,19 +23,21 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.special_tokens import may_hold_special_tokens, special_token_notes
 from bakeoff.methods.context import BaseModel, FitContext, PlanContext
 from bakeoff.methods.registry import get_language_model_method
+from bakeoff.pretrained.quantization import require_quantization
 from bakeoff.pretrained.sources import load_tokenizer
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
+from bakeoff.sections import Quantization
 from bakeoff.tasks import tuning
 from bakeoff.tasks.answering import answer, answering_notes, check_answers, with_shots
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples
 from bakeoff.training import distributed
-from bakeoff.training.precision import choose_precision
+from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
 
 
@@ -55,7 +58,10 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         if any(may_hold_special_tokens(corpus) for corpus in corpora):
             report.notes += special_token_notes(load_tokenizer(config.model), corpora, setting)
         for name, settings in config.contestants.items():
-            get_language_model_method(settings.method).check(name, settings, data)
+            method = get_language_model_method(settings.method)
+            if quantization := method.quantization(settings):
+                require_quantization(quantization)
+            method.check(name, settings, data)
             tuning.check(name, settings, config.budget.seconds)
         return data, report
 
@@ -67,7 +73,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         method = get_language_model_method(settings.method)
         precision = choose_precision(config.precision)
         progress.stage(f"loading {config.model}")
-        base = BaseModel(config.model, precision)
+        base = BaseModel(config.model, precision, method.quantization(settings))
         # Laid out first, so that a text or prompt that does not fit is refused before training.
         text = evaluated_text(config, data)
         plans = scoring_plans(config, base.get(), text)
@@ -139,30 +145,48 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         )
 
     def plan(self, config: LanguageModelConfig, data: SplitCorpus, progress: Progress) -> list[ContestantPlan]:
-        progress.stage("measuring the evaluation")
-        machine.reset_peak_memory()
         precision = choose_precision(config.precision)
-        started = time.perf_counter()
-        model = load_language_model(config.model, precision=precision)
-        loading = time.perf_counter() - started
-        text = evaluated_text(config, data)
-        evaluating = measure_evaluation(model, scoring_plans(config, model, text), text, config.evaluation)
-        evaluating_memory = machine.peak_memory_bytes()
-        del model
+        evaluations: dict[Quantization | None, _PlannedEvaluation] = {}
         plans: dict[str, ContestantPlan] = {}
         for number, (name, settings) in enumerate(config.contestants.items(), start=1):
             progress.contestant(name, number, len(config.contestants))
-            machine.reset_peak_memory()
-            base = BaseModel(config.model, precision)
-            context = PlanContext(name, config.seed, config.budget, progress, base, plans=plans)
             method = get_language_model_method(settings.method)
+            quantization = method.quantization(settings)
+            if quantization not in evaluations:
+                progress.stage("measuring the evaluation")
+                evaluations[quantization] = _plan_evaluation(config, data, precision, quantization)
+            evaluation = evaluations[quantization]
+            machine.reset_peak_memory()
+            base = BaseModel(config.model, precision, quantization)
+            context = PlanContext(name, config.seed, config.budget, progress, base, plans=plans)
             plan = method.plan(settings, data, context)
-            seconds = loading + evaluating * method.prompt_factor(settings)
+            seconds = evaluation.loading + evaluation.evaluating * method.prompt_factor(settings)
             plan.evaluation_seconds += seconds
             plan.total_seconds += seconds
-            plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluating_memory)
+            plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluation.peak_memory_bytes)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
+
+
+@dataclass(frozen=True)
+class _PlannedEvaluation:
+    """The forecast of an evaluation, the same for every contestant whose base model is stored in the same way."""
+
+    loading: float  # seconds
+    evaluating: float  # seconds
+    peak_memory_bytes: int
+
+
+def _plan_evaluation(
+    config: LanguageModelConfig, data: SplitCorpus, precision: Precision, quantization: Quantization | None
+) -> _PlannedEvaluation:
+    machine.reset_peak_memory()
+    started = time.perf_counter()
+    model = load_language_model(config.model, precision=precision, quantization=quantization)
+    loading = time.perf_counter() - started
+    text = evaluated_text(config, data)
+    evaluating = measure_evaluation(model, scoring_plans(config, model, text), text, config.evaluation)
+    return _PlannedEvaluation(loading, evaluating, machine.peak_memory_bytes())
 
 
 def write_prompting(config: LanguageModelConfig, data: SplitCorpus, folder: ContestantFolder) -> None:

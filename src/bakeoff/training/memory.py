@@ -117,7 +117,7 @@ class MicroBatches:
 
 SAVING_MEMORY = (
     "Close other programs, or lower max_length (or hidden_size, where there is one). A language model needs less "
-    "memory with activation_checkpointing: true, and still less with method: lora."
+    "memory with activation_checkpointing: true, still less with method: lora, and least with its quantization: nf4."
 )
 
 

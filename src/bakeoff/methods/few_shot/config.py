@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from bakeoff.methods.base import MethodConfig
+from bakeoff.methods.pretrained.config import UntrainedConfig
 from bakeoff.sections import PositiveInt
 
 
-class FewShotConfig(MethodConfig):
+class FewShotConfig(UntrainedConfig):
     """The pretrained model without any training, with training examples and their answers in its prompt."""
 
     method: Literal["few-shot"] = "few-shot"

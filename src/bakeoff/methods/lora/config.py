@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
-from bakeoff.sections import PositiveFloat, PositiveInt, Probability, RateOrAuto
+from bakeoff.sections import PositiveFloat, PositiveInt, Probability, QuantizationSetting, RateOrAuto
 
 
 class LoraConfig(FineTuningConfig):
@@ -36,6 +36,7 @@ class LoraConfig(FineTuningConfig):
         "all-linear",
         description="The layers that get adapters: PEFT's default for the model, all linear ones, or names.",
     )
+    quantization: QuantizationSetting = None
     merge: bool = Field(
         False, description="Save the whole model with the adapters merged into it, instead of the adapters alone."
     )
@@ -58,4 +59,12 @@ class LoraConfig(FineTuningConfig):
     def _ratio_is_for_loraplus(self) -> LoraConfig:
         if self.loraplus_ratio is not None and self.variant != "loraplus":
             raise ValueError(f"loraplus_ratio is for `variant: loraplus`, not for `variant: {self.variant}`")
+        return self
+
+    @model_validator(mode="after")
+    def _quantized_weights_stay_as_they_are(self) -> LoraConfig:
+        if self.quantization and self.variant in ("dora", "pissa"):
+            raise ValueError(f"`variant: {self.variant}` needs the model's weights in fp32: leave out quantization")
+        if self.quantization and self.merge:
+            raise ValueError("`merge: true` saves the model in fp32, in which quantization never holds it")
         return self

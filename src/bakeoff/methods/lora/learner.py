@@ -22,10 +22,10 @@ class LoraLearner(FineTuningLearner):
 
     def __init__(self, model: Any, base: LanguageModel, data: SplitCorpus, config: LoraConfig, *, seed: int) -> None:
         super().__init__(model, base, data, config, seed=seed)
-        self._base_model = base.name
+        self._base_model, self._quantization = base.name, config.quantization
         self._taken_out = trained_weights(model) if config.variant == "pissa" else None
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         save_adapter(self.model, folder, weights, taken_out=self._taken_out)
-        write_pointer(folder, self._base_model)
+        write_pointer(folder, self._base_model, self._quantization)
         self._tokenizer.save_pretrained(folder)

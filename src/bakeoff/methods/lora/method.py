@@ -72,7 +72,9 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
 
     def describe(self, config: LoraConfig) -> str:
         kept = "merged into the model" if config.merge else "saved apart from the model"
-        return f"LoRA (variant `{config.variant}`, rank {config.r}): adapters were trained and are {kept}"
+        quantized = f" on a base model in `{config.quantization}`" if config.quantization else ""
+        return f"LoRA (variant `{config.variant}`, rank {config.r}){quantized}: adapters were trained and are {kept}"
 
     def memory_advice(self, config: LoraConfig) -> str:
-        return super().memory_advice(config) or "choose a smaller model"
+        smaller = "choose a smaller model" if config.quantization else "set its quantization: nf4"
+        return super().memory_advice(config) or smaller

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from bakeoff.methods.base import MethodConfig
+from bakeoff.sections import QuantizationSetting
 
 
-class PretrainedConfig(MethodConfig):
+class UntrainedConfig(MethodConfig):
+    """Settings of methods that train nothing."""
+
+    quantization: QuantizationSetting = None
+
+
+class PretrainedConfig(UntrainedConfig):
     """The pretrained model without any training."""
 
     method: Literal["pretrained"] = "pretrained"

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bakeoff import machine
-from bakeoff.methods.base import LanguageModelMethod, MethodConfig
+from bakeoff.methods.base import LanguageModelMethod
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
-from bakeoff.methods.pretrained.config import PretrainedConfig
+from bakeoff.methods.pretrained.config import PretrainedConfig, UntrainedConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitCorpus
 
-Config = TypeVar("Config", bound=MethodConfig)
+Config = TypeVar("Config", bound=UntrainedConfig)
 
 
 class UntrainedMethod(LanguageModelMethod[Config]):
@@ -66,7 +66,7 @@ class UntrainedMethod(LanguageModelMethod[Config]):
         from bakeoff.pretrained.pointer import write_pointer
 
         assert context.base is not None
-        write_pointer(folder, context.base.name)
+        write_pointer(folder, context.base.name, config.quantization)
         self.write_more(config, data, context, folder)
 
 

@@ -7,6 +7,7 @@
 | `linear` | torch's fp32 products | 2.3 times faster on AMD's CPUs |
 | `lora` | PEFT's linear layer | no extra passes over the layer's output |
 | `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the stored activations |
+| `quantized` | bitsandbytes' linear layers | the same arithmetic in training and evaluation |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
 """
 
@@ -22,6 +23,7 @@ from bakeoff.pretrained.kernels.linear import install_linear
 from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
+from bakeoff.pretrained.kernels.quantized import install_quantized
 
 
 def install_kernels(model: Any, *, causal: bool = True) -> None:
@@ -39,6 +41,7 @@ def install_kernels(model: Any, *, causal: bool = True) -> None:
             if type(child) is torch.nn.Dropout:
                 setattr(module, name, Dropout(child.p).train(child.training))
         install_linear(module)
+        install_quantized(module)
         install_lora(module)
         install_norm(module)
         install_mlp(module)

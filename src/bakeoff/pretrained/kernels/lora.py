@@ -16,17 +16,20 @@ from transformers.pytorch_utils import Conv1D
 
 from bakeoff.pretrained.kernels.dropout import Dropout, dropped, kept
 from bakeoff.pretrained.kernels.linear import add_product
+from bakeoff.pretrained.quantization import dequantized, is_quantized
 
 
 def install_lora(module: Any) -> None:
     """Compute `module` in one operation if it is PEFT's plain LoRA on a linear layer; leave others alone."""
-    if type(module) is lora.Linear and not module.lora_variant and not any(module.lora_bias.values()):
+    known = type(module) is lora.Linear or (isinstance(module, lora.LoraLayer) and is_quantized(module.base_layer))
+    if known and not module.lora_variant and not any(module.lora_bias.values()):
         module.forward = partial(_forward, module)
 
 
 def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any) -> torch.Tensor:
     base, adapters = layer.base_layer, layer.active_adapters
-    if layer.disable_adapters or layer.merged or len(adapters) != 1 or type(base) not in (torch.nn.Linear, Conv1D):
+    known = is_quantized(base) or type(base) in (torch.nn.Linear, Conv1D)
+    if layer.disable_adapters or layer.merged or len(adapters) != 1 or not known:
         plain: torch.Tensor = type(layer).forward(layer, inputs, *arguments, **settings)
         return plain
     (name,) = adapters
@@ -37,7 +40,8 @@ def _forward(layer: Any, inputs: torch.Tensor, *arguments: Any, **settings: Any)
         mask, factor = kept(rows.shape, dropout.p)
     output: torch.Tensor = _LoraLinear.apply(
         rows,
-        base.weight if isinstance(base, torch.nn.Linear) else base.weight.t(),
+        base.weight.t() if isinstance(base, Conv1D) else base.weight,
+        base if is_quantized(base) else None,
         base.bias,
         layer.lora_A[name].weight,
         layer.lora_B[name].weight,
@@ -53,6 +57,7 @@ class _LoraLinear(torch.autograd.Function):
         ctx: Any,
         rows: torch.Tensor,  # (rows, in)
         weight: torch.Tensor,  # (out, in), frozen
+        quantized: Any,  # the layer to which `weight` belongs, if it is quantized
         bias: torch.Tensor | None,  # (out,), frozen
         down: torch.Tensor,  # LoRA's A, (rank, in)
         up: torch.Tensor,  # LoRA's B, (out, rank)
@@ -61,9 +66,10 @@ class _LoraLinear(torch.autograd.Function):
     ) -> torch.Tensor:
         hidden = (_dropped(rows, mask) @ down.t()).mul_(scaling)
         output = hidden @ up.t() if bias is None else torch.addmm(bias, hidden, up.t())
-        add_product(output, rows, weight.t())
+        dense = dequantized(quantized, rows.dtype) if quantized else weight
+        add_product(output, rows, dense.t())
         ctx.save_for_backward(rows, weight, down, up, hidden, mask)
-        ctx.scaling = scaling
+        ctx.quantized, ctx.scaling = quantized, scaling
         return output
 
     @staticmethod
@@ -75,8 +81,9 @@ class _LoraLinear(torch.autograd.Function):
         for_down = for_hidden.t() @ _dropped(rows, mask)
         for_rows = None
         if ctx.needs_input_grad[0]:
-            for_rows = add_product(_dropped(for_hidden @ down, mask), outer, weight)
-        return for_rows, None, None, for_down, for_up, None, None
+            dense = dequantized(ctx.quantized, outer.dtype) if ctx.quantized else weight
+            for_rows = add_product(_dropped(for_hidden @ down, mask), outer, dense)
+        return for_rows, None, None, None, for_down, for_up, None, None
 
 
 def _dropped(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
