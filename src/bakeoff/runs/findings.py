@@ -1,4 +1,4 @@
-"""Records of findings beyond metrics: ranks, the leader under a time limit, Pareto fronts, generated texts."""
+"""Records of findings beyond metrics: ranks, time limits, Pareto fronts, learning curves, weak slices, texts."""
 
 from __future__ import annotations
 
@@ -68,3 +68,54 @@ class TextAverages(Record):
     distinct_1: float
     distinct_2: float
     known_words: float | None = None
+
+
+class LearningCurvePoint(Record):
+    """The deciding metric of a contestant that was trained on some of the training rows, or on all of them."""
+
+    rows: int
+    value: float
+    low: float | None = None
+    high: float | None = None
+    seconds: float = Field(description="Training time.")
+
+
+class Forecast(Record):
+    """The deciding metric that a training on twice the rows can be expected to reach."""
+
+    rows: int
+    value: float
+    low: float = Field(description="The interval is for texts like those that were tested.")
+    high: float
+    confidence: float
+    change: float = Field(description="Against the training on all rows.")
+    change_low: float = Field(description="The interval is for the very texts that were tested.")
+    change_high: float
+
+
+class LearningCurveLine(Record):
+    """The learning curve of a contestant."""
+
+    name: str
+    points: list[LearningCurvePoint] = Field(description="By ascending rows; the last one is the contestant itself.")
+    forecast: Forecast | None = None
+    no_forecast: str = Field("", description="Why there is no forecast.")
+
+
+class Crossing(Record):
+    """Two contestants of which one leads with few rows, and the other one with all."""
+
+    below: str = Field(description="Contestant that leads with fewer rows.")
+    above: str = Field(description="Contestant that leads with all rows: the best.")
+    rows: int = Field(description="Where the lines cross: on a straight line over the logarithm of the rows.")
+    told_below: list[int] = Field(description="Rows with which the first one is told apart as better.")
+    told_above: list[int] = Field(description="Rows with which the other one is.")
+
+
+class LearningCurve(Record):
+    """How the deciding metric grows with the training rows."""
+
+    metric: str
+    lines: list[LearningCurveLine] = Field(description="In the order of the ranking.")
+    crossings: list[Crossing] = []
+    sentences: list[str] = []

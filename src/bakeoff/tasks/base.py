@@ -38,6 +38,7 @@ class Contestant:
     label: str  # for people: the name, with seed and fold where there are several
     earlier: Mapping[str, ContestantFolder]  # those before it, by name: of the same seed, if they use one, and fold
     fold: int = 0  # from 1; 0: there are no folds, or all of them are trained and this is the model that is kept
+    part: int = 0  # of the training rows, from 1; 0: all of them
 
 
 class BakeoffTask(ABC, Generic[Config, Data]):
