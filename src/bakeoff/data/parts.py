@@ -23,7 +23,8 @@ def nested_parts(
     """Draw parts of the training rows, each inside the next larger one, as a smaller table would have them.
 
     Every part has every class, as near to its share as whole rows allow. Rows of a group stay together, and so do
-    identical and near-identical texts, unless a part would then lack a class or be far from its size.
+    identical and near-identical texts, unless a part would then lack a class or be far from its size. (No text leaks if
+    they are divided: all of them are training rows.)
 
     Args:
         rows: The training rows, indices into the other lists.
@@ -36,10 +37,9 @@ def nested_parts(
     Raises:
         UserError: the parts cannot have different sizes and every class.
     """
-    if groups is None:
-        candidates = [duplicates.near_keys, duplicates.keys]
-    else:
-        candidates = [joined_keys(groups, keys, rows) for keys in (duplicates.near_keys, duplicates.keys)] + [groups]
+    candidates: list[Sequence[str]] = [duplicates.near_keys, duplicates.keys, list(map(str, range(len(labels))))]
+    if groups is not None:
+        candidates = [*(joined_keys(groups, keys, rows) for keys in candidates[:2]), groups, candidates[2]]
     parts: list[list[int]] = []
     larger = list(rows)
     for share in reversed(shares):

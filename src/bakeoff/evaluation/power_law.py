@@ -1,10 +1,10 @@
 """Extrapolate a learning curve by a power law, with everything that is not known about it in the interval.
 
-Errors fall with the training rows as a power law above a limit, a + b * rows ** -c (Hestness et al. 2017, *Deep learning
-scaling is predictable, empirically*; among parametric curves it fits best, Viering and Loog 2022, *The shape of learning
-curves*). Three or four points do not determine its three parameters, least of all how near the limit is. Instead of one
-fit, all curves that agree with the points are averaged, each by how well it agrees (a Bayesian average on a grid). Its
-priors are wide; `benchmarks/curve_coverage.py` holds its intervals against the truth.
+Errors fall with the training rows as a power law above a limit, a + b * rows ** -c (Hestness et al. 2017, *Deep
+learning scaling is predictable, empirically*; of parametric curves it fits best, Viering and Loog 2022, *The shape of
+learning curves*). Three or four points do not determine its three parameters, least of all how near the limit is.
+Instead of one fit, all curves that agree with the points are averaged, each by how well it agrees (a Bayesian average
+on a grid). Its priors are wide; `benchmarks/curve_coverage.py` holds its intervals against the truth.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def extrapolate(
         fit = ((residuals @ inverse) * residuals).sum(axis=1)
         scores.append(prior + np.log(weight) - (fit + np.log(precision) - np.linalg.slogdet(inverse)[1]) / 2)
         next_training = (size * measured[-1]) ** 2 / ahead
-        # On other texts the errors of measurement say nothing; on the same ones they are those of the last point, or so.
+        # On other texts the errors of measurement are others; on the same ones they are about those of the last point.
         for index, (shared, own) in enumerate(
             [(np.zeros(len(rows)), next_training), (noise[-1], next_training + noise[-1, -1] + change)]
         ):

@@ -18,7 +18,7 @@ from bakeoff.evaluation.summary import recommendation_line, winner_line
 from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Sample, Verdict
+from bakeoff.runs.results import ContestantResult, EpochLine, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:

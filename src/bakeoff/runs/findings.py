@@ -117,5 +117,5 @@ class LearningCurve(Record):
 
     metric: str
     lines: list[LearningCurveLine] = Field(description="In the order of the ranking.")
-    crossings: list[Crossing] = []
-    sentences: list[str] = []
+    crossings: list[Crossing] = Field([], description="Of the best with others.")
+    sentences: list[str] = Field([], description="What a reader should know, in words.")
