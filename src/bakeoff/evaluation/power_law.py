@@ -27,11 +27,10 @@ _BENDS = np.linspace(-1, 1, 11)
 _SLOPE_WEIGHTS = np.exp(-np.maximum(_SLOPES, 0) / 0.3)
 _BEND_WEIGHTS = stats.norm.pdf(_BENDS, 0.4, 0.4)
 
-# Another draw of as many rows, or another seed, gives another model. The standard deviation of its error, as a share of
-# the error, at the last point; at a point with fewer rows it is larger by the root of the ratio, which also allows the
-# curve to differ from a power law there.
-_NOISES = np.geomspace(0.004, 0.16, 6)
-_NOISE_WEIGHTS = stats.norm.pdf(np.log(_NOISES), np.log(0.02), 0.8)
+# Another draw of as many rows, or another seed, gives another model. The standard deviation of its error is this noise
+# times the error / the root of its rows, which also allows the curve to differ from a power law where rows are few.
+_NOISES = np.geomspace(0.15, 4.8, 6)
+_NOISE_WEIGHTS = stats.norm.pdf(np.log(_NOISES), np.log(0.7), 0.8)
 
 _NEGLIGIBLE = 1e-6  # weight of a curve / that of the best
 
@@ -87,14 +86,13 @@ def extrapolate(
     """
     measured, noise = np.asarray(errors, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
     relative = np.asarray(rows, dtype=np.float64) / rows[-1]
-    ahead = target / rows[-1]
-    shapes, shape_ahead = _shapes(relative), _shapes(np.array([ahead]))[:, 0]
+    shapes, shape_ahead = _shapes(relative), _shapes(np.array([target / rows[-1]]))[:, 0]
     prior = (np.log(_SLOPE_WEIGHTS)[:, None] + np.log(_BEND_WEIGHTS)[None]).ravel()
     scores: list[Floats] = []
     means: tuple[list[Floats], list[Floats]] = ([], [])
     variances: tuple[list[Floats], list[Floats]] = ([], [])
     for size, weight in zip(_NOISES, _NOISE_WEIGHTS, strict=True):
-        of_training = (size * measured) ** 2 / relative
+        of_training = (size * measured) ** 2 / np.asarray(rows)
         inverse = np.linalg.inv(noise + np.diag(of_training + 1e-12))
         # The level of the curve is known from the points alone (a flat prior): a normal distribution for each shape.
         solved = shapes @ inverse
@@ -103,7 +101,7 @@ def extrapolate(
         residuals = measured - level[:, None] * shapes
         fit = ((residuals @ inverse) * residuals).sum(axis=1)
         scores.append(prior + np.log(weight) - (fit + np.log(precision) - np.linalg.slogdet(inverse)[1]) / 2)
-        next_training = (size * measured[-1]) ** 2 / ahead
+        next_training = (size * measured[-1]) ** 2 / target
         # On other texts the errors of measurement are others; on the same ones they are about those of the last point.
         for index, (shared, own) in enumerate(
             [(np.zeros(len(rows)), next_training), (noise[-1], next_training + noise[-1, -1] + change)]
