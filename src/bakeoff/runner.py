@@ -119,7 +119,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     with folder.locked():
         contestants = [contestant.folder for contestant in _contestants(folder, config)]
         known = _known_data(folder)
-        if known and all(contestant.ended and damage(contestant) is None for contestant in contestants):
+        if (
+            known
+            and folder.concluded
+            and all(contestant.ended and damage(contestant) is None for contestant in contestants)
+        ):
             _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
@@ -221,6 +225,8 @@ def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Pro
             continue
         contestant.folder.write_result(result)
         progress.result(result)
+    if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
+        folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
     progress.stage("writing the report")
     return _conclude(folder, config)
 
@@ -304,6 +310,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         samples={contestant.name: contestant.samples() for contestant in contestants},
         data=folder.data(),
         failed=failed,
+        traits=folder.traits(),
         sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
     )
     folder.write_verdict(verdict)

@@ -14,10 +14,12 @@ from bakeoff.evaluation.pareto import fronts
 from bakeoff.evaluation.ranks import ranks
 from bakeoff.evaluation.recommendation import RULE, recommend
 from bakeoff.evaluation.sentences import sentences
+from bakeoff.evaluation.slices import find_leads, find_slices, slice_sentences
 from bakeoff.evaluation.summary import recommendation_line, winner_line
 from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.findings import Slices, TextTraits
 from bakeoff.runs.results import ContestantResult, EpochLine, Sample, Verdict
 
 
@@ -40,6 +42,7 @@ def decide(
     failed: Mapping[str, str] | None = None,
     circumstances: Sequence[Caution] = (),
     sized: Mapping[str, Sequence[Sized]] | None = None,
+    traits: TextTraits | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -57,6 +60,7 @@ def decide(
         failed: Contestants without a result, and why.
         circumstances: Further cautions.
         sized: Of a learning curve, the trainings of each contestant by name.
+        traits: Of the test texts, to find those on which contestants fail.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
@@ -77,6 +81,8 @@ def decide(
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
     curve = learning_curve([best, *others], sized or {}, comparisons, draws)
     words += curve.sentences if curve else []
+    slices = _slices(traits, best, others, recommended, scores, 1 - confidence) if traits else None
+    words += slices.sentences if slices else []
     return Verdict(
         best=best.name,
         recommended=recommended.name if others else None,
@@ -86,8 +92,31 @@ def decide(
         comparisons=comparisons,
         ranks=ranks([best, *others], scores, draws) if others else [],
         learning_curve=curve,
+        slices=slices,
         failed=dict(failed or {}),
         time_limit=limit,
         fronts=fronts(results),
         texts=texts,
     )
+
+
+def _slices(
+    traits: TextTraits,
+    best: ContestantResult,
+    others: Sequence[ContestantResult],
+    recommended: ContestantResult,
+    scores: Mapping[str, Sequence[pa.Table]],
+    level: float,
+) -> Slices | None:
+    """Look where the best and the recommended contestant fail, and compare the best with the recommended or the next.
+
+    With several seeds, these are the answers with the first one.
+    """
+    named = [best] if recommended.name == best.name else [best, recommended]
+    found = find_slices(traits, [(result.name, scores[result.name][0]) for result in named], level=level)
+    if found is None:
+        return None
+    pair = named if len(named) == 2 else [best, *others[:1]]
+    if len(pair) == 2:
+        found = find_leads(found, traits, [(result.name, scores[result.name][0]) for result in pair], level=level)
+    return found.model_copy(update={"sentences": slice_sentences(found)})

@@ -119,3 +119,62 @@ class LearningCurve(Record):
     lines: list[LearningCurveLine] = Field(description="In the order of the ranking.")
     crossings: list[Crossing] = Field([], description="Of the best with others.")
     sentences: list[str] = Field([], description="What a reader should know, in words.")
+
+
+class TextTraits(Record):
+    """traits.json: what is known of the test texts besides their labels, to find out where contestants fail."""
+
+    documents: list[str] = Field(description="Names of the texts, in the order of the other lists.")
+    texts: list[str] = Field(description="The texts; long ones are cut.")
+    traits: dict[str, list[str | None]] = Field(
+        description="Trait, such as `length`, `topic` or the name of a column -> the group of each text; null: none."
+    )
+
+
+class SliceText(Record):
+    """A text of a slice that was classified wrongly."""
+
+    document: str
+    text: str
+    label: str
+    predicted: str
+
+
+class WeakSlice(Record):
+    """Test texts with something in common, on which a contestant is right less often than on the others."""
+
+    contestant: str
+    trait: str = Field(description="Such as `length`, `topic` or the name of a column.")
+    value: str
+    texts: int
+    accuracy: float
+    elsewhere: float = Field(description="Accuracy on all other texts.")
+    p_value: float = Field(description="One-sided, of Fisher's exact test: that it is as good there as elsewhere.")
+    corrected_p_value: float = Field(description="For the number of slices that were looked at (Holm 1979).")
+    examples: list[SliceText] = Field([], description="Some of the texts that it got wrong.")
+
+
+class SliceLead(Record):
+    """Test texts with something in common, on which one of two contestants is better than the other."""
+
+    trait: str
+    value: str
+    texts: int
+    better: str
+    worse: str
+    accuracy: float = Field(description="Of the better one.")
+    other_accuracy: float
+    p_value: float = Field(description="Two-sided, of McNemar's exact test within the slice.")
+    corrected_p_value: float = Field(description="For the number of slices that were looked at (Holm 1979).")
+
+
+class Slices(Record):
+    """Where contestants fail, and where one of two is better."""
+
+    slices: int = Field(description="Number of slices that were looked at.")
+    traits: list[str]
+    contestants: list[str] = Field(description="Those whose weak slices were looked for: the best, the recommended.")
+    pair: list[str] = Field([], description="The two that were compared within slices.")
+    weak: list[WeakSlice] = Field([], description="The most certain ones first.")
+    leads: list[SliceLead] = Field([], description="Those of the second of the pair first, then the most certain ones.")
+    sentences: list[str] = Field([], description="What a reader should know, in words.")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bakeoff.config.bakeoff import BakeoffConfig
     from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.runs.data_report import DataReport
+    from bakeoff.runs.findings import TextTraits
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import ContestantResult
     from bakeoff.training.progress import Progress
@@ -59,6 +60,10 @@ class BakeoffTask(ABC, Generic[Config, Data]):
         Raises:
             UserError: the settings do not work with the data, or the disk is full.
         """
+
+    def traits(self, config: Config, data: Data, progress: Progress) -> TextTraits | None:
+        """Return what is known of the test texts besides their labels, to find out where contestants fail."""
+        return None
 
     @abstractmethod
     def plan(self, config: Config, data: Data, progress: Progress) -> list[ContestantPlan]:

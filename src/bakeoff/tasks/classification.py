@@ -22,12 +22,14 @@ from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_c
 from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.findings import TextTraits
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult, Usage
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import evaluate
+from bakeoff.tasks.traits import text_traits
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -142,6 +144,9 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         if not data.folds:
             return result
         return _with_folds(result, [fold.result() for fold in folder.folds()], data, shared=bool(members))
+
+    def traits(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> TextTraits:
+        return text_traits(data, config.seed, progress)
 
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
         plans: dict[str, ContestantPlan] = {}
