@@ -67,7 +67,7 @@ def test_columns_of_words_numbers_and_dates() -> None:
     assert not {"column number", "column tags", "column same"} & set(found)
 
 
-TOPICS = ["engine car tires brakes motor gears".split(), "soup salad bread salt cook kitchen".split()]
+TOPICS = [["engine", "car", "tires", "brakes", "motor", "gears"], ["soup", "salad", "bread", "salt", "cook", "kitchen"]]
 
 
 def topics_of(texts: list[str]) -> list[str | None]:
@@ -77,7 +77,7 @@ def topics_of(texts: list[str]) -> list[str | None]:
 def texts_of_topics(count: int) -> list[str]:
     """Texts of two topics, one after the other."""
     random = np.random.default_rng(0)
-    return [" ".join(random.choice(TOPICS[row % 2], size=8)) for row in range(count)]
+    return [" ".join(random.choice(TOPICS[row % 2], size=3, replace=False)) for row in range(count)]
 
 
 def test_topics_are_found_and_named_without_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

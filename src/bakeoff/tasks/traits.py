@@ -142,7 +142,7 @@ def _topics(texts: Sequence[str], seed: int, progress: Progress) -> list[str | N
     progress.stage("finding topics")
     characters = {"analyzer": "char", "ngram_range": (2, 2)} if counted_in_characters(texts) else {}
     vectorizer = TfidfVectorizer(
-        sublinear_tf=True, min_df=2, max_df=0.3, max_features=20_000, dtype=np.float64, **characters
+        sublinear_tf=True, min_df=2, max_df=0.5, max_features=20_000, dtype=np.float64, **characters
     )
     try:
         weights = vectorizer.fit_transform(texts)
