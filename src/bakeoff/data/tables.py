@@ -96,7 +96,8 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
 
     def table(parts: RowsBySplit) -> tuple[SplitTable, RowsBySplit]:
         order = {name: [parts[name][position] for position in random.permutation(len(parts[name]))] for name in SPLITS}
-        return SplitTable(label_names, *(texts(order[name]) for name in SPLITS), data.text), order
+        train, validation, test = (texts(order[name]) for name in SPLITS)
+        return SplitTable(label_names, train, validation, test, data.text), order
 
     split, order = table(rows_of)
     tested_rows = order["test"]

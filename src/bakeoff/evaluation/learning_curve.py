@@ -222,5 +222,5 @@ def forecast_sentence(line: LearningCurveLine, metric: str) -> str:
 
 def _rounded(rows: int) -> int:
     """Round to two digits."""
-    digit = 10 ** max(0, math.floor(math.log10(max(rows, 1))) - 1)
-    return round(rows / digit) * digit
+    digits = max(0, math.floor(math.log10(max(rows, 1))) - 1)
+    return round(rows, -digits)

@@ -148,9 +148,8 @@ def _topics(texts: Sequence[str], seed: int, progress: Progress) -> list[str | N
         weights = vectorizer.fit_transform(texts)
     except ValueError:  # no word is in two texts
         return None
-    vectors = _encoded(texts, progress)
-    if vectors is None:
-        vectors = _reduced(weights, seed)
+    encoded = _encoded(texts, progress)
+    vectors = _reduced(weights, seed) if encoded is None else encoded
     labels = KMeans(count, n_init=2, random_state=seed).fit_predict(vectors)
     words = vectorizer.get_feature_names_out()
     mean = np.asarray(weights.mean(axis=0)).ravel()
@@ -194,5 +193,6 @@ def _encoded(texts: Sequence[str], progress: Progress) -> npt.NDArray[np.float32
     embedder = Embedder(load_encoder(DEFAULT_ENCODER, pooling="auto", layer="last", max_length=None, precision="fp32"))
     if sum(map(len, embedder.uncached(texts))) > _ENCODED_CHARACTERS:
         return None
-    report = embedder.embed(texts, report=lambda share: progress.stage("finding topics", share))
-    return report.vectors[0]
+    embedded = embedder.embed(texts, report=lambda share: progress.stage("finding topics", share))
+    found: npt.NDArray[np.float32] = embedded.vectors[0]
+    return found
