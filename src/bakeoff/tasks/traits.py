@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff import machine
 from bakeoff.data.cells import label_of
 from bakeoff.data.profile import look_english
 from bakeoff.data.scripts import counted_in_characters
@@ -20,6 +21,7 @@ from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
 from bakeoff.pretrained.names import DEFAULT_ENCODER
 from bakeoff.runs.findings import TextTraits
+from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
 _GROUPS = 4  # of lengths and of a column of numbers: quarters
@@ -181,6 +183,8 @@ def _encoded(texts: Sequence[str], progress: Progress) -> npt.NDArray[np.float32
     """Return vectors of the packaged encoder if it is installed, knows the language, and takes no more than seconds."""
     from bakeoff.pretrained.packaged_models import check_installed
 
+    if distributed.world_size() > 1:  # the others wait for the verdict, and would have to load it too
+        return None
     try:
         check_installed(DEFAULT_ENCODER)
     except UserError:
@@ -195,4 +199,6 @@ def _encoded(texts: Sequence[str], progress: Progress) -> npt.NDArray[np.float32
         return None
     embedded = embedder.embed(texts, report=lambda share: progress.stage("finding topics", share))
     found: npt.NDArray[np.float32] = embedded.vectors[0]
+    del embedder
+    machine.give_memory_back()
     return found
