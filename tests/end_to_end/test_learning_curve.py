@@ -121,7 +121,7 @@ def test_a_plan_counts_the_parts(tmp_path, monkeypatch):
     assert lstm["parts"] == 2
     assert lstm["trainings"] == pytest.approx(1 + 0.7 * (1 - evaluating) + 2 * evaluating)
     assert found["total_seconds"] >= sum(each["trainings"] * each["total_seconds"] for each in found["contestants"])
-    assert "the total is for all trainings" in " ".join(table.split())
+    assert "one training on all rows; the total is for all of them" in " ".join(table.split())
 
 
 def test_seeds_and_a_contestant_that_does_not_learn(tmp_path):

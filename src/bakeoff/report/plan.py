@@ -60,7 +60,8 @@ def plan_sentences(plan: Plan) -> list[tuple[str, str]]:
         )
         sentences.append((about, ""))
     elif any(contestant.seeds > 1 or contestant.parts for contestant in plan.contestants):
-        sentences.append(("The table is for one training on all rows; the total is for all trainings.", ""))
+        rows = " on all rows" if any(contestant.parts for contestant in plan.contestants) else ""
+        sentences.append((f"The table is for one training{rows}; the total is for all of them.", ""))
     return [*sentences, (f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")]
 
 
