@@ -60,7 +60,7 @@ def _plan(checked: BakeoffConfig, progress: Progress) -> Plan:
     for contestant in contestants:
         contestant.seeds = len(seeds(checked, contestant.name))
         contestant.token_unit = get_method(checked.task, contestant.method).token_unit
-    kept_bytes = sum(each.seeds * (each.folds + 1) * each.model_bytes for each in contestants)
+    kept_bytes = sum(each.trained * each.model_bytes for each in contestants)
     result = Plan(
         name=checked.name or checked.task,
         task=checked.task,

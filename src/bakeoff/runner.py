@@ -8,14 +8,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
-from bakeoff.config.repeats import folds, seeds
+from bakeoff.config.repeats import folds, parts, seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
@@ -27,6 +27,9 @@ from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
+
+if TYPE_CHECKING:
+    from bakeoff.evaluation.learning_curve import Sized
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,11 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
     with folder.locked():
         contestants = [contestant.folder for contestant in _contestants(folder, config)]
         known = _known_data(folder)
-        if known and all(contestant.ended and damage(contestant) is None for contestant in contestants):
+        if (
+            known
+            and folder.concluded
+            and all(contestant.ended and damage(contestant) is None for contestant in contestants)
+        ):
             _share_what_is_finished(folder, config)
             return _conclude(folder, config)
         prepared, report = prepare_data(config, progress)
@@ -171,7 +178,8 @@ def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str 
 def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
     """Return everything that a bake-off trains, in order: each contestant with each of its seeds, on each fold.
 
-    With folds, the last training of a seed is that on all rows.
+    With folds, the last training of a seed is that on all rows. With a learning curve, those on parts of the rows
+    follow it.
     """
     contestants = []
     trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
@@ -187,6 +195,12 @@ def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = Tru
                 its_label = f"{label}, fold {fold} of {count}"
                 contestants.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
             contestants.append(Contestant(name, seed, home, f"{label}, all rows" if count else label, earlier))
+            for part, share in enumerate(parts(config, name), start=1):
+                its_earlier = {
+                    other: before.part(part) if parts(config, other) else before for other, before in earlier.items()
+                }
+                its_label = f"{label}, {share * 100:g}% of the rows"
+                contestants.append(Contestant(name, seed, home.part(part), its_label, its_earlier, part=part))
             homes.append(home)
         trained[name] = homes
     return contestants
@@ -211,6 +225,8 @@ def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Pro
             continue
         contestant.folder.write_result(result)
         progress.result(result)
+    if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
+        folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
     progress.stage("writing the report")
     return _conclude(folder, config)
 
@@ -294,12 +310,40 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         samples={contestant.name: contestant.samples() for contestant in contestants},
         data=folder.data(),
         failed=failed,
+        traits=folder.traits(),
+        sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
     )
     folder.write_verdict(verdict)
     write_model_cards(folder)
     write_report(folder)
     distributed.wait()
     return RunOutcome(folder.path, averages, verdict)
+
+
+def _sized(contestant: ContestantFolder, config: BakeoffConfig, data: DataReport) -> list[Sized]:
+    """Return the trainings of a contestant on parts of the rows, as far as they have a result, and on all rows."""
+    from bakeoff.evaluation.learning_curve import Sized
+    from bakeoff.evaluation.repeats import average
+
+    homes = contestant.repeats()
+    whole = Sized(_training_rows(data), contestant.average(), [home.scores() for home in homes])
+    learns = bool(parts(config, contestant.name))
+    sized = []
+    for number, rows in enumerate(data.parts, start=1):
+        if not learns:  # as good with any number of rows
+            sized.append(Sized(rows, whole.result, whole.scores))
+            continue
+        trained = [home.part(number) for home in homes]
+        if all(part.finished for part in trained):
+            results, scores = [part.result() for part in trained], [part.scores() for part in trained]
+            confidence = config.evaluation.confidence
+            mean = average(results, scores, confidence=confidence) if len(results) > 1 else results[0]
+            sized.append(Sized(rows, mean, scores))
+    return [*sized, whole]
+
+
+def _training_rows(data: DataReport) -> int:
+    return next((split.rows for split in data.splits if split.name == "train"), 0)
 
 
 def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:

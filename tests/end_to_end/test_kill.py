@@ -37,7 +37,10 @@ def everything_measured(path: Path) -> dict[str, object]:
     """Results, metrics, scores and texts of every contestant, without what depends on the clock."""
     found: dict[str, object] = {}
     homes = [repeat for contestant in RunFolder(path).contestants() for repeat in contestant.repeats()]
-    for contestant in (training for home in homes for training in (*home.folds(), home)):
+    parts = {
+        home.path: [home.part(number + 1) for number in range(len(list(home.path.glob("part-*"))))] for home in homes
+    }
+    for contestant in (training for home in homes for training in (*home.folds(), home, *parts[home.path])):
         steps, epochs = contestant.training_log()
         found[contestant.name] = without_times(
             {

@@ -16,6 +16,7 @@ from bakeoff.data.config import TableData
 from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import find_duplicates, report_leakage
+from bakeoff.data.parts import nested_parts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.several_labels import refuse_several_labels
@@ -32,6 +33,7 @@ _LISTED = 10
 class _Rows:
     """The rows that can be used; lists of the same length."""
 
+    numbers: list[int] = field(default_factory=list)  # in the table, from 0
     ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -40,12 +42,15 @@ class _Rows:
     notes: list[str] = field(default_factory=list)
 
 
-def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
+def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> tuple[SplitTable, DataReport]:
     """Read a table and split its rows into train, validation and test.
 
     Shares are of all usable rows. The split is random (a function of the seed alone), stratified by label, and keeps
     identical and near-identical texts together, unless files, a column, groups or times decide. Each split is shuffled.
     With folds, every row is in the test split of one of them.
+
+    Args:
+        shares: Of the training rows, for a learning curve: in ascending order, below 1. They change nothing else.
 
     Raises:
         UserError: the source or a column is missing, empty or malformed, or there are not two classes with enough rows.
@@ -82,26 +87,36 @@ def prepare_table(data: TableData, seed: int) -> tuple[SplitTable, DataReport]:
     if not division.folds:
         _check_splits(source.table.source, rows_of, division.rule, labels, label_names, different)
 
-    def shuffled(picked: Sequence[int]) -> LabeledTexts:
-        order = random.permutation(len(picked))
-        picked = [picked[position] for position in order]
+    def texts(picked: Sequence[int]) -> LabeledTexts:
         return LabeledTexts(
             ids=[rows.ids[row] for row in picked],
             texts=[rows.texts[row] for row in picked],
             labels=[labels[row] for row in picked],
         )
 
-    def table(parts: RowsBySplit) -> SplitTable:
-        train, validation, test = (shuffled(parts[name]) for name in SPLITS)
-        return SplitTable(label_names, train, validation, test, data.text)
+    def table(parts: RowsBySplit) -> tuple[SplitTable, RowsBySplit]:
+        order = {name: [parts[name][position] for position in random.permutation(len(parts[name]))] for name in SPLITS}
+        train, validation, test = (texts(order[name]) for name in SPLITS)
+        return SplitTable(label_names, train, validation, test, data.text), order
 
-    split = table(rows_of)
+    split, order = table(rows_of)
+    tested_rows = order["test"]
     if division.folds:
         folds = [table(fold) for fold in division.folds]
-        split = replace(split, test=joined([fold.test for fold in folds]), folds=folds)
+        tested_rows = [row for _, its_order in folds for row in its_order["test"]]
+        split = replace(split, test=joined([fold.test for fold, _ in folds]), folds=[fold for fold, _ in folds])
+    groups = None if data.split.group is None else rows.split_values
+    # With a generator of its own, so that the splits are the same with and without a learning curve.
+    parts = nested_parts(order["train"], shares, labels, duplicates, groups, np.random.default_rng([seed, 1]))
+    split = replace(
+        split,
+        parts=[texts(part) for part in parts],
+        test_columns=_other_columns(source, [rows.numbers[row] for row in tested_rows]),
+    )
     report = _report(source.table, rows, split)
     report.split_seed = seed if is_random or data.split.group is not None else None
     report.split_rule = division.rule
+    report.parts = [len(part) for part in split.parts]
     report.folds = [len(fold.test) for fold in split.folds]
     report.notes = notes + division.notes
     apart = {f"fold {number}": fold["test"] for number, fold in enumerate(division.folds, start=1)} or rows_of
@@ -118,7 +133,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     labels, notes = labels_of(raw_labels)
     rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, [source.label]), *notes])
     columns = (source.names, row_texts(table, source.text), labels, split_values(source, data, rows.notes))
-    for name, text, label, (split_value, problem) in zip(*columns, strict=True):
+    for number, (name, text, label, (split_value, problem)) in enumerate(zip(*columns, strict=True)):
         if text is None:
             rows.skipped["the text is empty or missing"] += 1
             continue
@@ -133,6 +148,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
             continue
         if data.split.column is not None:
             split_value = split_name(table.source, data.split.column, split_value)
+        rows.numbers.append(number)
         rows.ids.append(name)
         rows.texts.append(text)
         rows.labels.append(label)
@@ -145,6 +161,13 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     )
     refuse_if_empty(source, rows.texts, rows.skipped, way_out)
     return rows
+
+
+def _other_columns(source: TableSource, numbers: Sequence[int]) -> dict[str, list[Any]]:
+    """Return the cells of some rows in all columns but those of texts and labels."""
+    read = {*source.text, source.label}
+    columns = source.table.columns
+    return {name: [cells[number] for number in numbers] for name, cells in columns.items() if name not in read}
 
 
 def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:

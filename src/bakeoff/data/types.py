@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class SplitTable:
     folds: Sequence[SplitTable] = ()
     """The splits of each fold of a cross-validation. `test` of this table is then that of all folds, one after the
     other, and `train` and `validation` are all rows: they make the models that are kept."""
+    parts: Sequence[LabeledTexts] = ()  # of `train`, for a learning curve: each is in the next, the smallest first
+    test_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """The cells of the test rows, in their order, in all columns but those of texts and labels."""
+
+    def with_part(self, number: int) -> SplitTable:
+        """Return the table with only a part of its training rows; the smallest part is 1, and 0 is all of them."""
+        return replace(self, train=self.parts[number - 1], parts=()) if number else self
 
     @property
     def trainings(self) -> float:

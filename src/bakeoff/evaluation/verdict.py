@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pyarrow as pa
 
-from bakeoff.evaluation.folds import larger_p_value, wider_level
-from bakeoff.evaluation.intervals import holm
+from bakeoff.evaluation.comparisons import compare, corrected
+from bakeoff.evaluation.learning_curve import Sized, learning_curve
 from bakeoff.evaluation.limits import Caution, cautions
-from bakeoff.evaluation.metrics import Draws, get_metric
-from bakeoff.evaluation.pairing import UnpairedScoresError, protocol_name
+from bakeoff.evaluation.metrics import Draws
 from bakeoff.evaluation.pareto import fronts
 from bakeoff.evaluation.ranks import ranks
 from bakeoff.evaluation.recommendation import RULE, recommend
-from bakeoff.evaluation.repeats import compare_over_seeds
 from bakeoff.evaluation.sentences import sentences
+from bakeoff.evaluation.slices import find_leads, find_slices, slice_sentences
 from bakeoff.evaluation.summary import recommendation_line, winner_line
 from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
 from bakeoff.runs.data_report import DataReport
-from bakeoff.runs.results import Comparison, ContestantResult, EpochLine, Sample, Verdict
+from bakeoff.runs.findings import Slices, TextTraits
+from bakeoff.runs.results import ContestantResult, EpochLine, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
@@ -42,6 +41,8 @@ def decide(
     data: DataReport | None = None,
     failed: Mapping[str, str] | None = None,
     circumstances: Sequence[Caution] = (),
+    sized: Mapping[str, Sequence[Sized]] | None = None,
+    traits: TextTraits | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -58,14 +59,16 @@ def decide(
         data: The data report: leaks between the splits, and the rule of a split that is neither random nor given.
         failed: Contestants without a result, and why.
         circumstances: Further cautions.
+        sized: Of a learning curve, the trainings of each contestant by name.
+        traits: Of the test texts, to find those on which contestants fail.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
     """
     best, *others = ranking(results)
     draws = Draws(confidence, resamples, seed)
-    candidates = (_compare(best, other, scores, draws) for other in others)
-    comparisons = _corrected([comparison for comparison in candidates if comparison], confidence)
+    candidates = (compare(best, other, scores, draws) for other in others)
+    comparisons = corrected([comparison for comparison in candidates if comparison], confidence)
     limit, texts = time_limit(results, epochs or {}), text_averages(samples or {})
     recommended = recommend(best, others, comparisons)
     found = [*cautions(best, others, comparisons, data, epochs, failed), *circumstances]
@@ -76,6 +79,10 @@ def decide(
         f"Caution: {main.sentence}",
     ]
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
+    curve = learning_curve([best, *others], sized or {}, comparisons, draws)
+    words += curve.sentences if curve else []
+    slices = _slices(traits, best, others, recommended, scores, 1 - confidence) if traits else None
+    words += slices.sentences if slices else []
     return Verdict(
         best=best.name,
         recommended=recommended.name if others else None,
@@ -84,6 +91,8 @@ def decide(
         sentences=[*summary, *words, *(caution.sentence for caution in more)],
         comparisons=comparisons,
         ranks=ranks([best, *others], scores, draws) if others else [],
+        learning_curve=curve,
+        slices=slices,
         failed=dict(failed or {}),
         time_limit=limit,
         fronts=fronts(results),
@@ -91,46 +100,23 @@ def decide(
     )
 
 
-def _corrected(comparisons: Sequence[Comparison], confidence: float) -> list[Comparison]:
-    """Correct the p-values for their number; two contestants are then told apart if interval and p-value agree."""
-    corrected = holm([comparison.p_value or 0.0 for comparison in comparisons])
-    return [
-        comparison.model_copy(
-            update={
-                "corrected_p_value": p_value,
-                "distinguishable": comparison.distinguishable and p_value < 1 - confidence,
-            }
-        )
-        for comparison, p_value in zip(comparisons, corrected, strict=True)
-    ]
+def _slices(
+    traits: TextTraits,
+    best: ContestantResult,
+    others: Sequence[ContestantResult],
+    recommended: ContestantResult,
+    scores: Mapping[str, Sequence[pa.Table]],
+    level: float,
+) -> Slices | None:
+    """Look where the best and the recommended contestant fail, and compare the best with the recommended or the next.
 
-
-def _compare(
-    better: ContestantResult, worse: ContestantResult, scores: Mapping[str, Sequence[pa.Table]], draws: Draws
-) -> Comparison | None:
-    """Compare on the same documents; return None where a single unit of text leaves nothing to resample."""
-    if len(scores[better.name]) > 1 or len(scores[worse.name]) > 1:
-        return compare_over_seeds(better, worse, scores[better.name], scores[worse.name], confidence=draws.confidence)
-    deciding = better.metrics[0]
-    metric = get_metric(deciding.name)
-    if metric.paired is None:
-        raise ValueError(f"{metric.title} cannot decide a verdict: {metric.unpaired_because}")
-    try:
-        wider = replace(draws, confidence=wider_level(draws.confidence, deciding.folds))
-        paired = metric.paired.compare(scores[better.name][0], scores[worse.name][0], deciding.protocol, wider)
-    except UnpairedScoresError as error:
-        raise ValueError(f"{better.name} and {worse.name} {error}") from None
-    if paired is None:
+    With several seeds, these are the answers with the first one.
+    """
+    named = [best] if recommended.name == best.name else [best, recommended]
+    found = find_slices(traits, [(result.name, scores[result.name][0]) for result in named], level=level)
+    if found is None:
         return None
-    low, high = paired.interval
-    return Comparison(
-        better=better.name,
-        worse=worse.name,
-        metric=protocol_name(deciding.protocol),
-        difference=paired.difference,
-        low=low,
-        high=high,
-        p_value=larger_p_value(paired.p_value, deciding.folds),
-        test=metric.paired.test,
-        distinguishable=not low <= 0 <= high,
-    )
+    pair = named if len(named) == 2 else [best, *others[:1]]
+    if len(pair) == 2:
+        found = find_leads(found, traits, [(result.name, scores[result.name][0]) for result in pair], level=level)
+    return found.model_copy(update={"sentences": slice_sentences(found)})

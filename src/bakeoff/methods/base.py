@@ -180,6 +180,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         """Return whether the probabilities of what `load` returned are worth calibrating."""
         return self.calibrate
 
+    def learns(self, config: Config) -> bool:
+        """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
+        return True
+
     @abstractmethod
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> TextModel:
         """Load what `fit` saved.

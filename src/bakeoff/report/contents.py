@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.text_statistics import repeated
-from bakeoff.report import answers_view, classifier_tables, details, search_view, tables
+from bakeoff.report import answers_view, classifier_tables, curve_view, details, search_view, slices_view, tables
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.paper import results_sentence
@@ -27,6 +27,8 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "tables": tables,
         "details": details,
         "classifier_tables": classifier_tables,
+        "curve_view": curve_view,
+        "slices_view": slices_view,
         "search_view": search_view,
         "searched": [result for result in run.results if result.search],
         "trained": [contestant for contestant in run.contestants if contestant.epochs],

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from bakeoff.report import classifier_plots, cost_plots, plots, search_view
+from bakeoff.report import classifier_plots, cost_plots, curve_view, plots, search_view
 from bakeoff.report.drawing import Plot
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.writing import write_bytes
@@ -21,6 +21,7 @@ class Figures:
     intervals: list[Plot]
     cost: list[Plot]
     other_costs: list[Plot]
+    learning_curve: list[Plot]
     curves: list[Plot]
     searches: list[Plot]
     reliability: list[Plot]
@@ -46,6 +47,7 @@ def figures(run: LoadedRun) -> Figures:
         other_costs=drawn(
             cost_plots.cost_plot(run, cost) for cost in ("peak_memory_bytes", "trainable_parameters", "money")
         ),
+        learning_curve=drawn([curve_view.curve_plot(run)]),
         curves=drawn(
             [*plots.validation_curves(run), *(plot for one in run.contestants for plot in plots.learning_curves(one))]
         ),

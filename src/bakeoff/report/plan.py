@@ -59,18 +59,19 @@ def plan_sentences(plan: Plan) -> list[tuple[str, str]]:
             f"training on all rows that follows: {plan.contestants[0].trainings:.1f} times the time of one."
         )
         sentences.append((about, ""))
-    elif any(contestant.seeds > 1 for contestant in plan.contestants):
-        sentences.append(("The table is for one training; the total is for all of them.", ""))
+    elif any(contestant.seeds > 1 or contestant.parts for contestant in plan.contestants):
+        rows = " on all rows" if any(contestant.parts for contestant in plan.contestants) else ""
+        sentences.append((f"The table is for one training{rows}; the total is for all of them.", ""))
     return [*sentences, (f"Planned in {duration(plan.measuring_seconds)}; nothing was saved.", "dim")]
 
 
 def plan_rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
     """Return the title of each row, and how its cells are made from a contestant."""
     unit = either(contestant.token_unit for contestant in plan.contestants)
-    repeated = any(contestant.seeds > 1 or contestant.folds for contestant in plan.contestants)
-    folds = plan.contestants[0].folds
+    repeated = any(each.seeds > 1 or each.folds or each.parts for each in plan.contestants)
+    other = any(contestant.folds or contestant.parts for contestant in plan.contestants)
     seeds: list[tuple[str, Callable[[ContestantPlan], str]]] = [
-        ("Trainings" if folds else "Trainings, one per seed", lambda plan: count(plan.seeds * (plan.folds + 1)))
+        ("Trainings" if other else "Trainings, one per seed", lambda plan: count(plan.trained))
     ]
     asked: list[tuple[str, Callable[[ContestantPlan], str]]] = [
         ("Requests", lambda plan: _or_dash(plan.requests, count)),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bakeoff.evaluation.wording import level, percent
 from bakeoff.report.answers_view import answer_rows, answer_titles
+from bakeoff.report.curve_view import curve_rows, curve_titles
 from bakeoff.report.details import fold_rows, fold_titles, seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.report.safe_text import one_line, visible
@@ -45,6 +46,11 @@ def summary(run: RunFolder) -> RenderableType:
         parts += [_heading("Results by fold"), _plain_table(fold_titles(loaded), by_fold)]
     if seeds := seed_rows(loaded):
         parts += [_heading("Results by seed"), _plain_table(seed_titles(loaded), seeds)]
+    if curve := loaded.verdict.learning_curve:
+        parts += [
+            _heading("Learning curve"),
+            _plain_table(curve_titles(curve), _with_last_intervals(curve_rows(curve))),
+        ]
     matrices = [(result.name, result.confusion) for result in loaded.results if result.confusion]
     if matrices and len(matrices[0][1].labels) <= _LARGEST_MATRIX:
         parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
@@ -137,6 +143,14 @@ def _plain_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     return table
+
+
+def _with_last_intervals(rows: Sequence[Sequence[tuple[str, str]]]) -> list[list[str]]:
+    """Return values, with intervals in the last two columns: those of what is expected."""
+    return [
+        [f"{value} ({ends})" if ends and column >= len(row) - 2 else value for column, (value, ends) in enumerate(row)]
+        for row in rows
+    ]
 
 
 def _heading(words: str) -> RenderableType:

@@ -26,7 +26,8 @@ class ContestantFolder:
     """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/.
 
     With cross-validation, each seed has a subfolder of the same layout for each fold: fold-1/, fold-2/. The files
-    beside them are those of the last training, on all rows, with the scores of all folds.
+    beside them are those of the last training, on all rows, with the scores of all folds. With a learning curve, each
+    seed has such subfolders for the trainings on a part of the rows: part-1/, part-2/, the smallest first.
     """
 
     def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
@@ -68,6 +69,11 @@ class ContestantFolder:
     def folds(self) -> list[ContestantFolder]:
         """Return the folders of the folds that have begun, in their order."""
         return [self.fold(number) for number in range(1, len(list(self.path.glob("fold-*"))) + 1)]
+
+    def part(self, number: int) -> ContestantFolder:
+        """Return the folder of a training on a part of the training rows; the smallest part is 1."""
+        path = self.path / f"part-{number}"
+        return ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
 
     def stage(self, name: str) -> StageFolder:
         """Return the folder of a training that precedes the contestant's own, such as `pretraining`.

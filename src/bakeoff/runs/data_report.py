@@ -60,6 +60,9 @@ class DataReport(Record):
         description="Test rows of each fold of a cross-validation. The test split is then all of them, and train and "
         "validation, which are the same rows, are those of the models that are kept.",
     )
+    parts: list[int] = Field(
+        [], description="Rows of each part of the training split, for a learning curve, the smallest first."
+    )
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_splits: int = Field(0, description="Texts in more than one split (0 unless the splits were given).")

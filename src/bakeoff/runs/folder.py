@@ -17,6 +17,7 @@ from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.findings import TextTraits
 from bakeoff.runs.locking import lock_file
 from bakeoff.runs.reading import PUT_BACK, read_config_values, read_record
 from bakeoff.runs.results import Environment, Verdict
@@ -37,6 +38,7 @@ class RunFolder:
         self._environment = self.path / "environment.json"
         self._data = self.path / "data.json"
         self._verdict = self.path / "verdict.json"
+        self._traits = self.path / "traits.json"
         self._contestants = self.path / "contestants"
         self._lock = self.path / ".lock"
 
@@ -194,6 +196,23 @@ class RunFolder:
 
     def data(self) -> DataReport:
         return read_record(self._data, DataReport)
+
+    @property
+    def concluded(self) -> bool:
+        """True if there is a verdict."""
+        return self._verdict.exists()
+
+    def write_traits(self, traits: TextTraits) -> None:
+        text = traits.model_dump_json() + "\n"
+        checksums.announce(self._traits, text)
+        write_text(self._traits, text)
+
+    def traits(self) -> TextTraits | None:
+        """Return what is known of the test texts, or None where nothing was found out (an earlier version)."""
+        try:
+            return read_record(self._traits, TextTraits) if self._traits.exists() else None
+        except DamagedError:
+            return None  # the verdict is then without slices
 
     def write_verdict(self, verdict: Verdict) -> None:
         text = verdict.model_dump_json(indent=2) + "\n"

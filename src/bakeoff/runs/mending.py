@@ -80,9 +80,9 @@ def _mend_training(folder: ContestantFolder) -> Iterator[str]:
 
 
 def _empty(folder: ContestantFolder) -> None:
-    """Remove everything but the other seeds and the folds."""
+    """Remove everything but the other trainings: seeds, folds, and those on a part of the rows."""
     for path in folder.path.iterdir():
-        if path.is_dir() and not path.name.startswith(("repeat-", "fold-")):
+        if path.is_dir() and not path.name.startswith(("repeat-", "fold-", "part-")):
             shutil.rmtree(path)
         elif path.is_file():
             path.unlink()

@@ -15,8 +15,9 @@ class ContestantPlan(Record):
     method: str
     seeds: int = Field(1, description="Number of trainings, one per seed. The values below are for one of them.")
     folds: int = Field(0, description="Each seed is trained once per fold, and once more on all rows.")
+    parts: int = Field(0, description="Each seed is also trained on this many parts of the rows, for a learning curve.")
     trainings: float = Field(
-        1.0, description="Time of all trainings of a seed / that of one, of a fold: the last one has more rows."
+        1.0, description="Time of all trainings of a seed / that of one, of a fold if there are any."
     )
     epochs: float = Field(0, description="Passes over the training split; 0.5 is half of one.")
     steps: int = 0
@@ -37,8 +38,13 @@ class ContestantPlan(Record):
     notes: list[str] = Field([], description="Sentences about how it was measured, and what limits the training.")
 
     @property
+    def trained(self) -> int:
+        """The number of trainings: of every seed, on all rows, on every fold and every part."""
+        return self.seeds * (self.folds + self.parts + 1)
+
+    @property
     def all_seconds(self) -> float:
-        """The time of all trainings: of every seed and fold."""
+        """The time of all trainings."""
         return self.seeds * self.trainings * self.total_seconds
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bakeoff.runs.findings import Front, Rank, TextAverages, TextStatistics, TimeLimit
+from bakeoff.runs.findings import Front, LearningCurve, Rank, Slices, TextAverages, TextStatistics, TimeLimit
 from bakeoff.runs.record import Record
 from bakeoff.targets import load_target
 
@@ -253,6 +253,8 @@ class Verdict(Record):
     sentences: list[str] = Field(description="The summary, and then everything else.")
     comparisons: list[Comparison]
     ranks: list[Rank] = Field([], description="Best first; empty where there is nothing to resample.")
+    learning_curve: LearningCurve | None = Field(None, description="Where `learning_curve` was asked for.")
+    slices: Slices | None = Field(None, description="Where classifiers fail; null where there are too few test texts.")
     failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
     time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
     fronts: list[Front] = Field([], description="One Pareto front for each kind of cost.")

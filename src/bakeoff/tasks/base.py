@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bakeoff.config.bakeoff import BakeoffConfig
     from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.runs.data_report import DataReport
+    from bakeoff.runs.findings import TextTraits
     from bakeoff.runs.plans import ContestantPlan
     from bakeoff.runs.results import ContestantResult
     from bakeoff.training.progress import Progress
@@ -38,6 +39,7 @@ class Contestant:
     label: str  # for people: the name, with seed and fold where there are several
     earlier: Mapping[str, ContestantFolder]  # those before it, by name: of the same seed, if they use one, and fold
     fold: int = 0  # from 1; 0: there are no folds, or all of them are trained and this is the model that is kept
+    part: int = 0  # of the training rows, from 1; 0: all of them
 
 
 class BakeoffTask(ABC, Generic[Config, Data]):
@@ -58,6 +60,10 @@ class BakeoffTask(ABC, Generic[Config, Data]):
         Raises:
             UserError: the settings do not work with the data, or the disk is full.
         """
+
+    def traits(self, config: Config, data: Data, progress: Progress) -> TextTraits | None:
+        """Return what is known of the test texts besides their labels, to find out where contestants fail."""
+        return None
 
     @abstractmethod
     def plan(self, config: Config, data: Data, progress: Progress) -> list[ContestantPlan]:

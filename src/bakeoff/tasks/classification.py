@@ -9,6 +9,7 @@ import numpy as np
 
 from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
+from bakeoff.config.repeats import parts, shares
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError
@@ -21,12 +22,14 @@ from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_c
 from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.findings import TextTraits
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import ContestantResult, Usage
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import evaluate
+from bakeoff.tasks.traits import text_traits
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -37,10 +40,11 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
     def prepare(self, config: ClassificationConfig) -> tuple[SplitTable, DataReport]:
         for settings in config.contestants.values():
             check_installed(settings.pretrained_model or "")
-        data, report = prepare_table(config.data, config.seed)
+        data, report = prepare_table(config.data, config.seed, shares(config))
         resolve(config.evaluation, data.label_names)  # refuse before anything is trained
         for name, settings in config.contestants.items():
-            for table in (data, *data.folds):
+            smaller = [data.with_part(number) for number, _ in enumerate(parts(config, name), start=1)]
+            for table in (data, *data.folds, *smaller):
                 get_classification_method(settings.method).check(name, settings, table)
             tuning.check(name, settings, config.budget.seconds)
         return data, report
@@ -49,7 +53,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         self, config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
     ) -> ContestantResult:
         started = time.perf_counter()
-        data = data.folds[contestant.fold - 1] if contestant.fold else data
+        data = data.folds[contestant.fold - 1] if contestant.fold else data.with_part(contestant.part)
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
         members = {name: contestant.earlier[name] for name in settings.builds_on}
@@ -95,7 +99,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             stakes := resolve(config.evaluation, data.label_names),
             seed=contestant.seed,
             calibrate=method.calibrates(model),
-            attribute=address is None and not contestant.fold,
+            attribute=address is None and not contestant.fold and not contestant.part,
             folder=folder,
             load_fold=load_fold if data.folds else None,
         )
@@ -141,6 +145,9 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             return result
         return _with_folds(result, [fold.result() for fold in folder.folds()], data, shared=bool(members))
 
+    def traits(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> TextTraits:
+        return text_traits(data, config.seed, progress)
+
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
         plans: dict[str, ContestantPlan] = {}
         folds, trainings = len(data.folds), data.trainings
@@ -151,8 +158,17 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             context = PlanContext(name, config.seed, config.budget, progress, plans=plans)
             plan = get_classification_method(settings.method).plan(settings, data, context)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
-            plans[name].folds, plans[name].trainings = folds, trainings
+            plans[name].folds, plans[name].trainings = folds, trainings + _trainings_on_parts(config, plans[name])
+            plans[name].parts = len(parts(config, name))
         return list(plans.values())
+
+
+def _trainings_on_parts(config: ClassificationConfig, plan: ContestantPlan) -> float:
+    """Return the time of the trainings on parts of the rows / that of the training on all of them."""
+    shorter = config.budget.epochs is not None  # a budget of words or seconds is spent on few rows, too
+    trained = max(0.0, plan.total_seconds - plan.evaluation_seconds)
+    seconds = sum((share if shorter else 1) * trained + plan.evaluation_seconds for share in parts(config, plan.name))
+    return seconds / plan.total_seconds if plan.total_seconds else 0.0
 
 
 def _address(config: ClassificationConfig, name: str) -> str | None:

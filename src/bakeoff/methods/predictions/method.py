@@ -49,6 +49,9 @@ class PredictionsMethod(ClassificationMethod[PredictionsConfig]):
 
         return PredictionsModel.load(folder)
 
+    def learns(self, config: PredictionsConfig) -> bool:
+        return False
+
     def calibrates(self, model: TextModel) -> bool:
         from bakeoff.methods.predictions.model import PredictionsModel
 

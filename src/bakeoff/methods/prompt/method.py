@@ -69,6 +69,9 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
         precision = model.model.precision if model else "none"
         return FitReport(TrainingCost(seconds=seconds, precision=precision), trainable_parameters=0)
 
+    def learns(self, config: PromptConfig) -> bool:
+        return config.examples > 0
+
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> PromptModel:
         from bakeoff.methods.prompt.model import PromptModel
 

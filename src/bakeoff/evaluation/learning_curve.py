@@ -1,0 +1,226 @@
+"""Learning curves: the deciding metric by training rows, where contestants overtake, and what more rows would bring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from bakeoff.evaluation.comparisons import compare, corrected
+from bakeoff.evaluation.metrics import Draws, get_metric, metric_name
+from bakeoff.evaluation.power_law import extrapolate
+from bakeoff.evaluation.wording import count, level, listed, number
+from bakeoff.runs.findings import Crossing, Forecast, LearningCurve, LearningCurveLine, LearningCurvePoint
+from bakeoff.runs.results import Comparison, ContestantResult
+
+FEWEST_ROWS = 5
+"""Training rows per class from which a point counts for a forecast: below, a curve has not taken its shape yet."""
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A contestant that was trained on some of the training rows, or on all of them."""
+
+    rows: int
+    result: ContestantResult  # the mean where there are several seeds
+    scores: Sequence[pa.Table]  # scores.parquet, one per seed
+
+
+def learning_curve(
+    ranked: Sequence[ContestantResult],
+    sized: Mapping[str, Sequence[Sized]],
+    comparisons: Sequence[Comparison],
+    draws: Draws,
+) -> LearningCurve | None:
+    """Return the curves of all contestants, where the best overtakes others, and forecasts for twice the rows.
+
+    The best is compared with the others on the same test texts at every size; these p-values are corrected for their
+    number (Holm 1979), apart from those of the verdict.
+
+    Args:
+        ranked: The contestants, best first.
+        sized: Their trainings by ascending rows, the last one on all.
+        comparisons: Those of the verdict, on all rows.
+
+    Returns:
+        None where nothing was trained on a part of the rows.
+    """
+    if max(map(len, sized.values()), default=0) < 2:
+        return None
+    best, *others = ranked
+    lines = [_line(sized[result.name], draws.confidence) for result in ranked]
+    pairs = [
+        (mine.rows, compared)
+        for other in others
+        for mine, its in _both(sized[best.name][:-1], sized[other.name][:-1])
+        if (compared := compare(mine.result, its.result, {best.name: mine.scores, other.name: its.scores}, draws))
+    ]
+    all_rows = sized[best.name][-1].rows
+    told = corrected([compared for _, compared in pairs], draws.confidence)
+    by_other: dict[str, list[tuple[int, Comparison]]] = {other.name: [] for other in others}
+    for (rows, _), compared in zip(pairs, told, strict=True):
+        by_other[compared.worse].append((rows, compared))
+    for compared in comparisons:
+        by_other[compared.worse].append((all_rows, compared))
+    sign = 1 if best.metrics[0].higher_is_better else -1
+    crossings = [crossing for points in by_other.values() if (crossing := _crossing(points, sign))]
+    found = LearningCurve(metric=best.metrics[0].name, lines=lines, crossings=crossings)
+    alike = [name for name, points in by_other.items() if not all(pair.distinguishable for _, pair in points)]
+    return found.model_copy(update={"sentences": _sentences(found, best, alike)})
+
+
+def _both(mine: Sequence[Sized], its: Sequence[Sized]) -> list[tuple[Sized, Sized]]:
+    """Return the sizes that both contestants have a result for."""
+    by_rows = {each.rows: each for each in its}
+    return [(each, by_rows[each.rows]) for each in mine if each.rows in by_rows]
+
+
+def _line(sized: Sequence[Sized], confidence: float) -> LearningCurveLine:
+    points = []
+    for each in sized:
+        metric = each.result.metrics[0]
+        seconds = each.result.training.seconds
+        points.append(
+            LearningCurvePoint(rows=each.rows, value=metric.value, low=metric.low, high=metric.high, seconds=seconds)
+        )
+    forecast = _forecast(sized, confidence)
+    name = sized[-1].result.name
+    if isinstance(forecast, Forecast):
+        return LearningCurveLine(name=name, points=points, forecast=forecast)
+    return LearningCurveLine(name=name, points=points, no_forecast=forecast)
+
+
+def _forecast(sized: Sequence[Sized], confidence: float) -> Forecast | str:
+    """Return what twice the rows would bring, or why that is not known."""
+    last = sized[-1]
+    deciding = last.result.metrics[0]
+    metric = get_metric(deciding.name)
+    if all(each.result is last.result for each in sized):
+        return "it does not learn from training rows"
+    classes = len(last.result.classes)
+    used = [each for each in sized if each.rows >= FEWEST_ROWS * classes]
+    if len(used) < 2:
+        return f"fewer than two sizes have {FEWEST_ROWS} rows per class"
+    if metric.units is None:
+        return f"{metric.title} is no mean over texts"
+    values = np.stack(
+        [np.mean([metric.units(table, deciding.protocol).values for table in each.scores], axis=0) for each in used]
+    )
+    texts = values.shape[1]
+    sign = -1 if deciding.higher_is_better else 1
+    perfect = metric.bounds[1] if deciding.higher_is_better else metric.bounds[0]
+    errors = [sign * (each.result.metrics[0].value - perfect) for each in used]
+    if not math.isfinite(perfect) or min(errors) <= 0 or texts < 2:
+        return "a result is perfect already" if math.isfinite(perfect) else f"{metric.title} has no best value"
+    found = extrapolate(
+        [each.rows for each in used],
+        errors,
+        np.cov(values) / texts,
+        float(np.var(values[-1] - values[-2], ddof=1)) / texts,
+        2 * last.rows,
+        confidence=confidence,
+    )
+
+    def ends(interval: tuple[float, float]) -> tuple[float, float]:
+        low, high = sorted(perfect + sign * end for end in interval)
+        return max(low, metric.bounds[0]), min(high, metric.bounds[1])
+
+    value = perfect + sign * max(found.error, 0.0)
+    low, high = ends(found.interval)
+    measured_low, measured_high = ends(found.measured)
+    return Forecast(
+        rows=2 * last.rows,
+        value=value,
+        low=low,
+        high=high,
+        confidence=confidence,
+        change=value - deciding.value,
+        change_low=measured_low - deciding.value,
+        change_high=measured_high - deciding.value,
+    )
+
+
+def _crossing(points: Sequence[tuple[int, Comparison]], sign: int) -> Crossing | None:
+    """Return where the best overtakes another contestant, or None if it leads at every size.
+
+    Args:
+        points: By ascending rows, the best one minus the other one.
+        sign: 1 where higher values are better, else -1.
+    """
+    leads = [sign * compared.difference for _, compared in points]
+    behind = max((index for index, lead in enumerate(leads) if lead < 0), default=None)
+    if behind is None or behind == len(points) - 1:
+        return None
+    (few, last), (more, first) = points[behind], points[behind + 1]
+    low, high = leads[behind], leads[behind + 1]
+    rows = math.exp(np.interp(0, [low, high], [math.log(few), math.log(more)]))
+    told = [(size, sign * compared.difference > 0) for size, compared in points if compared.distinguishable]
+    return Crossing(
+        below=last.worse,
+        above=first.better,
+        rows=round(rows),
+        told_below=[size for size, ahead in told if not ahead],
+        told_above=[size for size, ahead in told if ahead],
+    )
+
+
+def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str]) -> list[str]:
+    """Put the crossings and the forecast of the best contestant into words.
+
+    Args:
+        alike: The contestants that it is not told apart from at some size.
+    """
+    sizes = [point.rows for point in curve.lines[0].points]
+    words = [_overtaken(crossing, sizes[-1]) for crossing in curve.crossings if crossing.told_below]
+    vague = [crossing.below for crossing in curve.crossings if not crossing.told_below]
+    if vague:
+        was, are = ("was", "is") if len(vague) == 1 else ("were", "are")
+        words.append(
+            f"{listed(vague)} {was} ahead of {best.name} with fewer training rows, but {are} not told apart from it "
+            f"there: {'that' if len(vague) == 1 else 'each'} may be chance."
+        )
+    if not curve.crossings and len(curve.lines) > 1:
+        but = f", though it is not told apart from {listed(list(alike))} at each of them" if alike else ""
+        words.append(f"{best.name} leads with every number of training rows ({listed(list(map(count, sizes)))}){but}.")
+    return words + [forecast_sentence(line, curve.metric) for line in curve.lines[:1]]
+
+
+def _overtaken(crossing: Crossing, all_rows: int) -> str:
+    """Say where the best overtakes another contestant that was told apart from it as better."""
+    last = max(crossing.told_below)
+    about = f"about {count(_rounded(crossing.rows))}"
+    if all_rows in crossing.told_above:
+        first = min(rows for rows in crossing.told_above if rows > last)
+        return (
+            f"Below {about} training rows {crossing.below} leads {crossing.above}, above it {crossing.above}: they are "
+            f"told apart at {count(last)} rows and again at {count(first)}, in between the lines cross."
+        )
+    return (
+        f"With {count(last)} training rows {crossing.below} leads {crossing.above}; the lines cross at {about}, and "
+        f"above they are not told apart."
+    )
+
+
+def forecast_sentence(line: LearningCurveLine, metric: str) -> str:
+    """Say what twice the labels would bring, or why that is not known."""
+    if (forecast := line.forecast) is None:
+        return f"What more labels would bring {line.name} is not known: {line.no_forecast}."
+    paired = get_metric(metric).paired
+    assert paired is not None
+    low, high = (paired.difference.change(end) for end in (forecast.change_low, forecast.change_high))
+    ends = f"{level(forecast.confidence)} interval {number(forecast.low)} to {number(forecast.high)}"
+    gains = f"a change of {paired.difference.change(forecast.change)} ({low} to {high} on the same texts)"
+    doubt = ", which may be nothing" if forecast.change_low <= 0 <= forecast.change_high else ""
+    return (
+        f"With twice the labels ({count(forecast.rows)} training rows), {line.name} can be expected to reach "
+        f"{metric_name(metric)} {number(forecast.value)} ({ends}): {gains}{doubt}."
+    )
+
+
+def _rounded(rows: int) -> int:
+    """Round to two digits."""
+    digits = max(0, math.floor(math.log10(max(rows, 1))) - 1)
+    return round(rows, -digits)
