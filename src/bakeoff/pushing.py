@@ -145,7 +145,7 @@ def _figures(run: RunFolder, contestant: ContestantFolder, folder: Path) -> str:
     """Write the figures, and return the part of the card that shows them."""
     loaded = load_run(run)
     (own,) = (each for each in loaded.contestants if each.name == contestant.name)
-    curves = learning_curves(own, 1)
+    curves = learning_curves(own)
     drawn = {"intervals": interval_plot(loaded), "cost": cost_plot(loaded, "training_seconds")}
     drawn |= dict(zip(("loss", "accuracy"), curves, strict=False))
     lines = ["", "## Figures", ""]
@@ -182,6 +182,6 @@ def _explained(repository: str) -> Iterator[None]:
         hint = "Type: hf auth login, with a token that has write access there." if code in (401, 403) else "Try again."
         raise UserError(f"The hub refuses {repository}: {str(error).splitlines()[0]}", hint) from None
     except Exception as error:  # the HTTP library's own classes, which huggingface_hub changes from version to version
-        if type(error).__module__.split(".")[0] not in ("httpx", "httpcore", "requests"):
+        if not type(error).__module__.startswith(("http", "requests")):
             raise
         raise UserError(f"The hub at {constants.ENDPOINT} cannot be reached.", "Check the connection.") from None
