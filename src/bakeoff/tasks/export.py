@@ -77,8 +77,8 @@ def _not_exported(run: RunFolder, config: Any, name: str, format: ExportFormat |
         for contestant, settings in config.contestants.items()
         if run.contestant(contestant).finished and (formats := _formats(config.task, settings))
     }
-    formats = "; ".join(f"{contestant}: {', '.join(formats)}" for contestant, formats in able.items())
-    others = f"What can be exported here: {formats}." if able else "None of this run's contestants can be exported."
+    listed = "; ".join(f"{contestant}: {', '.join(formats)}" for contestant, formats in able.items())
+    others = f"What can be exported here: {listed}." if able else "None of this run's contestants can be exported."
     load = "load_classifier" if config.task == "classification" else "load_language_model"
     return UserError(
         f"Contestant '{name}' is of method {config.contestants[name].method}; {reason}.",

@@ -48,4 +48,4 @@ def generate(prompt: str, tokens: int = 30, folder: Path = Path(__file__).parent
 
 
 if __name__ == "__main__":
-    print(generate(sys.argv[1], *map(int, sys.argv[2:3])))
+    print(generate(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 30))
