@@ -15,6 +15,9 @@ import torch
 import transformers
 
 from bakeoff.lm.exporting import gguf_model
+from bakeoff.methods.few_shot.method import FewShotMethod
+from bakeoff.methods.lora.config import LoraConfig
+from bakeoff.methods.lora.method import LoraMethod
 from bakeoff.pretrained.packaged_models import packaged_folder
 from tests.command import bakeoff, refused
 
@@ -138,3 +141,13 @@ def test_what_a_contestant_cannot_be_written_in(language_model_run, tmp_path):
     assert "has no contestant 'lroa'" in refused(
         "export", language_model_run, "-o", tmp_path / "out", "--contestant", "lroa"
     )
+
+
+def test_a_method_says_for_which_settings_it_has_no_file():
+    method = LoraMethod()
+
+    assert "merged" in str(method.export_refusal(LoraConfig(merge=True), "gguf-adapter"))
+    assert "dora" in str(method.export_refusal(LoraConfig(variant="dora"), "gguf-adapter"))
+    assert "stored in" in str(method.export_refusal(LoraConfig(quantization="int8"), "merged"))
+    assert method.export_refusal(LoraConfig(variant="dora"), "gguf") is None
+    assert FewShotMethod().exports == ()

@@ -1,7 +1,4 @@
-"""Write a model as a GGUF file, llama.cpp's format, through llama.cpp's own package `gguf`.
-
-https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
-"""
+"""Write a model as a GGUF file, llama.cpp's format, through llama.cpp's own package `gguf`."""
 
 from __future__ import annotations
 

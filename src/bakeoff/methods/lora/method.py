@@ -27,6 +27,8 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
     exports = (*FineTuningMethod.exports, "gguf-adapter")
 
     def export_refusal(self, config: LoraConfig, format: ExportFormat) -> str | None:
+        if config.quantization:
+            return f"its base model is stored in {config.quantization}, and adapters are not merged into such weights"
         if format == "gguf-adapter" and config.merge:
             return "its adapter was merged into the model"
         if format == "gguf-adapter" and config.variant == "dora":
