@@ -83,7 +83,7 @@ def test_samples_and_the_report_show_the_marked_words(sentiment_run):
 @pytest.fixture(scope="module")
 def exported(sentiment_run, tmp_path_factory) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("export") / "lstm"
-    typed = bakeoff("export", sentiment_run, "--format", "onnx", "-o", folder, "--contestant", "lstm", "--json")
+    typed = bakeoff("export", sentiment_run, "--to", "onnx", "-o", folder, "--contestant", "lstm", "--json")
     assert typed.code == 0, typed.err
     return folder, typed.json
 
@@ -145,9 +145,11 @@ def test_what_is_not_exported(sentiment_run, exported, tmp_path, monkeypatch):
     folder, _ = exported
 
     linear = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "linear")
-    assert "has no export to ONNX" in linear
+    assert "this method has no export" in linear
+    assert "What can be exported here: lstm: onnx; lstm-lab: onnx." in linear
     assert "load_classifier" in linear
-    assert "--contestant lstm" in linear
+    merged = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm", "--to", "merged")
+    assert "this method has no export to merged" in merged
     assert "already exists" in refused("export", sentiment_run, "-o", folder, "--contestant", "lstm")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     without_onnx = refused("export", sentiment_run, "-o", tmp_path / "out", "--contestant", "lstm")

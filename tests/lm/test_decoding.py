@@ -231,7 +231,9 @@ def test_transformers_runs_other_architectures(build, reason, stories):
 
 
 def test_without_openvino_transformers_takes_over(stories, monkeypatch):
-    monkeypatch.setattr(openvino_decoder, "_core", openvino_decoder._core.__wrapped__)  # not the cached core
+    monkeypatch.setattr(
+        openvino_decoder, "openvino_core", openvino_decoder.openvino_core.__wrapped__
+    )  # not the cached core
     monkeypatch.setitem(sys.modules, "openvino", None)
     language_model = made(tied, stories)
     report = WritingReport()

@@ -12,29 +12,40 @@ from bakeoff.cli.console import output as console
 from bakeoff.cli.console import print_json, printable
 from bakeoff.cli.options import Json, RunPath
 
+Format = Literal["merged", "gguf", "gguf-q8_0", "gguf-adapter", "onnx", "openvino"]
+"""`bakeoff.methods.export_formats.ExportFormat`, which would load pydantic for `--help`."""
+
 
 def command(
     run: RunPath,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write. It must not exist.")],
-    format: Annotated[Literal["onnx"], typer.Option(help="onnx: for onnxruntime, without torch.")] = "onnx",
-    contestant: Annotated[str | None, typer.Option(help="An LSTM or GRU. Default: the best contestant.")] = None,
+    to: Annotated[
+        Format | None,
+        typer.Option(
+            help="merged: a Hugging Face folder. gguf, gguf-q8_0: for llama.cpp, in fp16 or 8 bits; gguf-adapter: the "
+            "LoRA adapter alone. onnx: for onnxruntime. openvino: for OpenVINO. Default: the first that the contestant "
+            "can be written in.",
+        ),
+    ] = None,
+    contestant: Annotated[str | None, typer.Option(help="Default: the best contestant.")] = None,
     json: Json = False,
 ) -> None:
-    """Export a trained LSTM or GRU to run without bakeoff and torch, and check the export on real texts."""
+    """Export a trained model to another program's format, and compare what that program computes on real texts."""
+    from bakeoff.methods.export_formats import FORMATS
     from bakeoff.runs.folder import RunFolder
-    from bakeoff.tasks.export import TOLERANCE, export_onnx
+    from bakeoff.tasks.export import export
 
-    exported = export_onnx(RunFolder(run), output, contestant)
+    exported = export(RunFolder(run), output, contestant, to)
     if json:
-        values = asdict(exported) | {"folder": str(exported.folder), "format": format}
-        print_json(values | {"parity": values["parity"] | {"tolerance": TOLERANCE}})
+        print_json(asdict(exported) | {"folder": str(exported.folder)})
         return
-    parity = exported.parity
     lines = [
         f"Exported {exported.contestant} to {exported.folder}: {', '.join(exported.files)}.",
-        f"Compared with the contestant on {parity.texts:,} texts of {parity.source}: probabilities differ by at most "
-        f"{parity.largest_difference:.1g}, and {parity.different_labels or 'no'} labels differ.",
-        f'Try it: python {exported.folder / "classify.py"} "A fine film"',
+        exported.parity.sentence,
+        f"Try it: {exported.try_it}",
     ]
+    difference = getattr(exported.parity, "difference", 0.0)
+    if abs(difference) > (remarkable := FORMATS[exported.format].remarkable):
+        lines.insert(2, f"Caution: the format itself changes the perplexity by more than {remarkable:.0%}.")
     for line in lines:
         console().print(printable(line), markup=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
 from bakeoff.evaluation.intervals import bootstrap_ratio
 from bakeoff.evaluation.pairing import loss_units, protocol_name
-from bakeoff.lm.batching import batches_of_rows
+from bakeoff.lm.batching import TokenBatch, batches_of_rows
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.protocols.registry import get_protocol
 from bakeoff.lm.scoring_plan import ScoringPlan
@@ -28,6 +28,17 @@ DEFAULT_CONTEXT_LENGTH = 1024
 
 BATCH_TOKENS = 2048
 """Tokens that go through the model at once while scoring."""
+
+
+class Forward(Protocol):
+    """A model as scoring runs it: `CausalForward`, or another program with an exported model."""
+
+    @property
+    def packs(self) -> bool:
+        """Return whether texts one after the other in a row cost no more than texts side by side."""
+
+    def losses(self, batch: TokenBatch) -> torch.Tensor:
+        """Return the loss of each target in nats, fp32 on the CPU, shape (targets,)."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +166,20 @@ def score_plan(
     progress: Progress | None = None,
 ) -> Scores:
     """Score the pieces of a plan. Under torchrun every process must call this; each scores its share."""
+    return score_with(model.forward, plan, batch_tokens=batch_tokens, progress=progress)
+
+
+def score_with(
+    forward: Forward, plan: ScoringPlan, *, batch_tokens: int = BATCH_TOKENS, progress: Progress | None = None
+) -> Scores:
+    """Score the pieces of a plan; see `score_plan`."""
     sizes = [len(row.targets) for row in plan.rows]
     losses = [np.zeros(size) for size in sizes]
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
-    batches = batches_of_rows(plan.rows, batch_tokens, packed=model.forward.packs)
+    batches = batches_of_rows(plan.rows, batch_tokens, packed=forward.packs)
     for numbers, batch in distributed.shard(batches):
-        batch_losses = model.forward.losses(batch).double().numpy()
+        batch_losses = forward.losses(batch).double().numpy()
         ends = np.cumsum([sizes[number] for number in numbers])
         for number, row_losses in zip(numbers, np.split(batch_losses, ends[:-1]), strict=True):
             losses[number] = row_losses

@@ -45,7 +45,12 @@ class Prompting:
     def write(self, folder: Path) -> None:
         """Write everything but the examples into a model's folder."""
         values = {"template": self.template, "stops": list(self.stops)}
-        write_text(folder / _FILE, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        write_text(prompting_path(folder), json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def prompting_path(folder: Path) -> Path:
+    """Return the file that says how a model is asked, whether it exists or not."""
+    return folder / _FILE
 
 
 def read_prompting(name: str) -> Prompting | None:
@@ -58,7 +63,7 @@ def read_prompting(name: str) -> Prompting | None:
         UserError: the file is damaged.
     """
     for folder in (Path(name).expanduser(), Path(name).expanduser() / "model"):
-        path = folder / _FILE
+        path = prompting_path(folder)
         if not path.is_file():
             continue
         try:

@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
+from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.search_space import SearchSpace, Tune
 from bakeoff.sections import Quantization, RequestedPrecision, Section
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from bakeoff.data.types import SplitCorpus, SplitTable  # noqa: F401 (named in a string)
+    from bakeoff.lm.exporting.reading import ReadBack
     from bakeoff.lm.language_model import LanguageModel
     from bakeoff.lm.perplexity import Scores
     from bakeoff.lm.scoring_plan import ScoringPlan
@@ -135,6 +137,7 @@ class Method(ABC, Generic[Config, Data]):
     uses_seed: ClassVar[bool] = True  # False: `repeats` trains it once
     token_unit: ClassVar[str] = "words"  # what `TrainingCost.tokens` counts
     runs_code: ClassVar[bool] = False  # True: it runs code that a config names; for who takes configs from strangers
+    exports: ClassVar[tuple[ExportFormat, ...]] = ()  # the formats that `export` can write, the default first
 
     def check(self, name: str, config: Config, data: Data) -> None:
         """Refuse what cannot work, before anything is trained.
@@ -164,6 +167,10 @@ class Method(ABC, Generic[Config, Data]):
     @abstractmethod
     def describe(self, config: Config) -> str:
         """Return a sentence in Markdown for the model card that says what the model is, without the final period."""
+
+    def export_refusal(self, config: Config, format: ExportFormat) -> str | None:
+        """Return why a model with this config cannot be written in a format of `exports`, or None if it can."""
+        return None
 
     def memory_advice(self, config: Config) -> str:
         """Return what to change when memory runs short, such as "lower its batch_size", or "" if nothing helps."""
@@ -208,18 +215,15 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         """
         return None
 
-    def export_refusal(self, config: Config) -> str | None:
-        """Return why a model with this config cannot be exported to ONNX, or None if it can."""
-        return "this method has no export to ONNX"
-
-    def export_onnx(
-        self, model: TextModel, temperature: float, folder: Path
+    def export(
+        self, format: ExportFormat, source: Path, saved: SavedClassifier, temperature: float, folder: Path
     ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
-        """Export what `load` returned, if `export_refusal` allows it.
+        """Write what `fit` saved in a format of `exports`, if `export_refusal` allows it.
 
         Args:
+            source: The contestant's model/.
             temperature: Divides the logits.
-            folder: Gets model.onnx and everything it needs. classifier.json is there already.
+            folder: Gets the files. classifier.json is there already.
 
         Returns:
             A function that computes probabilities, shape (texts, classes), with nothing but the written files.
@@ -286,6 +290,7 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
 
     task: ClassVar[Task] = "language-model"
     token_unit: ClassVar[str] = "tokens"
+    exports: ClassVar[tuple[ExportFormat, ...]] = ("merged", "gguf", "gguf-q8_0", "onnx", "openvino")
 
     def load(self, folder: Path, precision: RequestedPrecision) -> LanguageModel:
         """Load what `fit` saved."""
@@ -297,6 +302,20 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
         """Return how the weights of the base model are stored: the setting `quantization`, where a method has it."""
         quantization: Quantization | None = getattr(config, "quantization", None)
         return quantization
+
+    def export(self, format: ExportFormat, source: Path, folder: Path) -> ReadBack:
+        """Write what `fit` saved in a format of `exports`, and read it back with another program.
+
+        Args:
+            source: The contestant's model/.
+            folder: Gets the files.
+
+        Raises:
+            UserError: packages are missing, or the format has no place for such a model.
+        """
+        from bakeoff.lm.exporting.formats import write_language_model
+
+        return write_language_model(format, source, folder)
 
     def prompt_factor(self, config: Config) -> float:
         """Return about how many times as long as in the data a contestant's prompts are, for plans."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +32,15 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     kind, settings = model_class(labels)
     tokenizer = load_gguf_tokenizer(path)
     try:
-        loaded, report = kind.from_pretrained(
-            path.parent,
-            gguf_file=path.name,
-            dtype=torch.float32,
-            output_loading_info=True,
-            trust_remote_code=False,
-            **settings,
-        )
+        with contextlib.redirect_stderr(io.StringIO()):  # transformers shows a bar that no setting of its own hides
+            loaded, report = kind.from_pretrained(
+                path.parent,
+                gguf_file=path.name,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
+                **settings,
+            )
     except _ERRORS as error:
         raise _unreadable(path, error) from None
     if missing := missing_weights(loaded, report, labels):

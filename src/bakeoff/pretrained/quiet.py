@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging as standard_logging
 import warnings
 from collections.abc import Iterator
 
@@ -26,3 +27,17 @@ def quiet_libraries() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if shows_bars:
             logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Silence torch's ONNX exporter, which warns of packages that a graph does not need and of its own deprecations."""
+    logger = standard_logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(standard_logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

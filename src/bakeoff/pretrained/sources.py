@@ -124,7 +124,7 @@ def load_tokenizer(name: str, cache: Path | None = None) -> Any:
         if source.path.is_file():
             return load_gguf_tokenizer(source.path)
         if (source.path / "adapter_config.json").exists() and not (source.path / "tokenizer.json").exists():
-            return load_tokenizer(_base_of_adapter(source.path), cache)
+            return load_tokenizer(base_of_adapter(source.path), cache)
         return _folder_tokenizer(source.path)
 
 
@@ -246,7 +246,7 @@ def _cannot_be_loaded(folder: Path, error: BaseException, labels: Sequence[str] 
 
 def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None, *, merged: bool) -> tuple[Any, Any]:
     """Load a base model with a PEFT adapter. Merged, it computes the same as fast as the base."""
-    base, pointer = _base_of_adapter(folder), read_pointer(folder)
+    base, pointer = base_of_adapter(folder), read_pointer(folder)
     quantization = pointer.quantization if pointer else None
     # An adapter changes a model with its output layer, whatever is read from it.
     model, tokenizer, _ = load_weights(base, labels=labels or None, cache=cache, quantization=quantization)
@@ -264,7 +264,12 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
     return adapted.eval(), tokenizer
 
 
-def _base_of_adapter(folder: Path) -> str:
+def base_of_adapter(folder: Path) -> str:
+    """Return the name of the model that the adapter in `folder` was trained on.
+
+    Raises:
+        UserError: its config is damaged, or names none.
+    """
     try:
         config = peft.PeftConfig.from_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:

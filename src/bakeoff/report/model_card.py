@@ -41,11 +41,15 @@ def write_model_card(folder: ContestantFolder, run: RunFolder) -> None:
         write_text(folder.model / "README.md", model_card(folder, run))
 
 
-def model_card(folder: ContestantFolder, run: RunFolder) -> str:
-    """Return the text of a card, which claims nothing that was not measured."""
+def model_card(folder: ContestantFolder, run: RunFolder, files: Path | None = None) -> str:
+    """Return the text of a card, which claims nothing that was not measured.
+
+    Args:
+        files: The folder with the model, if it is not the contestant's own.
+    """
     result, config, data = folder.result(), run.config_values(), run.data()
     name = f"{config.get('name') or run.path.resolve().name}-{result.name}"
-    library = _library(folder.model)
+    library = _library(files or folder.model)
     source = _source(config["data"], result.task)
     metadata = _metadata(name, result, source, library)
     yaml = "\n".join(line for line in metadata.to_yaml().splitlines() if line.strip())

@@ -22,6 +22,7 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.sections import RequestedPrecision
 from bakeoff.targets import load_target
 from bakeoff.tasks.attribution import Explanation, explain
+from bakeoff.tasks.choosing import chosen_contestant, finished
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
     if classifier_path(path).exists():
         return path
     if (path / "model").exists():
-        return _finished(ContestantFolder(path), path.parent.parent)
+        return finished(ContestantFolder(path), path.parent.parent).model
     run = RunFolder(path)
     run.must_hold_a_run()
     values = run.config_values()
@@ -148,15 +149,4 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
             f"{path} is a run of task {values['task']}, not of classification.",
             f'Its contestants write text: bakeoff generate {path}/contestants/NAME "Some prompt"',
         )
-    names = list(values["contestants"])
-    if contestant is not None and contestant not in names:
-        raise UserError(f"{path} has no contestant '{contestant}'.", f"Contestants: {', '.join(names)}.")
-    return _finished(run.contestant(contestant or run.verdict().best), path)
-
-
-def _finished(contestant: ContestantFolder, run: Path) -> Path:
-    if reason := contestant.failure():
-        raise UserError(f"Contestant '{contestant.name}' of {run} has no model: {reason}", "Choose another contestant.")
-    if not contestant.finished:
-        raise UserError(f"Contestant '{contestant.name}' of {run} is not trained yet.", f"Type: bakeoff resume {run}")
-    return contestant.model
+    return chosen_contestant(run, contestant).model

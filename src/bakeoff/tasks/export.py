@@ -1,124 +1,91 @@
-"""Export a trained classifier for other runtimes, and compare it with the original on real texts."""
+"""Export a trained contestant for other programs, and compare what they compute with the original on real texts."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.load import load_config
-from bakeoff.data.config import TableData
-from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
-from bakeoff.methods.base import ClassificationMethod
-from bakeoff.methods.registry import get_classification_method
-from bakeoff.methods.saved import classifier_path, read_classifier
-from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.methods.base import ClassificationMethod, LanguageModelMethod, Method
+from bakeoff.methods.export_formats import ExportFormat
+from bakeoff.methods.registry import get_method
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.writing import replaced_folder
-from bakeoff.tasks.classifier import Classifier, load_classifier
-
-TOLERANCE = 1e-4
-"""Largest difference of a probability between the exported and the trained classifier."""
-
-_COMPARED_TEXTS = 500
+from bakeoff.tasks.choosing import chosen_contestant
+from bakeoff.tasks.export_classifier import ClassifierParity, export_classifier
+from bakeoff.tasks.export_language_model import LanguageModelParity, export_language_model
 
 
 @dataclass(frozen=True)
-class Parity:
-    """The exported classifier next to the trained one, from raw text to probabilities."""
-
-    source: str  # of the texts
-    texts: int
-    largest_difference: float  # of a probability
-    different_labels: int  # texts whose most probable label differs
-
-
-@dataclass(frozen=True)
-class OnnxExport:
+class Export:
     """A finished export."""
 
     folder: Path
     contestant: str
+    format: ExportFormat
     files: list[str]
-    parity: Parity
+    parity: ClassifierParity | LanguageModelParity
+    try_it: str  # a command
 
 
-def export_onnx(run: RunFolder, output: Path, contestant: str | None = None) -> OnnxExport:
-    """Write model.onnx with everything it needs, and compare it with the contestant on real texts.
+def export(run: RunFolder, output: Path, contestant: str | None = None, format: ExportFormat | None = None) -> Export:
+    """Write a contestant in another format, and compare it with the original on real texts.
 
     Args:
         output: The new folder.
         contestant: Name in the run; the verdict's best if absent.
+        format: The first that the method knows if absent.
 
     Raises:
-        UserError: the run has no such contestant, its method has no export, `output` exists, packages are missing, or
-            the exported classifier answers differently. No folder is left behind.
+        UserError: the run has no such contestant, its method cannot be written in that format, `output` exists,
+            packages are missing, or the exported model answers differently. No folder is left behind.
     """
-    run.must_hold_a_run()
+    folder = chosen_contestant(run, contestant)
     if output.exists():
         raise UserError(f"{output} already exists.", "Choose another folder with -o, or remove it first.")
-    classifier = load_classifier(run.path, contestant=contestant)
-    name = contestant or run.verdict().best
-    folder = run.contestant(name)
-    if (reason := _refusal(folder)) is not None:
-        raise _not_exported(run, name, reason)
-    source, texts = _texts(run)
-    with replaced_folder(output) as temporary:
-        shutil.copyfile(classifier_path(folder.model), classifier_path(temporary))
-        exported = _method(folder).export_onnx(classifier.model, classifier.temperature, temporary)
-        parity = _compare(classifier, exported, source, texts)
-        files = sorted(file.name for file in temporary.iterdir())
-    return OnnxExport(output, name, files, parity)
-
-
-def _method(folder: ContestantFolder) -> ClassificationMethod[Any]:
-    return get_classification_method(read_classifier(folder.model).method)
-
-
-def _refusal(folder: ContestantFolder) -> str | None:
-    method = _method(folder)
-    return method.export_refusal(method.config.model_validate(read_classifier(folder.model).settings))
-
-
-def _compare(
-    classifier: Classifier, exported: Callable[[Sequence[str]], npt.NDArray[Any]], source: str, texts: Sequence[str]
-) -> Parity:
-    expected, probabilities = classifier.probabilities(texts), exported(texts)
-    difference = float(np.abs(expected - probabilities).max())
-    if not difference <= TOLERANCE:  # NaN is not
-        raise UserError(
-            f"The exported classifier differs from the contestant: a probability by {difference:.2g} on {source}.",
-            f"Nothing was written, because more than {TOLERANCE:g} is not rounding. "
-            "The installed versions of torch, onnxscript and onnxruntime may not go together.",
-        )
-    different = int((expected.argmax(axis=1) != probabilities.argmax(axis=1)).sum())
-    return Parity(source, len(texts), difference, different)
-
-
-def _texts(run: RunFolder) -> tuple[str, list[str]]:
-    """Return the first texts of the run's test split, or packaged sentences if its data are gone."""
     config = load_config(run.config_values())
-    assert isinstance(config, ClassificationConfig)
-    try:
-        table, report = prepare_table(config.data, config.seed)
-        source = f"the run's test split ({report.source})"
-    except UserError:
-        table, _ = prepare_table(TableData(table="sentence-polarity"), config.seed)
-        source = "packaged sentences, because the run's data can no longer be read"
-    return source, table.test.texts[:_COMPARED_TEXTS]
+    settings = config.contestants[folder.name]
+    method: Method[Any, Any] = get_method(config.task, settings.method)
+    chosen = format or next(iter(method.exports), None)
+    reason = _refusal(method, settings, chosen)
+    if chosen is None or reason is not None:
+        raise _not_exported(run, config, folder.name, format, reason or "")
+    with replaced_folder(output) as temporary:
+        parity: ClassifierParity | LanguageModelParity
+        if isinstance(method, LanguageModelMethod):
+            parity, try_it = export_language_model(run, folder, method, chosen, temporary)
+        else:
+            assert isinstance(method, ClassificationMethod)
+            parity, try_it = export_classifier(run, folder, method, chosen, temporary)
+        files = sorted(file.name for file in temporary.iterdir())
+    return Export(output, folder.name, chosen, files, parity, try_it.replace("{folder}", str(output)))
 
 
-def _not_exported(run: RunFolder, name: str, reason: str) -> UserError:
-    able = [folder.name for folder in run.contestants() if folder.finished and _refusal(folder) is None]
+def _refusal(method: Method[Any, Any], settings: Any, format: ExportFormat | None) -> str | None:
+    """Return why a contestant cannot be written in a format, or None if it can."""
+    if format is None or format not in method.exports:
+        return f"this method has no export to {format}" if format else "this method has no export"
+    return method.export_refusal(settings, format)
+
+
+def _not_exported(run: RunFolder, config: Any, name: str, format: ExportFormat | None, reason: str) -> UserError:
+    able: Mapping[str, list[str]] = {
+        contestant: formats
+        for contestant, settings in config.contestants.items()
+        if run.contestant(contestant).finished and (formats := _formats(config.task, settings))
+    }
+    listed = "; ".join(f"{contestant}: {', '.join(formats)}" for contestant, formats in able.items())
+    others = f"What can be exported here: {listed}." if able else "None of this run's contestants can be exported."
+    load = "load_classifier" if config.task == "classification" else "load_language_model"
     return UserError(
-        f"Contestant '{name}' is of method {run.contestant(name).result().method}; {reason}.",
-        f"Use its model as it is, with bakeoff.load_classifier('{run.contestant(name).model}').predict(texts)"
-        + (f", or export another: --contestant {able[0]}" if able else "."),
+        f"Contestant '{name}' is of method {config.contestants[name].method}; {reason}.",
+        f"{others} Or use its model as it is, with bakeoff.{load}('{run.contestant(name).path}').",
     )
+
+
+def _formats(task: Any, settings: Any) -> list[str]:
+    method: Method[Any, Any] = get_method(task, settings.method)
+    return [format for format in method.exports if method.export_refusal(settings, format) is None]

@@ -47,13 +47,8 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
     def prepare(self, config: LanguageModelConfig) -> tuple[SplitCorpus, DataReport]:
         if isinstance(config.data, ExampleData):
             check_answers(config.evaluation)
-            data, report = prepare_examples(
-                config.data, config.seed, lambda: chat_renderer(load_tokenizer(config.model))
-            )
-            setting = ""
-        else:
-            data, report = prepare_corpus(config.data, config.seed)
-            setting = "data.split_special_tokens: true"
+        data, report = read_splits(config)
+        setting = "" if isinstance(config.data, ExampleData) else "data.split_special_tokens: true"
         corpora = [corpus for corpus in (data.train, data.validation, data.test) if corpus and not corpus.chat]
         if any(may_hold_special_tokens(corpus) for corpus in corpora):
             report.notes += special_token_notes(load_tokenizer(config.model), corpora, setting)
@@ -187,6 +182,17 @@ def _plan_evaluation(
     text = evaluated_text(config, data)
     evaluating = measure_evaluation(model, scoring_plans(config, model, text), text, config.evaluation)
     return _PlannedEvaluation(loading, evaluating, machine.peak_memory_bytes())
+
+
+def read_splits(config: LanguageModelConfig) -> tuple[SplitCorpus, DataReport]:
+    """Read and split the text or the examples of a config.
+
+    Raises:
+        UserError: they cannot be read or used.
+    """
+    if isinstance(config.data, ExampleData):
+        return prepare_examples(config.data, config.seed, lambda: chat_renderer(load_tokenizer(config.model)))
+    return prepare_corpus(config.data, config.seed)
 
 
 def write_prompting(config: LanguageModelConfig, data: SplitCorpus, folder: ContestantFolder) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bakeoff.data.words import tokenize
 from bakeoff.errors import UserError
+from bakeoff.methods.base import SavedClassifier
 from bakeoff.methods.recurrent.config import Vocabulary
 from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.method import RecurrentMethod
@@ -123,6 +124,7 @@ def test_a_saved_network_reads_the_same_units(tmp_path, units):
     assert loaded.vocabulary.unit == units
     assert loaded.probabilities(table.test.texts).tolist() == model.probabilities(table.test.texts).tolist()
     assert f" {units}; " in learner.notes()[0]
-    assert units in str(RecurrentMethod().export_refusal(settings))
+    assert units in str(RecurrentMethod().export_refusal(settings, "onnx"))
+    saved = SavedClassifier("lstm", table.label_names, settings.model_dump(mode="json"))
     with pytest.raises(UserError, match=f"it reads {units}"):
-        RecurrentMethod().export_onnx(loaded, 1.0, tmp_path)
+        RecurrentMethod().export("onnx", tmp_path, saved, 1.0, tmp_path / "out")

@@ -84,7 +84,7 @@ class OpenVinoDecoder:
 
     def _compiled(self, weights: Weights, room: int | None = None) -> Any:
         with machine.all_cores(), torch.inference_mode():
-            core = _core()
+            core = openvino_core()
             try:
                 graph = build_graph(self.architecture, weights, room=room)
                 return core.compile_model(graph, "CPU", self._settings)
@@ -189,7 +189,7 @@ class TextCache:
 
 
 @functools.cache
-def _core() -> Any:
+def openvino_core() -> Any:
     """Return the process's only OpenVINO core: with two of them, OpenVINO 2026.4 crashes at the next Ctrl-C.
 
     Its telemetry package, which reports usage over the network, is kept from loading; OpenVINO works without it.

@@ -22,6 +22,7 @@ class FewShotMethod(UntrainedMethod[FewShotConfig]):
 
     config: ClassVar[type[FewShotConfig]] = FewShotConfig
     uses_seed = True
+    exports = ()  # no format has a place for the examples
 
     def check(self, name: str, config: FewShotConfig, data: SplitCorpus) -> None:
         if not data.train.has_examples:

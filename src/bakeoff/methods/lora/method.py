@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.methods.context import Context
+from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.fine_tuning.method import FineTuningMethod
 from bakeoff.methods.lora.config import LoraConfig
 
@@ -23,6 +24,16 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
     """LoRA and its variants, through PEFT."""
 
     config: ClassVar[type[LoraConfig]] = LoraConfig
+    exports = (*FineTuningMethod.exports, "gguf-adapter")
+
+    def export_refusal(self, config: LoraConfig, format: ExportFormat) -> str | None:
+        if config.quantization:
+            return f"its base model is stored in {config.quantization}, and adapters are not merged into such weights"
+        if format == "gguf-adapter" and config.merge:
+            return "its adapter was merged into the model"
+        if format == "gguf-adapter" and config.variant == "dora":
+            return "llama.cpp has no adapters of the variant dora"
+        return None
 
     def adapted(self, config: LoraConfig, base: LanguageModel, seed: int) -> Any:
         from bakeoff.methods.lora.adapters import add_lora

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.errors import UserError
-from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, PlanContext
+from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
 from bakeoff.methods.proposals import Proposal, TableFacts
@@ -35,6 +36,7 @@ class RecurrentMethod(
     """Trains a `RecurrentClassifier`."""
 
     config: ClassVar[type[RecurrentConfig]] = RecurrentConfig
+    exports: ClassVar[tuple[ExportFormat, ...]] = ("onnx",)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         proposals = []
@@ -111,18 +113,17 @@ class RecurrentMethod(
         config = RecurrentConfig.model_validate(saved.settings)
         return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
 
-    def export_refusal(self, config: RecurrentConfig) -> str | None:
+    def export_refusal(self, config: RecurrentConfig, format: ExportFormat) -> str | None:
         if config.vocabulary.units in ("subwords", "characters"):
             return f"it reads {config.vocabulary.units}, and this export can only find words"
         return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
 
-    def export_onnx(
-        self, model: TextModel, temperature: float, folder: Path
+    def export(
+        self, format: ExportFormat, source: Path, saved: SavedClassifier, temperature: float, folder: Path
     ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
-        from bakeoff.methods.recurrent.model import RecurrentModel
         from bakeoff.methods.recurrent.onnx.export import write_export
 
-        assert isinstance(model, RecurrentModel)
+        model = self.load(source, saved)
         if model.vocabulary.unit != "words":
             raise UserError(
                 f"This {model.config.method.upper()} cannot be exported: it reads {model.vocabulary.unit}, and the "

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, PlanContext
+from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.transformer.config import FROM_TUNING, TransformerConfig
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from bakeoff.data.types import SplitTable
     from bakeoff.methods.transformer.learner import TransformerLearner
     from bakeoff.methods.transformer.model import TransformerModel
@@ -34,6 +38,17 @@ class TransformerMethod(
 
     config: ClassVar[type[TransformerConfig]] = TransformerConfig
     token_unit = "tokens"
+    exports = ("merged", "onnx")
+
+    def export_refusal(self, config: TransformerConfig, format: ExportFormat) -> str | None:
+        return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
+
+    def export(
+        self, format: ExportFormat, source: Path, saved: SavedClassifier, temperature: float, folder: Path
+    ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:
+        from bakeoff.methods.transformer.exporting.export import write_merged, write_onnx
+
+        return (write_merged if format == "merged" else write_onnx)(source, saved.labels, folder)
 
     def check(self, name: str, config: TransformerConfig, data: SplitTable) -> None:
         if config.linear_part:

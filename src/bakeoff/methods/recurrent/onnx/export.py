@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -17,6 +13,7 @@ from bakeoff.methods.recurrent.network import RecurrentClassifier
 from bakeoff.methods.recurrent.onnx.cells import with_onnx_cells
 from bakeoff.methods.recurrent.vocabulary import PADDING, UNKNOWN
 from bakeoff.packages import require
+from bakeoff.pretrained.quiet import quiet_exporter
 from bakeoff.runs.writing import write_text
 
 
@@ -49,7 +46,7 @@ class _Exported(nn.Module):
 def write_graph(network: RecurrentClassifier, temperature: float, path: Path) -> None:
     """Write the network as an ONNX model for any number of texts of any length."""
     axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("longest")}
-    with _quiet():
+    with quiet_exporter():
         program = torch.onnx.export(
             _Exported(with_onnx_cells(network), temperature).eval(),
             (torch.tensor([[UNKNOWN] * 3, [UNKNOWN, PADDING, PADDING]]), torch.tensor([3, 1])),
@@ -61,20 +58,6 @@ def write_graph(network: RecurrentClassifier, temperature: float, path: Path) ->
         )
     assert program is not None
     program.save(path)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter, which warns of packages that this graph does not need and of its own deprecations."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 _README = """\

@@ -1,0 +1,1 @@
+"""Write language models in the formats of other programs, and read them back with those programs."""

@@ -1,0 +1,43 @@
+"""An exported language model as another program reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from bakeoff.lm.batching import TokenBatch
+from bakeoff.lm.perplexity import Forward
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """The written files, loaded again with nothing else."""
+
+    program: str  # with its version: "onnxruntime 1.32.0"
+    tokenizer: Any
+    forward: Forward
+    try_it: str  # a command or a line of Python that uses the files
+
+
+class RuntimeForward:
+    """A graph from token ids to logits, as scoring runs it."""
+
+    packs = False
+
+    def __init__(self, logits: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]) -> None:
+        """
+        Args:
+            logits: From ids of shape (rows, length) to logits of shape (rows, length, vocabulary).
+        """
+        self._logits = logits
+
+    def losses(self, batch: TokenBatch) -> torch.Tensor:
+        """Return the loss of each target in nats, shape (targets,)."""
+        logits = torch.from_numpy(self._logits(batch.input_ids.numpy())).flatten(0, 1)
+        return F.cross_entropy(logits.index_select(0, batch.predicted).float(), batch.targets, reduction="none")

@@ -1,0 +1,1 @@
+"""Write a fine-tuned classifier for transformers or onnxruntime alone."""

@@ -1,0 +1,111 @@
+"""Uploading a contestant to a hub on this machine."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import transformers
+from huggingface_hub import ModelCard
+
+import bakeoff as library
+from tests.command import bakeoff, refused
+from tests.fake_hub import TOKEN, FakeHub
+
+
+@pytest.fixture
+def hub(monkeypatch) -> Iterator[FakeHub]:
+    hub = FakeHub()
+    threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    yield hub
+    hub.shutdown()
+    hub.server_close()
+
+
+def downloaded(hub: FakeHub, repository: str, folder: Path) -> Path:
+    for name, content in hub.files[repository].items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_what_is_listed_is_what_arrives_and_it_is_private(hub, sentiment_run, tmp_path):
+    typed = bakeoff("push", sentiment_run, "ada/films", "--contestant", "linear", stdin="y\n")
+
+    assert typed.code == 0, typed.err
+    assert f"To {hub.url}/ada/films (private, new), as ada:" in typed.out
+    assert f"Uploaded: {hub.url}/ada/films/commit/1" in typed.out
+    assert hub.private == {"ada/films": True}
+    listed = re.findall(r"^  (\S+)  +\d", typed.out, re.MULTILINE)
+    assert sorted(listed) == sorted(hub.files["ada/films"])
+    assert {"README.md", "classifier.json", "figures/intervals.png"} <= set(listed)
+    folder = downloaded(hub, "ada/films", tmp_path)
+    text = "A fine film"
+    expected = library.load_classifier(sentiment_run, contestant="linear").predict([text])[0]
+    assert library.load_classifier(folder).predict([text])[0].probabilities == expected.probabilities
+    card = ModelCard.load(folder / "README.md")
+    assert 'load_classifier(snapshot_download("ada/films"))' in card.text
+    assert "](figures/intervals.png)" in card.text
+
+
+def test_an_adapter_on_a_model_that_is_not_on_the_hub_is_merged(hub, language_model_run, tmp_path):
+    typed = bakeoff("push", language_model_run, "ada/stories", "--contestant", "lora", "--public", "--yes")
+
+    assert typed.code == 0, typed.err
+    assert "(public, new)" in typed.out
+    assert "The adapter was merged into its model" in typed.out
+    assert hub.private == {"ada/stories": False}
+    folder = downloaded(hub, "ada/stories", tmp_path)
+    assert {"model.safetensors", "figures/loss.png"} <= set(hub.files["ada/stories"])
+    assert transformers.AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.library_name == "transformers"
+    assert 'load_language_model("ada/stories")' in card.text
+    assert str(Path.home()) not in "".join(path.read_text() for path in folder.glob("*.json"))
+
+
+@pytest.mark.parametrize("answer", ["", "n\n", "\n"])
+def test_nothing_is_uploaded_without_a_yes(hub, sentiment_run, answer):
+    typed = bakeoff("push", sentiment_run, "ada/films", "--contestant", "linear", stdin=answer)
+
+    assert typed.code == 2
+    assert "Nothing was uploaded." in typed.err
+    assert hub.private == {}
+    assert hub.files == {}
+
+
+def test_an_existing_repository_is_said_and_a_public_one_needs_a_word(hub, sentiment_run):
+    hub.private = {"ada/mine": True, "ada/open": False}
+    asked = ("--contestant", "linear", "--yes")
+
+    typed = bakeoff("push", sentiment_run, "ada/mine", *asked)
+    assert "(private, exists already: files of the same name are replaced)" in typed.out
+    assert "exists already and is public" in refused("push", sentiment_run, "ada/open", *asked)
+    assert "ada/open" not in hub.files
+    assert bakeoff("push", sentiment_run, "ada/open", *asked, "--public").code == 0
+
+
+def test_what_the_hub_refuses(hub, sentiment_run, language_model_run, monkeypatch):
+    asked = ("push", sentiment_run, "ada/films", "--contestant", "linear")
+    untrained = refused("push", language_model_run, "ada/films", "--contestant", "pretrained")
+    assert "nothing was trained" in untrained
+    assert "USER/NAME" in refused("push", sentiment_run, "films")
+    hub.refuses_commits = True
+    failed = bakeoff(*asked, "--yes")
+    assert failed.code == 2
+    assert "The hub refuses ada/films" in failed.err
+    monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
+    assert "hf auth login" in refused(*asked)
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere")
+    assert "You are not logged in" in refused(*asked)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert "The hub at http://127.0.0.1:1 cannot be reached" in refused(*asked)
