@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import platform
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +20,11 @@ from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files, with_absolute_paths
 from bakeoff.config.repeats import folds, parts, seeds
 from bakeoff.data.files import sha256_of_file
-from bakeoff.environment import current_environment
+from bakeoff.environment import current_environment, other_circumstances
 from bakeoff.errors import DivergedError, UserError
+from bakeoff.execution.in_process import InProcess
+from bakeoff.execution.schedule import Assignment, Ended, Executor, Job, carry_out
+from bakeoff.methods.registry import get_method
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
@@ -30,6 +36,9 @@ from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
     from bakeoff.evaluation.learning_curve import Sized
+
+LEFT_SECONDS = 60.0
+"""Time that another process is given to leave a training, if its machine was cut off from the others."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ def run(
     *,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> RunOutcome:
     """Run a bake-off.
 
@@ -74,6 +84,7 @@ def run(
         output: The run folder, which must not hold a run yet; by default `runs/NAME`.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Is told how the run proceeds.
+        workers: Trainings to run at the same time, each in a process of its own with its share of the cores.
 
     Raises:
         UserError: something the user can fix. No folder is left behind if nothing was trained yet.
@@ -89,6 +100,7 @@ def run(
     first_of_its_place = not folder.path.parent.exists()
     # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
     with folder.locked(), contextlib.ExitStack() as stack:
+        executor = stack.enter_context(_elsewhere(folder, workers))
         _must_be_free(folder)  # another run may have ended between the first look and the lock
         stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
         if tables:  # which are read from the folder
@@ -98,13 +110,18 @@ def run(
         checked = with_absolute_paths(checked)
         prepared, report = prepare_data(checked, progress)
         folder.write_data(report)
-        folder.write_environment(current_environment())
+        folder.write_environment(executor.environment() if executor else current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
-        return _bake(folder, checked, prepared, progress)
+        return _bake(folder, checked, prepared, progress, executor)
 
 
-def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
+def resume(path: str | Path, *, progress: Progress | None = None, workers: int = 1) -> RunOutcome:
     """Continue a run that was interrupted, or write the reports of a finished one again. Under torchrun as `run`.
+
+    Args:
+        path: The run folder.
+        progress: Is told how the run proceeds.
+        workers: As in `run`; the run may have begun with another number.
 
     Raises:
         UserError: the folder holds no run, or its data have changed since.
@@ -139,7 +156,8 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         for contestant in contestants:
             for sentence in mend(contestant):
                 progress.message(sentence)
-        return _bake(folder, config, prepared, progress)
+        with _elsewhere(folder, workers) as executor:
+            return _bake(folder, config, prepared, progress, executor)
 
 
 def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
@@ -206,29 +224,107 @@ def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = Tru
     return contestants
 
 
-def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
+def _elsewhere(folder: RunFolder, workers: int) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return what carries the trainings out in other processes; None: they are carried out in this one.
+
+    Raises:
+        UserError: torchrun has started several processes, which share each training.
+    """
+    if workers == 1:
+        return contextlib.nullcontext()
+    if distributed.world_size() > 1:
+        raise UserError("torchrun divides each training between processes, and --workers gives each a whole one.")
+    from bakeoff.execution.processes import Processes
+
+    return Processes(workers, Assignment("bakeoff.runner:train", str(folder.path.resolve()), secrets.token_hex(8)))
+
+
+def _bake(
+    folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress, elsewhere: Executor | None
+) -> RunOutcome:
     """Train and evaluate what is not finished, then conclude."""
     _share_what_is_finished(folder, config)
     trackers.warm_up(config.tracker, _name(folder, config))
     contestants = _contestants(folder, config)
-    for number, contestant in enumerate(contestants, start=1):
-        progress.contestant(contestant.label, number, len(contestants))
-        if contestant.folder.ended:
-            if contestant.folder.finished:
-                progress.result(contestant.folder.result())
-            continue
-        try:
-            result = _bake_one(folder, config, contestant, prepared, progress)
-        except DivergedError as error:
-            contestant.folder.write_failure(error.message)
-            progress.message(f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
-            continue
-        contestant.folder.write_result(result)
-        progress.result(result)
+    jobs = [_job(config, contestants, number) for number in range(1, len(contestants) + 1)]
+
+    def train_here(number: int, progress: Progress) -> Ended:
+        return _train(folder, config, contestants[number - 1], prepared, progress)
+
+    carry_out(jobs, elsewhere or InProcess(train_here), progress)
     if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
         folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
     progress.stage("writing the report")
     return _conclude(folder, config)
+
+
+def _job(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> Job:
+    """Return a training as those see it who decide when and where it is carried out."""
+    contestant = contestants[number - 1]
+    settings, home = config.contestants[contestant.name], contestant.folder.path
+    needed = {contestant.earlier[member].path for member in settings.builds_on}
+    needs = frozenset(
+        other
+        for other, earlier in enumerate(contestants[: number - 1], start=1)
+        if earlier.folder.path in needed or (earlier.fold and not contestant.fold and earlier.folder.path.parent == home)
+    )
+    uses_gpu = get_method(config.task, settings.method).uses_gpu
+    return Job(number, contestant.label, needs, _ended(contestant), uses_gpu)
+
+
+def _ended(contestant: Contestant) -> Ended | None:
+    """Return how a training has ended; None if it has not."""
+    if not contestant.folder.ended:
+        return None
+    return Ended(contestant.folder.result() if contestant.folder.finished else None)
+
+
+def train(path: str, session: str, number: int, progress: Progress) -> Ended:
+    """Carry out one training of a run, in a process that reads all it needs from the run folder.
+
+    Args:
+        path: The run folder, with its config and the record of its data.
+        session: A name for the call of `run` or `resume`; what was read is kept until another one comes.
+        number: That of the training among all of the run, from 1.
+        progress: Is told how the training proceeds.
+
+    Raises:
+        UserError: this process does not see the folder, or other data; or as the training itself.
+    """
+    folder, config, prepared = _opened(path, session)
+    contestant = _contestants(folder, config)[number - 1]
+    with contestant.folder.locked(LEFT_SECONDS):
+        for sentence in mend(contestant.folder):  # the process that carried it out before may have been killed
+            progress.message(sentence)
+        return _ended(contestant) or _train(folder, config, contestant, prepared, progress)
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: str, session: str) -> tuple[RunFolder, BakeoffConfig, Any]:
+    """Return a run folder, its config and its data, which each process reads and splits for itself."""
+    folder = RunFolder(path)
+    folder.must_hold_a_run()
+    config = load_config(folder.config_values())
+    prepared, report = prepare_data(config, Progress())
+    if (source := _changed(config, report, folder.data())) is not None:
+        raise UserError(
+            f"On {platform.node()}, {source} holds other data than where the run began.",
+            "Put the data on a disk that all machines see, or make the copies equal.",
+        )
+    return folder, config, prepared
+
+
+def _train(
+    folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
+) -> Ended:
+    """Carry out a training, and write its result or why it has none."""
+    try:
+        result = _bake_one(folder, config, contestant, prepared, progress)
+    except DivergedError as error:
+        contestant.folder.write_failure(error.message)
+        return Ended(failure=f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
+    contestant.folder.write_result(result)
+    return Ended(result)
 
 
 def _bake_one(
@@ -254,6 +350,8 @@ def _bake_one(
         result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")
+    if (differences := other_circumstances(folder.environment())) is not None:
+        result.notes.append(f"Trained {differences}, where the run began: the last digits of its numbers may differ.")
     return result
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.options import Config, Json, Overrides
+from bakeoff.cli.options import Config, Json, Overrides, Workers
 from bakeoff.cli.outcome import print_outcome, resumable_progress
 
 
@@ -15,6 +15,7 @@ def command(
     config: Config,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder. Default: runs/NAME.")] = None,
     overrides: Overrides = None,
+    workers: Workers = 1,
     json: Json = False,
 ) -> None:
     """Run a bake-off: train every contestant, evaluate all on the same data, write a report.
@@ -27,5 +28,5 @@ def command(
     checked = load_config(config, overrides or [])
     folder = output or Path("runs") / (checked.name or checked.task)
     with resumable_progress(folder) as progress:
-        outcome = runner.run(checked, folder, progress=progress)
+        outcome = runner.run(checked, folder, progress=progress, workers=workers)
     print_outcome(outcome, as_json=json)
