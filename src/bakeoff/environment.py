@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from bakeoff.machine import SETTINGS
+from bakeoff.machine import SETTINGS, accelerator
 from bakeoff.runs.results import Environment
 
 _PACKAGES = (
@@ -42,7 +42,7 @@ def current_environment(threads: int | None = None, at_once: int = 1) -> Environ
         threads=threads or torch.get_num_threads(),
         trainings_at_once=at_once,
         memory_bytes=psutil.virtual_memory().total,
-        accelerator=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        accelerator=accelerator(),
         settings={name: os.environ[name] for name in SETTINGS if name in os.environ},
         git_revision=_git_revision(),
     )
@@ -52,7 +52,7 @@ def other_circumstances(began: Environment) -> str | None:
     """Return what differs in this process from where a run began, and can change the last digits of its numbers."""
     import torch
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    gpu = accelerator()
     version, before = package_version("torch"), began.packages.get("torch")
     differences = [
         (_processor(), began.processor, f"on {_processor()}, not {began.processor}"),

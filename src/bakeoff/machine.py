@@ -117,6 +117,12 @@ def all_cores() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def accelerator() -> str | None:
+    """Return the name of the GPU that torch uses, or None."""
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else None
+
+
 _earlier_peak = 0
 """Peak before `memory_growth` started a measurement of its own."""
 

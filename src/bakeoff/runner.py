@@ -29,6 +29,7 @@ from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import damage, mend
+from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
@@ -71,6 +72,8 @@ def run(
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     workers: int = 1,
+    on: str | None = None,
+    forecast: Plan | None = None,
 ) -> RunOutcome:
     """Run a bake-off.
 
@@ -85,6 +88,8 @@ def run(
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Is told how the run proceeds.
         workers: Trainings to run at the same time, each in a process of its own with its share of the cores.
+        on: Carry the trainings out on a Ray cluster instead: `ray` starts one here, `ray://HOST:PORT` is one.
+        forecast: Of `bakeoff.plan`: memory to reserve on the cluster, and the longest trainings start first.
 
     Raises:
         UserError: something the user can fix. No folder is left behind if nothing was trained yet.
@@ -100,7 +105,7 @@ def run(
     first_of_its_place = not folder.path.parent.exists()
     # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
     with folder.locked(), contextlib.ExitStack() as stack:
-        executor = stack.enter_context(_elsewhere(folder, workers))
+        executor = stack.enter_context(_elsewhere(folder, checked, workers, on))
         _must_be_free(folder)  # another run may have ended between the first look and the lock
         stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
         if tables:  # which are read from the folder
@@ -112,16 +117,25 @@ def run(
         folder.write_data(report)
         folder.write_environment(executor.environment() if executor else current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
-        return _bake(folder, checked, prepared, progress, executor)
+        return _bake(folder, checked, prepared, progress, executor, forecast)
 
 
-def resume(path: str | Path, *, progress: Progress | None = None, workers: int = 1) -> RunOutcome:
+def resume(
+    path: str | Path,
+    *,
+    progress: Progress | None = None,
+    workers: int = 1,
+    on: str | None = None,
+    forecast: Plan | None = None,
+) -> RunOutcome:
     """Continue a run that was interrupted, or write the reports of a finished one again. Under torchrun as `run`.
 
     Args:
         path: The run folder.
         progress: Is told how the run proceeds.
-        workers: As in `run`; the run may have begun with another number.
+        workers: As in `run`, like `on` and `forecast`; the run may have begun with others.
+        on: As in `run`.
+        forecast: As in `run`.
 
     Raises:
         UserError: the folder holds no run, or its data have changed since.
@@ -156,8 +170,8 @@ def resume(path: str | Path, *, progress: Progress | None = None, workers: int =
         for contestant in contestants:
             for sentence in mend(contestant):
                 progress.message(sentence)
-        with _elsewhere(folder, workers) as executor:
-            return _bake(folder, config, prepared, progress, executor)
+        with _elsewhere(folder, config, workers, on) as executor:
+            return _bake(folder, config, prepared, progress, executor, forecast)
 
 
 def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
@@ -224,29 +238,48 @@ def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = Tru
     return contestants
 
 
-def _elsewhere(folder: RunFolder, workers: int) -> contextlib.AbstractContextManager[Executor | None]:
+def _elsewhere(
+    folder: RunFolder, config: BakeoffConfig, workers: int, on: str | None
+) -> contextlib.AbstractContextManager[Executor | None]:
     """Return what carries the trainings out in other processes; None: they are carried out in this one.
 
     Raises:
-        UserError: torchrun has started several processes, which share each training.
+        UserError: torchrun has started several processes, which share each training; or as the executor.
     """
-    if workers == 1:
+    if workers == 1 and on is None:
         return contextlib.nullcontext()
+    if workers > 1 and on is not None:
+        raise UserError(
+            "--workers and --on cannot be combined.", "On a cluster, Ray starts as many as there is room for."
+        )
     if distributed.world_size() > 1:
-        raise UserError("torchrun divides each training between processes, and --workers gives each a whole one.")
+        raise UserError(
+            "torchrun divides each training between processes; --workers and --on give a process a whole training.",
+            "Run without torchrun.",
+        )
+    assignment = Assignment("bakeoff.runner:train", str(folder.path.resolve()), secrets.token_hex(8))
+    if on is not None:
+        from bakeoff.execution.on_ray import OnRay
+
+        return OnRay(on, len(_contestants(folder, config)), assignment)
     from bakeoff.execution.processes import Processes
 
-    return Processes(workers, Assignment("bakeoff.runner:train", str(folder.path.resolve()), secrets.token_hex(8)))
+    return Processes(workers, assignment)
 
 
 def _bake(
-    folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress, elsewhere: Executor | None
+    folder: RunFolder,
+    config: BakeoffConfig,
+    prepared: Any,
+    progress: Progress,
+    elsewhere: Executor | None,
+    forecast: Plan | None,
 ) -> RunOutcome:
     """Train and evaluate what is not finished, then conclude."""
     _share_what_is_finished(folder, config)
     trackers.warm_up(config.tracker, _name(folder, config))
     contestants = _contestants(folder, config)
-    jobs = [_job(config, contestants, number) for number in range(1, len(contestants) + 1)]
+    jobs = [_job(config, contestants, number, forecast) for number in range(1, len(contestants) + 1)]
 
     def train_here(number: int, progress: Progress) -> Ended:
         return _train(folder, config, contestants[number - 1], prepared, progress)
@@ -258,7 +291,7 @@ def _bake(
     return _conclude(folder, config)
 
 
-def _job(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> Job:
+def _job(config: BakeoffConfig, contestants: Sequence[Contestant], number: int, forecast: Plan | None) -> Job:
     """Return a training as those see it who decide when and where it is carried out."""
     contestant = contestants[number - 1]
     settings, home = config.contestants[contestant.name], contestant.folder.path
@@ -266,10 +299,20 @@ def _job(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) 
     needs = frozenset(
         other
         for other, earlier in enumerate(contestants[: number - 1], start=1)
-        if earlier.folder.path in needed or (earlier.fold and not contestant.fold and earlier.folder.path.parent == home)
+        if earlier.folder.path in needed
+        or (earlier.fold and not contestant.fold and earlier.folder.path.parent == home)
     )
     uses_gpu = get_method(config.task, settings.method).uses_gpu
-    return Job(number, contestant.label, needs, _ended(contestant), uses_gpu)
+    planned = next((each for each in forecast.contestants if each.name == contestant.name), None) if forecast else None
+    return Job(
+        number,
+        contestant.label,
+        needs,
+        _ended(contestant),
+        uses_gpu,
+        memory_bytes=planned.peak_memory_bytes if planned and forecast and not forecast.accelerator else 0,
+        seconds=planned.total_seconds if planned else 0.0,
+    )
 
 
 def _ended(contestant: Contestant) -> Ended | None:

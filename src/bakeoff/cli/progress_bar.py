@@ -119,7 +119,7 @@ class _OneOfSeveral(ConsoleProgress):
         self._task = None
         self._name = name
         self._last_line = time.monotonic()
-        self._print(f"starts {number}")
+        ConsoleProgress._print(self, f"{number} {name}", style="bold")
 
     def epoch(self, line: EpochLine) -> None:
         accuracy = "" if line.validation_accuracy is None else f"  valid acc {line.validation_accuracy:.3f}"

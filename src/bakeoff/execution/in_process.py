@@ -30,3 +30,9 @@ class InProcess(Executor):
 
     def wait(self) -> Iterator[tuple[Job, Ended | Exception]]:
         yield self._ended.pop()
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

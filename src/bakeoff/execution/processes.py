@@ -9,17 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Pipe, wait
+from pathlib import Path
 
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.execution.messages import deliver
-from bakeoff.execution.schedule import Assignment, Ended, Executor, Job, LostError
+from bakeoff.execution.schedule import GRACE_SECONDS, Assignment, Ended, Executor, Job, LostError
 from bakeoff.execution.worker import Share
 from bakeoff.training.progress import Progress
-
-GRACE_SECONDS = 60.0
-"""Time that interrupted trainings have to end their step and write a checkpoint."""
 
 
 class Processes(Executor):
@@ -77,7 +75,7 @@ class Processes(Executor):
             worker.end()
 
     def _environment(self, number: int) -> dict[str, str]:
-        path = os.pathsep.join(dict.fromkeys(os.path.abspath(entry) for entry in sys.path))
+        path = os.pathsep.join(dict.fromkeys(str(Path(entry).absolute()) for entry in sys.path))
         own = {"PYTHONPATH": path, "OMP_NUM_THREADS": str(self.threads)}
         if self._gpus:
             own["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]

@@ -51,6 +51,10 @@ class Assignment:
     session: str
 
 
+GRACE_SECONDS = 60.0
+"""Time that interrupted trainings have to end their step and write a checkpoint."""
+
+
 class LostError(Exception):
     """The process that carried out a training has died, or the machine that it ran on."""
 
@@ -81,9 +85,11 @@ class Executor(ABC):
         An error is that of the training, or a `LostError`.
         """
 
+    @abstractmethod
     def stop(self) -> None:
         """Interrupt what is running, and wait until it has written its checkpoints."""
 
+    @abstractmethod
     def close(self) -> None:
         """Free what the executor holds; what is still running is killed."""
 

@@ -356,7 +356,10 @@ def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:
         ("Python", environment.python),
         ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(environment.packages.items()))),
         ("Platform", environment.platform),
-        ("Processor", f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used{beside}"),
+        (
+            "Processor",
+            f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used{beside}",
+        ),
         ("Memory", size(environment.memory_bytes)),
         ("Accelerator", environment.accelerator or "none"),
     ]

@@ -12,6 +12,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.errors import UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import read_lines, read_record, read_table
