@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import platform
+import secrets
 import signal
 import threading
 import time
@@ -216,16 +217,20 @@ def _connect(address: str) -> bool:
         UserError: the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
+    import ray._private.worker
 
     if ray.is_initialized():
         return False
+    # Ray prints the log of every process that dies to standard output, where results belong. `carry_out` says it.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address != LOCAL:
         options = {"address": address}
     elif "RAY_ADDRESS" not in os.environ:
         options |= {"num_cpus": len(machine.own_cores()) or os.cpu_count(), "object_store_memory": LOCAL_STORE_BYTES}
         options |= {"include_dashboard": False}
+        if "RAY_AUTH_MODE" not in os.environ:  # without it, whoever reaches its ports may run code
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
