@@ -105,9 +105,9 @@ def run(
     first_of_its_place = not folder.path.parent.exists()
     # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
     with folder.locked(), contextlib.ExitStack() as stack:
-        executor = stack.enter_context(_elsewhere(folder, checked, workers, on))
         _must_be_free(folder)  # another run may have ended between the first look and the lock
         stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
+        executor = stack.enter_context(_elsewhere(folder, checked, workers, on))
         if tables:  # which are read from the folder
             files = folder.write_tables(tables)
             checked = with_files(checked, files)

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import platform
-import secrets
 import signal
 import threading
 import time
@@ -30,6 +29,12 @@ from bakeoff.training.progress import Progress
 
 LOCAL = "ray"
 """The address that means this machine, or the cluster that RAY_ADDRESS names."""
+
+_HEAD = "node:__internal_head__"
+"""A resource of the machine without which there is no cluster."""
+
+_TOKEN = Path("~/.ray/auth_token").expanduser()
+"""Where Ray keeps the token without which a cluster lets nobody in."""
 
 POLL_SECONDS = 0.2
 LOCAL_STORE_BYTES = 80 * 2**20
@@ -65,7 +70,7 @@ class OnRay(Executor):
         self.threads = int(asked) if asked.isdecimal() and int(asked) else max(1, min(share, *cpus))
         self._has_gpus = bool(by_gpu)
         self.at_once = self._most_at_once()
-        self._inbox = ray.remote(num_cpus=0, max_restarts=-1)(_Inbox).remote()
+        self._inbox = ray.remote(num_cpus=0, resources={_HEAD: 0.001}, max_restarts=-1)(_Inbox).remote()
         self._environment = self._look_around()
 
     def environment(self) -> Environment:
@@ -217,10 +222,13 @@ def _connect(address: str) -> bool:
         UserError: the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if _TOKEN.exists() or "RAY_AUTH_TOKEN" in os.environ:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # which Ray's client leaves out, and its clusters ask for
     import ray._private.worker
 
     if ray.is_initialized():
         return False
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     # Ray prints the log of every process that dies to standard output, where results belong. `carry_out` says it.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -229,8 +237,6 @@ def _connect(address: str) -> bool:
     elif "RAY_ADDRESS" not in os.environ:
         options |= {"num_cpus": len(machine.own_cores()) or os.cpu_count(), "object_store_memory": LOCAL_STORE_BYTES}
         options |= {"include_dashboard": False}
-        if "RAY_AUTH_MODE" not in os.environ:  # without it, whoever reaches its ports may run code
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
