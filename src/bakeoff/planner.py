@@ -15,11 +15,11 @@ from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.repeats import seeds
 from bakeoff.evaluation.wording import size
 from bakeoff.methods.registry import get_method
-from bakeoff.runner import prepare_data
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
 from bakeoff.tasks.base import get_task
 from bakeoff.training.progress import Progress
+from bakeoff.trainings import prepare_data
 
 
 def plan(

@@ -12,9 +12,9 @@ from bakeoff.config.load import load_config
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.execution.processes import _part, threads_for_each
 from bakeoff.execution.schedule import MOST_LOSSES, Ended, Executor, Job, LostError, carry_out
-from bakeoff.runner import _contestants, _job
 from bakeoff.runs.folder import RunFolder
 from bakeoff.training.progress import Progress
+from bakeoff.trainings import describe, list_trainings
 
 
 class Imagined(Executor):
@@ -121,8 +121,8 @@ def test_what_needs_what_in_a_bake_off_with_seeds_folds_and_an_ensemble(tmp_path
             "contestants": {"linear": {}, "lstm": {}, "both": {"method": "ensemble", "members": ["linear", "lstm"]}},
         }
     )
-    contestants = _contestants(RunFolder(tmp_path), config)
-    jobs = [_job(config, contestants, number, None) for number in range(1, len(contestants) + 1)]
+    contestants = list_trainings(RunFolder(tmp_path), config)
+    jobs = [describe(config, contestants, number, None) for number in range(1, len(contestants) + 1)]
     labels = {each.number: each.label for each in jobs}
     needs = {each.label: {labels[number] for number in each.needs} for each in jobs}
 

@@ -47,7 +47,7 @@ class SendingProgress(Progress):
 
 def deliver(progress: Progress, kind: str, values: Any) -> None:
     """Report to `progress` what a `SendingProgress` sent."""
-    reports = {
+    reports: dict[str, Callable[..., None]] = {
         "message": progress.message,
         "stage": progress.stage,
         "step": progress.step,

@@ -71,6 +71,7 @@ class OnRay(Executor):
         self._has_gpus = bool(by_gpu)
         self.at_once = self._most_at_once()
         self._inbox = ray.remote(num_cpus=0, resources={_HEAD: 0.001}, max_restarts=-1)(_Inbox).remote()
+        ray.get(self._inbox.take.remote())  # Ray removes an actor that tasks refer to before it has started
         self._environment = self._look_around()
 
     def environment(self) -> Environment:
