@@ -43,6 +43,11 @@ class Forked:
         self._process = SERVER.Process(target=_run, args=(*given, cwd or Path.cwd(), dict(env or os.environ)))
         self._process.start()
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def poll(self) -> int | None:
         return self._process.exitcode
 

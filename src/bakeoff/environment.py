@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from bakeoff.machine import SETTINGS
+from bakeoff.machine import SETTINGS, accelerator
 from bakeoff.runs.results import Environment
 
 _PACKAGES = (
@@ -20,8 +20,13 @@ _PACKAGES = (
 )
 
 
-def current_environment() -> Environment:
-    """Describe this machine and its software. Imports torch."""
+def current_environment(threads: int | None = None, at_once: int = 1) -> Environment:
+    """Describe this machine and its software. Imports torch.
+
+    Args:
+        threads: Of each training; None: as many as in this process.
+        at_once: Trainings that run at the same time.
+    """
     import psutil
     import torch
 
@@ -34,12 +39,28 @@ def current_environment() -> Environment:
         platform=platform.platform(),
         processor=_processor(),
         cores=os.cpu_count() or 1,
-        threads=torch.get_num_threads(),
+        threads=threads or torch.get_num_threads(),
+        trainings_at_once=at_once,
         memory_bytes=psutil.virtual_memory().total,
-        accelerator=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        accelerator=accelerator(),
         settings={name: os.environ[name] for name in SETTINGS if name in os.environ},
         git_revision=_git_revision(),
     )
+
+
+def other_circumstances(began: Environment) -> str | None:
+    """Return what differs in this process from where a run began, and can change the last digits of its numbers."""
+    import torch
+
+    gpu = accelerator()
+    version, before = package_version("torch"), began.packages.get("torch")
+    differences = [
+        (_processor(), began.processor, f"on {_processor()}, not {began.processor}"),
+        (gpu, began.accelerator, f"on {gpu or 'no GPU'}, not {began.accelerator or 'no GPU'}"),
+        (torch.get_num_threads(), began.threads, f"with {torch.get_num_threads()} threads, not {began.threads}"),
+        (version, before, f"with torch {version}, not {before}"),
+    ]
+    return "; ".join(text for now, then, text in differences if now != then) or None
 
 
 def installed(models: Iterable[str]) -> dict[str, str]:

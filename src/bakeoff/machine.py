@@ -92,6 +92,13 @@ _own_cores: set[int] = set()
 """Cores of this process before OpenMP bound the main thread to one of them; empty where threads are not bound."""
 
 
+def own_cores() -> list[int]:
+    """Return the cores that this process may use, also where its main thread is bound to one; empty if unknown."""
+    if sys.platform != "linux":
+        return []
+    return sorted(_own_cores or os.sched_getaffinity(0))
+
+
 @contextlib.contextmanager
 def all_cores() -> Iterator[None]:
     """Let threads started inside the block use all cores of this process.
@@ -108,6 +115,12 @@ def all_cores() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def accelerator() -> str | None:
+    """Return the name of the GPU that torch uses, or None."""
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else None
 
 
 _earlier_peak = 0
@@ -204,7 +217,17 @@ def available_memory_bytes() -> int:
         return int(torch.cuda.mem_get_info()[0]) + int(unused)
     import psutil
 
-    return min([int(psutil.virtual_memory().available), *_room_in_groups()])
+    limits = [max(0, _memory_limit - memory_bytes())] if _memory_limit else []
+    return min([int(psutil.virtual_memory().available), *_room_in_groups(), *limits])
+
+
+_memory_limit = 0
+
+
+def limit_memory(total: int) -> None:
+    """Count no more than this as available to the whole process, in bytes: others use the rest at the same time."""
+    global _memory_limit
+    _memory_limit = total
 
 
 def _room_in_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> list[int]:

@@ -20,6 +20,7 @@ EXTRAS = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tune": ("optuna",),
+    "ray": ("ray", "grpc"),
     "rlhf": ("trl",),
     "tensorboard": ("tensorboard",),
     "trackio": ("trackio",),

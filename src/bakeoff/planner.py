@@ -15,11 +15,11 @@ from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.repeats import seeds
 from bakeoff.evaluation.wording import size
 from bakeoff.methods.registry import get_method
-from bakeoff.runner import prepare_data
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
 from bakeoff.tasks.base import get_task
 from bakeoff.training.progress import Progress
+from bakeoff.trainings import prepare_data
 
 
 def plan(
@@ -68,6 +68,7 @@ def _plan(checked: BakeoffConfig, progress: Progress) -> Plan:
         total_seconds=reading + sum(contestant.all_seconds for contestant in contestants),
         peak_memory_bytes=max(contestant.peak_memory_bytes for contestant in contestants),
         disk_bytes=kept_bytes + max(max(0, each.disk_bytes - each.model_bytes) for each in contestants),
+        accelerator=machine.accelerator(),
         available_memory_bytes=memory,
         free_disk_bytes=shutil.disk_usage(Path.cwd()).free,
         measuring_seconds=time.perf_counter() - started,

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
-from bakeoff.config.paths import contestants_files, with_absolute_paths
-from bakeoff.config.repeats import folds, parts, seeds
-from bakeoff.data.files import sha256_of_file
+from bakeoff.config.paths import with_absolute_paths
+from bakeoff.config.repeats import parts
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
+from bakeoff.execution.in_process import InProcess
+from bakeoff.execution.schedule import Ended, Executor, carry_out
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import damage, mend
+from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
-from bakeoff.tasks.base import Contestant, get_task
+from bakeoff.tasks.base import get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
+from bakeoff.trainings import (
+    changed_source,
+    describe,
+    elsewhere,
+    list_trainings,
+    name_of,
+    prepare_data,
+    train_in,
+)
 
 if TYPE_CHECKING:
     from bakeoff.evaluation.learning_curve import Sized
@@ -61,6 +70,9 @@ def run(
     *,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
+    workers: int = 1,
+    on: str | None = None,
+    forecast: Plan | None = None,
 ) -> RunOutcome:
     """Run a bake-off.
 
@@ -74,6 +86,9 @@ def run(
         output: The run folder, which must not hold a run yet; by default `runs/NAME`.
         overrides: Assignments such as `contestants.lstm.hidden_size=256`.
         progress: Is told how the run proceeds.
+        workers: Trainings to run at the same time, each in a process of its own with its share of the cores.
+        on: Carry the trainings out on a Ray cluster instead: `ray` starts one here, `ray://HOST:PORT` is one.
+        forecast: Of `bakeoff.plan`: memory to reserve on the cluster, and the longest trainings start first.
 
     Raises:
         UserError: something the user can fix. No folder is left behind if nothing was trained yet.
@@ -91,6 +106,7 @@ def run(
     with folder.locked(), contextlib.ExitStack() as stack:
         _must_be_free(folder)  # another run may have ended between the first look and the lock
         stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
+        executor = stack.enter_context(elsewhere(folder, checked, workers, on))
         if tables:  # which are read from the folder
             files = folder.write_tables(tables)
             checked = with_files(checked, files)
@@ -98,13 +114,27 @@ def run(
         checked = with_absolute_paths(checked)
         prepared, report = prepare_data(checked, progress)
         folder.write_data(report)
-        folder.write_environment(current_environment())
+        folder.write_environment(executor.environment() if executor else current_environment())
         folder.write_config_file(checked.model_dump(mode="json"))
-        return _bake(folder, checked, prepared, progress)
+        return _bake(folder, checked, prepared, progress, executor, forecast)
 
 
-def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
+def resume(
+    path: str | Path,
+    *,
+    progress: Progress | None = None,
+    workers: int = 1,
+    on: str | None = None,
+    forecast: Plan | None = None,
+) -> RunOutcome:
     """Continue a run that was interrupted, or write the reports of a finished one again. Under torchrun as `run`.
+
+    Args:
+        path: The run folder.
+        progress: Is told how the run proceeds.
+        workers: As in `run`, like `on` and `forecast`; the run may have begun with others.
+        on: As in `run`.
+        forecast: As in `run`.
 
     Raises:
         UserError: the folder holds no run, or its data have changed since.
@@ -117,7 +147,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
-        contestants = [contestant.folder for contestant in _contestants(folder, config)]
+        contestants = [contestant.folder for contestant in list_trainings(folder, config)]
         known = _known_data(folder)
         if (
             known
@@ -131,7 +161,7 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
             if not folder.restore_data(report):
                 folder.data()  # which says what is damaged
             progress.message(f"What {folder.path} says of its data was damaged, and was written again.")
-        if (source := _changed(config, report, folder.data())) is not None:
+        if (source := changed_source(config, report, folder.data())) is not None:
             raise UserError(
                 f"The data of {folder.path} have changed since the run began ({source}).",
                 "Put the old data back, or start a new run with -o.",
@@ -139,23 +169,8 @@ def resume(path: str | Path, *, progress: Progress | None = None) -> RunOutcome:
         for contestant in contestants:
             for sentence in mend(contestant):
                 progress.message(sentence)
-        return _bake(folder, config, prepared, progress)
-
-
-def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
-    """Read and split the data of a bake-off; tell `progress` what was skipped or is worth knowing.
-
-    Raises:
-        UserError: the data cannot be read, or a contestant cannot be trained on them.
-    """
-    progress.stage("reading data")
-    prepared, report = get_task(config).prepare(config)
-    report.files.update({str(file): sha256_of_file(file) for file in contestants_files(config)})
-    for reason, count in report.skipped.items():
-        progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
-    for note in report.notes:
-        progress.message(note)
-    return prepared, report
+        with elsewhere(folder, config, workers, on) as executor:
+            return _bake(folder, config, prepared, progress, executor, forecast)
 
 
 def _known_data(folder: RunFolder) -> bool:
@@ -167,110 +182,40 @@ def _known_data(folder: RunFolder) -> bool:
     return True
 
 
-def _changed(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:
-    """Return a source that no longer holds what the run began with, or None."""
-    if now.fingerprint != before.fingerprint:
-        return now.source
-    files = map(str, contestants_files(config))
-    return next((file for file in files if now.files[file] != before.files.get(file)), None)
-
-
-def _contestants(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
-    """Return everything that a bake-off trains, in order: each contestant with each of its seeds, on each fold.
-
-    With folds, the last training of a seed is that on all rows. With a learning curve, those on parts of the rows
-    follow it.
-    """
-    contestants = []
-    trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
-    count = folds(config)
-    for name in config.contestants:
-        homes: list[ContestantFolder] = []
-        for number, seed in enumerate(seeds(config, name), start=1):
-            home = folder.contestant(name, writes=writes).repeat(number)
-            label = name if config.repeats == 1 else f"{name}, seed {seed}"
-            earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in trained.items()}
-            for fold in range(1, count + 1):
-                its_earlier = {other: before.fold(fold) for other, before in earlier.items()}
-                its_label = f"{label}, fold {fold} of {count}"
-                contestants.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
-            contestants.append(Contestant(name, seed, home, f"{label}, all rows" if count else label, earlier))
-            for part, share in enumerate(parts(config, name), start=1):
-                its_earlier = {
-                    other: before.part(part) if parts(config, other) else before for other, before in earlier.items()
-                }
-                its_label = f"{label}, {share * 100:g}% of the rows"
-                contestants.append(Contestant(name, seed, home.part(part), its_label, its_earlier, part=part))
-            homes.append(home)
-        trained[name] = homes
-    return contestants
-
-
-def _bake(folder: RunFolder, config: BakeoffConfig, prepared: Any, progress: Progress) -> RunOutcome:
+def _bake(
+    folder: RunFolder,
+    config: BakeoffConfig,
+    prepared: Any,
+    progress: Progress,
+    executor: Executor | None,
+    forecast: Plan | None,
+) -> RunOutcome:
     """Train and evaluate what is not finished, then conclude."""
     _share_what_is_finished(folder, config)
-    trackers.warm_up(config.tracker, _name(folder, config))
-    contestants = _contestants(folder, config)
-    for number, contestant in enumerate(contestants, start=1):
-        progress.contestant(contestant.label, number, len(contestants))
-        if contestant.folder.ended:
-            if contestant.folder.finished:
-                progress.result(contestant.folder.result())
-            continue
-        try:
-            result = _bake_one(folder, config, contestant, prepared, progress)
-        except DivergedError as error:
-            contestant.folder.write_failure(error.message)
-            progress.message(f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
-            continue
-        contestant.folder.write_result(result)
-        progress.result(result)
+    trackers.warm_up(config.tracker, name_of(folder, config))
+    contestants = list_trainings(folder, config)
+    jobs = [describe(config, contestants, number, forecast) for number in range(1, len(contestants) + 1)]
+
+    def train_here(number: int, progress: Progress) -> Ended:
+        return train_in(folder, config, contestants[number - 1], prepared, progress)
+
+    carry_out(jobs, executor or InProcess(train_here), progress)
     if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
         folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
     progress.stage("writing the report")
     return _conclude(folder, config)
 
 
-def _bake_one(
-    folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
-) -> ContestantResult:
-    """Train and evaluate a contestant.
-
-    Raises:
-        DivergedError: it cannot have a result.
-    """
-    machine.reset_peak_memory()
-    with trackers.tracked(
-        config.tracker,
-        progress,
-        run=_name(folder, config),
-        training=contestant.label,
-        contestant=contestant.folder,
-    ) as tracked:
-        result = get_task(config).bake(config, contestant, prepared, tracked)
-    if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
-        raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")
-    if (processes := distributed.world_size()) > 1:
-        result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
-    if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
-        result.notes.append("Trained once: it does not depend on the seed.")
-    return result
-
-
-def _name(folder: RunFolder, config: BakeoffConfig) -> str:
-    return config.name or folder.path.resolve().name
-
-
 def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
     """Tell the other processes, which cannot look themselves: the main process is writing into the folder."""
-    for contestant in _contestants(folder, config):
+    for contestant in list_trainings(folder, config):
         distributed.broadcast(contestant.folder.ended)
 
 
 def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
     """Train and score along with the main process; write nothing."""
     silent = Progress()
-    everything = _contestants(folder, config, writes=False)
+    everything = list_trainings(folder, config, writes=False)
     unfinished = [contestant for contestant in everything if not distributed.broadcast(False)]
     if unfinished:
         prepared, _ = prepare_data(config, silent)

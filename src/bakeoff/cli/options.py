@@ -12,6 +12,19 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/sentiment.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, help="Trainings at the same time, each with its share of the cores.")
+]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="CLUSTER", help="Train on Ray: `ray` (this machine) or `ray://HOST:10001`."),
+]
+Forecast = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", metavar="FILE", help="Output of `bakeoff plan --json`: memory to reserve, what starts first."
+    ),
+]
 Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")]
 OnlyContestant = Annotated[str | None, typer.Option("--contestant", help="Use only this contestant. Default: all.")]
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")]

@@ -14,6 +14,7 @@ from bakeoff.errors import UserError
 if TYPE_CHECKING:
     from bakeoff.cli.progress_bar import ConsoleProgress
     from bakeoff.runner import RunOutcome
+    from bakeoff.runs.plans import Plan
 
 
 @contextlib.contextmanager
@@ -37,6 +38,24 @@ def _how_to_go_on(folder: Path) -> str:
     if RunFolder(folder).holds_a_run:
         return f"Resume with: bakeoff resume {folder}"
     return "Nothing had been trained: run the same command again."
+
+
+def read_forecast(file: Path | None) -> Plan | None:
+    """Read what `bakeoff plan --json` printed.
+
+    Raises:
+        UserError: the file is something else.
+    """
+    if file is None:
+        return None
+    from pydantic import ValidationError
+
+    from bakeoff.runs.plans import Plan
+
+    try:
+        return Plan.model_validate_json(file.read_bytes())
+    except ValidationError:
+        raise UserError(f"{file} is no forecast.", f"Write one: bakeoff plan CONFIG --json > {file}") from None
 
 
 def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:

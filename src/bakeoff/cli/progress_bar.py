@@ -96,6 +96,9 @@ class ConsoleProgress(Progress):
             f" in {duration(result.training.total_seconds)}"
         )
 
+    def side_by_side(self, name: str, number: int, total: int) -> Progress:
+        return _OneOfSeveral(self, name, f"[{number}/{total}]")
+
     def _show(self, description: str, share: float | None, news: str) -> None:
         if self._task is None:
             self._task = self._bar.add_task(description, total=1.0, news=news)
@@ -106,6 +109,32 @@ class ConsoleProgress(Progress):
     def _print(self, text: str, style: str = "") -> None:
         self._last_line = time.monotonic()
         self._console.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+class _OneOfSeveral(ConsoleProgress):
+    """A training beside others: it has a bar of its own, and its name in every line."""
+
+    def __init__(self, shared: ConsoleProgress, name: str, number: str) -> None:
+        self._console, self._live, self._bar = shared._console, shared._live, shared._bar
+        self._task = None
+        self._name = name
+        self._last_line = time.monotonic()
+        ConsoleProgress._print(self, f"{number} {name}", style="bold")
+
+    def epoch(self, line: EpochLine) -> None:
+        accuracy = "" if line.validation_accuracy is None else f"  valid acc {line.validation_accuracy:.3f}"
+        best = "  best so far" if line.best else ""
+        self._print(f"epoch {line.epoch}  step {line.step}  valid loss {line.validation_loss:.3f}{accuracy}{best}")
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+
+    def _show(self, description: str, share: float | None, news: str) -> None:
+        super()._show(f"{self._name}: {description}", share, news)
+
+    def _print(self, text: str, style: str = "") -> None:
+        super()._print(f"{self._name}: {text.strip()}", style)
 
 
 def _cell(value: float | None, width: int) -> str:

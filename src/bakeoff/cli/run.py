@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.options import Config, Json, Overrides
-from bakeoff.cli.outcome import print_outcome, resumable_progress
+from bakeoff.cli.options import Config, Forecast, Json, On, Overrides, Workers
+from bakeoff.cli.outcome import print_outcome, read_forecast, resumable_progress
 
 
 def command(
     config: Config,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run folder. Default: runs/NAME.")] = None,
     overrides: Overrides = None,
+    workers: Workers = 1,
+    on: On = None,
+    forecast: Forecast = None,
     json: Json = False,
 ) -> None:
     """Run a bake-off: train every contestant, evaluate all on the same data, write a report.
@@ -26,6 +29,7 @@ def command(
 
     checked = load_config(config, overrides or [])
     folder = output or Path("runs") / (checked.name or checked.task)
+    planned = read_forecast(forecast)
     with resumable_progress(folder) as progress:
-        outcome = runner.run(checked, folder, progress=progress)
+        outcome = runner.run(checked, folder, progress=progress, workers=workers, on=on, forecast=planned)
     print_outcome(outcome, as_json=json)

@@ -135,6 +135,7 @@ class Method(ABC, Generic[Config, Data]):
     task: ClassVar[Task]
     config: ClassVar[type[MethodConfig]]
     uses_seed: ClassVar[bool] = True  # False: `repeats` trains it once
+    uses_gpu: ClassVar[bool] = True  # False: it computes on the CPU even where there is a GPU
     token_unit: ClassVar[str] = "words"  # what `TrainingCost.tokens` counts
     runs_code: ClassVar[bool] = False  # True: it runs code that a config names; for who takes configs from strangers
     exports: ClassVar[tuple[ExportFormat, ...]] = ()  # the formats that `export` can write, the default first

@@ -348,13 +348,18 @@ def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:
     """Return facts about the machine and the versions."""
     environment = run.environment
     revision = f", revision {environment.git_revision}" if environment.git_revision else ""
+    at_once = environment.trainings_at_once
+    beside = f" by each of {at_once} trainings at the same time" if at_once > 1 else ""
     facts = [
         ("Date (UTC)", environment.created.replace("T", " ").removesuffix("+00:00")),
         ("bakeoff", environment.bakeoff + revision),
         ("Python", environment.python),
         ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(environment.packages.items()))),
         ("Platform", environment.platform),
-        ("Processor", f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used"),
+        (
+            "Processor",
+            f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used{beside}",
+        ),
         ("Memory", size(environment.memory_bytes)),
         ("Accelerator", environment.accelerator or "none"),
     ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.errors import UserError
 from bakeoff.runs import checksums
+from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
@@ -85,6 +88,25 @@ class ContestantFolder:
     def stages(self) -> list[StageFolder]:
         """Return the folders of the trainings that precede the contestant's own, as far as they have begun."""
         return [StageFolder(self, path.name) for path in sorted(self._stages.glob("*"))]
+
+    @contextlib.contextmanager
+    def locked(self, patience: float) -> Iterator[None]:
+        """Lock the folder for one training, in a process that does not hold the lock of the run.
+
+        Args:
+            patience: Seconds to wait for another process that works in it.
+
+        Raises:
+            UserError: another process still works in it.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                with explain_disk_errors(self.path):
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(locked(self.path / LOCK, patience))
+            except BlockingIOError:
+                raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
+            yield
 
     # trials of a search
 

@@ -18,13 +18,17 @@ from bakeoff.runs import checksums
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.findings import TextTraits
-from bakeoff.runs.locking import lock_file
+from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import PUT_BACK, read_config_values, read_record
 from bakeoff.runs.results import Environment, Verdict
 from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+ORPHAN_SECONDS = 30.0
+"""Time that the workers of a run that was killed are given to notice it."""
 
 
 class RunFolder:
@@ -40,7 +44,7 @@ class RunFolder:
         self._verdict = self.path / "verdict.json"
         self._traits = self.path / "traits.json"
         self._contestants = self.path / "contestants"
-        self._lock = self.path / ".lock"
+        self._lock = self.path / LOCK
 
     def converted_report(self, kind: str) -> Path:
         """Return the file of a report in another format: report.docx."""
@@ -113,21 +117,21 @@ class RunFolder:
         Raises:
             UserError: another process has locked the folder.
         """
-        with explain_disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.refuse_links()
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        try:
+        with contextlib.ExitStack() as stack:
             try:
-                lock_file(lock)
+                with explain_disk_errors(self.path):
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    self.refuse_links()
+                    stack.enter_context(locked(self._lock))
+                for training in self._contestants.rglob(LOCK):  # of a run that was killed, and whose workers are ending
+                    with locked(training, ORPHAN_SECONDS):
+                        pass
             except BlockingIOError:
                 raise UserError(f"Another process is working in {self.path}.", "Wait for it, or stop it.") from None
             for part in self.path.rglob(f".*{PART}"):  # of a process that was killed
                 if part.is_file():
                     part.unlink()
             yield
-        finally:
-            os.close(lock)
 
     def refuse_links(self) -> None:
         """Check that nothing in the folder is a symbolic link: writing through it would change files elsewhere.

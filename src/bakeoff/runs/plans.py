@@ -57,6 +57,7 @@ class Plan(Record):
     total_seconds: float = Field(description="For reading the data and for all contestants.")
     peak_memory_bytes: int
     disk_bytes: int = Field(description="Peak use of disk space.")
+    accelerator: str | None = Field(None, description="GPU that was measured on; the memory is then the GPU's.")
     available_memory_bytes: int = Field(description="Memory that this process may use in total.")
     free_disk_bytes: int
     measuring_seconds: float = Field(description="Time it took to make the plan.")

@@ -323,7 +323,8 @@ class Environment(Record):
     platform: str
     processor: str
     cores: int
-    threads: int
+    threads: int = Field(description="Of each training.")
+    trainings_at_once: int = Field(1, description="Trainings that ran at the same time, and share the machine.")
     memory_bytes: int
     accelerator: str | None = None
     settings: dict[str, str] = Field({}, description="Environment variables that were set before torch was loaded.")

@@ -32,6 +32,17 @@ class Progress:
     def result(self, result: ContestantResult) -> None:
         """Report that a contestant has finished."""
 
+    def side_by_side(self, name: str, number: int, total: int) -> Progress:
+        """Report that a contestant begins beside others; return the progress that is told about this one alone.
+
+        By default it is this one, which cannot tell whose steps it sees.
+        """
+        self.contestant(name, number, total)
+        return self
+
+    def end(self) -> None:
+        """Report that nothing more follows from a contestant that was trained beside others."""
+
 
 class ForwardingProgress(Progress):
     """A progress that passes on what a training reports. Subclasses change or add to some of it."""

@@ -30,6 +30,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
     """Somebody else's estimator, which the main process fits alone."""
 
     config = EstimatorConfig
+    uses_gpu = False
     runs_code = True
 
     def check(self, name: str, config: EstimatorConfig, data: SplitTable) -> None:

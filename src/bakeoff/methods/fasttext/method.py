@@ -26,6 +26,7 @@ class FastTextMethod(ClassificationMethod[FastTextConfig]):
     """Trained in one go by the main process; it takes seconds and is not resumed in the middle."""
 
     config = FastTextConfig
+    uses_gpu = False
 
     def check(self, name: str, config: FastTextConfig, data: SplitTable) -> None:
         require("fasttext", f"contestants.{name}: method `{config.method}`")

@@ -23,6 +23,7 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     """A convex problem, which the main process solves alone."""
 
     config = LinearConfig
+    uses_gpu = False
     uses_seed = False
 
     def fit(self, config: LinearConfig, data: SplitTable, context: FitContext) -> FitReport:

@@ -22,6 +22,7 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
     """The baseline that every other contestant has to beat."""
 
     config = MajorityConfig
+    uses_gpu = False
     uses_seed = False
     calibrate = False  # frequencies are already calibrated
 

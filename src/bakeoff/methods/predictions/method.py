@@ -24,6 +24,7 @@ class PredictionsMethod(ClassificationMethod[PredictionsConfig]):
     """Nothing is trained: the answers are looked up."""
 
     config = PredictionsConfig
+    uses_gpu = False
     uses_seed = False
 
     def check(self, name: str, config: PredictionsConfig, data: SplitTable) -> None:

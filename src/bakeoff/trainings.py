@@ -1,0 +1,230 @@
+"""The trainings of a bake-off: each contestant with each of its seeds, on each fold and each part of the rows."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import platform
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from bakeoff import machine
+from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.load import load_config
+from bakeoff.config.paths import contestants_files
+from bakeoff.config.repeats import folds, parts, seeds
+from bakeoff.data.files import sha256_of_file
+from bakeoff.environment import other_circumstances
+from bakeoff.errors import DivergedError, UserError
+from bakeoff.execution.schedule import Assignment, Ended, Executor, Job
+from bakeoff.methods.registry import get_method
+from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.data_report import DataReport
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.mending import mend
+from bakeoff.runs.plans import Plan
+from bakeoff.runs.results import ContestantResult
+from bakeoff.tasks.base import Contestant, get_task
+from bakeoff.training import distributed, trackers
+from bakeoff.training.progress import Progress
+
+LEFT_SECONDS = 60.0
+"""Time that another process is given to leave a training, if its machine was cut off from the others."""
+
+
+def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
+    """Read and split the data of a bake-off; tell `progress` what was skipped or is worth knowing.
+
+    Raises:
+        UserError: the data cannot be read, or a contestant cannot be trained on them.
+    """
+    progress.stage("reading data")
+    prepared, report = get_task(config).prepare(config)
+    report.files.update({str(file): sha256_of_file(file) for file in contestants_files(config)})
+    for reason, count in report.skipped.items():
+        progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
+    for note in report.notes:
+        progress.message(note)
+    return prepared, report
+
+
+def changed_source(config: BakeoffConfig, now: DataReport, before: DataReport) -> str | None:
+    """Return a source that no longer holds what the run began with, or None."""
+    if now.fingerprint != before.fingerprint:
+        return now.source
+    files = map(str, contestants_files(config))
+    return next((file for file in files if now.files[file] != before.files.get(file)), None)
+
+
+def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:
+    """Return everything that a bake-off trains, in order: each contestant with each of its seeds, on each fold.
+
+    With folds, the last training of a seed is that on all rows. With a learning curve, those on parts of the rows
+    follow it.
+    """
+    contestants = []
+    trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
+    count = folds(config)
+    for name in config.contestants:
+        homes: list[ContestantFolder] = []
+        for number, seed in enumerate(seeds(config, name), start=1):
+            home = folder.contestant(name, writes=writes).repeat(number)
+            label = name if config.repeats == 1 else f"{name}, seed {seed}"
+            earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in trained.items()}
+            for fold in range(1, count + 1):
+                its_earlier = {other: before.fold(fold) for other, before in earlier.items()}
+                its_label = f"{label}, fold {fold} of {count}"
+                contestants.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
+            contestants.append(Contestant(name, seed, home, f"{label}, all rows" if count else label, earlier))
+            for part, share in enumerate(parts(config, name), start=1):
+                its_earlier = {
+                    other: before.part(part) if parts(config, other) else before for other, before in earlier.items()
+                }
+                its_label = f"{label}, {share * 100:g}% of the rows"
+                contestants.append(Contestant(name, seed, home.part(part), its_label, its_earlier, part=part))
+            homes.append(home)
+        trained[name] = homes
+    return contestants
+
+
+def elsewhere(
+    folder: RunFolder, config: BakeoffConfig, workers: int, on: str | None
+) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return what carries the trainings out in other processes; None: they are carried out in this one.
+
+    Raises:
+        UserError: torchrun has started several processes, which share each training; or as the executor.
+    """
+    if workers == 1 and on is None:
+        return contextlib.nullcontext()
+    if workers > 1 and on is not None:
+        raise UserError(
+            "--workers and --on cannot be combined.", "On a cluster, Ray starts as many as there is room for."
+        )
+    if distributed.world_size() > 1:
+        raise UserError(
+            "torchrun divides each training between processes; --workers and --on give a process a whole training.",
+            "Run without torchrun.",
+        )
+    assignment = Assignment("bakeoff.trainings:train", str(folder.path.resolve()), secrets.token_hex(8))
+    if on is not None:
+        from bakeoff.execution.on_ray import OnRay
+
+        return OnRay(on, len(list_trainings(folder, config)), assignment)
+    from bakeoff.execution.processes import Processes
+
+    return Processes(workers, assignment)
+
+
+def describe(config: BakeoffConfig, contestants: Sequence[Contestant], number: int, forecast: Plan | None) -> Job:
+    """Return a training as those see it who decide when and where it is carried out."""
+    contestant = contestants[number - 1]
+    settings, home = config.contestants[contestant.name], contestant.folder.path
+    needed = {contestant.earlier[member].path for member in settings.builds_on}
+    needs = frozenset(
+        other
+        for other, earlier in enumerate(contestants[: number - 1], start=1)
+        if earlier.folder.path in needed
+        or (earlier.fold and not contestant.fold and earlier.folder.path.parent == home)
+    )
+    uses_gpu = get_method(config.task, settings.method).uses_gpu
+    planned = next((each for each in forecast.contestants if each.name == contestant.name), None) if forecast else None
+    return Job(
+        number,
+        contestant.label,
+        needs,
+        ended(contestant),
+        uses_gpu,
+        memory_bytes=planned.peak_memory_bytes if planned and forecast and not forecast.accelerator else 0,
+        seconds=planned.total_seconds if planned else 0.0,
+    )
+
+
+def ended(contestant: Contestant) -> Ended | None:
+    """Return how a training has ended; None if it has not."""
+    if not contestant.folder.ended:
+        return None
+    return Ended(contestant.folder.result() if contestant.folder.finished else None)
+
+
+def train(path: str, session: str, number: int, progress: Progress) -> Ended:
+    """Carry out one training of a run, in a process that reads all it needs from the run folder.
+
+    Args:
+        path: The run folder, with its config and the record of its data.
+        session: A name for the call of `run` or `resume`; what was read is kept until another one comes.
+        number: That of the training among all of the run, from 1.
+        progress: Is told how the training proceeds.
+
+    Raises:
+        UserError: this process does not see the folder, or other data; or as the training itself.
+    """
+    folder, config, prepared = _opened(path, session)
+    contestant = list_trainings(folder, config)[number - 1]
+    with contestant.folder.locked(LEFT_SECONDS):
+        for sentence in mend(contestant.folder):  # the process that carried it out before may have been killed
+            progress.message(sentence)
+        return ended(contestant) or train_in(folder, config, contestant, prepared, progress)
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: str, session: str) -> tuple[RunFolder, BakeoffConfig, Any]:
+    """Return a run folder, its config and its data, which each process reads and splits for itself."""
+    folder = RunFolder(path)
+    folder.must_hold_a_run()
+    config = load_config(folder.config_values())
+    trackers.warm_up(config.tracker, name_of(folder, config))
+    prepared, report = prepare_data(config, Progress())
+    if (source := changed_source(config, report, folder.data())) is not None:
+        raise UserError(
+            f"On {platform.node()}, {source} holds other data than where the run began.",
+            "Put the data on a disk that all machines see, or make the copies equal.",
+        )
+    return folder, config, prepared
+
+
+def train_in(
+    folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
+) -> Ended:
+    """Carry out a training, and write its result or why it has none."""
+    try:
+        result = _bake_one(folder, config, contestant, prepared, progress)
+    except DivergedError as error:
+        contestant.folder.write_failure(error.message)
+        return Ended(failure=f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
+    contestant.folder.write_result(result)
+    return Ended(result)
+
+
+def _bake_one(
+    folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
+) -> ContestantResult:
+    """Train and evaluate a contestant.
+
+    Raises:
+        DivergedError: it cannot have a result.
+    """
+    machine.reset_peak_memory()
+    with trackers.tracked(
+        config.tracker,
+        progress,
+        run=name_of(folder, config),
+        training=contestant.label,
+        contestant=contestant.folder,
+    ) as tracked:
+        result = get_task(config).bake(config, contestant, prepared, tracked)
+    if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
+        raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")
+    if (processes := distributed.world_size()) > 1:
+        result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
+    if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
+        result.notes.append("Trained once: it does not depend on the seed.")
+    if (differences := other_circumstances(folder.environment())) is not None:
+        result.notes.append(f"Trained {differences}, where the run began: the last digits of its numbers may differ.")
+    return result
+
+
+def name_of(folder: RunFolder, config: BakeoffConfig) -> str:
+    return config.name or folder.path.resolve().name
