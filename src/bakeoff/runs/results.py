@@ -372,6 +372,9 @@ class EpochLine(Record):
     train_accuracy: float | None = None
     validation_loss: float
     validation_accuracy: float | None = None
+    measure: Literal["accuracy", "micro-F1"] = Field(
+        "accuracy", description="What `validation_accuracy` is: micro-F1 where a text can have several labels."
+    )
     tokens: int = 0
     seconds: float = 0.0
     best: bool = Field(description="Best validation result so far; these weights are saved.")

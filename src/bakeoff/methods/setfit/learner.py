@@ -95,7 +95,7 @@ class SetFitLearner:
         self.regression = regression.fit(
             self.embed(self.train), self._labels.numpy(), None if rule == "none" else rule, STRENGTH
         )
-        return validation_of(self._data.validation.labels, self.regression.probabilities(self.embed(self.validation)))
+        return validation_of(self._data.validation, self.regression.probabilities(self.embed(self.validation)))
 
     @torch.no_grad()
     def embed(self, texts: EncodedTexts) -> Vectors:
