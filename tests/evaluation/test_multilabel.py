@@ -170,17 +170,28 @@ def test_no_other_threshold_has_a_higher_f1(texts: int, seed: int, coarse: bool)
     assert sk.f1_score(truth, probabilities >= threshold) == pytest.approx(best)
 
 
-def test_a_label_of_few_texts_gets_the_threshold_of_all_labels():
-    predictions = answered(200, 3, 4)
-    predictions.truth[:, 0] = np.arange(200) < 3
-    found = best_thresholds(predictions.truth, predictions.probabilities)
-    shared = best_threshold(predictions.truth.ravel(), predictions.probabilities.ravel())
-    assert found[0] == shared
-    assert found[1:] == [best_threshold(predictions.truth[:, n], predictions.probabilities[:, n]) for n in (1, 2)]
-    chosen = predictions.probabilities >= shared
-    assert best_micro_f1(predictions.truth, predictions.probabilities) == pytest.approx(
-        sk.f1_score(predictions.truth, chosen, average="micro")
+def test_the_threshold_of_a_label_with_few_texts_is_drawn_to_that_of_all_labels():
+    predictions = answered(2000, 3, 4)
+    predictions.truth[:, 0] = False
+    predictions.truth[:3, 0] = True
+    truth, probabilities = predictions.truth, predictions.probabilities
+    found = best_thresholds(truth, probabilities)
+    shared = best_threshold(truth.ravel(), probabilities.ravel())
+    own = [best_threshold(truth[:, place], probabilities[:, place]) for place in range(3)]
+
+    share = 50 / 53
+    assert logit(found[0]) == pytest.approx(share * logit(shared) + (1 - share) * logit(own[0]))
+    for place in (1, 2):
+        assert found[place] == pytest.approx(own[place], abs=0.25 * abs(own[place] - shared) + 1e-9)
+    assert best_micro_f1(truth, probabilities) == pytest.approx(
+        sk.f1_score(truth, probabilities >= shared, average="micro")
     )
+
+
+def test_thresholds_of_answers_without_probabilities_stay_between_0_and_1():
+    truth = answered(60, 2, 1).truth
+    assert best_thresholds(truth, truth.astype(float)) == pytest.approx([0.5, 0.5])
+    assert min(best_thresholds(~truth[:, :1], truth[:, :1].astype(float))) > 0
 
 
 # --- calibration ----------------------------------------------------------------------------------------------------

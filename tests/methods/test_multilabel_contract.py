@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from typing import Any
 
@@ -15,8 +16,8 @@ from bakeoff.methods.gradient import GradientMethod
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import Classifier, load_classifier
+from bakeoff.training import measuring
 from tests.baking import bake, plan
-from tests.methods.own_settings import own_contract
 from tests.methods.small_data import FILLERS, TELLING
 from tests.methods.test_contract import StopsAt, files, small_config
 
@@ -43,12 +44,17 @@ def split(name: str, count: int) -> LabeledTexts:
 TABLE = SplitTable(LABELS, split("train", 96), split("validation", 40), split("test", 40))
 
 
-def data_for(name: str) -> SplitTable:
-    return getattr(own_contract(name), "MULTILABEL_DATA", TABLE)
-
-
-def settings_for(name: str) -> dict[str, Any]:
-    return getattr(own_contract(name), "MULTILABEL_SETTINGS", {})
+@pytest.fixture(scope="module")
+def settings_for(tmp_path_factory):
+    """Return settings that a method needs, such as a file of answers to these texts."""
+    file = tmp_path_factory.mktemp("answers") / "answers.jsonl"
+    rows = [
+        {"text": text, **{f"p_{label}": 0.9 if has else 0.2 for label, has in zip(LABELS, row, strict=True)}}
+        for part in (TABLE.validation, TABLE.test)
+        for text, row in zip(part.texts, part.sets.tolist(), strict=True)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {"predictions": {"file": str(file)}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +69,15 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def train(tmp_path_factory):
+def train(tmp_path_factory, settings_for):
     done: dict[str, Trained] = {}
 
     def trained(name: str) -> Trained:
         if name not in done:
-            config = small_config("classification", name, **settings_for(name))
+            config = small_config("classification", name, **settings_for.get(name, {}))
             members = {member: trained(member).folder for member in config.contestants[name].builds_on}
             folder = ContestantFolder(tmp_path_factory.mktemp(name) / name)
-            folder.write_result(bake(config, name, data_for(name), folder, earlier=members))
+            folder.write_result(bake(config, name, TABLE, folder, earlier=members))
             done[name] = Trained(config, folder, members)
         return done[name]
 
@@ -80,13 +86,12 @@ def train(tmp_path_factory):
 
 @every_method
 def test_a_label_has_a_probability_of_its_own(train, name):
-    texts = [*([] if own_contract(name) and hasattr(own_contract(name), "MULTILABEL_DATA") else ODD_TEXTS)]
-    texts += data_for(name).test.texts
+    texts = [*(ODD_TEXTS if name != "predictions" else []), *TABLE.test.texts]
     classifier = train(name).classifier
 
     rows = classifier.probabilities(texts)
 
-    assert rows.shape == (len(texts), len(data_for(name).label_names))
+    assert rows.shape == (len(texts), len(TABLE.label_names))
     assert ((rows >= 0) & (rows <= 1)).all()
     assert not np.allclose(rows.sum(axis=1), 1)
     assert classifier.multilabel
@@ -97,7 +102,7 @@ def test_a_label_has_a_probability_of_its_own(train, name):
 
 @every_method
 def test_what_is_measured_is_what_is_predicted(train, name):
-    folder, test = train(name).folder, data_for(name).test
+    folder, test = train(name).folder, TABLE.test
     scores, result = folder.scores().to_pylist(), folder.result()
 
     predictions = train(name).classifier.predict(test.texts)
@@ -109,9 +114,10 @@ def test_what_is_measured_is_what_is_predicted(train, name):
 
 
 @every_method
-def test_what_is_counted_in_a_plan_is_what_then_happens(train, name):
+def test_what_is_counted_in_a_plan_is_what_then_happens(train, monkeypatch, name):
+    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.05)
     trained = train(name)
-    planned, result = plan(trained.config, data_for(name))[name], trained.folder.result()
+    planned, result = plan(trained.config, TABLE)[name], trained.folder.result()
 
     assert planned.total_parameters in (None, result.total_parameters)
     assert planned.model_bytes == pytest.approx(result.model_bytes, rel=0.25, abs=2000)

@@ -98,6 +98,26 @@ def look_like_label_sets(cells: Sequence[Any]) -> str | None:
     return next((separator for separator in _SEPARATORS if _joined(counts, separator)), None)
 
 
+def label_lists(cells: Sequence[Any], label_names: Sequence[str]) -> list[list[str] | None]:
+    """Return the labels of each cell: a list, spelled out or not, or labels with a comma, semicolon or bar between.
+
+    None where it is not known which labels there are.
+    """
+    found: list[list[str] | None] = []
+    for cell, listed in zip(cells, _lists(cells), strict=True):
+        if listed is not None:
+            found.append([name for label in listed if (name := label_of(label)) is not None])
+            continue
+        whole = label_of(cell)
+        if whole is None or whole in label_names:
+            found.append(None if whole is None and cell is None else [whole] if whole else [])
+            continue
+        separator = next((each for each in _SEPARATORS if each in whole), None)
+        parts = [whole] if separator is None else whole.split(separator)
+        found.append([name for part in parts if (name := label_of(part)) is not None])
+    return found
+
+
 def _separated(source: str, column: str, cells: Sequence[Any], separator: str, unlabeled: str | None) -> LabelSets:
     rows = [None if cell is None else _named(str(cell).split(separator), unlabeled) for cell in cells]
     if not any(row is not None and len(row) > 1 for row in rows):

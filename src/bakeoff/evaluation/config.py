@@ -75,7 +75,8 @@ class ClassificationEvaluationConfig(Section):
     threshold: Annotated[float | Literal["f1"], BeforeValidator(_threshold)] = Field(
         "f1",
         description="Where a text can have several labels: the probability from which a label is predicted. `f1`: of "
-        "each label, the one of the highest F1 on the validation split; or one number for all labels.",
+        "each label, the one of the highest F1 on the validation split, drawn to a common one where few texts have the "
+        "label; or one number for all labels.",
     )
     cost: Annotated[BinaryCost | dict[Label, dict[Label, Cost]] | None, BeforeValidator(_cost)] = Field(
         None,

@@ -6,26 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-FEWEST_TEXTS = 10
-"""With fewer validation texts that have a label, its threshold is that of all labels together: a few texts would
-choose one that suits them alone (Yang 2001, *A study of thresholding strategies for text categorization*)."""
+COMMON_TEXTS = 50
+"""The threshold of all labels together counts as much as so many validation texts with a label. A few texts of its own
+would choose one that suits them alone (Yang 2001, *A study of thresholding strategies for text categorization*)."""
+
+_SURE = 1e-4  # thresholds are averaged as log-odds, which must be finite
 
 
 def best_thresholds(truth: Bools, probabilities: Floats) -> list[float]:
-    """Return for each label the threshold of the highest F1.
+    """Return for each label the threshold of the highest F1, drawn to that of all labels where few texts have it.
 
     Args:
         truth, probabilities: Of texts that the classifier was not trained on, shape (texts, labels).
     """
-    shared = best_threshold(truth.ravel(), probabilities.ravel())
-    return [
-        best_threshold(truth[:, label], probabilities[:, label]) if truth[:, label].sum() >= FEWEST_TEXTS else shared
-        for label in range(truth.shape[1])
-    ]
+    common = best_threshold(truth.ravel(), probabilities.ravel())
+    own = [best_threshold(truth[:, label], probabilities[:, label]) for label in range(truth.shape[1])]
+    texts = truth.sum(axis=0)
+    odds, common_odds = (logit(np.clip(threshold, _SURE, 1 - _SURE)) for threshold in (own, common))
+    averaged: list[float] = expit((texts * odds + COMMON_TEXTS * common_odds) / (texts + COMMON_TEXTS)).tolist()
+    return averaged
 
 
 def best_threshold(truth: Bools, probabilities: Floats) -> float:

@@ -187,7 +187,6 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     task: ClassVar[Task] = "classification"
     calibrate: ClassVar[bool] = True  # False: its probabilities are left as they are
-    choose_thresholds: ClassVar[bool] = True  # False: of several labels, those are predicted that reach 0.5
     multilabel: ClassVar[bool] = False  # True: it also takes tables whose texts have several labels
 
     def calibrates(self, model: TextModel) -> bool:
@@ -196,6 +195,13 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     def learns(self, config: Config) -> bool:
         """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
+        return True
+
+    def chooses_thresholds(self, model: TextModel) -> bool:
+        """Return whether labels, where a text can have several, are predicted from thresholds chosen by validation.
+
+        Otherwise those are predicted that reach 0.5.
+        """
         return True
 
     @abstractmethod

@@ -51,7 +51,10 @@ def training_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Ten
     """
     labels = labels.to(logits.device)
     if labels.dim() == 2:
-        weighing = None if weights is None else torch.where(labels > 0, *weights.flip(0).to(logits.device))
+        weighing = None
+        if weights is not None:
+            without, having = weights.to(logits.device)
+            weighing = torch.where(labels > 0, having, without)
         losses = F.binary_cross_entropy_with_logits(logits, labels, weight=weighing, reduction="sum")
         return LossSum(losses / logits.shape[1])
     return LossSum(

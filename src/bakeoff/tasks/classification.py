@@ -118,7 +118,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
                 config.evaluation,
                 seed=contestant.seed,
                 calibrate=method.calibrates(model),
-                choose_thresholds=method.choose_thresholds,
+                choose_thresholds=method.chooses_thresholds(model),
                 attribute=address is None and not contestant.fold and not contestant.part,
                 folder=folder,
                 load_fold=load_fold if data.folds else None,
