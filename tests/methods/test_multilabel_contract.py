@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.gradient import GradientMethod
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import Classifier, load_classifier
 from bakeoff.training import measuring
 from tests.baking import bake, plan
-from tests.methods.small_data import FILLERS, TELLING
+from tests.methods.small_data import small_label_table
 from tests.methods.test_contract import StopsAt, files, small_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NAMES = [name for name in method_names("classification") if get_classification_method(name).multilabel]
 every_method = pytest.mark.parametrize("name", NAMES)
-LABELS = list(TELLING)
+TABLE = small_label_table()
+LABELS = TABLE.label_names
 ODD_TEXTS = ["", "  \n", "dull " * 200, "日本語", "fine"]
-
-
-def split(name: str, count: int) -> LabeledTexts:
-    chance = random.Random(name)
-    texts, sets = [], np.zeros((count, len(LABELS)), dtype=bool)
-    for row in range(count):
-        sets[row] = [row % 8 & 1, row % 8 & 2, row % 8 == 3]
-        words = chance.choices(FILLERS, k=chance.randint(3, 12))
-        words += [chance.choice(TELLING[label]) for label, has in zip(LABELS, sets[row], strict=True) if has]
-        chance.shuffle(words)
-        texts.append(" ".join(words) + ".")
-    return LabeledTexts([f"{name}-{row}" for row in range(count)], texts, [], sets)
-
-
-TABLE = SplitTable(LABELS, split("train", 96), split("validation", 40), split("test", 40))
 
 
 @pytest.fixture(scope="module")
