@@ -68,11 +68,12 @@ def coverage() -> None:
     for metric in metrics_of("classification", "several"):
         if metric.paired is None or metric.interval is None:
             continue
-        truth, other = (metric.value(answered(LARGE, 0, skill)) for skill in (1.5, 1.0))
+        truth, other = (metric.value(answered(LARGE, 0, skill)) or 0.0 for skill in (1.5, 1.0))
         held = np.zeros(2)
         for seed in range(1, TABLES + 1):
             a, b = answered(TEXTS, seed, 1.5), answered(TEXTS, seed, 1.0)
             paired = metric.paired.compare(scores(a), scores(b), metric.name, DRAWS)
+            assert paired is not None  # there are many texts
             low, high = metric.interval(a, DRAWS) or (0.0, 0.0)
             held += [low <= truth <= high, paired.interval[0] <= truth - other <= paired.interval[1]]
         print(f"{metric.name:25} interval {held[0] / TABLES:.3f}  difference {held[1] / TABLES:.3f}", flush=True)

@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 from sklearn import metrics as sk
 
 from bakeoff.errors import UserError
+from bakeoff.evaluation.calibration import fit_temperature
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
 from bakeoff.evaluation.label_calibration import (
     calibration_error,
@@ -211,13 +212,15 @@ def test_each_label_gets_back_the_temperature_that_spoiled_it():
     assert with_temperatures(mended, [1 / each for each in temperatures]) == pytest.approx(spoiled, abs=1e-9)
 
 
-def test_a_label_of_few_texts_gets_the_temperature_of_all_labels():
+def test_the_temperature_of_a_label_with_few_texts_is_drawn_to_that_of_all_labels():
     predictions = answered(300, 3, 8)
     predictions.truth[:, 1] = np.arange(300) < 2
-    first, rare, last = fit_temperatures(predictions.truth, predictions.probabilities)
-    (shared,) = fit_temperatures(predictions.truth.reshape(-1, 1), predictions.probabilities.reshape(-1, 1))
-    assert rare == shared
-    assert len({first, rare, last}) == 3
+    truth, probabilities = predictions.truth, predictions.probabilities
+    common = fit_temperature(truth.ravel().astype(int), np.stack([1 - probabilities.ravel(), probabilities.ravel()], 1))
+    own = fit_temperature(truth[:, 1].astype(int), np.stack([1 - probabilities[:, 1], probabilities[:, 1]], axis=1))
+    assert own != pytest.approx(common, rel=0.2)
+    expected = np.exp((2 * np.log(own) + 50 * np.log(common)) / 52)
+    assert fit_temperatures(truth, probabilities)[1] == pytest.approx(expected)
 
 
 def test_the_calibration_error_is_the_mean_over_the_labels_by_hand():

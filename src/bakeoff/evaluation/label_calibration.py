@@ -17,6 +17,7 @@ from scipy.special import expit, logit
 
 from bakeoff.evaluation.bins import CALIBRATION_BINS as BINS
 from bakeoff.evaluation.calibration import fit_temperature, reflected_interval
+from bakeoff.evaluation.thresholds import COMMON_TEXTS
 from bakeoff.runs.results import ReliabilityBin
 
 if TYPE_CHECKING:
@@ -25,21 +26,20 @@ if TYPE_CHECKING:
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-FEWEST_TEXTS = 10
-"""With fewer validation texts that have a label, or lack it, its temperature is that of all labels together."""
-
 _SURE = 1e-15  # probabilities are clipped to this distance from 0 and 1, so that their logits are finite
 
 
 def fit_temperatures(truth: Bools, probabilities: Floats) -> list[float]:
-    """Return the temperature of each label (Guo et al. 2017), from texts that the classifier was not trained on."""
-    shared = _temperature(truth.ravel(), probabilities.ravel())
-    texts = truth.sum(axis=0)
-    enough = np.minimum(texts, len(truth) - texts) >= FEWEST_TEXTS
-    return [
-        _temperature(truth[:, label], probabilities[:, label]) if enough[label] else shared
-        for label in range(truth.shape[1])
-    ]
+    """Return the temperature of each label (Guo et al. 2017), from texts that the classifier was not trained on.
+
+    It is averaged with the temperature of all labels together, as thresholds are: the fewer texts have the label, or
+    lack it, the more of the common one.
+    """
+    common = math.log(_temperature(truth.ravel(), probabilities.ravel()))
+    own = np.log([_temperature(truth[:, label], probabilities[:, label]) for label in range(truth.shape[1])])
+    texts = np.minimum(truth.sum(axis=0), (~truth).sum(axis=0))
+    averaged: list[float] = np.exp((texts * own + COMMON_TEXTS * common) / (texts + COMMON_TEXTS)).tolist()
+    return averaged
 
 
 def _temperature(truth: Bools, probabilities: Floats) -> float:

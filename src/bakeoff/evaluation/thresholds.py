@@ -12,8 +12,9 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 COMMON_TEXTS = 50
-"""The threshold of all labels together counts as much as so many validation texts with a label. A few texts of its own
-would choose one that suits them alone (Yang 2001, *A study of thresholding strategies for text categorization*)."""
+"""Threshold and temperature of all labels together count as much as so many validation texts with a label. A few texts
+of its own would choose what suits them alone (Yang 2001, *A study of thresholding strategies for text categorization*).
+"""
 
 _SURE = 1e-4  # thresholds are averaged as log-odds, which must be finite
 

@@ -47,7 +47,8 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, self.label))
+        labels = [self.label] if self.labels is None else self.labels
+        return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, labels))
 
 
 @dataclass(frozen=True)
