@@ -22,6 +22,10 @@ TELLING = {"rude": ["idiot", "moron"], "lewd": ["damn", "crap"], "spam": ["cheap
 FILLERS = "the film and its plot were seen by many in a cinema last week people said so again".split()  # noqa: SIM905
 
 
+def text(seed: int) -> str:
+    return " ".join(random.Random(seed).choices(FILLERS, k=12))
+
+
 def rows(count: int = 300) -> list[dict]:
     chance, made = random.Random(4), []
     for row in range(count):
@@ -176,3 +180,16 @@ def test_there_is_no_export(finished, tmp_path):
 def test_a_config_that_was_stored_reads_as_it_was(values):
     config = load_config({**values, "data": {**values["data"], "label": ["a", "b"]}})
     assert load_config(config.model_dump(mode="json")) == config
+
+
+def test_a_learning_curve_is_refused_and_where_it_fails_is_looked_for(values, tmp_path):
+    with pytest.raises(UserError, match="learning_curve is for tables in which every text has one label"):
+        run({**values, "learning_curve": [0.5, 1.0]}, tmp_path / "curve")
+
+    placed = [{**row, "place": "home"} for row in rows()]
+    for number, row in enumerate(placed[::2]):
+        row |= {"text": f"{text(number)} {number}", "place": "abroad"}  # which says nothing of its labels
+    table = tmp_path / "places.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in placed))
+    folder = run({**values, "data": {"table": str(table)}}, tmp_path / "places").folder
+    assert "abroad" in RunFolder(folder).html_report.read_text()
