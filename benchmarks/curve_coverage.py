@@ -59,7 +59,7 @@ def read(table: Table, data: Path | None) -> tuple[Any, np.ndarray]:
     """Return the TF-IDF vectors and the labels of a table, in random order."""
     found = table.file if table.file in PACKAGED_TABLES or data is None else str(next(data.rglob(table.file)))
     source = read_table_source(TableData(table=found, text=table.text, label=table.label))
-    texts, names = map(np.array, (source.table.column(source.text[0]), source.table.column(source.label)))
+    texts, names = map(np.array, (source.table.column(source.text[0]), source.table.column(source.label[0])))
     order = np.random.default_rng(1).permutation(len(texts))[:MOST_TEXTS]
     words: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 2)} if counted_in_characters(texts[:100]) else {}
     vectors = TfidfVectorizer(min_df=2, sublinear_tf=True, **words).fit_transform(texts[order])

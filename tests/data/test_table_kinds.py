@@ -303,8 +303,8 @@ def test_fasttext_files(read):
 
     assert table.columns == {"text": [*TEXTS, "no label"], "label": [*LABELS, None]}
     assert "fastText" in table.notes[0]
-    with pytest.raises(UserError, match=r"line 2 has several labels: multi-label(.|\n)*not supported yet"):
-        read("b.txt", "__label__a x\n__label__a __label__b y\n")
+    several = read("b.txt", "__label__a x\n__label__a __label__b y\nz\n")
+    assert several.columns == {"text": ["x", "y", "z"], "label": [["a"], ["a", "b"], []]}
 
 
 # Texts, and nested objects

@@ -41,12 +41,18 @@ SMALLER = {
     "bakeoff run my.yaml": "--set data.rows=40 --set budget.epochs=1 --set contestants.wide.hidden_size=8",
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
     "bakeoff run notes.yaml": "--set budget.epochs=1",
+    "bakeoff run tickets.yaml": "--set budget.epochs=1 --set data.split.folds=2 --set evaluation.resamples=50",
     "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8"
     " --set data.split.folds=2",
 }
 REVIEWS = "id,headline,review,stars,opinion\n" + "".join(
     f'{row},"A {word} evening in town","A {word} film, number {row}",{stars},{opinion}\n'
     for row, (word, stars, opinion) in enumerate([("fine", 5, "good"), ("dull", 1, "bad")] * 30)
+)
+TICKETS = "message,billing,login,bug\n" + "".join(
+    f'"The {" and ".join(words) or "team"} today, number {row}",{",".join(str(row >> bit & 1) for bit in range(3))}\n'
+    for row in range(80)
+    for words in [[word for bit, word in enumerate(["invoice", "password", "crash"]) if row >> bit & 1]]
 )
 QUESTION = '{"question": "What comes after %d?", "answer": "It is %d."}\n'
 NOTES = "".join(f"{'ab'[row % 2]};Café, note number {row}\n" for row in range(40))
@@ -111,6 +117,7 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
     Path("test.csv").write_text(REVIEWS.replace("film", "play"))
     Path("notes.csv").write_bytes(NOTES.encode("cp1252"))
     Path("reviews.txt").write_text("A fine film\nA dull film\n")
+    Path("tickets.csv").write_text(TICKETS)
     Path("qa.jsonl").write_text("".join(QUESTION % (row, row + 1) for row in range(40)))
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)

@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bakeoff.config.load import load_config
 from bakeoff.data.raw_tables import read_table_file
+from bakeoff.methods.registry import get_classification_method
 from tests.command import bakeoff, refused
 from tests.report.pages import Page
 
@@ -51,7 +54,7 @@ def test_a_table_becomes_a_spec_that_runs_and_a_run_that_predicts(letters, tmp_p
     report = Path("run/report.html").read_text()
     page = Page(report)
     assert page.open == []
-    assert "<script" not in report
+    assert "<script>alert" not in report
     assert "\x1b" not in report + Path("run/report.md").read_text() + ran.err
     assert all(label in page.text for label in LABELS if "\x1b" not in label)
     assert "'Pos' and 'pos' differ only in case" in page.text
@@ -123,9 +126,14 @@ def test_nothing_is_overwritten(letters):
     assert Path("letters.yaml").read_text() == "precious"
 
 
-def test_several_labels_for_one_text_are_refused(tmp_path, monkeypatch):
+def test_several_labels_for_one_text_are_proposed_methods_that_learn_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = [{"text": f"the text {number}", "label": ["a", "b"][: number % 2 + 1]} for number in range(40)]
+    rows = [{"text": f"the text {number}", "label": ["a", "b", "c"][number % 3 : 2]} for number in range(40)]
     Path("table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    assert "Multi-label classification is not supported yet" in refused("init", "table.jsonl")
+    said = bakeoff("init", "table.jsonl")
+
+    assert "2 labels (label), of which a text can have several" in said.out
+    config = load_config(yaml.safe_load(Path("table.yaml").read_text()))
+    methods = {get_classification_method(settings.method) for settings in config.contestants.values()}
+    assert all(method.multilabel for method in methods)

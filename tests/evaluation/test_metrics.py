@@ -127,7 +127,7 @@ def test_every_row_says_what_it_is_and_how_it_is_compared(metric):
         assert metric.units, "a metric that decides needs units, to be compared over several seeds"
 
 
-@pytest.mark.parametrize("metric", metrics_of("classification"), ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", metrics_of("classification", "one"), ids=lambda metric: metric.name)
 def test_the_functions_of_a_classification_row_exist_and_agree(metric):
     draws, predictions = Draws(**DRAWS), with_more_classes(PREDICTIONS) if "top" in metric.name else PREDICTIONS
     value = metric.value(predictions)
@@ -194,7 +194,8 @@ def test_the_config_offers_the_metrics_that_can_decide():
         list(get_args(DecidingMetric))
         == deciding_metrics("classification")
         == [
-            *("cost", "accuracy", "macro_f1", "mean_absolute_error", "quadratic_kappa", "loss", "weighted_f1"),
+            *("cost", "accuracy", "micro_f1", "macro_f1", "samples_f1", "subset_accuracy", "mean_average_precision"),
+            *("mean_absolute_error", "quadratic_kappa", "loss", "weighted_f1"),
             *("balanced_accuracy", "matthews", "average_precision", "top_3_accuracy", "brier"),
         ]
     )

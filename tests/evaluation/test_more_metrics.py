@@ -74,7 +74,7 @@ def test_the_influence_of_a_text_is_what_a_little_more_of_it_changes() -> None:
     """Against scikit-learn's weights: 1 percent more of one text."""
     predictions = answered(2, 40, 5, skill=0.7, coarse=True)
     positive, scores = predictions.labels == 1, predictions.probabilities[:, 1]
-    units = classification._average_precision(positive, scores)
+    units = classification.average_precision_values(positive, scores)
     whole = sk.average_precision_score(positive, scores)
     for text in range(40):
         weights = np.ones(40)

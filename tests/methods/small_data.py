@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.types import LabeledTexts, SplitTable
 
@@ -25,6 +27,25 @@ def _side(side: str, rows: int, names: list[str]) -> LabeledTexts:
         words.insert(chance.randint(0, len(words)), chance.choice(TELLING[names[label]]))
         texts.append(" ".join(words) + ".")
     return LabeledTexts([f"{side}-{row}" for row in range(rows)], texts, labels)
+
+
+def small_label_table() -> SplitTable:
+    """Return a table whose texts have several labels or none; the last one is rare, and so are texts with all three."""
+    names = list(TELLING)
+    parts = (_label_split(name, count, names) for name, count in (("train", 96), ("validation", 40), ("test", 40)))
+    return SplitTable(names, *parts)
+
+
+def _label_split(name: str, rows: int, labels: list[str]) -> LabeledTexts:
+    chance = random.Random(name)
+    texts, sets = [], np.zeros((rows, len(labels)), dtype=bool)
+    for row in range(rows):
+        sets[row] = [row % 8 & 1, row % 8 & 2, row % 8 == 3]
+        words = chance.choices(FILLERS, k=chance.randint(3, 12))
+        words += [chance.choice(TELLING[label]) for label, has in zip(labels, sets[row], strict=True) if has]
+        chance.shuffle(words)
+        texts.append(" ".join(words) + ".")
+    return LabeledTexts([f"{name}-{row}" for row in range(rows)], texts, [], sets)
 
 
 def config(contestants: dict, epochs: int = 6) -> ClassificationConfig:

@@ -35,6 +35,16 @@ def test_what_is_found_in_a_file(client: httpx.Client, fake: FakeProcesses) -> N
     assert [words[0] for words in fake.started] == ["plan"]  # the forecast is measured at once
 
 
+def test_columns_of_0_and_1_are_labels_of_which_a_text_can_have_several(client: httpx.Client) -> None:
+    rows = [f"A fine line about things {row},{row & 1},{row >> 1 & 1}" for row in range(40)]
+    id = upload(client, "\n".join(["text,news,war", *rows]).encode(), "a.csv")["id"]
+
+    found = client.get(f"/v1/files/{id}").json()["look"]["found"]
+
+    assert found["label"] == ["news", "war"]
+    assert found["classes"] == {"news": 20, "war": 20}
+
+
 def test_other_columns_are_looked_at_anew(client: httpx.Client, fake: FakeProcesses) -> None:
     rows = [f"{row},A fine line {row},Another {row} of them,{'ab'[row % 2]},{'xy'[row // 2 % 2]}" for row in range(40)]
     id = upload(client, "\n".join(["id,first,second,kind,side", *rows]).encode(), "a.csv")["id"]

@@ -21,6 +21,12 @@ def command(
     texts: Texts = None,
     contestant: OnlyContestant = None,
     top: Annotated[int, typer.Option(min=1, help="Number of words to show, strongest first.")] = 10,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Explain this label. Default: the predicted one; where a text can have several, the most probable one."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show which words drove each contestant's decision. Without TEXT, read standard input line by line."""
@@ -36,7 +42,7 @@ def command(
 
     def ask(name: str) -> list[Explanation]:
         classifier = load_classifier(folder.path, contestant=name)
-        return [classifier.explain(text) for text in inputs]
+        return [classifier.explain(text, label) for text in inputs]
 
     explanations = answers_of(names, ask)
     if json:

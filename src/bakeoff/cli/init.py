@@ -23,7 +23,10 @@ def command(
         Path | None, typer.Option("-o", "--output", help="The config to write. Default: NAME.yaml in this folder.")
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column; may be repeated. Detected by default.")] = None,
-    label: Annotated[str | None, typer.Option(help="Label column. Detected by default.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="Label column; repeated, each is a label and holds 0 and 1. Detected by default."),
+    ] = None,
     validation: Annotated[
         str | None, typer.Option(help="Table of the validation rows, if FILE has the training rows only.")
     ] = None,
@@ -47,8 +50,10 @@ def command(
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} does not exist.", "Create it first, or choose another with -o.")
 
+    labels = label[0] if label and len(label) == 1 else label
+
     def begin(left_out: Mapping[str, str] = MappingProxyType({}), time: str = "") -> StartingConfig:
-        return starting_config(source, text, label, validation=validation, test=test, left_out=left_out, time=time)
+        return starting_config(source, text, labels, validation=validation, test=test, left_out=left_out, time=time)
 
     if minutes is None:
         start = begin()

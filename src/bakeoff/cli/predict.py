@@ -31,7 +31,12 @@ def command(
     contestant: OnlyContestant = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Give no label to texts whose probability is below this; see the report."),
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Give no label to texts whose probability is below this; see the report. Where a text can have "
+            "several labels: give all that are at least so probable, in place of those that reach their own threshold.",
+        ),
     ] = None,
     precision: Annotated[
         Precision | None,
@@ -84,8 +89,14 @@ def command(
         for name, answers in predictions.items():
             prefix = "" if len(names) == 1 else f"{name}_"
             rows = [_as_json(answer, threshold) for answer in answers]
-            for key in ("label", "probability", *(() if threshold is None else ("abstained",))):
+            several = answers[0].labels is not None
+            for key in ["labels"] if several else ["label", "probability", *["abstained"] * (threshold is not None)]:
                 scored[f"{prefix}{key}"] = [row[key] for row in rows]
+            if several:
+                scored |= {
+                    f"{prefix}probability_{label}": [row["probabilities"][label] for row in rows]
+                    for label in answers[0].probabilities
+                }
         write_scored(out, table, inputs, scored)
         print(f"Scored {len(inputs):,} texts: {out}", file=sys.stderr)
     if json:
@@ -97,6 +108,8 @@ def command(
 
 def _report_unanswered(predictions: dict[str, list[Prediction]], threshold: float) -> None:
     for name, answers in predictions.items():
+        if answers[0].labels is not None:
+            continue
         unanswered = sum(answer.answer(threshold) is None for answer in answers)
         below = f"(probability below {threshold:g})"
         print(f"{printable(name)}: no label for {unanswered:,} of {len(answers):,} texts {below}.", file=sys.stderr)
@@ -104,10 +117,17 @@ def _report_unanswered(predictions: dict[str, list[Prediction]], threshold: floa
 
 def _as_json(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
     """Return a prediction as JSON. With a threshold, `label` may be null; `abstained` says whether it is."""
+    if prediction.labels is not None:
+        return {"labels": _labels(prediction, threshold), "probabilities": prediction.probabilities}
     values = {"label": prediction.label, "probability": prediction.probability}
     if threshold is not None:
         values |= {"label": prediction.answer(threshold), "abstained": prediction.answer(threshold) is None}
     return {**values, "probabilities": prediction.probabilities}
+
+
+def _labels(prediction: Prediction, threshold: float | None) -> list[str]:
+    """Return the predicted labels of a text that can have several."""
+    return (prediction.labels or []) if threshold is None else prediction.labels_from(threshold)
 
 
 def _print(texts: list[str], predictions: dict[str, list[Prediction]], threshold: float | None) -> None:
@@ -118,6 +138,12 @@ def _print(texts: list[str], predictions: dict[str, list[Prediction]], threshold
             console.print(printable(text), markup=False, overflow="ellipsis", no_wrap=True)
         for name, answers in predictions.items():
             answer = answers[index]
+            if answer.labels is not None:
+                chosen = sorted(_labels(answer, threshold), key=lambda label: -answer.probabilities[label])
+                found = ", ".join(f"{printable(label)} {answer.probabilities[label]:.4f}" for label in chosen)
+                nearest = f"no label ({printable(answer.label)} {answer.probability:.4f}?)"
+                console.print(f"{name:<{width}}  {found or nearest}", markup=False)
+                continue
             unsure = threshold is not None and answer.answer(threshold) is None
             label = printable(f"no label ({answer.label}?)" if unsure else answer.label)
             console.print(f"{name:<{width}}  {label}  {answer.probability:.4f}", markup=False)

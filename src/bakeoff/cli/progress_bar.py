@@ -75,7 +75,8 @@ class ConsoleProgress(Progress):
 
     def epoch(self, line: EpochLine) -> None:
         if self._header_due:
-            self._print("  epoch   step  train loss  train acc  valid loss  valid acc      time")
+            valid = "valid acc" if line.measure == "accuracy" else " micro-F1"
+            self._print(f"  epoch   step  train loss  train acc  valid loss  {valid}      time")
             self._header_due = False
         cells = [
             f"{line.epoch:7d}{line.step:7d}",

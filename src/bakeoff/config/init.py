@@ -21,7 +21,7 @@ def init(
     output: str | Path | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     validation: Any = None,
     test: Any = None,
 ) -> StartingConfig:
@@ -33,7 +33,7 @@ def init(
         output: The YAML file to write, with the tables from Python beside it as Parquet. If absent, nothing is
             written, and the `values` of the result hold the tables themselves.
         text: Column of the texts, or several that are joined. Detected by default.
-        label: Column of the labels. Detected by default.
+        label: Column of the labels, or a column of 0 and 1 for each label. Detected by default.
         validation: Table of the validation split, where `source` has the training rows only.
         test: Table of the test split, likewise.
 
@@ -58,7 +58,7 @@ def init(
             start = starting_config(
                 sources.get("table") or sources["train"],
                 [text] if isinstance(text, str) else text,
-                label,
+                label if label is None or isinstance(label, str) else list(label),
                 validation=sources.get("validation"),
                 test=sources.get("test"),
                 names={str(file): names[key] for key, file in files.items()},

@@ -15,7 +15,7 @@ from bakeoff.config.bakeoff import CONFIGS
 from bakeoff.config.messages import section_of
 from bakeoff.config.presets import presets
 from bakeoff.data.example_config import ExampleData
-from bakeoff.evaluation.metrics import metrics_of
+from bakeoff.evaluation.metrics import Metric, metrics_of
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import METHODS, get_method
 
@@ -50,12 +50,21 @@ def reference() -> str:
 
 
 def _metrics() -> str:
-    rows = [
-        f"| `{metric.name}` | {task} | {'higher' if metric.higher_is_better else 'lower'} | {metric.meaning} |\n"
-        for task in CONFIGS
-        for metric in metrics_of(task)
-    ]
-    return "| metric | task | better | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows)
+    metrics = (metric for task in CONFIGS for metric in metrics_of(task))
+    rows = (
+        (metric.name, _kinds(metric), "higher" if metric.higher_is_better else "lower", metric.meaning)
+        for metric in metrics
+    )
+    lines = (f"| `{name}` | {kinds} | {better} | {meaning} |\n" for name, kinds, better, meaning in rows)
+    return "| metric | task | better | meaning |\n| --- | --- | --- | --- |\n" + "".join(lines)
+
+
+def _kinds(metric: Metric) -> str:
+    """Return the task that a metric is for, and how many labels a text has then."""
+    if metric.task == "language-model":
+        return metric.task
+    labels = {"one": "one label", "several": "several labels", "both": "one or several labels"}
+    return f"{metric.task}, {labels[metric.labels]}"
 
 
 def _sentence(section: type[BaseModel]) -> str:

@@ -24,7 +24,9 @@ class Seen:
     rows: int  # of the table; documents of a text
     columns: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # columns
-    label: str | None = None
+    label: str | list[str] | None = None  # a list: a column of 0 and 1 for each label
+    separator: str | None = None  # between several labels of one text
+    multilabel: bool = False  # a text can have several labels
     split: str | None = None  # column that names the split of each row
     files: dict[str, str] = field(default_factory=dict)  # train, validation, test, where they have files of their own
     classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
@@ -61,14 +63,20 @@ def describe(seen: Seen) -> list[str]:
     )
     lines.append(f"duplicate texts: {seen.duplicate_texts:,}; near-duplicates: {seen.near_duplicate_texts:,}")
     if seen.classes:
-        total = sum(seen.classes.values())
-        lines.append(f"{len(seen.classes)} classes in column {shown(seen.label or '')}:")
+        total = seen.rows - sum(seen.skipped.values()) if seen.multilabel else sum(seen.classes.values())
+        column = seen.label if isinstance(seen.label, str) else ", ".join(seen.label or [])
+        if seen.multilabel:
+            lines.append(f"{len(seen.classes)} labels ({shown(column, 200)}), of which a text can have several:")
+        else:
+            lines.append(f"{len(seen.classes)} classes in column {shown(column)}:")
         first = list(seen.classes.items())[:_LISTED_CLASSES]
         lines += [f"  {count:>9,}  {count / total:6.1%}  {shown(name)}" for name, count in first]
         if len(seen.classes) > len(first):
             lines.append(f"  and {len(seen.classes) - len(first)} more")
     if uneven := _unevenness(seen):
-        lines.append(f"The classes are uneven, 1 to {uneven:.0f}: look at macro-F1 and the recall of each class, too.")
+        what = "labels" if seen.multilabel else "classes"
+        each = "label" if seen.multilabel else "class"
+        lines.append(f"The {what} are uneven, 1 to {uneven:.0f}: look at macro-F1 and the recall of each {each}, too.")
     return lines + [shown(note, 200) for note in seen.notes]
 
 

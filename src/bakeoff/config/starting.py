@@ -16,7 +16,7 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
 from bakeoff.config.starting_examples import EXAMPLES_LINEUP, examples_yaml, find_examples, look_at_examples
 from bakeoff.data.compression import ending_of, unpack
-from bakeoff.data.config import PACKAGED_TEXTS, TableData, TableFormat, TableSplit, TextData
+from bakeoff.data.config import PACKAGED_TEXTS, LabelFormat, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext
@@ -76,7 +76,7 @@ class StartingConfig:
 def starting_config(
     source: str,
     text: Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | list[str] | None = None,
     *,
     validation: str | None = None,
     test: str | None = None,
@@ -92,7 +92,7 @@ def starting_config(
     Args:
         source: Anything that a config's `data.table` or `data.text` may name.
         text: Columns of the texts, if known.
-        label: Column of the labels, if known.
+        label: Column of the labels, or a column of 0 and 1 for each label, if known.
         validation, test: Tables of these splits, where `source` has the training rows only.
         names: What the config calls sources, where that is not their path.
         left_out: Contestants that the config shall not have, and how long they would take.
@@ -129,11 +129,11 @@ def starting_config(
         return _language_model(source, roles.text[0], list(table.columns), names, chosen)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     files = {"train": source, **others} if others else {}
-    format = table.format
+    format, labels = table.format, LabelFormat(separator=roles.separator)
     if files:
         if any(read_raw_table(other).format != format for other in others.values()):
             format = None  # one setting cannot describe them all, so a run finds each again
-        data = TableData(text=columns, label=roles.label, format=format or TableFormat(), **files)
+        data = TableData(text=columns, label=roles.label, labels=labels, format=format or TableFormat(), **files)
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
         data = TableData(
@@ -141,6 +141,7 @@ def starting_config(
             format=format or TableFormat(),
             text=columns,
             label=roles.label,
+            labels=labels,
             split=TableSplit(column=roles.split),
         )
     split, report = prepare_table(data, _SEED)
@@ -152,6 +153,7 @@ def starting_config(
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
     seen.source = names.get(source, source)
     seen.format, seen.reasons = format, roles.reasons
+    seen.separator, seen.multilabel = roles.separator, report.multilabel
     if format is not None or not files:  # the rows were read with the format that was found, which is no news then
         seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
@@ -235,13 +237,15 @@ def _lineup(
     facts = TableFacts(
         training_rows=len(training),
         training_words=training_words,
-        smallest_class=min(Counter(training.labels).values()),
+        smallest_class=min(filter(None, training.label_counts(len(seen.classes)))),
         long_text=seen.words.percentile_95,
         is_english=look_english(training.texts),
         has_gpu=Path("/proc/driver/nvidia/gpus").exists(),  # torch, which would know, takes seconds to import
+        multilabel=seen.multilabel,
     )
     methods = (get_classification_method(name) for name in method_names("classification"))
-    kinds = {type(method): method for method in methods}  # lstm and gru are names of one method
+    able = (method for method in methods if method.multilabel or not seen.multilabel)
+    kinds = {type(method): method for method in able}  # lstm and gru are names of one method
     proposed = [each for method in kinds.values() for each in method.propose(facts)]
     alone = [each for each in _chosen(proposed, chosen) if each.name not in left_out]
     joint = [each for method in kinds.values() for each in method.propose_jointly(alone)]
@@ -251,11 +255,15 @@ def _lineup(
 def _classification_yaml(
     seen: Seen, table: RawTable, training_rows: int, training_words: int, lineup: Sequence[Proposal]
 ) -> str:
-    others = [name for name in table.columns if name not in (*seen.text, seen.label, seen.split)]
+    labels = seen.label if isinstance(seen.label, list) else [seen.label or ""]
+    label = scalar(labels[0]) if len(labels) == 1 else f"[{', '.join(map(scalar, labels))}] # 0 or 1 in each"
+    if seen.separator is not None:
+        label += f"\n  labels: {{separator: {scalar(seen.separator)}}} # between several labels of one text"
+    others = [name for name in table.columns if name not in (*seen.text, *labels, seen.split)]
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
     other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
     several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
-    rows = sum(seen.classes.values())
+    rows = seen.rows - sum(seen.skipped.values())
     if seen.files:
         split = "{validation: 0.1, test: 0.2} # shares of all rows; only for a split that has no file"
     elif seen.split:
@@ -282,7 +290,7 @@ task: classification
 data:
 {_files_yaml(seen)}{_format_line(seen.format)}
   text: {text} # several columns are joined: {several}
-  label: {scalar(seen.label or "")}
+  label: {label}
   split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}

@@ -113,6 +113,20 @@ class TableFormat(Section):
     sheet: str | None = Field(None, description="Sheet of a spreadsheet. If absent, the first one that is not empty.")
 
 
+class LabelFormat(Section):
+    """How the labels of texts with several labels are written."""
+
+    separator: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description='Between the labels of one cell, such as `","`. Lists in .jsonl and .parquet files need none.',
+    )
+    threshold: Share = Field(
+        0.5,
+        description="Where `label` lists columns: from this value on a text has the label. For numbers between 0 and "
+        "1, such as the share of the people who said so; 0 and 1 need none.",
+    )
+
+
 def _sources(value: Any) -> Any:
     """Validate one source or several, with one message for the same reason."""
     several = isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
@@ -171,7 +185,14 @@ class TableData(Section):
         description="Column of the texts, or a list of columns (`[title, body]`), whose non-empty cells are joined by "
         "a blank line. Guessed from common names if absent.",
     )
-    label: str | None = Field(None, description="Column of the labels. Guessed from common names if absent.")
+    label: ColumnOrColumns = Field(
+        None,
+        description="Column of the labels. Guessed from common names if absent. A cell may be a list of labels; a list "
+        "of columns (`[toxic, obscene]`) is one label each, with 0 or 1 in every row. See several-labels.md.",
+    )
+    labels: LabelFormat = Field(
+        default_factory=lambda: LabelFormat(), description="How several labels of one text are written."
+    )
     unlabeled: Annotated[str | None, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)] = Field(
         None, description="Label that marks rows without one, often `-1`. They are not used."
     )
@@ -183,6 +204,15 @@ class TableData(Section):
         """Return the sources by their key: `table` alone, or `train` with `validation` and `test` if given."""
         sources = {key: getattr(self, key) for key in ("table", "train", "validation", "test")}
         return {key: source for key, source in sources.items() if source is not None}
+
+    @model_validator(mode="after")
+    def _has_labels_in_one_form(self) -> TableData:
+        if isinstance(self.label, list):
+            if len(self.label) == 1:
+                raise ValueError(f"label: a list needs two columns or more; for one column: label: {self.label[0]}")
+            if self.labels.separator is not None:
+                raise ValueError("`labels.separator` is for one column of labels; with a list of columns leave it out")
+        return self
 
     @model_validator(mode="after")
     def _names_a_source(self) -> TableData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from bakeoff.data.config import TableSplit
 from bakeoff.data.group_split import joined_keys, split_by_group
+from bakeoff.data.label_stratification import split_by_label_sets
 from bakeoff.data.leakage import Duplicates
 from bakeoff.data.splitting import carve
 from bakeoff.data.time_split import Moment, shown, split_by_time
@@ -31,9 +32,35 @@ class Rows:
 
     source: str
     chosen: list[int]
-    labels: list[int]  # indices into `label_names`
+    labels: list[int]  # indices into `label_names`; empty where a row can have several labels
     label_names: list[str]
     duplicates: Duplicates
+    label_sets: list[tuple[int, ...]] | None = None  # the labels of each row, where it can have several
+
+    def labels_in(self, rows: Sequence[int]) -> set[int]:
+        """Return the labels that these rows have."""
+        if self.label_sets is None:
+            return {self.labels[row] for row in rows}
+        return {label for row in rows for label in self.label_sets[row]}
+
+    def carve(
+        self, rows: Sequence[int], size: int, keys: Sequence[str], random: np.random.Generator, *, leave: int
+    ) -> tuple[list[int], list[int]]:
+        """Draw a random part of `rows`, stratified by label; arguments and result as of `splitting.carve`."""
+        if self.label_sets is None:
+            return carve(rows, size, keys, self.labels, random, leave=leave)
+        parts = split_by_label_sets(
+            rows, keys, self.label_sets, {"taken": size, "left": max(len(rows) - size, 0)}, random
+        )
+        return parts["taken"], parts["left"]
+
+    def split(
+        self, rows: Sequence[int], keys: Sequence[str], sizes: Mapping[str, int], random: np.random.Generator
+    ) -> dict[str, list[int]]:
+        """Divide `rows` so that rows with the same key are in the same split; as `group_split.split_by_group`."""
+        if self.label_sets is None:
+            return split_by_group(rows, keys, self.labels, sizes, random)
+        return split_by_label_sets(rows, keys, self.label_sets, sizes, random)
 
 
 @dataclass(frozen=True)
@@ -50,8 +77,8 @@ def divide_at_random(rows: Rows, split: TableSplit, random: np.random.Generator)
     """Divide at random, stratified by label."""
 
     def divide(keys: list[str]) -> RowsBySplit:
-        test, rest = carve(rows.chosen, _size(split.test, rows), keys, rows.labels, random, leave=2)
-        validation, train = carve(rest, _size(split.validation, rows), keys, rows.labels, random, leave=1)
+        test, rest = rows.carve(rows.chosen, _size(split.test, rows), keys, random, leave=2)
+        validation, train = rows.carve(rest, _size(split.validation, rows), keys, random, leave=1)
         return {"train": train, "validation": validation, "test": test}
 
     return Division(_with_duplicates_together(divide, rows))
@@ -86,7 +113,7 @@ def divide_as_given(
         parts = dict(by_split)
         for left, name in zip(range(len(missing), 0, -1), missing, strict=True):
             size = _size(getattr(split, name), rows)
-            parts[name], parts["train"] = carve(parts["train"], size, keys, rows.labels, random, leave=left)
+            parts[name], parts["train"] = rows.carve(parts["train"], size, keys, random, leave=left)
         return parts
 
     parts = _with_duplicates_together(divide, rows)
@@ -111,7 +138,7 @@ def divide_by_group(rows: Rows, split: TableSplit, groups: Sequence[str], random
     sizes = _sizes(rows, split)
 
     def divide(keys: list[str]) -> RowsBySplit:
-        return split_by_group(rows.chosen, keys, rows.labels, sizes, random)
+        return rows.split(rows.chosen, keys, sizes, random)
 
     def lacking(parts: RowsBySplit) -> int:
         return 0 if _is_ample(parts, sizes, rows) else sum(abs(len(parts[name]) - sizes[name]) for name in SPLITS)
@@ -148,7 +175,7 @@ def divide_into_folds(
 
     def divide(keys: list[str]) -> list[RowsBySplit]:
         sizes = {str(number): round(fair * (number + 1)) - round(fair * number) for number in range(count)}
-        tested = list(split_by_group(rows.chosen, keys, rows.labels, sizes, random).values())
+        tested = list(rows.split(rows.chosen, keys, sizes, random).values())
         return [_train_and_validation(test, keys, rows, split, random) for test in [*tested, []]]
 
     def lacking(parts: list[RowsBySplit]) -> int:
@@ -175,9 +202,9 @@ def _train_and_validation(
     rest = [row for row in rows.chosen if row not in tested]
     size = _size(split.validation, rows)
     if split.group is None:
-        validation, train = carve(rest, size, keys, rows.labels, random, leave=1)
+        validation, train = rows.carve(rest, size, keys, random, leave=1)
         return {"train": train, "validation": validation, "test": list(test)}
-    parts = split_by_group(rest, keys, rows.labels, {"train": len(rest) - size, "validation": size}, random)
+    parts = rows.split(rest, keys, {"train": len(rest) - size, "validation": size}, random)
     return {**parts, "test": list(test)}
 
 
@@ -277,7 +304,7 @@ def _is_ample(parts: RowsBySplit, sizes: dict[str, int], rows: Rows) -> bool:
 
 
 def _has_all_classes(parts: RowsBySplit, rows: Rows) -> bool:
-    return len({rows.labels[row] for row in parts["train"]}) == len(rows.label_names)
+    return len(rows.labels_in(parts["train"])) == len(rows.label_names)
 
 
 def _off_size(parts: RowsBySplit, sizes: dict[str, int], because: str) -> list[str]:
@@ -293,7 +320,7 @@ def _absent(rows: Rows, parts: RowsBySplit) -> list[str]:
     """Name the classes that validation or test lack."""
     notes = []
     for name in SPLITS[1:]:
-        absent = sorted(set(range(len(rows.label_names))) - {rows.labels[row] for row in parts[name]})
+        absent = sorted(set(range(len(rows.label_names))) - rows.labels_in(parts[name]))
         if absent and parts[name]:
             listed = ", ".join(repr(rows.label_names[label]) for label in absent[:_LISTED])
             more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""

@@ -49,7 +49,7 @@ def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render
         UserError: the source or a column is missing, empty or malformed, or there are too few rows.
     """
     source = read_source(data, lambda table: _columns(table, data))
-    chat = source.label in source.text
+    chat = source.label[0] in source.text
     examples = _usable(source, data, renderer() if chat else None)
     name = source.table.source
     random = np.random.default_rng(seed)
@@ -82,12 +82,12 @@ def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render
     return SplitCorpus(corpora["train"], corpora["validation"], corpora["test"]), report
 
 
-def _columns(table: RawTable, data: ExampleData) -> tuple[list[str], str]:
+def _columns(table: RawTable, data: ExampleData) -> tuple[list[str], list[str]]:
     """Return the columns of the prompts and of the answers; for chats, their column as both."""
     found = example_columns(table.columns)
     if data.messages is not None or (data.prompt is None and data.completion is None and found.messages):
         column = choose_column(table, data.messages or found.messages, (), "data.messages")
-        return [column], column
+        return [column], [column]
     if data.prompt is None and not found.prompt:
         raise UserError(
             f"No columns of {table.source} have usual names of prompts and answers; it has {', '.join(table.columns)}.",
@@ -95,9 +95,11 @@ def _columns(table: RawTable, data: ExampleData) -> tuple[list[str], str]:
         )
     return (
         choose_text_columns(table, data.prompt or found.prompt, "data.prompt"),
-        choose_column(
-            table, data.completion or found.completion, ("completion", "answer", "output"), "data.completion"
-        ),
+        [
+            choose_column(
+                table, data.completion or found.completion, ("completion", "answer", "output"), "data.completion"
+            )
+        ],
     )
 
 
@@ -107,9 +109,10 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
     examples = _Examples()
     splits = split_values(source, data, examples.notes)
     if render is None:
-        examples.notes += [*text_notes(table, source.text), *path_notes(table, [source.label])]
-        prompts, answers = row_texts(table, source.text), row_texts(table, [source.label])
-    cells = table.column(source.label)
+        examples.notes += [*text_notes(table, source.text), *path_notes(table, source.label)]
+        prompts, answers = row_texts(table, source.text), row_texts(table, source.label)
+    (label,) = source.label
+    cells = table.column(label)
     for row, (name, (split_value, problem)) in enumerate(zip(source.names, splits, strict=True)):
         if render is None:
             prompt, answer = prompts[row], answers[row]
@@ -121,7 +124,7 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
             if not cells[row]:
                 examples.skipped["the chat is empty or missing"] += 1
                 continue
-            document = chat_document(name, chat_of(cells[row], name, source.label, table.source), render, table.source)
+            document = chat_document(name, chat_of(cells[row], name, label, table.source), render, table.source)
             prompt = document.prompt
         if problem:
             examples.skipped[problem] += 1
@@ -132,7 +135,7 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
         examples.prompts.append(prompt)
         examples.documents.append(document)
         examples.split_values.append(split_value)
-    way_out = f"The prompts were read from {' and '.join(map(repr, source.text))}, the answers from {source.label!r}."
+    way_out = f"The prompts were read from {' and '.join(map(repr, source.text))}, the answers from {label!r}."
     refuse_if_empty(source, examples.ids, examples.skipped, way_out)
     return examples
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bakeoff.data.reading import Reading
-from bakeoff.errors import UserError
 
 _PREFIX = "__label__"
 
@@ -16,24 +15,21 @@ def is_fasttext(content: bytes) -> bool:
 def read_fasttext(text: str, name: str) -> Reading:
     """Return the columns `text` and `label`. Blank lines are skipped; a line without a label has None.
 
-    Raises:
-        UserError: a line has several labels.
+    Where a line has several labels, every label is a list.
     """
     texts: list[str] = []
-    labels: list[str | None] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    labels: list[list[str]] = []
+    for line in text.split("\n"):
         if not line.strip():
             continue
         rest = line.strip()
-        label = None
-        if rest.startswith(_PREFIX):
+        labels.append([])
+        while rest.startswith(_PREFIX):
             first, _, rest = rest.partition(" ") if " " in rest else rest.partition("\t")
-            label, rest = first.removeprefix(_PREFIX), rest.strip()
-        if rest.startswith(_PREFIX):
-            raise UserError(
-                f"{name}, line {number} has several labels: multi-label classification is not supported yet.",
-                "Keep one label in each line.",
-            )
+            labels[-1].append(first.removeprefix(_PREFIX))
+            rest = rest.strip()
         texts.append(rest)
-        labels.append(label)
-    return Reading({"text": texts, "label": labels}, ["Read as: fastText's format, a label and a text in each line."])
+    several = any(len(of_line) > 1 for of_line in labels)
+    column = labels if several else [of_line[0] if of_line else None for of_line in labels]
+    what = "labels" if several else "a label"
+    return Reading({"text": texts, "label": column}, [f"Read as: fastText's format, {what} and a text in each line."])

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from bakeoff.data.cells import NotTextError, label_of, text_of
-from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, row_names
+from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns
 from bakeoff.data.headers import is_number
+from bakeoff.data.label_sets import look_like_label_sets, refuse_objects
 from bakeoff.data.nested import leaves
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.scripts import counted_in_characters, rough_words
-from bakeoff.data.several_labels import NOT_YET, refuse_several_labels
 from bakeoff.data.split_rules import SPLIT_NAMES
 from bakeoff.errors import UserError
 
@@ -64,14 +64,17 @@ class ColumnRoles:
     """The columns of a table that hold text, label and split."""
 
     text: list[str]
-    label: str | None  # None: no column looks like one
+    label: str | list[str] | None  # a list: a column of 0 and 1 for each label; None: no column looks like one
     split: str | None  # holds only names of splits, train and test among them
+    separator: str | None = None  # between several labels of one text
     reasons: list[str] = field(
         default_factory=list, compare=False
     )  # why these, in words; not for columns that are given
 
 
-def guess_columns(table: RawTable, text: Sequence[str] | None = None, label: str | None = None) -> ColumnRoles:
+def guess_columns(
+    table: RawTable, text: Sequence[str] | None = None, label: str | list[str] | None = None
+) -> ColumnRoles:
     """Guess the columns from their names, or from their contents where no name is a usual one.
 
     A label column repeats a few values; the text column is the one with the most words.
@@ -81,20 +84,32 @@ def guess_columns(table: RawTable, text: Sequence[str] | None = None, label: str
 
     Raises:
         UserError: a known column does not exist; the label column has one value only, or so many that they cannot be
-            classes; or no column holds texts; or the rows have several labels.
+            classes; or no column holds texts.
     """
     reasons: list[str] = []
-    texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, label, reasons)]
+    known = label if isinstance(label, list) else [label]
+    texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, known, reasons)]
     others = [name for name in leaves(table.columns) if name not in texts and name.lower() != "id"]
-    split = next((name for name in others if name != label and _names_splits(table.column(name))), None)
+    split = next((name for name in others if name not in known and _names_splits(table.column(name))), None)
     if split not in table.columns:
         split = None
     if label is not None:
-        choose_column(table, label, (), "--label")
-        _check_label(table, label, named=True)
-        return ColumnRoles(texts, label, split, reasons)
-    others = [name for name in others if name != split]
-    return ColumnRoles(texts, _label_column(table, others, reasons), split, reasons)
+        for name in known:
+            choose_column(table, name, (), "--label")
+        if isinstance(label, str):
+            _check_label(table, label, named=True)
+    else:
+        label = _label_column(table, [name for name in others if name != split], reasons)
+    return ColumnRoles(texts, label, split, _separator(table, label, reasons), reasons)
+
+
+def _separator(table: RawTable, label: str | list[str] | None, reasons: list[str]) -> str | None:
+    """Return what separates the labels in a column where a text has several."""
+    found = look_like_label_sets(table.column(label)) if isinstance(label, str) else None
+    if found in (None, "lists"):
+        return None
+    reasons.append(f"several labels in one cell: they are separated by {found!r}")
+    return found
 
 
 def word_counts(texts: Sequence[str]) -> WordCounts:
@@ -111,9 +126,9 @@ def look_english(texts: Sequence[str]) -> bool:
     return sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * max(len(words), 1)
 
 
-def _text_column(table: RawTable, label: str | None, reasons: list[str]) -> str:
+def _text_column(table: RawTable, labels: Sequence[str | None], reasons: list[str]) -> str:
     names = leaves(table.columns)
-    words = {name: mean_words(table.column(name)) for name in names if name != label}
+    words = {name: mean_words(table.column(name)) for name in names if name not in labels}
     usual = [name for name in words if _last(name) in TEXT_NAMES and words[name] >= _FEWEST_WORDS]
     if usual:
         chosen = max(usual, key=lambda name: words[name])
@@ -130,8 +145,11 @@ def _text_column(table: RawTable, label: str | None, reasons: list[str]) -> str:
     return longest
 
 
-def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str | None:
-    """Return the column that a usual name or a few repeated values show to hold the labels."""
+def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str | list[str] | None:
+    """Return the column that a usual name or a few repeated values show to hold the labels.
+
+    Where no column does, but several hold 0 and 1, each of them is a label.
+    """
     by_content = [name for name in others if _can_be_classes(table.column(name))]
     words = [name for name in by_content if not _are_numbers(table.column(name))]
     by_name = [name for usual in LABEL_NAMES for name in others if _last(name) == usual]
@@ -143,17 +161,14 @@ def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str
             return named
     lists = [name for name in others if any(isinstance(cell, list) and len(cell) > 1 for cell in table.column(name))]
     if lists and not by_content:
-        refuse_several_labels(table.source, lists[0], table.column(lists[0]), row_names(table))
+        reasons.append(f"label: {lists[0]}, which holds lists: a text can have several labels")
+        return lists[0]
     flags = [name for name in by_content if set(_values(table.column(name))) <= {"0", "1"}]
     if len(flags) > 1 and not words:
-        raise UserError(
-            f"Columns {', '.join(map(repr, flags))} of {table.source} hold 0 and 1: several labels for one text, or "
-            f"one column for each class. {NOT_YET}.",
-            f"To learn one of them, name it: --label {flags[0]}",
-        )
+        reasons.append(f"labels: {', '.join(flags)}, which hold 0 and 1: a text can have several labels")
+        return flags
     chosen = min(words or by_content, key=lambda name: len(_values(table.column(name))), default=None)
     if chosen is not None:
-        refuse_several_labels(table.source, chosen, table.column(chosen), row_names(table))
         count = len(_values(table.column(chosen)))
         beside = ", and no numbers" * bool(words and len(words) < len(by_content))
         reasons.append(f"label: {chosen}, whose {count} values repeat{beside}")
@@ -210,7 +225,9 @@ def _check_label(table: RawTable, name: str, *, named: bool) -> None:
         named: Whether the user chose the column, which may then have many classes.
     """
     values = table.column(name)
-    refuse_several_labels(table.source, name, values, row_names(table))
+    refuse_objects(table.source, name, values)
+    if look_like_label_sets(values):
+        return
     counts = _values(values)
     if len(counts) == 1:
         raise UserError(

@@ -20,7 +20,7 @@ class TableSource:
 
     table: RawTable
     text: list[str]  # columns
-    label: str  # column
+    label: list[str]  # one column, or one for each label
     names: list[str]  # of the rows, all different
     splits: list[str] | None = None  # of the rows; None where there is one table for all splits
     given: frozenset[str] = frozenset()  # the splits that have a file
@@ -38,7 +38,9 @@ def read_table_source(data: TableData) -> TableSource:
     return read_source(data, lambda table: _columns(table, data))
 
 
-def read_source(data: TableData | ExampleData, columns: Callable[[RawTable], tuple[list[str], str]]) -> TableSource:
+def read_source(
+    data: TableData | ExampleData, columns: Callable[[RawTable], tuple[list[str], list[str]]]
+) -> TableSource:
     """Read the tables of a config as one; see `read_table_source`.
 
     Args:
@@ -50,7 +52,7 @@ def read_source(data: TableData | ExampleData, columns: Callable[[RawTable], tup
         return TableSource(table, *columns(table), row_names(table))
     text, label = columns(tables["train"])
     for split, table in tables.items():
-        for column in (*text, label):
+        for column in (*text, *label):
             _must_have(table, column, split, tables["train"].source)
     if len(tables) == 1:
         return TableSource(tables["train"], text, label, row_names(tables["train"]))
@@ -81,9 +83,10 @@ def refuse_if_empty(source: TableSource, rows: Sequence[Any], skipped: Mapping[s
         raise UserError(f"{source.table.source} has no rows that can be used: {reasons or 'it is empty'}.", way_out)
 
 
-def _columns(table: RawTable, data: TableData) -> tuple[list[str], str]:
+def _columns(table: RawTable, data: TableData) -> tuple[list[str], list[str]]:
     text = choose_text_columns(table, data.text, "data.text")
-    return text, choose_column(table, data.label, LABEL_NAMES, "data.label")
+    labels = data.label if isinstance(data.label, list) else [data.label]
+    return text, [choose_column(table, label, LABEL_NAMES, "data.label") for label in labels]
 
 
 def _must_have(table: RawTable, column: str, split: str, train: str) -> None:

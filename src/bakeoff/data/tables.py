@@ -9,17 +9,18 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bakeoff.data.cells import labels_of, unlabeled_note
 from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
 from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
+from bakeoff.data.label_sets import read_label_sets
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.parts import nested_parts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
-from bakeoff.data.several_labels import refuse_several_labels
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
 from bakeoff.data.types import LabeledTexts, SplitTable, joined
@@ -36,10 +37,12 @@ class _Rows:
     numbers: list[int] = field(default_factory=list)  # in the table, from 0
     ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)  # several labels of one text are joined by commas
     split_values: list[Any] = field(default_factory=list)  # given split, group or time; None where the split is random
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    label_sets: list[frozenset[str]] | None = None  # where a text can have several labels
+    label_names: list[str] = field(default_factory=list)  # of these
 
 
 def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> tuple[SplitTable, DataReport]:
@@ -64,34 +67,45 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
     duplicates = find_duplicates(rows.texts, chosen)
-    _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}))
     is_random = source.splits is None and data.split.rule is None
-    if is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
+    if rows.label_sets is None:
+        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}))
+    if rows.label_sets is None and is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
         notes.append(_set_aside(rows, rare, chosen))
         chosen = [row for row in chosen if rows.labels[row] not in rare]
         _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}), notes[-1])
         duplicates = find_duplicates(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen})
+    if rows.label_sets is not None:
+        label_names = _frequent_labels(rows, rows.label_sets, duplicates.keys, chosen, is_random, notes)
     for group in look_alikes(label_names):
         names = " and ".join(map(repr, group))
         notes.append(f"The labels {names} differ only in case or white space; each is a class of its own.")
     id_of = {name: id for id, name in enumerate(label_names)}
-    labels = [id_of.get(name, -1) for name in rows.labels]
-    all_rows = Rows(source.table.source, chosen, labels, label_names, duplicates)
+    labels = [id_of.get(name, -1) for name in rows.labels] if rows.label_sets is None else []
+    sets: list[tuple[int, ...]] | None = None
+    if rows.label_sets is not None:
+        sets = [tuple(sorted(id_of[name] for name in row if name in id_of)) for row in rows.label_sets]
+    all_rows = Rows(source.table.source, chosen, labels, label_names, duplicates, sets)
     division = divide(data, source, all_rows, rows.split_values, random)
     rows_of = division.rows
     different = len({duplicates.keys[row] for row in chosen})
     for number, fold in enumerate(division.folds, start=1):
         tested = f"{source.table.source}, tested on fold {number}"
-        _check_splits(tested, fold, division.rule, labels, label_names, different)
+        _check_splits(tested, fold, division.rule, all_rows, different)
     if not division.folds:
-        _check_splits(source.table.source, rows_of, division.rule, labels, label_names, different)
+        _check_splits(source.table.source, rows_of, division.rule, all_rows, different)
+    matrix: npt.NDArray[np.bool_] | None = None
+    if sets is not None:
+        trained = [fold["train"] for fold in division.folds or [rows_of]]
+        label_names, matrix = _learnable(source.table.source, label_names, sets, trained, notes)
 
     def texts(picked: Sequence[int]) -> LabeledTexts:
         return LabeledTexts(
             ids=[rows.ids[row] for row in picked],
             texts=[rows.texts[row] for row in picked],
-            labels=[labels[row] for row in picked],
+            labels=[labels[row] for row in picked] if matrix is None else [],
+            label_sets=None if matrix is None else matrix[picked],
         )
 
     def table(parts: RowsBySplit) -> tuple[SplitTable, RowsBySplit]:
@@ -106,6 +120,11 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         tested_rows = [row for _, its_order in folds for row in its_order["test"]]
         split = replace(split, test=joined([fold.test for fold, _ in folds]), folds=[fold for fold, _ in folds])
     groups = None if data.split.group is None else rows.split_values
+    if shares and sets is not None:
+        raise UserError(
+            "learning_curve is for tables in which every text has one label, and here a text can have several.",
+            "Leave out learning_curve.",
+        )
     # With a generator of its own, so that the splits are the same with and without a learning curve.
     parts = nested_parts(order["train"], shares, labels, duplicates, groups, np.random.default_rng([seed, 1]))
     split = replace(
@@ -128,10 +147,13 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
 def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     """Collect the rows that have a text, a label and what the split needs, and count the others by reason."""
     table = source.table
-    raw_labels = table.column(source.label)
-    refuse_several_labels(table.source, source.label, raw_labels, source.names)
-    labels, notes = labels_of(raw_labels)
-    rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, [source.label]), *notes])
+    cells = [table.column(name) for name in source.label]
+    found = read_label_sets(table.source, source.label, cells, source.names, data.labels, data.unlabeled)
+    labels: Sequence[str | frozenset[str] | None]
+    labels, notes = labels_of(cells[0]) if found is None else (found.rows, [found.note])
+    rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, source.label), *notes])
+    if found is not None:
+        rows.label_sets, rows.label_names = [], found.names
     columns = (source.names, row_texts(table, source.text), labels, split_values(source, data, rows.notes))
     for number, (name, text, label, (split_value, problem)) in enumerate(zip(*columns, strict=True)):
         if text is None:
@@ -151,12 +173,24 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
         rows.numbers.append(number)
         rows.ids.append(name)
         rows.texts.append(text)
-        rows.labels.append(label)
         rows.split_values.append(split_value)
+        if isinstance(label, str):
+            rows.labels.append(label)
+        elif rows.label_sets is not None:
+            rows.labels.append(", ".join(sorted(label)))
+            rows.label_sets.append(label)
+    if rows.label_sets and (without := sum(not labels for labels in rows.label_sets)):
+        rows.notes.append(f"{row_count(without)} no label: none of the labels applies to the text.")
+    if rows.label_sets and all(len(labels) == 1 for labels in rows.label_sets):
+        rows.notes.append(
+            "Every text has exactly one label. Labels that exclude each other are learned better from one column that "
+            "names the label of each row."
+        )
     if note := unlabeled_note(Counter(rows.labels)):
         rows.notes.append(note)
     way_out = (
-        f"The text was read from {' and '.join(map(repr, source.text))}, the label from {source.label!r}; "
+        f"The text was read from {' and '.join(map(repr, source.text))}, the label from "
+        f"{' and '.join(map(repr, source.label))}; "
         "set data.text and data.label if those are not the right columns."
     )
     refuse_if_empty(source, rows.texts, rows.skipped, way_out)
@@ -165,9 +199,69 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
 
 def _other_columns(source: TableSource, numbers: Sequence[int]) -> dict[str, list[Any]]:
     """Return the cells of some rows in all columns but those of texts and labels."""
-    read = {*source.text, source.label}
+    read = {*source.text, *source.label}
     columns = source.table.columns
     return {name: [cells[number] for number in numbers] for name, cells in columns.items() if name not in read}
+
+
+def _frequent_labels(
+    rows: _Rows,
+    label_sets: Sequence[frozenset[str]],
+    keys: Sequence[str],
+    chosen: Sequence[int],
+    is_random: bool,
+    notes: list[str],
+) -> list[str]:
+    """Return the labels that can be learned, in order; say which are left out because too few texts have them.
+
+    Args:
+        is_random: Every split must get a text of each label. If not, whatever the training split has can be learned.
+        notes: Gets a sentence.
+    """
+    texts = Counter(label for label, _ in {(label, keys[row]) for row in chosen for label in label_sets[row]})
+    needed = len(SPLITS) if is_random else 1
+    frequent = [name for name in rows.label_names if texts[name] >= needed]
+    rare = [name for name in rows.label_names if 0 < texts[name] < needed]
+    if rare:
+        notes.append(f"Left out are labels that fewer than three different texts have: {_listed(rare)}.")
+    return frequent
+
+
+def _learnable(
+    source: str, label_names: list[str], sets: list[tuple[int, ...]], trained: list[list[int]], notes: list[str]
+) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """Leave out labels that all texts of a training split have, or none.
+
+    Args:
+        trained: The rows of each training split.
+        notes: Gets a sentence.
+
+    Returns:
+        The other labels, and which each row has, shape (rows, labels).
+
+    Raises:
+        UserError: fewer than two labels are left.
+    """
+    matrix = np.zeros((len(sets), len(label_names)), dtype=np.bool_)
+    for row, labels in enumerate(sets):
+        matrix[row, list(labels)] = True
+    shares = np.array([matrix[rows].mean(axis=0) for rows in trained])
+    constant = (shares == 0).any(axis=0) | (shares == 1).any(axis=0)
+    if constant.any():
+        names = [name for name, out in zip(label_names, constant, strict=True) if out]
+        notes.append(f"Left out are labels that no training text has, or all: {_listed(names)}.")
+    kept = [name for name, out in zip(label_names, constant, strict=True) if not out]
+    if len(kept) < 2:
+        raise UserError(
+            f"{source} has {len(kept) or 'no'} label{'' if len(kept) == 1 else 's'} that can be learned"
+            f"{': ' if kept else ''}{', '.join(map(repr, kept))}. {' '.join(notes)}",
+            "Several labels need at least two, each of them in some training texts, not in all; check data.label.",
+        )
+    return kept, matrix[:, ~constant]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, names[:_LISTED]))}{', ...' if len(names) > _LISTED else ''} ({len(names):,} in all)"
 
 
 def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:
@@ -210,11 +304,10 @@ def _check_splits(
     source: str,
     rows_of: RowsBySplit,
     rule: GroupSplit | TimeSplit | None,
-    labels: list[int],
-    label_names: list[str],
+    all_rows: Rows,
     different: int,
 ) -> None:
-    """Refuse an empty split, and a training split that lacks a class.
+    """Refuse an empty split, and a training split that lacks a class; a text's several labels are no classes.
 
     Args:
         different: How many texts there are, identical ones counted once.
@@ -227,9 +320,9 @@ def _check_splits(
                 f"{source} leaves no rows for the {name} split{reason}.",
                 f"Give more {'different texts' if reason else 'rows'}, or change data.split.",
             )
-    absent = set(range(len(label_names))) - {labels[row] for row in rows_of["train"]}
-    if absent:
-        names = ", ".join(repr(label_names[id]) for id in sorted(absent))
+    absent = set(range(len(all_rows.label_names))) - all_rows.labels_in(rows_of["train"])
+    if absent and all_rows.label_sets is None:
+        names = ", ".join(repr(all_rows.label_names[id]) for id in sorted(absent))
         past = f" before {rule.first['validation']}" if isinstance(rule, TimeSplit) else ""
         raise UserError(
             f"{source}: no training row is left for {names}{past}.",
@@ -241,8 +334,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
     named_rows = {
         name: [
-            (row, text, split.label_names[label])
-            for row, text, label in zip(texts.ids, texts.texts, texts.labels, strict=True)
+            (row, text, label) for row, text, label in zip(texts.ids, texts.texts, split.written(texts), strict=True)
         ]
         for name, texts in texts_of.items()
     }
@@ -257,11 +349,12 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
                 name=name,
                 rows=len(texts),
                 characters=sum(map(len, texts.texts)),
-                labels={label: texts.labels.count(id) for id, label in enumerate(split.label_names)},
+                labels=dict(zip(split.label_names, texts.label_counts(len(split.label_names)), strict=True)),
                 # Splits are shuffled. Sorted by the rows' names, the same rows always have the same fingerprint.
                 fingerprint=fingerprint([(name, chain.from_iterable(sorted(named_rows[name])))]),
             )
             for name, texts in texts_of.items()
         ],
         skipped=dict(rows.skipped),
+        multilabel=split.multilabel,
     )

@@ -4,32 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
 class LabeledTexts:
-    """One split of a labeled table; the three lists have the same length."""
+    """One split of a labeled table; the lists have the same length."""
 
     ids: list[str]  # stable names of the rows: from the file's id column, or else the row number, from 1
     texts: list[str]
-    labels: list[int]  # indices into SplitTable.label_names
+    labels: list[int]  # indices into SplitTable.label_names; empty where a text can have several labels
+    label_sets: npt.NDArray[np.bool_] | None = None  # which labels each text has, shape (texts, labels), where several
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def sets(self) -> npt.NDArray[np.bool_]:
+        """Return `label_sets` of a table whose texts can have several labels."""
+        assert self.label_sets is not None
+        return self.label_sets
+
+    @property
+    def targets(self) -> Sequence[int] | npt.NDArray[np.bool_]:
+        """Return what a model learns to predict: `labels`, or `label_sets` where a text can have several labels."""
+        return self.labels if self.label_sets is None else self.label_sets
+
+    def label_counts(self, labels: int) -> list[int]:
+        """Return how many texts have each of the `labels` labels."""
+        if self.label_sets is not None:
+            return [int(count) for count in self.label_sets.sum(axis=0)]
+        return [self.labels.count(label) for label in range(labels)]
+
     def of(self, rows: Sequence[int]) -> LabeledTexts:
         """Return the texts at these positions."""
-        ids, texts, labels = self.ids, self.texts, self.labels
-        return LabeledTexts([ids[row] for row in rows], [texts[row] for row in rows], [labels[row] for row in rows])
+        ids, texts = [self.ids[row] for row in rows], [self.texts[row] for row in rows]
+        if self.label_sets is not None:
+            return LabeledTexts(ids, texts, [], self.label_sets[list(rows)])
+        return LabeledTexts(ids, texts, [self.labels[row] for row in rows])
 
 
 def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
     """Return the texts of several splits, one after the other."""
+    import numpy as np  # here, because reading a config needs no arrays
+
     return LabeledTexts(
         [id for part in parts for id in part.ids],
         [text for part in parts for text in part.texts],
         [label for part in parts for label in part.labels],
+        None if parts[0].label_sets is None else np.concatenate([part.sets for part in parts]),
     )
 
 
@@ -37,7 +64,7 @@ def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
 class SplitTable:
     """A labeled table with its splits."""
 
-    label_names: list[str]  # sorted
+    label_names: list[str]  # sorted, or in the order of the columns that `data.label` lists
     train: LabeledTexts
     validation: LabeledTexts
     test: LabeledTexts
@@ -52,6 +79,17 @@ class SplitTable:
     def with_part(self, number: int) -> SplitTable:
         """Return the table with only a part of its training rows; the smallest part is 1, and 0 is all of them."""
         return replace(self, train=self.parts[number - 1], parts=()) if number else self
+
+    @property
+    def multilabel(self) -> bool:
+        """Return whether a text can have several labels, or none."""
+        return self.train.label_sets is not None
+
+    def written(self, texts: LabeledTexts) -> list[str]:
+        """Return the labels of texts as a reader sees them: several labels of one text are joined by commas."""
+        if texts.label_sets is None:
+            return [self.label_names[label] for label in texts.labels]
+        return [", ".join(name for name, has in zip(self.label_names, row, strict=True) if has) for row in texts.sets]
 
     @property
     def trainings(self) -> float:

@@ -107,11 +107,22 @@ def calibration_error_interval(
         cells = bins[drawn] + BINS * np.arange(len(drawn))[:, None]
         sums = np.bincount(cells.ravel(), weights=gaps[drawn].ravel(), minlength=BINS * len(drawn))
         resampled.append(np.abs(sums.reshape(-1, BINS)).sum(axis=1) / gaps.size)
-    tail = (1 - confidence) / 2
-    middle, highest = map(float, np.quantile(np.concatenate(resampled), [0.5, 1 - tail]))
     by_chance = np.abs(
         np.random.default_rng(seed).normal(0, _chance_deviations(probabilities), size=(resamples, BINS))
     ).sum(axis=1)
+    return reflected_interval(value, np.concatenate(resampled), by_chance, confidence)
+
+
+def reflected_interval(value: float, resampled: Floats, by_chance: Floats, confidence: float) -> Interval:
+    """Return the interval that `calibration_error_interval` explains.
+
+    Args:
+        value: The error of the sample.
+        resampled: Errors of resamples.
+        by_chance: Errors that perfect calibration would show.
+    """
+    tail = (1 - confidence) / 2
+    middle, highest = map(float, np.quantile(resampled, [0.5, 1 - tail]))
     beyond_chance = value > np.quantile(by_chance, 1 - tail)
     low = min(max(2 * value - highest, 0.0), value) if beyond_chance else 0.0
     return low, value + highest - middle

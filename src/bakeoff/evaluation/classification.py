@@ -13,7 +13,7 @@ from bakeoff.runs.results import Confusion
 Floats = npt.NDArray[np.float64]
 
 # The smallest probability that counts, so that a single confident mistake cannot make the loss infinite.
-_SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 
 def confusion(labels: npt.ArrayLike, predictions: npt.ArrayLike, label_names: Sequence[str]) -> Confusion:
@@ -129,10 +129,16 @@ def average_precisions(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> F
     classes = np.unique(truth)
     if len(classes) < 2:
         return None
-    return np.asarray(np.mean([_average_precision(truth == label, rows[:, label]) for label in classes], axis=0))
+    return np.asarray(np.mean([average_precision_values(truth == label, rows[:, label]) for label in classes], axis=0))
 
 
-def _average_precision(positive: npt.NDArray[np.bool_], scores: Floats) -> Floats:
+def average_precision_values(positive: npt.NDArray[np.bool_], scores: Floats) -> Floats:
+    """Return for each text the average precision of one class plus the text's influence on it.
+
+    Args:
+        positive: Which texts have the class, shape (texts,), at least one.
+        scores: Rank the texts, shape (texts,).
+    """
     order = np.argsort(-scores, kind="stable")
     hit, ranked = positive[order].astype(np.float64), scores[order]
     # Texts of equal scores are found together: each has the place of the last of them, and the first.
@@ -159,7 +165,7 @@ def text_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> npt.NDAr
     """
     rows = np.asarray(probabilities, dtype=np.float64)
     true = np.take_along_axis(rows, np.asarray(labels, dtype=np.int64)[:, None], axis=1)[:, 0]
-    return -np.log(np.maximum(true, _SMALLEST_PROBABILITY))
+    return -np.log(np.maximum(true, SMALLEST_PROBABILITY))
 
 
 def log_loss(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:

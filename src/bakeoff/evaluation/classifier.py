@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,23 @@ class ClassifierEvaluation:
     calibration: Calibration | None
     selective_prediction: SelectivePrediction
     label_issues: LabelIssues
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Return what a `ContestantResult` holds of it."""
+        return {
+            "metrics": self.metrics,
+            "confusion": self.confusion,
+            "classes": self.classes,
+            "calibration": self.calibration,
+            "selective_prediction": self.selective_prediction,
+            "label_issues": len(self.label_issues.texts),
+        }
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """Return what a saved classifier needs of it."""
+        return {"temperature": self.temperature}
 
 
 def evaluate_classifier(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bakeoff.evaluation.metrics import deciding_metrics
+from bakeoff.errors import UserError
+from bakeoff.evaluation.metrics import deciding_metrics, get_metric, metrics_of
 from bakeoff.sections import Section
 
 if TYPE_CHECKING:
@@ -56,13 +57,26 @@ def _order(value: Any) -> Any:
     raise ValueError(f"must be `ordered` (numbers, by size) or the list of all labels in their order, not {value!r}")
 
 
+def _threshold(value: Any) -> Any:
+    if value == "f1" or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1):
+        return value
+    raise ValueError(f"must be `f1` or a number between 0 and 1, not {value!r}")
+
+
 class ClassificationEvaluationConfig(Section):
     """The comparison of classifiers: on the test split, paired on the same texts."""
 
-    metric: DecidingMetric = Field(
-        "accuracy",
-        description="The metric that decides the verdict (`cost` where `cost` is given); validation accuracy chooses "
-        "the best epoch.",
+    metric: DecidingMetric | None = Field(
+        None,
+        description="The metric that decides the verdict. If absent, `accuracy`, `cost` where `cost` is given, and "
+        "`micro_f1` where a text can have several labels. Validation accuracy (micro-F1 of several labels) chooses the "
+        "best epoch.",
+    )
+    threshold: Annotated[float | Literal["f1"], BeforeValidator(_threshold)] = Field(
+        "f1",
+        description="Where a text can have several labels: the probability from which a label is predicted. `f1`: of "
+        "each label, the one of the highest F1 on the validation split, drawn to a common one where few texts have the "
+        "label; or one number for all labels.",
     )
     cost: Annotated[BinaryCost | dict[Label, dict[Label, Cost]] | None, BeforeValidator(_cost)] = Field(
         None,
@@ -92,3 +106,24 @@ class ClassificationEvaluationConfig(Section):
         if self.metric in ("mean_absolute_error", "quadratic_kappa") and self.labels is None:
             raise ValueError(f"metric `{self.metric}` needs the order of the labels: `labels: ordered`, or a list")
         return self
+
+    def deciding(self, *, multilabel: bool) -> str:
+        """Return the metric that decides the verdict.
+
+        Args:
+            multilabel: A text can have several labels.
+
+        Raises:
+            UserError: the config asks for something that is not defined then.
+        """
+        if self.metric is None:
+            return "micro_f1" if multilabel else "accuracy"
+        labels = get_metric(self.metric).labels
+        if labels == ("one" if multilabel else "several"):
+            have = "can have several labels" if multilabel else "has one label"
+            fitting = metrics_of("classification", "several" if multilabel else "one")
+            names = ", ".join(metric.name for metric in fitting if metric.paired)
+            raise UserError(
+                f"evaluation.metric: {self.metric} is not defined where every text {have}.", f"Use one of {names}."
+            )
+        return self.metric

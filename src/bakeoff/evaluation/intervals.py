@@ -195,6 +195,53 @@ def paired_bootstrap_metric(
     return _percentiles(differences, rows.size, confidence), _p_value(differences, rows.size)
 
 
+def bootstrap_sums(
+    columns: npt.NDArray[np.bool_],
+    metric: Callable[[Floats], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """Return a bootstrap interval of a metric that is a function of counts of texts, such as the F1 of several labels.
+
+    Args:
+        columns: Whether each text is counted in each column, shape (texts, columns), at least one text.
+        metric: Takes sums over texts, shape (resamples, columns), and returns one value each.
+    """
+    return _percentiles(_resampled_metric(columns, metric, resamples, seed), len(columns), confidence)
+
+
+def paired_bootstrap_sums(
+    columns: npt.NDArray[np.bool_],
+    difference: Callable[[Floats], Floats],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> tuple[Interval, float] | None:
+    """Return the interval of a difference of two such metrics on the same texts, and its p-value.
+
+    Arguments as in `bootstrap_sums`, with the columns of both contestants; None where there are fewer than two texts.
+    """
+    texts = len(columns)
+    if texts < 2:
+        return None
+    values = _resampled_metric(columns, difference, resamples, seed)
+    return _percentiles(values, texts, confidence), _p_value(values, texts)
+
+
+def _resampled_metric(
+    columns: npt.NDArray[np.bool_], metric: Callable[[Floats], Floats], resamples: int, seed: int
+) -> Floats:
+    from scipy.sparse import csr_matrix  # here, because only several labels need it
+
+    # Texts that count alike are drawn together.
+    _, first, times = np.unique(np.packbits(columns, axis=1), axis=0, return_index=True, return_counts=True)
+    kinds = csr_matrix(columns[first].T.astype(np.float64))
+    return np.concatenate([metric((kinds @ counts.T).T) for counts in resample_counts(times, resamples, seed)])
+
+
 def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike) -> float:
     """Return the exact two-sided p-value of McNemar's test (1947) that a and b are right equally often.
 

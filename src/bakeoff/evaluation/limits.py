@@ -156,9 +156,9 @@ def _rare_classes(best: ContestantResult) -> list[str]:
     first = rare[0]
     texts = f"{first.texts or 'no'} text{'s' * (first.texts != 1)}"
     more = f"; {count(len(rare) - 1)} more have fewer than {_FEW_OF_A_CLASS}" if len(rare) > 1 else ""
+    of = f"with label '{first.label}'" if best.multilabel else f"of class '{first.label}'"
     return [
-        f"The {best.metrics[0].split} split has only {texts} of class '{first.label}'{more}: too few to say how well "
-        f"they are recognized."
+        f"The {best.metrics[0].split} split has only {texts} {of}{more}: too few to say how well they are recognized."
     ]
 
 
@@ -223,7 +223,8 @@ def _few(best: ContestantResult, *, alone: bool) -> list[str]:
     if best.task == "classification":
         if number >= _FEW_TEXTS:
             return []
-        return [f"{count(number)} test texts are few: each one is worth {100 / number:.1f} points of accuracy."]
+        measured = "subset accuracy" if best.multilabel else "accuracy"
+        return [f"{count(number)} test texts are few: each one is worth {100 / number:.1f} points of {measured}."]
     if number >= _FEW_DOCUMENTS or alone:
         return []
     if number >= FEWEST_DOCUMENTS:

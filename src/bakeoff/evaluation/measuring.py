@@ -7,13 +7,14 @@ from typing import Any
 from bakeoff.evaluation.answers import Values
 from bakeoff.evaluation.metrics import Draws, Metric, metrics_of
 from bakeoff.evaluation.metrics.base import CorpusLoss
+from bakeoff.evaluation.metrics.multilabel import LabelPredictions
 from bakeoff.evaluation.metrics.predictions import Predictions
 from bakeoff.runs.results import MetricValue
 
 
 def classification_metrics(
-    after: Predictions,
-    before: Predictions | None = None,
+    after: Predictions | LabelPredictions,
+    before: Predictions | LabelPredictions | None = None,
     *,
     metric: str = "accuracy",
     split: str,
@@ -31,7 +32,8 @@ def classification_metrics(
     """
     draws = Draws(confidence, resamples, seed)
     values = []
-    for row in metrics_of("classification"):
+    texts = len(after.probabilities)
+    for row in metrics_of("classification", "several" if isinstance(after, LabelPredictions) else "one"):
         measured = [(after, row.name + (row.settings(after) if row.settings else ""))]
         if row.protocols:
             measured = [
@@ -40,7 +42,7 @@ def classification_metrics(
                 if (predictions := before if protocol.uncalibrated else after) is not None
             ]
         for predictions, protocol in measured:
-            value = _measure(row, predictions, draws, protocol, split=split, documents=after.labels.size, unit="text")
+            value = _measure(row, predictions, draws, protocol, split=split, documents=texts, unit="text")
             values += [value] if value else []
     return sorted(values, key=lambda value: value.name != metric)
 

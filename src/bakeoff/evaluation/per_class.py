@@ -19,21 +19,29 @@ def class_scores(matrix: Confusion, confidence: float) -> list[ClassScore]:
         confidence: Level of the intervals, e.g. 0.95.
     """
     counts = np.asarray(matrix.counts)
-    scores = []
-    for index, label in enumerate(matrix.labels):
-        hits, texts, predicted = int(counts[index, index]), int(counts[index].sum()), int(counts[:, index].sum())
-        jaccard = share(hits, texts + predicted - hits, confidence)
-        scores.append(
-            ClassScore(
-                label=label,
-                texts=texts,
-                predicted=predicted,
-                precision=share(hits, predicted, confidence),
-                recall=share(hits, texts, confidence),
-                f1=None if jaccard is None else _f1(jaccard),
-            )
-        )
-    return scores
+    return [
+        class_score(label, int(counts[index, index]), int(counts[index].sum()), int(counts[:, index].sum()), confidence)
+        for index, label in enumerate(matrix.labels)
+    ]
+
+
+def class_score(label: str, hits: int, texts: int, predicted: int, confidence: float) -> ClassScore:
+    """Return the scores of one class.
+
+    Args:
+        hits: Texts that have the label and are predicted to have it.
+        texts: Texts that have it.
+        predicted: Texts that are predicted to have it.
+    """
+    jaccard = share(hits, texts + predicted - hits, confidence)
+    return ClassScore(
+        label=label,
+        texts=texts,
+        predicted=predicted,
+        precision=share(hits, predicted, confidence),
+        recall=share(hits, texts, confidence),
+        f1=None if jaccard is None else _f1(jaccard),
+    )
 
 
 def share(successes: int, total: int, confidence: float) -> Estimate | None:

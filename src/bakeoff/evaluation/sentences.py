@@ -140,7 +140,7 @@ def _time_limit(limit: TimeLimit | None) -> list[str]:
     spent = duration(limit.seconds)
     ranked = sorted(
         (name for name, value in limit.values.items() if value is not None),
-        key=lambda name: (limit.values[name] or 0) * (-1 if limit.metric == "validation accuracy" else 1),
+        key=lambda name: (limit.values[name] or 0) * (1 if limit.metric == "validation loss" else -1),
     )
     late = [name for name, value in limit.values.items() if value is None]
     waiting = [f"{listed(late)} had not been evaluated yet"] if late else []

@@ -153,7 +153,16 @@ def _answered(name: str, scores: pa.Table, traits: TextTraits) -> Answered:
     found = answers(scores)
     place = {document: index for index, document in enumerate(found.names)}
     order = [place[document] for document in traits.documents]
-    return Answered(name, [found.labels[index] for index in order], [found.predictions[index] for index in order])
+    return Answered(
+        name,
+        [_written(found.labels[index]) for index in order],
+        [_written(found.predictions[index]) for index in order],
+    )
+
+
+def _written(labels: str | list[str]) -> str:
+    """Return the label of a text, or all of them where it can have several: it is right if all of them are."""
+    return labels if isinstance(labels, str) else ", ".join(labels) or "none"
 
 
 def _weak(

@@ -78,6 +78,20 @@ def resolve(config: ClassificationEvaluationConfig, labels: Sequence[str]) -> St
 _CHOSEN = "The label of least expected cost is predicted, not the most probable one"
 
 
+def refuse_stakes_of_several(config: ClassificationEvaluationConfig) -> None:
+    """Refuse what makes no sense where a text can have several labels.
+
+    Raises:
+        UserError: the config gives costs or an order of the labels.
+    """
+    for key in ("cost", "labels"):
+        if getattr(config, key) is not None:
+            raise UserError(
+                f"evaluation.{key} is for tables in which every text has one label, and here a text can have several.",
+                f"Leave out evaluation.{key}.",
+            )
+
+
 def _positive(cost: BinaryCost, labels: Sequence[str]) -> int:
     if len(labels) != 2:
         raise UserError(

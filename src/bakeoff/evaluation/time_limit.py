@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from bakeoff.runs.findings import TimeLimit
 from bakeoff.runs.results import ContestantResult, EpochLine
@@ -42,10 +43,14 @@ def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequenc
     leader = None
     if quickest in known:
         leader = (max if by_accuracy else min)(known, key=lambda name: known[name])
+    measure = next(iter(curves.values()))[0].measure
+    by_measure: Literal["validation micro-F1", "validation accuracy"] = (
+        "validation micro-F1" if measure == "micro-F1" else "validation accuracy"
+    )
     return TimeLimit(
         quickest=quickest,
         seconds=limit,
-        metric="validation accuracy" if by_accuracy else "validation loss",
+        metric=by_measure if by_accuracy else "validation loss",
         values=values,
         leader=leader,
     )

@@ -11,7 +11,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from bakeoff.data.types import SplitCorpus, SplitTable  # noqa: F401 (named in a string)
+    from bakeoff.data.types import LabeledTexts, SplitCorpus, SplitTable  # noqa: F401 (named in a string)
     from bakeoff.lm.exporting.reading import ReadBack
     from bakeoff.lm.language_model import LanguageModel
     from bakeoff.lm.perplexity import Scores
@@ -87,14 +87,17 @@ class UnknownTextError(UserError):
 
 
 class TextModel(Protocol):
-    """A trained classifier of any method. Its probabilities are not calibrated yet."""
+    """A trained classifier of any method. Its probabilities are not calibrated yet.
+
+    Where a text can have several labels, the probability of each is that of a yes-or-no question.
+    """
 
     @property
     def parameters(self) -> int:
         """Return the number of parameters."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return the class probabilities, shape (texts, classes). A row must not depend on the other texts.
+        """Return the probabilities of the labels, shape (texts, labels). A row must not depend on the other texts.
 
         Raises:
             UnknownTextError: the model has no answer for a text that is neither in the validation nor the test split.
@@ -123,6 +126,7 @@ class SavedClassifier:
     method: str
     labels: list[str]
     settings: dict[str, Any]  # as in the config, every default resolved
+    multilabel: bool = field(default=False, kw_only=True)  # a text can have several labels, or none
 
 
 Config = TypeVar("Config", bound=MethodConfig)
@@ -183,6 +187,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     task: ClassVar[Task] = "classification"
     calibrate: ClassVar[bool] = True  # False: its probabilities are left as they are
+    multilabel: ClassVar[bool] = False  # True: it also takes tables whose texts have several labels
 
     def calibrates(self, model: TextModel) -> bool:
         """Return whether the probabilities of what `load` returned are worth calibrating."""
@@ -190,6 +195,13 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
 
     def learns(self, config: Config) -> bool:
         """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
+        return True
+
+    def chooses_thresholds(self, model: TextModel) -> bool:
+        """Return whether labels, where a text can have several, are predicted from thresholds chosen by validation.
+
+        Otherwise those are predicted that reach 0.5.
+        """
         return True
 
     @abstractmethod
@@ -257,7 +269,8 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
             seconds = (time.perf_counter() - started) * factor
             peak = machine.peak_memory_bytes() + int(growth * (factor - 1))
             model_bytes = int(folder_bytes(folder.model) * factor)
-            saved = SavedClassifier(config.method, data.label_names, config.model_dump(mode="json"))
+            settings = config.model_dump(mode="json")
+            saved = SavedClassifier(config.method, data.label_names, settings, multilabel=data.multilabel)
             model = self.load(folder.model, saved)
         texts = data.test.texts[: len(part.train)]
         started = time.perf_counter()
@@ -350,6 +363,18 @@ def planned_part(data: SplitTable) -> SplitTable:
         return data
     count = max(len(data.label_names) * 10, int(len(data.train) * PLANNED_CHARACTERS / total))
     rows = list(range(min(count, len(data.train))))
-    absent = set(range(len(data.label_names))) - {data.train.labels[row] for row in rows}
-    rows += [data.train.labels.index(label) for label in sorted(absent) if label in data.train.labels]
-    return replace(data, train=data.train.of(rows))
+    return replace(data, train=data.train.of(with_all_labels(data.train, rows, len(data.label_names))))
+
+
+def with_all_labels(train: LabeledTexts, rows: Sequence[int], labels: int) -> list[int]:
+    """Return the rows, and one more row for each label that they lack; of several labels, one without it, too."""
+    if train.label_sets is None:
+        absent = set(range(labels)) - {train.labels[row] for row in rows}
+        return [*rows, *(train.labels.index(label) for label in sorted(absent) if label in train.labels)]
+    more: list[int] = []
+    part = train.label_sets[list(rows)]
+    for label in range(labels):
+        for has in (True, False):
+            if not (part[:, label] == has).any():
+                more += (train.label_sets[:, label] == has).nonzero()[0][:1].tolist()
+    return [*rows, *dict.fromkeys(more)]

@@ -16,6 +16,7 @@ from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import ReliabilityBin
 
+_PREDICTED = "probability of the predicted label"
 _LARGEST_DOT = 130.0  # points squared: all texts in one bin
 
 
@@ -39,11 +40,13 @@ def reliability_plot(contestant: LoadedContestant) -> Plot | None:
         _bins(axes, calibration.bins, SERIES[0], "calibrated" if calibration.temperature != 1 else "unchanged")
         axes.set_xlim(lowest - 0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
-        _shares(axes, "probability of the predicted label", "accuracy")
+        several = contestant.result.multilabel
+        given, share = ("probability of a label", "share of texts") if several else (_PREDICTED, "accuracy")
+        _shares(axes, given, share)
         add_legend(axes)
     errors = [number(metric.value) for metric in contestant.result.metrics if metric.name == "calibration_error"]
     change = f"{errors[-1]} before and {errors[0]} after" if len(errors) > 1 else "".join(errors)
-    words = f"{contestant.name}: accuracy by probability of the predicted label; calibration error {change}."
+    words = f"{contestant.name}: {share} by {given}; calibration error {change}."
     return Plot(plot, f"reliability-{file_name(contestant.name)}", words)
 
 

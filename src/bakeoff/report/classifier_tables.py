@@ -13,6 +13,7 @@ from bakeoff.runs.results import ClassScore, Estimate, Sample
 LISTED_LABEL_ISSUES = 20
 
 CLASS_TITLES = ["Class", "Precision", "Recall", "F1", "Texts"]
+LABEL_TITLES = ["Label", "Precision", "Recall", "F1", "Average precision", "Calibration error", "Threshold", "Texts"]
 CALIBRATION_TITLES = ["Contestant", "Temperature", "Error before", "after", "by chance", "Loss before", "after"]
 
 
@@ -28,10 +29,50 @@ def class_rows(classes: Sequence[ClassScore]) -> list[list[tuple[str, str]]]:
     ]
 
 
+def label_rows(labels: Sequence[ClassScore]) -> list[list[tuple[str, str]]]:
+    """Return a row per label, where a text can have several: (value, interval) for each column of `LABEL_TITLES`."""
+    return [
+        [
+            (score.label, ""),
+            *map(_with_interval, (score.precision, score.recall, score.f1, score.average_precision)),
+            (_three(score.calibration_error), "" if score.temperature in (None, 1) else f"T {score.temperature:.2f}"),
+            (_three(score.threshold), ""),
+            (count(score.texts), f"{count(score.predicted)} predicted"),
+        ]
+        for score in labels
+    ]
+
+
+def label_f1_titles(run: LoadedRun) -> list[str]:
+    """Return the columns of `label_f1_rows`."""
+    return ["F1 by label", "Texts", *(result.name for result in run.results)]
+
+
+def label_f1_rows(run: LoadedRun) -> list[list[str]]:
+    """Return a row per label, the most frequent first: its F1 by contestant; nothing where a text has one label."""
+    results = [result for result in run.results if result.multilabel]
+    labels = sorted(results[0].classes, key=lambda score: -score.texts) if results else []
+    by_name = [{score.label: score for score in result.classes} for result in results]
+    return [
+        [
+            score.label,
+            count(score.texts),
+            *(_with_interval(scores[score.label].f1)[0] if score.label in scores else "–" for scores in by_name),
+        ]
+        for score in labels
+    ]
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
 def _with_interval(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
         return "–", ""
-    return f"{estimate.value:.3f}", f"{estimate.low or 0:.3f} to {estimate.high or 0:.3f}"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}", ""
+    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
@@ -46,7 +87,10 @@ def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
         rows.append(
             [
                 (result.name, ""),
-                (f"{calibration.temperature:.2f}", f"from {count(calibration.validation_texts)} texts"),
+                (
+                    f"{calibration.temperature:.2f}",
+                    f"{'median; ' * result.multilabel}from {count(calibration.validation_texts)} texts",
+                ),
                 (number(before.value), interval(before)),
                 (number(after.value), interval(after)),
                 (number(calibration.chance), ""),

@@ -33,6 +33,7 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "searched": [result for result in run.results if result.search],
         "trained": [contestant for contestant in run.contestants if contestant.epochs],
         "errors": [_errors(contestant) for contestant in run.contestants if contestant.result.confusion],
+        "labels": [_labels(contestant) for contestant in run.contestants if contestant.result.multilabel],
         "predictions": [_predictions(contestant) for contestant in run.contestants if _has_predictions(contestant)],
         "prompts": _prompts(run.contestants),
         "answer_titles": answers_view.answer_titles(run.contestants),
@@ -74,6 +75,19 @@ def _errors(contestant: LoadedContestant) -> ErrorView:
         sorted(confusions, key=lambda confusion: -confusion[2])[:_LISTED_CONFUSIONS],
         sorted(scores, key=lambda score: score.f1.value if score.f1 else 1.0)[:_LISTED_CLASSES],
     )
+
+
+@dataclass(frozen=True)
+class LabelView:
+    """The scores of each label, where a text can have several, the most frequent first."""
+
+    name: str
+    labels: list[ClassScore]
+
+
+def _labels(contestant: LoadedContestant) -> LabelView:
+    scores = sorted(contestant.result.classes, key=lambda score: -score.texts)
+    return LabelView(contestant.name, scores[:_LISTED_CLASSES])
 
 
 @dataclass(frozen=True)

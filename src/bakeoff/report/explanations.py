@@ -33,10 +33,14 @@ def title_of(metric: MetricValue) -> str:
     return name[0].upper() + name[1:]
 
 
-def explain(metric: MetricValue) -> Explanation:
-    """Say what a metric means, how and on what it was measured, and how its interval was computed."""
+def explain(metric: MetricValue, *, multilabel: bool = False) -> Explanation:
+    """Say what a metric means, how and on what it was measured, and how its interval was computed.
+
+    Args:
+        multilabel: A text can have several labels.
+    """
     row = METRICS.get(metric.name)  # None: written by another version of bakeoff
-    sentences = [row.meaning] if row else []
+    sentences = [(multilabel and row.meaning_for_several) or row.meaning] if row else []
     meanings = {protocol.name: protocol.meaning for protocol in (*PROTOCOLS.values(), EXAMPLES)}
     meanings |= {protocol.name: protocol.meaning for protocol in (row.protocols if row else ())}
     name = protocol_name(metric.protocol)
@@ -58,11 +62,11 @@ def explain(metric: MetricValue) -> Explanation:
 
 def explanations(run: LoadedRun) -> list[Explanation]:
     """Explain each metric and protocol of the run, in the order of the tables."""
-    metrics = [metric for result in run.results for metric in result.metrics]
+    metrics = [(metric, result.multilabel) for result in run.results for metric in result.metrics]
     by_key: dict[tuple[str, str], Explanation] = {}
-    for metric in metrics:
-        by_key.setdefault((metric.name, metric.protocol), explain(metric))
-    repeated = {(metric.name, metric.protocol): metric for metric in metrics if metric.by_seed}
+    for metric, multilabel in metrics:
+        by_key.setdefault((metric.name, metric.protocol), explain(metric, multilabel=multilabel))
+    repeated = {(metric.name, metric.protocol): metric for metric, _ in metrics if metric.by_seed}
     for key, metric in repeated.items():
         interval = (
             ""

@@ -5,6 +5,7 @@ It has tables and no styles, which many places that show notebooks remove. All t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from bakeoff.evaluation.metrics import METRICS
@@ -32,12 +33,12 @@ def plan_html(plan: Plan) -> str:
     return _rendered("plan", plan=plan, rows=rows, sentences=[sentence for sentence, _ in plan_sentences(plan)])
 
 
-def prediction_html(probabilities: dict[str, float], label: str) -> str:
-    """Return the most probable labels; the predicted one is bold, and always among them."""
-    ranked = sorted(probabilities, key=lambda name: (name != label, -probabilities[name]))[:_MOST_LABELS]
+def prediction_html(probabilities: dict[str, float], labels: Collection[str]) -> str:
+    """Return the most probable labels; the predicted ones are bold, and the first to be shown."""
+    ranked = sorted(probabilities, key=lambda name: (name not in labels, -probabilities[name]))[:_MOST_LABELS]
     ranked.sort(key=lambda name: -probabilities[name])
     more = len(probabilities) - len(ranked)
-    return _rendered("prediction", label=label, rows=[(name, probabilities[name]) for name in ranked], more=more)
+    return _rendered("prediction", labels=labels, rows=[(name, probabilities[name]) for name in ranked], more=more)
 
 
 def comparison_html(comparison: Comparison) -> str:

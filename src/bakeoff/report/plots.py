@@ -60,11 +60,13 @@ def learning_curves(contestant: LoadedContestant) -> list[Plot]:
         _mark(axes, steps, [line.validation_loss for line in lines], kept)
         plots.append(Plot(plot, f"loss-{file_name(contestant.name)}", _course(contestant, "loss")))
         if any(line.validation_accuracy is not None for line in lines):
-            plot, axes = _axes(f"{contestant.name}: accuracy")
-            _curve(axes, steps, [line.train_accuracy for line in lines], SERIES[1], "training")
+            measure = lines[0].measure
+            plot, axes = _axes(f"{contestant.name}: {measure}")
+            if measure == "accuracy":
+                _curve(axes, steps, [line.train_accuracy for line in lines], SERIES[1], "training")
             _curve(axes, steps, [line.validation_accuracy for line in lines], SERIES[0], "validation")
             _mark(axes, steps, [line.validation_accuracy for line in lines], kept)
-            plots.append(Plot(plot, f"accuracy-{file_name(contestant.name)}", _course(contestant, "accuracy")))
+            plots.append(Plot(plot, f"{measure.lower()}-{file_name(contestant.name)}", _course(contestant, measure)))
     return plots
 
 

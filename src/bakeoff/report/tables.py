@@ -218,7 +218,8 @@ def deciding_comparison(run: LoadedRun) -> PairedComparison:
     return paired
 
 
-EPOCH_TITLES = ["Epoch", "Step", "Train loss", "Train acc", "Valid loss", "Valid acc"]
+_TRAIN = "Train acc"
+EPOCH_TITLES = ["Epoch", "Step", "Train loss", _TRAIN, "Valid loss", "Valid acc"]
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,8 @@ class EpochRow:
 
 def epoch_titles(lines: Sequence[EpochLine]) -> list[str]:
     """Return the columns of `epoch_rows`; accuracies only where a classifier was trained."""
+    if lines[0].measure != "accuracy":
+        return [title.replace("Valid acc", f"Valid {lines[0].measure}") for title in EPOCH_TITLES if title != _TRAIN]
     return EPOCH_TITLES if _has_accuracy(lines) else [title for title in EPOCH_TITLES if "acc" not in title]
 
 
@@ -241,7 +244,9 @@ def epoch_rows(lines: Sequence[EpochLine]) -> list[EpochRow]:
     for index, line in enumerate(lines):
         losses = [_decimals(line.train_loss), _decimals(line.validation_loss)]
         cells = [str(line.epoch), count(line.step)]
-        if _has_accuracy(lines):
+        if line.measure != "accuracy":
+            cells += [*losses, _decimals(line.validation_accuracy)]
+        elif _has_accuracy(lines):
             cells += [losses[0], _decimals(line.train_accuracy), losses[1], _decimals(line.validation_accuracy)]
         else:
             cells += losses

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bakeoff.evaluation.wording import level, percent
 from bakeoff.report.answers_view import answer_rows, answer_titles
+from bakeoff.report.classifier_tables import label_f1_rows, label_f1_titles
 from bakeoff.report.curve_view import curve_rows, curve_titles
 from bakeoff.report.details import fold_rows, fold_titles, seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
@@ -24,6 +25,7 @@ from bakeoff.runs.results import Confusion, EpochLine, Sample, Verdict
 _TITLE_WIDTH = 22
 _CONTESTANT_WIDTH = 19
 _LARGEST_MATRIX = 6  # classes
+_LISTED_LABELS = 20
 _SHOWN_TEXTS = 2
 _SHOWN_ANSWERS = 3
 
@@ -55,6 +57,10 @@ def summary(run: RunFolder) -> RenderableType:
     if matrices and len(matrices[0][1].labels) <= _LARGEST_MATRIX:
         parts += [_heading("Confusion matrices (true labels in rows, predicted in columns)")]
         parts += [Columns([confusion_table(matrix, name) for name, matrix in matrices], padding=(0, 3))]
+    if by_label := label_f1_rows(loaded):
+        parts += [_heading("F1 of each label"), _plain_table(label_f1_titles(loaded), by_label[:_LISTED_LABELS])]
+        if len(by_label) > _LISTED_LABELS:
+            parts.append(Text(f"The report has {len(by_label) - _LISTED_LABELS} more.", "dim"))
     if not loaded.is_classification:
         if rows := answer_rows(loaded.contestants, _SHOWN_ANSWERS):
             parts += [_heading("Answers to the first prompts"), _answers(answer_titles(loaded.contestants), rows)]

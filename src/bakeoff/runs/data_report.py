@@ -63,6 +63,7 @@ class DataReport(Record):
     parts: list[int] = Field(
         [], description="Rows of each part of the training split, for a learning curve, the smallest first."
     )
+    multilabel: bool = Field(False, description="A text can have several labels, or none.")
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_splits: int = Field(0, description="Texts in more than one split (0 unless the splits were given).")

@@ -14,7 +14,7 @@ class TimeLimit(Record):
 
     quickest: str
     seconds: float = Field(description="Training time of the fastest contestant, used as the limit for all.")
-    metric: Literal["validation accuracy", "validation loss"]
+    metric: Literal["validation accuracy", "validation micro-F1", "validation loss"]
     values: dict[str, float | None] = Field(
         description="Best value of each contestant's evaluations up to then; None: no evaluation yet. Contestants that "
         "are not evaluated during training are left out."

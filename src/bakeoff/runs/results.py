@@ -96,10 +96,21 @@ class ClassScore(Record):
     precision: Estimate | None = Field(description="Share of the texts predicted to have this label that have it.")
     recall: Estimate | None = Field(description="Share of the texts with this label that were predicted to have it.")
     f1: Estimate | None = Field(description="Harmonic mean of precision and recall.")
+    average_precision: Estimate | None = Field(
+        None, description="Area under the precision-recall curve, where a text can have several labels, as all below."
+    )
+    calibration_error: float | None = Field(None, description="Of the label's probability.")
+    temperature: float | None = Field(None, description="Divides the label's logits.")
+    threshold: float | None = Field(
+        None, description="From this probability on the label is predicted. With folds: by the model that is kept."
+    )
 
 
 class ReliabilityBin(Record):
-    """Texts whose predicted label has a probability in (low, high], with their mean confidence and accuracy."""
+    """Texts whose predicted label has a probability in (low, high], with their mean confidence and accuracy.
+
+    Where a text can have several labels: pairs of text and label, their mean probability and share of true ones.
+    """
 
     low: float
     high: float
@@ -111,7 +122,9 @@ class ReliabilityBin(Record):
 class Calibration(Record):
     """The effect of temperature scaling. Logits are divided by the temperature; predicted labels do not change."""
 
-    temperature: float = Field(description="Above 1: the classifier was overconfident. 1: nothing changed.")
+    temperature: float = Field(
+        description="Above 1: the classifier was overconfident. 1: nothing changed. Of several labels: their median."
+    )
     validation_texts: int = Field(description="Texts that the temperature was fitted on.")
     loss_before: float = Field(description="Loss on the evaluated split before scaling, nats per text.")
     chance: float = Field(description="Expected calibration error that perfect calibration would show on these texts.")
@@ -188,6 +201,7 @@ class ContestantResult(Record):
     token_unit: str = Field("tokens", description="Unit of its training tokens: words, or tokens of a model.")
     description: str = Field("", description="One sentence about the model in Markdown, without the final period.")
     pretrained_model: str | None = Field(None, description="The model that it started from.")
+    multilabel: bool = Field(False, description="A text can have several labels, or none.")
     total_parameters: int
     trainable_parameters: int
     model_bytes: int = Field(description="Size of model/ on disk.")
@@ -300,8 +314,11 @@ class Sample(Record):
     engine: Literal["transformers", "openvino"] | None = Field(None, description="Engine that generated the text.")
     statistics: TextStatistics | None = None
     label: str | None = Field(None, description="True label of a classified text.")
-    predicted: str | None = None
-    probability: float | None = Field(None, description="Probability of the predicted label.")
+    predicted: str | None = Field(None, description="Several labels, and those of `label`, are joined by commas.")
+    probability: float | None = Field(
+        None, description="Probability of the predicted label; of several labels, of the decision on `explained`."
+    )
+    explained: str | None = Field(None, description="Of several labels: the one that `words` speak for or against.")
     reference: str | None = Field(None, description="The answer that the data have, beside a generated one.")
     document: str | None = Field(None, description="Name of the row that was classified or answered.")
     kind: Literal["generated", "answer", "first", "mistake", "label_issue"] = Field(
@@ -355,6 +372,9 @@ class EpochLine(Record):
     train_accuracy: float | None = None
     validation_loss: float
     validation_accuracy: float | None = None
+    measure: Literal["accuracy", "micro-F1"] = Field(
+        "accuracy", description="What `validation_accuracy` is: micro-F1 where a text can have several labels."
+    )
     tokens: int = 0
     seconds: float = 0.0
     best: bool = Field(description="Best validation result so far; these weights are saved.")

@@ -84,8 +84,12 @@ def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: Cl
 
 
 def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: ClassifyRequest) -> PredictedLabel:
+    labels, threshold = prediction.labels, asked.threshold
+    if labels is not None and threshold is not None:
+        labels = prediction.labels_from(threshold)
     return PredictedLabel(
-        label=prediction.label if asked.threshold is None else prediction.answer(asked.threshold),
+        label=prediction.label if threshold is None else prediction.answer(threshold),
+        labels=labels,
         probability=prediction.probability,
         probabilities=prediction.probabilities,
         words=_strongest_words(classifier, text, prediction.label) if asked.explain else None,

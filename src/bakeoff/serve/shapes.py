@@ -167,7 +167,11 @@ class ClassifyRequest(Ask):
     texts: list[Text] = Field(min_length=1, description="Texts to classify, up to the server's limit (256).")
     models: list[ModelId] | None = Field(None, max_length=100, description="Classifiers to use. Default: all.")
     threshold: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, description="Give no label if its probability is below this."
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Give no label if its probability is below this; of several labels, all that are not below.",
     )
     explain: bool | None = Field(False, description="Also mark the words that support or oppose the label.")
 
@@ -177,7 +181,12 @@ class PredictedLabel(BaseModel):
     probability: float = Field(
         description="Probability of the label, which is the most probable one unless mistakes have costs."
     )
-    probabilities: dict[str, float] = Field(description="Probability of every label. They add up to 1.")
+    probabilities: dict[str, float] = Field(
+        description="Probability of every label. They add up to 1, unless a text can have several labels."
+    )
+    labels: list[str] | None = Field(
+        None, description="The labels where a text can have several; `label` is the most probable one then."
+    )
     words: list[WordAttribution] | None = Field(
         None, description="The strongest words first; null if not requested or the text is too long."
     )

@@ -12,12 +12,15 @@ from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.repeats import parts, shares
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
-from bakeoff.errors import DivergedError
+from bakeoff.errors import DivergedError, UserError
+from bakeoff.evaluation.classifier import NO_STAKES, ClassifierEvaluation
+from bakeoff.evaluation.label_classifier import LabelEvaluation
 from bakeoff.evaluation.repeats import mean_cost
-from bakeoff.evaluation.stakes import resolve
+from bakeoff.evaluation.stakes import refuse_stakes_of_several, resolve
+from bakeoff.evaluation.thresholds import best_micro_f1
 from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier, TextModel
 from bakeoff.methods.context import FitContext, PlanContext
-from bakeoff.methods.registry import get_classification_method
+from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_classifier
 from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.contestant_folder import ContestantFolder
@@ -29,6 +32,7 @@ from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import evaluate
+from bakeoff.tasks.evaluating_labels import evaluate_labels
 from bakeoff.tasks.traits import text_traits
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
@@ -41,11 +45,19 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         for settings in config.contestants.values():
             check_installed(settings.pretrained_model or "")
         data, report = prepare_table(config.data, config.seed, shares(config))
-        resolve(config.evaluation, data.label_names)  # refuse before anything is trained
+        # Refuse before anything is trained.
+        config.evaluation.deciding(multilabel=data.multilabel)
+        if data.multilabel:
+            refuse_stakes_of_several(config.evaluation)
+        else:
+            resolve(config.evaluation, data.label_names)
         for name, settings in config.contestants.items():
+            method = get_classification_method(settings.method)
+            if data.multilabel and not method.multilabel:
+                raise _learns_one_label(name, settings.method)
             smaller = [data.with_part(number) for number, _ in enumerate(parts(config, name), start=1)]
             for table in (data, *data.folds, *smaller):
-                get_classification_method(settings.method).check(name, settings, table)
+                method.check(name, settings, table)
             tuning.check(name, settings, config.budget.seconds)
         return data, report
 
@@ -72,16 +84,21 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             members=members,
         )
 
+        def saved_with(settings: MethodConfig) -> SavedClassifier:
+            values = settings.model_dump(mode="json")
+            return SavedClassifier(settings.method, data.label_names, values, multilabel=data.multilabel)
+
         def validation_accuracy(tried: MethodConfig, trial: ContestantFolder) -> float:
-            saved = SavedClassifier(tried.method, data.label_names, tried.model_dump(mode="json"))
-            probabilities = method.load(trial.model, saved).probabilities(data.validation.texts)
+            probabilities = method.load(trial.model, saved_with(tried)).probabilities(data.validation.texts)
+            if data.multilabel:
+                return best_micro_f1(data.validation.sets, probabilities)
             return float(np.mean(probabilities.argmax(axis=1) == np.asarray(data.validation.labels)))
 
         fitted = tuning.fit(method, settings, data, context, validation_accuracy)
         settings, report = fitted.config, fitted.report
         distributed.wait()  # until the main process has written the model
         progress.stage("evaluating")
-        saved = SavedClassifier(settings.method, data.label_names, settings.model_dump(mode="json"))
+        saved = saved_with(settings)
         model = method.load(folder.model, saved)
         if (address := _address(config, contestant.name)) is not None:
             progress.message(f"{contestant.name} sends texts to {address}.")
@@ -92,20 +109,40 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         def load_fold(fold: ContestantFolder) -> TextModel:
             return method.load(fold.model, read_classifier(fold.model))
 
-        evaluation = evaluate(
-            model,
-            data,
-            config.evaluation,
-            stakes := resolve(config.evaluation, data.label_names),
-            seed=contestant.seed,
-            calibrate=method.calibrates(model),
-            attribute=address is None and not contestant.fold and not contestant.part,
-            folder=folder,
-            load_fold=load_fold if data.folds else None,
-        )
+        stakes = NO_STAKES if data.multilabel else resolve(config.evaluation, data.label_names)
+        evaluation: ClassifierEvaluation | LabelEvaluation
+        if data.multilabel:
+            evaluation = evaluate_labels(
+                model,
+                data,
+                config.evaluation,
+                seed=contestant.seed,
+                calibrate=method.calibrates(model),
+                choose_thresholds=method.chooses_thresholds(model),
+                attribute=address is None and not contestant.fold and not contestant.part,
+                folder=folder,
+                load_fold=load_fold if data.folds else None,
+            )
+        else:
+            evaluation = evaluate(
+                model,
+                data,
+                config.evaluation,
+                stakes,
+                seed=contestant.seed,
+                calibrate=method.calibrates(model),
+                attribute=address is None and not contestant.fold and not contestant.part,
+                folder=folder,
+                load_fold=load_fold if data.folds else None,
+            )
         if folder.writes:
             calibrated = CalibratedClassifier(
-                saved.method, saved.labels, saved.settings, evaluation.temperature, stakes.costs
+                saved.method,
+                saved.labels,
+                saved.settings,
+                multilabel=saved.multilabel,
+                costs=stakes.costs,
+                **evaluation.decision,
             )
             write_classifier(folder.model, calibrated)
         cost = report.cost
@@ -117,7 +154,6 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             task="classification",
             settings=saved.settings | report.settings,
             seed=contestant.seed,
-            metrics=evaluation.metrics,
             training=cost,
             usage=asked.usage if asked else _usage([member.result() for member in members.values()]),
             token_unit=method.token_unit,
@@ -128,11 +164,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             if report.trainable_parameters is None
             else report.trainable_parameters,
             model_bytes=folder_bytes(folder.model),
-            confusion=evaluation.confusion,
-            classes=evaluation.classes,
-            calibration=evaluation.calibration,
-            selective_prediction=evaluation.selective_prediction,
-            label_issues=len(evaluation.label_issues.texts),
+            **evaluation.details,
             search=fitted.search,
             notes=[
                 *report.notes,
@@ -169,6 +201,14 @@ def _trainings_on_parts(config: ClassificationConfig, plan: ContestantPlan) -> f
     trained = max(0.0, plan.total_seconds - plan.evaluation_seconds)
     seconds = sum((share if shorter else 1) * trained + plan.evaluation_seconds for share in parts(config, plan.name))
     return seconds / plan.total_seconds if plan.total_seconds else 0.0
+
+
+def _learns_one_label(name: str, method: str) -> UserError:
+    able = [other for other in method_names("classification") if get_classification_method(other).multilabel]
+    return UserError(
+        f"contestants.{name}: method {method} learns one label for every text, and here a text can have several.",
+        f"Leave it out. Methods that learn several: {', '.join(able)}.",
+    )
 
 
 def _address(config: ClassificationConfig, name: str) -> str | None:

@@ -14,12 +14,15 @@ from pydantic import ValidationError
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
 from bakeoff.evaluation.choosing import Costs, choose
+from bakeoff.evaluation.label_calibration import with_temperatures
+from bakeoff.evaluation.thresholds import choose_labels
 from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.sections import RequestedPrecision
+from bakeoff.spelling import nearest
 from bakeoff.targets import load_target
 from bakeoff.tasks.attribution import Explanation, explain
 from bakeoff.tasks.choosing import chosen_contestant, finished
@@ -31,36 +34,64 @@ class Prediction:
 
     label: str  # the most probable one, or where mistakes have costs the one of least expected cost
     probability: float  # of the label
-    probabilities: dict[str, float]  # of every label, adds up to 1
+    probabilities: dict[str, float]  # of every label, adds up to 1, unless a text can have several labels
+    labels: list[str] | None = None  # the predicted ones where a text can have several; `label` need not be among them
 
     def answer(self, threshold: float) -> str | None:
         """Return the label, or None if its probability is below the threshold."""
         return self.label if self.probability >= threshold else None
 
+    def labels_from(self, threshold: float) -> list[str]:
+        """Return the labels that are at least so probable."""
+        return [label for label, probability in self.probabilities.items() if probability >= threshold]
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, self.label))
+        labels = [self.label] if self.labels is None else self.labels
+        return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, labels))
+
+
+@dataclass(frozen=True)
+class LabelDecision:
+    """How probabilities become labels where a text can have several."""
+
+    temperatures: list[float]  # of the labels: their logits are divided by it
+    thresholds: list[float]  # from these probabilities on the labels are predicted
 
 
 class Classifier:
     """A trained and calibrated classifier, which knows what mistakes cost if the config said so."""
 
     def __init__(
-        self, labels: list[str], model: TextModel, temperature: float = 1.0, costs: Costs | None = None
+        self,
+        labels: list[str],
+        model: TextModel,
+        temperature: float = 1.0,
+        costs: Costs | None = None,
+        decision: LabelDecision | None = None,
     ) -> None:
         self.labels = labels
         self.model = model
         self.temperature = temperature
         self.costs = costs
+        self.decision = decision  # None: a text has one label
+
+    @property
+    def multilabel(self) -> bool:
+        """Return whether a text can have several labels, or none."""
+        return self.decision is not None
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return calibrated probabilities, shape (texts, labels). A row does not depend on the other texts."""
         if not len(texts):
             return np.zeros((0, len(self.labels)))
-        return with_temperature(self.model.probabilities(texts), self.temperature)
+        probabilities = self.model.probabilities(texts)
+        if self.decision is not None:
+            return with_temperatures(probabilities, self.decision.temperatures)
+        return with_temperature(probabilities, self.temperature)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return the label of each text: the most probable one, or the one of least expected cost.
+        """Return the label of each text: the most probable one, or the one of least expected cost; or its labels.
 
         Raises:
             TypeError: `texts` is a single string, whose letters would be classified one by one.
@@ -73,13 +104,35 @@ class Classifier:
                 self.labels[chosen],
                 float(row[chosen]),
                 {label: float(value) for label, value in zip(self.labels, row, strict=True)},
+                self._label_set(row),
             )
             for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]
 
-    def explain(self, text: str) -> Explanation:
-        """Return the words that moved the decision."""
-        return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]))
+    def _label_set(self, row: npt.NDArray[np.float64]) -> list[str] | None:
+        if self.decision is None:
+            return None
+        chosen = choose_labels(row, self.decision.thresholds)
+        return [label for label, is_chosen in zip(self.labels, chosen, strict=True) if is_chosen]
+
+    def explain(self, text: str, label: str | None = None) -> Explanation:
+        """Return the words that moved the decision.
+
+        Args:
+            label: Explain this one. If absent, the predicted label; where a text can have several, the most probable.
+
+        Raises:
+            UserError: there is no such label.
+        """
+        if label is None:
+            return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]))
+        if label not in self.labels:
+            near = nearest(label, self.labels)
+            raise UserError(
+                f"There is no label '{label}'" + (f"; did you mean '{near}'?" if near else "."),
+                f"Labels: {', '.join(self.labels[:20])}.",
+            )
+        return explain(self, self.labels, text, lambda _: self.labels.index(label))
 
 
 def addresses(run: RunFolder) -> dict[str, str]:
@@ -133,7 +186,8 @@ def load_classifier(
     """
     folder = _model_folder(Path(path), contestant)
     saved = read_classifier(folder)
-    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature, saved.costs)
+    decision = LabelDecision(saved.temperatures or [], saved.thresholds or []) if saved.multilabel else None
+    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature, saved.costs, decision)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:

@@ -63,7 +63,7 @@ def evaluate(
         data.label_names,
         calibrate=calibrate,
         stakes=stakes,
-        metric=config.metric,
+        metric=config.deciding(multilabel=False),
         confidence=wider_level(config.confidence, len(data.folds)),
         resamples=config.resamples,
         seed=seed,
@@ -81,14 +81,14 @@ def evaluate(
             if load_fold:
                 answering, temperature = load_fold(tested.folders[fold]), tested.temperatures[fold]
             loaded[fold] = Classifier(data.label_names, answering, temperature, stakes.costs)
-        return _words(loaded[fold], data.test.texts[row], answer, shown)
+        return words_or_none(loaded[fold], data.test.texts[row], answer, shown)
 
     # In every process, because a transformer shares its texts out among them and waits for all.
     samples = _samples(data.label_names, words, data.test, evaluation)
     folder.write_samples(samples)
     if load_fold is None:
         return evaluation
-    metrics = [_with_folds(metric, tested.results, config.confidence) for metric in evaluation.metrics]
+    metrics = [with_folds(metric, tested.results, config.confidence) for metric in evaluation.metrics]
     return replace(evaluation, metrics=metrics)
 
 
@@ -120,7 +120,7 @@ def _tested_by_folds(folders: Sequence[ContestantFolder], data: SplitTable) -> _
     )
 
 
-def _with_folds(metric: MetricValue, results: Sequence[ContestantResult], confidence: float) -> MetricValue:
+def with_folds(metric: MetricValue, results: Sequence[ContestantResult], confidence: float) -> MetricValue:
     """Add the values of the folds, and the level that the widened interval stands for."""
     key = (metric.name, metric.protocol)
     values = [each.value for result in results for each in result.metrics if (each.name, each.protocol) == key]
@@ -171,17 +171,16 @@ def _samples(
     worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
 
     def sample(row: int, answer: int, kind: str) -> Sample:
-        text = test.texts[row]
-        shown = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1]
+        shown, length = shortened(test.texts[row])
         return Sample.model_validate(
             {
-                "prompt": shown if shown == text else shown + "…",
+                "prompt": shown,
                 "label": labels[test.labels[row]],
                 "predicted": labels[answer],
                 "probability": float(probabilities[row, answer]),
                 "document": test.ids[row],
                 "kind": kind,
-                "words": words(row, int(answer), len(shown)) if kind != "label_issue" else [],
+                "words": words(row, int(answer), length) if kind != "label_issue" else [],
             }
         )
 
@@ -195,7 +194,14 @@ def _samples(
     ]
 
 
-def _words(best: Classifier, text: str, answer: int, shown: int) -> list[WordAttribution]:
+def shortened(text: str) -> tuple[str, int]:
+    """Return what a report shows of a text, and how many characters of the text that is."""
+    if len(text) <= SHOWN_CHARACTERS:
+        return text, len(text)
+    return text[: SHOWN_CHARACTERS - 1] + "…", SHOWN_CHARACTERS - 1
+
+
+def words_or_none(best: Classifier, text: str, answer: int, shown: int) -> list[WordAttribution]:
     """Return the words to highlight; none where the model cannot answer without some of them."""
     try:
         return strongest_words(best, text, answer, shown)

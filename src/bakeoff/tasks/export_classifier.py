@@ -53,10 +53,15 @@ def export_classifier(
     """Fill `folder`; return the comparison, and a command that uses the files.
 
     Raises:
-        UserError: packages are missing, or the exported classifier answers differently.
+        UserError: packages are missing, the exported classifier answers differently, or a text can have several labels.
     """
-    source, texts = _texts(run)
     saved = read_classifier(contestant.model)
+    if saved.multilabel:
+        raise UserError(
+            f"Contestant '{contestant.name}' gives a text several labels, and exports are for one label.",
+            f"Use its model as it is, with bakeoff.load_classifier('{contestant.path}').",
+        )
+    source, texts = _texts(run)
     shutil.copyfile(classifier_path(contestant.model), classifier_path(folder))
     exported = method.export(format, contestant.model, saved, saved.temperature, folder)
     parity = _compare(load_classifier(contestant.path, precision="fp32"), exported, source, texts)

@@ -11,6 +11,8 @@ import torch
 
 from bakeoff.sections import Budget
 
+Measure = Literal["accuracy", "micro-F1"]
+
 
 class Batch(Protocol):
     """A micro-batch: the texts that go through the model in one forward pass."""
@@ -43,7 +45,8 @@ class Validation:
     """The result of one pass over the validation split."""
 
     loss: float  # mean per unit, in nats
-    accuracy: float | None = None  # classifiers: share of the texts, 0 to 1
+    accuracy: float | None = None  # classifiers: share of the texts, 0 to 1; of several labels, a micro-F1
+    measure: Measure = "accuracy"  # what `accuracy` is
 
     def better_than(self, other: Validation | None) -> bool:
         """Compare accuracies where both have one, and losses otherwise or where accuracies are equal."""

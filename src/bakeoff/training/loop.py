@@ -176,9 +176,12 @@ class _Training(TrainingSteps):
             epoch=state.epoch,
             step=state.step,
             train_loss=state.epoch_loss / state.epoch_count,
-            train_accuracy=None if validation.accuracy is None else state.epoch_correct / state.epoch_count,
+            train_accuracy=None
+            if validation.accuracy is None or validation.measure != "accuracy"
+            else state.epoch_correct / state.epoch_count,
             validation_loss=validation.loss,
             validation_accuracy=validation.accuracy,
+            measure=validation.measure,
             tokens=state.tokens,
             seconds=state.seconds,
             best=best,

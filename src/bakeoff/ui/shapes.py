@@ -42,7 +42,7 @@ class Found(Record):
     task: Task
     rows: int
     text: list[str] = Field(description="Columns of the texts.")
-    label: str | None
+    label: str | list[str] | None = Field(description="Column of the labels; a list: a column of 0 and 1 for each.")
     split: str | None = Field(description="Column that names the split of each row.")
     tested: str = Field(description="Which rows the contestants are tested on, in words.")
     read_as: str = Field(description="Separator, quotes and encoding in words; empty where nothing had to be found.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from bakeoff.evaluation.metrics.base import Draws, Metric, MetricProtocol, Paired, PairedComparison
 from bakeoff.evaluation.metrics.rows import ROWS
 from bakeoff.evaluation.wording import count
@@ -38,9 +40,17 @@ def get_metric(name: str) -> Metric:
     return METRICS[name]
 
 
-def metrics_of(task: str) -> list[Metric]:
-    """Return the metrics of a task in the order of the tables."""
-    return [metric for metric in METRICS.values() if metric.task == task]
+def metrics_of(task: str, labels: Literal["one", "several"] | None = None) -> list[Metric]:
+    """Return the metrics of a task in the order of the tables.
+
+    Args:
+        labels: Of classifiers, only metrics of those that give a text one label, or several.
+    """
+    return [
+        metric
+        for metric in METRICS.values()
+        if metric.task == task and (labels is None or metric.labels in (labels, "both"))
+    ]
 
 
 def deciding_metrics(task: str) -> list[str]:

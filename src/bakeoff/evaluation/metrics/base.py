@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from bakeoff.evaluation.pairing import Units
 
 Evidence = Any
-"""The measurement that a metric is computed from: `predictions.Predictions` of a classifier, a `CorpusLoss`, or
-`answers.Values` of generated answers."""
+"""The measurement that a metric is computed from: `predictions.Predictions` of a classifier,
+`multilabel.LabelPredictions` of one that gives a text several labels, a `CorpusLoss`, or `answers.Values` of generated
+answers."""
 
 Interval = tuple[float, float]
+
+Labels = Literal["one", "several", "both"]
 
 
 class CorpusLoss(Protocol):
@@ -110,6 +113,8 @@ class Metric:
     paired: PairedComparison | None = None  # None: the metric cannot decide a verdict
     unpaired_because: str = ""
     settings: Callable[[Evidence], str] | None = None  # of its protocol, in brackets: `(false_negative=10)`
+    labels: Labels = "one"  # how many a text has, where the metric is defined
+    meaning_for_several: str = ""  # `meaning` where a text can have several labels, if it is another
     main: bool = True  # in every comparison; the others only where they decide, and in a fold-out of the report
     protocols: tuple[MetricProtocol, ...] = ()  # of a metric of labels or answers; empty: one, named like the metric
     of_answers: bool = False  # measured on generated answers; its evidence is `evaluation.answers.Values`

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -13,6 +14,7 @@ from bakeoff.evaluation.metrics.base import Metric, MetricProtocol, PairedCompar
 from bakeoff.evaluation.metrics.differences import Amount, Difference, LogRatio, Points
 
 _PREDICTIONS = "bakeoff.evaluation.metrics.predictions"
+_MULTILABEL = "bakeoff.evaluation.metrics.multilabel"
 _LOSSES = "bakeoff.evaluation.metrics.losses"
 _ANSWERS = "bakeoff.evaluation.metrics.answers"
 
@@ -39,9 +41,10 @@ def _row(
     difference: Difference,
     *,
     higher: bool = True,
+    module: str = _PREDICTIONS,
     **more: Any,
 ) -> Metric:
-    """Return the row of a metric whose functions are the methods of an object in `predictions.py`."""
+    """Return the row of a metric whose functions are the methods of an object in `predictions.py` or another module."""
     return Metric(
         name=name,
         title=title,
@@ -49,10 +52,10 @@ def _row(
         meaning=meaning,
         higher_is_better=higher,
         interval_meaning="bootstrap over {unit}s.",
-        paired=PairedComparison(lazy(f"{_PREDICTIONS}:{target}.compare"), difference),
-        value=lazy(f"{_PREDICTIONS}:{target}.value"),
-        interval=lazy(f"{_PREDICTIONS}:{target}.interval"),
-        units=lazy(f"{_PREDICTIONS}:{target}.units"),
+        paired=PairedComparison(lazy(f"{module}:{target}.compare"), difference),
+        value=lazy(f"{module}:{target}.value"),
+        interval=lazy(f"{module}:{target}.interval"),
+        units=lazy(f"{module}:{target}.units"),
         **{"bounds": (0.0, 1.0), **more},
     )
 
@@ -76,6 +79,10 @@ MACRO_F1 = _row(
     "F1 (the harmonic mean of precision and recall) of each class, averaged so that a rare class weighs as much as a "
     "frequent one.",
     Points(),
+    module=_MULTILABEL,
+    labels="both",
+    meaning_for_several="F1 (the harmonic mean of precision and recall) of each label, averaged so that a rare label "
+    "weighs as much as a frequent one. Labels that neither occur nor are predicted do not count.",
 )
 
 LOSS = _row(
@@ -87,6 +94,56 @@ LOSS = _row(
     Amount(higher_is_better=False),
     higher=False,
     bounds=(0.0, math.inf),
+    module=_MULTILABEL,
+    labels="both",
+    meaning_for_several="Binary cross-entropy in nats per label of a text: minus the logarithm of the probability "
+    "given to the truth, that it has the label or that it has not. Always answering one half gives 0.69.",
+)
+
+MICRO_F1 = _row(
+    "MICRO_F1",
+    "micro_f1",
+    "micro-F1",
+    "F1 (the harmonic mean of precision and recall) of the decisions on all labels of all texts together: a frequent "
+    "label weighs more than a rare one.",
+    Points(),
+    module=_MULTILABEL,
+    labels="several",
+)
+
+SAMPLES_F1 = _row(
+    "SAMPLES_F1",
+    "samples_f1",
+    "samples-F1",
+    "F1 of the labels of each text, averaged over the texts; 1 for a text without labels that is given none.",
+    Points(),
+    module=_MULTILABEL,
+    labels="several",
+)
+
+SUBSET_ACCURACY = replace(
+    _row(
+        "SUBSET_ACCURACY",
+        "subset_accuracy",
+        "subset accuracy",
+        "Share of texts for which exactly the right labels are predicted, no more and no fewer.",
+        Points(),
+        module=_MULTILABEL,
+        labels="several",
+    ),
+    interval_meaning="Wilson score interval of a proportion.",
+    paired=PairedComparison(lazy(f"{_MULTILABEL}:SUBSET_ACCURACY.compare"), Points(), test="McNemar"),
+)
+
+MEAN_AVERAGE_PRECISION = _row(
+    "MEAN_AVERAGE_PRECISION",
+    "mean_average_precision",
+    "mean average precision",
+    "Area under the precision-recall curve of each label that occurs, averaged so that a rare label weighs as much as "
+    "a frequent one (mAP). No threshold is involved.",
+    Points(),
+    module=_MULTILABEL,
+    labels="several",
 )
 
 ABSOLUTE_ERROR = _row(
@@ -116,6 +173,8 @@ WEIGHTED_F1 = _row(
     "F1 of each class, averaged so that a class weighs as many texts as have its label.",
     Points(),
     main=False,
+    module=_MULTILABEL,
+    labels="both",
 )
 
 BALANCED_ACCURACY = _row(
@@ -191,8 +250,12 @@ CALIBRATION_ERROR = Metric(
     "between a bin's mean probability and its share of right answers, averaged over the texts. At 0, exactly 80% of "
     "the answers given with 80% are right.",
     higher_is_better=False,
-    value=lazy(f"{_PREDICTIONS}:expected_calibration_error"),
-    interval=lazy(f"{_PREDICTIONS}:expected_calibration_error_interval"),
+    value=lazy(f"{_MULTILABEL}:expected_calibration_error"),
+    interval=lazy(f"{_MULTILABEL}:expected_calibration_error_interval"),
+    labels="both",
+    meaning_for_several="Expected calibration error of each label, averaged over the labels (classwise ECE, Kull et "
+    "al. 2019): texts are binned by the probability of the label; the distance between a bin's mean probability and "
+    "its share of texts that have the label, averaged over the texts.",
     interval_meaning="bootstrap over {unit}s, reflected; from 0 where chance alone would show as much.",
     unpaired_because="It is no mean over texts, and chance can only make it larger: small differences mean little.",
     protocols=(
@@ -329,7 +392,11 @@ CHRF = _answer_metric(
 ROWS = (
     COST,
     ACCURACY,
+    MICRO_F1,
     MACRO_F1,
+    SAMPLES_F1,
+    SUBSET_ACCURACY,
+    MEAN_AVERAGE_PRECISION,
     ABSOLUTE_ERROR,
     QUADRATIC_KAPPA,
     LOSS,

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.evaluation.multilabel import label_losses
 from bakeoff.methods.embedding import regression
 from bakeoff.methods.embedding.cache import Vectors
 from bakeoff.methods.embedding.config import EmbeddingConfig
 from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedded, Embedder
 from bakeoff.methods.embedding.encoder import Encoder
+from bakeoff.methods.embedding.label_regression import choose_label_strength, fit_labels
 from bakeoff.methods.embedding.model import Reading, save_reading, save_static
 from bakeoff.methods.embedding.static import StaticEncoder
 from bakeoff.pretrained.pointer import write_pointer
@@ -92,6 +94,9 @@ def fit_chosen(
 ) -> tuple[regression.Regression, float]:
     """Return a regression and its inverse strength, chosen by cross-validation."""
     report("fitting", None)
+    if train.label_sets is not None:
+        strength = choose_label_strength(vectors, train.label_sets, _class_weight(config))
+        return fit_labels(vectors, train.label_sets, _class_weight(config), strength), strength
     labels = np.asarray(train.labels)
     strength = regression.choose_strength(vectors, labels, _class_weight(config))
     return regression.fit(vectors, labels, _class_weight(config), strength), strength
@@ -122,6 +127,10 @@ def _best_layer(
     labels, answers = np.asarray(data.train.labels), np.asarray(data.validation.labels)
     losses = []
     for train, validation in zip(parts[0].vectors, parts[1].vectors, strict=True):
+        if data.multilabel:
+            model = fit_labels(train, data.train.sets, class_weight, _LAYER_STRENGTH)
+            losses.append(float(label_losses(data.validation.sets, model.probabilities(validation)).mean()))
+            continue
         rows = regression.fit(train, labels, class_weight, _LAYER_STRENGTH).probabilities(validation)
         losses.append(float(-np.log(np.maximum(rows[np.arange(len(rows)), answers], 1e-12)).mean()))
     best = int(np.argmin(losses))

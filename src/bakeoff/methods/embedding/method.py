@@ -31,6 +31,7 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
     config = EmbeddingConfig
     uses_seed = False
     token_unit = "tokens"
+    multilabel = True
 
     def fit(self, config: EmbeddingConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.embedding import fitting
@@ -93,7 +94,8 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> EmbeddingModel:
         from bakeoff.methods.embedding.model import load_model
 
-        return load_model(folder, precision or EmbeddingConfig.model_validate(saved.settings).precision)
+        chosen = precision or EmbeddingConfig.model_validate(saved.settings).precision
+        return load_model(folder, chosen, multilabel=saved.multilabel)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english:

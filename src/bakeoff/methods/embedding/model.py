@@ -104,13 +104,13 @@ def save_reading(folder: Path, reading: Reading, regression: Regression) -> None
     write_text(folder / _NAME, json.dumps(asdict(reading), indent=2) + "\n")
 
 
-def load_model(folder: Path, precision: RequestedPrecision) -> EmbeddingModel:
+def load_model(folder: Path, precision: RequestedPrecision, *, multilabel: bool = False) -> EmbeddingModel:
     """Load what `save_static` or `save_reading` and `write_pointer` have written.
 
     Raises:
         UserError: files are missing, or the network is not the one that was used in training.
     """
-    regression = Regression.load(folder)
+    regression = Regression.load(folder, multilabel=multilabel)
     if (folder / _STATIC).is_dir():
         return EmbeddingModel(StaticEncoder.load(folder / _STATIC), regression)
     model = pointed_base(folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.methods.base import with_all_labels
 from bakeoff.methods.embedding.config import EmbeddingConfig
 from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedder
@@ -84,8 +85,7 @@ def _static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report:
 def _sample(data: SplitTable) -> LabeledTexts:
     """Return the first training texts, a random sample since the split is shuffled, and one of each absent class."""
     rows = list(range(min(_SAMPLE, len(data.train))))
-    absent = set(data.train.labels) - {data.train.labels[row] for row in rows}
-    return data.train.of([*rows, *(data.train.labels.index(label) for label in sorted(absent))])
+    return data.train.of(with_all_labels(data.train, rows, len(data.label_names)))
 
 
 def _characters(texts: Sequence[str]) -> int:

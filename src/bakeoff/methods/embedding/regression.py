@@ -21,9 +21,9 @@ Labels = npt.NDArray[np.int64]
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Inverse strengths of the L2 penalty (C in scikit-learn) that are tried, the strongest penalty first."""
 
-_DEFAULT_STRENGTH = 1e-2
+DEFAULT_STRENGTH = 1e-2
 _FOLDS = 5
-_PATIENCE = 2  # strengths without improvement before the search ends
+PATIENCE = 2  # strengths without improvement before the search ends
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Regression:
 
     weights: Array  # shape (1 or classes, values): one row decides between two classes
     intercepts: Array  # shape (1 or classes,)
+    multilabel: bool = False  # the classes are labels, of which a text can have several
 
     @property
     def parameters(self) -> int:
@@ -39,7 +40,8 @@ class Regression:
 
     def probabilities(self, vectors: Vectors) -> Array:
         """Return shape (texts, classes)."""
-        return class_probabilities(vectors.astype(np.float64) @ self.weights.T + self.intercepts)
+        scores = vectors.astype(np.float64) @ self.weights.T + self.intercepts
+        return class_probabilities(scores, multilabel=self.multilabel)
 
     def save(self, folder: Path) -> None:
         tensors = {"weights": self.weights, "intercepts": self.intercepts}
@@ -48,9 +50,9 @@ class Regression:
         save_file(contiguous, folder / "regression.safetensors")
 
     @classmethod
-    def load(cls, folder: Path) -> Regression:
+    def load(cls, folder: Path, *, multilabel: bool = False) -> Regression:
         tensors = load_file(folder / "regression.safetensors")
-        return cls(tensors["weights"], tensors["intercepts"])
+        return cls(tensors["weights"], tensors["intercepts"], multilabel)
 
 
 def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: float) -> Regression:
@@ -61,7 +63,7 @@ def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: fl
         labels: Every class occurs.
         class_weight: scikit-learn's name of the rule.
     """
-    mean, scale = _standard(vectors)
+    mean, scale = standard(vectors)
     model = _logistic(class_weight, C=strength)
     _quietly(model, (vectors - mean) / scale, labels)
     weights = model.coef_.astype(np.float64) / scale
@@ -77,7 +79,7 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) 
 
     count = min(_FOLDS, int(np.bincount(labels).max()))
     if count < 2 or len(labels) < 10:
-        return _DEFAULT_STRENGTH
+        return DEFAULT_STRENGTH
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = list(StratifiedKFold(count).split(vectors, labels))
@@ -86,12 +88,12 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) 
     for strength in STRENGTHS:
         parts = [fold.losses(strength) for fold in folds]
         losses.append(float(np.concatenate(parts).mean()) if parts else 0.0)
-        if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
+        if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break
     return STRENGTHS[int(np.argmin(losses))]
 
 
-def _standard(vectors: Vectors) -> tuple[Vectors, Vectors]:
+def standard(vectors: Vectors) -> tuple[Vectors, Vectors]:
     """Return mean and standard deviation of each value, shape (values,); 1 where nothing varies."""
     deviations = vectors.std(axis=0)
     return vectors.mean(axis=0), np.where(deviations > 1e-9, deviations, 1).astype(np.float32)
@@ -118,7 +120,7 @@ class _Fold:
     def __init__(
         self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels
     ) -> None:
-        mean, scale = _standard(vectors[inside])
+        mean, scale = standard(vectors[inside])
         self._model = _logistic(class_weight, warm_start=True)
         self._vectors, self._labels = (vectors[inside] - mean) / scale, labels[inside]
         self._held_out, self._answers = (vectors[outside] - mean) / scale, labels[outside]

@@ -25,6 +25,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
     """Weights contestants that are already trained."""
 
     config = EnsembleConfig
+    multilabel = True
 
     def propose_jointly(self, lineup: Sequence[Proposal]) -> list[Proposal]:
         members = [each.name for each in lineup if not each.is_baseline]
@@ -45,7 +46,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         costs = [result.training for result in results]
         started = time.perf_counter()
         models = {name: load_text_model(each.model, read_classifier(each.model)) for name, each in members.items()}
-        ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.labels)
+        ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.targets)
         seconds = time.perf_counter() - started
 
         def save(folder: Path) -> None:
@@ -76,7 +77,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
         folders = {name: _member_folder(folder, name) for name in saved.settings["members"]}
         members = {name: load_text_model(each, read_classifier(each), precision) for name, each in folders.items()}
-        return EnsembleModel.load(folder, members)
+        return EnsembleModel.load(folder, members, multilabel=saved.multilabel)
 
     def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
         """Forecast what the members' plans do not count: every member evaluates all texts once more."""

@@ -29,21 +29,30 @@ class EnsembleModel:
     members more or less sure of themselves.
     """
 
-    def __init__(self, members: Mapping[str, TextModel], weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, members: Mapping[str, TextModel], weights: Mapping[str, float], *, multilabel: bool = False
+    ) -> None:
         self.members = members
         self.weights = weights
+        self.multilabel = multilabel  # a text can have several labels
 
     @classmethod
-    def fit(cls, members: Mapping[str, TextModel], texts: Sequence[str], labels: Sequence[int]) -> EnsembleModel:
+    def fit(
+        cls, members: Mapping[str, TextModel], texts: Sequence[str], labels: Sequence[int] | npt.NDArray[np.bool_]
+    ) -> EnsembleModel:
         """Weigh trained members, of which each knows the same classes in the same order.
 
         Args:
             texts: Validation texts: the members were not trained on them.
-            labels: Class indices.
+            labels: Class indices; or the labels of each text, shape (texts, labels). Each label is a question of two
+                classes then, and all questions have the same weights.
         """
-        logits = np.stack([logits_of(member.probabilities(texts)) for member in members.values()])
-        weights = weigh(logits, np.asarray(labels, dtype=np.int64))
-        return cls(members, dict(zip(members, weights.tolist(), strict=True)))
+        truth = np.asarray(labels)
+        several = truth.ndim == 2
+        answers = [member.probabilities(texts) for member in members.values()]
+        logits = np.stack([logits_of(_questions(each) if several else each) for each in answers])
+        weights = weigh(logits, truth.ravel().astype(np.int64))
+        return cls(members, dict(zip(members, weights.tolist(), strict=True)), multilabel=several)
 
     @property
     def parameters(self) -> int:
@@ -51,16 +60,25 @@ class EnsembleModel:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return shape (texts, classes)."""
-        weighted = [
-            weight * logits_of(self.members[name].probabilities(texts)) for name, weight in self.weights.items()
-        ]
+        answers = {name: self.members[name].probabilities(texts) for name in self.weights}
+        shape = next(iter(answers.values())).shape
+        if self.multilabel:
+            answers = {name: _questions(rows) for name, rows in answers.items()}
+        weighted = [weight * logits_of(answers[name]) for name, weight in self.weights.items()]
         together: Array = softmax(np.sum(weighted, axis=0), axis=1)
-        return together
+        return together[:, 1].reshape(shape) if self.multilabel else together
 
     def save(self, folder: Path) -> None:
         """Write the weights."""
         write_text(folder / "weights.json", json.dumps(self.weights, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, members: Mapping[str, TextModel]) -> EnsembleModel:
-        return cls(members, json.loads((folder / "weights.json").read_text(encoding="utf-8")))
+    def load(cls, folder: Path, members: Mapping[str, TextModel], *, multilabel: bool = False) -> EnsembleModel:
+        weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+        return cls(members, weights, multilabel=multilabel)
+
+
+def _questions(probabilities: Array) -> Array:
+    """Return the labels of all texts as questions of two classes, shape (texts * labels, 2)."""
+    flat = probabilities.ravel()
+    return np.stack([1 - flat, flat], axis=1)

@@ -32,6 +32,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
     config = EstimatorConfig
     uses_gpu = False
     runs_code = True
+    multilabel = True
 
     def check(self, name: str, config: EstimatorConfig, data: SplitTable) -> None:
         """Make the estimator, save it unfitted and load it: most mistakes are told before anything is trained."""
@@ -39,7 +40,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         from bakeoff.methods.estimator.saving import can_be_saved
 
         try:
-            can_be_saved(_build(config, 0)[0])
+            can_be_saved(_build(config, 0, multilabel=data.multilabel)[0])
         except UserError as error:
             raise UserError(f"contestants.{name}: {error.message}", error.hint) from error
 
@@ -52,12 +53,12 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
             from bakeoff.methods.estimator.source import explained
 
             context.progress.stage("fitting")
-            estimator, source = _build(config, context.seed)
+            estimator, source = _build(config, context.seed, multilabel=data.multilabel)
             started = time.perf_counter()
             with explained(f"contestants.{context.name}: fit of the estimator failed", file=source.file):
-                estimator.fit(list(data.train.texts), np.asarray(data.train.labels))
+                estimator.fit(list(data.train.texts), np.asarray(data.train.targets, dtype=np.int64))
             report.cost.seconds = time.perf_counter() - started
-            model = EstimatorModel(estimator, len(data.label_names), file=source.file)
+            model = EstimatorModel(estimator, len(data.label_names), file=source.file, multilabel=data.multilabel)
             report.settings = {"source_file": source.file, "source_sha256": source.sha256}
             report.notes = [f"Made by {Path(source.file).name} (SHA-256 {source.sha256[:12]}…)."]
             report.notes += [_INSTEAD[how]] if (how := model.answers_with) in _INSTEAD else []
@@ -68,18 +69,27 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         require("estimator", f"A model of method `{saved.method}`")
         from bakeoff.methods.estimator.model import EstimatorModel
 
-        return EstimatorModel.load(folder, EstimatorConfig.model_validate(saved.settings), len(saved.labels))
+        config = EstimatorConfig.model_validate(saved.settings)
+        return EstimatorModel.load(folder, config, len(saved.labels), multilabel=saved.multilabel)
 
     def calibrates(self, model: TextModel) -> bool:
         from bakeoff.methods.estimator.model import EstimatorModel
 
         return isinstance(model, EstimatorModel) and model.answers_with != "predict"
 
+    def chooses_thresholds(self, model: TextModel) -> bool:
+        return self.calibrates(model)
+
     def describe(self, config: EstimatorConfig) -> str:
         return f"The scikit-learn estimator `{config.estimator}` in skops' format"
 
 
-def _build(config: EstimatorConfig, seed: int) -> tuple[Any, Source]:
+def _build(config: EstimatorConfig, seed: int, *, multilabel: bool) -> tuple[Any, Source]:
     from bakeoff.methods.estimator.source import build
 
-    return build(config, seed)
+    estimator, source = build(config, seed)
+    if multilabel:
+        from bakeoff.methods.estimator.several_labels import for_several_labels
+
+        estimator = for_several_labels(estimator)
+    return estimator, source

@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 
 from bakeoff.errors import UserError
 from bakeoff.methods.estimator.saving import from_bytes, parameters, to_bytes
+from bakeoff.methods.estimator.several_labels import label_probabilities
 from bakeoff.methods.estimator.source import Source, explained, import_source
 from bakeoff.runs.writing import write_text
 
@@ -32,11 +33,20 @@ class EstimatorModel:
     their place, which the temperature then calibrates; and without that, 1 for the label that it predicts.
     """
 
-    def __init__(self, estimator: Any, classes: int, parameters: int = 0, file: str | None = None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        classes: int,
+        parameters: int = 0,
+        file: str | None = None,
+        *,
+        multilabel: bool = False,
+    ) -> None:
         self.estimator = estimator
         self.classes = classes
         self.parameters = parameters
         self.file = file  # of the module that made it, for messages
+        self.multilabel = multilabel  # a text can have several labels
 
     @property
     def answers_with(self) -> Literal["predict_proba", "decision_function", "predict"]:
@@ -53,6 +63,13 @@ class EstimatorModel:
             UserError: the estimator raises an error, or answers with something else than a row for each text.
         """
         how = self.answers_with
+        if self.multilabel:
+            with explained(f"{how} of the estimator failed", file=self.file):
+                found = getattr(self.estimator, how)(list(texts))
+            several = label_probabilities(found, how, self.classes)
+            self._must_be(several is not None and len(several) == len(texts), how, np.asarray(found))
+            assert several is not None  # else it was refused
+            return several
         with explained(f"{how} of the estimator failed", file=self.file):
             answers = np.asarray(getattr(self.estimator, how)(list(texts)), dtype=np.float64)
             order = np.asarray(getattr(self.estimator, "classes_", range(self.classes)), dtype=np.int64)
@@ -91,7 +108,7 @@ class EstimatorModel:
         write_text(folder / "estimator.json", json.dumps(values, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, config: EstimatorConfig, classes: int) -> EstimatorModel:
+    def load(cls, folder: Path, config: EstimatorConfig, classes: int, *, multilabel: bool = False) -> EstimatorModel:
         """Load what `save` wrote. The module is imported only if the estimator holds types of others' modules.
 
         Raises:
@@ -108,4 +125,4 @@ class EstimatorModel:
                 )
         with explained(f"{folder / 'estimator.skops'} cannot be loaded", file=file):
             estimator = from_bytes((folder / "estimator.skops").read_bytes(), types)
-        return cls(estimator, classes, values["parameters"], file)
+        return cls(estimator, classes, values["parameters"], file, multilabel=multilabel)

@@ -26,6 +26,7 @@ class FastTextMethod(ClassificationMethod[FastTextConfig]):
     """Trained in one go by the main process; it takes seconds and is not resumed in the middle."""
 
     config = FastTextConfig
+    multilabel = True
     uses_gpu = False
 
     def check(self, name: str, config: FastTextConfig, data: SplitTable) -> None:
@@ -42,7 +43,7 @@ class FastTextMethod(ClassificationMethod[FastTextConfig]):
             words = sum(len(line.split()) for line in lines)
             epochs = epochs_of(context.budget, words)
             model = FastTextModel.fit(
-                lines, data.train.labels, len(data.label_names), config, epochs=epochs, seed=context.seed
+                lines, data.train.targets, len(data.label_names), config, epochs=epochs, seed=context.seed
             )
             cost = report.cost
             cost.epochs, cost.tokens, cost.seconds = epochs, epochs * words, time.perf_counter() - started
@@ -56,7 +57,7 @@ class FastTextMethod(ClassificationMethod[FastTextConfig]):
         require("fasttext", f"A model of method `{saved.method}`")
         from bakeoff.methods.fasttext.model import FastTextModel
 
-        return FastTextModel.load(folder, len(saved.labels))
+        return FastTextModel.load(folder, len(saved.labels), multilabel=saved.multilabel)
 
     def describe(self, config: FastTextConfig) -> str:
         parts = [f"1- to {config.max_ngram}-grams of words" if config.max_ngram > 1 else "words"]

@@ -26,17 +26,22 @@ def lines_of(texts: Sequence[str]) -> list[str]:
 
 
 class FastTextModel:
-    """A supervised fastText model whose labels are class indices."""
+    """A supervised fastText model whose labels are class indices.
 
-    def __init__(self, model: Any, classes: int) -> None:
+    Where a text can have several labels, fastText learns each against all others (`-loss ova`). It skips lines without
+    a label, so that those have a label of their own, which is not among the answers.
+    """
+
+    def __init__(self, model: Any, classes: int, *, multilabel: bool = False) -> None:
         self.model = model
         self.classes = classes
+        self.multilabel = multilabel  # a text can have several labels
 
     @classmethod
     def fit(
         cls,
         lines: Sequence[str],
-        labels: Sequence[int],
+        labels: Sequence[int] | npt.NDArray[np.bool_],
         classes: int,
         config: FastTextConfig,
         *,
@@ -44,6 +49,9 @@ class FastTextModel:
         seed: int,
     ) -> FastTextModel:
         """Train on lines of `lines_of` in one thread, so that the same seed gives the same model.
+
+        Args:
+            labels: Class indices; or the labels of each text, shape (texts, classes).
 
         Raises:
             UserError: the training diverged.
@@ -54,7 +62,11 @@ class FastTextModel:
         buckets = config.buckets or min(max(words, _FEWEST_BUCKETS), _MOST_BUCKETS)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "train.txt"
-            marked = (f"{_LABEL}{label} {line}\n" for line, label in zip(lines, labels, strict=True))
+            several = np.ndim(labels) == 2
+            marked = (
+                f"{' '.join(f'{_LABEL}{label}' for label in _of_line(own, classes))} {line}\n"
+                for line, own in zip(lines, labels, strict=True)
+            )
             file.write_text("".join(marked), encoding="utf-8")
             try:
                 model = fasttext.train_supervised(
@@ -66,6 +78,7 @@ class FastTextModel:
                     minCount=config.min_frequency,
                     lr=config.learning_rate,
                     bucket=buckets,
+                    loss="ova" if several else "softmax",
                     epoch=epochs,
                     seed=seed,
                     thread=1,
@@ -76,19 +89,21 @@ class FastTextModel:
                     f"fastText could not be trained: {str(error).rstrip('.')}.",
                     "Lower its learning_rate.",
                 ) from error
-        return cls(model, classes)
+        return cls(model, classes, multilabel=several)
 
     @property
     def parameters(self) -> int:
-        rows = len(self.model.words) + self.model.f.getArgs().bucket + self.classes
+        rows = len(self.model.words) + self.model.f.getArgs().bucket + len(self.model.labels)
         return int(rows * self.model.get_dimension())
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return shape (texts, classes). fastText adds 1e-5 to each probability; rows are scaled to add up to 1."""
-        rows = np.zeros((len(texts), self.classes))
+        rows = np.zeros((len(texts), self.classes + self.multilabel))
         found, given = self.model.predict(lines_of(texts), k=-1)
         for row, labels, probabilities in zip(rows, found, given, strict=True):
             row[[int(label.removeprefix(_LABEL)) for label in labels]] = probabilities
+        if self.multilabel:
+            return np.asarray(np.minimum(rows[:, : self.classes], 1.0))
         return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
     def save(self, folder: Path) -> None:
@@ -96,7 +111,14 @@ class FastTextModel:
         self.model.save_model(str(folder / "model.bin"))
 
     @classmethod
-    def load(cls, folder: Path, classes: int) -> FastTextModel:
+    def load(cls, folder: Path, classes: int, *, multilabel: bool = False) -> FastTextModel:
         import fasttext
 
-        return cls(fasttext.load_model(str(folder / "model.bin")), classes)
+        return cls(fasttext.load_model(str(folder / "model.bin")), classes, multilabel=multilabel)
+
+
+def _of_line(labels: int | npt.NDArray[np.bool_], classes: int) -> Sequence[int]:
+    """Return the numbers that mark a line: its label, its labels, or the number of classes where it has none."""
+    if isinstance(labels, np.ndarray):
+        return np.flatnonzero(labels).tolist() or [classes]
+    return [labels]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from bakeoff.data.scripts import spacing_of
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.methods.linear.config import LinearConfig
@@ -15,8 +18,17 @@ FEWEST_TEXTS_PER_CLASS = 200
 """On average. With fewer, the log-count ratios of naive Bayes are mostly chance."""
 
 
+Targets = Sequence[int] | npt.NDArray[np.bool_]
+"""Class indices, shape (texts,), or the labels that each text has, shape (texts, labels)."""
+
+
+def has_several(labels: Targets) -> bool:
+    """Return whether a text can have several labels."""
+    return isinstance(labels, np.ndarray) and labels.ndim == 2
+
+
 def choose_settings(
-    settings: LinearConfig, texts: TokenizedTexts, labels: Sequence[int], sample_of: int | None = None
+    settings: LinearConfig, texts: TokenizedTexts, labels: Targets, sample_of: int | None = None
 ) -> tuple[LinearConfig, str]:
     """Return the settings with nothing left open, and a sentence that says what was chosen and why, or "".
 
@@ -37,7 +49,8 @@ def choose_settings(
             ngrams, reason = "words", f"the training split has {words:,} words, which is plenty"
     naive_bayes, regularization = settings.naive_bayes, settings.inverse_regularization
     if naive_bayes is None:
-        few = len(labels) * factor < FEWEST_TEXTS_PER_CLASS * (max(labels, default=0) + 1)
+        classes = np.shape(labels)[1] if has_several(labels) else max(labels, default=0) + 1
+        few = len(labels) * factor < FEWEST_TEXTS_PER_CLASS * classes
         naive_bayes = ngrams == "words" or (ngrams == "both" and not few)
     if regularization is None:
         regularization = 3.0 if ngrams == "characters" else 10.0

@@ -25,6 +25,7 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     config = LinearConfig
     uses_gpu = False
     uses_seed = False
+    multilabel = True
 
     def fit(self, config: LinearConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.data.words import tokenize
@@ -36,8 +37,8 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
             context.progress.stage("fitting")
             started = time.perf_counter()
             texts = tokenize(data.train.texts, PUNCTUATION)
-            settings, note = choose_settings(config, texts, data.train.labels)
-            model = LinearModel.fit_tokenized(texts, data.train.labels, settings)
+            settings, note = choose_settings(config, texts, data.train.targets)
+            model = LinearModel.fit_tokenized(texts, data.train.targets, settings)
             report.cost.seconds = time.perf_counter() - started
             report.settings = settings.model_dump(include={"ngrams", "naive_bayes", "inverse_regularization"})
             report.notes = [note] if note else []
@@ -53,7 +54,7 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
         from bakeoff.methods.linear.model import LinearModel
 
-        return LinearModel.load(folder)
+        return LinearModel.load(folder, multilabel=saved.multilabel)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         reason = "TF-IDF of n-grams and logistic regression: takes seconds, and is hard to beat on long texts"
@@ -81,4 +82,4 @@ def choose_for_plan(config: LinearConfig, data: SplitTable) -> tuple[LinearConfi
     from bakeoff.methods.linear.model import PUNCTUATION
 
     part = planned_part(data).train
-    return choose_settings(config, tokenize(part.texts, PUNCTUATION), part.labels, sample_of=len(data.train))
+    return choose_settings(config, tokenize(part.texts, PUNCTUATION), part.targets, sample_of=len(data.train))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.errors import UserError
-from bakeoff.methods.linear.choice import choose_settings
+from bakeoff.methods.linear.choice import Targets, choose_settings, has_several
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.features import Ngrams, learn_features
 from bakeoff.methods.linear.tfidf import Tfidf
@@ -23,6 +23,8 @@ from bakeoff.methods.scores import class_probabilities
 from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+"""Class indices, shape (texts,), or the labels of each text, shape (texts, labels)."""
 
 _VALUES_AT_ONCE = 1_000_000
 
@@ -37,18 +39,22 @@ class LinearModel:
     weight, so that the model that is saved and used is an ordinary linear one.
     """
 
-    def __init__(self, ngrams: Ngrams, tfidf: Tfidf, weights: Array, intercepts: Array) -> None:
+    def __init__(
+        self, ngrams: Ngrams, tfidf: Tfidf, weights: Array, intercepts: Array, *, multilabel: bool = False
+    ) -> None:
         self.ngrams = ngrams
         self.tfidf = tfidf
         self.weights = weights  # shape (1 or classes, n-grams): one row decides between two classes
         self.intercepts = intercepts  # shape (1 or classes,)
+        self.multilabel = multilabel  # the classes are labels, of which a text can have several
 
     @classmethod
-    def fit(cls, texts: Sequence[str], labels: Sequence[int], settings: LinearConfig) -> LinearModel:
+    def fit(cls, texts: Sequence[str], labels: Targets, settings: LinearConfig) -> LinearModel:
         """Learn from texts; the result depends on nothing else.
 
         Args:
-            labels: Class indices; every class occurs.
+            labels: Class indices; every class occurs. Or the labels of each text, shape (texts, labels), each of which
+                some texts have and others have not.
 
         Raises:
             UserError: no word is frequent enough.
@@ -56,7 +62,7 @@ class LinearModel:
         return cls.fit_tokenized(tokenize(texts, PUNCTUATION), labels, settings)
 
     @classmethod
-    def fit_tokenized(cls, texts: TokenizedTexts, labels: Sequence[int], settings: LinearConfig) -> LinearModel:
+    def fit_tokenized(cls, texts: TokenizedTexts, labels: Targets, settings: LinearConfig) -> LinearModel:
         """Fit on texts that are already tokenized, by `PUNCTUATION`.
 
         Args:
@@ -72,14 +78,14 @@ class LinearModel:
                 f"No n-gram stands in {settings.min_document_frequency} training texts or more.",
                 "Lower min_document_frequency of the linear contestant, or give more texts.",
             )
-        classes = np.asarray(labels)
+        classes, several = np.asarray(labels), has_several(labels)
         ratios = _log_ratios(counts, classes) if settings.naive_bayes else None
         features = _with_values(counts, counts.data.astype(np.float64))
         del counts  # a million texts have a gigabyte of n-grams: no copy of them lives longer than it must
         transformer = TfidfTransformer(sublinear_tf=True)
         features = transformer.fit(features).transform(features, copy=False)
-        if ratios is not None:
-            weights, intercepts = _naive_bayes_regression(features, ratios, classes, settings)
+        if several or ratios is not None:
+            weights, intercepts = _separate_regressions(features, ratios, classes, settings)
         else:
             regression = LogisticRegression(
                 C=_chosen(settings.inverse_regularization),
@@ -88,7 +94,7 @@ class LinearModel:
             )
             regression.fit(features, classes)
             weights, intercepts = regression.coef_, regression.intercept_
-        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts)
+        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts, multilabel=several)
 
     @property
     def parameters(self) -> int:
@@ -100,11 +106,12 @@ class LinearModel:
 
     def probabilities_of(self, features: csr_matrix) -> Array:
         """Return shape (texts, classes), from TF-IDF features."""
-        return class_probabilities(features @ self.weights.T + self.intercepts)
+        return class_probabilities(features @ self.weights.T + self.intercepts, multilabel=self.multilabel)
 
     def cooled(self, temperature: float) -> LinearModel:
         """Return the same model with its scores divided by a temperature."""
-        return LinearModel(self.ngrams, self.tfidf, self.weights / temperature, self.intercepts / temperature)
+        weights, intercepts = self.weights / temperature, self.intercepts / temperature
+        return LinearModel(self.ngrams, self.tfidf, weights, intercepts, multilabel=self.multilabel)
 
     def save(self, folder: Path) -> None:
         write_text(folder / "vocabulary.json", json.dumps(self.ngrams.as_json(), ensure_ascii=False))
@@ -119,21 +126,22 @@ class LinearModel:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> LinearModel:
+    def load(cls, folder: Path, *, multilabel: bool = False) -> LinearModel:
         values = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
         ngrams = Ngrams.load(values, tensors)
-        return cls(ngrams, Tfidf(tensors["idf"]), tensors["weights"], tensors["intercepts"])
+        tfidf = Tfidf(tensors["idf"])
+        return cls(ngrams, tfidf, tensors["weights"], tensors["intercepts"], multilabel=multilabel)
 
 
-def _naive_bayes_regression(
-    features: csr_matrix, all_ratios: Array, labels: npt.NDArray[np.int64], settings: LinearConfig
+def _separate_regressions(
+    features: csr_matrix, all_ratios: Array | None, labels: Classes, settings: LinearConfig
 ) -> tuple[Array, Array]:
-    """One regression for two classes, otherwise one a class against the rest.
+    """One regression for two classes, otherwise one a class (or label) against the rest.
 
     Args:
         features: For two classes they are overwritten.
-        all_ratios: `_log_ratios`.
+        all_ratios: `_log_ratios`, or None for plain features.
 
     Returns:
         Weights on the unweighted features, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,).
@@ -141,7 +149,7 @@ def _naive_bayes_regression(
     from sklearn.linear_model import LogisticRegression
 
     weights, intercepts = [], []
-    for number, ratios in zip(_learned_classes(labels), all_ratios, strict=True):
+    for place, inside in enumerate(_insides(labels)):
         # The dual solver: it ends in seconds with a million features, where the number of texts is the smaller one.
         regression = LogisticRegression(
             C=_chosen(settings.inverse_regularization),
@@ -151,20 +159,29 @@ def _naive_bayes_regression(
             tol=0.01,
             random_state=0,  # the problem has one solution, whatever the order in which texts are visited
         )
-        weighted = features if len(all_ratios) == 1 else _with_values(features, features.data.copy())
-        for start in range(0, len(weighted.data), _VALUES_AT_ONCE):
-            part = slice(start, start + _VALUES_AT_ONCE)
-            weighted.data[part] *= ratios[weighted.indices[part]]
-        regression.fit(weighted, labels == number)
-        weights.append(regression.coef_[0] * ratios)
+        if all_ratios is None:
+            regression.fit(features, inside)
+            weights.append(regression.coef_[0])
+        else:
+            ratios = all_ratios[place]
+            weighted = features if len(all_ratios) == 1 else _with_values(features, features.data.copy())
+            for start in range(0, len(weighted.data), _VALUES_AT_ONCE):
+                part = slice(start, start + _VALUES_AT_ONCE)
+                weighted.data[part] *= ratios[weighted.indices[part]]
+            regression.fit(weighted, inside)
+            weights.append(regression.coef_[0] * ratios)
         intercepts.append(regression.intercept_[0])
     return np.stack(weights), np.array(intercepts)
 
 
-def _learned_classes(labels: npt.NDArray[np.int64]) -> Sequence[int]:
-    """Return the classes that get weights of their own: one of two, or all."""
+def _insides(labels: Classes) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield the texts of each class that gets weights of its own: of one of two classes, of all, or of every label."""
+    if labels.ndim == 2:
+        yield from labels.T.astype(np.bool_)
+        return
     classes = int(labels.max()) + 1
-    return [1] if classes == 2 else range(classes)
+    for number in [1] if classes == 2 else range(classes):
+        yield labels == number
 
 
 def _with_values(matrix: csr_matrix, values: Array) -> csr_matrix:
@@ -183,7 +200,7 @@ def _class_weight(settings: LinearConfig) -> str | None:
     return None if settings.class_weights == "none" else settings.class_weights
 
 
-def _log_ratios(counts: csr_matrix, labels: npt.NDArray[np.int64]) -> Array:
+def _log_ratios(counts: csr_matrix, labels: Classes) -> Array:
     """Return the log of each n-gram's share inside a class / outside, counting one extra text each.
 
     Args:
@@ -194,8 +211,8 @@ def _log_ratios(counts: csr_matrix, labels: npt.NDArray[np.int64]) -> Array:
     """
     everywhere = np.bincount(counts.indices, minlength=counts.shape[1])
     ratios = []
-    for number in _learned_classes(labels):
-        inside = np.bincount(counts[labels == number].indices, minlength=counts.shape[1])
+    for texts in _insides(labels):
+        inside = np.bincount(counts[texts].indices, minlength=counts.shape[1])
         own, others = 1.0 + inside, 1.0 + (everywhere - inside)
         ratios.append(np.log((own / own.sum()) / (others / others.sum())))
     return np.stack(ratios)

@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def check_linear_part(name: str, data: SplitTable) -> None:
-    """Refuse data with a class of a single training text.
+    """Refuse data with a class of a single training text, or with several labels for a text.
 
     Raises:
         UserError: naming `contestants.NAME.linear_part`.
     """
+    if data.multilabel:
+        raise UserError(
+            f"contestants.{name}.linear_part corrects a linear model that gives every text one label, and here a text "
+            "can have several.",
+            f"Remove linear_part. To let both answer together: {{method: ensemble, members: [linear, {name}]}}",
+        )
     label, texts = Counter(data.train.labels).most_common()[-1]
     if texts < 2:
         raise UserError(

@@ -25,12 +25,13 @@ class MajorityMethod(ClassificationMethod[MajorityConfig]):
     uses_gpu = False
     uses_seed = False
     calibrate = False  # frequencies are already calibrated
+    multilabel = True
 
     def fit(self, config: MajorityConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.majority.model import MajorityModel
 
         started = time.perf_counter()
-        model = MajorityModel.fit(data.train.labels, len(data.label_names))
+        model = MajorityModel.fit(data.train.targets, len(data.label_names))
         seconds = time.perf_counter() - started
         context.save(model.save)
         return FitReport(TrainingCost(seconds=seconds, precision="fp64"))

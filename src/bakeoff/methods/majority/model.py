@@ -14,10 +14,13 @@ class MajorityModel:
     """Class frequencies as the answer to every text."""
 
     def __init__(self, frequencies: npt.NDArray[np.float64]) -> None:
-        self.frequencies = frequencies  # shape (classes,), adds up to 1
+        self.frequencies = frequencies  # shape (classes,), adds up to 1; of several labels, the share of each
 
     @classmethod
-    def fit(cls, labels: Sequence[int], classes: int) -> MajorityModel:
+    def fit(cls, labels: Sequence[int] | npt.NDArray[np.bool_], classes: int) -> MajorityModel:
+        """Count the labels, which are class indices, or the sets of labels of texts, shape (texts, classes)."""
+        if isinstance(labels, np.ndarray) and labels.ndim == 2:
+            return cls(labels.mean(axis=0))
         return cls(np.bincount(labels, minlength=classes) / len(labels))
 
     @property

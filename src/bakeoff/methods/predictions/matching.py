@@ -38,7 +38,7 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     Raises:
         UserError: the file cannot be read, or has no answer for more than `MOST_MISSING` of the test texts.
     """
-    file = read_answers(config, data.label_names, data.text_columns)
+    file = read_answers(config, data.label_names, data.text_columns, multilabel=data.multilabel)
     splits = {"training": data.train, "validation": data.validation, "test": data.test}
     by = max(file.keys, key=lambda kind: len(data.test) - len(_missing(data.test, kind, set(_keys(file, kind)))))
     first: dict[str | bytes, int] = {}  # key -> place of its first answer
@@ -59,7 +59,7 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
             if by == "id" and id in first:
                 answer = file.probabilities[first[id]]
                 differing += not np.array_equal(answers.setdefault(key_of(text), answer), answer)
-    frequencies = np.bincount(data.train.labels, minlength=len(data.label_names)) / len(data.train)
+    frequencies = np.array(data.train.label_counts(len(data.label_names))) / len(data.train)
     for split in (data.validation, data.test):
         for text in split.texts:
             answers.setdefault(key_of(text), frequencies)

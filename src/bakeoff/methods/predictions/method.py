@@ -26,6 +26,7 @@ class PredictionsMethod(ClassificationMethod[PredictionsConfig]):
     config = PredictionsConfig
     uses_gpu = False
     uses_seed = False
+    multilabel = True
 
     def check(self, name: str, config: PredictionsConfig, data: SplitTable) -> None:
         from bakeoff.methods.predictions.matching import match
@@ -57,6 +58,9 @@ class PredictionsMethod(ClassificationMethod[PredictionsConfig]):
         from bakeoff.methods.predictions.model import PredictionsModel
 
         return isinstance(model, PredictionsModel) and model.calibrates
+
+    def chooses_thresholds(self, model: TextModel) -> bool:
+        return self.calibrates(model)  # labels without probabilities are taken as they are
 
     def plan(self, config: PredictionsConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
         """Match the answers, which is all that a run does."""

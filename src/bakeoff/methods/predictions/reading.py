@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bakeoff.data.cells import labels_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
+from bakeoff.data.label_sets import label_lists
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.reading import row_count
 from bakeoff.errors import UserError
@@ -34,7 +35,7 @@ class FileAnswers:
 
     source: str
     rows: list[int]
-    probabilities: Array  # shape (rows, classes), rows add up to 1
+    probabilities: Array  # shape (rows, classes), rows add up to 1, unless a text can have several labels
     given: Literal["probabilities", "confidences", "labels"]
     keys: dict[str, list[str | None]]  # "text" and "id" -> of each of `rows`, where the file has them
     columns: dict[str, str]  # "text" and "id" -> the column, for notes
@@ -42,18 +43,25 @@ class FileAnswers:
 
 
 def read_answers(
-    config: PredictionsConfig, label_names: Sequence[str], text: str | Sequence[str] | None
+    config: PredictionsConfig,
+    label_names: Sequence[str],
+    text: str | Sequence[str] | None,
+    *,
+    multilabel: bool = False,
 ) -> FileAnswers:
     """Read the file of a config.
 
     Args:
         label_names: The classes, in the order of the probabilities.
         text: `data.text` of the bake-off.
+        multilabel: A text can have several labels.
 
     Raises:
         UserError: the file cannot be read, lacks a column, holds an unknown label, or probabilities that are none.
     """
     table = read_raw_table(config.file)
+    if multilabel:
+        return _read_label_sets(config, table, label_names, text)
     prefix = None if config.labels_only else _prefix(table, label_names)
     if prefix is not None and config.label is None and not _has(table, ANSWER_NAMES):
         names: list[str | None] = [label_names[0]] * len(table)  # replaced by the most probable one
@@ -79,6 +87,31 @@ def read_answers(
     if prefix is None:
         kind = "labels" if confidence is None else "confidences"
     return FileAnswers(table.source, rows, probabilities, kind, keys, columns, notes)
+
+
+def _read_label_sets(
+    config: PredictionsConfig, table: RawTable, label_names: Sequence[str], text: str | Sequence[str] | None
+) -> FileAnswers:
+    """Read a column of probabilities (or of 0 and 1) for each label, or one column of lists of labels."""
+    prefix = None if config.labels_only or config.label is not None else _prefix(table, label_names)
+    if prefix is not None:
+        filled = [table.column(prefix + name) for name in label_names]
+        rows = [row for row, cells in enumerate(zip(*filled, strict=True)) if cells[0] not in (None, "")]
+        probabilities = np.stack([_numbers(table, prefix + name, rows) for name in label_names], axis=1)
+        kind: Literal["probabilities", "labels"] = "probabilities"
+        if np.isin(probabilities, (0, 1)).all():
+            kind = "labels"
+    else:
+        label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
+        sets = label_lists(table.column(label), label_names)
+        rows = [row for row, own in enumerate(sets) if own is not None]
+        probabilities, kind = np.zeros((len(rows), len(label_names))), "labels"
+        unknown = [next((name for name in own or [] if name not in label_names), None) for own in sets]
+        _refuse_unknown(table, label, unknown, label_names)
+        for place, row in enumerate(rows):
+            probabilities[place, [label_names.index(name) for name in sets[row] or []]] = 1.0
+    keys, columns = _keys(config, table, rows, text)
+    return FileAnswers(table.source, rows, probabilities, kind, keys, columns)
 
 
 def _has(table: RawTable, names: Sequence[str]) -> str | None:

@@ -13,7 +13,7 @@ from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.data.words import tokenize
 from bakeoff.methods.encoded import Rows, TextBatch, padding_share, shuffled_batches
 from bakeoff.methods.linear_part.fitting import LinearPart, linear_answers
-from bakeoff.methods.losses import class_weights, training_loss, validation_of
+from bakeoff.methods.losses import class_weights, targets_of, training_loss, validation_of
 from bakeoff.methods.recurrent.config import RecurrentConfig
 from bakeoff.methods.recurrent.network import RecurrentClassifier, class_probabilities
 from bakeoff.methods.recurrent.pretraining_learner import Pretrained
@@ -43,14 +43,14 @@ class RecurrentLearner:
         self.share_cut = float(np.mean(uncut.lengths > config.max_length))
         self._train = uncut.cut(config.max_length, config.truncation)
         self._validation = self.vocabulary.encode(data.validation.texts).cut(config.max_length, config.truncation)
-        self._labels = torch.tensor(data.train.labels)
+        self._labels = targets_of(data.train)
         self._linear_part = linear_part
         self._linear_validation = linear_answers(linear_part.model, data.validation.texts) if linear_part else None
         self._validation_texts: LabeledTexts = data.validation
         self._label_names = data.label_names
         self._config = config
         self._seed = seed
-        self._class_weights = class_weights(config.class_weights, data.train.labels, len(data.label_names))
+        self._class_weights = class_weights(config.class_weights, data.train, len(data.label_names))
         torch.manual_seed(seed)
         model = RecurrentClassifier(config, self.vocabulary.size, len(data.label_names))
         if model.evidence and linear_part:
@@ -82,8 +82,10 @@ class RecurrentLearner:
         return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        probabilities = class_probabilities(self.model, self._validation, self._linear_validation)
-        return validation_of(self._validation_texts.labels, probabilities)
+        probabilities = class_probabilities(
+            self.model, self._validation, self._linear_validation, multilabel=self._labels.dim() == 2
+        )
+        return validation_of(self._validation_texts, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         tensors = {**dict(self.model.named_buffers()), **weights}

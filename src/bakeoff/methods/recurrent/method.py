@@ -36,6 +36,7 @@ class RecurrentMethod(
     """Trains a `RecurrentClassifier`."""
 
     config: ClassVar[type[RecurrentConfig]] = RecurrentConfig
+    multilabel = True
     exports: ClassVar[tuple[ExportFormat, ...]] = ("onnx",)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
@@ -44,7 +45,7 @@ class RecurrentMethod(
         cut = f"; many texts are longer than the {kept} words it reads (max_length)" if facts.long_text > kept else ""
         if facts.training_rows >= _FEWEST_ROWS:
             proposals.append(Proposal("lstm", f"a recurrent network, trained from scratch{cut}"))
-        if facts.smallest_class >= _ROWS_TO_CORRECT:
+        if facts.smallest_class >= _ROWS_TO_CORRECT and not facts.multilabel:
             reason = f"an LSTM that learns what the linear model misses{cut}"
             proposals.append(Proposal("corrector", reason, "{method: lstm, linear_part: {}}"))
         return proposals
@@ -111,7 +112,8 @@ class RecurrentMethod(
         from bakeoff.training.precision import choose_precision
 
         config = RecurrentConfig.model_validate(saved.settings)
-        return RecurrentModel.load(folder, config, len(saved.labels), choose_precision(precision or "fp32"))
+        chosen = choose_precision(precision or "fp32")
+        return RecurrentModel.load(folder, config, len(saved.labels), chosen, multilabel=saved.multilabel)
 
     def export_refusal(self, config: RecurrentConfig, format: ExportFormat) -> str | None:
         if config.vocabulary.units in ("subwords", "characters"):

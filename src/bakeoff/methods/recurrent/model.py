@@ -26,11 +26,14 @@ class RecurrentModel:
         network: RecurrentClassifier,
         config: RecurrentConfig,
         linear: LinearModel | None = None,
+        *,
+        multilabel: bool = False,
     ) -> None:
         self.vocabulary = vocabulary
         self.network = network
         self.config = config
         self.linear = linear
+        self.multilabel = multilabel  # a text can have several labels
 
     @property
     def parameters(self) -> int:
@@ -40,10 +43,13 @@ class RecurrentModel:
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return shape (texts, classes)."""
         encoded = self.vocabulary.encode(texts).cut(self.config.max_length, self.config.truncation)
-        return class_probabilities(self.network, encoded, linear_answers(self.linear, texts) if self.linear else None)
+        answers = linear_answers(self.linear, texts) if self.linear else None
+        return class_probabilities(self.network, encoded, answers, multilabel=self.multilabel)
 
     @classmethod
-    def load(cls, folder: Path, config: RecurrentConfig, classes: int, precision: Precision) -> RecurrentModel:
+    def load(
+        cls, folder: Path, config: RecurrentConfig, classes: int, precision: Precision, *, multilabel: bool = False
+    ) -> RecurrentModel:
         vocabulary = WordVocabulary.load(folder / "vocabulary.json")
         linear = None
         if config.linear_part:
@@ -53,4 +59,4 @@ class RecurrentModel:
         network.load_state_dict(load_file(folder / "model.safetensors"))
         if precision == "bf16":
             network.round_layers()
-        return cls(vocabulary, network.to(choose_device()).eval(), config, linear)
+        return cls(vocabulary, network.to(choose_device()).eval(), config, linear, multilabel=multilabel)

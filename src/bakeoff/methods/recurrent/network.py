@@ -128,12 +128,13 @@ def _max_mean(states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
 
 
 def class_probabilities(
-    model: RecurrentClassifier, texts: EncodedTexts, linear: LinearAnswers | None = None
+    model: RecurrentClassifier, texts: EncodedTexts, linear: LinearAnswers | None = None, *, multilabel: bool = False
 ) -> npt.NDArray[np.float64]:
     """Probabilities of each text, shape (texts, classes), in the order of the texts.
 
     Args:
         linear: What the linear part says of the texts, where the model has one.
+        multilabel: A text can have several labels.
     """
     device = model.output.weight.device
     probabilities = np.zeros((len(texts), model.output.out_features))
@@ -142,7 +143,8 @@ def class_probabilities(
     def classify(rows: Rows) -> None:
         words, lengths = texts.padded(rows)
         logits = model(words.to(device), lengths.to(device), linear.of(rows, device) if linear else None)
-        probabilities[rows] = logits.cpu().double().softmax(dim=1).numpy()
+        logits = logits.cpu().double()
+        probabilities[rows] = (logits.sigmoid() if multilabel else logits.softmax(dim=1)).numpy()
 
     share = max(1, -(-len(texts) // torch.get_num_threads()))  # so that a few texts are work for all cores, too
     batches = batches_by_length(texts.lengths, min(share, _TEXTS_AT_ONCE))

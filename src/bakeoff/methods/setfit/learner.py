@@ -12,11 +12,12 @@ from bakeoff.data.types import SplitTable
 from bakeoff.methods.embedding import regression
 from bakeoff.methods.embedding.cache import Vectors
 from bakeoff.methods.embedding.encoder import resolve_pooling, tokenize
+from bakeoff.methods.embedding.label_regression import fit_labels
 from bakeoff.methods.embedding.pooling import write_pooling
 from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, batches_by_length, padding_share
-from bakeoff.methods.losses import validation_of
+from bakeoff.methods.losses import targets_of, validation_of
 from bakeoff.methods.setfit.config import SetFitConfig
-from bakeoff.methods.setfit.pairs import draw_batches, pair_loss
+from bakeoff.methods.setfit.pairs import draw_batches, pair_loss, rarest_labels
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
@@ -57,14 +58,15 @@ class SetFitLearner:
             parameter.requires_grad_(not name.startswith("pooler."))  # a vector is made of the states before it
         self.model: Any = network.to(choose_device())
         install_kernels(self.model, causal=self.causal)
-        rows = len(data.label_names) if len(data.label_names) > 2 else 1
+        rows = len(data.label_names) if len(data.label_names) > 2 or data.multilabel else 1
         values = int(network.config.get_text_config().hidden_size)
         self.regression = regression.Regression(np.zeros((rows, values)), np.zeros(rows))
         self.trained_parameters = count_parameters(network, trained_only=True) + self.regression.parameters
         self.total_parameters = count_parameters(network) + self.regression.parameters
         self.train: EncodedTexts = tokenize(self.tokenizer, data.train.texts, self.pooling)
         self.validation: EncodedTexts = tokenize(self.tokenizer, data.validation.texts, self.pooling)
-        self._labels = torch.tensor(data.train.labels)
+        self._labels = targets_of(data.train)
+        self._classes = rarest_labels(data.train.sets) if data.multilabel else self._labels.numpy()
         self._data = data
         self._config = config
         self._seed = seed
@@ -79,7 +81,7 @@ class SetFitLearner:
         ]
 
     def steps(self, epoch: int) -> list[list[TextBatch]]:
-        batches = draw_batches(self._labels.numpy(), self._config.batch_size, self._seed, epoch)
+        batches = draw_batches(self._classes, self._config.batch_size, self._seed, epoch)
         return [[TextBatch(rows, self.train.lengths[rows])] for rows in batches]
 
     def loss(self, batch: TextBatch) -> LossSum:
@@ -91,11 +93,12 @@ class SetFitLearner:
 
     def validate(self) -> Validation:
         """Fit the regression on the training texts, and evaluate it on the validation split."""
-        rule = self._config.class_weights
-        self.regression = regression.fit(
-            self.embed(self.train), self._labels.numpy(), None if rule == "none" else rule, STRENGTH
-        )
-        return validation_of(self._data.validation.labels, self.regression.probabilities(self.embed(self.validation)))
+        rule = None if self._config.class_weights == "none" else self._config.class_weights
+        if self._data.multilabel:
+            self.regression = fit_labels(self.embed(self.train), self._data.train.sets, rule, STRENGTH)
+        else:
+            self.regression = regression.fit(self.embed(self.train), self._labels.numpy(), rule, STRENGTH)
+        return validation_of(self._data.validation, self.regression.probabilities(self.embed(self.validation)))
 
     @torch.no_grad()
     def embed(self, texts: EncodedTexts) -> Vectors:

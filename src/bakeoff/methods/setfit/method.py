@@ -36,6 +36,7 @@ class SetFitMethod(GradientMethod[SetFitConfig, "SplitTable", "SetFitLearner"], 
 
     config: ClassVar[type[SetFitConfig]] = SetFitConfig
     token_unit = "tokens"
+    multilabel = True
 
     def learner(self, config: SetFitConfig, data: SplitTable, context: Context, prepared: Preparation) -> SetFitLearner:
         from bakeoff.methods.setfit.learner import SetFitLearner
@@ -66,7 +67,7 @@ class SetFitMethod(GradientMethod[SetFitConfig, "SplitTable", "SetFitLearner"], 
         from bakeoff.training.precision import choose_precision
 
         config = SetFitConfig.model_validate(saved.settings)
-        return load_model(folder, choose_precision(precision or config.precision))
+        return load_model(folder, choose_precision(precision or config.precision), multilabel=saved.multilabel)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english or facts.smallest_class >= _FEW_ROWS:

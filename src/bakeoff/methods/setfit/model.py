@@ -29,10 +29,10 @@ class TunedEncoder:
         return vectors
 
 
-def load_model(folder: Path, precision: Precision) -> EmbeddingModel:
+def load_model(folder: Path, precision: Precision, *, multilabel: bool = False) -> EmbeddingModel:
     """Load what `SetFitLearner.save_model` has written.
 
     Raises:
         UserError: files are missing or damaged.
     """
-    return EmbeddingModel(TunedEncoder(folder, precision), Regression.load(folder))
+    return EmbeddingModel(TunedEncoder(folder, precision), Regression.load(folder, multilabel=multilabel))

@@ -16,7 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, padding_share, shuffled_batches
 from bakeoff.methods.linear_part.fitting import LinearAnswers, LinearPart, linear_answers
 from bakeoff.methods.linear_part.layers import EvidenceLayers
-from bakeoff.methods.losses import class_weights, training_loss, validation_of
+from bakeoff.methods.losses import class_weights, targets_of, training_loss, validation_of
 from bakeoff.methods.transformer.config import TransformerConfig
 from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier, evidence_path
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
@@ -56,6 +56,8 @@ class TransformerLearner:
         assert (linear_part is None) == (config.linear_part is None)
         torch.manual_seed(seed)  # a head that is not in the model's files gets random weights
         model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
+        if data.multilabel:
+            model.config.problem_type = "multi_label_classification"  # for those who load the folder with transformers
         _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
         self._causal = is_causal(model)
@@ -66,12 +68,12 @@ class TransformerLearner:
             model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
         self.model = model.to(choose_device())
         self.trained_parameters = count_parameters(model, trained_only=True)
-        self.classifier = SequenceClassifier(self.model, tokenizer, config.max_length)
+        self.classifier = SequenceClassifier(self.model, tokenizer, config.max_length, multilabel=data.multilabel)
         uncut = self.classifier.encode(data.train.texts)
         self.share_cut = float(np.mean(uncut.lengths > config.max_length))
         self._train = self.classifier.cut(uncut)
-        self._labels = torch.tensor(data.train.labels)
-        self._class_weights = class_weights(config.class_weights, data.train.labels, len(data.label_names))
+        self._labels = targets_of(data.train)
+        self._class_weights = class_weights(config.class_weights, data.train, len(data.label_names))
         self.validation: EncodedTexts = self.classifier.cut(self.classifier.encode(data.validation.texts))
         self._data = data
         self.config = config  # its tuning is chosen
@@ -120,7 +122,7 @@ class TransformerLearner:
 
     def validate(self) -> Validation:
         probabilities = self.classifier.probabilities(self.validation, self.linear_validation)
-        return validation_of(self._data.validation.labels, probabilities)
+        return validation_of(self._data.validation, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         network, evidence = self.classifier.model, self.classifier.evidence

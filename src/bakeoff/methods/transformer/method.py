@@ -38,6 +38,7 @@ class TransformerMethod(
 
     config: ClassVar[type[TransformerConfig]] = TransformerConfig
     token_unit = "tokens"
+    multilabel = True
     exports = ("merged", "onnx")
 
     def export_refusal(self, config: TransformerConfig, format: ExportFormat) -> str | None:
@@ -114,7 +115,8 @@ class TransformerMethod(
         from bakeoff.training.precision import choose_precision
 
         config = TransformerConfig.model_validate(saved.settings)
-        return TransformerModel.load(folder, config, saved.labels, choose_precision(precision or config.precision))
+        chosen = choose_precision(precision or config.precision)
+        return TransformerModel.load(folder, config, saved.labels, chosen, multilabel=saved.multilabel)
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):

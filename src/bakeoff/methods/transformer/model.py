@@ -46,14 +46,24 @@ class SequenceClassifier:
     The head of a causal model reads the state of the last token, that of an encoder what the encoder's authors chose.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, max_length: int, evidence: EvidenceLayers | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        max_length: int,
+        evidence: EvidenceLayers | None = None,
+        *,
+        multilabel: bool = False,
+    ) -> None:
         """
         Args:
             model: As `load_weights` gives it for labels, or with adapters on it; on its device.
             max_length: Tokens of a text that are read, those that the tokenizer adds included.
             evidence: Layers that read the evidence of a linear part, where there is one; on the same device.
+            multilabel: A text can have several labels.
         """
         self.model = model
+        self._multilabel = multilabel
         self.evidence = evidence
         self.tokenizer = tokenizer
         self._max_length = max_length
@@ -122,7 +132,8 @@ class SequenceClassifier:
             self.evidence.train(mode)
 
     def _probabilities(self, encoded: EncodedTexts, batch: TextBatch, linear: LinearAnswers | None) -> torch.Tensor:
-        return self.logits(encoded, batch.rows, linear).double().softmax(dim=1).cpu()
+        logits = self.logits(encoded, batch.rows, linear).double()
+        return (logits.sigmoid() if self._multilabel else logits.softmax(dim=1)).cpu()
 
 
 class TransformerModel:
@@ -148,7 +159,13 @@ class TransformerModel:
 
     @classmethod
     def load(
-        cls, folder: Path, config: TransformerConfig, labels: Sequence[str], precision: Precision
+        cls,
+        folder: Path,
+        config: TransformerConfig,
+        labels: Sequence[str],
+        precision: Precision,
+        *,
+        multilabel: bool = False,
     ) -> TransformerModel:
         """Load a Hugging Face folder, or a PEFT one, whose adapters are merged into their base model in fp32."""
         model, tokenizer, _ = load_weights(str(folder), labels=labels)
@@ -162,7 +179,8 @@ class TransformerModel:
                 cast_parameters(module, torch.bfloat16)
             if module is not None:
                 module.to(choose_device()).eval()
-        return cls(SequenceClassifier(model, tokenizer, config.max_length, evidence), linear)
+        network = SequenceClassifier(model, tokenizer, config.max_length, evidence, multilabel=multilabel)
+        return cls(network, linear)
 
 
 def evidence_path(folder: Path) -> Path:

@@ -31,9 +31,9 @@ async function answer(contestant, text, box, signal) {
     const body = { texts: [text], models: [contestant.model], explain: true };
     const [prediction] = (await post("/v1/classify", body, signal)).data[0].predictions;
     box.append(
-      element("p", { class: "answer-label" }, prediction.label),
+      element("p", { class: "answer-label" }, prediction.labels ? prediction.labels.join(", ") || "no label" : prediction.label),
       shares(prediction.probabilities),
-      ...(prediction.words?.length ? marked(text, prediction.words) : []),
+      ...(prediction.words?.length ? marked(text, prediction.words, prediction.labels ? `“${prediction.label}”` : "this label") : []),
     );
   } catch (error) {
     if (error.name !== "AbortError") box.append(element("p", { class: "failed" }, error.message));
@@ -57,7 +57,7 @@ function shares(probabilities) {
 }
 
 // Mark the words that drove the decision, as the report does. Offsets count code points, as in Python.
-function marked(text, words) {
+function marked(text, words, label) {
   const characters = Array.from(text);
   const parts = [];
   let end = 0;
@@ -73,6 +73,6 @@ function marked(text, words) {
   parts.push(characters.slice(end).join(""));
   return [
     element("p", { class: "text marked", dir: "auto" }, ...parts),
-    element("p", { class: "note" }, "Bold words support this label, underlined words oppose it."),
+    element("p", { class: "note" }, `Bold words support ${label}, underlined words oppose it.`),
   ];
 }

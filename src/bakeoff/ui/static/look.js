@@ -53,17 +53,19 @@ export function showFile(page) {
 
   // What the buttons above the columns say, where nothing could be found.
   const chosenText = () => pressed("Text");
-  const chosenLabel = () => pressed("Label")[0] ?? null;
+  // Several columns that are a label each are found again, not chosen.
+  const chosenLabel = () => (pressed("Label").length === 1 ? pressed("Label")[0] : null);
   const pressed = (role) => [...place.querySelectorAll(`.roles [data-role="${role}"][aria-pressed="true"]`)].map((each) => each.dataset.column);
 
   // A text has no columns to choose from.
   const isText = (file) => file.name.toLowerCase().endsWith(".txt");
 
   function preview(columns, rows, chosen, plain) {
+    const labels = [chosen.label ?? []].flat();
     const focused = document.activeElement?.getAttribute("aria-label");
     const head = columns.map((column) => {
       const roles = plain ? [] : ["Text", "Label"].map((role) => {
-        const on = role === "Text" ? chosen.text.includes(column) : chosen.label === column;
+        const on = role === "Text" ? chosen.text.includes(column) : labels.includes(column);
         const button = element(
           "button",
           { type: "button", "aria-pressed": on, "aria-label": `${role}: ${column}`, "data-role": role, "data-column": column },
@@ -72,12 +74,12 @@ export function showFile(page) {
         button.addEventListener("click", () => choose(role, column, on));
         return button;
       });
-      const used = chosen.text.includes(column) ? "text" : chosen.label === column ? "label" : "";
+      const used = chosen.text.includes(column) ? "text" : labels.includes(column) ? "label" : "";
       return element("th", { scope: "col", class: `words ${used}` }, element("span", {}, column), element("span", { class: "roles" }, ...roles));
     });
     const body = rows.map((row) => element(
       "tr", {},
-      ...row.map((cell, index) => element("td", { class: `words ${chosen.text.includes(columns[index]) ? "text" : chosen.label === columns[index] ? "label" : ""}`, dir: "auto" }, cell)),
+      ...row.map((cell, index) => element("td", { class: `words ${chosen.text.includes(columns[index]) ? "text" : labels.includes(columns[index]) ? "label" : ""}`, dir: "auto" }, cell)),
     ));
     const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
     const region = element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "The first rows of the file" }, table);
@@ -213,7 +215,7 @@ function facts(section, found) {
     [found.task === "classification" ? "Rows" : "Texts", `${count(found.rows)}${skipped ? `, ${count(skipped)} of them not used` : ""}`],
     ["Read as", found.read_as],
     ["Text", found.text.join(", ")],
-    ["Label", found.label],
+    ["Label", [found.label ?? []].flat().join(", ")],
     ["Tested on", found.tested],
     [`Length in ${lengths.units}`, `${count(lengths.median)} (median), ${count(lengths.longest)} (longest)`],
     ["The same text twice", plural(found.duplicate_texts, unit(found))],
