@@ -71,7 +71,6 @@ class OnRay(Executor):
         self._has_gpus = bool(by_gpu)
         self.at_once = self._most_at_once()
         self._inbox = ray.remote(num_cpus=0, resources={_HEAD: 0.001}, max_restarts=-1)(_Inbox).remote()
-        ray.get(self._inbox.take.remote())  # Ray removes an actor that tasks refer to before it has started
         self._environment = self._look_around()
 
     def environment(self) -> Environment:
@@ -223,8 +222,8 @@ def _connect(address: str) -> bool:
         UserError: the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if _TOKEN.exists() or "RAY_AUTH_TOKEN" in os.environ:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # which Ray's client leaves out, and its clusters ask for
+    if address != LOCAL and (_TOKEN.exists() or "RAY_AUTH_TOKEN" in os.environ):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # otherwise Ray's client does not send it
     import ray._private.worker
 
     if ray.is_initialized():
