@@ -169,7 +169,9 @@ def test_report_is_written_anew(sentiment_run):
 
     typed = bakeoff("report", sentiment_run)
 
-    assert typed.out.strip() == str(sentiment_run / "report.html")
+    path, _, sentence = typed.out.partition("\n\n")
+    assert path == str(sentiment_run / "report.html")
+    assert sentence.startswith("On 120 test texts, ")
     assert "sentence-polarity" in (sentiment_run / "report.html").read_text()
 
 

@@ -82,7 +82,7 @@ def _wandb(folder: Path, project: str) -> Iterator[TrackedRun]:
     runs: dict[str, TrackedRun] = {}
     for file in sorted(folder.rglob("*.wandb"), key=lambda file: file.stat().st_mtime_ns):
         records = list(_records(file))
-        while not records or records[-1].WhichOneof("record_type") != "exit":  # its service is still writing
+        while all(record.WhichOneof("record_type") != "exit" for record in records):  # its service is still writing
             time.sleep(0.01)
             records = list(_records(file))
         for record in records:
