@@ -173,8 +173,11 @@ def test_what_makes_no_sense_is_refused_before_anything_is_trained(values, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_there_is_no_export(finished, tmp_path):
-    assert "several labels, which has no export to ONNX" in refused("export", finished.path, "-o", tmp_path / "onnx")
+def test_there_is_no_export(values, tmp_path):
+    lstm = {"hidden_size": 4, "embedding_size": 4}
+    folder = run({**values, "contestants": {"lstm": lstm}, "budget": {"epochs": 1}}, tmp_path / "run").folder
+    assert "several labels, and exports are for one label" in refused("export", folder, "-o", tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
 
 
 def test_a_config_that_was_stored_reads_as_it_was(values):
