@@ -51,7 +51,10 @@ def set_apart(parts: RowsBySplit, labels: Sequence[int], label: int) -> tuple[Ro
 
 def missing_texts(source: str, label: str, inside: RowsBySplit, whole: RowsBySplit) -> UserError | None:
     """Return what to say where no text that belongs to no class can choose the threshold, or measure it."""
-    uses = {"validation": "training or validation row, which choose the threshold", "test": "test row, which measures it"}
+    uses = {
+        "validation": "training or validation row, which choose the threshold",
+        "test": "test row, which measures it",
+    }
     for name, use in uses.items():
         if len(whole[name]) == len(inside[name]):
             return UserError(

@@ -90,12 +90,20 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     sets: list[tuple[int, ...]] | None = None
     if rows.label_sets is not None:
         sets = [tuple(sorted(id_of[name] for name in row if name in id_of)) for row in rows.label_sets]
-    names = label_names
+    all_names = label_names
     if apart_label is not None:
-        names = [*label_names, apart_label]
-        labels = [len(label_names) if name == apart_label else label for name, label in zip(rows.labels, labels, strict=True)]
+        all_names = [*label_names, apart_label]
+        labels = [
+            len(label_names) if name == apart_label else label for name, label in zip(rows.labels, labels, strict=True)
+        ]
     all_rows = Rows(
-        source.table.source, chosen, labels, names, duplicates, sets, -1 if apart_label is None else len(label_names)
+        source.table.source,
+        chosen,
+        labels,
+        all_names,
+        duplicates,
+        sets,
+        -1 if apart_label is None else len(label_names),
     )
     division = divide(data, source, all_rows, rows.split_values, random)
     whole = rows_of = division.rows
@@ -366,8 +374,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
         source=table.source,
         files=table.files,
         fingerprint=fingerprint(used),
-        out_of_scope=apart
-        and OutOfScopeReport(label=apart.label, choosing=len(apart.choosing), test=len(apart.test)),
+        out_of_scope=apart and OutOfScopeReport(label=apart.label, choosing=len(apart.choosing), test=len(apart.test)),
         splits=[
             SplitReport(
                 name=name,

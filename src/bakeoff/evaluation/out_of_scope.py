@@ -113,6 +113,7 @@ def measure(
             "choosing_texts": chosen_on,
             "texts": int(texts.outside.size),
             "in_scope_texts": int(texts.inside.size),
+            "in_scope_refused": float(texts.inside_refused.mean()),
             "roc": _roc(texts),
             **estimates,
         }
@@ -154,9 +155,7 @@ def _values(texts: _Texts) -> dict[str, float]:
     return {**values, "auroc": area.value}
 
 
-def _measures(
-    texts: _Texts, inside: npt.NDArray[np.integer], outside: npt.NDArray[np.integer]
-) -> dict[str, Floats]:
+def _measures(texts: _Texts, inside: npt.NDArray[np.integer], outside: npt.NDArray[np.integer]) -> dict[str, Floats]:
     """Return measures of drawn texts, shape (resamples,), from their rows, shape (resamples, texts of a kind)."""
     right = texts.right[inside].sum(axis=1)
     false, found = texts.inside_refused[inside].sum(axis=1), texts.outside_refused[outside].sum(axis=1)

@@ -178,6 +178,7 @@ class OutOfScope(Record):
         description="Chance that a text of the classes gets a higher confidence than such a text; a tie counts half."
     )
     recall: Estimate = Field(description="Share of such texts that are refused.")
+    in_scope_refused: float = Field(description="Share of the texts of the classes that are refused.")
     precision: Estimate | None = Field(description="Share of the refused texts that are such; None: none was refused.")
     in_scope_accuracy: Estimate = Field(
         description="Share of the texts of the classes that are answered, and answered right."

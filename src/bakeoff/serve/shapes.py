@@ -191,7 +191,7 @@ class PredictedLabel(BaseModel):
     )
     out_of_scope: bool | None = Field(
         None,
-        description="The text belongs to none of the classes: its largest probability, given as `probability`, is below "
+        description="The text belongs to no class: its largest probability, given as `probability`, is below "
         "the threshold that was chosen in training. Null where the data had no such texts.",
     )
     words: list[WordAttribution] | None = Field(

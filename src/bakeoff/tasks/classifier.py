@@ -200,9 +200,7 @@ def load_classifier(
     saved = read_classifier(folder)
     decision = LabelDecision(saved.temperatures or [], saved.thresholds or []) if saved.multilabel else None
     model = load_text_model(folder, saved, precision)
-    return Classifier(
-        saved.labels, model, saved.temperature, saved.costs, decision, saved.out_of_scope_threshold
-    )
+    return Classifier(saved.labels, model, saved.temperature, saved.costs, decision, saved.out_of_scope_threshold)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:
