@@ -62,7 +62,7 @@ def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
 
 @dataclass(frozen=True)
 class OutOfScopeTexts:
-    """The texts of a table that belong to no class; their labels are all -1."""
+    """The texts of a table that belong to no class; their labels are no index of `label_names`."""
 
     label: str  # that marks them in the table
     choosing: LabeledTexts  # of the validation split and of the training split: they choose a threshold
