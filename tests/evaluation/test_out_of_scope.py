@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
 
 from bakeoff.evaluation import out_of_scope
-from bakeoff.evaluation.out_of_scope import choose_threshold, compare, measure, scores_table
+from bakeoff.evaluation.out_of_scope import choose_threshold, compare_out_of_scope, measure, scores_table
 
 RANDOM = np.random.default_rng(3)
 
@@ -82,7 +82,7 @@ def test_nothing_refused_has_no_precision():
 
 def test_contestants_are_compared_on_the_same_draws():
     tables = {"one": table(3.0), "same": table(3.0), "worse": table(0.5)}
-    same, worse = compare("one", tables, confidence=0.95, resamples=300, seed=1)
+    same, worse = compare_out_of_scope("one", tables, confidence=0.95, resamples=300, seed=1)
     gap = same.differences["auroc"]
     assert (gap.value, gap.low, gap.high, gap.distinguishable) == (0, 0, 0, False)
     gap = worse.differences["auroc"]
@@ -94,4 +94,4 @@ def test_contestants_are_compared_on_the_same_draws():
 
 def test_other_texts_cannot_be_compared():
     with pytest.raises(ValueError, match="same"):
-        compare("one", {"one": table(), "other": table(outside=39)}, confidence=0.95, resamples=10, seed=1)
+        compare_out_of_scope("one", {"one": table(), "other": table(outside=39)}, confidence=0.95, resamples=10, seed=1)

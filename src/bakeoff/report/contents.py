@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.text_statistics import repeated
-from bakeoff.report import answers_view, classifier_tables, curve_view, details, out_of_scope_view, search_view, slices_view, tables
+from bakeoff.report import (
+    answers_view,
+    classifier_tables,
+    curve_view,
+    details,
+    out_of_scope_view,
+    search_view,
+    slices_view,
+    tables,
+)
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.paper import results_sentence
