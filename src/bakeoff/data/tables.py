@@ -156,10 +156,10 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         test_columns=_other_columns(source, [rows.numbers[row] for row in tested_rows]),
     )
     if apart_label is not None:
-        choosing, tested = (
+        choosing, judging = (
             texts([row for row in whole[name] if labels[row] == len(label_names)]) for name in SPLITS[1:]
         )
-        split = replace(split, out_of_scope=OutOfScopeTexts(apart_label, choosing, tested))
+        split = replace(split, out_of_scope=OutOfScopeTexts(apart_label, choosing, judging))
     report = _report(source.table, rows, split)
     report.split_seed = seed if is_random or data.split.group is not None else None
     report.split_rule = division.rule
