@@ -245,6 +245,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         if len(results) > 1:
             contestant.write_average(average(results, scores[contestant.name], confidence=evaluation.confidence))
     averages = [contestant.average() for contestant in contestants]
+    out_of_scope = [(contestant.name, contestant.out_of_scope()) for contestant in contestants]
     verdict = decide(
         averages,
         scores,
@@ -257,6 +258,7 @@ def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         failed=failed,
         traits=folder.traits(),
         sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
+        out_of_scope={name: table for name, table in out_of_scope if table is not None},
     )
     folder.write_verdict(verdict)
     write_model_cards(folder)

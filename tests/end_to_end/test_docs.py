@@ -42,6 +42,7 @@ SMALLER = {
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
     "bakeoff run notes.yaml": "--set budget.epochs=1",
     "bakeoff run tickets.yaml": "--set budget.epochs=1 --set data.split.folds=2 --set evaluation.resamples=50",
+    "bakeoff run questions.yaml": "--set budget.epochs=1 --set evaluation.resamples=50",
     "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8"
     " --set data.split.folds=2",
 }
@@ -53,6 +54,15 @@ TICKETS = "message,billing,login,bug\n" + "".join(
     f'"The {" and ".join(words) or "team"} today, number {row}",{",".join(str(row >> bit & 1) for bit in range(3))}\n'
     for row in range(80)
     for words in [[word for bit, word in enumerate(["invoice", "password", "crash"]) if row >> bit & 1]]
+)
+QUESTIONS = "question,intent\n" + "".join(
+    f'"Please, what about my {words[row % 2]} today, number {row}?",{label}\n'
+    for row in range(24)
+    for label, words in [
+        ("billing", ["invoice", "refund"]),
+        ("login", ["password", "account"]),
+        ("oos", ["moon", "soup"]),
+    ]
 )
 QUESTION = '{"question": "What comes after %d?", "answer": "It is %d."}\n'
 NOTES = "".join(f"{'ab'[row % 2]};Café, note number {row}\n" for row in range(40))
@@ -118,6 +128,9 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
     Path("notes.csv").write_bytes(NOTES.encode("cp1252"))
     Path("reviews.txt").write_text("A fine film\nA dull film\n")
     Path("tickets.csv").write_text(TICKETS)
+    Path("questions.csv").write_text(QUESTIONS)
+    scope = blocks(ROOT / "docs" / "how-to" / "out-of-scope.md")
+    Path("questions.yaml").write_text(next(block.text for block in scope if block.language == "yaml"))
     Path("qa.jsonl").write_text("".join(QUESTION % (row, row + 1) for row in range(40)))
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)

@@ -38,7 +38,7 @@ def train(cell: Cell) -> Trained:
     saved = run / "contestants" / best / "model"
     encoder = () if pointed_base(saved) is None else (Path(cell.encoder),)  # which it needs beside its own files
     return Trained(
-        predict=lambda texts: [prediction.label for prediction in model.predict(texts)],
+        predict=lambda texts: [prediction.nearest for prediction in model.predict(texts)],
         saved=(saved, *encoder),
         notes={"winner": best, "contestants": contestants, "seconds": seconds},
     )

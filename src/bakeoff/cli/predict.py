@@ -90,8 +90,9 @@ def command(
             prefix = "" if len(names) == 1 else f"{name}_"
             rows = [_as_json(answer, threshold) for answer in answers]
             several = answers[0].labels is not None
-            for key in ["labels"] if several else ["label", "probability", *["abstained"] * (threshold is not None)]:
-                scored[f"{prefix}{key}"] = [row[key] for row in rows]
+            for key in ["labels"] if several else ["label", "probability", "out_of_scope", "abstained"]:
+                if key in rows[0]:
+                    scored[f"{prefix}{key}"] = [row[key] for row in rows]
             if several:
                 scored |= {
                     f"{prefix}probability_{label}": [row["probabilities"][label] for row in rows]
@@ -116,10 +117,13 @@ def _report_unanswered(predictions: dict[str, list[Prediction]], threshold: floa
 
 
 def _as_json(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
-    """Return a prediction as JSON. With a threshold, `label` may be null; `abstained` says whether it is."""
+    """Return a prediction as JSON. `label` is null where a text belongs to no class or is below the threshold, if
+    there is one; `out_of_scope` and `abstained` say so."""
     if prediction.labels is not None:
         return {"labels": _labels(prediction, threshold), "probabilities": prediction.probabilities}
-    values = {"label": prediction.label, "probability": prediction.probability}
+    values: dict[str, Any] = {"label": prediction.label, "probability": prediction.probability}
+    if prediction.out_of_scope is not None:
+        values["out_of_scope"] = prediction.out_of_scope
     if threshold is not None:
         values |= {"label": prediction.answer(threshold), "abstained": prediction.answer(threshold) is None}
     return {**values, "probabilities": prediction.probabilities}
@@ -141,9 +145,10 @@ def _print(texts: list[str], predictions: dict[str, list[Prediction]], threshold
             if answer.labels is not None:
                 chosen = sorted(_labels(answer, threshold), key=lambda label: -answer.probabilities[label])
                 found = ", ".join(f"{printable(label)} {answer.probabilities[label]:.4f}" for label in chosen)
-                nearest = f"no label ({printable(answer.label)} {answer.probability:.4f}?)"
+                nearest = f"no label ({printable(answer.nearest)} {answer.probability:.4f}?)"
                 console.print(f"{name:<{width}}  {found or nearest}", markup=False)
                 continue
             unsure = threshold is not None and answer.answer(threshold) is None
-            label = printable(f"no label ({answer.label}?)" if unsure else answer.label)
+            words = f"no label ({answer.nearest}?)" if unsure else answer.nearest
+            label = printable(f"none of these ({answer.nearest}?)" if answer.out_of_scope else words)
             console.print(f"{name:<{width}}  {label}  {answer.probability:.4f}", markup=False)

@@ -196,6 +196,11 @@ class TableData(Section):
     unlabeled: Annotated[str | None, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)] = Field(
         None, description="Label that marks rows without one, often `-1`. They are not used."
     )
+    out_of_scope: Annotated[str | None, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)] = Field(
+        None,
+        description="Label of texts that belong to no class, such as `oos`. It is not learned: validation and training "
+        "texts that have it choose a threshold, and test texts measure it. See out-of-scope.md.",
+    )
     rows: PositiveInt | None = Field(None, description="Use a random sample of this many rows, drawn with the seed.")
     split: TableSplit = Field(default_factory=lambda: TableSplit(), description="Sizes of the splits, and their rule.")
 
@@ -212,6 +217,12 @@ class TableData(Section):
                 raise ValueError(f"label: a list needs two columns or more; for one column: label: {self.label[0]}")
             if self.labels.separator is not None:
                 raise ValueError("`labels.separator` is for one column of labels; with a list of columns leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_out_of_scope_without_folds(self) -> TableData:
+        if self.out_of_scope is not None and self.split.folds is not None:
+            raise ValueError("`out_of_scope` needs one validation and one test split: leave out `split.folds`")
         return self
 
     @model_validator(mode="after")

@@ -36,6 +36,12 @@ class Rows:
     label_names: list[str]
     duplicates: Duplicates
     label_sets: list[tuple[int, ...]] | None = None  # the labels of each row, where it can have several
+    out_of_scope: int = -1  # the label that is no class, if there is one: no split needs it
+
+    @property
+    def classes(self) -> set[int]:
+        """Return the labels that a classifier learns."""
+        return set(range(len(self.label_names))) - {self.out_of_scope}
 
     def labels_in(self, rows: Sequence[int]) -> set[int]:
         """Return the labels that these rows have."""
@@ -304,7 +310,7 @@ def _is_ample(parts: RowsBySplit, sizes: dict[str, int], rows: Rows) -> bool:
 
 
 def _has_all_classes(parts: RowsBySplit, rows: Rows) -> bool:
-    return len(rows.labels_in(parts["train"])) == len(rows.label_names)
+    return rows.classes <= rows.labels_in(parts["train"])
 
 
 def _off_size(parts: RowsBySplit, sizes: dict[str, int], because: str) -> list[str]:
@@ -320,7 +326,7 @@ def _absent(rows: Rows, parts: RowsBySplit) -> list[str]:
     """Name the classes that validation or test lack."""
     notes = []
     for name in SPLITS[1:]:
-        absent = sorted(set(range(len(rows.label_names))) - rows.labels_in(parts[name]))
+        absent = sorted(rows.classes - rows.labels_in(parts[name]))
         if absent and parts[name]:
             listed = ", ".join(repr(rows.label_names[label]) for label in absent[:_LISTED])
             more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""

@@ -18,14 +18,15 @@ from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.label_sets import read_label_sets
 from bakeoff.data.leakage import find_duplicates, report_leakage
+from bakeoff.data.out_of_scope import check_label, missing_texts, moved_note, set_apart
 from bakeoff.data.parts import nested_parts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
-from bakeoff.data.types import LabeledTexts, SplitTable, joined
+from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable, joined
 from bakeoff.errors import UserError
-from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport, TimeSplit
+from bakeoff.runs.data_report import DataReport, GroupSplit, OutOfScopeReport, SplitReport, TimeSplit
 
 _LISTED = 10
 
@@ -60,6 +61,9 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     """
     source = read_table_source(data)
     rows = _usable_rows(source, data)
+    apart_label = data.out_of_scope
+    if apart_label is not None:
+        check_label(source.table.source, apart_label, None if rows.label_sets is not None else rows.labels)
     random = np.random.default_rng(seed)
     chosen = list(range(len(rows.texts)))
     notes = [*source.table.notes, *rows.notes]
@@ -69,13 +73,13 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     duplicates = find_duplicates(rows.texts, chosen)
     is_random = source.splits is None and data.split.rule is None
     if rows.label_sets is None:
-        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}))
+        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen} - {apart_label}))
     if rows.label_sets is None and is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
         notes.append(_set_aside(rows, rare, chosen))
         chosen = [row for row in chosen if rows.labels[row] not in rare]
-        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen}), notes[-1])
+        _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen} - {apart_label}), notes[-1])
         duplicates = find_duplicates(rows.texts, chosen)
-    label_names = sorted({rows.labels[row] for row in chosen})
+    label_names = sorted({rows.labels[row] for row in chosen} - {apart_label})
     if rows.label_sets is not None:
         label_names = _frequent_labels(rows, rows.label_sets, duplicates.keys, chosen, is_random, notes)
     for group in look_alikes(label_names):
@@ -86,9 +90,28 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     sets: list[tuple[int, ...]] | None = None
     if rows.label_sets is not None:
         sets = [tuple(sorted(id_of[name] for name in row if name in id_of)) for row in rows.label_sets]
-    all_rows = Rows(source.table.source, chosen, labels, label_names, duplicates, sets)
+    all_names = label_names
+    if apart_label is not None:
+        all_names = [*label_names, apart_label]
+        labels = [
+            len(label_names) if name == apart_label else label for name, label in zip(rows.labels, labels, strict=True)
+        ]
+    all_rows = Rows(
+        source.table.source,
+        chosen,
+        labels,
+        all_names,
+        duplicates,
+        sets,
+        -1 if apart_label is None else len(label_names),
+    )
     division = divide(data, source, all_rows, rows.split_values, random)
-    rows_of = division.rows
+    whole = rows_of = division.rows
+    if apart_label is not None:
+        rows_of, whole, moved = set_apart(division.rows, labels, len(label_names))
+        if absent := missing_texts(source.table.source, apart_label, rows_of, whole):
+            raise absent
+        notes += moved_note(apart_label, moved)
     different = len({duplicates.keys[row] for row in chosen})
     for number, fold in enumerate(division.folds, start=1):
         tested = f"{source.table.source}, tested on fold {number}"
@@ -132,13 +155,18 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         parts=[texts(part) for part in parts],
         test_columns=_other_columns(source, [rows.numbers[row] for row in tested_rows]),
     )
+    if apart_label is not None:
+        choosing, judging = (
+            texts([row for row in whole[name] if labels[row] == len(label_names)]) for name in SPLITS[1:]
+        )
+        split = replace(split, out_of_scope=OutOfScopeTexts(apart_label, choosing, judging))
     report = _report(source.table, rows, split)
     report.split_seed = seed if is_random or data.split.group is not None else None
     report.split_rule = division.rule
     report.parts = [len(part) for part in split.parts]
     report.folds = [len(fold.test) for fold in split.folds]
     report.notes = notes + division.notes
-    apart = {f"fold {number}": fold["test"] for number, fold in enumerate(division.folds, start=1)} or rows_of
+    apart = {f"fold {number}": fold["test"] for number, fold in enumerate(division.folds, start=1)} or whole
     part = "fold" if division.folds else "split"
     report_leakage(report, duplicates, apart, rows.ids, rows.labels, "texts", part=part)
     return split, report
@@ -320,7 +348,7 @@ def _check_splits(
                 f"{source} leaves no rows for the {name} split{reason}.",
                 f"Give more {'different texts' if reason else 'rows'}, or change data.split.",
             )
-    absent = set(range(len(all_rows.label_names))) - all_rows.labels_in(rows_of["train"])
+    absent = all_rows.classes - all_rows.labels_in(rows_of["train"])
     if absent and all_rows.label_sets is None:
         names = ", ".join(repr(all_rows.label_names[id]) for id in sorted(absent))
         past = f" before {rule.first['validation']}" if isinstance(rule, TimeSplit) else ""
@@ -338,12 +366,15 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
         ]
         for name, texts in texts_of.items()
     }
+    apart = split.out_of_scope
+    used = [(name, list(chain.from_iterable(row[1:] for row in named))) for name, named in named_rows.items()]
+    if apart is not None:
+        used += [("out of scope, choosing", apart.choosing.texts), ("out of scope, test", apart.test.texts)]
     return DataReport(
         source=table.source,
         files=table.files,
-        fingerprint=fingerprint(
-            (name, chain.from_iterable(row[1:] for row in named)) for name, named in named_rows.items()
-        ),
+        fingerprint=fingerprint(used),
+        out_of_scope=apart and OutOfScopeReport(label=apart.label, choosing=len(apart.choosing), test=len(apart.test)),
         splits=[
             SplitReport(
                 name=name,

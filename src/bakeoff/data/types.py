@@ -61,6 +61,15 @@ def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
 
 
 @dataclass(frozen=True)
+class OutOfScopeTexts:
+    """The texts of a table that belong to no class; their labels are no index of `label_names`."""
+
+    label: str  # that marks them in the table
+    choosing: LabeledTexts  # of the validation split and of the training split: they choose a threshold
+    test: LabeledTexts
+
+
+@dataclass(frozen=True)
 class SplitTable:
     """A labeled table with its splits."""
 
@@ -72,6 +81,7 @@ class SplitTable:
     folds: Sequence[SplitTable] = ()
     """The splits of each fold of a cross-validation. `test` of this table is then that of all folds, one after the
     other, and `train` and `validation` are all rows: they make the models that are kept."""
+    out_of_scope: OutOfScopeTexts | None = None  # they are in none of the splits above
     parts: Sequence[LabeledTexts] = ()  # of `train`, for a learning curve: each is in the next, the smallest first
     test_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """The cells of the test rows, in their order, in all columns but those of texts and labels."""

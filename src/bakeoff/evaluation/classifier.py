@@ -16,7 +16,7 @@ from bakeoff.evaluation.measuring import classification_metrics
 from bakeoff.evaluation.per_class import class_scores
 from bakeoff.evaluation.selective_prediction import selective_prediction
 from bakeoff.evaluation.stakes import Stakes
-from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue, SelectivePrediction
+from bakeoff.runs.results import Calibration, ClassScore, Confusion, MetricValue, OutOfScope, SelectivePrediction
 
 NO_STAKES = Stakes()
 
@@ -42,6 +42,7 @@ class ClassifierEvaluation:
     calibration: Calibration | None
     selective_prediction: SelectivePrediction
     label_issues: LabelIssues
+    out_of_scope: OutOfScope | None = None
 
     @property
     def details(self) -> dict[str, Any]:
@@ -53,12 +54,14 @@ class ClassifierEvaluation:
             "calibration": self.calibration,
             "selective_prediction": self.selective_prediction,
             "label_issues": len(self.label_issues.texts),
+            "out_of_scope": self.out_of_scope,
         }
 
     @property
     def decision(self) -> dict[str, Any]:
         """Return what a saved classifier needs of it."""
-        return {"temperature": self.temperature}
+        threshold = self.out_of_scope.threshold if self.out_of_scope else None
+        return {"temperature": self.temperature, "out_of_scope_threshold": threshold}
 
 
 def evaluate_classifier(

@@ -45,7 +45,7 @@ def bootstrap_ratio(
     """
     above = np.asarray(numerators, dtype=np.float64)
     resampled = _resampled_ratios(above, np.asarray(denominators, dtype=np.float64), resamples, seed)
-    return None if resampled is None else _percentiles(*resampled, confidence)
+    return None if resampled is None else resampled_interval(*resampled, confidence)
 
 
 def paired_bootstrap_ratio(
@@ -64,7 +64,7 @@ def paired_bootstrap_ratio(
     """
     difference = np.asarray(numerators_a, dtype=np.float64) - np.asarray(numerators_b, dtype=np.float64)
     resampled = _resampled_ratios(difference, np.asarray(denominators, dtype=np.float64), resamples, seed)
-    return None if resampled is None else (_percentiles(*resampled, confidence), _p_value(*resampled))
+    return None if resampled is None else (resampled_interval(*resampled, confidence), resampled_p_value(*resampled))
 
 
 def crossed_interval(
@@ -157,7 +157,7 @@ def bootstrap_metric(
         drawn = np.zeros((size, classes * classes), dtype=np.int64)
         drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
         values.append(metric(drawn.reshape(size, classes, classes)))
-    return _percentiles(np.concatenate(values), rows.size, confidence)
+    return resampled_interval(np.concatenate(values), rows.size, confidence)
 
 
 def paired_bootstrap_metric(
@@ -192,7 +192,7 @@ def paired_bootstrap_metric(
             matrices[1, :, label, guess_b] += times
         values.append(metric(matrices[0]) - metric(matrices[1]))
     differences = np.concatenate(values)
-    return _percentiles(differences, rows.size, confidence), _p_value(differences, rows.size)
+    return resampled_interval(differences, rows.size, confidence), resampled_p_value(differences, rows.size)
 
 
 def bootstrap_sums(
@@ -209,7 +209,7 @@ def bootstrap_sums(
         columns: Whether each text is counted in each column, shape (texts, columns), at least one text.
         metric: Takes sums over texts, shape (resamples, columns), and returns one value each.
     """
-    return _percentiles(_resampled_metric(columns, metric, resamples, seed), len(columns), confidence)
+    return resampled_interval(_resampled_metric(columns, metric, resamples, seed), len(columns), confidence)
 
 
 def paired_bootstrap_sums(
@@ -228,7 +228,7 @@ def paired_bootstrap_sums(
     if texts < 2:
         return None
     values = _resampled_metric(columns, difference, resamples, seed)
-    return _percentiles(values, texts, confidence), _p_value(values, texts)
+    return resampled_interval(values, texts, confidence), resampled_p_value(values, texts)
 
 
 def _resampled_metric(
@@ -313,7 +313,7 @@ def _chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
         yield min(at_once, resamples - start)
 
 
-def _percentiles(values: Floats, units: int, confidence: float) -> Interval:
+def resampled_interval(values: Floats, units: int, confidence: float) -> Interval:
     """Return the ends of the interval among resampled values.
 
     The plain percentiles are too narrow for few units, as a normal interval without Student's t would be. The tail is
@@ -324,8 +324,8 @@ def _percentiles(values: Floats, units: int, confidence: float) -> Interval:
     return float(low), float(high)
 
 
-def _p_value(differences: Floats, units: int) -> float:
-    """Return the two-sided p-value that belongs to `_percentiles`: the interval of level 1 - p ends at 0.
+def resampled_p_value(differences: Floats, units: int) -> float:
+    """Return the two-sided p-value that belongs to `resampled_interval`: the interval of level 1 - p ends at 0.
 
     Where no resample reaches 0, their number says little about p, and a normal distribution of them says more.
     """

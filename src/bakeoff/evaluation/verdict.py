@@ -10,6 +10,7 @@ from bakeoff.evaluation.comparisons import compare, corrected
 from bakeoff.evaluation.learning_curve import Sized, learning_curve
 from bakeoff.evaluation.limits import Caution, cautions
 from bakeoff.evaluation.metrics import Draws
+from bakeoff.evaluation.out_of_scope import compare_out_of_scope, leader, out_of_scope_sentences
 from bakeoff.evaluation.pareto import fronts
 from bakeoff.evaluation.ranks import ranks
 from bakeoff.evaluation.recommendation import RULE, recommend
@@ -43,6 +44,7 @@ def decide(
     circumstances: Sequence[Caution] = (),
     sized: Mapping[str, Sequence[Sized]] | None = None,
     traits: TextTraits | None = None,
+    out_of_scope: Mapping[str, pa.Table] | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -61,6 +63,7 @@ def decide(
         circumstances: Further cautions.
         sized: Of a learning curve, the trainings of each contestant by name.
         traits: Of the test texts, to find those on which contestants fail.
+        out_of_scope: out_of_scope.parquet of each contestant that has one, by name, of the first seed.
 
     Raises:
         ValueError: Two contestants were not evaluated on the same documents.
@@ -83,6 +86,10 @@ def decide(
     words += curve.sentences if curve else []
     slices = _slices(traits, best, others, recommended, scores, 1 - confidence) if traits else None
     words += slices.sentences if slices else []
+    apart = compare_out_of_scope(
+        leader(results) or "", out_of_scope or {}, confidence=confidence, resamples=resamples, seed=seed
+    )
+    words += out_of_scope_sentences(results, apart, confidence)
     return Verdict(
         best=best.name,
         recommended=recommended.name if others else None,
@@ -97,6 +104,7 @@ def decide(
         time_limit=limit,
         fronts=fronts(results),
         texts=texts,
+        out_of_scope=apart,
     )
 
 

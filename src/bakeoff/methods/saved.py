@@ -26,6 +26,7 @@ class CalibratedClassifier(SavedClassifier):
     temperature: float  # logits are divided by it; see evaluation/calibration.py
     costs: list[list[float]] | None = None  # of mistakes, by true and predicted class; see evaluation/stakes.py
     temperatures: list[float] | None = None  # of the labels, where a text can have several
+    out_of_scope_threshold: float | None = None  # a text whose largest probability is below belongs to no class
     thresholds: list[float] | None = None  # from these probabilities on the labels are predicted; see thresholds.py
 
 

@@ -8,10 +8,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bakeoff.evaluation.wording import number, percent
-from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, add_legend, file_name
+from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, add_legend, file_name, percent_axes
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.safe_text import one_line
 from bakeoff.runs.results import ReliabilityBin
@@ -42,7 +41,7 @@ def reliability_plot(contestant: LoadedContestant) -> Plot | None:
         axes.set_ylim(-0.02, 1.02)
         several = contestant.result.multilabel
         given, share = ("probability of a label", "share of texts") if several else (_PREDICTED, "accuracy")
-        _shares(axes, given, share)
+        percent_axes(axes, given, share)
         add_legend(axes)
     errors = [number(metric.value) for metric in contestant.result.metrics if metric.name == "calibration_error"]
     change = f"{errors[-1]} before and {errors[0]} after" if len(errors) > 1 else "".join(errors)
@@ -83,7 +82,7 @@ def coverage_plot(run: LoadedRun) -> Plot | None:
                 lows, highs = zip(*ends, strict=True)
                 axes.fill_between(coverage, lows, highs, color=color, alpha=0.12, linewidth=0)
         axes.set_xlim(0, 1.02)
-        _shares(axes, "coverage (share of texts, most confident first)", "accuracy")
+        percent_axes(axes, "coverage (share of texts, most confident first)", "accuracy")
         add_legend(axes)
     words = "; ".join(
         f"{name} from {percent(curve[0].accuracy.value)} at the lowest coverage to "
@@ -91,11 +90,3 @@ def coverage_plot(run: LoadedRun) -> Plot | None:
         for name, curve in curves
     )
     return Plot(plot, "coverage", f"Accuracy by coverage: {words}.")
-
-
-def _shares(axes: Axes, x_label: str, y_label: str) -> None:
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.evaluation.text_statistics import repeated
-from bakeoff.report import answers_view, classifier_tables, curve_view, details, search_view, slices_view, tables
+from bakeoff.report import (
+    answers_view,
+    classifier_tables,
+    curve_view,
+    details,
+    out_of_scope_view,
+    search_view,
+    slices_view,
+    tables,
+)
 from bakeoff.report.explanations import explanations
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.report.paper import results_sentence
@@ -30,6 +39,7 @@ def contents(run: LoadedRun) -> dict[str, Any]:
         "curve_view": curve_view,
         "slices_view": slices_view,
         "search_view": search_view,
+        "out_of_scope_view": out_of_scope_view,
         "searched": [result for result in run.results if result.search],
         "trained": [contestant for contestant in run.contestants if contestant.epochs],
         "errors": [_errors(contestant) for contestant in run.contestants if contestant.result.confusion],

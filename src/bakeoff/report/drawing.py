@@ -14,6 +14,7 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bakeoff.report.safe_text import one_line
 
@@ -133,3 +134,12 @@ class Plot:
         with mpl.rc_context(STYLE):
             self.figure.savefig(buffer, format=kind, dpi=300, facecolor="white", metadata=metadata)
         return buffer.getvalue()
+
+
+def percent_axes(axes: Axes, x_label: str, y_label: str) -> None:
+    """Label both axes, in percent."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from bakeoff.report import classifier_plots, cost_plots, curve_view, plots, search_view
+from bakeoff.report import classifier_plots, cost_plots, curve_view, out_of_scope_view, plots, search_view
 from bakeoff.report.drawing import Plot
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.writing import write_bytes
@@ -26,6 +26,7 @@ class Figures:
     searches: list[Plot]
     reliability: list[Plot]
     coverage: list[Plot]
+    out_of_scope: list[Plot]
 
     @property
     def all(self) -> list[Plot]:
@@ -59,6 +60,7 @@ def figures(run: LoadedRun) -> Figures:
         ),
         reliability=drawn(map(classifier_plots.reliability_plot, run.contestants)),
         coverage=drawn([classifier_plots.coverage_plot(run)]),
+        out_of_scope=drawn([out_of_scope_view.roc_plot(run)]),
     )
 
 

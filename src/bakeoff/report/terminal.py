@@ -17,6 +17,7 @@ from bakeoff.report.classifier_tables import label_f1_rows, label_f1_titles
 from bakeoff.report.curve_view import curve_rows, curve_titles
 from bakeoff.report.details import fold_rows, fold_titles, seed_rows, seed_titles
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
+from bakeoff.report.out_of_scope_view import OUT_OF_SCOPE_TITLES, out_of_scope_rows
 from bakeoff.report.safe_text import one_line, visible
 from bakeoff.report.tables import Row, cost_rows, epoch_rows, epoch_titles, quality_rows, rank_row, role
 from bakeoff.runs.folder import RunFolder
@@ -61,6 +62,8 @@ def summary(run: RunFolder) -> RenderableType:
         parts += [_heading("F1 of each label"), _plain_table(label_f1_titles(loaded), by_label[:_LISTED_LABELS])]
         if len(by_label) > _LISTED_LABELS:
             parts.append(Text(f"The report has {len(by_label) - _LISTED_LABELS} more.", "dim"))
+    if judged := out_of_scope_rows(loaded):
+        parts += [_heading("Out-of-scope texts"), _transposed(OUT_OF_SCOPE_TITLES, judged)]
     if not loaded.is_classification:
         if rows := answer_rows(loaded.contestants, _SHOWN_ANSWERS):
             parts += [_heading("Answers to the first prompts"), _answers(answer_titles(loaded.contestants), rows)]
@@ -157,6 +160,18 @@ def _with_last_intervals(rows: Sequence[Sequence[tuple[str, str]]]) -> list[list
         [f"{value} ({ends})" if ends and column >= len(row) - 2 else value for column, (value, ends) in enumerate(row)]
         for row in rows
     ]
+
+
+def _transposed(titles: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> Table:
+    """Return a table with a column for each row, its interval below each value."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for (name, _), *_ in rows:
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold")
+    for number, title in enumerate(titles[1:], start=1):
+        cells = (row[number] for row in rows)
+        table.add_row(title, *(Text.assemble(value, ("\n" + ends if ends else "", "dim")) for value, ends in cells))
+    return table
 
 
 def _heading(words: str) -> RenderableType:

@@ -49,6 +49,7 @@ class ContestantFolder:
         self._trials_log = path / "trials.jsonl"
         self._metrics = path / "metrics.jsonl"
         self._scores = path / "scores.parquet"
+        self._out_of_scope = path / "out_of_scope.parquet"
         self._samples = path / "samples.jsonl"
         self._result = path / "result.json"
         self._average = path / "average.json"
@@ -197,6 +198,16 @@ class ContestantFolder:
     def scores(self) -> pa.Table:
         return read_table(self._scores)
 
+    def write_out_of_scope(self, table: pa.Table) -> None:
+        """Write the confidence in every test text, those that belong to no class included."""
+        if self.writes:
+            with replaced_file(self._out_of_scope) as temporary:
+                pq.write_table(table, temporary)
+
+    def out_of_scope(self) -> pa.Table | None:
+        """Return what `write_out_of_scope` wrote; None where it wrote nothing."""
+        return read_table(self._out_of_scope) if self._out_of_scope.exists() else None
+
     def write_samples(self, samples: Iterable[Sample]) -> None:
         if self.writes:
             write_text(self._samples, "".join(sample.model_dump_json() + "\n" for sample in samples))
@@ -224,7 +235,7 @@ class ContestantFolder:
         if self.model.is_dir():
             checksums.write_manifest(self.model)
         logs = sorted(self.path.glob("*.jsonl"))
-        files = [file for file in (*logs, self._scores) if file.exists()]
+        files = [file for file in (*logs, self._scores, self._out_of_scope) if file.exists()]
         checksums.write_manifest(self.path, files, texts={path.name: text})
         write_text(path, text)
         for folder in (self.checkpoint, self._stages, self._trials):

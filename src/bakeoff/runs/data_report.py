@@ -46,6 +46,14 @@ class TimeSplit(Record):
     last: dict[str, str] = Field(description="Split -> its latest time.")
 
 
+class OutOfScopeReport(Record):
+    """The texts that belong to no class, which are in no split."""
+
+    label: str = Field(description="Their label in the table.")
+    choosing: int = Field(description="Texts of the validation and training splits, which choose a threshold.")
+    test: int = Field(description="Texts of the test split, which measure it.")
+
+
 class DataReport(Record):
     """data.json: the source of the data, its splits, and the duplicates in it."""
 
@@ -64,6 +72,7 @@ class DataReport(Record):
         [], description="Rows of each part of the training split, for a learning curve, the smallest first."
     )
     multilabel: bool = Field(False, description="A text can have several labels, or none.")
+    out_of_scope: OutOfScopeReport | None = Field(None, description="None where no label marks such texts.")
     skipped: dict[str, int] = Field({}, description="Reason -> rows that were not used.")
     duplicate_texts: int = Field(0, description="Rows whose text occurs again elsewhere in the data.")
     across_splits: int = Field(0, description="Texts in more than one split (0 unless the splits were given).")

@@ -156,6 +156,37 @@ class SelectivePrediction(Record):
     choices: list[ThresholdChoice]
 
 
+class RocPoint(Record):
+    """Shares of the test texts that are refused at one threshold."""
+
+    in_scope: float
+    out_of_scope: float
+
+
+class OutOfScope(Record):
+    """How well a contestant tells texts apart that belong to no class, by its confidence, on the test split.
+
+    A text is refused where the largest probability is below the threshold.
+    """
+
+    label: str = Field(description="The label that marks such texts in the data.")
+    threshold: float
+    choosing_texts: int = Field(description="Such texts that chose the threshold, beside the validation texts.")
+    texts: int = Field(description="Such texts in the test split.")
+    in_scope_texts: int
+    auroc: Estimate = Field(
+        description="Chance that a text of the classes gets a higher confidence than such a text; a tie counts half."
+    )
+    recall: Estimate = Field(description="Share of such texts that are refused.")
+    in_scope_refused: float = Field(description="Share of the texts of the classes that are refused.")
+    precision: Estimate | None = Field(description="Share of the refused texts that are such; None: none was refused.")
+    in_scope_accuracy: Estimate = Field(
+        description="Share of the texts of the classes that are answered, and answered right."
+    )
+    joint_accuracy: Estimate = Field(description="Share of all test texts that are answered right or rightly refused.")
+    roc: list[RocPoint] = Field(description="For rising thresholds; a subset of the points.")
+
+
 class Trial(Record):
     """A line of trials.jsonl: one training of a search, evaluated on the validation split."""
 
@@ -209,6 +240,7 @@ class ContestantResult(Record):
     classes: list[ClassScore] = Field([], description="In the order of the labels.")
     calibration: Calibration | None = Field(None, description="None where nothing was calibrated.")
     selective_prediction: SelectivePrediction | None = None
+    out_of_scope: OutOfScope | None = Field(None, description="None where no label of the data marks such texts.")
     label_issues: int | None = Field(None, description="Evaluated texts whose given label may be wrong.")
     search: Search | None = Field(None, description="Where `tune` was asked for.")
     notes: list[str] = Field([], description="Sentences that a reader should see, e.g. about texts that were cut.")
@@ -251,6 +283,25 @@ class Comparison(Record):
         return str(load_target("bakeoff.report.notebook:comparison_html")(self))
 
 
+class OutOfScopeDifference(Record):
+    """The difference of a measure of two contestants on the same texts, with its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    corrected_p_value: float = Field(description="Corrected for the number of contestants compared (Holm 1979).")
+    distinguishable: bool
+
+
+class OutOfScopeComparison(Record):
+    """A paired comparison of two contestants on texts of the classes and of none: `first` minus `second`."""
+
+    first: str
+    second: str
+    differences: dict[str, OutOfScopeDifference] = Field(description="By measure, such as `auroc`.")
+
+
 class Verdict(Record):
     """verdict.json: the answer in words, with the comparisons that it is based on."""
 
@@ -272,6 +323,9 @@ class Verdict(Record):
     failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
     time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
     fronts: list[Front] = Field([], description="One Pareto front for each kind of cost.")
+    out_of_scope: list[OutOfScopeComparison] = Field(
+        [], description="The contestant that tells texts of no class apart best, by AUROC, with each of the others."
+    )
     texts: list[TextAverages] = Field([], description="Averages for contestants that generated texts.")
 
     @model_validator(mode="after")

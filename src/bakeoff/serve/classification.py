@@ -92,7 +92,8 @@ def _labeled(classifier: Classifier, text: str, prediction: Prediction, asked: C
         labels=labels,
         probability=prediction.probability,
         probabilities=prediction.probabilities,
-        words=_strongest_words(classifier, text, prediction.label) if asked.explain else None,
+        out_of_scope=prediction.out_of_scope,
+        words=_strongest_words(classifier, text, prediction.nearest) if asked.explain else None,
     )
 
 

@@ -177,7 +177,9 @@ class ClassifyRequest(Ask):
 
 
 class PredictedLabel(BaseModel):
-    label: str | None = Field(description="The label; null if its probability is below the threshold.")
+    label: str | None = Field(
+        description="The label; null if its probability is below the threshold, or the text belongs to no class."
+    )
     probability: float = Field(
         description="Probability of the label, which is the most probable one unless mistakes have costs."
     )
@@ -186,6 +188,11 @@ class PredictedLabel(BaseModel):
     )
     labels: list[str] | None = Field(
         None, description="The labels where a text can have several; `label` is the most probable one then."
+    )
+    out_of_scope: bool | None = Field(
+        None,
+        description="The text belongs to no class: its largest probability, given as `probability`, is below "
+        "the threshold that was chosen in training. Null where the data had no such texts.",
     )
     words: list[WordAttribution] | None = Field(
         None, description="The strongest words first; null if not requested or the text is too long."

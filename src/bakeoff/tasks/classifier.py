@@ -32,13 +32,19 @@ from bakeoff.tasks.choosing import chosen_contestant, finished
 class Prediction:
     """The answer to one text."""
 
-    label: str  # the most probable one, or where mistakes have costs the one of least expected cost
-    probability: float  # of the label
+    label: str | None  # the most probable one, or the one of least expected cost; None: none of these
+    probability: float  # of the label; of the most probable one where `label` is None
     probabilities: dict[str, float]  # of every label, adds up to 1, unless a text can have several labels
     labels: list[str] | None = None  # the predicted ones where a text can have several; `label` need not be among them
+    out_of_scope: bool | None = None  # the text belongs to no class; None where the data had no such texts
+
+    @property
+    def nearest(self) -> str:
+        """Return the label, or the most probable one where the text belongs to no class."""
+        return self.label if self.label is not None else max(self.probabilities, key=self.probabilities.__getitem__)
 
     def answer(self, threshold: float) -> str | None:
-        """Return the label, or None if its probability is below the threshold."""
+        """Return the label, or None if its probability is below the threshold or the text belongs to no class."""
         return self.label if self.probability >= threshold else None
 
     def labels_from(self, threshold: float) -> list[str]:
@@ -47,7 +53,7 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        labels = [self.label] if self.labels is None else self.labels
+        labels = self.labels if self.labels is not None else [self.label] if self.label is not None else []
         return str(load_target("bakeoff.report.notebook:prediction_html")(self.probabilities, labels))
 
 
@@ -69,12 +75,14 @@ class Classifier:
         temperature: float = 1.0,
         costs: Costs | None = None,
         decision: LabelDecision | None = None,
+        out_of_scope_threshold: float | None = None,
     ) -> None:
         self.labels = labels
         self.model = model
         self.temperature = temperature
         self.costs = costs
         self.decision = decision  # None: a text has one label
+        self.out_of_scope_threshold = out_of_scope_threshold  # None: every text belongs to a class
 
     @property
     def multilabel(self) -> bool:
@@ -93,6 +101,8 @@ class Classifier:
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return the label of each text: the most probable one, or the one of least expected cost; or its labels.
 
+        The label is None where the largest probability is below `out_of_scope_threshold`.
+
         Raises:
             TypeError: `texts` is a single string, whose letters would be classified one by one.
         """
@@ -100,14 +110,16 @@ class Classifier:
             raise TypeError("predict takes a list of texts: predict([text])")
         rows = self.probabilities(texts)
         return [
-            Prediction(
-                self.labels[chosen],
-                float(row[chosen]),
-                {label: float(value) for label, value in zip(self.labels, row, strict=True)},
-                self._label_set(row),
-            )
-            for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
+            self._prediction(row, chosen) for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]
+
+    def _prediction(self, row: npt.NDArray[np.float64], chosen: int) -> Prediction:
+        probabilities = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
+        if self.out_of_scope_threshold is None:
+            return Prediction(self.labels[chosen], float(row[chosen]), probabilities, self._label_set(row))
+        if row.max() < self.out_of_scope_threshold:
+            return Prediction(None, float(row.max()), probabilities, out_of_scope=True)
+        return Prediction(self.labels[chosen], float(row[chosen]), probabilities, out_of_scope=False)
 
     def _label_set(self, row: npt.NDArray[np.float64]) -> list[str] | None:
         if self.decision is None:
@@ -187,7 +199,8 @@ def load_classifier(
     folder = _model_folder(Path(path), contestant)
     saved = read_classifier(folder)
     decision = LabelDecision(saved.temperatures or [], saved.thresholds or []) if saved.multilabel else None
-    return Classifier(saved.labels, load_text_model(folder, saved, precision), saved.temperature, saved.costs, decision)
+    model = load_text_model(folder, saved, precision)
+    return Classifier(saved.labels, model, saved.temperature, saved.costs, decision, saved.out_of_scope_threshold)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:

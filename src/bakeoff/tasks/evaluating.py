@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bakeoff.data.types import LabeledTexts, SplitTable
+from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable
 from bakeoff.evaluation.calibration import with_temperature
+from bakeoff.evaluation.choosing import choose
 from bakeoff.evaluation.classification import text_losses
 from bakeoff.evaluation.classifier import Answers, ClassifierEvaluation, evaluate_classifier
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
 from bakeoff.evaluation.folds import wider_level
+from bakeoff.evaluation.out_of_scope import choose_threshold, measure, scores_table
 from bakeoff.evaluation.stakes import Stakes
 from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.runs.results import ContestantResult, MetricValue, Sample, WordAttribution
+from bakeoff.runs.results import ContestantResult, MetricValue, OutOfScope, Sample, WordAttribution
 from bakeoff.tasks.attribution import strongest_words
 from bakeoff.tasks.classifier import Classifier
 
@@ -70,6 +72,9 @@ def evaluate(
         calibrated=tested.calibrated,
     )
     folder.write_scores(_scores(data.test, data.label_names, evaluation, stakes))
+    if data.out_of_scope is not None:
+        found = _out_of_scope(model, data, data.out_of_scope, validation, evaluation, stakes, config, folder, seed)
+        evaluation = replace(evaluation, out_of_scope=found)
     loaded: dict[int, Classifier] = {}
 
     def words(row: int, answer: int, shown: int) -> list[WordAttribution]:
@@ -90,6 +95,51 @@ def evaluate(
         return evaluation
     metrics = [with_folds(metric, tested.results, config.confidence) for metric in evaluation.metrics]
     return replace(evaluation, metrics=metrics)
+
+
+def _out_of_scope(
+    model: TextModel,
+    data: SplitTable,
+    texts: OutOfScopeTexts,
+    validation: Answers,
+    evaluation: ClassifierEvaluation,
+    stakes: Stakes,
+    config: ClassificationEvaluationConfig,
+    folder: ContestantFolder,
+    seed: int,
+) -> OutOfScope | None:
+    """Choose the threshold of the confidence and measure it, and write the confidence in every test text.
+
+    Returns:
+        None where the model has no answers for such texts.
+    """
+    try:
+        answers = [model.probabilities(part.texts) for part in (texts.choosing, texts.test)]
+    except UnknownTextError:
+        return None
+    choosing, tested = (with_temperature(each, evaluation.temperature) for each in answers)
+    known = with_temperature(validation.probabilities, evaluation.temperature)
+    right = choose(known, stakes.costs) == np.asarray(validation.labels)
+    threshold = choose_threshold(known.max(axis=1), right, choosing.max(axis=1))
+    names = data.label_names
+    table = scores_table(
+        [*data.test.ids, *texts.test.ids],
+        [*(names[label] for label in data.test.labels), *[texts.label] * len(texts.test)],
+        [names[label] for label in (*evaluation.chosen, *choose(tested, stakes.costs))],
+        np.concatenate([evaluation.probabilities.max(axis=1), tested.max(axis=1)]),
+        threshold,
+        texts.label,
+    )
+    folder.write_out_of_scope(table)
+    return measure(
+        table,
+        texts.label,
+        threshold,
+        len(texts.choosing),
+        confidence=config.confidence,
+        resamples=config.resamples,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True)

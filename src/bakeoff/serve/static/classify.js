@@ -31,9 +31,9 @@ async function answer(contestant, text, box, signal) {
     const body = { texts: [text], models: [contestant.model], explain: true };
     const [prediction] = (await post("/v1/classify", body, signal)).data[0].predictions;
     box.append(
-      element("p", { class: "answer-label" }, prediction.labels ? prediction.labels.join(", ") || "no label" : prediction.label),
+      element("p", { class: "answer-label" }, prediction.labels ? prediction.labels.join(", ") || "no label" : prediction.label ?? "none of these"),
       shares(prediction.probabilities),
-      ...(prediction.words?.length ? marked(text, prediction.words, prediction.labels ? `“${prediction.label}”` : "this label") : []),
+      ...(prediction.words?.length ? marked(text, prediction.words, prediction.labels ? `“${prediction.label}”` : prediction.label === null ? "the nearest label" : "this label") : []),
     );
   } catch (error) {
     if (error.name !== "AbortError") box.append(element("p", { class: "failed" }, error.message));
