@@ -96,4 +96,4 @@ def test_it_is_trained_planned_and_asked_like_any_other_and_not_exported(tmp_pat
     assert "linear part" in (run / "report.md").read_text()
     said = refused("export", run, "--contestant", "corrector", "-o", tmp_path / "onnx")
     assert "has a linear part" in said
-    assert "export another: --contestant plain" in said
+    assert "What can be exported here: plain: onnx." in said
