@@ -1,7 +1,7 @@
 # make demo   both built-in bake-offs, from nothing to two reports
-# make test   the whole test suite
+# make test   the test suite, without the tests marked slow
 # make check  lint, formatting, types, imports between the parts, workflows
-# make coverage  the test suite with coverage, which must reach 92 %
+# make coverage  all tests with coverage, which must reach 92 %
 # make docs   the site in site/; broken links fail
 # make dist   a wheel and a source archive in dist/, checked
 PYTHON ?= python3
@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	echo "Demo finished in $$(( $$(date +%s) - start )) seconds. Open runs/sentiment/report.html and runs/language-model/report.html"
 
 test: $(VENV)/.installed
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m "not slow"
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

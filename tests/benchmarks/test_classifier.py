@@ -21,7 +21,7 @@ from comparison import classifier_parts as parts
 from peers import lab_lstm, ours_classifier, tables
 from peers.job import PREDICTED, Job
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 TINY = dataclasses.replace(parts.QUICK, large_steps=1, small_steps=2, reviews=20, rows=150)
 

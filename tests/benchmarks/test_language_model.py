@@ -18,7 +18,7 @@ from comparison import language_model_parts as parts
 from peers.job import Job, Measured, NotAvailable
 from peers.worker import measure
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 TINY = dataclasses.replace(
     parts.QUICK, steps=1, rows=6, characters=400, new_tokens=12, quality_steps=2, quality_lines=12

@@ -9,6 +9,8 @@ import pytest
 import large_model
 from bakeoff.training import measuring
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_quantized_model_is_planned_and_trained(monkeypatch, capsys, tmp_path):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the extra `quantization`")

@@ -92,6 +92,7 @@ def test_the_adapter_alone_has_peft_s_matrices_in_llama_cpp_s_order(export, lang
     assert np.array_equal(tensors["blk.0.attn_q.weight.lora_b"], saved[f"{prefix}.q_proj.lora_B.weight"][order])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_a_graph_runs_without_torch_and_bakeoff(export, expected, format, language_model_run):
     folder, _ = export(format)

@@ -21,6 +21,8 @@ from tests.end_to_end.test_kill import everything_measured
 from tests.end_to_end.test_workers import CONFIG, LSTM, models, steps_taken
 from tests.real_runs import write_config_file
 
+pytestmark = pytest.mark.slow
+
 needs_ray = pytest.mark.skipif(bool(missing_modules("ray")), reason="ray is not installed")
 SMALL = {
     **CONFIG,

@@ -21,6 +21,8 @@ from tests.command import bakeoff, fork, forked, refused
 from tests.end_to_end.test_kill import everything_measured
 from tests.real_runs import SENTIMENT, write_config_file
 
+pytestmark = pytest.mark.slow
+
 LSTM = {"method": "lstm", "embedding_size": 8, "hidden_size": 8}
 CONFIG = {
     **SENTIMENT,

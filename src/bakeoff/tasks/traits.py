@@ -32,7 +32,7 @@ _LETTERS = 200  # of a text, that decide on its script
 _TEXTS_A_TOPIC = 50
 _MOST_TOPICS = 20
 _TOPIC_WORDS = 3
-_FEWEST_TOPICS = 2
+_FEWEST_TEXTS = 200  # with fewer, hardly any topic can be told from chance
 _ENCODED_CHARACTERS = 250_000  # of new texts that the packaged encoder reads for topics: seconds
 _DIMENSIONS = 50  # of the vectors of texts where there is no encoder
 
@@ -135,9 +135,9 @@ def _days(low: float, high: float) -> str:
 
 def _topics(texts: Sequence[str], seed: int, progress: Progress) -> list[str | None] | None:
     """Group texts by clusters of their vectors; a topic is named by the words that set it apart."""
-    count = min(_MOST_TOPICS, len(texts) // _TEXTS_A_TOPIC)
-    if count < _FEWEST_TOPICS:
+    if len(texts) < _FEWEST_TEXTS:
         return None
+    count = min(_MOST_TOPICS, len(texts) // _TEXTS_A_TOPIC)
     from sklearn.cluster import KMeans
     from sklearn.feature_extraction.text import TfidfVectorizer
 
