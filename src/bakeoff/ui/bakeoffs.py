@@ -14,14 +14,13 @@ from pydantic import Field
 
 from bakeoff.errors import UserError
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.reading import read_record
 from bakeoff.runs.record import Record
-from bakeoff.runs.writing import write_new_text, write_text
+from bakeoff.runs.writing import write_new_text
 from bakeoff.serve.models import ServedRun
 from bakeoff.serve.progress import run_view
 from bakeoff.ui import processes
 from bakeoff.ui.files import Files, UploadedFile, bakeoff_name
-from bakeoff.ui.folders import ID, new_numbered, numbered, removed_if_it_fails
+from bakeoff.ui.folders import ID, RecordedFolder, new_numbered, numbered, removed_if_it_fails
 from bakeoff.ui.looking import problem_of
 from bakeoff.ui.shapes import BakeoffView, Problem
 
@@ -47,35 +46,16 @@ class BakeoffRecord(Record):
     started: float | None = None
 
 
-class Bakeoff:
+class Bakeoff(RecordedFolder[BakeoffRecord]):
     """The folder of a bake-off."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, "bakeoff.json", BakeoffRecord)
         self.id = folder.name
         self.config = folder / "bakeoff.yaml"
         self.run = RunFolder(folder / "run")
         self.output = folder / "output.txt"
-        self._record = folder / "bakeoff.json"
         self._served: ServedRun | None = None
-
-    @property
-    def exists(self) -> bool:
-        """True if it was completely written, by this version of bakeoff or one that wrote the same."""
-        try:
-            return bool(self.record)
-        except UserError:
-            return False
-
-    @property
-    def record(self) -> BakeoffRecord:
-        return read_record(self._record, BakeoffRecord)
-
-    def write(self, record: BakeoffRecord) -> None:
-        write_text(self._record, record.model_dump_json(indent=2) + "\n")
-
-    def change(self, **changes: object) -> None:
-        self.write(self.record.model_copy(update=changes))
 
     @property
     def served(self) -> ServedRun | None:

@@ -19,7 +19,7 @@ from bakeoff.runs.reading import read_record
 from bakeoff.runs.record import Record
 from bakeoff.runs.writing import write_text
 from bakeoff.ui import processes
-from bakeoff.ui.folders import ID, numbered
+from bakeoff.ui.folders import ID, RecordedFolder, numbered
 from bakeoff.ui.limits import PageLimits
 from bakeoff.ui.looking import look_into, problem_of
 from bakeoff.ui.shapes import FileView, ForecastView, Look
@@ -46,31 +46,15 @@ def ending(name: str) -> str | None:
     return last if last == kind or last not in COMPRESSED else kind + last
 
 
-class UploadedFile:
+class UploadedFile(RecordedFolder[FileRecord]):
     """A folder with an uploaded file."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._about = folder / "about.json"
+        super().__init__(folder, "about.json", FileRecord)
         self._look = folder / "look.json"
         self._everything = folder / "everything.yaml"
         self._plan = folder / "plan.json"
         self._said = folder / "plan.txt"
-
-    @property
-    def exists(self) -> bool:
-        """True if the upload was completed, by this version of bakeoff or one that wrote the same."""
-        try:
-            return bool(self.record)
-        except UserError:
-            return False
-
-    @property
-    def record(self) -> FileRecord:
-        return read_record(self._about, FileRecord)
-
-    def write(self, record: FileRecord) -> None:
-        write_text(self._about, record.model_dump_json(indent=2) + "\n")
 
     @property
     def content(self) -> Path:
@@ -97,7 +81,7 @@ class UploadedFile:
         self.stop_measuring()
         for path in (self._look, self._plan, self._said):
             path.unlink(missing_ok=True)
-        self.write(self.record.model_copy(update={"text": text, "label": label, "forecast": None}))
+        self.change(text=text, label=label, forecast=None)
 
     def config(self, chosen: Collection[str]) -> StartingConfig:
         """Return a config for the file with these contestants.
@@ -112,14 +96,14 @@ class UploadedFile:
         """Start `bakeoff plan` for all contestants, after a look that has found some."""
         self.stop_measuring()
         process = processes.start(["plan", str(self._everything), "--json"], self._plan, self._said)
-        self.write(self.record.model_copy(update={"forecast": process}))
+        self.change(forecast=process)
 
     def stop_measuring(self) -> None:
         """Stop `bakeoff plan`, so that there is no forecast, unless it has ended."""
         record = self.record
         if processes.is_running(record.forecast):
             processes.stop(record.forecast)
-            self.write(record.model_copy(update={"forecast": None}))
+            self.change(forecast=None)
 
     def forecast(self, minutes: float | None = None) -> ForecastView:
         """Return the forecast so far.

@@ -15,10 +15,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Generic
 
 from bakeoff.errors import UserError
 from bakeoff.runs.locking import lock_file
-from bakeoff.runs.writing import explain_disk_errors
+from bakeoff.runs.reading import AnyRecord, read_record
+from bakeoff.runs.writing import explain_disk_errors, write_text
 
 ID = r"^[1-9][0-9]{0,8}$"
 """The pattern of the names of folders."""
@@ -40,6 +42,33 @@ def new_numbered(parent: Path) -> Path:
                 (parent / str(number)).mkdir()
                 return parent / str(number)
             number += 1
+
+
+class RecordedFolder(Generic[AnyRecord]):
+    """A folder whose record says what it is. Where the record is missing or of another version, there is nothing."""
+
+    def __init__(self, folder: Path, file: str, kind: type[AnyRecord]) -> None:
+        self.folder = folder
+        self._record = folder / file
+        self._kind = kind
+
+    @property
+    def exists(self) -> bool:
+        """True if it was completely written, by this version of bakeoff or one that wrote the same."""
+        try:
+            return bool(self.record)
+        except UserError:
+            return False
+
+    @property
+    def record(self) -> AnyRecord:
+        return read_record(self._record, self._kind)
+
+    def write(self, record: AnyRecord) -> None:
+        write_text(self._record, record.model_dump_json(indent=2) + "\n")
+
+    def change(self, **changes: object) -> None:
+        self.write(self.record.model_copy(update=changes))
 
 
 @contextlib.contextmanager
