@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.methods.linear.characters import CharacterNgrams, learn_character_ngrams
 from bakeoff.methods.linear.config import LinearConfig
-from bakeoff.methods.linear.ngrams import NgramVocabulary, learn_ngrams
+from bakeoff.methods.linear.ngrams import NgramVocabulary, learn_ngrams, side_by_side
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Ngrams:
 
     def count(self, texts: TokenizedTexts) -> csr_matrix:
         """Count each n-gram in each text, shape (texts, size)."""
-        return _side_by_side([kind.count(texts) for kind in (self.words, self.characters) if kind])
+        return side_by_side([kind.count(texts) for kind in (self.words, self.characters) if kind])
 
     def as_json(self) -> dict[str, Any]:
         """Return the words and characters; the rest is in `tensors`."""
@@ -86,8 +85,4 @@ def learn_features(texts: TokenizedTexts, settings: LinearConfig) -> tuple[Ngram
     if settings.ngrams != "words":
         characters, counts = learn_character_ngrams(texts, settings.max_characters, frequency)
         blocks.append(counts)
-    return Ngrams(words, characters), _side_by_side(blocks)
-
-
-def _side_by_side(blocks: Sequence[csr_matrix]) -> csr_matrix:
-    return blocks[0] if len(blocks) == 1 else hstack(blocks, format="csr")
+    return Ngrams(words, characters), side_by_side(blocks)

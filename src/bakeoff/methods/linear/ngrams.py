@@ -57,7 +57,7 @@ class NgramVocabulary:
             codes = codes_of(found, words, documents, length, len(self.words))
             found = positions_of(codes, known)
             blocks.append(_count_matrix(documents, found, (rows, len(known))))
-        return _side_by_side(blocks)
+        return side_by_side(blocks)
 
 
 def learn_ngrams(
@@ -69,7 +69,7 @@ def learn_ngrams(
         The vocabulary, and what its `count` says of the same texts.
     """
     vocabulary, blocks = _learn(texts, max_ngram, min_document_frequency)
-    return vocabulary, _side_by_side(blocks)
+    return vocabulary, side_by_side(blocks)
 
 
 def _learn(
@@ -165,8 +165,10 @@ def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]
     return counts
 
 
-def _side_by_side(blocks: list[csr_matrix]) -> csr_matrix:
+def side_by_side(blocks: list[csr_matrix]) -> csr_matrix:
     """Return all columns in one matrix, and empty the list. scipy's hstack holds everything three times."""
+    if len(blocks) == 1:
+        return blocks[0]
     sizes = [np.diff(block.indptr) for block in blocks]
     indptr = offsets_of(np.sum(sizes, axis=0))
     columns = sum(block.shape[1] for block in blocks)
