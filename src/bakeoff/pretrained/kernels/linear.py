@@ -13,7 +13,11 @@ import torch
 import torch.nn.functional as F
 from transformers.pytorch_utils import Conv1D
 
-AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+def available() -> bool:
+    """Return whether torch has these operations of oneDNN; the second is for `packed_linear`."""
+    operations = ("_linear_pointwise", "_reorder_linear_weight")
+    return torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in operations)
 
 
 def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -24,7 +28,7 @@ def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
         weight: Shape (outputs, inputs).
         bias: Shape (outputs,).
     """
-    if inputs.dtype != torch.float32 or not AVAILABLE or inputs.device.type != "cpu" or not inputs.numel():
+    if inputs.dtype != torch.float32 or not available() or inputs.device.type != "cpu" or not inputs.numel():
         return F.linear(inputs, weight, bias)
     result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
     return result
@@ -49,7 +53,7 @@ def add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) ->
 
 def install_linear(module: Any) -> None:
     """Compute `module` by oneDNN if it is a plain linear layer; leave others alone."""
-    if AVAILABLE and type(module) in (torch.nn.Linear, Conv1D):
+    if available() and type(module) in (torch.nn.Linear, Conv1D):
         module.forward = partial(_forward, module)
 
 

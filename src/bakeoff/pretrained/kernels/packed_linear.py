@@ -1,8 +1,7 @@
 """Linear layers of a frozen model with their weights in oneDNN's own order, which products read without strides.
 
-torch multiplies fp32 matrices by MKL, which is slow on processors of other makers; oneDNN generates code for the
-processor it finds: 2 times faster on an AMD EPYC with AVX-512. torch's compiler uses the same operations for frozen
-models.
+They compute as `linear` does, without ordering the weights for every product. torch's compiler uses the same operations
+for frozen models.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from typing import Any
 
 import torch
 from transformers.pytorch_utils import Conv1D
+
+from bakeoff.pretrained.kernels.linear import available
 
 _ROWS = 1024
 """The weights are ordered for products with about so many rows."""
@@ -35,8 +36,7 @@ class PackedLinear(torch.nn.Module):
 
 def pack_linear_layers(model: Any) -> None:
     """Replace all linear layers of a frozen model on the CPU, where torch has these operations; others stay."""
-    operations = ("_reorder_linear_weight", "_linear_pointwise")
-    if not torch.backends.mkldnn.is_available() or not all(hasattr(torch.ops.mkldnn, name) for name in operations):
+    if not available():
         return
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
