@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,7 @@ from bakeoff.config.repeats import parts, shares
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError, UserError
-from bakeoff.evaluation.classifier import NO_STAKES, ClassifierEvaluation
-from bakeoff.evaluation.label_classifier import LabelEvaluation
+from bakeoff.evaluation.classifier import NO_STAKES
 from bakeoff.evaluation.repeats import mean_cost
 from bakeoff.evaluation.stakes import refuse_stakes_of_several, resolve
 from bakeoff.evaluation.thresholds import best_micro_f1
@@ -31,8 +31,9 @@ from bakeoff.runs.results import ContestantResult, Usage
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.tasks import tuning
 from bakeoff.tasks.base import BakeoffTask, Contestant
-from bakeoff.tasks.evaluating import evaluate
-from bakeoff.tasks.evaluating_labels import evaluate_labels
+from bakeoff.tasks.evaluating import Evaluator, evaluate
+from bakeoff.tasks.evaluating_labels import SeveralLabels
+from bakeoff.tasks.evaluating_one_label import OneLabel
 from bakeoff.tasks.traits import text_traits
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
@@ -110,31 +111,17 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             return method.load(fold.model, read_classifier(fold.model))
 
         stakes = NO_STAKES if data.multilabel else resolve(config.evaluation, data.label_names)
-        evaluation: ClassifierEvaluation | LabelEvaluation
-        if data.multilabel:
-            evaluation = evaluate_labels(
-                model,
-                data,
-                config.evaluation,
-                seed=contestant.seed,
-                calibrate=method.calibrates(model),
-                choose_thresholds=method.chooses_thresholds(model),
-                attribute=address is None and not contestant.fold and not contestant.part,
-                folder=folder,
-                load_fold=load_fold if data.folds else None,
-            )
-        else:
-            evaluation = evaluate(
-                model,
-                data,
-                config.evaluation,
-                stakes,
-                seed=contestant.seed,
-                calibrate=method.calibrates(model),
-                attribute=address is None and not contestant.fold and not contestant.part,
-                folder=folder,
-                load_fold=load_fold if data.folds else None,
-            )
+        given = (data, config.evaluation, contestant.seed, method.calibrates(model))
+        evaluator: Evaluator[Any] = (
+            SeveralLabels(*given, method.chooses_thresholds(model)) if data.multilabel else OneLabel(*given, stakes)
+        )
+        evaluation = evaluate(
+            model,
+            evaluator,
+            folder,
+            attribute=address is None and not contestant.fold and not contestant.part,
+            load_fold=load_fold if data.folds else None,
+        )
         if folder.writes:
             calibrated = CalibratedClassifier(
                 saved.method,
