@@ -119,3 +119,20 @@ def test_peak_memory_is_that_of_the_work_since_the_reset():
 
     assert before < 200
     assert 95 <= after - before <= 120
+
+
+def test_trainings_do_not_collect_what_was_there_before_them_and_then_all_is_as_it_was():
+    code = (
+        "import gc\n"
+        "from bakeoff import machine\n"
+        "with machine.many_trainings(), machine.many_trainings():\n"
+        "    machine.reset_peak_memory()\n"
+        "    print(gc.get_freeze_count() > 1000)\n"
+        "print(gc.get_freeze_count())\n"
+        "gc.freeze()\n"
+        "with machine.many_trainings():\n"
+        "    pass\n"
+        "print(gc.get_freeze_count() > 1000)"
+    )
+
+    assert in_a_new_process(code).split() == ["True", "0", "True"]

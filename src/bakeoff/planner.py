@@ -56,7 +56,8 @@ def _plan(checked: BakeoffConfig, progress: Progress) -> Plan:
     memory = machine.memory_bytes() + machine.available_memory_bytes()
     prepared, _ = prepare_data(checked, progress)
     reading = time.perf_counter() - started
-    contestants = get_task(checked).plan(checked, prepared, progress)
+    with machine.many_trainings():
+        contestants = get_task(checked).plan(checked, prepared, progress)
     for contestant in contestants:
         contestant.seeds = len(seeds(checked, contestant.name))
         contestant.token_unit = get_method(checked.task, contestant.method).token_unit

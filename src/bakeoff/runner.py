@@ -7,23 +7,22 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bakeoff import machine
+from bakeoff.concluding import conclude
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import with_absolute_paths
-from bakeoff.config.repeats import parts
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.execution.in_process import InProcess
 from bakeoff.execution.schedule import Ended, Executor, carry_out
-from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import damage, mend
 from bakeoff.runs.plans import Plan
-from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
+from bakeoff.runs.results import ContestantResult, Verdict
 from bakeoff.tasks.base import get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
@@ -36,9 +35,6 @@ from bakeoff.trainings import (
     prepare_data,
     train_in,
 )
-
-if TYPE_CHECKING:
-    from bakeoff.evaluation.learning_curve import Sized
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ def resume(
             and all(contestant.ended and damage(contestant) is None for contestant in contestants)
         ):
             _share_what_is_finished(folder, config)
-            return _conclude(folder, config)
+            return RunOutcome(folder.path, *conclude(folder, config))
         prepared, report = prepare_data(config, progress)
         if not known:
             if not folder.restore_data(report):
@@ -199,11 +195,12 @@ def _bake(
     def train_here(number: int, progress: Progress) -> Ended:
         return train_in(folder, config, contestants[number - 1], prepared, progress)
 
-    carry_out(jobs, executor or InProcess(train_here), progress)
-    if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
-        folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
+    with machine.many_trainings():
+        carry_out(jobs, executor or InProcess(train_here), progress)
+        if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:
+            folder.write_traits(traits)  # after the contestants, whose vectors of texts may serve for it
     progress.stage("writing the report")
-    return _conclude(folder, config)
+    return RunOutcome(folder.path, *conclude(folder, config))
 
 
 def _share_what_is_finished(folder: RunFolder, config: BakeoffConfig) -> None:
@@ -224,84 +221,6 @@ def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
             get_task(config).bake(config, contestant, prepared, silent)
     distributed.wait()  # for the verdict
     return RunOutcome(folder.path, [contestant.average() for contestant in folder.evaluated()], folder.verdict())
-
-
-def _conclude(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
-    """Write averages over seeds, the verdict, the model cards and the reports, from what the folder holds."""
-    from bakeoff.evaluation.repeats import average
-    from bakeoff.evaluation.verdict import decide
-    from bakeoff.report.output import write_model_cards, write_report
-
-    contestants, evaluation = folder.evaluated(), config.evaluation
-    failed = {each.name: reason for each in folder.contestants() if (reason := each.failure())}
-    if not contestants:
-        raise UserError(
-            "\n  - ".join([f"No contestant of {folder.path} has a result:", *failed.values()]),
-            "Change the config, and run it in a new folder.",
-        )
-    scores = {contestant.name: [repeat.scores() for repeat in contestant.repeats()] for contestant in contestants}
-    for contestant in contestants:
-        results = [repeat.result() for repeat in contestant.repeats()]
-        if len(results) > 1:
-            contestant.write_average(average(results, scores[contestant.name], confidence=evaluation.confidence))
-    averages = [contestant.average() for contestant in contestants]
-    out_of_scope = [(contestant.name, contestant.out_of_scope()) for contestant in contestants]
-    verdict = decide(
-        averages,
-        scores,
-        confidence=evaluation.confidence,
-        resamples=evaluation.resamples,
-        seed=config.seed,
-        epochs={contestant.name: _on_the_clock(contestant) for contestant in contestants},
-        samples={contestant.name: contestant.samples() for contestant in contestants},
-        data=folder.data(),
-        failed=failed,
-        traits=folder.traits(),
-        sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
-        out_of_scope={name: table for name, table in out_of_scope if table is not None},
-    )
-    folder.write_verdict(verdict)
-    write_model_cards(folder)
-    write_report(folder)
-    distributed.wait()
-    return RunOutcome(folder.path, averages, verdict)
-
-
-def _sized(contestant: ContestantFolder, config: BakeoffConfig, data: DataReport) -> list[Sized]:
-    """Return the trainings of a contestant on parts of the rows, as far as they have a result, and on all rows."""
-    from bakeoff.evaluation.learning_curve import Sized
-    from bakeoff.evaluation.repeats import average
-
-    homes = contestant.repeats()
-    whole = Sized(_training_rows(data), contestant.average(), [home.scores() for home in homes])
-    learns = bool(parts(config, contestant.name))
-    sized = []
-    for number, rows in enumerate(data.parts, start=1):
-        if not learns:  # as good with any number of rows
-            sized.append(Sized(rows, whole.result, whole.scores))
-            continue
-        trained = [home.part(number) for home in homes]
-        if all(part.finished for part in trained):
-            results, scores = [part.result() for part in trained], [part.scores() for part in trained]
-            confidence = config.evaluation.confidence
-            mean = average(results, scores, confidence=confidence) if len(results) > 1 else results[0]
-            sized.append(Sized(rows, mean, scores))
-    return [*sized, whole]
-
-
-def _training_rows(data: DataReport) -> int:
-    return next((split.rows for split in data.splits if split.name == "train"), 0)
-
-
-def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
-    """Return the evaluations of a contestant, after the time that other trials of its search took."""
-    epochs = contestant.training_log()[1]
-    result = contestant.result()
-    if result.search is None:
-        return epochs
-    best = next(trial for trial in result.search.trials if trial.number == result.search.best)
-    others = result.training.seconds - best.training.seconds
-    return [line.model_copy(update={"seconds": line.seconds + others}) for line in epochs]
 
 
 def _must_be_free(folder: RunFolder) -> None:
