@@ -16,9 +16,11 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.command import bakeoff
+from tests.plots import no_plots
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 # The same examples in every run: nobody believes a suite that fails once in a hundred runs.
@@ -70,8 +72,23 @@ def pytest_report_header() -> str:
 def own_vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the vectors that tests compute out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("embeddings")
+        folder = shared_folder(tmp_path_factory) / "embeddings"
         patch.setattr("bakeoff.methods.embedding.cache.cache_folder", lambda: folder)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_measurements() -> Iterator[None]:
+    """Make plans from one or two steps of every training, not from four seconds of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.05)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def without_plots() -> Iterator[None]:
+    """Draw no plots but in tests about them: `with plots():`."""
+    with no_plots():
         yield
 
 
@@ -111,16 +128,30 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def sentiment_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small bake-off of classifiers. Tests may not change it."""
-    return _run(tmp_path_factory.mktemp("sentiment"), SENTIMENT)
+    return _run(tmp_path_factory, "sentiment", SENTIMENT)
 
 
 @pytest.fixture(scope="session")
 def language_model_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small bake-off of language models. Tests may not change it."""
-    return _run(tmp_path_factory.mktemp("language-model"), LANGUAGE_MODEL)
+    return _run(tmp_path_factory, "language-model", LANGUAGE_MODEL)
 
 
-def _run(folder: Path, config: dict[str, Any]) -> Path:
-    typed = bakeoff("run", write_config_file(folder / "small.yaml", config), "-o", folder / "run")
-    assert typed.code == 0, typed.err
-    return folder / "run"
+def _run(factory: pytest.TempPathFactory, name: str, config: dict[str, Any]) -> Path:
+    """Run a bake-off, or copy what another worker of pytest-xdist has run."""
+    run, done = factory.mktemp(name) / "run", shared_folder(factory) / name
+    with FileLock(f"{done}.lock"):
+        if not done.exists():
+            typed = bakeoff("run", write_config_file(run.with_name("small.yaml"), config), "-o", run)
+            assert typed.code == 0, typed.err
+            shutil.copytree(run, done)
+            return run
+    return shutil.copytree(done, run)
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of this session, which all workers of pytest-xdist see."""
+    own = factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    shared.mkdir(exist_ok=True)
+    return shared

@@ -13,14 +13,12 @@ import bakeoff as library
 from bakeoff import machine, planner
 from bakeoff.report.plan import PlanTable
 from bakeoff.runs.plans import Plan
-from bakeoff.training import measuring
 from tests.command import bakeoff, refused
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 
 @pytest.fixture(autouse=True)
-def quickly_and_elsewhere(monkeypatch, tmp_path_factory):
-    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
+def elsewhere(monkeypatch, tmp_path_factory):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
 
 

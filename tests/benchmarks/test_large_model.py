@@ -7,7 +7,6 @@ import re
 import pytest
 
 import large_model
-from bakeoff.training import measuring
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +14,6 @@ pytestmark = pytest.mark.slow
 def test_a_quantized_model_is_planned_and_trained(monkeypatch, capsys, tmp_path):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the extra `quantization`")
     monkeypatch.setattr(large_model, "VOCABULARY", 512)
-    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
 
     large_model.main(["--parameters", "2e6", "--steps", "2", "--max-length", "64", "--folder", str(tmp_path)])
 

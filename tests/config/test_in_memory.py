@@ -101,7 +101,6 @@ def test_a_single_split_is_divided():
 
 def test_plan_stores_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.1)
 
     plan = bakeoff.plan(config(COLUMNS))
 

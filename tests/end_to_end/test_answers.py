@@ -126,8 +126,7 @@ def test_a_prompt_without_the_right_contestant_is_refused(run):
     assert "nobody" in refused("generate", "run", "Hello", "--contestant", "nobody")
 
 
-def test_a_plan_forecasts_the_answers(run, monkeypatch):
-    monkeypatch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.05)
+def test_a_plan_forecasts_the_answers(run):
     typed = bakeoff("plan", "qa.yaml", "--json", *smaller())
 
     assert typed.code == 0, typed.err

@@ -13,6 +13,7 @@ from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.tables import prepare_table
 from tests.command import bakeoff
+from tests.end_to_end.test_docs import PAGES, commands
 
 
 @pytest.fixture
@@ -55,13 +56,6 @@ def wikitext(tmp_path) -> Path:
     return folder
 
 
-def test_sentiment(tmp_path):
-    said = bakeoff("run", "sentiment", "-o", tmp_path / "run", "--set", "data.rows=400", "--set", "budget.epochs=1")
-
-    assert said.code == 0, said.err
-    assert all(name in said.out for name in ("majority", "linear", "lstm", "corrector"))
-
-
 def test_sentiment_imdb(tmp_path, reviews):
     sizes = [f"contestants.{name}.hidden_size=8" for name in ("lstm", "corrector")]
     fewer = [word for value in ("budget.epochs=1", *sizes) for word in ("--set", value)]
@@ -76,28 +70,6 @@ def test_sentiment_imdb(tmp_path, reviews):
         "lstm",
         "corrector",
     ]
-
-
-def test_language_model(tmp_path):
-    fewer = [
-        *("--set", "model=stories260k", "--set", "budget.tokens=4000", "--set", "evaluation.max_new_tokens=8"),
-        *("--set", "data.fraction={train: 0.02, validation: 0.005, test: 0.005}"),
-    ]
-
-    said = bakeoff("run", "language-model", "-o", tmp_path / "run", *fewer, "--json")
-
-    assert said.code == 0, said.err
-    assert [result["name"] for result in said.json["results"]] == ["pretrained", "full", "lora"]
-
-
-def test_answers(tmp_path):
-    fewer = ["--set", "model=stories260k", "--set", "data.rows=80", "--set", "evaluation.answers=4"]
-
-    said = bakeoff("run", "answers", "-o", tmp_path / "run", *fewer, "--json")
-
-    assert said.code == 0, said.err
-    assert [result["name"] for result in said.json["results"]] == ["pretrained", "few-shot", "lora", "full"]
-    assert {result["metrics"][0]["name"] for result in said.json["results"]} == {"exact_match"}
 
 
 def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
@@ -127,7 +99,8 @@ def test_lora_recipes(tmp_path):
     assert len({result["training"]["tokens"] for result in said.json["results"][1:]}) == 1
 
 
-def test_every_built_in_bake_off_is_tested_here():
-    tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
+def test_every_built_in_bake_off_is_tested_here_or_run_by_a_page():
+    here = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
+    pages = {command.removeprefix("bakeoff run ") for page in PAGES for command in commands(page, not_run=False)}
 
-    assert set(builtin_names()) <= tested
+    assert set(builtin_names()) <= here | pages

@@ -28,20 +28,22 @@ README = ROOT / "README.md"
 PAGES = [README, *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "add-a-method.md")]
 
 SMALLER = {
-    "bakeoff run sentiment": "--set data.rows=300 --set budget.epochs=1 --set evaluation.resamples=100"
+    "bakeoff run sentiment": "--set data.rows=200 --set budget.epochs=1 --set evaluation.resamples=100"
     " --set contestants.lstm.hidden_size=8 --set contestants.corrector.hidden_size=8",
     "bakeoff run language-model": "--set model=stories260k --set budget.tokens=2000 --set evaluation.max_new_tokens=5"
     " --set evaluation.resamples=100 --set data.fraction=0.01",
     "bakeoff run answers": "--set model=stories260k --set data.rows=60 --set evaluation.answers=3"
-    " --set evaluation.resamples=100",
+    " --set evaluation.max_new_tokens=5 --set evaluation.resamples=100",
     "bakeoff run qa.yaml": "--set model=stories260k --set budget.epochs=1 --set evaluation.answers=3"
-    " --set evaluation.resamples=100",
+    " --set evaluation.max_new_tokens=5 --set evaluation.resamples=100",
     "bakeoff plan qa.yaml": "--set model=stories260k",
     "bakeoff plan": "--set data.rows=40",
     "bakeoff run my.yaml": "--set data.rows=40 --set budget.epochs=1 --set contestants.wide.hidden_size=8",
     "bakeoff run my.yaml --set repeats": "--set repeats=2",
     "bakeoff run notes.yaml": "--set budget.epochs=1",
-    "bakeoff run tickets.yaml": "--set budget.epochs=1 --set data.split.folds=2 --set evaluation.resamples=50",
+    "bakeoff run tickets.yaml": "--set budget.epochs=1 --set data.split.folds=2 --set evaluation.resamples=50"
+    " --set 'contestants={linear: {}, words: {method: linear, ngrams: words}, both: {method: ensemble,"
+    " members: [linear, words]}}'",
     "bakeoff run questions.yaml": "--set budget.epochs=1 --set evaluation.resamples=50",
     "bakeoff run reviews.yaml": "--set budget.epochs=1 --set contestants.corrector.hidden_size=8"
     " --set data.split.folds=2",
@@ -138,8 +140,7 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page, not_run=False)], ids=name)
-def test_the_commands_of_a_page_run(page, folder, monkeypatch):
-    monkeypatch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.2)  # `bakeoff plan`
+def test_the_commands_of_a_page_run(page, folder):
     output = ""
     for block in blocks(page):
         for command in [] if block.not_run else block.commands:
@@ -244,9 +245,10 @@ def test_pages_that_the_code_names_exist():
 def test_the_python_of_the_readme(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code = only_block("python").replace("smollm2-135m", "stories260k")
-    assert "budget.epochs=2" in code
+    fewer = ["budget.epochs=1", "data.rows=300", "contestants={linear: {}, lstm: {hidden_size: 8}}"]
+    assert '["budget.epochs=2"]' in code
 
-    exec(code.replace('"budget.epochs=2"', '"budget.epochs=1", "data.rows=300", "evaluation.resamples=100"'), {})
+    exec(code.replace('["budget.epochs=2"]', repr(fewer)), {})
 
     verdict, label, bits = capsys.readouterr().out.splitlines()
     assert verdict.startswith("[")

@@ -152,8 +152,7 @@ def test_a_contestant_without_a_result_in_a_fold_has_none(folded_run, tmp_path):
     assert outcome.verdict.failed["lstm"] == "lstm: the loss was not a number."
 
 
-def test_a_plan_counts_every_fold_and_the_last_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("bakeoff.training.measuring.MEASURED_SECONDS", 0.1)
+def test_a_plan_counts_every_fold_and_the_last_training(tmp_path):
     config = write_config_file(tmp_path / "small.yaml", FOLDED)
 
     found = bakeoff("plan", config, "--json").json

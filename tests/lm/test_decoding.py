@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import gc
+import os
+import signal
 import sys
 
 import pytest
@@ -18,6 +20,7 @@ from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.sources import load_language_model, ready
 from tests.lm.conftest import random_gpt2
+from tests.processes import Forked
 
 SHAPE = {
     "vocab_size": 512, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -244,24 +247,23 @@ def test_without_openvino_transformers_takes_over(stories, monkeypatch):
     assert (report.engine, report.engine_reason) == ("transformers", "openvino is not installed")
 
 
+def interrupted_after_two_models_were_compiled(_: list[str]) -> None:
+    for _ in range(2):
+        print(type(load_language_model("stories260k").decoder_for(10_000)).__name__)
+        gc.collect()
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        print("interrupted")
+
+
 def test_ctrl_c_after_two_models_were_compiled():
-    code = """
-import gc, os, signal
-from bakeoff.lm.sources import load_language_model
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes ignore SIGINT by default
-for _ in range(2):
-    print(type(load_language_model("stories260k").decoder_for(10_000)).__name__)
-    gc.collect()
-try:
-    os.kill(os.getpid(), signal.SIGINT)
-except KeyboardInterrupt:
-    print("interrupted")
-"""
+    process = Forked(interrupted_after_two_models_were_compiled, [])
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    out, err = process.communicate(timeout=120)
 
-    assert done.stdout.split() == ["OpenVinoDecoder", "OpenVinoDecoder", "interrupted"], done
-    assert done.returncode == 0
+    assert out.split() == ["OpenVinoDecoder", "OpenVinoDecoder", "interrupted"], err
+    assert process.poll() == 0
 
 
 def test_a_short_text_does_not_wait_for_the_decoder(stories):

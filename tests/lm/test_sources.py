@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from importlib import metadata
 
 import pytest
@@ -19,6 +17,7 @@ from bakeoff.pretrained import packaged_models, sources
 from bakeoff.pretrained.pointer import write_pointer
 from tests.lm.conftest import random_gpt2
 from tests.pretrained.small_gguf import write_gguf
+from tests.processes import Forked
 
 PROMPT = "Once upon a time"
 
@@ -83,12 +82,15 @@ def test_bf16_keeps_rotary_frequencies_exact():
     assert loaded.precision == "bf16"
 
 
+def load_and_write(_: list[str]) -> None:
+    load_language_model("stories260k").generate("Once", max_new_tokens=2)
+
+
 def test_loading_prints_nothing():
-    code = "import bakeoff; bakeoff.load_language_model('stories260k').generate('Once', max_new_tokens=2)"
+    process = Forked(load_and_write, [])
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert (done.stdout, done.stderr) == ("", "")
+    assert process.communicate(timeout=120) == ("", "")
+    assert process.poll() == 0
 
 
 # --- GGUF -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,14 @@ import pytest
 import bakeoff
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
+from tests.plots import plots
 from tests.report.hostile import with_hostile_texts, write_hostile_table
+
+
+@pytest.fixture(scope="package", autouse=True)
+def with_plots() -> Iterator[None]:
+    with plots():
+        yield
 
 
 @pytest.fixture(scope="package")

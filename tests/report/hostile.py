@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from bakeoff.report.output import write_report
 from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from tests.real_runs import copy_run
@@ -53,4 +54,5 @@ def with_hostile_texts(run: Path, copy: Path) -> RunFolder:
         scores = contestant.scores()
         names = pa.array([f"{name} {HOSTILE}" for name in scores["document"].to_pylist()])
         contestant.write_scores(scores.set_column(scores.column_names.index("document"), "document", names))
+    write_report(folder)
     return folder

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 import bakeoff
+from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
+from tests.plots import plots
 from tests.serve.servers import running
 from tests.serve.test_progress import evaluation, step
 
@@ -116,7 +118,9 @@ def test_an_error_is_told_in_its_box(browser, client: httpx.Client) -> None:
         opening.complaints = [each for each in opening.complaints if "400" not in each]
 
 
-def test_a_report_opens(page) -> None:
+def test_a_report_opens(page, sentiment: Path) -> None:
+    with plots():
+        write_report(RunFolder(sentiment))
     page.get_by_role("article", name="sentiment").get_by_role("link", name="Open the report").click()
     page.get_by_role("heading", name="Verdict").wait_for()
 

@@ -17,7 +17,6 @@ from bakeoff.lm.perplexity import plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks import evaluation_cost
-from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.lm.conftest import random_gpt2
@@ -322,9 +321,7 @@ PLANNED_CONFIG = config_of(budget={"tokens": 700, "evaluations": 2}, contestants
 
 @pytest.fixture(scope="module")
 def plans(split):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measuring, "MEASURED_SECONDS", 0.1)
-        return plan(PLANNED_CONFIG, split)
+    return plan(PLANNED_CONFIG, split)
 
 
 @pytest.mark.parametrize("name", PLANNED)

@@ -19,7 +19,6 @@ from bakeoff.methods.recurrent.pretraining import pretraining_settings
 from bakeoff.methods.recurrent.pretraining_learner import PretrainingLearner
 from bakeoff.methods.recurrent.pretraining_texts import PretrainingTexts
 from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.training import measuring
 from bakeoff.training.loop import train
 from bakeoff.training.memory import divided
 from bakeoff.training.progress import Progress
@@ -150,8 +149,7 @@ def test_a_training_cut_short_in_either_stage_ends_with_the_same_figures(pretrai
         assert getattr(resumed.training, each) == getattr(expected.training, each)
 
 
-def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
+def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining, tmp_path):
     folder = ContestantFolder(tmp_path / "lstm")
 
     result = bake(pretraining, "lstm", TABLE, folder)

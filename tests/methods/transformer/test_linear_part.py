@@ -17,7 +17,6 @@ from bakeoff.methods.transformer.learner import TransformerLearner
 from bakeoff.methods.transformer.model import TransformerModel
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
-from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
@@ -129,10 +128,7 @@ def test_its_logits_are_those_of_plain_libraries_of_the_linear_model_and_of_the_
 
 
 @pytest.mark.parametrize(("kind", "tuning", "precision"), [("bert", "full", "bf16"), ("llama", "lora", "fp32")])
-def test_a_resumed_training_ends_as_an_uninterrupted_and_as_a_planned_one(
-    folders, tmp_path, monkeypatch, kind, tuning, precision
-):
-    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
+def test_a_resumed_training_ends_as_an_uninterrupted_and_as_a_planned_one(folders, tmp_path, kind, tuning, precision):
     checked = config({"transformer": settings_of(folders[kind], tuning, precision=precision)}, epochs=2)
     whole, broken = ContestantFolder(tmp_path / "whole"), ContestantFolder(tmp_path / "broken")
     planned = plan(checked, TABLE)["transformer"]

@@ -12,7 +12,6 @@ from bakeoff.errors import UserError
 from bakeoff.methods.transformer.config import LEARNING_RATES
 from bakeoff.pretrained import sources
 from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.training import measuring
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
@@ -60,8 +59,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, kind, tuning)
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])
-def test_what_is_planned_is_what_then_happens(tmp_path, monkeypatch, tuning):
-    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.1)
+def test_what_is_planned_is_what_then_happens(tmp_path, tuning):
     checked = config_of(model_folder(tmp_path / "model", "llama"), tuning=tuning)
 
     planned = plan(checked, TABLE)["transformer"]
