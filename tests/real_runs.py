@@ -26,7 +26,7 @@ LANGUAGE_MODEL = {
     "task": "language-model",
     "model": "stories260k",
     "data": {"text": "wikitext-2-part", "fraction": {"train": 0.02, "validation": 0.01, "test": 0.01}},
-    "budget": {"tokens": 8000, "evaluations": 4},
+    "budget": {"tokens": 8000, "evaluations": 2},
     "contestants": {
         "pretrained": {},
         "full": {"max_length": 128, "learning_rate": 1e-3},

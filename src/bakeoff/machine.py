@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib.util
 import os
@@ -155,13 +156,19 @@ def many_trainings() -> Iterator[None]:
     if _many_trainings:
         yield
         return
-    frozen_before, _many_trainings = gc.get_freeze_count(), True
+    frozen_before, _many_trainings = _has_frozen_objects(), True
     try:
         yield
     finally:
         _many_trainings = False
         if not frozen_before:
             gc.unfreeze()
+
+
+@functools.cache
+def _has_frozen_objects() -> bool:
+    """Return whether the caller had frozen objects at the first look. Counting them takes a while."""
+    return gc.get_freeze_count() > 0
 
 
 def reset_peak_memory() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from bakeoff.tasks.classifier import load_classifier, running_code
 from tests.baking import bake
 from tests.methods.estimator import models
 from tests.methods.small_data import config, small_table
+from tests.processes import Forked
 from tests.test_packages import hide
 
 TABLE = small_table()
@@ -154,6 +153,10 @@ def module_of(project: Path) -> Path:
     return next(project.glob("own_*.py"))
 
 
+def classify(arguments: list[str]) -> None:
+    print(load_classifier(arguments[0]).probabilities(["a fine film"]).tolist())
+
+
 def test_a_module_next_to_the_config_is_found_from_any_folder(project, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
 
@@ -161,12 +164,9 @@ def test_a_module_next_to_the_config_is_found_from_any_folder(project, tmp_path,
 
     settings = outcome.results[0].settings
     assert (settings["folder"], settings["source_file"]) == (str(project), str(module_of(project)))
-    code = "import bakeoff, sys; print(bakeoff.load_classifier(sys.argv[1]).probabilities(['a fine film']).tolist())"
-    fresh = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "run"], capture_output=True, text=True, check=True, cwd="/"
-    )
+    out, err = Forked(classify, [tmp_path / "run"], cwd=Path("/")).communicate(timeout=120)
     own = load_classifier(tmp_path / "run").probabilities(["a fine film"])
-    assert json.loads(fresh.stdout) == own.tolist()
+    assert json.loads(out) == own.tolist(), err
 
 
 def test_a_changed_file_is_said_and_a_missing_one_is_an_error(project, tmp_path, caplog):
