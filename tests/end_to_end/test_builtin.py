@@ -89,7 +89,7 @@ def test_wikitext_gpt2(tmp_path, gpt2, wikitext):
 
 def test_lora_recipes(tmp_path):
     fewer = [
-        *("--set", "model=stories260k", "--set", "budget.tokens=2000"),
+        *("--set", "model=stories260k", "--set", "budget.tokens=1000", "--set", "evaluation.resamples=100"),
         *("--set", "data.fraction={train: 0.01, validation: 0.005, test: 0.005}"),
     ]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import httpx
-import openai
 import pytest
 
 import bakeoff
 from bakeoff.serve.limits import Limits
 from tests.serve.servers import running
+
+if TYPE_CHECKING:
+    import openai  # which takes a second, and each worker of pytest-xdist collects this module
 
 PROMPT = "Once upon a time"
 
@@ -22,6 +25,8 @@ def expected(stories) -> str:
 
 @pytest.fixture(scope="module")
 def official(client: httpx.Client) -> openai.OpenAI:
+    import openai
+
     return openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0)
 
 
@@ -53,6 +58,8 @@ def test_the_official_client_reads_a_stream(official: openai.OpenAI, expected: s
 
 
 def test_the_official_client_knows_the_models_and_the_errors(official: openai.OpenAI) -> None:
+    import openai
+
     assert [model.id for model in official.models.list()] == [
         *("sentiment/majority", "sentiment/linear", "sentiment/lstm"),
         *("stories/pretrained", "stories/lora"),

@@ -32,7 +32,8 @@ def main() -> None:
     try:
         assignment, share = connection.recv()
         threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
-        work(connection, orders, assignment, share)
+        with machine.many_trainings():
+            work(connection, orders, assignment, share)
     except (KeyboardInterrupt, OSError):  # between two trainings; or nobody listens anymore
         pass
 

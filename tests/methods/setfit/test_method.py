@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-import sentence_transformers
 import torch
 
 from bakeoff.methods.embedding.pooling import Pooling, read_pooling
@@ -67,7 +66,9 @@ def test_sentence_transformers_loads_the_saved_folder(tmp_path, normalize):
     (tmp_path / "saved").mkdir()
     learner.save_model(tmp_path / "saved", {})
 
-    theirs = sentence_transformers.SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    from sentence_transformers import SentenceTransformer
+
+    theirs = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
 
     assert theirs.max_seq_length == 32
     assert theirs.encode(TABLE.test.texts) == pytest.approx(
