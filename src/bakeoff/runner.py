@@ -143,7 +143,7 @@ def resume(
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
-        contestants = [contestant.folder for contestant in list_trainings(folder, config)]
+        contestants = [contestant.folder for contestant in list_trainings(folder, config) if not contestant.trial]
         known = _known_data(folder)
         if (
             known

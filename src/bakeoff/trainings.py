@@ -8,6 +8,7 @@ import math
 import platform
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bakeoff import machine
@@ -19,6 +20,7 @@ from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import other_circumstances
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.execution.schedule import Assignment, Ended, Executor, Job
+from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import get_method
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
@@ -62,9 +64,9 @@ def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = T
     """Return everything that a bake-off trains, in order: each contestant with each of its seeds, on each fold.
 
     With folds, the last training of a seed is that on all rows. With a learning curve, those on parts of the rows
-    follow it.
+    follow it. Trials of a search that can be made at the same time precede it.
     """
-    contestants = []
+    contestants: list[Contestant] = []
     trained: dict[str, list[ContestantFolder]] = {}  # by name, one folder a seed
     count = folds(config)
     for name in config.contestants:
@@ -76,17 +78,33 @@ def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = T
             for fold in range(1, count + 1):
                 its_earlier = {other: before.fold(fold) for other, before in earlier.items()}
                 its_label = f"{label}, fold {fold} of {count}"
-                contestants.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
-            contestants.append(Contestant(name, seed, home, f"{label}, all rows" if count else label, earlier))
+                contestants += _with_trials(
+                    config, Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold)
+                )
+            its_label = f"{label}, all rows" if count else label
+            contestants += _with_trials(config, Contestant(name, seed, home, its_label, earlier))
             for part, share in enumerate(parts(config, name), start=1):
                 its_earlier = {
                     other: before.part(part) if parts(config, other) else before for other, before in earlier.items()
                 }
                 its_label = f"{label}, {share * 100:g}% of the rows"
-                contestants.append(Contestant(name, seed, home.part(part), its_label, its_earlier, part=part))
+                contestants += _with_trials(
+                    config, Contestant(name, seed, home.part(part), its_label, its_earlier, part=part)
+                )
             homes.append(home)
         trained[name] = homes
     return contestants
+
+
+def _with_trials(config: BakeoffConfig, contestant: Contestant) -> list[Contestant]:
+    count = _trials(config.contestants[contestant.name])
+    return [*(replace(contestant, trial=number) for number in range(1, count + 1)), contestant]
+
+
+def _trials(settings: MethodConfig) -> int:
+    """Return how many trials of a search are trainings of their own."""
+    tune = settings.tune
+    return tune.trials or 0 if tune is not None and tune.at_once > 1 else 0
 
 
 def elsewhere(
@@ -128,22 +146,36 @@ def describe(config: BakeoffConfig, contestants: Sequence[Contestant], number: i
         for other, earlier in enumerate(contestants[: number - 1], start=1)
         if earlier.folder.path in needed
         or (earlier.fold and not contestant.fold and earlier.folder.path.parent == home)
+        or (earlier.folder.path == home and _round_of(earlier, settings) != _round_of(contestant, settings))
     )
+    label, seconds = contestant.label, 0.0
     uses_gpu = get_method(config.task, settings.method).uses_gpu
     planned = next((each for each in forecast.contestants if each.name == contestant.name), None) if forecast else None
+    if planned is not None:
+        seconds = planned.total_seconds
+    if contestant.trial:
+        label += f", trial {contestant.trial}"
+        seconds /= _trials(settings)
     return Job(
         number,
-        contestant.label,
+        label,
         needs,
         ended(contestant),
         uses_gpu,
         memory_bytes=planned.peak_memory_bytes if planned and forecast and not forecast.accelerator else 0,
-        seconds=planned.total_seconds if planned else 0.0,
+        seconds=seconds,
     )
+
+
+def _round_of(contestant: Contestant, settings: MethodConfig) -> int:
+    """Return the round of a search that a trial belongs to, from 1; 0: it is no trial."""
+    return -(-contestant.trial // settings.tune.at_once) if settings.tune is not None else 0
 
 
 def ended(contestant: Contestant) -> Ended | None:
     """Return how a training has ended; None if it has not."""
+    if contestant.trial:
+        return Ended() if contestant.folder.has_trial(contestant.trial) else None
     if not contestant.folder.ended:
         return None
     return Ended(contestant.folder.result() if contestant.folder.finished else None)
@@ -163,8 +195,9 @@ def train(path: str, session: str, number: int, progress: Progress) -> Ended:
     """
     folder, config, prepared = _opened(path, session)
     contestant = list_trainings(folder, config)[number - 1]
-    with contestant.folder.locked(LEFT_SECONDS):
-        for sentence in mend(contestant.folder):  # the process that carried it out before may have been killed
+    own = contestant.folder.trial(contestant.trial) if contestant.trial else contestant.folder
+    with own.locked(LEFT_SECONDS):
+        for sentence in mend(own):  # the process that carried it out before may have been killed
             progress.message(sentence)
         return ended(contestant) or train_in(folder, config, contestant, prepared, progress)
 
@@ -194,14 +227,15 @@ def train_in(
     except DivergedError as error:
         contestant.folder.write_failure(error.message)
         return Ended(failure=f"{error.message} It has no result, and the bake-off goes on. {error.hint}")
-    contestant.folder.write_result(result)
+    if result is not None:
+        contestant.folder.write_result(result)
     return Ended(result)
 
 
 def _bake_one(
     folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
-) -> ContestantResult:
-    """Train and evaluate a contestant.
+) -> ContestantResult | None:
+    """Train and evaluate a contestant, or make one trial of its search, which has no result of its own.
 
     Raises:
         DivergedError: it cannot have a result.
@@ -214,6 +248,9 @@ def _bake_one(
         training=contestant.label,
         contestant=contestant.folder,
     ) as tracked:
+        if contestant.trial:
+            get_task(config).make_trial(config, contestant, prepared, tracked)
+            return None
         result = get_task(config).bake(config, contestant, prepared, tracked)
     if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
         raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")

@@ -29,7 +29,7 @@ CONFIG = {
     "repeats": 2,
     "data": {"table": "sentence-polarity", "rows": 100, "split": {"folds": 2}},
     "budget": {"epochs": 10},
-    "contestants": {"linear": {}, "lstm": LSTM},  # an ensemble is in test_ray.py
+    "contestants": {"linear": {"tune": {"trials": 3, "at_once": 2}}, "lstm": LSTM},  # an ensemble is in test_ray.py
     "evaluation": {"resamples": 20},
 }
 

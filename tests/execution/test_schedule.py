@@ -137,6 +137,32 @@ def test_what_needs_what_in_a_bake_off_with_seeds_folds_and_an_ensemble(tmp_path
     assert [each.uses_gpu for each in jobs[:4]] == [False, False, False, True]
 
 
+def test_a_trial_needs_the_rounds_before_it_and_a_search_all_of_its_trials(tmp_path: Path) -> None:
+    tune = {"trials": 5, "at_once": 2, "settings": ["max_ngram"]}
+    config = load_config(
+        {
+            "task": "classification",
+            "data": {"table": "sentence-polarity"},
+            "contestants": {
+                "linear": {"tune": tune},
+                "majority": {},
+                "both": {"method": "ensemble", "members": ["linear", "majority"]},
+            },
+        }
+    )
+    contestants = list_trainings(RunFolder(tmp_path), config)
+    jobs = [describe(config, contestants, number, None) for number in range(1, len(contestants) + 1)]
+
+    assert [each.label for each in jobs] == [
+        *(f"linear, trial {number}" for number in range(1, 6)),
+        "linear",
+        "majority",
+        "both",
+    ]
+    assert [set(each.needs) for each in jobs[:6]] == [set(), set(), {1, 2}, {1, 2}, {1, 2, 3, 4}, {1, 2, 3, 4, 5}]
+    assert {6, 7} <= jobs[7].needs
+
+
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [_part([2, 3, 4, 5, 6], number, 2) for number in range(2)] == [[2, 3], [4, 5]]

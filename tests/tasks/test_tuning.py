@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from bakeoff.report import search_view
 from bakeoff.runner import resume, run
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.mending import mend
 from bakeoff.tasks import suggestions, tuning
+from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
@@ -109,6 +112,33 @@ def test_a_search_that_is_resumed_ends_as_one_that_was_not_interrupted(tmp_path)
     assert comparable(parts) == comparable(whole)
 
 
+def test_trials_of_a_round_can_be_made_by_themselves_in_any_order(tmp_path):
+    values = config({"lstm": {**LSTM, "tune": {"trials": 5, "at_once": 2}}}, epochs=2)
+    whole = bake(values, "lstm", TABLE, ContestantFolder(tmp_path / "whole"))
+
+    parts = ContestantFolder(tmp_path / "parts")
+    search = Contestant("lstm", values.seed, parts, "lstm", {})
+    for number in (2, 1, 3, 4):  # the last one is left to the search
+        assert not parts.has_trial(number)
+        get_task(values).make_trial(values, replace(search, trial=number), TABLE, Progress())
+        assert parts.has_trial(number)
+
+    assert comparable(bake(values, "lstm", TABLE, parts)) == comparable(whole)
+    assert len({json.dumps(trial.settings) for trial in whole.search.trials}) == 5
+
+
+def test_a_damaged_trial_that_was_made_by_itself_is_made_again(tmp_path):
+    values = config({"linear": {"tune": {"trials": 2, "at_once": 2}}})
+    folder = ContestantFolder(tmp_path / "linear")
+    search = Contestant("linear", values.seed, folder, "linear", {})
+    get_task(values).make_trial(values, replace(search, trial=1), TABLE, Progress())
+    weights = next(folder.trial(1).model.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    assert list(mend(folder)) == [f"{weights} is damaged: its size has changed. linear, trial 1 starts again."]
+    assert not folder.has_trial(1)
+
+
 def test_a_kill_between_a_trial_and_the_move_of_its_model_loses_nothing(tmp_path, monkeypatch):
     values = config({"linear": {"tune": {"trials": 3}}})
     whole = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "whole"))
@@ -189,6 +219,13 @@ def test_a_search_needs_an_end_and_optuna(monkeypatch):
     monkeypatch.setattr(packages, "missing_modules", lambda extra: ["optuna"])
     with pytest.raises(UserError, match="needs optuna, which is not installed"):
         tuning.check("linear", endless, budget_seconds=5.0)
+
+
+@pytest.mark.parametrize("tune", [{"seconds": 9.0}, {"trials": 4, "seconds": 9.0}])
+def test_trials_at_once_are_a_number(tune):
+    values = config({"linear": {"tune": {**tune, "at_once": 2}}})
+    with pytest.raises(UserError, match="at_once needs a number of trials, and no seconds"):
+        tuning.check("linear", values.contestants["linear"], None)
 
 
 def test_without_a_limit_of_its_own_a_search_lasts_as_long_as_the_budget(tmp_path, monkeypatch):

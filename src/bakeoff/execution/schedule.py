@@ -20,7 +20,7 @@ MOST_LOSSES = 3
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a training: its result, or why it has none."""
+    """The end of a training: its result, or why it has none; neither for a trial, which belongs to a search."""
 
     result: ContestantResult | None = None
     failure: str = ""
@@ -120,7 +120,7 @@ def carry_out(jobs: Sequence[Job], executor: Executor, progress: Progress) -> No
         ended.add(job.number)
         if how.result is not None:
             receiver.result(how.result)
-        elif how is not job.ended:
+        elif how.failure and how is not job.ended:
             receiver.message(how.failure)
         receiver.end()
 

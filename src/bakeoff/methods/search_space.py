@@ -39,6 +39,11 @@ class Tune(Section):
         description="Training time of all trials. With neither this nor `trials`, the search lasts as long as "
         "`budget.seconds`.",
     )
+    at_once: PositiveInt = Field(
+        1,
+        description="Trials that know nothing of each other, only of the rounds before, so that they can run at the "
+        "same time with `--workers` or `--on`. Needs `trials`.",
+    )
     settings: list[str] | None = Field(
         None, description="The settings to search; if absent, all that can be and that the config does not give."
     )

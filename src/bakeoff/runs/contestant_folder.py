@@ -84,11 +84,12 @@ class ContestantFolder:
 
         It is removed with the checkpoint once there is a result. Its metrics are kept in the contestant's folder.
         """
-        return StageFolder(self, name)
+        path, metrics = self._stages / name, self.path / f"{name}.jsonl"
+        return StageFolder(path, writes=self.writes, name=f"{self.name}, {name}", metrics=metrics)
 
     def stages(self) -> list[StageFolder]:
         """Return the folders of the trainings that precede the contestant's own, as far as they have begun."""
-        return [StageFolder(self, path.name) for path in sorted(self._stages.glob("*"))]
+        return [self.stage(path.name) for path in sorted(self._stages.glob("*"))]
 
     @contextlib.contextmanager
     def locked(self, patience: float) -> Iterator[None]:
@@ -111,13 +112,16 @@ class ContestantFolder:
 
     # trials of a search
 
-    def open_trials(self) -> list[ContestantFolder]:
+    def open_trials(self) -> list[StageFolder]:
         """Return the folders of the trials, which are there until the search has ended."""
         return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*"))]
 
-    def trial(self, number: int) -> ContestantFolder:
-        """Return the folder of a trial. The trials' folders are removed once there is a result."""
-        return ContestantFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
+    def trial(self, number: int) -> StageFolder:
+        """Return the folder of a trial. The trials' folders are removed once there is a result.
+
+        Its summary is its `Trial`, if it was made by itself and not by the search.
+        """
+        return StageFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
 
     def append_trial(self, trial: Trial) -> None:
         with explain_disk_errors(self._trials_log):
@@ -126,12 +130,16 @@ class ContestantFolder:
                 file.write(trial.model_dump_json() + "\n")
 
     def trials(self) -> list[Trial]:
-        """Read the trials that have ended from trials.jsonl; a line that a kill cut short is removed."""
+        """Read the trials that the search has made from trials.jsonl; a line that a kill cut short is removed."""
         trials = read_lines(self._trials_log, Trial.model_validate)
         if self.writes and not self.ended and self._trials_log.exists():
             with self._trials_log.open("r+b") as file:
                 file.truncate(file.read().rfind(b"\n") + 1)
         return trials
+
+    def has_trial(self, number: int) -> bool:
+        """Return whether a trial has ended."""
+        return self.ended or self.trial(number).finished or len(self.trials()) >= number
 
     def adopt(self, trial: ContestantFolder) -> None:
         """Make a trial's model and metrics the contestant's own; what was moved already stays."""
@@ -266,17 +274,22 @@ class ContestantFolder:
 
 
 class StageFolder(ContestantFolder):
-    """A contestant's folder for a training before its own. In place of a result it has a summary."""
+    """A contestant's folder for a training before its own, or for a trial. In place of a result it has a summary."""
 
-    def __init__(self, contestant: ContestantFolder, stage: str) -> None:
-        path = contestant.path / "stages" / stage
-        super().__init__(path, writes=contestant.writes, name=f"{contestant.name}, {stage}")
-        self._metrics = contestant.path / f"{stage}.jsonl"
+    def __init__(self, path: Path, *, writes: bool, name: str, metrics: Path | None = None) -> None:
+        """
+        Args:
+            metrics: Where its metrics are kept, if not beside its weights.
+        """
+        super().__init__(path, writes=writes, name=name)
+        self._metrics = metrics or self._metrics
         self._summary = path / "summary.json"
 
     def write_summary(self, summary: Record) -> None:
-        """Write the last file of a stage, which marks the weights in ``model`` as final."""
+        """Write the last file of the training, which marks the weights in ``model`` as final."""
         text = summary.model_dump_json(indent=2) + "\n"
+        if self.model.is_dir():
+            checksums.write_manifest(self.model)
         log = os.path.relpath(self._metrics, self.path)
         checksums.write_manifest(self.path, [], texts={self._summary.name: text}, beginnings={log: self.metrics_size()})
         write_text(self._summary, text)
@@ -286,5 +299,5 @@ class StageFolder(ContestantFolder):
         return self._summary.exists()
 
     def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
-        """Return the summary, or None if the stage has not finished."""
+        """Return the summary, or None if the training has not finished."""
         return read_record(self._summary, kind) if self._summary.exists() else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bakeoff.errors import DamagedError
 from bakeoff.runs import checksums
-from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder, StageFolder
 from bakeoff.runs.writing import recover_folder
 
 
@@ -32,6 +32,9 @@ def mend(folder: ContestantFolder) -> Iterator[str]:
     A contestant that has ended starts again. Otherwise its damaged trainings do, its own and those of stages and
     trials; what it has finished before stays.
     """
+    if isinstance(folder, StageFolder):
+        yield from _mend_stage(folder)
+        return
     if folder.ended:
         if problem := damage(folder):
             yield f"{problem} {folder.name} starts again."
@@ -43,24 +46,23 @@ def mend(folder: ContestantFolder) -> Iterator[str]:
     except DamagedError as error:
         yield f"{error.message} The search of {folder.name} starts again."
         _empty(folder)
-    for stage in folder.stages():
-        if not stage.finished:
-            yield from _mend_training(stage)
-        elif problem := _stage_damage(stage):
-            yield f"{problem} {stage.name} starts again."
-            shutil.rmtree(stage.path)
-    for trial in folder.open_trials():
-        yield from mend(trial)
+    for stage in (*folder.stages(), *folder.open_trials()):
+        yield from _mend_stage(stage)
     yield from _mend_training(folder)
 
 
-def _stage_damage(stage: ContestantFolder) -> str | None:
+def _mend_stage(stage: StageFolder) -> Iterator[str]:
+    if not stage.finished:
+        for each in stage.stages():
+            yield from _mend_stage(each)
+        yield from _mend_training(stage)
+        return
     try:
         checksums.check_folder(stage.path)
         checksums.check_folder(stage.model)
     except DamagedError as error:
-        return error.message
-    return None
+        yield f"{error.message} {stage.name} starts again."
+        shutil.rmtree(stage.path)
 
 
 def _mend_training(folder: ContestantFolder) -> Iterator[str]:

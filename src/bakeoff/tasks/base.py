@@ -40,6 +40,7 @@ class Contestant:
     earlier: Mapping[str, ContestantFolder]  # those before it, by name: of the same seed, if they use one, and fold
     fold: int = 0  # from 1; 0: there are no folds, or all of them are trained and this is the model that is kept
     part: int = 0  # of the training rows, from 1; 0: all of them
+    trial: int = 0  # of its search, from 1, made by itself; 0: the whole search, or there is none
 
 
 class BakeoffTask(ABC, Generic[Config, Data]):
@@ -59,6 +60,14 @@ class BakeoffTask(ABC, Generic[Config, Data]):
 
         Raises:
             UserError: the settings do not work with the data, or the disk is full.
+        """
+
+    @abstractmethod
+    def make_trial(self, config: Config, contestant: Contestant, data: Data, progress: Progress) -> None:
+        """Make one trial of a contestant's search, and write it into the trial's folder.
+
+        Raises:
+            UserError: as `bake`.
         """
 
     def traits(self, config: Config, data: Data, progress: Progress) -> TextTraits | None:

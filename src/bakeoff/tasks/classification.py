@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from bakeoff.evaluation.classifier import NO_STAKES
 from bakeoff.evaluation.repeats import mean_cost
 from bakeoff.evaluation.stakes import refuse_stakes_of_several, resolve
 from bakeoff.evaluation.thresholds import best_micro_f1
-from bakeoff.methods.base import AskedModel, MethodConfig, SavedClassifier, TextModel
+from bakeoff.methods.base import AskedModel, ClassificationMethod, MethodConfig, SavedClassifier, TextModel
 from bakeoff.methods.context import FitContext, PlanContext
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.methods.saved import CalibratedClassifier, read_classifier, write_classifier
@@ -66,40 +67,18 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         self, config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
     ) -> ContestantResult:
         started = time.perf_counter()
-        data = data.folds[contestant.fold - 1] if contestant.fold else data.with_part(contestant.part)
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
-        members = {name: contestant.earlier[name] for name in settings.builds_on}
-        if failed := [name for name, member in members.items() if member.failure()]:
-            raise DivergedError(f"{contestant.label}: its member {failed[0]} has no result.")
+        data, context = _begin(config, contestant, data, progress)
         if data.folds:
             distributed.wait()  # until the main process has written the last fold
         if failed := [fold.name for fold in folder.folds() if fold.failure()]:
             raise DivergedError(f"{failed[0]} has no result.")
-        context = FitContext(
-            contestant.name,
-            contestant.seed,
-            config.budget,
-            progress,
-            folder=folder,
-            members=members,
-        )
-
-        def saved_with(settings: MethodConfig) -> SavedClassifier:
-            values = settings.model_dump(mode="json")
-            return SavedClassifier(settings.method, data.label_names, values, multilabel=data.multilabel)
-
-        def validation_accuracy(tried: MethodConfig, trial: ContestantFolder) -> float:
-            probabilities = method.load(trial.model, saved_with(tried)).probabilities(data.validation.texts)
-            if data.multilabel:
-                return best_micro_f1(data.validation.sets, probabilities)
-            return float(np.mean(probabilities.argmax(axis=1) == np.asarray(data.validation.labels)))
-
-        fitted = tuning.fit(method, settings, data, context, validation_accuracy)
+        fitted = tuning.fit(method, settings, data, context, partial(_validation_accuracy, method, data))
         settings, report = fitted.config, fitted.report
         distributed.wait()  # until the main process has written the model
         progress.stage("evaluating")
-        saved = saved_with(settings)
+        saved = _saved(settings, data)
         model = method.load(folder.model, saved)
         if (address := _address(config, contestant.name)) is not None:
             progress.message(f"{contestant.name} sends texts to {address}.")
@@ -142,7 +121,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             settings=saved.settings | report.settings,
             seed=contestant.seed,
             training=cost,
-            usage=asked.usage if asked else _usage([member.result() for member in members.values()]),
+            usage=asked.usage if asked else _usage([member.result() for member in context.members.values()]),
             token_unit=method.token_unit,
             description=method.describe(settings.model_copy(update=report.settings)),
             pretrained_model=settings.pretrained_model,
@@ -162,7 +141,16 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         )
         if not data.folds:
             return result
-        return _with_folds(result, [fold.result() for fold in folder.folds()], data, shared=bool(members))
+        return _with_folds(result, [fold.result() for fold in folder.folds()], data, shared=bool(context.members))
+
+    def make_trial(
+        self, config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
+    ) -> None:
+        settings = config.contestants[contestant.name]
+        method = get_classification_method(settings.method)
+        data, context = _begin(config, contestant, data, progress)
+        evaluate = partial(_validation_accuracy, method, data)
+        tuning.make_trial(method, settings, data, context, evaluate, contestant.trial)
 
     def traits(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> TextTraits:
         return text_traits(data, config.seed, progress)
@@ -180,6 +168,35 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             plans[name].folds, plans[name].trainings = folds, trainings + _trainings_on_parts(config, plans[name])
             plans[name].parts = len(parts(config, name))
         return list(plans.values())
+
+
+def _begin(
+    config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
+) -> tuple[SplitTable, FitContext]:
+    """Return the rows that a contestant learns from, and what its method is told."""
+    members = {name: contestant.earlier[name] for name in config.contestants[contestant.name].builds_on}
+    if failed := [name for name, member in members.items() if member.failure()]:
+        raise DivergedError(f"{contestant.label}: its member {failed[0]} has no result.")
+    data = data.folds[contestant.fold - 1] if contestant.fold else data.with_part(contestant.part)
+    context = FitContext(
+        contestant.name, contestant.seed, config.budget, progress, folder=contestant.folder, members=members
+    )
+    return data, context
+
+
+def _saved(settings: MethodConfig, data: SplitTable) -> SavedClassifier:
+    values = settings.model_dump(mode="json")
+    return SavedClassifier(settings.method, data.label_names, values, multilabel=data.multilabel)
+
+
+def _validation_accuracy(
+    method: ClassificationMethod[Any], data: SplitTable, tried: MethodConfig, trial: ContestantFolder
+) -> float:
+    """Return the accuracy, or the best micro-F1 of several labels, of a trial on the validation split."""
+    probabilities = method.load(trial.model, _saved(tried, data)).probabilities(data.validation.texts)
+    if data.multilabel:
+        return best_micro_f1(data.validation.sets, probabilities)
+    return float(np.mean(probabilities.argmax(axis=1) == np.asarray(data.validation.labels)))
 
 
 def _trainings_on_parts(config: ClassificationConfig, plan: ContestantPlan) -> float:

@@ -139,6 +139,15 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             notes=[*notes, *report.notes],
         )
 
+    def make_trial(
+        self, config: LanguageModelConfig, contestant: Contestant, data: SplitCorpus, progress: Progress
+    ) -> None:
+        settings, precision = config.contestants[contestant.name], choose_precision(config.precision)
+        method = get_language_model_method(settings.method)
+        base = BaseModel(config.model, precision, method.quantization(settings))
+        context = FitContext(contestant.name, contestant.seed, config.budget, progress, base, folder=contestant.folder)
+        tuning.make_trial(method, settings, data, context, None, contestant.trial)
+
     def plan(self, config: LanguageModelConfig, data: SplitCorpus, progress: Progress) -> list[ContestantPlan]:
         precision = choose_precision(config.precision)
         evaluations: dict[Quantization | None, _PlannedEvaluation] = {}

@@ -32,9 +32,18 @@ class Suggestions:
     trials_wanted: int | None
     higher_is_better: bool
 
-    def next(self, trials: Sequence[Trial]) -> dict[str, Any]:
-        """Return the settings of the next trial."""
-        return dict(self._study(trials).ask(self._distributions()).params)
+    def settings(self, number: int, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Return the settings of a trial, from 2, which knows the trials so far.
+
+        Those between them and it are of the same round: their settings are taken into account, as if they had ended
+        badly, which keeps it away from them.
+        """
+        study = self._study(trials)
+        params: dict[str, Any] = {}
+        for each in range(max(len(trials) + 1, 2), number + 1):
+            study.sampler = self._sampler(each)
+            params = study.ask(self._distributions()).params
+        return params
 
     def falls_behind(self, trials: Sequence[Trial], values: Sequence[float]) -> bool:
         """Return whether a trial is worse than the median of earlier ones after as many evaluations.
@@ -60,15 +69,13 @@ class Suggestions:
         return {name: float(share) for name, share in importance.items()}
 
     def _study(self, trials: Sequence[Trial]) -> optuna.Study:
-        """Return a study that knows the trials, and draws from the seed and the number of the next one."""
+        """Return a study that knows the trials."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        seed = int(np.random.SeedSequence((self.seed, len(trials) + 1)).generate_state(1)[0])
-        at_random = max(4, (self.trials_wanted or 40) // 4)
         study = optuna.create_study(
             direction="maximize" if self.higher_is_better else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=at_random),
+            sampler=self._sampler(len(trials) + 1),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS),
         )
         states = {
@@ -89,6 +96,14 @@ class Suggestions:
                     )
                 )
         return study
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Return what draws a trial's settings, from the seed and the trial's number."""
+        import optuna
+
+        seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
+        at_random = max(4, (self.trials_wanted or 40) // 4)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=at_random, constant_liar=True)
 
     def _distributions(self) -> dict[str, optuna.distributions.BaseDistribution]:
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

@@ -1,7 +1,7 @@
 """Search the settings of a contestant by trials that the validation split ranks, with Optuna (Akiba et al. 2019).
 
-The test split is never seen. Each trial depends only on the seed, its number and the trials before it, so that a search
-that is resumed makes the trials of one that was not interrupted.
+The test split is never seen. Each trial depends only on the seed, its number and the trials of the rounds before it, so
+that a search that is resumed, or whose trials run side by side, makes the trials of one that was not interrupted.
 """
 
 from __future__ import annotations
@@ -56,6 +56,27 @@ def fit(
     return _Searching(method, config, config.tune, data, context, evaluate).run()
 
 
+def make_trial(
+    method: Method[Any, Any],
+    config: MethodConfig,
+    data: Any,
+    context: FitContext,
+    evaluate: Evaluate | None,
+    number: int,
+) -> None:
+    """Make one trial of a search by itself, once those of the rounds before have ended, and write its summary.
+
+    Args:
+        context: That of the search.
+
+    Raises:
+        UserError: as `method.fit`.
+    """
+    assert config.tune is not None
+    searching = _Searching(method, config, config.tune, data, context, evaluate)
+    context.folder.trial(number).write_summary(searching.make(number))
+
+
 def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None:
     """Refuse a search that cannot be run.
 
@@ -68,6 +89,12 @@ def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None
         raise UserError(
             f"contestants.{name}.tune has no end.",
             f"Set one: --set contestants.{name}.tune.trials=20, or tune.seconds.",
+        )
+    if config.tune.at_once > 1 and (config.tune.trials is None or config.tune.seconds is not None):
+        raise UserError(
+            f"contestants.{name}.tune.at_once needs a number of trials, and no seconds: how many fit into a time "
+            "depends on how many run side by side.",
+            f"Set --set contestants.{name}.tune.trials=20 alone, or leave out at_once.",
         )
     require("tune", f"contestants.{name}.tune")
     if distributed.world_size() > 1:
@@ -133,14 +160,16 @@ class _Searching:
         self.space = {name: config.search_space[name] for name in tune.settings or ()}
         self.higher_is_better = method.task == "classification"
         self.limit = tune.seconds or (context.budget.seconds if tune.trials is None else None)
-        self.trials = context.folder.trials()
+        self.trials = _ended_trials(context.folder)
         self.suggestions = Suggestions(self.space, context.seed, tune.trials, higher_is_better=self.higher_is_better)
 
     def run(self) -> Fitted:
         earlier = sum(trial.training.total_seconds for trial in self.trials)
+        self._write_down()  # those that were made by themselves
         self._keep_the_best()  # a kill may have come between the end of a trial and this
         while self._goes_on():
-            self._try(len(self.trials) + 1)
+            self.trials.append(self.make(len(self.trials) + 1))
+            self._write_down()
             self._keep_the_best()
         best = self._best()
         if best is None:
@@ -178,10 +207,15 @@ class _Searching:
     def _with(self, settings: dict[str, Any]) -> MethodConfig:
         return type(self.config).model_validate(self.config.model_dump() | settings)
 
-    def _try(self, number: int) -> None:
-        """Make one trial, and write it down."""
+    def _write_down(self) -> None:
+        for trial in self.trials[len(self.context.folder.trials()) :]:
+            self.context.folder.append_trial(trial)
+
+    def make(self, number: int) -> Trial:
+        """Make one trial, which knows those of the rounds before."""
         started = time.perf_counter()
-        settings = {} if number == 1 else self.suggestions.next(self.trials)
+        known = self.trials[: (number - 1) // self.tune.at_once * self.tune.at_once]
+        settings = {} if number == 1 else self.suggestions.settings(number, known)
         config = self._with(settings)
         folder = self.context.folder.trial(number)
         self.context.progress.trial(number)
@@ -189,7 +223,7 @@ class _Searching:
         progress = _TrialProgress(
             self.context.progress,
             f"trial {number}{of}",
-            lambda: self.suggestions.falls_behind(self.trials, _validations(folder)),
+            lambda: self.suggestions.falls_behind(known, _validations(folder)),
         )
         state: Literal["finished", "pruned", "failed"] = "finished"
         value, report = None, FitReport(TrainingCost())
@@ -208,7 +242,7 @@ class _Searching:
             state = "failed"
             report.cost = _cost_so_far(folder)
         report.cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
-        trial = Trial(
+        return Trial(
             number=number,
             settings={name: settings.get(name, getattr(config, name)) for name in self.space},
             state=state,
@@ -220,8 +254,6 @@ class _Searching:
             total_parameters=report.total_parameters,
             notes=report.notes,
         )
-        self.context.folder.append_trial(trial)
-        self.trials.append(trial)
 
     def _budget(self) -> Budget:
         budget = self.context.budget
@@ -243,6 +275,14 @@ class _Searching:
                 if trial is best:
                     self.context.folder.adopt(folder)
                 shutil.rmtree(folder.path)
+
+
+def _ended_trials(folder: ContestantFolder) -> list[Trial]:
+    """Return the trials that have ended, up to the first that has not: made by the search, then by themselves."""
+    trials = folder.trials()
+    while (trial := folder.trial(len(trials) + 1).summary(Trial)) is not None:
+        trials.append(trial)
+    return trials
 
 
 def _validations(folder: ContestantFolder) -> list[float]:
