@@ -23,6 +23,7 @@ from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training.progress import Progress
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
+from tests.plots import plots
 
 TABLE = small_table()
 LSTM = {"embedding_size": 8, "max_length": 20, "hidden_size": 8, "learning_rate": 1e-2, "tune": {"trials": 4}}
@@ -256,7 +257,8 @@ def test_a_run_with_a_search_can_be_resumed_and_reported(tmp_path):
         "contestants": {"linear": {"tune": {"trials": 8}}, "majority": {}},
         "evaluation": {"resamples": 50},
     }
-    outcome = run(values, tmp_path / "run")
+    with plots():
+        outcome = run(values, tmp_path / "run")
 
     stored = RunFolder(tmp_path / "run").config_values()["contestants"]["linear"]
     assert "max_ngram" in stored["tune"]["settings"]
