@@ -3,13 +3,14 @@
 # make check  lint, formatting, types, imports between the parts, workflows
 # make coverage  all tests with coverage, which must reach 92 %
 # make docs   the site in site/; broken links fail
+# make gallery  the reports of docs/gallery and their page, from nothing: some minutes
 # make dist   a wheel and a source archive in dist/, checked
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test check coverage docs dist format clean
+.PHONY: demo test check coverage docs gallery dist format clean
 
 demo: $(VENV)/.installed
 	@start=$$(date +%s); \
@@ -37,6 +38,9 @@ coverage: $(VENV)/.installed
 docs: $(VENV)/.docs
 	$(BIN)/python -m typer bakeoff.cli.main utils docs --name bakeoff | sed 's/^```console/```text/' > docs/reference/cli.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+gallery: $(VENV)/.installed
+	PYTHONPATH=benchmarks $(BIN)/python docs/gallery/make.py
 
 dist: $(VENV)/.release
 	rm -rf dist

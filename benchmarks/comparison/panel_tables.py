@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakeoff.data.config import PACKAGED_TABLES, TableData, TableSplit
+from bakeoff.data.table_sources import read_table_source
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import LabeledTexts
+from comparison.articles import article_sentences
 from peers.panel.cell import SPLITS
 
 SEED = 12
@@ -53,6 +55,20 @@ TABLES = {
 }
 
 
+def read_rows(name: str, data: Path | None) -> list[tuple[str, str]]:
+    """Return text and label of all rows of a table of the panel; `articles` are sentences of Wikipedia articles.
+
+    Raises:
+        FileNotFoundError: the table's file is not in the folder `data`.
+    """
+    if name == "articles":
+        return [(sentence, title) for sentence, title in article_sentences(20) if title]
+    table = TABLES[name]
+    source = read_table_source(TableData(table=_file(table, data), text=table.text, label=table.label))
+    texts, labels = source.table.column(source.text[0]), source.table.column(source.label[0])
+    return list(zip(texts, map(str, labels), strict=True))
+
+
 def write_splits(table: Table, data: Path | None, folder: Path) -> None:
     """Write train.jsonl, validation.jsonl and test.jsonl, unless they are there.
 
@@ -63,7 +79,7 @@ def write_splits(table: Table, data: Path | None, folder: Path) -> None:
     if all(file.exists() for file in files.values()):
         return
     source = TableData(
-        table=table.file if table.file in PACKAGED_TABLES else str(_find(table.file, data)),
+        table=_file(table, data),
         text=table.text,
         label=table.label,
         split=TableSplit(column=table.column),
@@ -88,11 +104,14 @@ def first_of_every_class(texts: LabeledTexts, count: int) -> tuple[LabeledTexts,
     return texts.of(first), texts.of(second)
 
 
-def _find(file: str, data: Path | None) -> Path:
-    found = next(data.rglob(file), None) if data else None
+def _file(table: Table, data: Path | None) -> str:
+    if table.file in PACKAGED_TABLES:
+        return table.file
+    found = next(data.rglob(table.file), None) if data else None
     if found is None:
-        raise FileNotFoundError(f"{file} is not in {data or 'any folder'}: give the folder that holds it with --data")
-    return found
+        where = data or "any folder"
+        raise FileNotFoundError(f"{table.file} is not in {where}: give the folder that holds it with --data")
+    return str(found)
 
 
 def _write(file: Path, rows: Iterable[tuple[str, str]]) -> None:

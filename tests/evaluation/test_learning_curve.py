@@ -48,7 +48,7 @@ def test_the_lines_of_two_that_are_told_apart_at_both_ends_cross_on_a_logarithmi
     assert crossing.rows == round(900 * (3000 / 900) ** 0.5)  # 10 points behind, then 10 ahead
     assert found.sentences[0] == (
         "Below about 1,600 training rows small leads large, above it large: they are told apart at 900 rows and again "
-        "at 3,000, in between the lines cross."
+        "at 3,000, in between the lines cross (95% interval 1,400 to 1,900)."
     )
 
 

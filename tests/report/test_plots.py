@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from importlib import resources
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -72,26 +73,35 @@ def test_a_contestant_that_was_not_trained_has_no_curve(loaded: LoadedRun) -> No
     assert plots.learning_curves(loaded.contestants[0]) == []
 
 
+def boxes(plot: ElementTree.Element, names: Collection[str]) -> list[tuple[float, float, float, float]]:
+    """Return left, top, right and bottom of each name in a plot."""
+    found = []
+    for text in plot.iter():
+        if text.text in names:
+            x, y, width = float(text.attrib["x"]), float(text.attrib["y"]), 5.0 * len(text.text)
+            left = x - width * ("end" in text.attrib["style"]) - width / 2 * ("middle" in text.attrib["style"])
+            found.append((left, y - 7, left + width, y))
+    return found
+
+
+def overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def test_names_of_contestants_that_cost_and_reach_the_same_do_not_overlap(loaded: LoadedRun) -> None:
     costly = next(entry for entry in loaded.contestants if COSTS["model_bytes"](entry.result) > 0)
-    twins = [
-        replace(costly, result=costly.result.model_copy(update={"name": name})) for name in ("first", "second", "third")
-    ]
+    names = ("first", "second", "third")
+    twins = [replace(costly, result=costly.result.model_copy(update={"name": name})) for name in names]
     plot = cost_plot(
         replace(loaded, contestants=twins, verdict=loaded.verdict.model_copy(update={"best": "first"})), "model_bytes"
     )
     assert plot is not None
-    heights = [
-        float(text.attrib["y"])
-        for text in ElementTree.fromstring(plot.__html__()).iter()
-        if text.text in ("first", "second", "third")
-    ]
-    assert len(heights) == 3
-    assert min(heights[1] - heights[0], heights[2] - heights[1]) > 9  # the size of the letters
+    written = boxes(ElementTree.fromstring(plot.__html__()), names)
+    assert len(written) == 3
+    assert not any(overlap(one, other) for one, other in combinations(written, 2))
 
 
-def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: RunFolder) -> None:
-    """The name right of one dot reaches as far as the name left of another."""
+def test_names_near_each_other_cover_neither_each_other_nor_the_line(classification_run: RunFolder) -> None:
     loaded = load_run(classification_run)
     model = loaded.contestants[0]
     measured = {
@@ -101,6 +111,7 @@ def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: Run
         "corrector": (10.0, 0.795),
         "embedding": (20.0, 0.7885),
         "transformer": (150.0, 0.8415),
+        "ensemble": (151.0, 0.8588),
     }
     contestants = []
     for name, (seconds, value) in measured.items():
@@ -113,15 +124,16 @@ def test_names_on_both_sides_of_near_dots_do_not_overlap(classification_run: Run
     plot = cost_plot(replace(loaded, contestants=contestants, verdict=verdict), "training_seconds")
 
     assert plot is not None
-    boxes = []
-    for text in ElementTree.fromstring(plot.__html__()).iter():
-        if text.text in measured:
-            x, width = float(text.attrib["x"]), 5.0 * len(text.text)
-            left = x - width if "end" in text.attrib["style"] else x
-            boxes.append((left, left + width, float(text.attrib["y"])))
-    assert len(boxes) == 6
-    for (left, right, height), (other_left, other_right, other_height) in combinations(boxes, 2):
-        assert abs(height - other_height) > 9 or right <= other_left or other_right <= left
+    drawn = ElementTree.fromstring(plot.__html__())
+    written = boxes(drawn, measured)
+    assert len(written) == 7
+    assert not any(overlap(one, other) for one, other in combinations(written, 2))
+    (front,) = (path.attrib["d"] for path in drawn.iter() if "stroke-opacity: 0.5" in path.attrib.get("style", ""))
+    corners = [tuple(map(float, corner)) for corner in re.findall(r"[ML] (\S+) (\S+)", front)]
+    assert len(corners) > 6
+    for (x, y), (next_x, next_y) in pairwise(corners):
+        segment = (min(x, next_x) - 0.1, min(y, next_y) - 0.1, max(x, next_x) + 0.1, max(y, next_y) + 0.1)
+        assert not any(overlap(segment, box) for box in written)
 
 
 def test_the_colors_of_files_are_the_light_ones_of_the_page() -> None:

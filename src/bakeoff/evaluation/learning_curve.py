@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from bakeoff.evaluation.comparisons import compare, corrected
-from bakeoff.evaluation.metrics import Draws, get_metric, metric_name
-from bakeoff.evaluation.power_law import extrapolate
+from bakeoff.evaluation.crossings import interval_of_place, places
+from bakeoff.evaluation.metrics import Draws, Metric, get_metric, metric_name
+from bakeoff.evaluation.power_law import TYPICAL_NOISE, extrapolate
 from bakeoff.evaluation.wording import count, level, listed, number
 from bakeoff.runs.findings import Crossing, Forecast, LearningCurve, LearningCurveLine, LearningCurvePoint
 from bakeoff.runs.results import Comparison, ContestantResult
@@ -66,10 +68,14 @@ def learning_curve(
     for compared in comparisons:
         by_other[compared.worse].append((all_rows, compared))
     sign = 1 if best.metrics[0].higher_is_better else -1
-    crossings = [crossing for points in by_other.values() if (crossing := _crossing(points, sign))]
+    crossings = [
+        _with_interval(crossing, _both(sized[best.name], sized[name]), draws)
+        for name, points in by_other.items()
+        if (crossing := _crossing(points, sign))
+    ]
     found = LearningCurve(metric=best.metrics[0].name, lines=lines, crossings=crossings)
     alike = [name for name, points in by_other.items() if not all(pair.distinguishable for _, pair in points)]
-    return found.model_copy(update={"sentences": _sentences(found, best, alike)})
+    return found.model_copy(update={"sentences": _sentences(found, best, alike, draws.confidence)})
 
 
 def _both(mine: Sequence[Sized], its: Sequence[Sized]) -> list[tuple[Sized, Sized]]:
@@ -106,9 +112,7 @@ def _forecast(sized: Sequence[Sized], confidence: float) -> Forecast | str:
         return f"fewer than two sizes have {FEWEST_ROWS} rows per class"
     if metric.units is None:
         return f"{metric.title} is no mean over texts"
-    values = np.stack(
-        [np.mean([metric.units(table, deciding.protocol).values for table in each.scores], axis=0) for each in used]
-    )
+    values = _values(metric, used)
     texts = values.shape[1]
     sign = -1 if deciding.higher_is_better else 1
     perfect = metric.bounds[1] if deciding.higher_is_better else metric.bounds[0]
@@ -143,6 +147,15 @@ def _forecast(sized: Sequence[Sized], confidence: float) -> Forecast | str:
     )
 
 
+def _values(metric: Metric, sized: Sequence[Sized]) -> npt.NDArray[np.float64]:
+    """Return the value of each text at each size, a mean over seeds, shape (sizes, texts)."""
+    assert metric.units is not None
+    protocol = sized[0].result.metrics[0].protocol
+    return np.stack(
+        [np.mean([metric.units(table, protocol).values for table in each.scores], axis=0) for each in sized]
+    )
+
+
 def _crossing(points: Sequence[tuple[int, Comparison]], sign: int) -> Crossing | None:
     """Return where the best overtakes another contestant, or None if it leads at every size.
 
@@ -154,9 +167,8 @@ def _crossing(points: Sequence[tuple[int, Comparison]], sign: int) -> Crossing |
     behind = max((index for index, lead in enumerate(leads) if lead < 0), default=None)
     if behind is None or behind == len(points) - 1:
         return None
-    (few, last), (more, first) = points[behind], points[behind + 1]
-    low, high = leads[behind], leads[behind + 1]
-    rows = math.exp(np.interp(0, [low, high], [math.log(few), math.log(more)]))
+    last, first = points[behind][1], points[behind + 1][1]
+    (rows,) = places([size for size, _ in points], leads)
     told = [(size, sign * compared.difference > 0) for size, compared in points if compared.distinguishable]
     return Crossing(
         below=last.worse,
@@ -167,14 +179,43 @@ def _crossing(points: Sequence[tuple[int, Comparison]], sign: int) -> Crossing |
     )
 
 
-def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str]) -> list[str]:
+def _with_interval(crossing: Crossing, both: Sequence[tuple[Sized, Sized]], draws: Draws) -> Crossing:
+    """Add where else the lines may cross: with other test texts, and other trainings of as many rows.
+
+    Args:
+        both: The best and the other contestant by ascending rows.
+    """
+    deciding = both[0][0].result.metrics[0]
+    metric = get_metric(deciding.name)
+    if metric.units is None:
+        return crossing
+    sign = 1 if deciding.higher_is_better else -1
+    mine, its = ([pair[index] for pair in both] for index in (0, 1))
+    leads = sign * (_values(metric, mine) - _values(metric, its))
+    trainings = [_training_variance(one, metric, mine) + _training_variance(other, metric, its) for one, other in both]
+    covariance = np.cov(leads) / leads.shape[1] + np.diag(trainings)
+    rows = [each.rows for each in mine]
+    found = interval_of_place(rows, leads.mean(axis=1), covariance, draws)
+    return crossing.model_copy(update={"interval": found})
+
+
+def _training_variance(sized: Sized, metric: Metric, line: Sequence[Sized]) -> float:
+    """Return the variance of a metric from one training on as many rows to another, as it usually is."""
+    deciding = sized.result.metrics[0]
+    perfect = metric.bounds[1 if deciding.higher_is_better else 0]
+    if not math.isfinite(perfect) or all(each.result is line[-1].result for each in line):
+        return 0.0  # no telling, or it does not learn
+    return (TYPICAL_NOISE * (deciding.value - perfect)) ** 2 / max(sized.rows, 1) / len(sized.scores)
+
+
+def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str], confidence: float) -> list[str]:
     """Put the crossings and the forecast of the best contestant into words.
 
     Args:
         alike: The contestants that it is not told apart from at some size.
     """
     sizes = [point.rows for point in curve.lines[0].points]
-    words = [_overtaken(crossing, sizes[-1]) for crossing in curve.crossings if crossing.told_below]
+    words = [_overtaken(crossing, sizes, confidence) for crossing in curve.crossings if crossing.told_below]
     vague = [crossing.below for crossing in curve.crossings if not crossing.told_below]
     if vague:
         was, are = ("was", "is") if len(vague) == 1 else ("were", "are")
@@ -188,20 +229,32 @@ def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str
     return words + [forecast_sentence(line, curve.metric) for line in curve.lines[:1]]
 
 
-def _overtaken(crossing: Crossing, all_rows: int) -> str:
+def _overtaken(crossing: Crossing, sizes: Sequence[int], confidence: float) -> str:
     """Say where the best overtakes another contestant that was told apart from it as better."""
+    all_rows = sizes[-1]
     last = max(crossing.told_below)
     about = f"about {count(_rounded(crossing.rows))}"
+    ends = _ends(crossing, sizes, confidence)
     if all_rows in crossing.told_above:
         first = min(rows for rows in crossing.told_above if rows > last)
         return (
             f"Below {about} training rows {crossing.below} leads {crossing.above}, above it {crossing.above}: they are "
-            f"told apart at {count(last)} rows and again at {count(first)}, in between the lines cross."
+            f"told apart at {count(last)} rows and again at {count(first)}, in between the lines cross{ends}."
         )
     return (
-        f"With {count(last)} training rows {crossing.below} leads {crossing.above}; the lines cross at {about}, and "
-        f"above they are not told apart."
+        f"With {count(last)} training rows {crossing.below} leads {crossing.above}; the lines cross at {about}{ends}, "
+        f"and above they are not told apart."
     )
+
+
+def _ends(crossing: Crossing, sizes: Sequence[int], confidence: float) -> str:
+    """Return the interval of a crossing in brackets, or nothing where it is not known."""
+    if crossing.interval is None:
+        return ""
+    low, high = crossing.interval
+    first = f"less than {count(sizes[0])}" if low is None else count(_rounded(low))
+    last = f"more than {count(sizes[-1])}" if high is None else count(_rounded(high))
+    return f" ({level(confidence)} interval {first} to {last})"
 
 
 def forecast_sentence(line: LearningCurveLine, metric: str) -> str:

@@ -29,8 +29,9 @@ _BEND_WEIGHTS = stats.norm.pdf(_BENDS, 0.4, 0.4)
 
 # Another draw of as many rows, or another seed, gives another model. The standard deviation of its error is this noise
 # times the error / the root of its rows, which also allows the curve to differ from a power law where rows are few.
+TYPICAL_NOISE = 0.7
 _NOISES = np.geomspace(0.15, 4.8, 6)
-_NOISE_WEIGHTS = stats.norm.pdf(np.log(_NOISES), np.log(0.7), 0.8)
+_NOISE_WEIGHTS = stats.norm.pdf(np.log(_NOISES), np.log(TYPICAL_NOISE), 0.8)
 
 _NEGLIGIBLE = 1e-6  # weight of a curve / that of the best
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from bakeoff.evaluation.metrics import metric_name
@@ -18,7 +21,17 @@ from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
 
 _FAR_APART = 6  # ratio of costs from which the axis is logarithmic
-_NAME_ABOVE, _NAME_HEIGHT, _LETTER_WIDTH = 4, 11, 6  # points: above the dot, between two lines, of a letter
+_LETTER_WIDTH, _ASCENT, _DESCENT, _DOT = 5.5, 8, 2, 4  # points
+_AXIS = 0.88 * 72 * WIDTH  # length in points
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+Place = tuple[float, float, Literal["left", "center", "right"]]  # of a name, from its dot: points, alignment
+_PLACES: list[Place] = [
+    (7, -3, "left"),
+    (-7, -3, "right"),
+    (0, 7, "center"),
+    (0, -14, "center"),
+    *((across, up, side) for up in (5, -11, 14, -20, 23, -29) for across, side in ((6, "left"), (-6, "right"))),
+]
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
@@ -72,7 +85,8 @@ def cost_plot(run: LoadedRun, cost: str) -> Plot | None:
                     textcoords="offset points",
                     color=TEXT,
                 )
-        _cost_axis(axes, cost, costly, show)
+        dearest = max(paid, key=lambda name: paid[name])
+        _cost_axis(axes, cost, costly, show, min((len(dearest) + 2) * _LETTER_WIDTH / _AXIS, 0.4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(title)
         axes.set_title(f"{metric_name(run.primary_metric.name)} by {title}", fontsize=9, color=MUTED)
@@ -89,43 +103,70 @@ def cost_plot(run: LoadedRun, cost: str) -> Plot | None:
 
 
 def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each name beside its dot; where dots are close to each other, one name below the other."""
+    """Write each name by its dot, at the place where it covers least of other names, dots, intervals and lines."""
     plot.draw_without_rendering()  # determines the layout and thus the distances
     point_size = plot.dpi / 72  # pixels
-    middle = statistics.median(value for value, _ in points.values())
-    written: list[tuple[float, float, float]] = []  # of earlier names: left and right end, and height, in pixels
+
+    def in_points(line: Line2D) -> Iterable[Box]:
+        vertices = line.get_transform().transform(line.get_xydata()) / point_size
+        around = 1 if len(vertices) > 1 else _DOT
+        for (x, y), (next_x, next_y) in pairwise(vertices) if len(vertices) > 1 else [(vertices[0], vertices[0])]:
+            yield min(x, next_x) - around, min(y, next_y) - around, max(x, next_x) + around, max(y, next_y) + around
+
+    drawn = [box for line in axes.lines for box in in_points(line)]
+    left, bottom, right, top = np.array(axes.bbox.extents) / point_size
+    names: list[Box] = [tuple(text.get_window_extent().extents / point_size) for text in axes.texts]
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
-        x, y = axes.transData.transform(point)
-        height = y + _NAME_ABOVE * point_size
-        beside, side = (-8, "right") if point[0] > middle else (8, "left")
-        end = x + beside * point_size
-        width = len(one_line(name)) * _LETTER_WIDTH * point_size
-        left, right = (end, end + width) if side == "left" else (end - width, end)
-        for other_left, other_right, taken in written:
-            if left < other_right and other_left < right:
-                height = min(height, taken - _NAME_HEIGHT * point_size)
-        written.append((left, right, height))
-        offset = (beside, (height - y) / point_size)
-        axes.annotate(one_line(name), point, offset, textcoords="offset points", color=TEXT, ha=side)
+        x, y = axes.transData.transform(point) / point_size
+        width = len(one_line(name)) * _LETTER_WIDTH
+
+        def box(place: Place, x: float = x, y: float = y, width: float = width) -> Box:
+            across, up, side = place
+            start = x + across - {"left": 0, "center": width / 2, "right": width}[side]
+            return start, y + up - _DESCENT, start + width, y + up + _ASCENT
+
+        def badness(place: Place) -> float:
+            at = box(place)
+            outside = max(left - at[0], 0) + max(at[2] - right, 0) + max(bottom - at[1], 0) + max(at[3] - top, 0)
+            above = sum(name[0] < at[2] and at[0] < name[2] and name[1] < at[1] for name in names)  # of higher dots
+            covered = sum(_common(at, other) for other in drawn) + 9 * sum(_common(at, other) for other in names)
+            return 99 * outside + 50 * above + covered + _PLACES.index(place)
+
+        best = min(_PLACES, key=badness)
+        names.append(box(best))
+        across, up, side = best
+        axes.annotate(one_line(name), point, (across, up), textcoords="offset points", color=TEXT, ha=side)
+
+
+def _common(one: Box, other: Box) -> float:
+    """Return the area that two boxes share."""
+    width, height = (min(one[end + 2], other[end + 2]) - max(one[end], other[end]) for end in (0, 1))
+    return max(width, 0) * max(height, 0)
 
 
 def _front(axes: Axes, run: LoadedRun, cost: str, paid: dict[str, float], values: dict[str, float]) -> None:
     (front,) = (front for front in fronts(run.results) if front.cost == cost)
     members = [name for name in front.members if paid[name] > 0]
     if len(members) > 1:
-        x, y = [paid[name] for name in members], [values[name] for name in members]
-        axes.plot(x, y, color=MUTED, alpha=0.5, linewidth=1.4, drawstyle="steps-post", zorder=0)
+        x = np.repeat([paid[name] for name in members], 2)[1:]
+        y = np.repeat([values[name] for name in members], 2)[:-1]
+        axes.plot(x, y, color=MUTED, alpha=0.5, linewidth=1.4, zorder=0)
 
 
-def _cost_axis(axes: Axes, cost: str, values: Sequence[float], show: Callable[[float], str]) -> None:
-    """Start the axis at 0 if the costs are similar; if they are far apart, make it logarithmic with familiar ticks."""
+def _cost_axis(axes: Axes, cost: str, values: Sequence[float], show: Callable[[float], str], room: float) -> None:
+    """Start the axis at 0 if the costs are similar; if they are far apart, make it logarithmic with familiar ticks.
+
+    Args:
+        room: Share of the axis to leave right of the last dot, for its name.
+    """
     if max(values) < _FAR_APART * min(values):
-        axes.set_xlim(0, 1.25 * max(values))
+        axes.set_xlim(0, max(values) / (1 - room))
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 6, 10]))
         axes.xaxis.set_major_formatter(lambda value, _: show(value))
         return
     axes.set_xscale("log")
-    low, high = min(values) / 3, max(values) * 6
+    low = min(values) / 3
+    high = max(values) * (max(values) / low) ** (room / (1 - room))
     axes.set_xlim(low, high)
     axes.xaxis.set_minor_locator(NullLocator())
     if cost == "training_seconds":

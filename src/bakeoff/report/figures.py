@@ -71,7 +71,7 @@ def write_figures(run: LoadedRun, folder: Path) -> list[Path]:
         UserError: a file cannot be written.
     """
     files = []
-    for plot in figures(run).all:
+    for plot in figures(run.best_first).all:
         for kind in _KINDS:
             files.append(folder / f"{plot.name}.{kind}")
             write_bytes(files[-1], plot.file(kind))

@@ -14,7 +14,8 @@ from bakeoff.report.table_files import copies
 
 
 def render_html(run: LoadedRun) -> str:
-    """Return the whole page."""
+    """Return the whole page; contestants best first."""
+    run = run.best_first
     return (
         html_environment()
         .get_template("report.html")

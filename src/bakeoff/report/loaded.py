@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from bakeoff.evaluation.documents import DocumentLoss, document_losses
+from bakeoff.evaluation.verdict import ranking
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
@@ -48,11 +49,17 @@ class LoadedRun:
     data: DataReport
     environment: Environment
     verdict: Verdict
-    contestants: list[LoadedContestant]  # in the order of the config
+    contestants: list[LoadedContestant]  # in the order of the config; see `best_first`
 
     @property
     def results(self) -> list[ContestantResult]:
         return [contestant.result for contestant in self.contestants]
+
+    @property
+    def best_first(self) -> LoadedRun:
+        """Return the run with its contestants ranked: in a wide table, the best must not lie beyond the edge."""
+        order = [result.name for result in ranking(self.results)]
+        return replace(self, contestants=sorted(self.contestants, key=lambda entry: order.index(entry.name)))
 
     @property
     def is_classification(self) -> bool:

@@ -14,11 +14,12 @@ from bakeoff.report.rendering import markdown_environment
 
 
 def render_markdown(run: LoadedRun, picture: Callable[[Plot], Markup] | None = None) -> str:
-    """Return the whole file.
+    """Return the whole file; contestants best first.
 
     Args:
         picture: Returns the Markdown of a plot. Without it there are none, because the file stands alone.
     """
+    run = run.best_first
     drawn = figures(run) if picture else None
 
     def pictures(*groups: str) -> Markup:

@@ -51,7 +51,7 @@ class Row:
 
 
 def quality_rows(run: LoadedRun) -> list[Row]:
-    """Return a row for each main metric and protocol; contestants in the order of the config."""
+    """Return a row for each main metric and protocol."""
     return _metric_rows(run, main=True)
 
 
@@ -96,7 +96,7 @@ def _exact(result: ContestantResult, name: str, protocol: str) -> MetricValue | 
 
 
 def cost_rows(run: LoadedRun) -> list[Row]:
-    """Return a row for each cost of training; contestants in the order of the config."""
+    """Return a row for each cost of training."""
     unit = either(result.token_unit for result in run.results)
     measures: list[tuple[str, str, Callable[[ContestantResult], str]]] = [
         ("Training time", "", lambda result: _or_dash(result.training.seconds, duration)),

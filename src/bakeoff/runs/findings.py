@@ -108,6 +108,11 @@ class Crossing(Record):
     below: str = Field(description="Contestant that leads with fewer rows.")
     above: str = Field(description="Contestant that leads with all rows: the best.")
     rows: int = Field(description="Where the lines cross: on a straight line over the logarithm of the rows.")
+    interval: tuple[int | None, int | None] | None = Field(
+        None,
+        description="Of `rows`; an end is None if it lies below the fewest or above all rows. None: the metric is no "
+        "mean over texts.",
+    )
     told_below: list[int] = Field(description="Rows with which the first one is told apart as better.")
     told_above: list[int] = Field(description="Rows with which the other one is.")
 
