@@ -54,13 +54,17 @@ class Draw:
     gain: float  # that twice the rows brought
 
 
-def read(name: str, data: Path | None) -> tuple[Any, np.ndarray]:
-    """Return the TF-IDF vectors and the labels of a table, in random order."""
+def read(name: str, data: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the texts of a table and the numbers of their labels, in random order."""
     texts, names = map(np.array, zip(*read_rows(name, data), strict=True))
     order = np.random.default_rng(1).permutation(len(texts))[:MOST_TEXTS]
+    return texts[order], np.unique(names[order], return_inverse=True)[1]
+
+
+def tf_idf(texts: np.ndarray) -> Any:
+    """Return the vectors of texts."""
     words: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 2)} if counted_in_characters(texts[:100]) else {}
-    vectors = TfidfVectorizer(min_df=2, sublinear_tf=True, **words).fit_transform(texts[order])
-    return vectors, np.unique(names[order], return_inverse=True)[1]
+    return TfidfVectorizer(min_df=2, sublinear_tf=True, **words).fit_transform(texts)
 
 
 def draw(
@@ -115,7 +119,8 @@ def main() -> None:
     print("| --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     totals: list[Draw] = []
     for name in names:
-        vectors, labels = read(name, options.data)
+        texts, labels = read(name, options.data)
+        vectors = tf_idf(texts)
         for rows in options.rows:
             if TEST_TEXTS + 2 * rows + FEWEST_OTHERS > len(labels):
                 continue

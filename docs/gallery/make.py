@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Question:
     title: str
     words: str
     shown: Callable[[LoadedRun], list[str]]  # the lines below the verdict
-    how_to: str
+    explained: str  # a page of the site, and an anchor
     plot: str = ""  # the group of the plot that is shown
 
 
@@ -54,23 +55,17 @@ def estimates(titles: list[str], rows: list[list[tuple[str, str]]]) -> list[str]
     return table(titles, [[f"{value} ({ends})" if ends else value for value, ends in row] for row in rows])
 
 
-def measures(run: LoadedRun, keys: tuple[str, ...] = ()) -> list[str]:
-    """Return the lines of the comparison, contestants in rows; by default, of the metrics that are always shown."""
-    shown = [row for row in tables.quality_rows(run) + tables.more_quality_rows(run) if not keys or row.key in keys]
-    shown = shown if keys else tables.quality_rows(run)
-    rows = [
-        [
-            result.name,
-            *(f"{row.cells[place].value} ({row.cells[place].remark})".replace(" ()", "") for row in shown),
-        ]
-        for place, result in enumerate(run.results)
-    ]
-    return table(["contestant", *(row.title for row in shown)], rows)
+def measures(run: LoadedRun, keys: tuple[str, ...]) -> list[str]:
+    """Return the lines of a table of metrics, contestants in rows."""
+    shown = [row for row in tables.quality_rows(run) + tables.more_quality_rows(run) if row.key in keys]
+    cells = [[(cell.value, cell.remark) for cell in row.cells] for row in shown]
+    rows = [[(result.name, ""), *values] for result, *values in zip(run.results, *cells, strict=True)]
+    return estimates(["Contestant", *(row.title for row in shown)], rows)
 
 
 def sentences_of(found: object) -> list[str]:
     """Return what the verdict says below its three lines about slices or the learning curve."""
-    return [line for sentence in getattr(found, "sentences", []) for line in ("", sentence)]
+    return [line for sentence in getattr(found, "sentences", []) for line in ("", *wrapped(sentence))]
 
 
 QUESTIONS = {
@@ -79,20 +74,20 @@ QUESTIONS = {
         "A remark can hold praise, criticism, background, or several of them. The remarks are put together from "
         "packaged sentences about films and from Wikipedia, so the labels are known.",
         lambda run: table(classifier_tables.label_f1_titles(run), classifier_tables.label_f1_rows(run)),
-        "several-labels",
+        "how-to/several-labels.md",
     ),
     "little-data": Question(
         "Little data",
         "With 600 sentences, every one of them is tested once, by a model that was trained on other folds.",
-        measures,
-        "little-data",
+        lambda run: measures(run, ("accuracy", "macro_f1", "loss")),
+        "how-to/little-data.md",
         "intervals",
     ),
     "how-many-labels": Question(
         "How many more labels?",
         "Every contestant is trained on nested parts of the training rows.",
         lambda run: sentences_of(run.verdict.learning_curve),
-        "how-many-labels",
+        "how-to/how-many-labels.md",
         "learning_curve",
     ),
     "where-it-fails": Question(
@@ -102,7 +97,7 @@ QUESTIONS = {
             *sentences_of(run.verdict.slices),
             *(table(slices_view.WEAK_TITLES, slices_view.weak_rows(run.verdict.slices)) if run.verdict.slices else []),
         ],
-        "where-it-fails",
+        "how-to/where-it-fails.md",
     ),
     "many-comparisons": Question(
         "Many comparisons",
@@ -112,21 +107,21 @@ QUESTIONS = {
             *table(tables.paired_titles(run), tables.paired_rows(run)),
             *table(tables.rank_titles(run), tables.rank_rows(run)),
         ],
-        "choose-a-method",
+        "explanation/statistics.md#how-the-verdict-is-written",
     ),
     "costs": Question(
-        "More measures: what mistakes cost",
-        "A missed positive sentence costs ten times as much as a false alarm. The cost decides, also which label is "
-        "predicted.",
+        "What mistakes cost",
+        "A missed positive sentence costs ten times as much as a false alarm. The cost decides the verdict, and which "
+        "label is predicted.",
         lambda run: measures(run, ("cost", "accuracy", "balanced_accuracy", "matthews", "brier")),
-        "costs-and-ordered-classes",
+        "how-to/costs-and-ordered-classes.md",
     ),
     "stars": Question(
-        "More measures: ordered classes",
+        "Ordered classes",
         "Stars from 1 to 5, and a mistake counts by its distance. The reviews are put together from four packaged "
         "sentences, with a star more for each that is positive.",
         lambda run: measures(run, ("quadratic_kappa", "mean_absolute_error", "accuracy")),
-        "costs-and-ordered-classes",
+        "how-to/costs-and-ordered-classes.md",
     ),
     "out-of-scope": Question(
         "Out of scope",
@@ -134,7 +129,7 @@ QUESTIONS = {
         lambda run: estimates(
             out_of_scope_view.OUT_OF_SCOPE_TITLES, out_of_scope_view.out_of_scope_rows(run)
         ),
-        "out-of-scope",
+        "how-to/out-of-scope.md",
         "out_of_scope",
     ),
 }  # fmt: skip
@@ -175,55 +170,60 @@ def make(name: str, question: Question) -> None:
     shutil.rmtree(BUILD / name, ignore_errors=True)
     command = [sys.executable, "-m", "bakeoff", "run", f"{name}.yaml", "-o", name]
     subprocess.run(command, cwd=BUILD, check=True)
-    shutil.copy(BUILD / name / "report.html", HERE / f"{name}.html")
-    if question.plot:
-        (plot,) = getattr(figures(load_run(RunFolder(BUILD / name)).best_first), question.plot)
-        (HERE / f"{name}.svg").write_bytes(plot.file("svg"))
+    report = (BUILD / name / "report.html").read_text(encoding="utf-8")
+    (HERE / f"{name}.html").write_text(report.replace(f"{BUILD}/", ""), encoding="utf-8")
 
 
-def section(number: int, name: str, question: Question) -> list[str]:
+def section(name: str, question: Question) -> list[str]:
     """Return the lines of a question: the config, the verdict, what is shown, and links."""
     run = load_run(RunFolder(BUILD / name)).best_first
+    picture = []
+    if question.plot:
+        (plot,) = getattr(figures(run), question.plot)
+        (HERE / f"{name}.svg").write_bytes(plot.file("svg"))
+        picture = ["", f"![{plot.description}](gallery/{name}.svg)"]
     seconds = sum(result.training.total_seconds for result in run.results)
     return [
-        f"## {number}. {question.title}",
+        f"## {question.title}",
         "",
-        question.words,
+        *wrapped(question.words),
         "",
         "```yaml",
         (HERE / f"{name}.yaml").read_text(encoding="utf-8").strip(),
         "```",
         "",
-        *(f"> {sentence}" + ("\n>" if place < 2 else "") for place, sentence in enumerate(run.verdict.summary)),
+        *"\n>\n".join(f"> {sentence}" for sentence in run.verdict.summary).splitlines(),
         *question.shown(run),
-        *(["", f"![{run.name}: {question.title}](gallery/{name}.svg)"] if question.plot else []),
+        *picture,
         "",
-        f"[The report](gallery/{name}.html) ({duration(seconds)}) · [How to](how-to/{question.how_to}.md)",
+        f"**[The report](gallery/{name}.html)** of {duration(seconds)} of training and evaluating. "
+        f"[How it works]({question.explained}).",
         "",
     ]
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def main(names: list[str]) -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     write_tables()
     for name, question in QUESTIONS.items():
-        if name in names or not names or not (BUILD / name / "report.html").exists():
+        if name in names or not names:
             make(name, question)
-    lines = [INTRODUCTION]
-    for number, (name, question) in enumerate(QUESTIONS.items(), start=1):
-        lines += section(number, name, question)
+    lines = [INTRODUCTION, *(line for name, question in QUESTIONS.items() for line in section(name, question))]
     (ROOT / "docs" / "gallery.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
 INTRODUCTION = """# Gallery
 
-The questions that people ask beyond "which is best?", each with a small bake-off that answers it: the config, the
-verdict, what to look at, and the report. Texts are packaged with bakeoff, so all of it runs offline, each bake-off in
-less than a minute on one core:
+What people ask beyond "which is best?", each question with a small bake-off that answers it: the config, the verdict,
+what to look at, and the whole report. All of it runs offline, on texts that are packaged with bakeoff, each bake-off in
+less than half a minute on one core. `make gallery` makes this page and the reports from nothing.
 
-```sh
-make gallery
-```
+The texts are [sentences about films](reference/data.md) (Pang and Lee 2005, CC BY 4.0) and sentences of Wikipedia
+articles (WikiText-2, CC BY-SA 3.0). Where a question needs other tables, they are put together from these.
 """
 
 

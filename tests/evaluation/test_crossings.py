@@ -30,6 +30,8 @@ def test_an_end_outside_the_sizes_is_open() -> None:
     draws, covariance = Draws(0.95, 1000, 12), np.eye(4) * 0.01**2
     assert interval_of_place(ROWS, [-0.3, -0.2, -0.1, 0.001], covariance, draws)[1] is None
     assert interval_of_place(ROWS, [-0.001, 0.1, 0.2, 0.3], covariance, draws)[0] is None
+    assert interval_of_place(ROWS, [-0.4, -0.3, -0.2, -0.1], covariance, draws) == (2700, None)
+    assert interval_of_place(ROWS, [0.1, 0.2, 0.3, 0.4], covariance, draws) == (None, 100)
     low, high = interval_of_place(ROWS, [-0.1, -0.05, 0.05, 0.1], covariance, draws)
     assert low is not None
     assert high is not None

@@ -72,6 +72,13 @@ def test_no_style_or_image_comes_from_elsewhere(run: RunFolder, page: Page) -> N
     assert len(html) < 500_000
 
 
+def test_the_best_is_the_first_of_the_contestants(run: RunFolder, page: Page) -> None:
+    html = run.html_report.read_text(encoding="utf-8")
+    first = re.search(r'<th scope="col"[^>]*>([^<]+)', html[html.index('id="comparison-title"') :])
+    assert first is not None
+    assert first[1] == run.verdict().best
+
+
 def test_the_verdict_comes_first(run: RunFolder, page: Page) -> None:
     text = page.text.replace("\u00a0", " ")
     places = [text.index(sentence) for sentence in run.verdict().sentences]
@@ -187,7 +194,8 @@ def test_label_issues_are_ordered_by_agreement_and_escaped(classified: LoadedRun
     assert [(issue.sample.document, len(issue.contestants)) for issue in issues] == [("d1", 3), ("d2", 1)]
     page = Page(render_html(run))
     assert "<b>a</b> → b|c?" in page.text
-    assert "suggested by linear, lstm, both (0.7000); text d1" in page.text
+    names = [entry.name for entry in run.best_first.contestants if entry.name != first.name]
+    assert f"suggested by {', '.join(names)} (0.7000); text d1" in page.text
     assert "1 suggested by more than one contestant" in label_issue_counts(run)
     assert "## Label issues" in render_markdown(run)
 

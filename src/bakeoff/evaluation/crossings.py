@@ -50,4 +50,7 @@ def interval_of_place(
     tail = (1 - draws.confidence) / 2
     crossed = places(rows, drawn)
     low, high = np.quantile(crossed, tail, method="lower"), np.quantile(crossed, 1 - tail, method="higher")
-    return (round(low) if low > 0 else None), (round(high) if np.isfinite(high) else None)
+    return (
+        None if low == 0 else round(min(low, rows[-1])),
+        None if high == np.inf else round(max(high, rows[0])),
+    )

@@ -26,7 +26,7 @@ def results_sentence(run: LoadedRun) -> str:
         f"{number(metric.value)}{_interval(metric)}"
     )
     lead = f", {_lead(run, run.verdict.comparisons[0])}" if run.verdict.comparisons else ""
-    return f"{reached}{lead}; {trainings(run)}."
+    return f"{reached}{lead}; {trainings(run.best_first)}."
 
 
 def _article(name: str) -> str:

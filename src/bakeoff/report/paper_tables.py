@@ -59,6 +59,7 @@ _METHOD = Column("contestant", "Method")
 
 def paper_tables(run: LoadedRun) -> list[PaperTable]:
     """Return all tables of a run that have rows."""
+    run = run.best_first
     tables = [
         _results(run, "results", quality_rows(run)),
         _results(run, "more-results", more_quality_rows(run)),
