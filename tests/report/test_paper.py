@@ -88,7 +88,7 @@ def test_results_have_every_main_metric_of_every_contestant(loaded: LoadedRun) -
     table = next(table for table in paper_tables(loaded) if table.name == "results")
     rows = {row["contestant"]: row for row in csv.DictReader(io.StringIO(csv_table(table)))}
 
-    assert list(rows) == [result.name for result in loaded.results]
+    assert list(rows) == [result.name for result in loaded.best_first.results]
     keys = [column.key for column in table.columns]
     assert len(set(keys)) == len(keys)
     for result in loaded.results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -25,12 +26,13 @@ _LETTER_WIDTH, _ASCENT, _DESCENT, _DOT = 5.5, 8, 2, 4  # points
 _AXIS = 0.88 * 72 * WIDTH  # length in points
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 Place = tuple[float, float, Literal["left", "center", "right"]]  # of a name, from its dot: points, alignment
+_LEFT_AND_RIGHT: list[tuple[float, Literal["left", "right"]]] = [(6, "left"), (-6, "right")]
 _PLACES: list[Place] = [
     (7, -3, "left"),
     (-7, -3, "right"),
     (0, 7, "center"),
     (0, -14, "center"),
-    *((across, up, side) for up in (5, -11, 14, -20, 23, -29) for across, side in ((6, "left"), (-6, "right"))),
+    *((across, up, side) for up in (5, -11, 14, -20, 23, -29) for across, side in _LEFT_AND_RIGHT),
 ]
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
@@ -115,9 +117,11 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
 
     drawn = [box for line in axes.lines for box in in_points(line)]
     left, bottom, right, top = np.array(axes.bbox.extents) / point_size
-    names: list[Box] = [tuple(text.get_window_extent().extents / point_size) for text in axes.texts]
+    extents = [np.array(text.get_window_extent().extents) / point_size for text in axes.texts]
+    names: list[Box] = [(start, low, end, high) for start, low, end, high in extents]
+    dots = {name: axes.transData.transform(point) / point_size for name, point in points.items()}
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
-        x, y = axes.transData.transform(point) / point_size
+        x, y = dots[name]
         width = len(one_line(name)) * _LETTER_WIDTH
 
         def box(place: Place, x: float = x, y: float = y, width: float = width) -> Box:
@@ -125,17 +129,23 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
             start = x + across - {"left": 0, "center": width / 2, "right": width}[side]
             return start, y + up - _DESCENT, start + width, y + up + _ASCENT
 
-        def badness(place: Place) -> float:
+        def badness(place: Place, x: float = x, y: float = y) -> float:
             at = box(place)
-            outside = max(left - at[0], 0) + max(at[2] - right, 0) + max(bottom - at[1], 0) + max(at[3] - top, 0)
-            above = sum(name[0] < at[2] and at[0] < name[2] and name[1] < at[1] for name in names)  # of higher dots
+            outside: float = max(left - at[0], 0) + max(at[2] - right, 0) + max(bottom - at[1], 0) + max(at[3] - top, 0)
+            above = sum(other[0] < at[2] and at[0] < other[2] and other[1] < at[1] for other in names)  # of higher dots
+            nearer = sum(_distance(at, dot) < _distance(at, (x, y)) - 1 for dot in dots.values())  # to another dot
             covered = sum(_common(at, other) for other in drawn) + 9 * sum(_common(at, other) for other in names)
-            return 99 * outside + 50 * above + covered + _PLACES.index(place)
+            return 99 * outside + 25 * above + 30 * nearer + covered + _PLACES.index(place)
 
         best = min(_PLACES, key=badness)
         names.append(box(best))
         across, up, side = best
         axes.annotate(one_line(name), point, (across, up), textcoords="offset points", color=TEXT, ha=side)
+
+
+def _distance(box: Box, point: Sequence[float]) -> float:
+    across, up = (max(box[axis] - point[axis], 0, point[axis] - box[axis + 2]) for axis in (0, 1))
+    return math.hypot(across, up)
 
 
 def _common(one: Box, other: Box) -> float:
