@@ -19,7 +19,7 @@ def main(run: Path, picture: Path) -> None:
     program = next(filter(None, map(shutil.which, BROWSERS)))
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 860}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1100, "height": 880}, device_scale_factor=1.5)
         page.goto((run / "report.html").resolve().as_uri())
         page.screenshot(path=picture)
         browser.close()

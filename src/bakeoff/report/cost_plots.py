@@ -119,7 +119,8 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
     left, bottom, right, top = np.array(axes.bbox.extents) / point_size
     extents = [np.array(text.get_window_extent().extents) / point_size for text in axes.texts]
     names: list[Box] = [(start, low, end, high) for start, low, end, high in extents]
-    dots = {name: axes.transData.transform(point) / point_size for name, point in points.items()}
+    places = zip(points, axes.transData.transform(list(points.values())) / point_size, strict=True)
+    dots = {name: (float(x), float(y)) for name, (x, y) in places}
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
         x, y = dots[name]
         width = len(one_line(name)) * _LETTER_WIDTH
@@ -143,7 +144,7 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
         axes.annotate(one_line(name), point, (across, up), textcoords="offset points", color=TEXT, ha=side)
 
 
-def _distance(box: Box, point: Sequence[float]) -> float:
+def _distance(box: Box, point: tuple[float, float]) -> float:
     across, up = (max(box[axis] - point[axis], 0, point[axis] - box[axis + 2]) for axis in (0, 1))
     return math.hypot(across, up)
 
