@@ -22,6 +22,7 @@ from bakeoff.data.table_sources import read_table_source
 from bakeoff.evaluation.wording import duration
 from bakeoff.report import classifier_tables, out_of_scope_view, slices_view, tables
 from bakeoff.report.figures import figures
+from bakeoff.report.html import render_html
 from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.runs.folder import RunFolder
 from comparison.articles import article_sentences
@@ -164,19 +165,18 @@ def write_tables() -> None:
         (BUILD / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def make(name: str, question: Question) -> None:
-    """Run a bake-off, and copy its report and its plot."""
+def make(name: str) -> None:
+    """Run a bake-off."""
     shutil.copy(HERE / f"{name}.yaml", BUILD)
     shutil.rmtree(BUILD / name, ignore_errors=True)
     command = [sys.executable, "-m", "bakeoff", "run", f"{name}.yaml", "-o", name]
     subprocess.run(command, cwd=BUILD, check=True)
-    report = (BUILD / name / "report.html").read_text(encoding="utf-8")
-    (HERE / f"{name}.html").write_text(report.replace(f"{BUILD}/", ""), encoding="utf-8")
 
 
 def section(name: str, question: Question) -> list[str]:
-    """Return the lines of a question: the config, the verdict, what is shown, and links."""
+    """Write the report and the plot; return the lines of a question: config, verdict, what is shown, and links."""
     run = load_run(RunFolder(BUILD / name)).best_first
+    (HERE / f"{name}.html").write_text(render_html(run).replace(f"{BUILD}/", ""), encoding="utf-8")
     picture = []
     if question.plot:
         (plot,) = getattr(figures(run), question.plot)
@@ -207,11 +207,11 @@ def wrapped(text: str) -> list[str]:
 
 
 def main(names: list[str]) -> None:
+    """Run bake-offs, by default all, and write the page and every report."""
     BUILD.mkdir(parents=True, exist_ok=True)
     write_tables()
-    for name, question in QUESTIONS.items():
-        if name in names or not names:
-            make(name, question)
+    for name in names or QUESTIONS:
+        make(name)
     lines = [INTRODUCTION, *(line for name, question in QUESTIONS.items() for line in section(name, question))]
     (ROOT / "docs" / "gallery.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
