@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import yaml
+
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.data.types import SplitTable
@@ -53,9 +55,11 @@ def feature_notes(config: ClassificationConfig, data: SplitTable) -> list[str]:
     alone = [name for name, reads in readers.items() if reads and _has_the_setting(config, name) and name not in pairs]
     if alone and not pairs:
         settings = config.contestants[alone[0]]
+        given = settings.model_dump(mode="json", exclude_defaults=True, exclude={"method", "features"})
+        twin = {f"{alone[0]}-text-only": {"method": settings.method, "features": False, **given}}
+        line = yaml.safe_dump(twin, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
         notes.append(
-            f"No contestant shows what the columns bring. Add one that differs in nothing else: "
-            f"{alone[0]}-text-only: {{method: {settings.method}, features: false}}"
+            f"No contestant shows what the columns bring. Add one that differs in nothing else: {line.strip()[1:-1]}"
         )
     return notes + [leak_note(leak) for leak in leaking_columns(data).items()]
 

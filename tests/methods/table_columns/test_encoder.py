@@ -87,7 +87,7 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path, content):
         (["1", "2", "3", "4", "5"], "no number", 0),
         (["1", "2", "3", "4", "5"], "inf", 0),
         (["1", "2", "3", "4", "5"], "1e308", 3),
-        (["0"] * 9 + ["10"], "10", 3 / np.sqrt(2)),  # no range between quartiles: the standard deviation, 3
+        (["0"] * 9 + ["9"], "9", 30 / np.sqrt(181)),  # no range between quartiles: the standard deviation, 2.7
         (["7"] * 9, "7", 0),
     ],
 )

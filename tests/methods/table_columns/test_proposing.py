@@ -40,7 +40,7 @@ def test_names_of_rows_dates_free_text_and_constants_are_not_proposed():
 
 @pytest.mark.parametrize("table", [small_table(), small_label_table()])
 def test_a_column_that_knows_the_answer_is_found(table):
-    assert list(leaking_columns(with_columns(table, telling=True))) == ["country", "price"]
+    assert leaking_columns(with_columns(table, telling=True))["country"] == 1
     assert leaking_columns(with_columns(table, telling=False)) == {}
 
 

@@ -39,6 +39,17 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         require("estimator", f"contestants.{name}: method `{config.method}`")
         from bakeoff.methods.estimator.saving import can_be_saved
 
+        if config.features and not data.features:
+            raise UserError(
+                f"contestants.{name}: features: true is for tables with data.features, and none are named.",
+                "Name columns in data.features, or leave it out.",
+            )
+        if config.features and "text" in data.features:
+            raise UserError(
+                f"contestants.{name}: data.features has a column 'text', as the texts are called in data frames.",
+                "Give that column another name.",
+            )
+
         try:
             can_be_saved(_build(config, 0, multilabel=data.multilabel)[0])
         except UserError as error:

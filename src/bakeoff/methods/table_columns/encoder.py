@@ -111,11 +111,6 @@ class ColumnEncoder:
         return cls([_fitted(name, cells) for name, cells in _columns_of(texts).items()])
 
     @property
-    def names(self) -> list[str]:
-        """Return the names of the columns."""
-        return [column.name for column in self.columns]
-
-    @property
     def values(self) -> list[str]:
         """Return what each encoded value stands for, in words."""
         return [value for column in self.columns for value in column.values]
@@ -169,7 +164,7 @@ class ColumnEncoder:
 
 def softly_clipped(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Draw numbers in, the farther the more, so that they stay between -3 and 3 (skrub's `SquashingScaler`)."""
-    with np.errstate(over="ignore"):  # the square of 1e200 is infinite, and the result 3 all the same
+    with np.errstate(over="ignore", invalid="ignore"):  # the square of 1e200 is infinite, and the result 3 all the same
         drawn = values / np.sqrt(1 + (values / FARTHEST) ** 2)
     return np.where(np.abs(values) > 1e100, np.sign(values) * FARTHEST, drawn)
 
