@@ -20,7 +20,7 @@ from bakeoff.tasks.classifier import Classifier, load_classifier
 from bakeoff.training import measuring
 from tests.baking import bake, plan
 from tests.methods.small_data import small_table
-from tests.methods.table_columns.small_rows import columns_are_noise, columns_decide
+from tests.methods.table_columns.small_rows import columns_are_noise, columns_decide, with_columns
 from tests.methods.test_contract import StopsAt, files, small_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -209,3 +209,37 @@ def test_an_estimator_that_cannot_get_its_data_frames_is_refused(columns, said):
     config = small_config("classification", "estimator", **READING["estimator"])
     with pytest.raises(UserError, match=f"contestants.svm.*{said}"):
         get_classification_method("estimator").check("svm", config.contestants["estimator"], table)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in method_names("classification") if name not in NAMES and name != "ensemble"]
+)
+def test_other_methods_take_the_text_alone(tmp_path, name):
+    folder = ContestantFolder(tmp_path / name)
+    trained = trained_on(with_columns(small_table(rows=32), telling=False), name, folder, epochs=1)
+
+    assert folder.result().columns == trained.classifier.columns == []
+    assert np.isfinite(folder.result().metrics[0].value)
+
+
+def test_an_ensemble_reads_what_a_member_reads(train, tmp_path):
+    member = train("linear")
+    config = small_config("classification", "ensemble", members=["linear", "majority"])
+    majority = trained_on(TABLE, "majority", ContestantFolder(tmp_path / "majority"))
+    members = {"linear": member.folder, "majority": majority.folder}
+    folder = ContestantFolder(tmp_path / "ensemble")
+    folder.write_result(bake(config, "ensemble", TABLE, folder, earlier=members))
+
+    assert folder.result().columns == ["country", "price"]
+    assert folder.result().metrics[0].value == accuracy(member)
+
+
+def test_a_network_with_a_linear_part_reads_columns_too(tmp_path):
+    linear_part = {"min_document_frequency": 1}
+    folder = ContestantFolder(tmp_path / "both")
+    trained = trained_on(TABLE, "transformer", folder, epochs=2, linear_part=linear_part)
+
+    cells = {"country": ["de", "us"], "price": ["6", "0"]}
+    rows = trained.classifier.probabilities(row_texts(["the film was seen"] * 2, cells))
+    assert rows[0, 1] > rows[1, 1]
+    assert trained.classifier.model.parameters == folder.result().total_parameters
