@@ -12,6 +12,7 @@ import yaml
 
 import bakeoff as library
 from bakeoff.config.starting import starting_config
+from bakeoff.errors import UserError
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, refused
 from tests.data.test_group_split import text
@@ -112,9 +113,12 @@ def test_values_are_given_on_the_command_line(folder):
     assert typed.json["predictions"]["linear"][0]["label"] == "good"
     warned = "linear also reads the columns country, price and <b>noise: they count as missing. Give them: --feature"
     assert warned in without.err
+    assert without.json["notes"] == [without.err.strip()]
     classifier = library.load_classifier(folder / "run", contestant="linear")
     features = {"country": ["DE"], "price": ["90,5"], "<b>noise": [3]}
     expected = classifier.predict(["the plot"], features=features)[0]
+    with pytest.raises(UserError, match="did you mean 'country'"):
+        classifier.predict(["the plot"], features={"contry": ["DE"]})
     assert typed.json["predictions"]["linear"][0]["probability"] == pytest.approx(expected.probability)
     assert without.json["predictions"]["linear"][0]["probability"] != pytest.approx(expected.probability)
     assert bakeoff("predict", folder / "run", "the plot", "--contestant", "linear-text-only").err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,7 +44,9 @@ def command(
         raise UserError("There is no text to explain.", 'For example: bakeoff explain RUN "A fine film"')
     say_where_texts_go(folder, names)
 
-    inputs = with_features(inputs, folder, names, features)
+    inputs, absent = with_features(inputs, folder, names, features)
+    if absent:
+        print(absent, file=sys.stderr)
 
     def ask(name: str) -> list[Explanation]:
         classifier = load_classifier(folder.path, contestant=name)

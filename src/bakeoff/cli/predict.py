@@ -87,7 +87,9 @@ def command(
     warn_of_slow_bf16(precision)
     say_where_texts_go(folder, names)
     source = table.table if table is not None and table.table.columns.keys() != {"text"} else None  # or lines of a .txt
-    inputs = with_features(inputs, folder, names, features, source)
+    inputs, absent = with_features(inputs, folder, names, features, source)
+    if absent:
+        print(absent, file=sys.stderr)
     predictions = answers_of(
         names, lambda name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs)
     )
@@ -113,7 +115,7 @@ def command(
         print(f"Scored {len(inputs):,} texts: {out}", file=sys.stderr)
     if json:
         values = {name: [_as_json(answer, threshold) for answer in answers] for name, answers in predictions.items()}
-        print_json({"texts": list(inputs), "predictions": values, "notes": [note] if note else []})
+        print_json({"texts": list(inputs), "predictions": values, "notes": [*filter(None, [note, absent])]})
     elif out is None:
         _print(inputs, predictions, threshold)
 

@@ -63,8 +63,8 @@ def with_features(
     names: Sequence[str],
     given: Sequence[str] | None,
     table: RawTable | None = None,
-) -> Sequence[str]:
-    """Return the texts with the cells of the columns that contestants read beside them. What is missing is said.
+) -> tuple[Sequence[str], str | None]:
+    """Return the texts with the cells of the columns that contestants read beside them, and a sentence if some lack.
 
     Args:
         names: The contestants that are asked.
@@ -75,7 +75,6 @@ def with_features(
         UserError: `given` names a column that no contestant reads, or the table lacks one that a contestant reads.
     """
     from bakeoff.data.row_texts import row_texts
-    from bakeoff.evaluation.wording import listed
     from bakeoff.tasks.classifier import columns_of
 
     readers = columns_of(run, names)
@@ -89,15 +88,19 @@ def with_features(
             columns[name] = table.column(name)
         elif table is not None:
             raise _lacks(table, name, [reader for reader, its in readers.items() if name in its])
-    if absent := [name for name in known if name not in columns]:
-        one = len(absent) == 1
-        print(
-            f"{listed(list(map(printable, readers)))} also read{'s' * (len(readers) == 1)} the column{'s' * (not one)} "
-            f"{listed(list(map(printable, absent)))}: {'it counts' if one else 'they count'} as missing. "
-            f"Give {'it' if one else 'them'}: --feature {printable(absent[0])}=VALUE",
-            file=sys.stderr,
-        )
-    return row_texts(texts, columns) if known else texts
+    absent = [name for name in known if name not in columns]
+    return row_texts(texts, columns) if known else texts, _absent_note(list(readers), absent) if absent else None
+
+
+def _absent_note(readers: list[str], absent: list[str]) -> str:
+    from bakeoff.evaluation.wording import listed
+
+    one = len(absent) == 1
+    columns = f"the column{'s' * (not one)} {listed(list(map(printable, absent)))}"
+    return (
+        f"{listed(readers)} also read{'s' * (len(readers) == 1)} {columns}: {'it counts' if one else 'they count'} as "
+        f"missing. Give {'it' if one else 'them'}: --feature {printable(absent[0])}=VALUE"
+    )
 
 
 def _assigned(assignment: str, known: Sequence[str]) -> tuple[str, str]:

@@ -80,13 +80,13 @@ def explain(
         choose: Returns the class of a row of probabilities; by default the most probable one.
         cells: Of the columns that the model reads beside the text, by name.
     """
-    row_model = of_row(model, cells or {})
-    row = row_model.probabilities([text])[0]
+    cells = cells or {}
+    of_words = of_row(model, cells)
+    row = of_words.probabilities([text])[0]
     label = choose(row)
-    columns = column_contributions(model, text, cells or {}, label)
-    model = row_model
-    words, at_once = contributions(model, text, label)
-    check = _check(model, text, label, words) if len(words) > 1 else None
+    words, at_once = contributions(of_words, text, label)
+    check = _check(of_words, text, label, words) if len(words) > 1 else None
+    columns = column_contributions(model, text, cells, label)
     return Explanation(text, labels[label], float(row[label]), words, at_once, check, columns)
 
 

@@ -112,18 +112,30 @@ class Classifier:
         The label is None where the largest probability is below `out_of_scope_threshold`.
 
         Args:
-            features: The values of columns, one for each text, by name. Those that are absent count as missing.
+            features: The values of columns, one for each text, by name. Those that are absent count as missing. A
+                classifier that reads the text alone ignores them.
 
         Raises:
             TypeError: `texts` is a single string, whose letters would be classified one by one.
+            UserError: the classifier reads columns, but not one of that name.
             ValueError: a column has more values than there are texts, or fewer.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: predict([text])")
+        self._check_names(features or {})
         rows = self.probabilities(texts if features is None else row_texts(texts, features))
         return [
             self._prediction(row, chosen) for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]
+
+    def _check_names(self, features: Mapping[str, Any]) -> None:
+        unknown = [name for name in features if name not in self.columns]
+        if unknown and self.columns:
+            near = nearest(unknown[0], self.columns)
+            raise UserError(
+                f"This classifier reads no column {unknown[0]!r}" + (f"; did you mean {near!r}?" if near else "."),
+                f"Columns: {', '.join(self.columns)}.",
+            )
 
     def _prediction(self, row: npt.NDArray[np.float64], chosen: int) -> Prediction:
         probabilities = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
@@ -144,11 +156,12 @@ class Classifier:
 
         Args:
             label: Explain this one. If absent, the predicted label; where a text can have several, the most probable.
-            features: The values of columns, by name.
+            features: The values of columns, by name, as for `predict`.
 
         Raises:
-            UserError: there is no such label.
+            UserError: there is no such label, or no such column.
         """
+        self._check_names(features or {})
         cells = {name: cell_of((features or {}).get(name)) for name in self.columns}
         if label is None:
             return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]), cells)
