@@ -54,7 +54,7 @@ def texts_of(options: argparse.Namespace) -> list[str]:
     from bakeoff.data.tables import prepare_table
 
     table = TableData(table=options.table, text=options.text, label=options.label, rows=options.rows)
-    return prepare_table(table, 12)[0].train.texts
+    return list(prepare_table(table, 12)[0].train.texts)
 
 
 def measured(program: Callable[[Sequence[str]], tuple[Any, Any]], texts: Sequence[str]) -> dict[str, float]:

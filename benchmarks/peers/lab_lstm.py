@@ -105,7 +105,7 @@ def predict(job: Job) -> Measured:
     train, *_ = read_sides(job)
     vocabulary = build_vocabulary(train)
     model = LabLSTM(job, len(vocabulary) + FIRST_WORD, train.label.nunique()).to(_device())
-    reviews = tables.split(job).test.texts[: job.reviews]
+    reviews = list(tables.split(job).test.texts[: job.reviews])
     probabilities(model, reviews[:1], vocabulary)
     started = time.perf_counter()
     found = probabilities(model, reviews, vocabulary)

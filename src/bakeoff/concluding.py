@@ -29,6 +29,7 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
     from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
     from bakeoff.report.output import write_model_cards, write_report
+    from bakeoff.tasks.features import without_features
 
     contestants, evaluation = folder.evaluated(), config.evaluation
     failed = {each.name: reason for each in folder.contestants() if (reason := each.failure())}
@@ -56,6 +57,7 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
         failed=failed,
         traits=folder.traits(),
         sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
+        without_features=without_features(config),
         out_of_scope={name: table for name, table in out_of_scope if table is not None},
     )
     folder.write_verdict(verdict)

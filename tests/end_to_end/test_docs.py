@@ -66,6 +66,11 @@ QUESTIONS = "question,intent\n" + "".join(
         ("oos", ["moon", "soup"]),
     ]
 )
+MESSAGES = "message,plan,waited,urgent\n" + "".join(
+    f'"Please look at my {word} today, number {row}",{plan},{waited if row % 9 else ""},{label}\n'
+    for row in range(60)
+    for word, plan, waited, label in [("invoice", "business", 9 + row % 5, "yes"), ("invoice", "free", row % 4, "no")]
+)
 QUESTION = '{"question": "What comes after %d?", "answer": "It is %d."}\n'
 NOTES = "".join(f"{'ab'[row % 2]};Café, note number {row}\n" for row in range(40))
 
@@ -133,6 +138,9 @@ def folder(tmp_path, monkeypatch, sentiment_run, language_model_run) -> Path:
     Path("questions.csv").write_text(QUESTIONS)
     scope = blocks(ROOT / "docs" / "how-to" / "out-of-scope.md")
     Path("questions.yaml").write_text(next(block.text for block in scope if block.language == "yaml"))
+    Path("messages.csv").write_text(MESSAGES)
+    columns = blocks(ROOT / "docs" / "how-to" / "features.md")
+    Path("messages.yaml").write_text(next(block.text for block in columns if block.language == "yaml"))
     Path("qa.jsonl").write_text("".join(QUESTION % (row, row + 1) for row in range(40)))
     Path("my.yaml").write_text(only_block("yaml"))
     Path("article.txt").write_text("The river rises in the hills and flows north through the old town. " * 60)

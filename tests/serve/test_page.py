@@ -59,6 +59,30 @@ def test_a_text_is_classified_by_everyone(page, sentiment: Path) -> None:
         assert f"{expected.probability:.4f}" in box.inner_text()
 
 
+def test_a_column_has_a_field(browser, tmp_path: Path) -> None:
+    rows = [{"text": f"The plot, number {row}", "from": "de", "label": "good"} for row in range(30)]
+    rows += [{"text": f"The cast, number {row}", "from": "us", "label": "bad"} for row in range(30)]
+    config = {
+        "task": "classification",
+        "data": {"table": rows, "features": ["from"], "split": {"folds": 2}},
+        "contestants": {"majority": {}, "linear": {}},
+        "evaluation": {"resamples": 20},
+    }
+    run = bakeoff.run(config, tmp_path / "run").folder
+    with running([run]) as client, opened(browser, str(client.base_url)) as page:
+        page.get_by_label("Text", exact=True).fill("A number")
+        page.get_by_label("from").fill("de")
+        page.get_by_role("button", name="Classify").click()
+        page.get_by_text("2 answered.").wait_for()
+        box = page.locator("#classify").get_by_role("article", name="linear")
+        assert box.locator(".answer-label").inner_text() == "good"
+        assert "from: de (+" in box.inner_text()
+        page.get_by_label("from").fill("")
+        page.get_by_role("button", name="Classify").click()
+        page.get_by_text("from: missing (+0.00)").wait_for()
+        assert "from:" not in page.locator("#classify").get_by_role("article", name="majority").inner_text()
+
+
 def test_a_prompt_is_continued_by_everyone(page, stories: Path) -> None:
     page.get_by_label("Prompt", exact=True).fill("Once upon a time")
     page.get_by_label("max_new_tokens").fill("30")

@@ -26,6 +26,14 @@ Forecast = Annotated[
     ),
 ]
 Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        metavar="COLUMN=VALUE",
+        help="Value of a column that contestants read beside the text, for all texts; may be repeated.",
+    ),
+]
 OnlyContestant = Annotated[str | None, typer.Option("--contestant", help="Use only this contestant. Default: all.")]
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-off or a YAML file.")]
 Overrides = Annotated[

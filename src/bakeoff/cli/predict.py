@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
-from bakeoff.cli.options import Json, OnlyContestant, Precision, RunPath, Texts
-from bakeoff.cli.texts import answers_of, chosen_contestants, empty_text_note, given_texts, say_where_texts_go
+from bakeoff.cli.options import Features, Json, OnlyContestant, Precision, RunPath, Texts
+from bakeoff.cli.texts import (
+    answers_of,
+    chosen_contestants,
+    empty_text_note,
+    given_texts,
+    say_where_texts_go,
+    with_features,
+)
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here, with labels and probabilities added.")] = None,
     contestant: OnlyContestant = None,
+    features: Features = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -65,7 +74,7 @@ def command(
         # A run on files without a header is used on such files; all else about a file is its own.
         known = TableFormat(header=False) if (data.get("format") or {}).get("header") is False else None
         table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text, settings=known)
-        inputs = table.texts
+        inputs: Sequence[str] = table.texts
         for said in table.notes:
             print(said, file=sys.stderr)
     else:
@@ -77,6 +86,10 @@ def command(
         print(note, file=sys.stderr)
     warn_of_slow_bf16(precision)
     say_where_texts_go(folder, names)
+    source = table.table if table is not None and table.table.columns.keys() != {"text"} else None  # or lines of a .txt
+    inputs, absent = with_features(inputs, folder, names, features, source)
+    if absent:
+        print(absent, file=sys.stderr)
     predictions = answers_of(
         names, lambda name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs)
     )
@@ -102,7 +115,7 @@ def command(
         print(f"Scored {len(inputs):,} texts: {out}", file=sys.stderr)
     if json:
         values = {name: [_as_json(answer, threshold) for answer in answers] for name, answers in predictions.items()}
-        print_json({"texts": inputs, "predictions": values, "notes": [note] if note else []})
+        print_json({"texts": list(inputs), "predictions": values, "notes": [*filter(None, [note, absent])]})
     elif out is None:
         _print(inputs, predictions, threshold)
 
@@ -134,7 +147,7 @@ def _labels(prediction: Prediction, threshold: float | None) -> list[str]:
     return (prediction.labels or []) if threshold is None else prediction.labels_from(threshold)
 
 
-def _print(texts: list[str], predictions: dict[str, list[Prediction]], threshold: float | None) -> None:
+def _print(texts: Sequence[str], predictions: dict[str, list[Prediction]], threshold: float | None) -> None:
     console = output()
     width = max(len(name) for name in predictions)
     for index, text in enumerate(texts):

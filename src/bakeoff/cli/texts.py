@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakeoff.cli.console import printable
 from bakeoff.errors import UserError
+from bakeoff.spelling import nearest
 
 if TYPE_CHECKING:
+    from bakeoff.data.raw_tables import RawTable
     from bakeoff.runs.folder import RunFolder
 
 Answer = TypeVar("Answer")
@@ -53,6 +55,79 @@ def empty_text_note(texts: Sequence[str]) -> str | None:
         return None
     counted = "1 text is empty: its answer says" if empty == 1 else f"{empty:,} texts are empty: their answers say"
     return f"{counted} only what the models answer without any word."
+
+
+def with_features(
+    texts: Sequence[str],
+    run: RunFolder,
+    names: Sequence[str],
+    given: Sequence[str] | None,
+    table: RawTable | None = None,
+) -> tuple[Sequence[str], str | None]:
+    """Return the texts with the cells of the columns that contestants read beside them, and a sentence if some lack.
+
+    Args:
+        names: The contestants that are asked.
+        given: `COLUMN=VALUE`, for all texts.
+        table: The table that the texts come from, a row each.
+
+    Raises:
+        UserError: `given` names a column that no contestant reads, or the table lacks one that a contestant reads.
+    """
+    from bakeoff.data.row_texts import row_texts
+    from bakeoff.tasks.classifier import columns_of
+
+    readers = columns_of(run, names)
+    known = list(dict.fromkeys(column for columns in readers.values() for column in columns))
+    values = dict(_assigned(assignment, known) for assignment in given or ())
+    columns: dict[str, Sequence[Any]] = {name: [value] * len(texts) for name, value in values.items()}
+    for name in known:
+        if name in columns:
+            continue
+        if table is not None and table.has_column(name):
+            columns[name] = table.column(name)
+        elif table is not None:
+            raise _lacks(table, name, [reader for reader, its in readers.items() if name in its])
+    absent = [name for name in known if name not in columns]
+    return row_texts(texts, columns) if known else texts, _absent_note(list(readers), absent) if absent else None
+
+
+def _absent_note(readers: list[str], absent: list[str]) -> str:
+    from bakeoff.evaluation.wording import listed
+
+    one = len(absent) == 1
+    columns = f"the column{'s' * (not one)} {listed(list(map(printable, absent)))}"
+    return (
+        f"{listed(readers)} also read{'s' * (len(readers) == 1)} {columns}: {'it counts' if one else 'they count'} as "
+        f"missing. Give {'it' if one else 'them'}: --feature {printable(absent[0])}=VALUE"
+    )
+
+
+def _assigned(assignment: str, known: Sequence[str]) -> tuple[str, str]:
+    name, equals, value = assignment.partition("=")
+    if not equals:
+        raise UserError(f"--feature {assignment}: a value is missing.", "Write --feature COLUMN=VALUE.")
+    if name not in known:
+        near = nearest(name, known)
+        columns = f"Columns: {', '.join(known)}." if known else "They read the text alone."
+        raise UserError(
+            f"--feature {assignment}: none of the contestants that are asked reads a column {name!r}.",
+            (f"Did you mean {near!r}? " if near else "") + columns,
+        )
+    return name, value
+
+
+def _lacks(table: RawTable, name: str, readers: Sequence[str]) -> UserError:
+    from bakeoff.evaluation.wording import listed
+
+    near = nearest(name, table.columns)
+    one = len(readers) == 1
+    return UserError(
+        f"{table.source} has no column {name!r}, which {listed(list(readers))} read{'s' * one} beside the text; it has "
+        f"{', '.join(table.columns)}.",
+        (f"Is it {near!r} there? Rename it. " if near else "")
+        + f"To count it as missing: --feature {name}= Or ask a contestant that reads the text alone: --contestant NAME",
+    )
 
 
 def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:

@@ -27,6 +27,7 @@ class Seen:
     label: str | list[str] | None = None  # a list: a column of 0 and 1 for each label
     separator: str | None = None  # between several labels of one text
     multilabel: bool = False  # a text can have several labels
+    features: list[str] = field(default_factory=list)  # columns that contestants could read beside the text
     split: str | None = None  # column that names the split of each row
     files: dict[str, str] = field(default_factory=dict)  # train, validation, test, where they have files of their own
     classes: dict[str, int] = field(default_factory=dict)  # rows that are used, the most frequent class first
@@ -57,6 +58,9 @@ def describe(seen: Seen) -> list[str]:
     if seen.columns:
         lines.append(f"columns: {', '.join(map(shown, seen.columns))}")
     lines += [f"chosen as {shown(reason, 200)}" for reason in seen.reasons]
+    if seen.features:
+        listed = ", ".join(map(shown, seen.features))
+        lines.append(f"could be read beside the text: {listed} (numbers and categories; see `features` below)")
     lines.append(
         f"{units} per text: {seen.words.median:,} (median), {seen.words.percentile_95:,} (95th percentile), "
         f"{seen.words.longest:,} (longest)"

@@ -30,6 +30,8 @@ from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
 from bakeoff.methods.registry import get_classification_method, method_names
+from bakeoff.methods.table_columns.leaks import leak_note, leaking_columns
+from bakeoff.methods.table_columns.proposing import usable_columns
 from bakeoff.runs.data_report import DataReport
 
 _SEED: int = ClassificationConfig.model_fields["seed"].default
@@ -128,12 +130,22 @@ def starting_config(
             refuse_other_shapes(table.columns, "text", source, "--text")
         return _language_model(source, roles.text[0], list(table.columns), names, chosen)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
+    others_usable = usable_columns(table.columns, [*roles.text, *_listed(roles.label), *_listed(roles.split)])
     files = {"train": source, **others} if others else {}
     format, labels = table.format, LabelFormat(separator=roles.separator)
     if files:
-        if any(read_raw_table(other).format != format for other in others.values()):
+        tables = [read_raw_table(other) for other in others.values()]
+        others_usable = [name for name in others_usable if all(other.has_column(name) for other in tables)]
+        if any(other.format != format for other in tables):
             format = None  # one setting cannot describe them all, so a run finds each again
-        data = TableData(text=columns, label=roles.label, labels=labels, format=format or TableFormat(), **files)
+        data = TableData(
+            text=columns,
+            label=roles.label,
+            labels=labels,
+            format=format or TableFormat(),
+            features=others_usable or None,
+            **files,
+        )
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
         data = TableData(
@@ -142,6 +154,7 @@ def starting_config(
             text=columns,
             label=roles.label,
             labels=labels,
+            features=others_usable or None,
             split=TableSplit(column=roles.split),
         )
     split, report = prepare_table(data, _SEED)
@@ -149,13 +162,17 @@ def starting_config(
     for part in report.splits:
         classes.update(part.labels)
     rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
-    seen = _seen(report, "classification", rows, split.train.texts + split.validation.texts + split.test.texts)
+    leaks = leaking_columns(split) if split.features else {}
+    texts = [text for part in (split.train, split.validation, split.test) for text in part.texts]
+    seen = _seen(report, "classification", rows, texts)
+    seen.features = [name for name in split.features if name not in leaks]
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
     seen.source = names.get(source, source)
     seen.format, seen.reasons = format, roles.reasons
     seen.separator, seen.multilabel = roles.separator, report.multilabel
     if format is not None or not files:  # the rows were read with the format that was found, which is no news then
         seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
+    seen.notes = [*seen.notes, *map(leak_note, leaks.items())]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
     seen.left_out, seen.time = dict(left_out), time
@@ -291,13 +308,33 @@ data:
 {_files_yaml(seen)}{_format_line(seen.format)}
   text: {text} # several columns are joined: {several}
   label: {label}
-  split: {split}
+{_features_line(seen)}  split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}
 {lineup_yaml(lineup)}
+{_text_only_line(seen, lineup)}\
 seed: {_SEED} # for the split, the weights and the order of texts
 """,
     )
+
+
+def _listed(columns: str | list[str] | None) -> list[str]:
+    return [columns] if isinstance(columns, str) else columns or []
+
+
+def _features_line(seen: Seen) -> str:
+    """Propose columns to read beside the text, in a comment: only their owner knows when they are filled in."""
+    if not seen.features:
+        return ""
+    columns = ", ".join(map(scalar, seen.features))
+    return f"  # features: [{columns}] # read beside the text: if they are known whenever a text is classified\n"
+
+
+def _text_only_line(seen: Seen, lineup: Sequence[Proposal]) -> str:
+    """Propose the contestant which shows what columns bring, in a comment."""
+    if not seen.features or "linear" not in [each.name for each in lineup]:
+        return ""
+    return "  # linear-text-only: {method: linear, features: false} # with features: shows what they bring\n"
 
 
 def _files_yaml(seen: Seen, whole: str = "table") -> str:

@@ -81,6 +81,20 @@ def label_of(value: Any) -> str | None:
     return None if name.lower() in ("", "nan") or not is_unicode(name) else name
 
 
+def cell_of(value: Any) -> str | None:
+    """Return a number, date, truth value or category as one text, however a file stores it, or None if it is missing.
+
+    Raises:
+        NotTextError: the value is a list or an object.
+    """
+    if isinstance(value, list | dict):
+        raise NotTextError(value, "an object" if isinstance(value, dict) else "a list")
+    if isinstance(value, datetime.date):
+        return value.isoformat() if value == value else None  # the missing time of pandas differs from itself
+    name = label_of(value)
+    return None if name is None else _TRUTH.get(name.lower(), name)
+
+
 def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:
     """Return the names of the labels of a column, and sentences about those that are written in several ways.
 

@@ -190,6 +190,12 @@ class TableData(Section):
         description="Column of the labels. Guessed from common names if absent. A cell may be a list of labels; a list "
         "of columns (`[toxic, obscene]`) is one label each, with 0 or 1 in every row. See several-labels.md.",
     )
+    features: ColumnOrColumns = Field(
+        None,
+        description="Other columns that contestants read beside the text, such as `[price, country]`: numbers, dates "
+        "and categories. `linear`, `embedding` and `transformer` read them unless they have `features: false`, "
+        "`estimator` if it has `features: true`; the others read the text alone. See features.md.",
+    )
     labels: LabelFormat = Field(
         default_factory=lambda: LabelFormat(), description="How several labels of one text are written."
     )
@@ -218,6 +224,11 @@ class TableData(Section):
             if self.labels.separator is not None:
                 raise ValueError("`labels.separator` is for one column of labels; with a list of columns leave it out")
         return self
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """Return `features` as a list."""
+        return [self.features] if isinstance(self.features, str) else self.features or []
 
     @model_validator(mode="after")
     def _has_out_of_scope_without_folds(self) -> TableData:

@@ -24,6 +24,7 @@ class TableSource:
     names: list[str]  # of the rows, all different
     splits: list[str] | None = None  # of the rows; None where there is one table for all splits
     given: frozenset[str] = frozenset()  # the splits that have a file
+    features: Sequence[str] = ()  # columns beside the text that contestants may read
 
 
 def read_table_source(data: TableData) -> TableSource:
@@ -35,27 +36,30 @@ def read_table_source(data: TableData) -> TableSource:
     Raises:
         UserError: a source is missing, empty or malformed, or lacks a column.
     """
-    return read_source(data, lambda table: _columns(table, data))
+    source = read_source(data, lambda table: _columns(table, data), data.feature_columns)
+    _refuse_features(source, data)
+    return source
 
 
 def read_source(
-    data: TableData | ExampleData, columns: Callable[[RawTable], tuple[list[str], list[str]]]
+    data: TableData | ExampleData,
+    columns: Callable[[RawTable], tuple[list[str], list[str]]],
+    features: Sequence[str] = (),
 ) -> TableSource:
     """Read the tables of a config as one; see `read_table_source`.
 
     Args:
         columns: Returns the columns of the texts and of the labels (or answers) of the first table.
+        features: Further columns, which the first table has.
     """
     tables = {split: read_raw_table(source, data.format) for split, source in data.files.items()}
-    if "train" not in tables:
-        (table,) = tables.values()
-        return TableSource(table, *columns(table), row_names(table))
-    text, label = columns(tables["train"])
-    for split, table in tables.items():
-        for column in (*text, *label):
-            _must_have(table, column, split, tables["train"].source)
+    first = tables["train"] if "train" in tables else next(iter(tables.values()))
+    text, label = columns(first)
     if len(tables) == 1:
-        return TableSource(tables["train"], text, label, row_names(tables["train"]))
+        return TableSource(first, text, label, row_names(first), features=features)
+    for split, table in tables.items():
+        for column in (*text, *label, *features):
+            _must_have(table, column, split, first.source)
     names = [(split, name) for split, table in tables.items() for name in row_names(table)]
     unique = len({name for _, name in names}) == len(names)
     return TableSource(
@@ -65,6 +69,7 @@ def read_source(
         [name if unique else f"{split}-{name}" for split, name in names],
         [split for split, _ in names],
         frozenset(tables),
+        features,
     )
 
 
@@ -86,7 +91,21 @@ def refuse_if_empty(source: TableSource, rows: Sequence[Any], skipped: Mapping[s
 def _columns(table: RawTable, data: TableData) -> tuple[list[str], list[str]]:
     text = choose_text_columns(table, data.text, "data.text")
     labels = data.label if isinstance(data.label, list) else [data.label]
+    for name in data.feature_columns:
+        choose_column(table, name, (), "data.features")
     return text, [choose_column(table, label, LABEL_NAMES, "data.label") for label in labels]
+
+
+def _refuse_features(source: TableSource, data: TableData) -> None:
+    """Refuse features that already have another role."""
+    roles = {"text": source.text, "label": source.label}
+    roles |= {f"split.{key}": [name] for key in ("column", "group") if (name := getattr(data.split, key)) is not None}
+    for key, columns in roles.items():
+        if taken := [name for name in source.features if name in columns]:
+            raise UserError(
+                f"data.features: {taken[0]!r} is the column of data.{key}.",
+                f"Leave it out of data.features, or name another column with data.{key}.",
+            )
 
 
 def _must_have(table: RawTable, column: str, split: str, train: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.cells import labels_of, unlabeled_note
+from bakeoff.data.cells import NotTextError, cell_of, labels_of, unlabeled_note
 from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
 from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
@@ -22,6 +22,7 @@ from bakeoff.data.out_of_scope import check_label, missing_texts, moved_note, se
 from bakeoff.data.parts import nested_parts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
+from bakeoff.data.row_texts import Cell, RowTexts, picked, row_cells
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
 from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable, joined
@@ -123,12 +124,17 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         trained = [fold["train"] for fold in division.folds or [rows_of]]
         label_names, matrix = _learnable(source.table.source, label_names, sets, trained, notes)
 
-    def texts(picked: Sequence[int]) -> LabeledTexts:
+    features = _features(source, rows, chosen, notes)
+    all_texts = RowTexts(rows.texts, features) if features else rows.texts
+    if features:
+        notes += _same_texts_with_other_cells(duplicates.keys, chosen, features)
+
+    def texts(those: Sequence[int]) -> LabeledTexts:
         return LabeledTexts(
-            ids=[rows.ids[row] for row in picked],
-            texts=[rows.texts[row] for row in picked],
-            labels=[labels[row] for row in picked] if matrix is None else [],
-            label_sets=None if matrix is None else matrix[picked],
+            ids=[rows.ids[row] for row in those],
+            texts=picked(all_texts, those),
+            labels=[labels[row] for row in those] if matrix is None else [],
+            label_sets=None if matrix is None else matrix[those],
         )
 
     def table(parts: RowsBySplit) -> tuple[SplitTable, RowsBySplit]:
@@ -223,6 +229,52 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     )
     refuse_if_empty(source, rows.texts, rows.skipped, way_out)
     return rows
+
+
+def _features(source: TableSource, rows: _Rows, chosen: Sequence[int], notes: list[str]) -> dict[str, list[Cell]]:
+    """Return the cells of the usable rows in the columns of `data.features`.
+
+    Args:
+        chosen: The rows that are used.
+        notes: Gets sentences on cells that are missing.
+
+    Raises:
+        UserError: a column is empty, or holds lists or objects.
+    """
+    features = {}
+    for name in source.features:
+        column = source.table.column(name)
+        try:
+            cells = [cell_of(column[number]) for number in rows.numbers]
+        except NotTextError as error:
+            raise UserError(
+                f"{source.table.source}: column {name!r} of data.features holds {error.what}: {error.shown()}.",
+                "Features are numbers, dates and categories. Name a path inside it, or leave it out.",
+            ) from None
+        missing = sum(cells[row] is None for row in chosen)
+        if missing == len(chosen):
+            raise UserError(
+                f"{source.table.source}: column {name!r} of data.features is empty in every row that is used.",
+                "Leave it out.",
+            )
+        if missing:
+            notes.append(f"{row_count(missing)} no value in column {name!r}.")
+        features[name] = cells
+    return features
+
+
+def _same_texts_with_other_cells(
+    keys: Sequence[str], chosen: Sequence[int], features: Mapping[str, Sequence[Cell]]
+) -> list[str]:
+    """Say how many texts occur with different features: they count as identical all the same."""
+    cells: dict[str, set[tuple[Cell, ...]]] = {}
+    for row in chosen:
+        cells.setdefault(keys[row], set()).add(tuple(column[row] for column in features.values()))
+    count = sum(len(different) > 1 for different in cells.values())
+    if not count:
+        return []
+    several = f"{count:,} texts occur" if count > 1 else "1 text occurs"
+    return [f"{several} more than once with different features: such rows count as duplicates, and stay together."]
 
 
 def _other_columns(source: TableSource, numbers: Sequence[int]) -> dict[str, list[Any]]:
@@ -362,11 +414,15 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
     named_rows = {
         name: [
-            (row, text, label) for row, text, label in zip(texts.ids, texts.texts, split.written(texts), strict=True)
+            (row, text, label, *cells)
+            for row, text, label, cells in zip(
+                texts.ids, texts.texts, split.written(texts), row_cells(texts.texts), strict=True
+            )
         ]
         for name, texts in texts_of.items()
     }
     apart = split.out_of_scope
+    used: list[tuple[str, Iterable[str]]]
     used = [(name, list(chain.from_iterable(row[1:] for row in named))) for name, named in named_rows.items()]
     if apart is not None:
         used += [("out of scope, choosing", apart.choosing.texts), ("out of scope, test", apart.test.texts)]
@@ -388,4 +444,5 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
         ],
         skipped=dict(rows.skipped),
         multilabel=split.multilabel,
+        features=split.features,
     )

@@ -48,8 +48,8 @@ def read_times(values: Sequence[Any], source: str, column: str) -> Times:
     if all(number is not None for number in numbers):
         found: list[Moment | None] = list(numbers)
     else:
-        slashes = _slashes([cell for cell in present if _has_slashes(cell)], source, column, notes)
-        read = _reader(slashes)
+        slashes = slash_order([cell for cell in present if has_slashes(cell)], source, column, notes)
+        read = date_reader(slashes)
         found = [read(cell) for cell in present]
         zoned = sum(_has_zone(cell) for cell in present)
         if 0 < zoned < len(present):
@@ -112,12 +112,17 @@ def _number(cell: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _has_slashes(cell: Any) -> bool:
+def has_slashes(cell: Any) -> bool:
+    """Return whether a cell may be a date such as 01/02/2024."""
     return isinstance(cell, str) and cell.count("/") == 2 and cell.index("/") <= 2
 
 
-def _slashes(cells: Sequence[str], source: str, column: str, notes: list[str]) -> str | None:
-    """Return the order of dates with slashes: the one in which more of them are dates."""
+def slash_order(cells: Sequence[str], source: str, column: str, notes: list[str]) -> str | None:
+    """Return the order of dates with slashes, for `date_reader`: the one in which more of them are dates.
+
+    Raises:
+        UserError: as many of them are dates in either order.
+    """
     if not cells:
         return None
     read = {name: sum(_parsed(cell, _with_clocks(day)) is not None for cell in cells) for name, day in _SLASHES.items()}
@@ -148,8 +153,12 @@ def _parsed(text: str, formats: Sequence[str]) -> datetime | None:
     return None
 
 
-def _reader(slashes: str | None) -> Callable[[Any], datetime | None]:
-    """Return a function that reads a date or time as UTC."""
+def date_reader(slashes: str | None) -> Callable[[Any], datetime | None]:
+    """Return a function that reads a date or time as UTC, or returns None.
+
+    Args:
+        slashes: As `slash_order` gives it.
+    """
     formats = [*_FORMATS, *(_with_clocks(slashes) if slashes else ())]
 
     def read(cell: Any) -> datetime | None:

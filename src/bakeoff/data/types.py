@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.data.row_texts import RowTexts, concatenated, picked
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -16,7 +18,7 @@ class LabeledTexts:
     """One split of a labeled table; the lists have the same length."""
 
     ids: list[str]  # stable names of the rows: from the file's id column, or else the row number, from 1
-    texts: list[str]
+    texts: Sequence[str]  # `RowTexts` where the config names features
     labels: list[int]  # indices into SplitTable.label_names; empty where a text can have several labels
     label_sets: npt.NDArray[np.bool_] | None = None  # which labels each text has, shape (texts, labels), where several
 
@@ -42,7 +44,7 @@ class LabeledTexts:
 
     def of(self, rows: Sequence[int]) -> LabeledTexts:
         """Return the texts at these positions."""
-        ids, texts = [self.ids[row] for row in rows], [self.texts[row] for row in rows]
+        ids, texts = [self.ids[row] for row in rows], picked(self.texts, rows)
         if self.label_sets is not None:
             return LabeledTexts(ids, texts, [], self.label_sets[list(rows)])
         return LabeledTexts(ids, texts, [self.labels[row] for row in rows])
@@ -54,7 +56,7 @@ def joined(parts: Sequence[LabeledTexts]) -> LabeledTexts:
 
     return LabeledTexts(
         [id for part in parts for id in part.ids],
-        [text for part in parts for text in part.texts],
+        concatenated([part.texts for part in parts]),
         [label for part in parts for label in part.labels],
         None if parts[0].label_sets is None else np.concatenate([part.sets for part in parts]),
     )
@@ -85,6 +87,11 @@ class SplitTable:
     parts: Sequence[LabeledTexts] = ()  # of `train`, for a learning curve: each is in the next, the smallest first
     test_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """The cells of the test rows, in their order, in all columns but those of texts and labels."""
+
+    @property
+    def features(self) -> list[str]:
+        """Return the columns beside the text that contestants may read: `data.features` of the config."""
+        return list(self.train.texts.columns) if isinstance(self.train.texts, RowTexts) else []
 
     def with_part(self, number: int) -> SplitTable:
         """Return the table with only a part of its training rows; the smallest part is 1, and 0 is all of them."""

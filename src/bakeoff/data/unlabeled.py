@@ -70,7 +70,7 @@ def read_texts(
     return TextTable(table, [text or "" for text in texts], [*table.notes, *text_notes(table, chosen)])
 
 
-def write_scored(path: Path, table: TextTable | None, texts: list[str], columns: dict[str, list[Any]]) -> None:
+def write_scored(path: Path, table: TextTable | None, texts: Sequence[str], columns: dict[str, list[Any]]) -> None:
     """Write the texts with all columns of their table, followed by new columns.
 
     A new column with the name of an existing one is prefixed with `predicted_`.
@@ -85,7 +85,7 @@ def write_scored(path: Path, table: TextTable | None, texts: list[str], columns:
     ending = path.suffix.lower()
     if ending not in _WRITABLE:
         raise UserError(f"{path} cannot be written: unknown file type.", f"Use one of {', '.join(_WRITABLE)}.")
-    scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": texts}
+    scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": list(texts)}
     for name, values in columns.items():
         scored[name if name not in scored else f"predicted_{name}"] = values
     with replaced_file(path) as temporary:

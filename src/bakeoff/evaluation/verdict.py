@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from bakeoff.evaluation.comparisons import compare, corrected
+from bakeoff.evaluation.feature_worth import feature_sentences, feature_worth
 from bakeoff.evaluation.learning_curve import Sized, learning_curve
 from bakeoff.evaluation.limits import Caution, cautions
 from bakeoff.evaluation.metrics import Draws
@@ -45,6 +46,7 @@ def decide(
     sized: Mapping[str, Sequence[Sized]] | None = None,
     traits: TextTraits | None = None,
     out_of_scope: Mapping[str, pa.Table] | None = None,
+    without_features: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Rank the contestants by their first metric and compare the best with each of the others.
 
@@ -63,6 +65,7 @@ def decide(
         circumstances: Further cautions.
         sized: Of a learning curve, the trainings of each contestant by name.
         traits: Of the test texts, to find those on which contestants fail.
+        without_features: Contestants that read columns beside the text -> those that differ in nothing else.
         out_of_scope: out_of_scope.parquet of each contestant that has one, by name, of the first seed.
 
     Raises:
@@ -82,6 +85,8 @@ def decide(
         f"Caution: {main.sentence}",
     ]
     words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
+    worth = feature_worth([best, *others], without_features or {}, scores, draws)
+    words += feature_sentences([best, *others], worth, without_features or {}, confidence)
     curve = learning_curve([best, *others], sized or {}, comparisons, draws)
     words += curve.sentences if curve else []
     slices = _slices(traits, best, others, recommended, scores, 1 - confidence) if traits else None
@@ -98,6 +103,7 @@ def decide(
         sentences=[*summary, *words, *(caution.sentence for caution in more)],
         comparisons=comparisons,
         ranks=ranks([best, *others], scores, draws) if others else [],
+        features=worth,
         learning_curve=curve,
         slices=slices,
         failed=dict(failed or {}),

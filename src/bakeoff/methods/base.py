@@ -127,6 +127,7 @@ class SavedClassifier:
     labels: list[str]
     settings: dict[str, Any]  # as in the config, every default resolved
     multilabel: bool = field(default=False, kw_only=True)  # a text can have several labels, or none
+    columns: list[str] = field(default_factory=list, kw_only=True)  # that it reads beside the text
 
 
 Config = TypeVar("Config", bound=MethodConfig)
@@ -196,6 +197,13 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
     def learns(self, config: Config) -> bool:
         """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
         return True
+
+    def columns(self, config: Config, data: SplitTable) -> list[str]:
+        """Return the columns that a contestant reads beside the text; what builds on it then reads them as well.
+
+        A method that can read some has the setting `features`. Its texts then are `RowTexts`, in training and later.
+        """
+        return data.features if getattr(config, "features", False) else []
 
     def chooses_thresholds(self, model: TextModel) -> bool:
         """Return whether labels, where a text can have several, are predicted from thresholds chosen by validation.
@@ -270,7 +278,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
             peak = machine.peak_memory_bytes() + int(growth * (factor - 1))
             model_bytes = int(folder_bytes(folder.model) * factor)
             settings = config.model_dump(mode="json")
-            saved = SavedClassifier(config.method, data.label_names, settings, multilabel=data.multilabel)
+            columns = self.columns(config, data)
+            saved = SavedClassifier(
+                config.method, data.label_names, settings, multilabel=data.multilabel, columns=columns
+            )
             model = self.load(folder.model, saved)
         texts = data.test.texts[: len(part.train)]
         started = time.perf_counter()

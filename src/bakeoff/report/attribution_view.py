@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bakeoff.report.highlighting import pieces, signed_log_odds
 from bakeoff.report.safe_text import one_line, visible
-from bakeoff.runs.results import WordAttribution
+from bakeoff.runs.results import ColumnAttribution, WordAttribution
 from bakeoff.tasks.attribution import Explanation
 
 _FOR, _AGAINST = "bold green", "bold red"
@@ -34,7 +34,7 @@ class AttributionView:
         for name, explanation in self._explanations.items():
             yield Text(f"{one_line(name)}: {one_line(explanation.label)} {explanation.probability:.4f}", "bold")
             yield Padding(highlighted(explanation, self._top), (0, 0, 1, 2))
-        if any(explanation.words for explanation in self._explanations.values()):
+        if any(explanation.words or explanation.columns for explanation in self._explanations.values()):
             yield self._table()
             yield from (Text(sentence, "dim") for sentence in self._notes())
         else:
@@ -49,6 +49,12 @@ class AttributionView:
         shown = [explanation.words[: self._top] for explanation in explanations]
         for rank in range(max(map(len, shown))):
             table.add_row(str(rank + 1), *(_word(words[rank]) if rank < len(words) else "" for words in shown))
+        columns = [explanation.columns[: self._top] for explanation in explanations]
+        if any(columns):
+            table.add_section()
+            for rank in range(max(map(len, columns))):
+                row = (_column(its[rank]) if rank < len(its) else "" for its in columns)
+                table.add_row("" if rank else "Columns", *row)
         table.add_section()
         table.add_row("Probability of the label", *(f"{explanation.probability:.4f}" for explanation in explanations))
         checks = [explanation.check for explanation in explanations]
@@ -65,6 +71,8 @@ class AttributionView:
             "Top words: the 20 % that support the label most, removed together. Random words: as many, mean of 20 "
             "draws."
         )
+        if any(explanation.columns for explanation in self._explanations.values()):
+            yield "Columns: the same, where the value is missing instead of the one that is shown."
         for name, explanation in self._explanations.items():
             if explanation.words_at_once > 1:
                 yield f"{one_line(name)}: long text; words were removed {explanation.words_at_once} at a time."
@@ -86,5 +94,14 @@ def highlighted(explanation: Explanation, top: int) -> Text:
 
 def _word(word: WordAttribution) -> Text:
     occurrences = f" ×{len(word.spans)}" if len(word.spans) > 1 else ""
-    style = _FOR if word.contribution > 0 else _AGAINST if word.contribution < 0 else ""
-    return Text(f"{one_line(word.word)}{occurrences} {signed_log_odds(word.contribution)}", style)
+    return Text(f"{one_line(word.word)}{occurrences} {signed_log_odds(word.contribution)}", _style(word.contribution))
+
+
+def _column(column: ColumnAttribution) -> Text:
+    value = "missing" if column.value is None else one_line(column.value)
+    words = f"{one_line(column.column)}: {value} {signed_log_odds(column.contribution)}"
+    return Text(words, _style(column.contribution))
+
+
+def _style(contribution: float) -> str:
+    return _FOR if contribution > 0 else _AGAINST if contribution < 0 else ""

@@ -60,6 +60,7 @@ def model_card(folder: ContestantFolder, run: RunFolder, files: Path | None = No
             name=name,
             metadata=Markup(yaml),
             result=result,
+            features=Markup(repr({name: ["..."] for name in result.columns})),
             description=Markup(one_line(result.description)),
             base_model=Path(result.pretrained_model).name if result.pretrained_model else None,
             unknown_license=bool(result.pretrained_model) and metadata.license == "unknown",
@@ -90,7 +91,7 @@ def _file_names(source: str) -> str:
 
 def _library(model: Path) -> Library:
     """Return the library that loads the files of a model's folder."""
-    if (model / LINEAR_PART).exists():  # to other libraries it is the folder of a network alone
+    if (model / LINEAR_PART).exists() or (model / "columns").exists():  # to others it is the folder of a network alone
         return "bakeoff"
     if (model / "adapter_config.json").exists():
         return "peft"

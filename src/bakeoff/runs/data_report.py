@@ -59,7 +59,7 @@ class DataReport(Record):
 
     source: str
     files: dict[str, str] = Field({}, description="File (or packaged name) -> SHA-256 of its content.")
-    fingerprint: str = Field(description="SHA-256 of the texts and labels as used, in order, by split.")
+    fingerprint: str = Field(description="SHA-256 of the texts, labels and features as used, in order, by split.")
     split_seed: int | None = Field(None, description="None where the splits came as files, as a column, or by time.")
     split_rule: GroupSplit | TimeSplit | None = Field(None, description="None: at random, or the splits were given.")
     splits: list[SplitReport]
@@ -79,4 +79,5 @@ class DataReport(Record):
     near_duplicate_texts: int = Field(0, description="Rows in groups of near-identical texts.")
     near_across_splits: int = Field(0, description="Groups of near-identical texts in more than one split.")
     near_duplicates: list[NearDuplicate] = Field([], description="Examples; pairs across splits come first.")
+    features: list[str] = Field([], description="Columns beside the text that contestants may read.")
     notes: list[str] = Field([], description="Sentences that a reader of the results should see.")

@@ -233,6 +233,7 @@ class ContestantResult(Record):
     description: str = Field("", description="One sentence about the model in Markdown, without the final period.")
     pretrained_model: str | None = Field(None, description="The model that it started from.")
     multilabel: bool = Field(False, description="A text can have several labels, or none.")
+    columns: list[str] = Field([], description="Columns of the table that it reads beside the text.")
     total_parameters: int
     trainable_parameters: int
     model_bytes: int = Field(description="Size of model/ on disk.")
@@ -318,6 +319,9 @@ class Verdict(Record):
     sentences: list[str] = Field(description="The summary, and then everything else.")
     comparisons: list[Comparison]
     ranks: list[Rank] = Field([], description="Best first; empty where there is nothing to resample.")
+    features: list[Comparison] = Field(
+        [], description="Contestants that read columns beside the text, with those that differ in nothing else."
+    )
     learning_curve: LearningCurve | None = Field(None, description="Where `learning_curve` was asked for.")
     slices: Slices | None = Field(None, description="Where classifiers fail; null where there are too few test texts.")
     failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
@@ -355,6 +359,16 @@ class WordAttribution(Record):
     spans: list[Span] = Field(description="[start, end] of each occurrence, counted in Unicode code points.")
     contribution: float = Field(
         description="Log-odds of the label with the word minus without it; above 0 the word supports the label."
+    )
+
+
+class ColumnAttribution(Record):
+    """A cell's contribution to a classifier's decision."""
+
+    column: str
+    value: str | None = Field(description="Null: the cell is missing.")
+    contribution: float = Field(
+        description="Log-odds of the label with the cell minus with a missing one; above 0 it supports the label."
     )
 
 

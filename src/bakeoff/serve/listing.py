@@ -34,4 +34,5 @@ def _view(models: Models, model: ServedModel) -> Model:
         run=run.name,
         contestant=model.folder.name,
         method=model.result.method,
+        columns=model.result.columns,
     )

@@ -78,6 +78,7 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
             model=model.id,
             metric=_metric_view(model.result.metrics[0]),
             training_seconds=model.result.training.seconds,
+            columns=model.result.columns,
         )
     folder = run.folder.contestant(name, writes=False)
     started = bool(folder.metrics_size() or folder.folds())

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from bakeoff.runs.results import WordAttribution
+from bakeoff.runs.results import ColumnAttribution, WordAttribution
 
 Task = Literal["classification", "language-model"]
 
@@ -156,6 +156,7 @@ class Model(BaseModel):
     run: str
     contestant: str
     method: str
+    columns: list[str] = Field([], description="Columns that it reads beside the text, given as `features`.")
 
 
 class ModelList(BaseModel):
@@ -165,6 +166,11 @@ class ModelList(BaseModel):
 
 class ClassifyRequest(Ask):
     texts: list[Text] = Field(min_length=1, description="Texts to classify, up to the server's limit (256).")
+    features: list[dict[str, Text | float | bool | None]] | None = Field(
+        None,
+        description="The values of columns, one object for each text, for models that list `columns`. What is absent "
+        "counts as missing.",
+    )
     models: list[ModelId] | None = Field(None, max_length=100, description="Classifiers to use. Default: all.")
     threshold: float | None = Field(
         None,
@@ -197,11 +203,17 @@ class PredictedLabel(BaseModel):
     words: list[WordAttribution] | None = Field(
         None, description="The strongest words first; null if not requested or the text is too long."
     )
+    columns: list[ColumnAttribution] | None = Field(
+        None, description="The strongest columns first; null if not requested, or the model reads none."
+    )
 
 
 class Classified(BaseModel):
     model: str
     predictions: list[PredictedLabel] = Field(description="One per text, in the same order.")
+    missing: list[str] = Field(
+        [], description="Columns that the model reads and the request does not give with every text: missing values."
+    )
 
 
 class ClassifyAnswer(BaseModel):
@@ -225,6 +237,7 @@ class ContestantView(BaseModel):
     model: str | None = Field(description="Id for requests; null until it has finished.")
     metric: MetricView | None = Field(description="The metric that decides the verdict.")
     training_seconds: float | None
+    columns: list[str] = Field([], description="Columns that it reads beside the text, given as `features`.")
 
 
 class RunView(BaseModel):

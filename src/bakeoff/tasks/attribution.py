@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
@@ -19,9 +19,10 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from bakeoff.data.graphemes import graphemes
+from bakeoff.data.row_texts import Cell, RowTexts, repeated
 from bakeoff.data.scripts import IDEOGRAPHS, KANA, SYLLABLES
 from bakeoff.data.words import marks
-from bakeoff.runs.results import Span, WordAttribution
+from bakeoff.runs.results import ColumnAttribution, Span, WordAttribution
 
 MOST_QUESTIONS = 250
 """In a text with more distinct words, several neighboring words are removed at a time, which bounds the cost."""
@@ -62,6 +63,7 @@ class Explanation:
     words: list[WordAttribution]  # strongest first, for or against the label
     words_at_once: int  # 1, or more in a long text, where several words are removed at a time
     check: DeletionCheck | None  # None if the text has fewer than two words
+    columns: list[ColumnAttribution] = field(default_factory=list)  # strongest first
 
 
 def explain(
@@ -69,18 +71,54 @@ def explain(
     labels: Sequence[str],
     text: str,
     choose: Callable[[npt.NDArray[np.float64]], int] = lambda row: int(row.argmax()),
+    cells: Mapping[str, Cell] | None = None,
 ) -> Explanation:
     """Explain the label of a text.
 
     Args:
         labels: In the order of the model's probabilities.
         choose: Returns the class of a row of probabilities; by default the most probable one.
+        cells: Of the columns that the model reads beside the text, by name.
     """
-    row = model.probabilities([text])[0]
+    cells = cells or {}
+    of_words = of_row(model, cells)
+    row = of_words.probabilities([text])[0]
     label = choose(row)
-    words, at_once = contributions(model, text, label)
-    check = _check(model, text, label, words) if len(words) > 1 else None
-    return Explanation(text, labels[label], float(row[label]), words, at_once, check)
+    words, at_once = contributions(of_words, text, label)
+    check = _check(of_words, text, label, words) if len(words) > 1 else None
+    columns = column_contributions(model, text, cells, label)
+    return Explanation(text, labels[label], float(row[label]), words, at_once, check, columns)
+
+
+@dataclass(frozen=True)
+class _OfRow:
+    """A model that reads columns, with the cells of one row: all texts that it gets are variants of the row's text."""
+
+    model: Probabilities
+    cells: Mapping[str, Cell]
+
+    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        return self.model.probabilities(repeated(texts, self.cells))
+
+
+def of_row(model: Probabilities, cells: Mapping[str, Cell]) -> Probabilities:
+    """Return a model of texts alone, which reads the cells of one row with each of them."""
+    return _OfRow(model, cells) if cells else model
+
+
+def column_contributions(
+    model: Probabilities, text: str, cells: Mapping[str, Cell], label: int
+) -> list[ColumnAttribution]:
+    """Return the contribution of each cell to the log-odds of a label, against a missing cell, strongest first."""
+    if not cells:
+        return []
+    columns = {name: [cell, *(None if name == other else cell for other in cells)] for name, cell in cells.items()}
+    odds = _log_odds(model, RowTexts([text] * (1 + len(cells)), columns), label)
+    found = [
+        ColumnAttribution(column=name, value=cell, contribution=float(odds[0] - remaining))
+        for (name, cell), remaining in zip(cells.items(), odds[1:], strict=True)
+    ]
+    return sorted(found, key=lambda column: -abs(column.contribution))
 
 
 def contributions(

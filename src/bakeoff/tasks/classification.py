@@ -35,6 +35,7 @@ from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluating import Evaluator, evaluate
 from bakeoff.tasks.evaluating_labels import SeveralLabels
 from bakeoff.tasks.evaluating_one_label import OneLabel
+from bakeoff.tasks.features import columns_read, feature_notes
 from bakeoff.tasks.traits import text_traits
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
@@ -61,6 +62,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             for table in (data, *data.folds, *smaller):
                 method.check(name, settings, table)
             tuning.check(name, settings, config.budget.seconds)
+        report.notes += feature_notes(config, data)
         return data, report
 
     def bake(
@@ -74,11 +76,12 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             distributed.wait()  # until the main process has written the last fold
         if failed := [fold.name for fold in folder.folds() if fold.failure()]:
             raise DivergedError(f"{failed[0]} has no result.")
-        fitted = tuning.fit(method, settings, data, context, partial(_validation_accuracy, method, data))
+        columns = columns_read(config, contestant.name, data)
+        fitted = tuning.fit(method, settings, data, context, partial(_validation_accuracy, method, data, columns))
         settings, report = fitted.config, fitted.report
         distributed.wait()  # until the main process has written the model
         progress.stage("evaluating")
-        saved = _saved(settings, data)
+        saved = _saved(settings, data, columns)
         model = method.load(folder.model, saved)
         if (address := _address(config, contestant.name)) is not None:
             progress.message(f"{contestant.name} sends texts to {address}.")
@@ -107,6 +110,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
                 saved.labels,
                 saved.settings,
                 multilabel=saved.multilabel,
+                columns=columns,
                 costs=stakes.costs,
                 **evaluation.decision,
             )
@@ -125,6 +129,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             token_unit=method.token_unit,
             description=method.describe(settings.model_copy(update=report.settings)),
             pretrained_model=settings.pretrained_model,
+            columns=columns,
             total_parameters=model.parameters,
             trainable_parameters=model.parameters
             if report.trainable_parameters is None
@@ -134,6 +139,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             search=fitted.search,
             notes=[
                 *report.notes,
+                *([f"It reads beside the text: {', '.join(columns)}."] if columns else []),
                 *(asked.notes if asked else []),
                 *([stakes.note] if stakes.note else []),
                 *["Probabilities were computed in bf16."] * (cost.precision == "bf16"),
@@ -149,7 +155,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         settings = config.contestants[contestant.name]
         method = get_classification_method(settings.method)
         data, context = _begin(config, contestant, data, progress)
-        evaluate = partial(_validation_accuracy, method, data)
+        evaluate = partial(_validation_accuracy, method, data, columns_read(config, contestant.name, data))
         tuning.make_trial(method, settings, data, context, evaluate, contestant.trial)
 
     def traits(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> TextTraits:
@@ -184,16 +190,20 @@ def _begin(
     return data, context
 
 
-def _saved(settings: MethodConfig, data: SplitTable) -> SavedClassifier:
+def _saved(settings: MethodConfig, data: SplitTable, columns: list[str]) -> SavedClassifier:
     values = settings.model_dump(mode="json")
-    return SavedClassifier(settings.method, data.label_names, values, multilabel=data.multilabel)
+    return SavedClassifier(settings.method, data.label_names, values, multilabel=data.multilabel, columns=columns)
 
 
 def _validation_accuracy(
-    method: ClassificationMethod[Any], data: SplitTable, tried: MethodConfig, trial: ContestantFolder
+    method: ClassificationMethod[Any],
+    data: SplitTable,
+    columns: list[str],
+    tried: MethodConfig,
+    trial: ContestantFolder,
 ) -> float:
     """Return the accuracy, or the best micro-F1 of several labels, of a trial on the validation split."""
-    probabilities = method.load(trial.model, _saved(tried, data)).probabilities(data.validation.texts)
+    probabilities = method.load(trial.model, _saved(tried, data, columns)).probabilities(data.validation.texts)
     if data.multilabel:
         return best_micro_f1(data.validation.sets, probabilities)
     return float(np.mean(probabilities.argmax(axis=1) == np.asarray(data.validation.labels)))

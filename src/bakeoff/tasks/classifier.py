@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from bakeoff.data.cells import cell_of
+from bakeoff.data.row_texts import row_texts, with_columns
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import with_temperature
 from bakeoff.evaluation.choosing import Costs, choose
@@ -76,6 +78,7 @@ class Classifier:
         costs: Costs | None = None,
         decision: LabelDecision | None = None,
         out_of_scope_threshold: float | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         self.labels = labels
         self.model = model
@@ -83,6 +86,7 @@ class Classifier:
         self.costs = costs
         self.decision = decision  # None: a text has one label
         self.out_of_scope_threshold = out_of_scope_threshold  # None: every text belongs to a class
+        self.columns = columns  # that it reads beside the text; what a text lacks of them counts as missing
 
     @property
     def multilabel(self) -> bool:
@@ -90,28 +94,48 @@ class Classifier:
         return self.decision is not None
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return calibrated probabilities, shape (texts, labels). A row does not depend on the other texts."""
+        """Return calibrated probabilities, shape (texts, labels). A row does not depend on the other texts.
+
+        Args:
+            texts: Texts, or `RowTexts` with the cells of columns.
+        """
         if not len(texts):
             return np.zeros((0, len(self.labels)))
-        probabilities = self.model.probabilities(texts)
+        probabilities = self.model.probabilities(with_columns(texts, self.columns) if self.columns else texts)
         if self.decision is not None:
             return with_temperatures(probabilities, self.decision.temperatures)
         return with_temperature(probabilities, self.temperature)
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    def predict(self, texts: Sequence[str], features: Mapping[str, Sequence[Any]] | None = None) -> list[Prediction]:
         """Return the label of each text: the most probable one, or the one of least expected cost; or its labels.
 
         The label is None where the largest probability is below `out_of_scope_threshold`.
 
+        Args:
+            features: The values of columns, one for each text, by name. Those that are absent count as missing. A
+                classifier that reads the text alone ignores them.
+
         Raises:
             TypeError: `texts` is a single string, whose letters would be classified one by one.
+            UserError: the classifier reads columns, but not one of that name.
+            ValueError: a column has more values than there are texts, or fewer.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: predict([text])")
-        rows = self.probabilities(texts)
+        self._check_names(features or {})
+        rows = self.probabilities(texts if features is None else row_texts(texts, features))
         return [
             self._prediction(row, chosen) for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]
+
+    def _check_names(self, features: Mapping[str, Any]) -> None:
+        unknown = [name for name in features if name not in self.columns]
+        if unknown and self.columns:
+            near = nearest(unknown[0], self.columns)
+            raise UserError(
+                f"This classifier reads no column {unknown[0]!r}" + (f"; did you mean {near!r}?" if near else "."),
+                f"Columns: {', '.join(self.columns)}.",
+            )
 
     def _prediction(self, row: npt.NDArray[np.float64], chosen: int) -> Prediction:
         probabilities = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
@@ -127,24 +151,27 @@ class Classifier:
         chosen = choose_labels(row, self.decision.thresholds)
         return [label for label, is_chosen in zip(self.labels, chosen, strict=True) if is_chosen]
 
-    def explain(self, text: str, label: str | None = None) -> Explanation:
-        """Return the words that moved the decision.
+    def explain(self, text: str, label: str | None = None, features: Mapping[str, Any] | None = None) -> Explanation:
+        """Return the words, and the columns, that moved the decision.
 
         Args:
             label: Explain this one. If absent, the predicted label; where a text can have several, the most probable.
+            features: The values of columns, by name, as for `predict`.
 
         Raises:
-            UserError: there is no such label.
+            UserError: there is no such label, or no such column.
         """
+        self._check_names(features or {})
+        cells = {name: cell_of((features or {}).get(name)) for name in self.columns}
         if label is None:
-            return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]))
+            return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]), cells)
         if label not in self.labels:
             near = nearest(label, self.labels)
             raise UserError(
                 f"There is no label '{label}'" + (f"; did you mean '{near}'?" if near else "."),
                 f"Labels: {', '.join(self.labels[:20])}.",
             )
-        return explain(self, self.labels, text, lambda _: self.labels.index(label))
+        return explain(self, self.labels, text, lambda _: self.labels.index(label), cells)
 
 
 def addresses(run: RunFolder) -> dict[str, str]:
@@ -154,6 +181,16 @@ def addresses(run: RunFolder) -> dict[str, str]:
         sent_to = [method.sends_to(config), *(found.get(member) for member in config.builds_on)]
         if (address := next(filter(None, sent_to), None)) is not None:
             found[name] = address
+    return found
+
+
+def columns_of(run: RunFolder, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns that contestants read beside the text, by name of those that read any."""
+    found = {}
+    for name in names:
+        path = run.contestant(name, writes=False).model
+        if classifier_path(path).exists() and (columns := read_classifier(path).columns):
+            found[name] = columns
     return found
 
 
@@ -200,7 +237,8 @@ def load_classifier(
     saved = read_classifier(folder)
     decision = LabelDecision(saved.temperatures or [], saved.thresholds or []) if saved.multilabel else None
     model = load_text_model(folder, saved, precision)
-    return Classifier(saved.labels, model, saved.temperature, saved.costs, decision, saved.out_of_scope_threshold)
+    threshold = saved.out_of_scope_threshold
+    return Classifier(saved.labels, model, saved.temperature, saved.costs, decision, threshold, saved.columns)
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bakeoff.data.row_texts import cells_at
 from bakeoff.data.types import SplitTable
 from bakeoff.evaluation.classifier import ClassifierEvaluation
 from bakeoff.evaluation.config import ClassificationEvaluationConfig
@@ -22,7 +23,7 @@ from bakeoff.evaluation.label_classifier import LabelEvaluation
 from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult, MetricValue, Sample, WordAttribution
-from bakeoff.tasks.attribution import strongest_words
+from bakeoff.tasks.attribution import of_row, strongest_words
 from bakeoff.tasks.classifier import Classifier
 
 FIRST_TEXTS = 5
@@ -122,7 +123,8 @@ def evaluate(
                 else evaluator.classifier(model, evaluation)
             )
         try:
-            return strongest_words(loaded[fold], data.test.texts[row], label, shown)
+            answering = of_row(loaded[fold], cells_at(data.test.texts, row))
+            return strongest_words(answering, data.test.texts[row], label, shown)
         except UnknownTextError:  # the model cannot answer without some of the words
             return []
 

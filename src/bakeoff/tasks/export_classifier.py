@@ -53,13 +53,19 @@ def export_classifier(
     """Fill `folder`; return the comparison, and a command that uses the files.
 
     Raises:
-        UserError: packages are missing, the exported classifier answers differently, or a text can have several labels.
+        UserError: packages are missing, the exported classifier answers differently, a text can have several labels, or
+            the contestant reads columns.
     """
     saved = read_classifier(contestant.model)
     if saved.multilabel:
         raise UserError(
             f"Contestant '{contestant.name}' gives a text several labels, and exports are for one label.",
             f"Use its model as it is, with bakeoff.load_classifier('{contestant.path}').",
+        )
+    if saved.columns:
+        raise UserError(
+            f"Contestant '{contestant.name}' reads columns beside the text, and exports are for texts alone.",
+            f"Train it with features: false, or use its model with bakeoff.load_classifier('{contestant.path}').",
         )
     source, texts = _texts(run)
     shutil.copyfile(classifier_path(contestant.model), classifier_path(folder))
@@ -83,7 +89,7 @@ def _compare(
     return ClassifierParity(source, len(texts), difference, different)
 
 
-def _texts(run: RunFolder) -> tuple[str, list[str]]:
+def _texts(run: RunFolder) -> tuple[str, Sequence[str]]:
     """Return the first texts of the run's test split, or packaged sentences if its data are gone."""
     config = load_config(run.config_values())
     assert isinstance(config, ClassificationConfig)

@@ -78,3 +78,19 @@ nothing = object()
 
 def broken():
     return 1 / 0
+
+
+def reading_columns():
+    """Return a pipeline of data frames: the texts are in column `text`."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import OneHotEncoder
+
+    columns = ColumnTransformer(
+        [
+            ("text", TfidfVectorizer(), "text"),
+            ("country", OneHotEncoder(handle_unknown="ignore"), ["country"]),
+            ("price", SimpleImputer(), ["price"]),
+        ]
+    )
+    return make_pipeline(columns, LogisticRegression())

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, SearchSpace
+from bakeoff.methods.table_columns.config import ReadsFeatures
 from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import ClassWeights, PositiveInt, RequestedPrecision
 
@@ -47,6 +48,7 @@ class EmbeddingConfig(MethodConfig):
         None, description="Longest text in tokens; longer ones lose their end. If absent, what the model was made for."
     )
     class_weights: ClassWeights = "none"
+    features: ReadsFeatures = True
     precision: RequestedPrecision = "auto"
     search_space: ClassVar[SearchSpace] = {"pooling": Choice(("mean", "last", "first"))}
 

@@ -20,8 +20,9 @@ from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedded, Embedder
 from bakeoff.methods.embedding.encoder import Encoder
 from bakeoff.methods.embedding.label_regression import choose_label_strength, fit_labels
-from bakeoff.methods.embedding.model import Reading, save_reading, save_static
+from bakeoff.methods.embedding.model import Reading, save_reading, save_static, with_values
 from bakeoff.methods.embedding.static import StaticEncoder
+from bakeoff.methods.table_columns.encoder import ColumnEncoder
 from bakeoff.pretrained.pointer import write_pointer
 
 Report = Callable[[str, float | None], None]
@@ -54,13 +55,14 @@ def fit_network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, rep
         report("choosing a layer", None)
         index, note = _best_layer(encoder.layers, parts, data, _class_weight(config))
         notes.append(note)
-    fitted, strength = fit_chosen(train.vectors[index], data.train, config, report)
+    columns = columns_for(data, config)
+    fitted, strength = fit_chosen(train.vectors[index], data.train, config, report, columns)
     if cached := sum(part.cached for part in parts):
         total = sum(len(part.vectors[0]) for part in parts)
         notes.append(f"Vectors of {cached:,} of {total:,} texts were in the cache; the time counts their computation.")
     return Fitted(
         fitted,
-        saving_network(encoder, encoder.layers[index], config.model, fitted),
+        saving_network(encoder, encoder.layers[index], config.model, fitted, columns),
         time.perf_counter() - started,
         sum(part.cached_seconds for part in parts),
         {
@@ -78,10 +80,11 @@ def fit_static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, repo
     started = time.perf_counter()
     static, distilling = distill(encoder, functools.partial(report, "distilling"))
     spent = time.perf_counter() - started
-    fitted, strength = fit_chosen(static.embed(data.train.texts), data.train, config, report)
+    columns = columns_for(data, config)
+    fitted, strength = fit_chosen(static.embed(data.train.texts), data.train, config, report, columns)
     return Fitted(
         fitted,
-        saving_static(static, fitted),
+        saving_static(static, fitted, columns),
         time.perf_counter() - started,
         max(0.0, distilling - spent),
         {"inverse_regularization": strength},
@@ -89,20 +92,29 @@ def fit_static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, repo
     )
 
 
+def columns_for(data: SplitTable, config: EmbeddingConfig) -> ColumnEncoder | None:
+    """Return an encoder of the columns beside the text, or None if the contestant reads none."""
+    return ColumnEncoder.fit(data.train.texts) if data.features and config.features else None
+
+
 def fit_chosen(
-    vectors: Vectors, train: LabeledTexts, config: EmbeddingConfig, report: Report
+    vectors: Vectors, train: LabeledTexts, config: EmbeddingConfig, report: Report, columns: ColumnEncoder | None
 ) -> tuple[regression.Regression, float]:
     """Return a regression and its inverse strength, chosen by cross-validation."""
     report("fitting", None)
+    rule, size = _class_weight(config), columns.size if columns else 0
+    vectors = with_values(vectors, columns, train.texts)
     if train.label_sets is not None:
-        strength = choose_label_strength(vectors, train.label_sets, _class_weight(config))
-        return fit_labels(vectors, train.label_sets, _class_weight(config), strength), strength
+        strength = choose_label_strength(vectors, train.label_sets, rule, columns=size)
+        return fit_labels(vectors, train.label_sets, rule, strength, columns=size), strength
     labels = np.asarray(train.labels)
-    strength = regression.choose_strength(vectors, labels, _class_weight(config))
-    return regression.fit(vectors, labels, _class_weight(config), strength), strength
+    strength = regression.choose_strength(vectors, labels, rule, columns=size)
+    return regression.fit(vectors, labels, rule, strength, columns=size), strength
 
 
-def saving_network(encoder: Encoder, layer: int, model: str, fitted: regression.Regression) -> Callable[[Path], None]:
+def saving_network(
+    encoder: Encoder, layer: int, model: str, fitted: regression.Regression, columns: ColumnEncoder | None
+) -> Callable[[Path], None]:
     """Return a function that saves a regression on a layer of `model`, which stays where it is."""
     length = encoder.pooling.max_length
     assert length is not None  # filled in by `load_encoder`
@@ -110,14 +122,16 @@ def saving_network(encoder: Encoder, layer: int, model: str, fitted: regression.
 
     def save(folder: Path) -> None:
         write_pointer(folder, model)
-        save_reading(folder, reading, fitted)
+        save_reading(folder, reading, fitted, columns)
 
     return save
 
 
-def saving_static(static: StaticEncoder, fitted: regression.Regression) -> Callable[[Path], None]:
+def saving_static(
+    static: StaticEncoder, fitted: regression.Regression, columns: ColumnEncoder | None
+) -> Callable[[Path], None]:
     """Return a function that saves a static model and its regression."""
-    return functools.partial(save_static, encoder=static, regression=fitted)
+    return functools.partial(save_static, encoder=static, regression=fitted, columns=columns)
 
 
 def _best_layer(

@@ -22,7 +22,9 @@ _MOST_STEPS = 300
 _TOLERANCE = 1e-4  # of the largest slope, as scikit-learn's
 
 
-def fit_labels(vectors: Vectors, truth: Bools, class_weight: str | None, strength: float) -> Regression:
+def fit_labels(
+    vectors: Vectors, truth: Bools, class_weight: str | None, strength: float, *, columns: int = 0
+) -> Regression:
     """Fit on standardized vectors; the result applies to vectors as they are.
 
     Args:
@@ -30,24 +32,25 @@ def fit_labels(vectors: Vectors, truth: Bools, class_weight: str | None, strengt
         truth: Which texts have which labels, shape (texts, labels); some have each label and some have not.
         class_weight: scikit-learn's name of the rule, for each label by itself.
         strength: Inverse strength of the L2 penalty of each label (C in scikit-learn).
+        columns: So many of the last values are those of columns beside the text.
     """
-    mean, scale = standard(vectors)
+    mean, scale = standard(vectors, columns)
     weights, intercepts = _fitted((vectors - mean) / scale, truth, class_weight, strength, None)
     weights = weights / scale
     return Regression(weights, intercepts - weights @ mean, multilabel=True)
 
 
-def choose_label_strength(vectors: Vectors, truth: Bools, class_weight: str | None) -> float:
+def choose_label_strength(vectors: Vectors, truth: Bools, class_weight: str | None, *, columns: int = 0) -> float:
     """Return the inverse strength with the lowest loss on a held-out fifth of the training texts.
 
-    With fewer than 10 texts nothing is held out, and it is 0.01.
+    With fewer than 10 texts nothing is held out, and it is 0.01. Arguments as of `fit_labels`.
     """
     held_out = np.arange(len(truth)) % _HELD_OUT == 0
     inside, outside = truth[~held_out], truth[held_out]
     known = inside.any(axis=0) & ~inside.all(axis=0)
     if len(truth) < 10 or not known.any():
         return DEFAULT_STRENGTH
-    mean, scale = standard(vectors[~held_out])
+    mean, scale = standard(vectors[~held_out], columns)
     seen, others = ((vectors[rows] - mean) / scale for rows in (~held_out, held_out))
     losses: list[float] = []
     found: tuple[Array, Array] | None = None

@@ -95,7 +95,7 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
         from bakeoff.methods.embedding.model import load_model
 
         chosen = precision or EmbeddingConfig.model_validate(saved.settings).precision
-        return load_model(folder, chosen, multilabel=saved.multilabel)
+        return load_model(folder, chosen, multilabel=saved.multilabel, features=bool(saved.columns))
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english:

@@ -13,7 +13,7 @@ from bakeoff.methods.embedding.config import EmbeddingConfig
 from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedder
 from bakeoff.methods.embedding.encoder import Encoder
-from bakeoff.methods.embedding.fitting import Report, fit_chosen, saving_network, saving_static
+from bakeoff.methods.embedding.fitting import Report, columns_for, fit_chosen, saving_network, saving_static
 
 _SAMPLE = 256
 """Texts that are embedded, which takes a second with a small encoder."""
@@ -47,7 +47,8 @@ def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report
     fitted_texts = embedder.uncached(read)
     evaluated_texts = embedder.uncached([*([] if choosing else data.validation.texts), *data.test.texts])
     started = time.perf_counter()
-    fitted, _ = fit_chosen(embedded.vectors[0], sample, config, report)
+    columns = columns_for(data, config)
+    fitted, _ = fit_chosen(embedded.vectors[0], sample, config, report, columns)
     regression_seconds = (time.perf_counter() - started) * len(data.train) / len(sample)
     if choosing:  # a fit more for each layer, while the strength takes some fifty
         regression_seconds *= 1 + len(encoder.layers) / 20
@@ -59,7 +60,7 @@ def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report
         seconds_a_character * _characters(evaluated_texts),
         fitted.parameters,
         None if choosing else encoder.parameters,
-        saving_network(encoder, encoder.layers[0], config.model, fitted),
+        saving_network(encoder, encoder.layers[0], config.model, fitted, columns),
         notes,
     )
 
@@ -70,14 +71,15 @@ def _static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report:
     started = time.perf_counter()
     vectors = static.embed(sample.texts)
     embedding_seconds = time.perf_counter() - started
-    fitted, _ = fit_chosen(vectors, sample, config, report)
+    columns = columns_for(data, config)
+    fitted, _ = fit_chosen(vectors, sample, config, report, columns)
     total = time.perf_counter() - started
     return Forecast(
         total * len(data.train) / len(sample),
         embedding_seconds * (len(data.validation) + len(data.test)) / len(sample),
         fitted.parameters,
         static.parameters,
-        saving_static(static, fitted),
+        saving_static(static, fitted, columns),
         [f"Measured on {len(sample):,} texts. The distillation, {seconds:.0f} seconds, is done and in the cache."],
     )
 

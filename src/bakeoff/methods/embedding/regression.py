@@ -55,25 +55,26 @@ class Regression:
         return cls(tensors["weights"], tensors["intercepts"], multilabel)
 
 
-def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: float) -> Regression:
+def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: float, *, columns: int = 0) -> Regression:
     """Fit on standardized vectors; the result applies to vectors as they are.
 
     Args:
         vectors: Shape (texts, values).
         labels: Every class occurs.
         class_weight: scikit-learn's name of the rule.
+        columns: So many of the last values are those of columns beside the text.
     """
-    mean, scale = standard(vectors)
+    mean, scale = standard(vectors, columns)
     model = _logistic(class_weight, C=strength)
     _quietly(model, (vectors - mean) / scale, labels)
     weights = model.coef_.astype(np.float64) / scale
     return Regression(weights, model.intercept_ - weights @ mean)
 
 
-def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) -> float:
+def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None, *, columns: int = 0) -> float:
     """Return the inverse strength with the lowest log-loss on held-out fifths of the training texts.
 
-    With fewer than two texts of every class, nothing can be held out, and it is 0.01.
+    With fewer than two texts of every class, nothing can be held out, and it is 0.01. Arguments as of `fit`.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -83,7 +84,11 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = list(StratifiedKFold(count).split(vectors, labels))
-    folds = [_Fold(vectors, labels, class_weight, *rows) for rows in splits if len(np.unique(labels[rows[0]])) > 1]
+    folds = [
+        _Fold(vectors, labels, class_weight, inside, outside, columns)
+        for inside, outside in splits
+        if len(np.unique(labels[inside])) > 1
+    ]
     losses: list[float] = []
     for strength in STRENGTHS:
         parts = [fold.losses(strength) for fold in folds]
@@ -93,10 +98,17 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None) 
     return STRENGTHS[int(np.argmin(losses))]
 
 
-def standard(vectors: Vectors) -> tuple[Vectors, Vectors]:
-    """Return mean and standard deviation of each value, shape (values,); 1 where nothing varies."""
+def standard(vectors: Vectors, columns: int = 0) -> tuple[Vectors, Vectors]:
+    """Return mean and standard deviation of each value, shape (values,); 1 where nothing varies.
+
+    The values of columns beside the text are scaled otherwise, by the length of a standardized vector of a text: the
+    penalty then weighs a column like a text, and not like one of the hundreds of values of its vector.
+    """
     deviations = vectors.std(axis=0)
-    return vectors.mean(axis=0), np.where(deviations > 1e-9, deviations, 1).astype(np.float32)
+    mean, scale = vectors.mean(axis=0), np.where(deviations > 1e-9, deviations, 1).astype(np.float32)
+    if columns:
+        mean[-columns:], scale[-columns:] = 0, (vectors.shape[1] - columns) ** -0.5
+    return mean, scale
 
 
 def _logistic(class_weight: str | None, **settings: Any) -> Any:
@@ -118,9 +130,9 @@ class _Fold:
     """Texts to fit on and texts that are held out. Each fit begins with the weights of the one before."""
 
     def __init__(
-        self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels
+        self, vectors: Vectors, labels: Labels, class_weight: str | None, inside: Labels, outside: Labels, columns: int
     ) -> None:
-        mean, scale = standard(vectors[inside])
+        mean, scale = standard(vectors[inside], columns)
         self._model = _logistic(class_weight, warm_start=True)
         self._vectors, self._labels = (vectors[inside] - mean) / scale, labels[inside]
         self._held_out, self._answers = (vectors[outside] - mean) / scale, labels[outside]

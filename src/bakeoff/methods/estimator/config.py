@@ -22,6 +22,12 @@ class EstimatorConfig(MethodConfig):
         default_factory=dict,
         description="Arguments of the function or class; of an estimator itself, its parameters (`clf__C: 10`).",
     )
+    features: bool = Field(
+        False,
+        description="Fit it on data frames instead of lists of texts: the texts are column `text`, and the columns of "
+        "`data.features` stand beside it, numbers and dates (in days since 1970) as floats, categories as strings, "
+        "what is missing as NaN or None.",
+    )
     folder: str = Field(
         ".", description="Folder with the module, relative to the config's. Installed modules are found first."
     )

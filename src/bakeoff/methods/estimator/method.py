@@ -39,6 +39,17 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         require("estimator", f"contestants.{name}: method `{config.method}`")
         from bakeoff.methods.estimator.saving import can_be_saved
 
+        if config.features and not data.features:
+            raise UserError(
+                f"contestants.{name}: features: true is for tables with data.features, and none are named.",
+                "Name columns in data.features, or leave it out.",
+            )
+        if config.features and "text" in data.features:
+            raise UserError(
+                f"contestants.{name}: data.features has a column 'text', as the texts are called in data frames.",
+                "Give that column another name.",
+            )
+
         try:
             can_be_saved(_build(config, 0, multilabel=data.multilabel)[0])
         except UserError as error:
@@ -49,16 +60,21 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         if context.folder.writes:
             import numpy as np
 
-            from bakeoff.methods.estimator.model import EstimatorModel
+            from bakeoff.methods.estimator.model import EstimatorModel, inputs_of
             from bakeoff.methods.estimator.source import explained
+            from bakeoff.methods.table_columns.encoder import ColumnEncoder
 
             context.progress.stage("fitting")
+            columns = ColumnEncoder.fit(data.train.texts) if self.columns(config, data) else None
             estimator, source = _build(config, context.seed, multilabel=data.multilabel)
             started = time.perf_counter()
             with explained(f"contestants.{context.name}: fit of the estimator failed", file=source.file):
-                estimator.fit(list(data.train.texts), np.asarray(data.train.targets, dtype=np.int64))
+                inputs = inputs_of(data.train.texts, columns)
+                estimator.fit(inputs, np.asarray(data.train.targets, dtype=np.int64))
             report.cost.seconds = time.perf_counter() - started
-            model = EstimatorModel(estimator, len(data.label_names), file=source.file, multilabel=data.multilabel)
+            model = EstimatorModel(
+                estimator, len(data.label_names), file=source.file, multilabel=data.multilabel, columns=columns
+            )
             report.settings = {"source_file": source.file, "source_sha256": source.sha256}
             report.notes = [f"Made by {Path(source.file).name} (SHA-256 {source.sha256[:12]}…)."]
             report.notes += [_INSTEAD[how]] if (how := model.answers_with) in _INSTEAD else []
@@ -70,7 +86,8 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
         from bakeoff.methods.estimator.model import EstimatorModel
 
         config = EstimatorConfig.model_validate(saved.settings)
-        return EstimatorModel.load(folder, config, len(saved.labels), multilabel=saved.multilabel)
+        classes, features = len(saved.labels), bool(saved.columns)
+        return EstimatorModel.load(folder, config, classes, multilabel=saved.multilabel, features=features)
 
     def calibrates(self, model: TextModel) -> bool:
         from bakeoff.methods.estimator.model import EstimatorModel

@@ -16,6 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.estimator.saving import from_bytes, parameters, to_bytes
 from bakeoff.methods.estimator.several_labels import label_probabilities
 from bakeoff.methods.estimator.source import Source, explained, import_source
+from bakeoff.methods.table_columns.encoder import ColumnEncoder
 from bakeoff.runs.writing import write_text
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class EstimatorModel:
         file: str | None = None,
         *,
         multilabel: bool = False,
+        columns: ColumnEncoder | None = None,
     ) -> None:
         self.estimator = estimator
         self.classes = classes
         self.parameters = parameters
         self.file = file  # of the module that made it, for messages
         self.multilabel = multilabel  # a text can have several labels
+        self.columns = columns  # read the columns beside the text, where it was fitted on data frames
 
     @property
     def answers_with(self) -> Literal["predict_proba", "decision_function", "predict"]:
@@ -62,16 +65,16 @@ class EstimatorModel:
         Raises:
             UserError: the estimator raises an error, or answers with something else than a row for each text.
         """
-        how = self.answers_with
+        how, inputs = self.answers_with, inputs_of(texts, self.columns)
         if self.multilabel:
             with explained(f"{how} of the estimator failed", file=self.file):
-                found = getattr(self.estimator, how)(list(texts))
+                found = getattr(self.estimator, how)(inputs)
             several = label_probabilities(found, how, self.classes)
             self._must_be(several is not None and len(several) == len(texts), how, np.asarray(found))
             assert several is not None  # else it was refused
             return several
         with explained(f"{how} of the estimator failed", file=self.file):
-            answers = np.asarray(getattr(self.estimator, how)(list(texts)), dtype=np.float64)
+            answers = np.asarray(getattr(self.estimator, how)(inputs), dtype=np.float64)
             order = np.asarray(getattr(self.estimator, "classes_", range(self.classes)), dtype=np.int64)
         if how == "predict":
             self._must_be(answers.shape == (len(texts),) and np.isin(answers, range(self.classes)).all(), how, answers)
@@ -97,6 +100,8 @@ class EstimatorModel:
 
     def save(self, folder: Path, source: Source) -> None:
         """Write the estimator, and what made it."""
+        if self.columns is not None:
+            self.columns.save(folder)
         file, types = to_bytes(self.estimator)
         (folder / "estimator.skops").write_bytes(file)
         values = {
@@ -108,8 +113,13 @@ class EstimatorModel:
         write_text(folder / "estimator.json", json.dumps(values, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, config: EstimatorConfig, classes: int, *, multilabel: bool = False) -> EstimatorModel:
+    def load(
+        cls, folder: Path, config: EstimatorConfig, classes: int, *, multilabel: bool = False, features: bool = False
+    ) -> EstimatorModel:
         """Load what `save` wrote. The module is imported only if the estimator holds types of others' modules.
+
+        Args:
+            features: It was fitted on data frames.
 
         Raises:
             UserError: a module is missing, or raises an error.
@@ -125,4 +135,14 @@ class EstimatorModel:
                 )
         with explained(f"{folder / 'estimator.skops'} cannot be loaded", file=file):
             estimator = from_bytes((folder / "estimator.skops").read_bytes(), types)
-        return cls(estimator, classes, values["parameters"], file, multilabel=multilabel)
+        columns = ColumnEncoder.load(folder) if features else None
+        return cls(estimator, classes, values["parameters"], file, multilabel=multilabel, columns=columns)
+
+
+def inputs_of(texts: Sequence[str], columns: ColumnEncoder | None) -> Any:
+    """Return what an estimator is fitted on and asked: a list of texts, or a data frame with them and the columns."""
+    if columns is None:
+        return list(texts)
+    import pandas as pd
+
+    return pd.DataFrame({"text": list(texts), **columns.typed(texts)})

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
+from bakeoff.methods.table_columns.config import ReadsFeatures
 from bakeoff.sections import ClassWeights, PositiveFloat, PositiveInt
 
 
@@ -35,6 +36,7 @@ class LinearConfig(MethodConfig):
         description="Inverse strength of the L2 penalty, C in scikit-learn. If absent, 10, and 3 for characters alone.",
     )
     class_weights: ClassWeights = "none"
+    features: ReadsFeatures = True
     search_space: ClassVar[SearchSpace] = {
         "ngrams": Choice(("words", "characters", "both")),
         "max_ngram": Range(1, 3),

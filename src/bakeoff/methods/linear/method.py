@@ -38,7 +38,8 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
             started = time.perf_counter()
             texts = tokenize(data.train.texts, PUNCTUATION)
             settings, note = choose_settings(config, texts, data.train.targets)
-            model = LinearModel.fit_tokenized(texts, data.train.targets, settings)
+            rows = data.train.texts if self.columns(config, data) else None
+            model = LinearModel.fit_tokenized(texts, data.train.targets, settings, rows)
             report.cost.seconds = time.perf_counter() - started
             report.settings = settings.model_dump(include={"ngrams", "naive_bayes", "inverse_regularization"})
             report.notes = [note] if note else []
@@ -54,7 +55,7 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
         from bakeoff.methods.linear.model import LinearModel
 
-        return LinearModel.load(folder, multilabel=saved.multilabel)
+        return LinearModel.load(folder, multilabel=saved.multilabel, features=bool(saved.columns))
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         reason = "TF-IDF of n-grams and logistic regression: takes seconds, and is hard to beat on long texts"

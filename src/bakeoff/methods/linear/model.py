@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
+from bakeoff.data.row_texts import RowTexts
 from bakeoff.data.word_ids import TokenizedTexts
 from bakeoff.data.words import Punctuation, tokenize
 from bakeoff.errors import UserError
@@ -20,6 +21,7 @@ from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.features import Ngrams, learn_features
 from bakeoff.methods.linear.tfidf import Tfidf
 from bakeoff.methods.scores import class_probabilities
+from bakeoff.methods.table_columns.encoder import ColumnEncoder
 from bakeoff.runs.writing import write_text
 
 Array = npt.NDArray[np.float64]
@@ -40,17 +42,25 @@ class LinearModel:
     """
 
     def __init__(
-        self, ngrams: Ngrams, tfidf: Tfidf, weights: Array, intercepts: Array, *, multilabel: bool = False
+        self,
+        ngrams: Ngrams,
+        tfidf: Tfidf,
+        weights: Array,
+        intercepts: Array,
+        *,
+        multilabel: bool = False,
+        columns: ColumnEncoder | None = None,
     ) -> None:
         self.ngrams = ngrams
         self.tfidf = tfidf
-        self.weights = weights  # shape (1 or classes, n-grams): one row decides between two classes
+        self.weights = weights  # shape (1 or classes, n-grams + values): one row decides between two classes
         self.intercepts = intercepts  # shape (1 or classes,)
         self.multilabel = multilabel  # the classes are labels, of which a text can have several
+        self.columns = columns  # whose values stand behind the n-grams
 
     @classmethod
     def fit(cls, texts: Sequence[str], labels: Targets, settings: LinearConfig) -> LinearModel:
-        """Learn from texts; the result depends on nothing else.
+        """Learn from texts, and from their cells if they have some; the result depends on nothing else.
 
         Args:
             labels: Class indices; every class occurs. Or the labels of each text, shape (texts, labels), each of which
@@ -59,14 +69,19 @@ class LinearModel:
         Raises:
             UserError: no word is frequent enough.
         """
-        return cls.fit_tokenized(tokenize(texts, PUNCTUATION), labels, settings)
+        rows = texts if isinstance(texts, RowTexts) and settings.features else None
+        return cls.fit_tokenized(tokenize(texts, PUNCTUATION), labels, settings, rows)
 
     @classmethod
-    def fit_tokenized(cls, texts: TokenizedTexts, labels: Targets, settings: LinearConfig) -> LinearModel:
+    def fit_tokenized(
+        cls, texts: TokenizedTexts, labels: Targets, settings: LinearConfig, rows: Sequence[str] | None = None
+    ) -> LinearModel:
         """Fit on texts that are already tokenized, by `PUNCTUATION`.
 
         Args:
             settings: What they leave open is chosen from the texts and labels.
+            rows: The texts as `RowTexts`, if the model shall read their cells, too. A text is a vector of length 1,
+                and a column one of about that length.
         """
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
@@ -84,6 +99,12 @@ class LinearModel:
         del counts  # a million texts have a gigabyte of n-grams: no copy of them lives longer than it must
         transformer = TfidfTransformer(sublinear_tf=True)
         features = transformer.fit(features).transform(features, copy=False)
+        columns = None
+        if rows is not None:
+            columns = ColumnEncoder.fit(rows)
+            features = _beside(features, columns, rows)
+            if ratios is not None:
+                ratios = np.hstack([ratios, np.ones((len(ratios), columns.size))])
         if several or ratios is not None:
             weights, intercepts = _separate_regressions(features, ratios, classes, settings)
         else:
@@ -94,7 +115,7 @@ class LinearModel:
             )
             regression.fit(features, classes)
             weights, intercepts = regression.coef_, regression.intercept_
-        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts, multilabel=several)
+        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts, multilabel=several, columns=columns)
 
     @property
     def parameters(self) -> int:
@@ -102,18 +123,23 @@ class LinearModel:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return shape (texts, classes)."""
-        return self.probabilities_of(self.tfidf.transform(self.ngrams.count(tokenize(texts, PUNCTUATION))))
+        features = self.tfidf.transform(self.ngrams.count(tokenize(texts, PUNCTUATION)))
+        return self.probabilities_of(features if self.columns is None else _beside(features, self.columns, texts))
 
     def probabilities_of(self, features: csr_matrix) -> Array:
-        """Return shape (texts, classes), from TF-IDF features."""
+        """Return shape (texts, classes), from TF-IDF features, and the values of columns behind them."""
         return class_probabilities(features @ self.weights.T + self.intercepts, multilabel=self.multilabel)
 
     def cooled(self, temperature: float) -> LinearModel:
         """Return the same model with its scores divided by a temperature."""
         weights, intercepts = self.weights / temperature, self.intercepts / temperature
-        return LinearModel(self.ngrams, self.tfidf, weights, intercepts, multilabel=self.multilabel)
+        return LinearModel(
+            self.ngrams, self.tfidf, weights, intercepts, multilabel=self.multilabel, columns=self.columns
+        )
 
     def save(self, folder: Path) -> None:
+        if self.columns is not None:
+            self.columns.save(folder)
         write_text(folder / "vocabulary.json", json.dumps(self.ngrams.as_json(), ensure_ascii=False))
         tensors: dict[str, npt.NDArray[Any]] = {
             "idf": self.tfidf.idf_,
@@ -126,12 +152,23 @@ class LinearModel:
         )
 
     @classmethod
-    def load(cls, folder: Path, *, multilabel: bool = False) -> LinearModel:
+    def load(cls, folder: Path, *, multilabel: bool = False, features: bool = False) -> LinearModel:
+        """Load what `save` wrote.
+
+        Args:
+            features: The model also reads columns.
+        """
         values = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
         ngrams = Ngrams.load(values, tensors)
         tfidf = Tfidf(tensors["idf"])
-        return cls(ngrams, tfidf, tensors["weights"], tensors["intercepts"], multilabel=multilabel)
+        columns = ColumnEncoder.load(folder) if features else None
+        return cls(ngrams, tfidf, tensors["weights"], tensors["intercepts"], multilabel=multilabel, columns=columns)
+
+
+def _beside(features: csr_matrix, columns: ColumnEncoder, rows: Sequence[str]) -> csr_matrix:
+    """Return the features of texts with the values of their columns behind them."""
+    return hstack([features, csr_matrix(columns.encode(rows).astype(np.float64))], format="csr")
 
 
 def _separate_regressions(

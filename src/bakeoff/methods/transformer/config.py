@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.linear_part.config import LinearPartSettings
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
+from bakeoff.methods.table_columns.config import ReadsFeatures
 from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import (
     ClassWeights,
@@ -65,6 +66,7 @@ class TransformerConfig(MethodConfig):
     batch_size: PositiveInt = Field(16, description="Texts per step.")
     gradient_clip: GradientClip = 1.0
     linear_part: LinearPartSettings = None
+    features: ReadsFeatures = True
     precision: RequestedPrecision = "auto"
 
     search_space: ClassVar[SearchSpace] = {

@@ -17,8 +17,16 @@ from bakeoff.methods.encoded import EncodedTexts, Rows, TextBatch, padding_share
 from bakeoff.methods.linear_part.fitting import LinearAnswers, LinearPart, linear_answers
 from bakeoff.methods.linear_part.layers import EvidenceLayers
 from bakeoff.methods.losses import class_weights, targets_of, training_loss, validation_of
+from bakeoff.methods.table_columns.encoder import ColumnEncoder
+from bakeoff.methods.table_columns.layers import ColumnLayers
 from bakeoff.methods.transformer.config import TransformerConfig
-from bakeoff.methods.transformer.model import TOKENS_AT_ONCE, SequenceClassifier, evidence_path
+from bakeoff.methods.transformer.model import (
+    COLUMN_WEIGHTS,
+    TOKENS_AT_ONCE,
+    SequenceClassifier,
+    columns_folder,
+    evidence_path,
+)
 from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_adapter
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.heads import answer_zero, head_modules
@@ -36,7 +44,11 @@ _NEW_RATE = 30.0
 """An encoder's head learns so many times as fast as the pretrained weights, because it begins with none of its own. At
 the same rate it stays so small that the encoder saturates the states below it, and probabilities tell nothing."""
 
-_NETWORK, _EVIDENCE = "network", "evidence"  # the modules of a model with a linear part
+_COLUMN_RATE = 0.01
+"""Peak learning rate of the layers that read columns, which are small and begin with no weights of their own."""
+
+_NETWORK, _EVIDENCE, _COLUMNS = "network", "evidence", "columns"
+"""The modules of a model that reads more than the text."""
 
 
 class TransformerLearner:
@@ -80,27 +92,48 @@ class TransformerLearner:
         self._seed = seed
         self._linear_part = linear_part
         self.linear_validation: LinearAnswers | None = None
+        self._columns: ColumnEncoder | None = None
+        self._values: torch.Tensor | None = None
+        self.validation_values: torch.Tensor | None = None
+        beside: dict[str, torch.nn.Module] = {}
         if linear_part:
-            self._read_evidence_of(linear_part)
+            beside[_EVIDENCE] = self._evidence_layers(linear_part)
+        if data.features and config.features:
+            beside[_COLUMNS] = self._column_layers()
+        if beside:
+            self.model = torch.nn.ModuleDict({_NETWORK: self.model, **beside})
+        for layers in beside.values():
+            self.trained_parameters += count_parameters(layers)
+            self.total_parameters += count_parameters(layers)
 
-    def _read_evidence_of(self, linear_part: LinearPart) -> None:
+    def _evidence_layers(self, linear_part: LinearPart) -> EvidenceLayers:
         """Put layers beside the network that read the evidence of a linear part."""
         evidence = EvidenceLayers(linear_part.evidence_size, len(self._data.label_names))
         evidence.standardize(linear_part.training.evidence, torch.from_numpy(self._train.lengths))
         self.classifier.evidence = evidence.to(choose_device())
-        self.model = torch.nn.ModuleDict({_NETWORK: self.model, _EVIDENCE: evidence})
-        self.trained_parameters += count_parameters(evidence)
-        self.total_parameters += count_parameters(evidence)
         self.linear_validation = linear_answers(linear_part.model, self._data.validation.texts)
+        return evidence
+
+    def _column_layers(self) -> ColumnLayers:
+        """Put layers beside the network that read the columns of the table."""
+        self._columns = ColumnEncoder.fit(self._data.train.texts)
+        self._values = torch.from_numpy(self._columns.encode(self._data.train.texts))
+        self.validation_values = torch.from_numpy(self._columns.encode(self._data.validation.texts))
+        layers = ColumnLayers(self._columns.size, len(self._data.label_names)).to(choose_device())
+        self.classifier.columns = layers
+        return layers
 
     def rate_multipliers(self) -> dict[str, float]:
-        """Return factors on the learning rate for full fine-tuning: of an encoder's head, and of evidence layers."""
-        if self.config.tuning == "lora":
-            return {}
-        new = [] if self._causal else [f"{name}." for name in head_modules(self.classifier.model)]
-        new += [f"{_EVIDENCE}."] if self.classifier.evidence else []
+        """Return factors on the learning rate: of layers of columns, and where all is trained of other new layers."""
+        factors: dict[str, float] = {}
+        if self.config.tuning != "lora":
+            factors = dict.fromkeys([] if self._causal else head_modules(self.classifier.model), _NEW_RATE)
+            factors |= {_EVIDENCE: _NEW_RATE} if self.classifier.evidence else {}
+        if self.classifier.columns:
+            assert self.config.learning_rate is not None  # filled in with the tuning
+            factors[_COLUMNS] = _COLUMN_RATE / self.config.learning_rate
         names = [name for name, _ in self.model.named_parameters()]
-        return {name: _NEW_RATE for name in names if any(f".{module}" in f".{name}" for module in new)}
+        return {name: factor for module, factor in factors.items() for name in names if f".{module}." in f".{name}"}
 
     def notes(self) -> list[str]:
         # Of the first epoch, if memory suffices for whole batches.
@@ -117,11 +150,11 @@ class TransformerLearner:
 
     def loss(self, batch: TextBatch) -> LossSum:
         linear = self._linear_part.training if self._linear_part else None
-        logits = self.classifier.logits(self._train, batch.rows, linear)
+        logits = self.classifier.logits(self._train, batch.rows, linear, self._values)
         return training_loss(logits, self._labels[batch.rows], self._class_weights)
 
     def validate(self) -> Validation:
-        probabilities = self.classifier.probabilities(self.validation, self.linear_validation)
+        probabilities = self.classifier.probabilities(self.validation, self.linear_validation, self.validation_values)
         return validation_of(self._data.validation, probabilities)
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
@@ -130,6 +163,12 @@ class TransformerLearner:
             self._linear_part.save(folder)
             tensors = {**dict(evidence.named_buffers()), **_inside(_EVIDENCE, weights)}
             save_file({name: tensor.cpu() for name, tensor in tensors.items()}, evidence_path(folder))
+        if self._columns:
+            columns_folder(folder).mkdir()
+            self._columns.save(columns_folder(folder))
+            tensors = {name: tensor.cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
+            save_file(tensors, columns_folder(folder) / COLUMN_WEIGHTS)
+        if evidence or self._columns:
             weights = _inside(_NETWORK, weights)
         if self.config.tuning == "lora":
             save_adapter(network, folder, weights)

@@ -99,7 +99,7 @@ class TransformerMethod(
     ) -> float:
         part = learner.validation.first(MEASURED_TOKENS)  # the split is random, so the first texts are a sample
         started = time.perf_counter()
-        learner.classifier.probabilities(part, learner.linear_validation)
+        learner.classifier.probabilities(part, learner.linear_validation, learner.validation_values)
         text_seconds = (time.perf_counter() - started) / len(part)
         # Validation once per evaluation and once for the temperature; the test split; loading the best weights.
         texts = (training.evaluations + 1) * len(data.validation) + len(data.test)
@@ -116,7 +116,9 @@ class TransformerMethod(
 
         config = TransformerConfig.model_validate(saved.settings)
         chosen = choose_precision(precision or config.precision)
-        return TransformerModel.load(folder, config, saved.labels, chosen, multilabel=saved.multilabel)
+        return TransformerModel.load(
+            folder, config, saved.labels, chosen, multilabel=saved.multilabel, features=bool(saved.columns)
+        )
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):

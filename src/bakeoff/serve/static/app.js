@@ -1,7 +1,7 @@
 // The page: shows the runs, and refreshes them while any is still training.
 
 import { TokenNeeded, get, useToken } from "./api.js";
-import { prepareClassify } from "./classify.js";
+import { prepareClassify, showColumns } from "./classify.js";
 import { showRuns } from "./runs.js";
 import { prepareWrite } from "./write.js";
 
@@ -39,6 +39,7 @@ async function refresh() {
     const classifiers = contestants("classification");
     const writers = contestants("language-model");
     showSection("classify", classifiers);
+    showColumns(document.getElementById("classify"), classifiers);
     showSection("write", writers);
     showRuns(document.querySelector("#runs .list"), runs, curves);
     const parts = [

@@ -1,7 +1,7 @@
 // A bake-off: its progress, then its verdict; its contestants answer questions, and can be downloaded.
 
 import { get, post } from "../api.js";
-import { prepareClassify } from "../classify.js";
+import { prepareClassify, showColumns } from "../classify.js";
 import { duration, element } from "../dom.js";
 import { charts, table, verdict } from "../runs.js";
 import { prepareWrite } from "../write.js";
@@ -49,6 +49,7 @@ export function showBakeoff(page) {
     for (const [name, task] of [["classify", "classification"], ["write", "language-model"]]) {
       place.querySelector(`.${name}`).hidden = run?.task !== task || !contestants.length;
     }
+    showColumns(place.querySelector(".classify"), contestants);
     keep(bakeoff);
   }
 
