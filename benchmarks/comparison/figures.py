@@ -73,9 +73,13 @@ def _evaluate(target: Target, part: Part, outcomes: Mapping[str, Mapping[str, Ou
         "memory": f"<= {target.bound:g}x",
         "value": f"within {target.bound:g}",
         "text": "the same, or a tie",
+        "share": f">= {target.bound:g}",
     }[target.figure]
     ours = find(target.ours)
     peers = [outcome for name in target.peers if (outcome := find(name))]
+    if ours is not None and target.figure == "share":
+        share = _figure(target, ours)
+        return Evaluated(target, "", "", f"{share:.2f}", wanted, share >= target.bound)
     if ours is None or not peers:
         return Evaluated(target, "-", "-", "not measured", wanted, None)
     if target.figure == "text":

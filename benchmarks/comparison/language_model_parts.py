@@ -29,6 +29,7 @@ class Sizes:
     new_tokens: int
     quality_steps: int
     quality_lines: int
+    limit_steps: int
 
 
 # A single step of the padded recipe takes a minute and hardly depends on what ran before it.
@@ -44,6 +45,7 @@ FULL = Sizes(
     new_tokens=100,
     quality_steps=12,
     quality_lines=160,
+    limit_steps=7,
 )
 QUICK = Sizes(
     repetitions=1,
@@ -57,6 +59,7 @@ QUICK = Sizes(
     new_tokens=100,
     quality_steps=4,
     quality_lines=32,
+    limit_steps=3,
 )
 
 
@@ -168,7 +171,7 @@ def generation(job: Job, sizes: Sizes) -> Part:
         title="Greedy generation, batch 1",
         unit="text",
         counted=COUNTED,
-        value=None,
+        value="share of memory bandwidth",
         contenders={
             OURS: replace(job, measure="ours.generate", precision="fp32"),
             fp32: replace(job, measure="plain.generate", precision="fp32"),
@@ -208,6 +211,23 @@ def quality(job: Job, sizes: Sizes) -> Part:
     )
 
 
+def limit(job: Job, sizes: Sizes) -> Part:
+    """Measure how much of a step is what no implementation can leave out."""
+    job = replace(job, measure="limit.step", precision="auto", steps=sizes.limit_steps)
+    methods: tuple[Method, ...] = ("full", "lora")
+    return Part(
+        name="limit",
+        title="A step against its matrix products and attention alone",
+        unit="step",
+        counted=COUNTED,
+        value="share of the limit",
+        contenders={method: replace(job, method=method) for method in methods},
+        targets=tuple(Target(f"Share of the limit, {method}", "share", method, (), 0.85) for method in methods),
+        repetitions=1,
+        more=("products and attention alone (s)",),
+    )
+
+
 PARTS: dict[str, Callable[[Job, Sizes], Part]] = {
     "full": full,
     "lora": lora,
@@ -216,6 +236,7 @@ PARTS: dict[str, Callable[[Job, Sizes], Part]] = {
     "document": document,
     "generation": generation,
     "quality": quality,
+    "limit": limit,
 }
 NOT_QUICK = ("lab-bf16", "quality")
 """Parts that `--quick` leaves out unless `--only` names them."""

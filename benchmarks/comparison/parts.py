@@ -7,7 +7,7 @@ from typing import Literal
 
 from peers.job import Job
 
-Figure = Literal["speed", "memory", "value", "text"]
+Figure = Literal["speed", "memory", "value", "text", "share"]
 
 OURS = "bakeoff"
 
@@ -20,9 +20,9 @@ class Target:
     figure: Figure
     ours: str
     peers: tuple[str, ...]  # the best of them counts; a name, or `PART: NAME` for a contender of another part
-    bound: float = (
-        0.0  # of `speed` the least ratio, of `memory` the largest, of `value` the largest relative difference
-    )
+    bound: float = 0.0
+    """Of `speed` the least ratio, of `memory` the largest, of `value` the largest relative difference, of `share`,
+    which has no peers, the least value."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def measurements(subject: str, part: Part, outcomes: Mapping[str, Outcome]) -> s
                 f"{found.speed:.1f}",
                 f"{found.memory / 1e9:.2f} GB",
                 "" if found.value is None else f"{found.value:.4f}".removesuffix(".0000"),
-                *(f"{found.more[name]:.1f}" for name in part.more),
+                *(f"{found.more[name]:.4g}" for name in part.more),
                 ", ".join(f"{run.seconds:.2f}" for run in outcome.repetitions),
             ]
         )

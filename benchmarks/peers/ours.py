@@ -9,9 +9,11 @@ import time
 from itertools import pairwise
 
 import bakeoff
+from bakeoff.lm.generation import WritingReport
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import RunFolder
 from peers import inputs
+from peers.bandwidth import read_bytes_per_second, read_weights
 from peers.job import Job, Measured
 
 
@@ -84,19 +86,23 @@ def document_perplexity(job: Job) -> Measured:
 
 
 def generate(job: Job) -> Measured:
+    """Generate greedily. The value is the share of the memory's bandwidth at which the weights are read."""
     model = bakeoff.load_language_model(job.model, precision=job.precision)
     started = time.perf_counter()
     model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)  # the first text of this length builds the decoder
     first = time.perf_counter() - started
     started = time.perf_counter()
-    text = model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)
+    report = WritingReport()
+    text = model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens, report=report)
     seconds = time.perf_counter() - started
     count = [len(prompt_tokens(model.tokenizer, each)) for each in (inputs.PROMPT, inputs.PROMPT + text)]
     # A text may be cut into other tokens than those it was written with, but never counts as more than was asked for.
     tokens = count[1] - count[0]
-    return Measured(
-        seconds, min(tokens, job.new_tokens), details={"text": text, "precision": model.precision, "first": first}
-    )
+    # Whatever was not drafted took a pass of the whole model, and every draft one of the model in 8 bits.
+    read = read_weights(model.model) * (4 * (report.tokens - report.accepted) + report.drafted)
+    details = {"text": text, "precision": model.precision, "first": first}
+    share = read / report.seconds / read_bytes_per_second()
+    return Measured(seconds, min(tokens, job.new_tokens), share, details=details)
 
 
 def _short(job: Job) -> Job:

@@ -12,6 +12,7 @@ import transformers
 
 from bakeoff.lm.tokens import prompt_tokens
 from peers import inputs
+from peers.bandwidth import read_bytes_per_second, read_weights
 from peers.job import Job, Measured
 
 
@@ -51,7 +52,10 @@ def padded_perplexity(job: Job) -> Measured:
 
 @torch.no_grad()
 def generate(job: Job) -> Measured:
-    """Generate greedily with the cache. Details hold the two best logits of each token, to explain differences."""
+    """Generate greedily with the cache. The value is the share of the memory's bandwidth at which weights are read.
+
+    Details hold the two best logits of each token, to explain differences.
+    """
     model, tokenizer = load(job)
     if job.precision == "bf16":
         model.to(torch.bfloat16)
@@ -75,4 +79,6 @@ def generate(job: Job) -> Measured:
         "best_logits": best[:, 0].tolist(),
         "second_logits": best[:, 1].tolist(),
     }
-    return Measured(seconds, ids.shape[1] - begin, details=details)
+    count = ids.shape[1] - begin
+    read = read_weights(model) * model.dtype.itemsize * count
+    return Measured(seconds, count, read / seconds / read_bytes_per_second(), details=details)

@@ -118,6 +118,11 @@ def all_cores() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def default_cache() -> Path:
+    """Return `bakeoff` in $XDG_CACHE_HOME or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bakeoff"
+
+
 def accelerator() -> str | None:
     """Return the name of the GPU that torch uses, or None."""
     torch = sys.modules.get("torch")

@@ -43,6 +43,33 @@ def test_packed_and_padded_texts_have_the_losses_of_texts_alone(request, name, t
 
 
 @settings(max_examples=15, deadline=None)
+@given(texts=TEXTS, beginning=st.lists(st.integers(3, 511), min_size=16, max_size=20), first=st.integers(0, 20))
+@pytest.mark.parametrize("name", ["stories", "gpt2"])
+def test_a_common_beginning_is_computed_once(request, name, texts, beginning, first):
+    forward = request.getfixturevalue(name).forward
+    ids = [np.array([*beginning, *text]) for text in texts]
+    rows = [Row(text[:-1], text[1:][first:], np.arange(len(text) - 1)[first:]) for text in ids]
+    targets = [row for row in rows if len(row.targets)]
+
+    batches = list(forward.batches(rows, 1000))
+
+    if len(targets) > 1:
+        ((numbers, batch),) = batches
+        # All but the first text have the last tokens of their rows alone.
+        assert batch.tokens <= sum(len(row.inputs) for row in targets) - len(beginning) * (len(targets) - 1)
+        expected = np.concatenate([forward.losses(pad_rows([rows[number]])).numpy() for number in numbers])
+        np.testing.assert_allclose(forward.losses(batch).numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_short_common_beginning_is_not_worth_it(stories):
+    rows = [Row(np.array([3, 4, 5, number]), np.array([6])) for number in (7, 8)]
+
+    ((_, batch),) = stories.forward.batches(rows, 1000)
+
+    assert batch.tokens == 8
+
+
+@settings(max_examples=15, deadline=None)
 @given(texts=TEXTS, packed=st.booleans())
 def test_halves_of_a_batch_have_its_losses(gpt2, texts, packed):
     if packed:

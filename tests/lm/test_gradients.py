@@ -264,10 +264,10 @@ def recorded(monkeypatch) -> Iterator[Gradients]:
     gradients: Gradients = {}
 
     class Recording(MasterWeights):
-        def publish(self) -> None:
+        def finish_gradients(self) -> None:
+            super().finish_gradients()
             if not gradients:
                 gradients.update({name: master.grad.clone() for name, master in self.named.items()})
-            super().publish()
 
     monkeypatch.setattr(loop, "MasterWeights", Recording)
     return gradients

@@ -312,7 +312,7 @@ def test_texts_are_written_in_fp32_whatever_the_evaluation_computes_in(split, tm
     sample, _ = folder.samples()
     assert result.notes == ["Perplexity was computed in bf16."]
     assert sample.text == load_language_model("stories260k").generate("Once upon a time", max_new_tokens=64)
-    assert (sample.engine, sample.tokens) == ("openvino", 64)
+    assert (sample.engine, sample.tokens) == ("transformers", 64)  # several prompts are continued together
 
 
 PLANNED = {**SETTINGS, "checkpointed": {**SETTINGS["full"], "activation_checkpointing": True}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,13 +16,17 @@ from bakeoff.lm.tokens import Ids
 MOST_PADDING = 0.1
 """Largest share of padding in a batch."""
 
+WORTH_SHARING = 16
+"""Tokens that all rows must begin with to be computed only once in a batch."""
+
 
 @dataclass(frozen=True)
 class TokenBatch:
     """Rows that go through the model at once, and the tokens to predict in them.
 
     There is no attention mask: a causal model never looks to the right, so padding there changes nothing. Rows that
-    hold several texts have `position_ids` that restart at 0 with each text; transformers keeps such texts apart.
+    hold several texts have `position_ids` that restart at 0 with each text; transformers keeps such texts apart. Where
+    they restart at n, the first n tokens of the row are the beginning of each of its texts (see `pack_rows`).
     """
 
     input_ids: torch.Tensor  # int64, shape (rows, length)
@@ -37,7 +42,8 @@ class TokenBatch:
     def split(self, parts: int) -> list[TokenBatch]:
         """Divide the batch into at most `parts` batches of about the same size, keeping the order of the rows.
 
-        Rows with several texts are divided between texts; a batch of a single row or text stays whole.
+        Rows with several texts are divided between texts; a batch of a single row or text, or of texts with a common
+        beginning, stays whole.
         """
         rows, length = self.input_ids.shape
         if self.position_ids is None:
@@ -74,7 +80,7 @@ class TokenBatch:
 
 
 def batches_of_rows(
-    rows: Sequence[Row], batch_tokens: int, *, packed: bool = False
+    rows: Sequence[Row], batch_tokens: int, *, packed: bool = False, shared: int = 0
 ) -> Iterator[tuple[list[int], TokenBatch]]:
     """Put rows into batches, longest rows first, leaving out rows without targets.
 
@@ -82,22 +88,23 @@ def batches_of_rows(
         batch_tokens: Most tokens in a batch; a longer row is a batch of its own.
         packed: Put rows one after the other into a single row. Otherwise pad them side by side, only rows of similar
             length together, so that many short rows make small batches.
+        shared: Packed rows have this many first tokens in common, which are computed once for a batch.
 
     Yields:
         The indices of a batch's rows, and the batch, with its targets in the order of the indices.
     """
-    join = pack_rows if packed else pad_rows
+    join = partial(pack_rows, shared=shared) if packed else pad_rows
     waiting: list[int] = []
-    tokens = 0
+    tokens = shared
     for index in sorted(range(len(rows)), key=lambda index: -len(rows[index].inputs)):
         if not len(rows[index].targets):
             continue
-        length = len(rows[index].inputs)
+        length = len(rows[index].inputs) - shared
         real = tokens + length
         computed = real if packed or not waiting else (len(waiting) + 1) * len(rows[waiting[0]].inputs)
         if waiting and (computed > batch_tokens or computed - real > MOST_PADDING * computed):
             yield waiting, join([rows[index] for index in waiting])
-            waiting, tokens = [], 0
+            waiting, tokens = [], shared
         waiting.append(index)
         tokens += length
     if waiting:
@@ -120,16 +127,43 @@ def pad_rows(rows: Sequence[Row]) -> TokenBatch:
     )
 
 
-def pack_rows(rows: Sequence[Row]) -> TokenBatch:
-    """Put rows one after the other into a single row, without padding. None of them sees another."""
-    ends = np.cumsum([len(row.inputs) for row in rows])
-    predicted = [end - len(row.inputs) + row.predicting for row, end in zip(rows, ends.tolist(), strict=True)]
+def common_beginning(rows: Sequence[Row]) -> int:
+    """Return how many first tokens all rows with targets have in common; 0 if they are not worth sharing."""
+    inputs = [row.inputs for row in rows if len(row.targets)]
+    if len(inputs) < 2:
+        return 0
+    common = inputs[0]
+    for ids in inputs[1:]:
+        length = min(len(common), len(ids))
+        differ = np.flatnonzero(common[:length] != ids[:length])
+        common = common[: differ[0] if len(differ) else length]
+    return len(common) if len(common) >= WORTH_SHARING else 0
+
+
+def pack_rows(rows: Sequence[Row], *, shared: int = 0) -> TokenBatch:
+    """Put rows one after the other into a single row, without padding. None of them sees another.
+
+    Args:
+        shared: All rows have this many first tokens in common. They come once, before the rest of every row, which
+            sees them; this is for models whose `CausalForward.shares` says so.
+    """
+    lengths = [len(row.inputs) - shared for row in rows]
+    starts = (shared + np.cumsum([0, *lengths[:-1]])).tolist()
+    predicted = [
+        row.predicting + np.where(row.predicting < shared, 0, start - shared)
+        for row, start in zip(rows, starts, strict=True)
+    ]
+    beginning = np.arange(shared)
     return TokenBatch(
-        torch.from_numpy(np.concatenate([row.inputs for row in rows]).astype(np.int64))[None],
+        torch.from_numpy(
+            np.concatenate([rows[0].inputs[:shared], *(row.inputs[shared:] for row in rows)]).astype(np.int64)
+        )[None],
         torch.from_numpy(np.concatenate(predicted)),
         torch.from_numpy(np.concatenate([row.targets for row in rows])),
-        tokens=int(ends[-1]),
-        position_ids=torch.from_numpy(np.concatenate([np.arange(len(row.inputs)) for row in rows]))[None],
+        tokens=shared + sum(lengths),
+        position_ids=torch.from_numpy(np.concatenate([beginning, *(shared + np.arange(length) for length in lengths)]))[
+            None
+        ],
     )
 
 

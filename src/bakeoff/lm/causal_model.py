@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bakeoff.lm.decoding.batched import can_batch
 from bakeoff.lm.decoding.decoder import Decoder
 from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
 from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
@@ -40,6 +41,11 @@ class CausalModel:
         if "_best_decoder" not in self.__dict__ and tokens < DECODER_PAYS_FROM:
             return TransformersDecoder(self.forward, reason=f"it pays from {DECODER_PAYS_FROM} tokens on")
         return self._best_decoder
+
+    @cached_property
+    def decodes_batches(self) -> bool:
+        """True if prompts of different lengths can be continued together."""
+        return can_batch(self.forward)
 
     @cached_property
     def _best_decoder(self) -> Decoder:

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import torch
 from transformers import DynamicCache
 
-from bakeoff.lm.batching import batches_of_rows
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.training import distributed
@@ -164,7 +163,7 @@ class Choices:
             for continuation in self.continuations
         ]
         found = torch.zeros(len(rows), dtype=torch.float64)
-        for numbers, batch in batches_of_rows(rows, TOKENS_AT_ONCE, packed=self.model.forward.packs):
+        for numbers, batch in self.model.forward.batches(rows, TOKENS_AT_ONCE):
             losses = self.model.forward.losses(batch).double()
             for number, part in zip(numbers, losses.split([len(rows[n].targets) for n in numbers]), strict=True):
                 found[number] = -part.sum()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from bakeoff.errors import UserError
-from bakeoff.lm.batching import TokenBatch
+from bakeoff.lm.batching import TokenBatch, batches_of_rows, common_beginning, pack_rows, pad_rows
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+from bakeoff.lm.scoring_plan import Row
+from bakeoff.lm.tokens import Ids
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.training.memory import by_parts
@@ -44,6 +49,29 @@ class CausalForward:
         packs: bool = self.model.config._attn_implementation == transformers_attention.NAME
         return packs
 
+    @cached_property
+    def shares(self) -> bool:
+        """True if the texts of a packed row may have a common beginning (see `pack_rows`).
+
+        Both ways are compared: they must differ by much less than another beginning would change.
+        """
+        if not self.packs:
+            return False
+        ids = np.arange(24) % self._vocabulary()
+        beginning, other, *texts = np.split(ids, 4)
+
+        def rows(first: Ids) -> list[Row]:
+            return [Row(np.concatenate([first, text[:-1]]), text[1:]) for text in texts]
+
+        together = self.losses(pack_rows(rows(beginning), shared=len(beginning)))
+        apart, changed = (self.losses(pad_rows(rows(first))) for first in (beginning, other))
+        return bool((together - apart).abs().max() < 0.25 * (changed - apart).abs().max())
+
+    def batches(self, rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
+        """Put rows into batches as this model computes them fastest; see `batches_of_rows`."""
+        shared = common_beginning(rows)
+        return batches_of_rows(rows, batch_tokens, packed=self.packs, shared=shared if shared and self.shares else 0)
+
     def summed_loss(self, batch: TokenBatch) -> torch.Tensor:
         """Return the summed loss of the batch's targets in nats, differentiable."""
         batch = batch.to(self.device)
@@ -61,19 +89,31 @@ class CausalForward:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="none").cpu()
         return cross_entropies(self._hidden(batch), self._head.weight, self._head.bias, batch.targets).cpu()
 
+    @property
+    def has_halves(self) -> bool:
+        """True if hidden states need not all go through the output layer."""
+        return not self._whole
+
     @torch.no_grad()
-    def next_logits(self, input_ids: torch.Tensor, cache: Any) -> tuple[torch.Tensor, Any]:
-        """Return the logits after the last token (fp32, shape (vocabulary,)) and the cache with these tokens added.
+    def next_logits(
+        self, input_ids: torch.Tensor, cache: Any, *, last: torch.Tensor | None = None, **inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, Any]:
+        """Return the logits after the last token, fp32, shape (rows, vocabulary), and the cache with these tokens.
 
         Args:
-            input_ids: Tokens that the cache does not hold yet, int64, shape (1, length).
+            input_ids: Tokens that the cache does not hold yet, int64, shape (rows, length).
             cache: The cache that the last call returned; None at first.
+            last: The last token of each row, where rows are padded, shape (rows,).
+            inputs: More for the model, such as `position_ids`.
         """
+        inputs |= {"input_ids": input_ids}
+        rows = torch.arange(len(input_ids))
+        last = torch.full_like(rows, -1) if last is None else last
         if self._whole:
-            output = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
-            return output.logits[0, -1].float(), output.past_key_values
-        output = self._backbone(input_ids=input_ids, past_key_values=cache, use_cache=True)
-        return self._head(output.last_hidden_state[0, -1]).float(), output.past_key_values
+            output = self.model(past_key_values=cache, use_cache=True, **inputs)
+            return output.logits[rows, last].float(), output.past_key_values
+        output = self._backbone(past_key_values=cache, use_cache=True, **inputs)
+        return self._head(output.last_hidden_state[rows, last]).float(), output.past_key_values
 
     def _hidden(self, batch: TokenBatch) -> torch.Tensor:
         # With a cache, even an empty one, transformers would mix the texts of a row.

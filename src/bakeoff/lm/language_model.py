@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -11,7 +12,8 @@ from bakeoff.data.corpora import corpus_from_text, read_corpus
 from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.data.types import Corpus
 from bakeoff.lm.causal_model import CausalModel
-from bakeoff.lm.generation import WritingOptions, stream_tokens
+from bakeoff.lm.decoding.batched import decode_all
+from bakeoff.lm.generation import WritingOptions, WritingReport, end_tokens, stream_tokens
 from bakeoff.lm.perplexity import Perplexity, score, summary
 from bakeoff.lm.prompting import Prompting
 from bakeoff.lm.special_tokens import special_token_notes
@@ -93,7 +95,55 @@ class LanguageModel(CausalModel):
 
     def stream_ids(self, prompt_ids: list[int], **options: Unpack[WritingOptions]) -> Iterator[str]:
         """Yield the continuation of a prompt's tokens; see `stream`."""
-        pieces = text_pieces(self.tokenizer, prompt_ids, stream_tokens(self, prompt_ids, **options))
-        if self.prompting is None:
+        return self._text(prompt_ids, stream_tokens(self, prompt_ids, **options))
+
+    def write_all(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        max_new_tokens: int,
+        whole: bool = False,
+        share: Callable[[float], None] = lambda _: None,
+    ) -> list[tuple[str, WritingReport]]:
+        """Continue every prompt's tokens greedily, as `stream_ids` does; all at once where the model allows it.
+
+        Args:
+            whole: Do not cut the text of a contestant that answers to its answer.
+            share: Is told the share of the prompts that are done.
+        """
+        longest = max(map(len, prompts), default=0) + max_new_tokens
+        if len(prompts) < 2 or longest > self.context_length or not self.decodes_batches:
+            self.decoder_for(len(prompts) * max_new_tokens)
+            return [self._write(prompt_ids, max_new_tokens, whole) for prompt_ids in prompts]
+        stops = self.prompting.stops if self.prompting and not whole else ()
+
+        def ended(number: int, ids: list[int]) -> bool:
+            if not any(stop in self.tokenizer.decode(ids) for stop in stops):  # a quick look
+                return False
+            found: list[str] = []
+            deque(self._text(prompts[number], iter(ids), found=found), 0)
+            return bool(found)
+
+        ends = end_tokens(self.model, self.tokenizer)
+        answers = decode_all(self.forward, prompts, limit=max_new_tokens, ends=ends, ended=ended, share=share)
+        return [
+            (
+                "".join(self._text(ids, iter(answer.ids), whole=whole)),
+                WritingReport(tokens=len(answer.ids), seconds=answer.seconds),
+            )
+            for ids, answer in zip(prompts, answers, strict=True)
+        ]
+
+    def _write(self, prompt_ids: list[int], max_new_tokens: int, whole: bool) -> tuple[str, WritingReport]:
+        report = WritingReport()
+        new_ids = stream_tokens(self, prompt_ids, max_new_tokens=max_new_tokens, report=report)
+        return "".join(self._text(prompt_ids, new_ids, whole=whole)), report
+
+    def _text(
+        self, prompt_ids: list[int], new_ids: Iterator[int], *, whole: bool = False, found: list[str] | None = None
+    ) -> Iterator[str]:
+        """Yield the text of new tokens, of a contestant that answers up to the stop string, which `found` gets."""
+        pieces = text_pieces(self.tokenizer, prompt_ids, new_ids)
+        if self.prompting is None or whole:
             return pieces
-        return until_stop(answer_pieces(pieces), self.prompting.stops, [])
+        return until_stop(answer_pieces(pieces), self.prompting.stops, [] if found is None else found)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from bakeoff import native
 from bakeoff.pretrained.kernels.linear import linear, product
 
 CHUNK_BYTES = 100 << 20
@@ -54,6 +55,9 @@ def cross_entropies(
     for start in range(0, len(targets), size):
         part = slice(start, start + size)
         logits = linear(hidden[part], weight, bias)
+        if native.fits(logits):
+            native.run("cross_entropy", logits, targets[part], losses[part], *logits.shape, 0)
+            continue
         for rows, target, loss in _softmax_parts(logits, targets[part], losses[part]):
             loss.copy_(F.cross_entropy(rows.float(), target, reduction="none"))
     return losses
@@ -67,6 +71,26 @@ def _softmax_parts(*tensors: torch.Tensor) -> Iterable[tuple[torch.Tensor, ...]]
     """Split tensors by rows: a few at a time on a CPU, all at once on a GPU."""
     size = SOFTMAX_ROWS if tensors[0].device.type == "cpu" else len(tensors[0])
     return zip(*(tensor.split(size) for tensor in tensors), strict=True)
+
+
+def _turned_into_gradient(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the summed loss, fp64, and overwrite the logits with its gradient."""
+    if native.fits(logits):
+        losses = torch.empty(len(logits), dtype=torch.float32)
+        native.run("cross_entropy", logits, targets, losses, *logits.shape, 1)
+        return losses.sum(dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64, device=logits.device)
+    for part, target in _softmax_parts(logits, targets[:, None]):
+        values = part.float()
+        total -= values.gather(1, target).sum(dtype=torch.float64)
+        largest = values.amax(1, keepdim=True)
+        exponentials = values.sub_(largest).exp_()
+        summed = exponentials.sum(1, keepdim=True)
+        total += (largest + summed.log()).sum(dtype=torch.float64)
+        gradient = exponentials.div_(summed)
+        gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0).expand_as(target))
+        part.copy_(gradient)
+    return total
 
 
 class _SummedCrossEntropy(torch.autograd.Function):
@@ -84,16 +108,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(targets), size):
             rows = hidden[start : start + size]
             logits = linear(rows, weight, bias)
-            for part, target in _softmax_parts(logits, targets[start : start + size, None]):
-                values = part.float()
-                total -= values.gather(1, target).sum(dtype=torch.float64)
-                largest = values.amax(1, keepdim=True)
-                exponentials = values.sub_(largest).exp_()
-                summed = exponentials.sum(1, keepdim=True)
-                total += (largest + summed.log()).sum(dtype=torch.float64)
-                gradient = exponentials.div_(summed)
-                gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0).expand_as(target))
-                part.copy_(gradient)  # overwrites the logits with their gradient
+            total += _turned_into_gradient(logits, targets[start : start + size])
             if ctx.bias is not None:
                 ctx.bias += logits.sum(0, dtype=torch.float32)
             if ctx.hidden is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -15,10 +16,10 @@ from bakeoff.data.types import Corpus
 from bakeoff.errors import UserError
 from bakeoff.evaluation.intervals import bootstrap_ratio
 from bakeoff.evaluation.pairing import loss_units, protocol_name
-from bakeoff.lm.batching import TokenBatch, batches_of_rows
+from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.protocols.registry import get_protocol
-from bakeoff.lm.scoring_plan import ScoringPlan
+from bakeoff.lm.scoring_plan import Row, ScoringPlan
 from bakeoff.training import distributed
 from bakeoff.training.progress import Progress
 
@@ -33,9 +34,8 @@ BATCH_TOKENS = 2048
 class Forward(Protocol):
     """A model as scoring runs it: `CausalForward`, or another program with an exported model."""
 
-    @property
-    def packs(self) -> bool:
-        """Return whether texts one after the other in a row cost no more than texts side by side."""
+    def batches(self, rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
+        """Put rows into batches, as `batches_of_rows` does."""
 
     def losses(self, batch: TokenBatch) -> torch.Tensor:
         """Return the loss of each target in nats, fp32 on the CPU, shape (targets,)."""
@@ -177,13 +177,12 @@ def score_with(
     losses = [np.zeros(size) for size in sizes]
     done, total = 0, sum(len(row.inputs) for row in plan.rows)
     name = protocol_name(plan.protocol)
-    batches = batches_of_rows(plan.rows, batch_tokens, packed=forward.packs)
-    for numbers, batch in distributed.shard(batches):
+    for numbers, batch in distributed.shard(forward.batches(plan.rows, batch_tokens)):
         batch_losses = forward.losses(batch).double().numpy()
         ends = np.cumsum([sizes[number] for number in numbers])
         for number, row_losses in zip(numbers, np.split(batch_losses, ends[:-1]), strict=True):
             losses[number] = row_losses
-        done += batch.tokens * distributed.world_size()
+        done += sum(len(plan.rows[number].inputs) for number in numbers) * distributed.world_size()
         if progress:
             progress.stage(f"scoring {name}", min(1.0, done / total))
     # Each loss is computed by one process and is zero in the others, so the sum is exact.

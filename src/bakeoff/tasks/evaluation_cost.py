@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from bakeoff.data.types import Corpus
-from bakeoff.lm.batching import TokenBatch, batches_of_rows
+from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.config import LanguageModelEvaluationConfig
-from bakeoff.lm.generation import stream_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import BATCH_TOKENS
 from bakeoff.lm.scoring_plan import ScoringPlan
@@ -22,17 +21,20 @@ PIECE_TOKENS = 1024
 NEW_TOKENS = 8
 """Generation is measured on this many tokens."""
 
+ANSWERED = 16
+"""Answering is measured on this many prompts."""
+
 
 def measure_evaluation(
     model: LanguageModel, plans: list[ScoringPlan], text: Corpus, config: LanguageModelEvaluationConfig
 ) -> float:
     """Return the seconds of scoring and generation: the same for every contestant, because adapters are merged."""
-    packed = model.forward.packs
-    batches = [[batch for _, batch in batches_of_rows(plan.rows, BATCH_TOKENS, packed=packed)] for plan in plans]
+    batches = [[batch for _, batch in model.forward.batches(plan.rows, BATCH_TOKENS)] for plan in plans]
     # Score the largest batch whole, to see how much memory it takes and to warm up.
     model.forward.losses(max((batch for each in batches for batch in each), key=lambda batch: batch.input_ids.numel()))
     scoring = sum(_scoring_seconds(model, each) for each in batches)
-    return scoring + _writing_seconds(model, _texts_to_write(model, text, config))
+    prompts = [prompt_tokens(model.tokenizer, prompt) for prompt in config.prompts]
+    return scoring + _writing_seconds(model, prompts, config.max_new_tokens) + _answering_seconds(model, text, config)
 
 
 def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
@@ -50,27 +52,26 @@ def _scoring_seconds(model: LanguageModel, batches: list[TokenBatch]) -> float:
     return taken / tokens * sum(batch.tokens for batch in batches)
 
 
-def _texts_to_write(
-    model: LanguageModel, text: Corpus, config: LanguageModelEvaluationConfig
-) -> list[tuple[list[int], int]]:
-    """Return the tokens of each prompt and the most new ones; of an answer, as many as the given one has."""
-    texts = [(prompt_tokens(model.tokenizer, prompt), config.max_new_tokens) for prompt in config.prompts]
-    if text.has_examples and config.answers:
-        for example, ids in zip(*answered_prompts(model, text, config), strict=True):
-            texts.append((ids, min(config.max_new_tokens, len(example.ids) - len(ids))))
-    return texts
+def _writing_seconds(model: LanguageModel, prompts: list[list[int]], new_tokens: int) -> float:
+    """Forecast all texts, assuming that none ends early, from the first tokens."""
+    if not prompts:
+        return 0.0
+    seconds = []
+    for count in (1, NEW_TOKENS):
+        started = time.perf_counter()
+        model.write_all(prompts, max_new_tokens=min(count, new_tokens), whole=True)
+        seconds.append(time.perf_counter() - started)
+    rest = max(0, new_tokens - NEW_TOKENS)
+    return seconds[1] + (seconds[1] - seconds[0]) / (NEW_TOKENS - 1) * rest
 
 
-def _writing_seconds(model: LanguageModel, texts: list[tuple[list[int], int]]) -> float:
-    """Forecast all texts, assuming that none ends early."""
-    total = 0.0
-    for ids, new_tokens in texts:
-        wanted = max(1, min(new_tokens, model.context_length - len(ids)))
-        if total == 0.0:
-            times = [time.perf_counter()]
-            for _ in stream_tokens(model, ids, max_new_tokens=min(NEW_TOKENS, wanted)):
-                times.append(time.perf_counter())
-            first = times[min(1, len(times) - 1)] - times[0]
-            rest = (times[-1] - times[1]) / (len(times) - 2) if len(times) > 2 else first
-        total += first + rest * (wanted - 1)
-    return total
+def _answering_seconds(model: LanguageModel, text: Corpus, config: LanguageModelEvaluationConfig) -> float:
+    """Forecast all answers from a few, no longer than the given ones."""
+    if not text.has_examples or not config.answers:
+        return 0.0
+    examples, prompts = answered_prompts(model, text, config)
+    few = prompts[:ANSWERED]
+    wanted = max(len(example.ids) - len(ids) for example, ids in zip(examples, few, strict=False))
+    started = time.perf_counter()
+    model.write_all(few, max_new_tokens=min(wanted, config.max_new_tokens))
+    return (time.perf_counter() - started) * len(prompts) / len(few)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 
+from bakeoff import native
 from bakeoff.training.learner import TrainingSettings
-from bakeoff.training.precision import MasterWeights
+from bakeoff.training.precision import MasterWeights, noise
 
 
 def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.AdamW:
@@ -20,6 +24,58 @@ def adamw(weights: MasterWeights, settings: TrainingSettings) -> torch.optim.Ada
         ],
         lr=settings.learning_rate,
         fused=True,
+    )
+
+
+def update(weights: MasterWeights, optimizer: torch.optim.AdamW, gradient_clip: float | None) -> None:
+    """Clip the gradients to a norm, take a step, and round the master weights into the model.
+
+    Where native.c is compiled, each weight and its averages are read once for all of that.
+    """
+    rounded = weights.rounded
+    if not rounded or not native.fits(*rounded.values()) or not all(weight.is_contiguous() for weight in rounded):
+        if gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(list(weights.named.values()), gradient_clip)
+        optimizer.step()
+        weights.publish()
+        return
+    factor = 1.0
+    if gradient_clip is not None:
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in rounded if weight.grad is not None])
+        factor = min(1.0, gradient_clip / (float(norm) + 1e-6))
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            state = optimizer.state[weight]
+            state["step"] += 1
+            _update(weight, rounded[weight], group, state, factor)
+
+
+def _update(
+    weight: torch.Tensor, image: torch.Tensor, group: dict[str, Any], state: dict[str, Any], factor: float
+) -> None:
+    """Do for one weight what `update` does."""
+    random = noise(weight.device)
+    first, second = group["betas"]
+    taken = float(state["step"])
+    native.run(
+        "adamw",
+        weight.detach(),
+        weight.grad,
+        state["exp_avg"],
+        state["exp_avg_sq"],
+        image,
+        random,
+        len(random),
+        weight.numel(),
+        factor,
+        float(group["lr"]),
+        float(group["weight_decay"]),
+        second,
+        1 - first,
+        1 - second,
+        float(group["eps"]),
+        1 - first**taken,
+        math.sqrt(1 - second**taken),
     )
 
 

@@ -68,16 +68,16 @@ def round_to_bf16(values: torch.Tensor, image: torch.Tensor) -> None:
     probability 1/4. The random numbers depend only on the position in the tensor, so the same values always give the
     same image, in any process.
     """
-    noise = _noise(values.device)
-    parts = zip(values.reshape(-1).split(len(noise)), image.view(-1).split(len(noise)), strict=True)
+    random = noise(values.device)
+    parts = zip(values.reshape(-1).split(len(random)), image.view(-1).split(len(random)), strict=True)
     for part, rounded in parts:
         # The upper 16 bits of an fp32 number are the bf16 number below it (in magnitude), the lower 16 the distance.
-        bits = part.view(torch.int32) + noise[: len(part)]
+        bits = part.view(torch.int32) + random[: len(part)]
         rounded.copy_(bits.bitwise_and_(-(1 << 16)).view(torch.float32))
 
 
 @functools.cache
-def _noise(device: torch.device) -> torch.Tensor:
+def noise(device: torch.device) -> torch.Tensor:
     """Draw uniform integers from 0 to 65,535: as many as fit into a core's cache, or enough to keep a GPU busy.
 
     Their number is prime, so that no two rows of a matrix get the same ones.
@@ -131,6 +131,13 @@ class MasterWeights:
             with torch.no_grad():
                 for name, weight in self._trained.items():
                     round_to_bf16(self.named[name], weight.data)
+
+    @property
+    def rounded(self) -> dict[torch.nn.Parameter, torch.Tensor]:
+        """The weights that the model computes with, by their masters; empty in fp32, where they are the same."""
+        if not self._copied:
+            return {}
+        return {self.named[name]: weight.data for name, weight in self._trained.items()}
 
     def load(self, weights: dict[str, torch.Tensor]) -> None:
         """Set the master weights and the model to saved values.

@@ -16,7 +16,7 @@ from bakeoff.training import distributed, schedule
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Learner, TrainingSettings
 from bakeoff.training.memory import MicroBatches, missing_bytes
-from bakeoff.training.optimizer import adamw, allocate_averages
+from bakeoff.training.optimizer import adamw, allocate_averages, update
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
 
@@ -97,10 +97,7 @@ class TrainingSteps:
         mean = loss / count
         if not math.isfinite(mean):
             raise self.diverged(f"the loss is {mean} at step {state.step + 1}")
-        if settings.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(list(self.weights.named.values()), settings.gradient_clip)
-        self.optimizer.step()
-        self.weights.publish()
+        update(self.weights, self.optimizer, settings.gradient_clip)
         state.step += 1
         state.step_in_epoch += 1
         state.epoch_loss += loss

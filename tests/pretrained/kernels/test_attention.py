@@ -45,6 +45,24 @@ def test_texts_that_share_a_row_do_not_see_each_other(lengths, rows, key_heads, 
         torch.testing.assert_close(one, other)
 
 
+@settings(max_examples=25, deadline=None)
+@given(beginning=st.integers(1, BLOCK + 3), lengths=LENGTHS, group=st.sampled_from([1, 3]))
+def test_texts_that_start_at_a_later_position_see_the_beginning_of_their_row(beginning, lengths, group):
+    torch.manual_seed(0)
+    positions = torch.cat([torch.arange(beginning), *(beginning + torch.arange(length) for length in lengths)])
+    inputs = [heads(1, count, len(positions)) for count in (group, 1, 1)]
+
+    blocks = blocks_of_rows(positions[None], torch.float64)[0]
+    ours = with_gradients(causal_attention(*inputs, blocks=blocks, scaling=0.4), inputs)
+
+    pieces = [tensor.split([beginning, *lengths], dim=2) for tensor in inputs]
+    texts = [[torch.cat([piece[0], piece[number]], 2) for piece in pieces] for number in range(1, len(lengths) + 1)]
+    alone = [reference(*text, 0.4) for text in texts]
+    expected = torch.cat([alone[0][:, :beginning], *(attended[:, beginning:] for attended in alone)], 1)
+    for one, other in zip(ours, with_gradients(expected, inputs), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_bf16_is_as_near_to_the_exact_result_as_torchs_own_bf16():
     torch.manual_seed(1)
     exact = [heads(2, count, 300) for count in (6, 2, 2)]

@@ -56,8 +56,8 @@ def adapted(model: transformers.PreTrainedModel, dropout: float = 0.0) -> peft.P
     return model
 
 
-def loss_and_gradients(model) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    loss = model(input_ids=IDS, labels=IDS).loss
+def loss_and_gradients(model, **inputs) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    loss = model(**(inputs or {"input_ids": IDS, "labels": IDS})).loss
     loss.backward()
     return loss.detach(), {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
 

@@ -34,7 +34,7 @@ class TransformersDecoder:
         waiting, cache = prompt_ids, None  # tokens that the cache does not hold yet
         for _ in range(limit):
             logits, cache = self.forward.next_logits(torch.tensor([waiting], device=self.forward.device), cache)
-            token = choose(logits)
+            token = choose(logits[0])
             if token in ends:
                 return
             yield token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from bakeoff.lm.batching import TokenBatch
+from bakeoff.lm.batching import TokenBatch, batches_of_rows
 from bakeoff.lm.perplexity import Forward
+from bakeoff.lm.scoring_plan import Row
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,16 @@ class ReadBack:
 class RuntimeForward:
     """A graph from token ids to logits, as scoring runs it."""
 
-    packs = False
-
     def __init__(self, logits: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]) -> None:
         """
         Args:
             logits: From ids of shape (rows, length) to logits of shape (rows, length, vocabulary).
         """
         self._logits = logits
+
+    def batches(self, rows: Sequence[Row], batch_tokens: int) -> Iterator[tuple[list[int], TokenBatch]]:
+        """Put rows into batches, padded on the right."""
+        return batches_of_rows(rows, batch_tokens)
 
     def losses(self, batch: TokenBatch) -> torch.Tensor:
         """Return the loss of each target in nats, shape (targets,)."""

@@ -55,7 +55,8 @@ class FewShotMethod(UntrainedMethod[FewShotConfig]):
         Shots(texts, config.examples, vectors).write(folder)
 
     def prompt_factor(self, config: FewShotConfig) -> float:
-        return 1.0 + config.examples
+        # Examples that are the same for every prompt are computed once.
+        return 1.0 if config.choose == "random" else 1.0 + config.examples
 
     def describe(self, config: FewShotConfig) -> str:
         chosen = "drawn at random" if config.choose == "random" else "those most similar to each prompt"

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from bakeoff import native
 from bakeoff.pretrained.kernels.blocks import Block
 from bakeoff.pretrained.kernels.dropout import dropped, kept
 
@@ -27,6 +28,7 @@ def causal_attention(
     blocks: list[Block],
     scaling: float,
     dropout: float = 0.0,
+    rotation: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Return softmax(query @ key.T * scaling) @ value; a token sees itself and earlier tokens of its own text.
 
@@ -36,11 +38,13 @@ def causal_attention(
         value: As `key`.
         blocks: The same for every row, from `blocks_of_rows`, with masks of the query's dtype.
         dropout: Probability of dropping an attention weight.
+        rotation: Cosine and sine by which queries and keys are still to be turned, shape (1, length, head size); only
+            for tensors of which `native.fits` is true, transposed from (rows, length, heads, head size).
 
     Returns:
         Shape (rows, length, heads, head size).
     """
-    result: torch.Tensor = _CausalAttention.apply(query, key, value, blocks, scaling, dropout)
+    result: torch.Tensor = _CausalAttention.apply(query, key, value, blocks, scaling, dropout, rotation)
     return result
 
 
@@ -57,20 +61,26 @@ class _CausalAttention(torch.autograd.Function):
         blocks: list[Block],
         scaling: float,
         dropout: float,
+        rotation: tuple[torch.Tensor, torch.Tensor] | None,
     ) -> torch.Tensor:
         rows, key_heads, length, size = key.shape
         group = query.shape[1] // key_heads
-        queries = _grouped(query.transpose(1, 2), key_heads).mul_(scaling)
-        keys, values = key.reshape(-1, length, size), value.reshape(-1, length, size)
+        if rotation is None:
+            queries = _grouped(query.transpose(1, 2), key_heads).mul_(scaling)
+            keys = key.reshape(-1, length, size)
+        else:
+            halves = tuple(table[0, :, : size // 2].float().contiguous() for table in rotation)
+            queries = _turned(query.transpose(1, 2), key_heads, halves, scaling)
+            keys = _turned(key.transpose(1, 2), key_heads, halves, 1.0)
+            ctx.halves = halves
+        values = value.reshape(-1, length, size)
         output = torch.empty_like(queries)
         all_weights, all_masks, factor = [], [], 1.0
         training = any(ctx.needs_input_grad)
         for block in blocks:
             lines, columns = block.lines(group), block.columns
             scores = torch.bmm(queries[:, lines], keys[:, columns].transpose(1, 2))
-            by_token = scores.view(len(keys), block.end - block.start, group, -1)
-            by_token[..., block.first_masked - block.first_key :] += block.mask
-            weights = used = torch.softmax(scores, -1, out=scores)
+            weights = used = _softmax(scores, block.mask, group)
             if dropout:
                 mask, factor = kept(weights.shape, dropout)
                 used = dropped(weights, mask)
@@ -84,6 +94,7 @@ class _CausalAttention(torch.autograd.Function):
         if training:
             ctx.save_for_backward(queries, keys, values, result, *all_weights, *all_masks)
             ctx.blocks, ctx.scaling, ctx.rows, ctx.factor = blocks, scaling, rows, factor
+            ctx.turned = rotation is not None
         return result
 
     @staticmethod
@@ -107,17 +118,37 @@ class _CausalAttention(torch.autograd.Function):
             if all_masks:
                 part, used = dropped(part, all_masks[number]), dropped(weights, all_masks[number])
             for_values[:, columns] += torch.bmm(used.transpose(1, 2), outer[:, lines])
-            for_scores = part.sub_(mean[:, lines]).mul_(weights)
+            for_scores = _softmax_gradient(part, weights, mean[:, lines])
             for_queries[:, lines] = torch.bmm(for_scores, keys[:, columns])
             for_keys[:, columns] += torch.bmm(for_scores.transpose(1, 2), queries[:, lines])
-        return (
-            _ungrouped(for_queries.mul_(ctx.scaling), ctx.rows, length).transpose(1, 2),
-            for_keys.to(keys.dtype).unflatten(0, (ctx.rows, -1)),
-            for_values.to(values.dtype).unflatten(0, (ctx.rows, -1)),
-            None,
-            None,
-            None,
-        )
+        if ctx.turned:
+            to_query = _turned_back(for_queries, ctx.rows, length, ctx.halves, ctx.scaling)
+            to_key = _turned_back(for_keys.to(keys.dtype), ctx.rows, length, ctx.halves, 1.0)
+        else:
+            to_query = _ungrouped(for_queries.mul_(ctx.scaling), ctx.rows, length)
+            to_key = for_keys.to(keys.dtype).unflatten(0, (ctx.rows, -1)).transpose(1, 2)
+        for_values = for_values.to(values.dtype).unflatten(0, (ctx.rows, -1))
+        return to_query.transpose(1, 2), to_key.transpose(1, 2), for_values, None, None, None, None
+
+
+def _softmax(scores: torch.Tensor, mask: torch.Tensor, group: int) -> torch.Tensor:
+    """Replace scores by their weights: softmax(scores + mask), the mask being that of the last keys."""
+    batch, lines, columns = scores.shape
+    if native.fits(scores, mask):
+        native.run("softmax_forward", scores, mask, batch, lines, columns, mask.shape[-1], group)
+        return scores
+    by_token = scores.view(batch, -1, group, columns)
+    by_token[..., -mask.shape[-1] :] += mask
+    return torch.softmax(scores, -1, out=scores)
+
+
+def _softmax_gradient(outer: torch.Tensor, weights: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """Replace the gradient of the weights by that of the scores."""
+    mean = mean.contiguous()
+    if native.fits(outer, weights, mean):
+        native.run("softmax_backward", outer, weights, mean, mean.numel(), outer.shape[-1])
+        return outer
+    return outer.sub_(mean).mul_(weights)
 
 
 def _grouped(tensor: torch.Tensor, key_heads: int) -> torch.Tensor:
@@ -125,6 +156,34 @@ def _grouped(tensor: torch.Tensor, key_heads: int) -> torch.Tensor:
     rows, _, _, size = tensor.shape
     grouped: torch.Tensor = tensor.unflatten(2, (key_heads, -1)).transpose(1, 2)
     return grouped.clone(memory_format=torch.contiguous_format).view(rows * key_heads, -1, size)
+
+
+def _turned(tensor: torch.Tensor, key_heads: int, halves: tuple[torch.Tensor, ...], scaling: float) -> torch.Tensor:
+    """Turn the heads of (rows, length, heads, size), scale them, and return them as `_grouped` does."""
+    rows, length, heads, size = tensor.shape
+    result = tensor.new_empty(rows * key_heads, length * heads // key_heads, size)
+    for row, turned in zip(tensor, result.split(key_heads), strict=True):
+        _rotate(row, turned, heads, halves, scaling, back=False)
+    return result
+
+
+def _turned_back(
+    tensor: torch.Tensor, rows: int, length: int, halves: tuple[torch.Tensor, ...], scaling: float
+) -> torch.Tensor:
+    """Return the gradient of what `_turned` was given, from that of what it returned."""
+    key_heads = len(tensor) // rows
+    heads = key_heads * tensor.shape[1] // length
+    result = tensor.new_empty(rows, length, heads, tensor.shape[-1])
+    for row, turned in zip(result, tensor.split(key_heads), strict=True):
+        _rotate(row, turned, heads, halves, scaling, back=True)
+    return result
+
+
+def _rotate(
+    row: torch.Tensor, turned: torch.Tensor, heads: int, halves: tuple[torch.Tensor, ...], scaling: float, *, back: bool
+) -> None:
+    length, half, group = len(row), row.shape[-1] // 2, heads // len(turned)
+    native.run("rotate", row, *halves, turned, length, heads, half, group, row.stride(0), scaling, back)
 
 
 def _ungrouped(tensor: torch.Tensor, rows: int, length: int) -> torch.Tensor:

@@ -9,6 +9,7 @@
 | `norm`, `mlp` | the modules of Llama-type models | fewer passes over memory, a third of the stored activations |
 | `quantized` | bitsandbytes' linear layers | the same arithmetic in training and evaluation |
 | `dropout` | nn.Dropout | random numbers six times cheaper |
+| `rotary_attention` | transformers' attention layer | in bf16, one pass over queries and keys instead of ten |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
 from bakeoff.pretrained.kernels.quantized import install_quantized
+from bakeoff.pretrained.kernels.rotary_attention import install_rotary_attention
 
 
 def install_kernels(model: Any, *, causal: bool = True) -> None:
@@ -36,6 +38,7 @@ def install_kernels(model: Any, *, causal: bool = True) -> None:
         return
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(transformers_attention.NAME if causal else encoder_attention.NAME)
+    _add_embedding_to_output_layer(model)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is torch.nn.Dropout:
@@ -44,4 +47,15 @@ def install_kernels(model: Any, *, causal: bool = True) -> None:
         install_quantized(module)
         install_lora(module)
         install_norm(module)
+        install_rotary_attention(module)
         install_mlp(module)
+
+
+def _add_embedding_to_output_layer(model: Any) -> None:
+    """Let an embedding that is the output layer's weight as well add its gradient to the other one, row by row.
+
+    Otherwise torch makes a second gradient of the whole vocabulary, nearly all of it zeros, and adds the two.
+    """
+    embedding, output = model.get_input_embeddings(), model.get_output_embeddings()
+    if type(embedding) is torch.nn.Embedding and output is not None and output.weight is embedding.weight:
+        embedding.sparse = True

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from transformers.activations import NewGELUActivation
 
+from bakeoff import native
 from bakeoff.pretrained.kernels.linear import linear, product
 
 ROWS = 256
@@ -46,6 +47,9 @@ class _GatedLinear(torch.autograd.Function):
     def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(gate, up, weight)
         inner = torch.empty_like(gate)
+        if native.fits(gate, up):
+            native.run("gate_forward", gate, up, inner, gate.numel())
+            return linear(inner, weight)
         for gates, ups, result in _parts(gate, up, inner):
             torch.mul(F.silu(gates), ups, out=result)
         return linear(inner, weight)
@@ -56,14 +60,17 @@ class _GatedLinear(torch.autograd.Function):
         (outer,) = gradients
         for_product = product(outer, weight)  # becomes the gradient of `up`
         for_gate, activated = torch.empty_like(gate), torch.empty_like(gate)
-        for_weight = None
-        for gates, ups, inner, to_gate, together in _parts(gate, up, for_product, for_gate, activated):
-            active = F.silu(gates)
-            if ctx.needs_input_grad[2]:
-                torch.mul(active, ups, out=together)
-            torch.ops.aten.silu_backward.grad_input(inner * ups, gates, grad_input=to_gate)
-            inner.mul_(active)
-        if ctx.needs_input_grad[2]:
+        for_weight, trained = None, ctx.needs_input_grad[2]
+        if native.fits(gate, up, for_product):
+            native.run("gate_backward", gate, up, for_product, for_gate, activated if trained else None, gate.numel())
+        else:
+            for gates, ups, inner, to_gate, together in _parts(gate, up, for_product, for_gate, activated):
+                active = F.silu(gates)
+                if trained:
+                    torch.mul(active, ups, out=together)
+                torch.ops.aten.silu_backward.grad_input(inner * ups, gates, grad_input=to_gate)
+                inner.mul_(active)
+        if trained:
             for_weight = product(outer.flatten(0, -2).t(), activated.flatten(0, -2))
         return for_gate, for_product, for_weight
 

@@ -1,0 +1,229 @@
+/* Row by row in one pass what torch's operations do in several. Arithmetic is in fp32; bf16 numbers are the upper halves
+   of fp32 numbers, rounded to nearest. native.py compiles this file for the processor at hand and declares the
+   functions; what they compute is written beside the torch versions that they replace. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t bf16;
+typedef int64_t size;
+
+static inline float wide(bf16 value) {
+    uint32_t bits = (uint32_t)value << 16;
+    float result;
+    memcpy(&result, &bits, 4);
+    return result;
+}
+
+static inline bf16 narrow(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return (bf16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+/* exp by a polynomial (Cephes), to 2 units in the last place; 0 below -87. */
+static inline float exponential(float x) {
+    float low = x < 88.0f ? x : 88.0f;
+    low = low > -87.0f ? low : -87.0f;
+    float whole = rintf(low * 1.44269504f);
+    float r = low - whole * 0.693359375f;
+    r -= whole * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t bits = ((int32_t)whole + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, 4);
+    p *= scale;
+    p = x < -87.0f ? 0.0f : p;
+    return x == x ? p : x; /* not a number stays so: a training that diverges is noticed */
+}
+
+/* inputs, outputs: (rows, columns); weight: (columns); inverse: (rows). */
+void norm_forward(const bf16 *inputs, const bf16 *weight, bf16 *outputs, float *inverse, size rows, size columns,
+                  float epsilon) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        const bf16 *x = inputs + row * columns;
+        bf16 *y = outputs + row * columns;
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < columns; i++) sum += wide(x[i]) * wide(x[i]);
+        float scale = 1.0f / sqrtf(sum / columns + epsilon);
+        inverse[row] = scale;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) y[i] = narrow(wide(x[i]) * scale * wide(weight[i]));
+    }
+}
+
+/* for_weight: (parts, columns) zeros, a sum for every part of the rows, or NULL. */
+void norm_backward(const bf16 *inputs, const bf16 *weight, const float *inverse, const bf16 *outer, bf16 *for_inputs,
+                   float *for_weight, size parts, size rows, size columns) {
+#pragma omp parallel for schedule(static)
+    for (size part = 0; part < parts; part++) {
+        float *sums = for_weight ? for_weight + part * columns : 0;
+        for (size row = rows * part / parts; row < rows * (part + 1) / parts; row++) {
+            const bf16 *x = inputs + row * columns, *g = outer + row * columns;
+            bf16 *result = for_inputs + row * columns;
+            float scale = inverse[row], mean = 0.0f;
+#pragma omp simd reduction(+ : mean)
+            for (size i = 0; i < columns; i++) mean += wide(g[i]) * wide(weight[i]) * wide(x[i]);
+            mean *= scale / columns;
+#pragma omp simd
+            for (size i = 0; i < columns; i++)
+                result[i] = narrow((wide(g[i]) * wide(weight[i]) - wide(x[i]) * scale * mean) * scale);
+            if (sums)
+#pragma omp simd
+                for (size i = 0; i < columns; i++) sums[i] += wide(g[i]) * wide(x[i]) * scale;
+        }
+    }
+}
+
+/* All arrays: (count). */
+void gate_forward(const bf16 *gate, const bf16 *up, bf16 *inner, size count) {
+#pragma omp parallel for simd schedule(static)
+    for (size i = 0; i < count; i++) {
+        float g = wide(gate[i]);
+        inner[i] = narrow(g / (1.0f + exponential(-g)) * wide(up[i]));
+    }
+}
+
+/* outer becomes the gradient of up; inner (or NULL) gets what gate_forward computes. */
+void gate_backward(const bf16 *gate, const bf16 *up, bf16 *outer, bf16 *for_gate, bf16 *inner, size count) {
+#pragma omp parallel for schedule(static)
+    for (size start = 0; start < count; start += 4096) {
+        size end = start + 4096 < count ? start + 4096 : count;
+#pragma omp simd
+        for (size i = start; i < end; i++) {
+            float g = wide(gate[i]), u = wide(up[i]), d = wide(outer[i]);
+            float sigmoid = 1.0f / (1.0f + exponential(-g)), active = g * sigmoid;
+            for_gate[i] = narrow(d * u * sigmoid * (1.0f + g - active));
+            outer[i] = narrow(d * active);
+        }
+        if (inner)
+#pragma omp simd
+            for (size i = start; i < end; i++) {
+                float g = wide(gate[i]);
+                inner[i] = narrow(g / (1.0f + exponential(-g)) * wide(up[i]));
+            }
+    }
+}
+
+/* scores: (batch, lines, columns), in place; mask: (lines / group, masked), added to the last columns of each line. */
+void softmax_forward(bf16 *scores, const bf16 *mask, size batch, size lines, size columns, size masked, size group) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < batch * lines; row++) {
+        bf16 *x = scores + row * columns, *tail = x + columns - masked;
+        const bf16 *hidden = mask + row % lines / group * masked;
+        float largest = -INFINITY, sum = 0.0f;
+#pragma omp simd reduction(max : largest)
+        for (size i = 0; i < columns - masked; i++) largest = wide(x[i]) > largest ? wide(x[i]) : largest;
+#pragma omp simd reduction(max : largest)
+        for (size i = 0; i < masked; i++) {
+            float value = wide(tail[i]) + wide(hidden[i]);
+            largest = value > largest ? value : largest;
+        }
+        float values[columns];
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < columns - masked; i++) sum += values[i] = exponential(wide(x[i]) - largest);
+        float *last = values + columns - masked;
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < masked; i++) sum += last[i] = exponential(wide(tail[i]) + wide(hidden[i]) - largest);
+        float scale = 1.0f / sum;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) x[i] = narrow(values[i] * scale);
+    }
+}
+
+/* outer, weights: (rows, columns); mean: (rows). outer becomes (outer - mean) * weights. */
+void softmax_backward(bf16 *outer, const bf16 *weights, const bf16 *mean, size rows, size columns) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        float m = wide(mean[row]);
+        bf16 *d = outer + row * columns;
+        const bf16 *w = weights + row * columns;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) d[i] = narrow((wide(d[i]) - m) * wide(w[i]));
+    }
+}
+
+/* logits: (rows, columns), replaced by the gradient of the loss if `gradient`; losses: (rows). */
+void cross_entropy(bf16 *logits, const size *targets, float *losses, size rows, size columns, size gradient) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        bf16 *x = logits + row * columns;
+        if (targets[row] < 0 || targets[row] >= columns) {
+            losses[row] = NAN;
+            continue;
+        }
+        float largest = -INFINITY, sum = 0.0f, target = wide(x[targets[row]]);
+#pragma omp simd reduction(max : largest)
+        for (size i = 0; i < columns; i++) largest = wide(x[i]) > largest ? wide(x[i]) : largest;
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < columns; i++) sum += exponential(wide(x[i]) - largest);
+        losses[row] = logf(sum) + largest - target;
+        if (!gradient) continue;
+        float scale = 1.0f / sum, probability = exponential(target - largest) * scale;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) x[i] = narrow(exponential(wide(x[i]) - largest) * scale);
+        x[targets[row]] = narrow(probability - 1.0f);
+    }
+}
+
+/* Rotary positions. inputs: (tokens, heads, 2 * half), each token `stride` after the last; cosine, sine: (tokens, half);
+   outputs: (heads / group, tokens, group, 2 * half). inverse: from outputs back to inputs, turning the other way. */
+void rotate(bf16 *inputs, const float *cosine, const float *sine, bf16 *outputs, size tokens, size heads, size half,
+            size group, size stride, float scale, size inverse) {
+#pragma omp parallel for schedule(static)
+    for (size token = 0; token < tokens; token++) {
+        const float *c = cosine + token * half, *s = sine + token * half;
+        for (size head = 0; head < heads; head++) {
+            bf16 *x = inputs + token * stride + head * 2 * half;
+            bf16 *y = outputs + ((head / group * tokens + token) * group + head % group) * 2 * half;
+            if (inverse)
+#pragma omp simd
+                for (size i = 0; i < half; i++) {
+                    float a = wide(y[i]), b = wide(y[half + i]);
+                    x[i] = narrow((a * c[i] + b * s[i]) * scale);
+                    x[half + i] = narrow((b * c[i] - a * s[i]) * scale);
+                }
+            else
+#pragma omp simd
+                for (size i = 0; i < half; i++) {
+                    float a = wide(x[i]), b = wide(x[half + i]);
+                    y[i] = narrow((a * c[i] - b * s[i]) * scale);
+                    y[half + i] = narrow((b * c[i] + a * s[i]) * scale);
+                }
+        }
+    }
+}
+
+/* A step of AdamW with gradients times `factor`, and the weights rounded at random into `image`: see precision.py. The
+   noise is repeated. new1, new2: 1 - beta1 and 1 - beta2; corrections: 1 - beta1^step and sqrt(1 - beta2^step). */
+void adamw(float *weights, const float *gradients, float *first, float *second, bf16 *image, const int32_t *noise,
+           size period, size count, float factor, float rate, float decay, float beta2, float new1, float new2,
+           float epsilon, float correction1, float correction2) {
+    float step = rate / correction1, kept = 1.0f - rate * decay;
+#pragma omp parallel for schedule(static)
+    for (size start = 0; start < count; start += period) {
+        size length = count - start < period ? count - start : period;
+        float *w = weights + start, *m = first + start, *v = second + start;
+        const float *gradient = gradients + start;
+        bf16 *rounded = image + start;
+#pragma omp simd
+        for (size i = 0; i < length; i++) {
+            float g = gradient[i] * factor;
+            m[i] += (g - m[i]) * new1;
+            v[i] = v[i] * beta2 + g * g * new2;
+            w[i] = w[i] * kept - step * m[i] / (sqrtf(v[i]) / correction2 + epsilon);
+            int32_t bits;
+            memcpy(&bits, &w[i], 4);
+            rounded[i] = (bf16)((uint32_t)(bits + noise[i]) >> 16);
+        }
+    }
+}
