@@ -152,8 +152,26 @@ void softmax_backward(bf16 *outer, const bf16 *weights, const bf16 *mean, size r
     }
 }
 
-/* logits: (rows, columns), replaced by the gradient of the loss if `gradient`; losses: (rows). */
-void cross_entropy(bf16 *logits, const size *targets, float *losses, size rows, size columns, size gradient) {
+/* Reads the logits of some ids, `first` and the next: (rows, columns). Running values, (rows): the largest logit so far,
+   the sum of exp(logit - largest), and the logit of the target. */
+void log_sum(const bf16 *logits, const size *targets, float *largest, float *sums, float *chosen, size rows,
+             size columns, size first) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        const bf16 *x = logits + row * columns;
+        float before = largest[row], now = before, sum = 0.0f;
+#pragma omp simd reduction(max : now)
+        for (size i = 0; i < columns; i++) now = wide(x[i]) > now ? wide(x[i]) : now;
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < columns; i++) sum += exponential(wide(x[i]) - now);
+        sums[row] = sums[row] * exponential(before - now) + sum;
+        largest[row] = now;
+        if (targets[row] >= first && targets[row] < first + columns) chosen[row] = wide(x[targets[row] - first]);
+    }
+}
+
+/* logits: (rows, columns), replaced by the gradient of the loss; losses: (rows). */
+void cross_entropy(bf16 *logits, const size *targets, float *losses, size rows, size columns) {
 #pragma omp parallel for schedule(static)
     for (size row = 0; row < rows; row++) {
         bf16 *x = logits + row * columns;
@@ -167,7 +185,6 @@ void cross_entropy(bf16 *logits, const size *targets, float *losses, size rows, 
 #pragma omp simd reduction(+ : sum)
         for (size i = 0; i < columns; i++) sum += exponential(wide(x[i]) - largest);
         losses[row] = logf(sum) + largest - target;
-        if (!gradient) continue;
         float scale = 1.0f / sum, probability = exponential(target - largest) * scale;
 #pragma omp simd
         for (size i = 0; i < columns; i++) x[i] = narrow(exponential(wide(x[i]) - largest) * scale);

@@ -26,12 +26,15 @@ _FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-fno
 _SECONDS = 60.0
 
 
+def available() -> bool:
+    """Return whether the kernels are compiled, after compiling them if need be."""
+    return _library() is not None
+
+
 def fits(*tensors: torch.Tensor) -> bool:
     """Return whether the kernels can compute with these tensors: bf16, contiguous, on the CPU."""
-    return (
-        all(each.dtype == torch.bfloat16 and each.device.type == "cpu" and each.is_contiguous() for each in tensors)
-        and _library() is not None
-    )
+    right = (each.dtype == torch.bfloat16 and each.device.type == "cpu" and each.is_contiguous() for each in tensors)
+    return all(right) and available()
 
 
 def run(name: str, *arguments: torch.Tensor | int | float | None) -> None:

@@ -9,6 +9,7 @@ runs on older versions of PyTorch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,12 @@ from bakeoff.pretrained.kernels.linear import linear, product
 
 CHUNK_BYTES = 100 << 20
 """Memory of a chunk of logits: a thousand positions in bf16. Larger matrix products are no faster."""
+
+SLAB_BYTES = 4 << 20
+"""Memory of the logits that are read at once where no gradient is wanted: they stay in the CPU's cache."""
+
+SLAB_IDS = 512
+"""Fewest ids whose logits are computed at once: smaller products are slower."""
 
 SOFTMAX_ROWS = 8
 """Positions whose softmax is computed at once, in fp32: few enough to stay in the CPU's cache."""
@@ -50,17 +57,30 @@ def cross_entropies(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
 ) -> torch.Tensor:
     """Return the loss of each position in nats, fp32, shape (positions,). Arguments as in `summed_cross_entropy`."""
+    if native.fits(hidden, weight):
+        return _losses_by_slabs(hidden, weight, bias, targets)
     losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
     size = _positions_at_once(weight)
     for start in range(0, len(targets), size):
         part = slice(start, start + size)
         logits = linear(hidden[part], weight, bias)
-        if native.fits(logits):
-            native.run("cross_entropy", logits, targets[part], losses[part], *logits.shape, 0)
-            continue
         for rows, target, loss in _softmax_parts(logits, targets[part], losses[part]):
             loss.copy_(F.cross_entropy(rows.float(), target, reduction="none"))
     return losses
+
+
+def _losses_by_slabs(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
+) -> torch.Tensor:
+    """Return the losses, holding the logits of a few ids at a time, which are read while they are in the cache."""
+    rows = len(hidden)
+    largest, sums, chosen = (hidden.new_full((rows,), value, dtype=torch.float32) for value in (-math.inf, 0, math.nan))
+    ids = max(SLAB_IDS, SLAB_BYTES // (max(1, rows) * weight.element_size()))
+    biases = [None] * len(weight.split(ids)) if bias is None else bias.split(ids)
+    for number, (slab, offset) in enumerate(zip(weight.split(ids), biases, strict=True)):
+        logits = linear(hidden, slab, offset)
+        native.run("log_sum", logits, targets, largest, sums, chosen, *logits.shape, number * ids)
+    return sums.log_().add_(largest).sub_(chosen)
 
 
 def _positions_at_once(weight: torch.Tensor) -> int:
@@ -77,7 +97,7 @@ def _turned_into_gradient(logits: torch.Tensor, targets: torch.Tensor) -> torch.
     """Return the summed loss, fp64, and overwrite the logits with its gradient."""
     if native.fits(logits):
         losses = torch.empty(len(logits), dtype=torch.float32)
-        native.run("cross_entropy", logits, targets, losses, *logits.shape, 1)
+        native.run("cross_entropy", logits, targets, losses, *logits.shape)
         return losses.sum(dtype=torch.float64)
     total = torch.zeros((), dtype=torch.float64, device=logits.device)
     for part, target in _softmax_parts(logits, targets[:, None]):
