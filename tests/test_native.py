@@ -15,6 +15,7 @@ from bakeoff.lm import loss
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
 from bakeoff.pretrained.kernels.attention import causal_attention
 from bakeoff.pretrained.kernels.blocks import BLOCK, blocks_of_rows
+from bakeoff.pretrained.kernels.dropout import dropped
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
@@ -114,6 +115,17 @@ def test_cross_entropy(monkeypatch, scale):
         return [total.detach(), losses, *torch.autograd.grad(total, [hidden, weight])]
 
     check(compute, monkeypatch)
+
+
+@compiled
+def test_dropout(monkeypatch):
+    inputs = values(9, 31, dtype=torch.bfloat16).detach()
+    mask = (torch.arange(inputs.numel()).view(inputs.shape) % 3 > 0).to(torch.int8)
+
+    ours = dropped(inputs, mask)
+    monkeypatch.setattr(native, "_library", lambda: None)
+
+    assert torch.equal(ours, dropped(inputs, mask))
 
 
 @compiled

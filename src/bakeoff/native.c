@@ -114,6 +114,12 @@ void gate_backward(const bf16 *gate, const bf16 *up, bf16 *outer, bf16 *for_gate
     }
 }
 
+/* All arrays: (count); mask: 1 for values that are kept, 0 for others. */
+void drop(const bf16 *values, const int8_t *mask, bf16 *outputs, size count) {
+#pragma omp parallel for simd schedule(static)
+    for (size i = 0; i < count; i++) outputs[i] = values[i] & (bf16)-mask[i];
+}
+
 /* scores: (batch, lines, columns), in place; mask: (lines / group, masked), added to the last columns of each line. */
 void softmax_forward(bf16 *scores, const bf16 *mask, size batch, size lines, size columns, size masked, size group) {
 #pragma omp parallel for schedule(static)

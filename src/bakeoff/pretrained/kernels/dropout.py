@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bakeoff import native
+
 _LEVELS = 1 << 16
 _SIGNED_LEVELS = _LEVELS // 2
 
@@ -57,6 +59,10 @@ def _random_bits(count: int) -> npt.NDArray[np.uint16]:
 
 def dropped(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return `values` with 0 where the mask is 0, not yet multiplied by the factor."""
+    if native.fits(values):
+        result = torch.empty_like(values)
+        native.run("drop", values, mask, result, values.numel())
+        return result
     if values.dtype == torch.bfloat16 and values.is_contiguous():  # ten times faster than multiplying
         return (values.view(torch.int16) & mask.to(torch.int16).neg_()).view(torch.bfloat16)
     return values * mask
