@@ -23,6 +23,6 @@ def read_bytes_per_second() -> float:
 
 def read_weights(model: Any) -> int:
     """Return how many weights a token needs: all but an embedding that is not the output layer as well."""
-    count = sum(weight.numel() for weight in model.parameters())
+    count = sum(int(weight.numel()) for weight in model.parameters())
     embedding = model.get_input_embeddings().weight
-    return count if embedding is model.get_output_embeddings().weight else count - embedding.numel()
+    return count if embedding is model.get_output_embeddings().weight else count - int(embedding.numel())

@@ -21,7 +21,7 @@ from peers.worker import measure
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 TINY = dataclasses.replace(
-    parts.QUICK, steps=1, rows=6, characters=400, new_tokens=12, quality_steps=2, quality_lines=12
+    parts.QUICK, steps=1, rows=6, characters=400, new_tokens=12, quality_steps=2, quality_lines=12, limit_steps=1
 )
 
 
@@ -77,6 +77,18 @@ def test_quality_compares_both_precisions(tmp_path: Path):
 
     assert len(found["targets"]) == 3
     assert None not in reached(found).values()
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_step_is_measured_beside_its_products(tmp_path: Path):
+    found = run(tmp_path / "figures.json", "limit")
+
+    for method in ("full", "lora"):
+        (measured,) = found["parts"]["limit"][method]["repetitions"]
+        ((step, alone),) = measured["details"]["each"]
+        assert measured["value"] == pytest.approx(alone / step)
+        assert 0 < alone < step
+    assert reached(found).keys() == {"Share of the limit, full", "Share of the limit, lora"}
 
 
 def test_llama_cpp_is_measured_where_it_is_installed_and_the_model_has_a_gguf_file(

@@ -24,7 +24,7 @@ Vectors = npt.NDArray[np.float32]
 
 def cache_folder() -> Path:
     """Return the folder of all cached vectors."""
-    from bakeoff.pretrained.packaged_models import default_cache
+    from bakeoff.machine import default_cache
 
     return default_cache() / "embeddings"
 

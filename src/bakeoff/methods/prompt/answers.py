@@ -47,7 +47,7 @@ class AnswerCache:
         Args:
             path: The file; absent: `answers.sqlite` in bakeoff's cache folder.
         """
-        from bakeoff.pretrained.packaged_models import default_cache
+        from bakeoff.machine import default_cache
 
         self.path = path or default_cache() / "answers.sqlite"
         self._lock = threading.Lock()
