@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -47,15 +48,15 @@ _COLD = 64 << 20
 def step(job: Job) -> Measured:
     """Take optimizer steps; the value is the time of products and attention alone, as a share of theirs."""
     training, steps = _training(job)
-    model = training.learner.model.config
+    model: Any = training.learner.model
     training.timed_step(steps[0])
     with _Recorder() as recorder:
         training.timed_step(steps[1])
     products = [_repeated(call, count) for call, count in recorder.calls.items()]
-    products += [_attention(batch, model, training.learner.model.dtype) for batch in steps[1]]
+    products += [_attention(batch, model.config, model.dtype) for batch in steps[1]]
     seconds: list[list[float]] = []
     for batches in steps[2 : 2 + job.steps]:
-        seconds.append([_time(lambda batches=batches: training.timed_step(batches)), sum(map(_time, products))])
+        seconds.append([_time(partial(training.timed_step, batches)), sum(map(_time, products))])
     taken, alone = (median(column) for column in zip(*seconds, strict=True))
     return Measured(
         taken,
