@@ -4,15 +4,17 @@
     bakeoff run sentiment
     python docs/images/screens.py bakeoff-ui runs/sentiment site > axe.md
 
-BAKEOFF-UI is a folder for `bakeoff ui`. Where it holds no bake-off yet, a table is uploaded and one is run, which takes
-some minutes. Prints what axe found, as a table. Needs playwright, axe-playwright-python and a Chromium that is installed.
+The folder bakeoff-ui is that of a `bakeoff ui`. Where it holds no bake-off yet, a table is uploaded and one is run, which
+takes some minutes. Prints what axe found, as a table. Needs playwright, axe-playwright-python and an installed Chromium.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import http.server
+import io
 import json
 import random
 import shutil
@@ -81,7 +83,7 @@ def ready(page: Any, name: str) -> None:
     """Wait for what a page shows, and use it as a person would."""
     if name == "ui: a file":
         page.get_by_text("was measured on this machine").wait_for(timeout=300_000)
-        page.get_by_text("10 minutes", exact=True).click()
+        page.get_by_label("10 minutes").check()
     elif name == "ui: a verdict":
         page.get_by_label("Text", exact=True).fill(TEXT)
         page.get_by_role("button", name="Ask", exact=True).click()
@@ -125,8 +127,11 @@ def table() -> bytes:
     everything = list(zip(sentences.column("text"), sentences.column("label"), strict=True))
     rows = random.Random(12).sample(everything, 1400)
     rows = [*rows, rows[0], ("", rows[1][1])]
-    quoted = [f'{number};"{text.replace(chr(34), chr(34) * 2)}";{label}' for number, (text, label) in enumerate(rows, 1)]
-    return "\r\n".join(["no;review;opinion", *quoted]).encode("cp1252", "replace")
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=";")
+    writer.writerow(["no", "review", "opinion"])
+    writer.writerows((number, *row) for number, row in enumerate(rows, 1))
+    return written.getvalue().encode("cp1252", "replace")
 
 
 @contextlib.contextmanager

@@ -199,7 +199,7 @@ def test_a_wrong_column_is_a_sentence_and_the_rows_stay(client: httpx.Client, tm
     assert look["found"] is None
     assert len(look["rows"]) == 6
     assert look["problem"]["message"].startswith("Column 'Nr' of Bewertungen.csv has 80 different values")
-    assert "--" not in look["problem"]["hint"]
+    assert look["problem"]["hint"] == "If other columns hold the text and the label, choose them in the table."
     assert str(tmp_path) not in str(look)
 
 

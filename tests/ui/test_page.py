@@ -143,7 +143,7 @@ def test_settings_the_config_and_a_file_that_is_deleted(
 ) -> None:
     file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
     with opened(browser, f"{client.base_url}/#/files/{file}") as page:
-        page.get_by_role("checkbox", name="lstm").uncheck()
+        page.get_by_role("checkbox", name="corrector").uncheck()
         page.get_by_text("How they are compared").click()
         page.get_by_text("The config that will run", exact=True).click()
         page.get_by_label("Tested on").select_option("20% of the rows")
@@ -157,7 +157,7 @@ def test_settings_the_config_and_a_file_that_is_deleted(
         shown = page.locator(".spec code").inner_text()
         assert "test: 0.2" in shown
         assert "evaluation: {metric: macro_f1}" in shown
-        assert "lstm:" not in shown
+        assert "corrector:" not in shown
         page.reload()
         page.get_by_text("by macro-F1, after 4 passes").wait_for()
         page.get_by_role("button", name="Label: Nr").click()
@@ -188,11 +188,11 @@ def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client)
             """() => {
               const data = new DataTransfer();
               data.items.add(new File([new Uint8Array(210_000_000)], "huge.csv"));
-              document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+              document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
             }"""
         )
         page.get_by_text("huge.csv has 210 MB, and this page takes up to 200 MB.").wait_for()
-        page.evaluate(DROP, ["one.csv", base64.b64encode(b"text,label\nA fine one here,a\n" * 30).decode()])
+        page.evaluate(DROP, ["one.csv", base64.b64encode(b"text,label\n" + b"A fine one here,a\n" * 30).decode()])
         page.get_by_role("heading", name="one.csv").wait_for()
         page.get_by_text("has one class only").wait_for()
         opening.complaints = [each for each in opening.complaints if "400" not in each]

@@ -34,11 +34,11 @@ class Choices:
         if self.metric is None:
             return ""
         labels = ", labels: ordered" if self.metric in NEED_ORDER else ""
-        return f"evaluation: {{metric: {self.metric}{labels}}} # it decides\n"
+        return f"evaluation: {{metric: {self.metric}{labels}}} # what decides the verdict\n"
 
     @property
     def repeats_yaml(self) -> str:
         """Return the key `repeats`, or nothing."""
         if self.repeats in (None, 1):
             return ""
-        return f"repeats: {self.repeats} # trainings of each contestant, with seeds that follow\n"
+        return f"repeats: {self.repeats} # trainings of each contestant, with one seed after the other\n"

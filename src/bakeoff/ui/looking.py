@@ -54,7 +54,8 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
             raise UserError(f"No verdict on these labels can be decided by {title}.", "Choose another metric.")
         return Look(columns=columns, rows=rows, found=found), start
     except UserError as error:
-        return Look(columns=columns, rows=rows, problem=problem_of(error, file, name)), None
+        instead = _CHOOSE if len(columns) > 1 else "Take another file, or save this one again, as CSV for example."
+        return Look(columns=columns, rows=rows, problem=problem_of(error, file, name, instead)), None
 
 
 def start_of(file: Path, choices: FileChoices, contestants: Collection[str] | None = None) -> StartingConfig:
@@ -67,14 +68,19 @@ def start_of(file: Path, choices: FileChoices, contestants: Collection[str] | No
     return starting_config(str(file), choices.text or None, choices.label, choices=decided)
 
 
+_CHOOSE = "If other columns hold the text and the label, choose them in the table."
 _TOO_LARGE = "Take a part of it, or use the command line, which has no such limit."
 
 
-def problem_of(error: UserError, file: Path, name: str) -> Problem:
-    """Return an error as the page tells it: with the client's name of the file, and no options of the command line."""
+def problem_of(error: UserError, file: Path, name: str, instead: str = "") -> Problem:
+    """Return an error as the page tells it: with the client's name of the file, and no options of the command line.
+
+    Args:
+        instead: What to do, in place of a hint for the command line.
+    """
     message, hint = (part.replace(str(file), shown(name)) for part in (error.message, error.hint))
     if any(words in hint for words in ("--", "bakeoff ", "data.")):
-        hint = "If other columns hold the text and the label, choose them in the table."
+        hint = instead
     return Problem(message=message, hint=hint)
 
 

@@ -54,7 +54,7 @@ export function showBakeoff(page) {
     keep(bakeoff);
     const running = ["running", "stopping"].includes(state);
     const focused = document.activeElement?.classList.contains("delete");
-    const button = running ? [] : [deleteButton(page, "bakeoffs", id, `bake-off ${id}`, () => (location.hash = "#/"))];
+    const button = running ? [] : [deleteButton(page, "bakeoffs", id, `bake-off ${id}`, () => (location.hash = "#/"), "Delete this bake-off")];
     place.querySelector(".end").replaceChildren(...button);
     if (focused) button[0]?.focus();
   }

@@ -8,9 +8,9 @@ const WORDS = {
   bakeoffs: "Its contestants, its report and its curves are deleted from this machine. The file that it learned from stays.",
 };
 
-// Return a button that deletes `path`, such as /v1/files/1, called `name`, and then does something.
-export function deleteButton(page, kind, id, name, deleted) {
-  const button = element("button", { type: "button", class: "link delete", "aria-label": `Delete ${name}`, id: `delete-${kind}-${id}` }, "Delete");
+// Return a button that deletes a file or a bake-off called `name`, and then does something.
+export function deleteButton(page, kind, id, name, deleted, words = "Delete") {
+  const button = element("button", { type: "button", class: "link delete", "aria-label": `Delete ${name}`, id: `delete-${kind}-${id}` }, words);
   button.addEventListener("click", async () => {
     page.calm();
     if (!(await agreed(`Delete ${name}?`, WORDS[kind]))) return;

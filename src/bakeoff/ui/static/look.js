@@ -55,10 +55,11 @@ export function showFile(page) {
     page.title(file.name, [found ? plural(found.rows, unit(found)) : null, bytes(file.size)].filter(Boolean).join(" · "));
     const chosen = { text: found?.text ?? chosenText(), label: found?.label ?? chosenLabel() };
     preview(columns, rows, chosen, isText(file));
+    place.querySelector("#rows-title").hidden = !columns.length;
     place.querySelector("#rows-title").textContent = isText(file) ? "The first lines" : "The first rows";
     place.querySelector(".choose").hidden = !columns.length || isText(file);
-    place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem)), ...undo()] : []));
-    place.querySelector(".end").replaceChildren(deleteButton(page, "files", id, file.name, () => (location.hash = "#/")));
+    place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem)), element("p", { class: "ways" }, ...undo(), element("a", { href: "#/" }, "Choose another file"))] : []));
+    place.querySelector(".end").replaceChildren(deleteButton(page, "files", id, file.name, () => (location.hash = "#/"), "Delete this file"));
     for (const name of ["found", "who"]) place.querySelector(`.${name}`).hidden = !found;
     if (found) {
       facts(place.querySelector(".found"), found);
