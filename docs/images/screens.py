@@ -4,8 +4,8 @@
     bakeoff run sentiment
     python docs/images/screens.py bakeoff-ui runs/sentiment site > axe.md
 
-The folder bakeoff-ui is that of a `bakeoff ui`. Where it holds no bake-off yet, a table is uploaded and one is run, which
-takes some minutes. Prints what axe found, as a table. Needs playwright, axe-playwright-python and an installed Chromium.
+The folder `bakeoff-ui` belongs to a `bakeoff ui`. Where it holds no bake-off yet, a table is uploaded and one is run,
+which takes some minutes. Prints what axe found, as a table. Needs playwright, axe-playwright-python and a Chromium.
 """
 
 from __future__ import annotations

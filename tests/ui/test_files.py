@@ -67,9 +67,11 @@ def test_other_columns_are_looked_at_anew(client: httpx.Client, fake: FakeProces
 def test_what_somebody_decides_is_in_the_config(client: httpx.Client) -> None:
     id = upload(client)["id"]
     choices = {"test": 0.3, "metric": "macro_f1", "epochs": 7, "repeats": 3, "english": True}
+    choices["settings"] = {"linear": {"ngrams": "words", "inverse_regularization": 3.0}, "corrector": {"dropout": 0.3}}
 
+    names = ["majority", "linear", "corrector"]
     answer = client.post(f"/v1/files/{id}/choices", json=choices).json()
-    shown = client.get(f"/v1/files/{id}/config", params={"contestant": ["majority", "linear"]}).json()["yaml"]
+    shown = client.get(f"/v1/files/{id}/config", params={"contestant": names}).json()["yaml"]
 
     found = answer["look"]["found"]
     assert {name: answer["choices"][name] for name in choices} == choices
@@ -78,8 +80,11 @@ def test_what_somebody_decides_is_in_the_config(client: httpx.Client) -> None:
     config = load_config(yaml.safe_load(shown))
     assert (config.data.split.test, config.data.split.folds) == (0.3, None)
     assert (config.evaluation.metric, config.budget.epochs, config.repeats) == ("macro_f1", 7, 3)
-    assert list(config.contestants) == ["majority", "linear"]
-    made = client.post("/v1/bakeoffs", json={"file": id, "contestants": ["majority", "linear"]}).json()
+    assert list(config.contestants) == ["majority", "linear", "corrector"]
+    assert config.contestants["linear"].ngrams == "words"
+    assert config.contestants["corrector"].dropout == 0.3
+    assert config.contestants["corrector"].linear_part is not None
+    made = client.post("/v1/bakeoffs", json={"file": id, "contestants": names}).json()
     assert client.get(f"/runs/{made['id']}/bakeoff.yaml").text == shown
 
 
@@ -144,6 +149,25 @@ def test_a_metric_that_does_not_fit_is_a_sentence(client: httpx.Client) -> None:
         look = client.post(f"/v1/files/{id}/choices", json={"metric": metric}).json()["look"]
         assert look["found"] is None
         assert look["problem"]["message"].startswith("No verdict on these labels can be decided by ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"linear": {"ngrams": "letters"}}, "linear.ngrams cannot be 'letters': it is one of words, characters, both."),
+        ({"linear": {"max_ngram": 9}}, "linear.max_ngram cannot be 9: it is a whole number from 1 to 3."),
+        ({"linear": {"max_ngram": 1.5}}, "linear.max_ngram cannot be 1.5: it is a whole number from 1 to 3."),
+        ({"linear": {"naive_bayes": 1}}, "linear.naive_bayes cannot be 1: it is one of True, False."),
+        ({"linear": {"method": "estimator"}}, "linear.method cannot be set on this page."),
+        ({"prompt": {"base_url": "http://example.com"}}, "prompt.base_url cannot be set on this page."),
+    ],
+)
+def test_settings_that_are_not_offered(client: httpx.Client, settings: dict, message: str) -> None:
+    id = upload(client)["id"]
+
+    look = client.post(f"/v1/files/{id}/choices", json={"settings": settings}).json()["look"]
+
+    assert (look["found"], look["problem"]["message"]) == (None, message)
 
 
 def test_a_removed_file_is_gone_and_its_number_is_not_given_again(

@@ -158,6 +158,12 @@ def test_settings_the_config_and_a_file_that_is_deleted(
         assert "test: 0.2" in shown
         assert "evaluation: {metric: macro_f1}" in shown
         assert "corrector:" not in shown
+        page.get_by_text("Settings of the contestants").click()
+        page.locator("#set-linear-ngrams").select_option("words")
+        page.get_by_text("linear: ngrams words").wait_for()
+        page.locator("#set-linear-max_ngram").fill("2")
+        page.locator("#set-linear-max_ngram").press("Enter")
+        page.get_by_text("linear: {ngrams: words, max_ngram: 2}").wait_for()
         page.reload()
         page.get_by_text("by macro-F1, after 4 passes").wait_for()
         page.get_by_role("button", name="Label: Nr").click()

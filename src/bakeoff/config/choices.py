@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
+import yaml
+
 from bakeoff.evaluation.config import NEED_ORDER
+from bakeoff.methods.proposals import Proposal
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Choices:
     epochs: int | None = None
     repeats: int | None = None  # trainings of each contestant, with different seeds
     english: bool | None = None  # whether the texts are English, for which there are pretrained encoders
+    settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})  # of contestants, by name
 
     @property
     def split(self) -> dict[str, Any]:
@@ -27,6 +32,15 @@ class Choices:
         if self.folds is not None:
             return {"folds": self.folds}
         return {} if self.test is None else {"test": self.test}
+
+    def applied(self, lineup: Sequence[Proposal]) -> list[Proposal]:
+        """Return the contestants of a line-up with their settings."""
+        return [
+            replace(each, settings=_flow({**yaml.safe_load(each.settings), **self.settings[each.name]}))
+            if self.settings.get(each.name)
+            else each
+            for each in lineup
+        ]
 
     @property
     def evaluation_yaml(self) -> str:
@@ -42,3 +56,9 @@ class Choices:
         if self.repeats in (None, 1):
             return ""
         return f"repeats: {self.repeats} # trainings of each contestant, with one seed after the other\n"
+
+
+def _flow(values: Mapping[str, Any]) -> str:
+    """Return a mapping as YAML on one line."""
+    page: str = yaml.safe_dump(values, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return page.strip()

@@ -117,7 +117,7 @@ def starting_config(
         files = {"train": source, **others} if others else {"examples": source}
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
         lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-        lineup = _chosen(EXAMPLES_LINEUP, choices)
+        lineup = choices.applied(_chosen(EXAMPLES_LINEUP, choices))
         return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup)), seen, lineup)
     try:
         roles = guess_columns(table, text, label)
@@ -182,7 +182,7 @@ def starting_config(
     seen.left_out, seen.time = dict(left_out), time
     words = sum(len(text.split()) for text in split.train.texts)
     seen.english = look_english(split.train.texts) if choices.english is None else choices.english
-    lineup = _lineup(seen, split.train, words, left_out, choices)
+    lineup = choices.applied(_lineup(seen, split.train, words, left_out, choices))
     return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
 
 
@@ -226,7 +226,7 @@ def _language_model(
     if data.encoding:
         seen.format = TableFormat(encoding=data.encoding)
         seen.notes.insert(0, f"Read as: {data.encoding}.")
-    lineup = _chosen(_LANGUAGE_MODELS, choices)
+    lineup = choices.applied(_chosen(_LANGUAGE_MODELS, choices))
     return StartingConfig(_language_model_yaml(seen, split, lineup, choices), seen, lineup)
 
 

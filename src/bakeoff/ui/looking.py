@@ -18,7 +18,9 @@ from bakeoff.data.reading import read_as
 from bakeoff.errors import UserError
 from bakeoff.evaluation.config import NEED_ORDER
 from bakeoff.evaluation.metrics import Metric, get_metric, metrics_of
+from bakeoff.serve.shapes import Task
 from bakeoff.ui.limits import PageLimits
+from bakeoff.ui.settings import check_settings, settings_of
 from bakeoff.ui.shapes import FileChoices, Found, Lengths, Look, MetricChoice, Offered, Problem
 from bakeoff.ui.unpacking import is_larger
 
@@ -52,6 +54,7 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
         if choices.metric is not None and choices.metric not in [each.name for each in found.metrics]:
             title = get_metric(choices.metric).title
             raise UserError(f"No verdict on these labels can be decided by {title}.", "Choose another metric.")
+        check_settings(choices.settings, {each.name: each.settings for each in found.lineup})
         return Look(columns=columns, rows=rows, found=found), start
     except UserError as error:
         instead = _CHOOSE if len(columns) > 1 else "Take another file, or save this one again, as CSV for example."
@@ -88,8 +91,9 @@ def found_in(start: StartingConfig) -> Found:
     """Return what a first config was made from."""
     seen = start.seen
     assert seen.words is not None
+    task: Task = "classification" if seen.task == "classification" else "language-model"
     return Found(
-        task="classification" if seen.task == "classification" else "language-model",
+        task=task,
         rows=seen.rows,
         text=seen.text,
         label=seen.label,
@@ -114,7 +118,10 @@ def found_in(start: StartingConfig) -> Found:
         near_duplicate_texts=seen.near_duplicate_texts,
         notes=[note for note in seen.notes if not note.startswith("Read as:")],  # which `read_as` says
         reasons=seen.reasons,
-        lineup=[Offered(name=each.name, reason=each.reason, quick=each.is_quick) for each in start.lineup],
+        lineup=[
+            Offered(name=each.name, reason=each.reason, quick=each.is_quick, settings=settings_of(task, each))
+            for each in start.lineup
+        ],
     )
 
 

@@ -20,12 +20,28 @@ class Problem(Record):
     hint: str = ""
 
 
+Value = bool | int | float | str
+
+
+class Setting(Record):
+    """A setting of a contestant, and what it can be."""
+
+    name: str
+    meaning: str
+    proposed: Value | None = Field(description="What it is if nobody decides; null: the method chooses.")
+    values: list[Value] | None = Field(description="Its values, if there are a few.")
+    low: float | None = Field(description="Otherwise the lowest number,")
+    high: float | None = Field(description="and the highest.")
+    whole: bool = Field(description="Only whole numbers.")
+
+
 class Offered(Record):
     """A contestant that was proposed for a file."""
 
     name: str
     reason: str
     quick: bool = Field(description="Takes seconds, so it is never left out for want of time.")
+    settings: list[Setting]
 
 
 class Lengths(Record):
@@ -98,6 +114,9 @@ class FileChoices(Ask):
     epochs: int | None = Field(None, ge=1, le=1000, description="Passes over the training rows.")
     repeats: int | None = Field(None, ge=1, le=20, description="Trainings of each contestant, with different seeds.")
     english: bool | None = Field(None, description="Whether the texts are English.")
+    settings: dict[Name, dict[Name, Value]] = Field(
+        {}, max_length=50, description="Settings by contestant, of those that are offered."
+    )
 
     @field_validator("metric")
     @classmethod

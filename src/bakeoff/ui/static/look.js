@@ -127,7 +127,7 @@ export function showFile(page) {
       const { role: kind, column: name } = button.dataset;
       button.setAttribute("aria-pressed", kind === "Text" ? text.includes(name) : label === name);
     }
-    change({ text, label, metric: null }); // other labels may have other metrics
+    change({ text, label, metric: null, settings: {} }); // others may be offered for other columns
   }
 
   function lineup(offered) {

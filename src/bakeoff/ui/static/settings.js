@@ -1,4 +1,4 @@
-// How the contestants of a file are compared: which rows are tested, what decides, how long they learn.
+// How the contestants of a file are compared: which rows are tested, what decides, how long they learn; and their settings.
 
 import { element } from "../dom.js";
 import { plural } from "./words.js";
@@ -17,12 +17,7 @@ export function prepareSettings(form, change) {
     const epochs = target.value ? Number(target.value) : null;
     if (target.reportValidity() && epochs !== shown) change({ epochs });
   });
-  // Enter ends the number, and does not start the bake-off.
-  field("epochs").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.target.dispatchEvent(new Event("change"));
-  });
+  enterEnds(field("epochs"));
   field("repeats").addEventListener("change", ({ target }) => change({ repeats: Number(target.value) }));
   field("english").addEventListener("change", ({ target }) => change({ english: target.value === "true" }));
 
@@ -45,8 +40,55 @@ export function prepareSettings(form, change) {
       found.epochs ? `after ${plural(found.epochs, "pass", "passes")} over the training rows` : null,
       choices.repeats > 1 ? `${choices.repeats} trainings each` : null,
     ];
+    contestants(found.lineup, choices.settings);
     form.querySelector(".how .summary").textContent = words.filter(Boolean).join(", ");
   }
 
+  // The settings of each contestant that has some.
+  function contestants(lineup, chosen) {
+    const place = form.querySelector(".of-contestants");
+    const focused = place.contains(document.activeElement) ? document.activeElement.id : null;
+    const groups = lineup.filter(({ settings }) => settings.length).map(({ name, settings }) => element(
+      "fieldset", { class: "settings-list" },
+      element("legend", {}, name),
+      ...settings.map((setting) => line(name, setting, chosen)),
+    ));
+    place.hidden = !groups.length;
+    place.querySelector(".groups").replaceChildren(...groups);
+    const words = Object.entries(chosen).flatMap(([name, values]) => Object.entries(values).map(([key, value]) => `${name}: ${spoken(key)} ${value}`));
+    place.querySelector(".summary").textContent = words.join(", ") || "as proposed";
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  function line(contestant, setting, chosen) {
+    const { name, meaning, proposed, values, low, high, whole } = setting;
+    const id = `set-${contestant}-${name}`;
+    const now = chosen[contestant]?.[name] ?? null;
+    const usual = `as proposed${proposed === null ? "" : `: ${proposed}`}`;
+    const field = values
+      ? element("select", { id }, element("option", { value: "" }, usual), ...values.map((each) => element("option", { value: JSON.stringify(each) }, String(each))))
+      : element("input", { id, type: "number", min: low, max: high, step: whole ? 1 : "any", placeholder: usual });
+    field.value = now === null ? "" : values ? JSON.stringify(now) : now;
+    field.addEventListener("change", () => {
+      if (!field.reportValidity()) return;
+      const { [name]: before, ...others } = chosen[contestant] ?? {};
+      const value = field.value === "" ? {} : { [name]: JSON.parse(field.value) };
+      change({ settings: { ...chosen, [contestant]: { ...others, ...value } } });
+    });
+    if (!values) enterEnds(field);
+    return element("div", {}, element("label", { for: id }, spoken(name)), field, element("p", {}, meaning));
+  }
+
   return { show };
+}
+
+const spoken = (name) => name.replaceAll("_", " ");
+
+// Enter ends the number, and does not start the bake-off.
+function enterEnds(field) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.target.dispatchEvent(new Event("change"));
+  });
 }
