@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -24,7 +23,7 @@ class Choices:
     epochs: int | None = None
     repeats: int | None = None  # trainings of each contestant, with different seeds
     english: bool | None = None  # whether the texts are English, for which there are pretrained encoders
-    settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})  # of contestants, by name
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of contestants, by name
 
     @property
     def split(self) -> dict[str, Any]:
