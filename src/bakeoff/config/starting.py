@@ -58,7 +58,7 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
-    lineup: list[Proposal] = field(default_factory=list)  # its contestants, and why
+    lineup: list[Proposal] = field(default_factory=list)  # its contestants as proposed, and why
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
 
     @property
@@ -117,8 +117,10 @@ def starting_config(
         files = {"train": source, **others} if others else {"examples": source}
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
         lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-        lineup = choices.applied(_chosen(EXAMPLES_LINEUP, choices))
-        return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup)), seen, lineup)
+        lineup = _chosen(EXAMPLES_LINEUP, choices)
+        return StartingConfig(
+            _page(seen, examples_yaml(found, corpora, lines, scalar, choices.applied(lineup))), seen, lineup
+        )
     try:
         roles = guess_columns(table, text, label)
     except UserError:
@@ -182,7 +184,7 @@ def starting_config(
     seen.left_out, seen.time = dict(left_out), time
     words = sum(len(text.split()) for text in split.train.texts)
     seen.english = look_english(split.train.texts) if choices.english is None else choices.english
-    lineup = choices.applied(_lineup(seen, split.train, words, left_out, choices))
+    lineup = _lineup(seen, split.train, words, left_out, choices)
     return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
 
 
@@ -226,7 +228,7 @@ def _language_model(
     if data.encoding:
         seen.format = TableFormat(encoding=data.encoding)
         seen.notes.insert(0, f"Read as: {data.encoding}.")
-    lineup = choices.applied(_chosen(_LANGUAGE_MODELS, choices))
+    lineup = _chosen(_LANGUAGE_MODELS, choices)
     return StartingConfig(_language_model_yaml(seen, split, lineup, choices), seen, lineup)
 
 
@@ -328,7 +330,7 @@ data:
 {_features_line(seen)}  split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}
-{lineup_yaml(lineup)}
+{lineup_yaml(choices.applied(lineup))}
 {_text_only_line(seen, lineup)}\
 {choices.evaluation_yaml}seed: {_SEED} # for the split, the weights and the order of texts
 {choices.repeats_yaml}""",
@@ -394,7 +396,7 @@ data:
   text: {scalar(seen.source)} # relative to the folder where you run bakeoff{column}
 budget: {budget}; the same for every contestant
 contestants: # to change a setting: lora: {{r: 64}}
-{lineup_yaml(lineup)}
+{lineup_yaml(choices.applied(lineup))}
 evaluation:
   protocols: {protocols}{evaluated_split}
   prompts: [] # texts that every contestant continues
