@@ -37,7 +37,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TEXT = "A fine film, moving and funny, if a little long"
 PICTURES = {  # page, size and colors of each picture; whether it shows the whole page
     "ui-file.png": ("ui: a file", "desktop", "light", True),
-    "ui-dark.png": ("ui: a verdict", "desktop", "dark", False),
+    "ui-dark.png": ("ui: a verdict", "desktop", "dark", True),
     "ui-phone.png": ("ui: a verdict", "phone", "light", False),
     "report-phone.png": ("report", "phone", "light", False),
     "report-dark.png": ("report", "desktop", "dark", False),
