@@ -41,7 +41,6 @@ PICTURES = {  # page, size and colors of each picture; whether it shows the whol
     "ui-phone.png": ("ui: a verdict", "phone", "light", False),
     "report-phone.png": ("report", "phone", "light", False),
     "report-dark.png": ("report", "desktop", "dark", False),
-    "site.png": ("site: start", "desktop", "light", False),
     "site-phone.png": ("site: a tutorial", "phone", "light", False),
     "site-dark.png": ("site: start", "desktop", "dark", False),
 }
