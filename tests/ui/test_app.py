@@ -21,6 +21,8 @@ TOKEN = "a long and secret token"
 def test_pages_of_other_sites_can_change_nothing(client: httpx.Client, tmp_path: Path, origin: str) -> None:
     for path in ("/v1/files?name=a.csv", "/v1/bakeoffs", "/v1/bakeoffs/1/stop", "/v1/classify"):
         assert client.post(path, content=b"a,b", headers={"Origin": origin}).status_code == 403
+    for path in ("/v1/files/1", "/v1/bakeoffs/1"):
+        assert client.delete(path, headers={"Origin": origin}).status_code == 403
     assert numbered(tmp_path / "home" / "files") == []
 
 
@@ -41,6 +43,7 @@ def test_the_token(tmp_path: Path, fake: FakeProcesses) -> None:
         for path in ("/v1/files", "/v1/bakeoffs", "/runs/1/winner.zip", "/runs/1/bakeoff.yaml"):
             assert client.get(path).status_code == 401
         assert client.post("/v1/files", params={"name": "a.csv"}, content=b"a").status_code == 401
+        assert client.delete("/v1/files/1").status_code == 401
         assert client.get("/").status_code == client.get("/static/ui/app.js").status_code == 200
         client.headers["Authorization"] = f"Bearer {TOKEN}"
         upload(client)

@@ -196,6 +196,25 @@ def test_the_winner_can_be_taken_along(done: httpx.Client, finished: Path, tmp_p
     assert taken == kept
 
 
+def test_a_removed_one_is_gone(done: httpx.Client, tmp_path: Path) -> None:
+    assert done.delete("/v1/bakeoffs/1").status_code == 204
+
+    assert done.get("/v1/bakeoffs").json()["data"] == []
+    assert done.get("/v1/models").json()["data"] == []
+    assert done.get("/runs/1/report.html").status_code == 404
+    assert list((tmp_path / "done" / "runs" / "1").iterdir()) == []
+    assert begin(done, upload(done)["id"])["id"] == "2"
+
+
+def test_only_what_does_not_run_can_be_removed(client: httpx.Client) -> None:
+    file = upload(client)["id"]
+    running, waiting = begin(client, file), begin(client, file)
+
+    assert client.delete(f"/v1/bakeoffs/{running['id']}").status_code == 409
+    assert client.delete(f"/v1/bakeoffs/{waiting['id']}").status_code == 204
+    assert [each["id"] for each in client.get("/v1/bakeoffs").json()["data"]] == [running["id"]]
+
+
 def test_an_unfinished_one_has_no_winner(client: httpx.Client) -> None:
     made = begin(client, upload(client)["id"])
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
+from bakeoff.config.load import load_config
 from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.serve.limits import Limits
 from bakeoff.ui.files import Files, bakeoff_name, ending
@@ -30,6 +32,8 @@ def test_what_is_found_in_a_file(client: httpx.Client, fake: FakeProcesses) -> N
     assert found["classes"] == {"schlecht": 40, "gut": 40}
     assert found["lengths"]["units"] == "words"
     assert found["tested"] == "all rows, each by models that learned from other rows (5 folds)"
+    assert (found["english"], found["epochs"], found["metric"]) == (False, 30, "accuracy")
+    assert [each["name"] for each in found["metrics"]][:2] == ["accuracy", "macro_f1"]
     assert [each["name"] for each in found["lineup"]][:2] == ["majority", "linear"]
     assert all(each["reason"] for each in found["lineup"])
     assert [words[0] for words in fake.started] == ["plan"]  # the forecast is measured at once
@@ -50,7 +54,7 @@ def test_other_columns_are_looked_at_anew(client: httpx.Client, fake: FakeProces
     id = upload(client, "\n".join(["id,first,second,kind,side", *rows]).encode(), "a.csv")["id"]
     before = client.get(f"/v1/files/{id}").json()["look"]["found"]
 
-    answer = client.post(f"/v1/files/{id}/columns", json={"text": ["first", "second"], "label": "side"})
+    answer = client.post(f"/v1/files/{id}/choices", json={"text": ["first", "second"], "label": "side"})
 
     found = answer.json()["look"]["found"]
     assert (before["label"], found["label"]) == ("kind", "side")
@@ -60,15 +64,166 @@ def test_other_columns_are_looked_at_anew(client: httpx.Client, fake: FakeProces
     assert fake.alive == {2}  # the forecast for the other columns has been stopped
 
 
+def test_what_somebody_decides_is_in_the_config(client: httpx.Client) -> None:
+    id = upload(client)["id"]
+    choices = {"test": 0.3, "metric": "macro_f1", "epochs": 7, "repeats": 3, "english": True}
+    choices["settings"] = {"linear": {"ngrams": "words", "inverse_regularization": 3.0}, "corrector": {"dropout": 0.3}}
+
+    names = ["majority", "linear", "corrector"]
+    answer = client.post(f"/v1/files/{id}/choices", json=choices).json()
+    shown = client.get(f"/v1/files/{id}/config", params={"contestant": names}).json()["yaml"]
+
+    found = answer["look"]["found"]
+    assert {name: answer["choices"][name] for name in choices} == choices
+    assert (found["tested"], found["metric"], found["epochs"]) == ("30% of the rows, drawn at random", "macro_f1", 7)
+    assert "transformer" in [each["name"] for each in found["lineup"]]  # an encoder for English
+    config = load_config(yaml.safe_load(shown))
+    assert (config.data.split.test, config.data.split.folds) == (0.3, None)
+    assert (config.evaluation.metric, config.budget.epochs, config.repeats) == ("macro_f1", 7, 3)
+    assert list(config.contestants) == ["majority", "linear", "corrector"]
+    assert config.contestants["linear"].ngrams == "words"
+    assert config.contestants["corrector"].dropout == 0.3
+    assert config.contestants["corrector"].linear_part is not None
+    made = client.post("/v1/bakeoffs", json={"file": id, "contestants": names}).json()
+    assert client.get(f"/runs/{made['id']}/bakeoff.yaml").text == shown
+
+
+def test_a_column_that_names_splits_can_be_left_alone(client: httpx.Client) -> None:
+    splits = ["train", "valid", "test"]
+    rows = [f"A fine line about things {row},{'ab'[row % 2]},{splits[row // 2 % 3]}" for row in range(60)]
+    id = upload(client, "\n".join(["text,label,split", *rows]).encode(), "a.csv")["id"]
+    before = client.get(f"/v1/files/{id}").json()["look"]["found"]
+
+    found = client.post(f"/v1/files/{id}/choices", json={"folds": 4}).json()["look"]["found"]
+
+    assert (before["split"], before["tested"]) == ("split", "the rows that column split names")
+    assert (found["split"], found["tested"][-9:]) == (None, "(4 folds)")
+
+
+def test_a_metric_needs_no_new_forecast(client: httpx.Client, fake: FakeProcesses) -> None:
+    id = upload(client)["id"]
+    client.get(f"/v1/files/{id}")
+
+    client.post(f"/v1/files/{id}/choices", json={"metric": "brier"})
+    client.post(f"/v1/files/{id}/choices", json={"metric": "brier", "epochs": 3})
+
+    assert fake.of("plan") == fake.started
+    assert fake.alive == {2}  # the first was stopped because other epochs take another time
+
+
+def test_stars_are_an_order_and_may_be_judged_as_one(client: httpx.Client) -> None:
+    rows = [f"A {'very ' * (row % 4)}fine film number {row},{row % 4 + 1}" for row in range(60)]
+    id = upload(client, "\n".join(["text,stars", *rows]).encode(), "a.csv")["id"]
+    offered = [each["name"] for each in client.get(f"/v1/files/{id}").json()["look"]["found"]["metrics"]]
+
+    client.post(f"/v1/files/{id}/choices", json={"metric": "mean_absolute_error"})
+    shown = client.get(f"/v1/files/{id}/config", params={"contestant": "linear"}).json()["yaml"]
+
+    assert "cost" not in offered
+    assert {"mean_absolute_error", "quadratic_kappa", "top_3_accuracy"} <= set(offered)
+    assert load_config(yaml.safe_load(shown)).evaluation.labels == "ordered"
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"test": 0.3, "folds": 5}, "exclude each other"),
+        ({"test": 0.9}, "less than or equal to 0.5"),
+        ({"metric": "no"}, "must be one of cost, accuracy"),
+        ({"epochs": 0}, "greater than or equal to 1"),
+        ({"model": "gpt2"}, "Extra inputs are not permitted"),
+        ({"seed": 3}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_cannot_be_decided(client: httpx.Client, choices: dict, message: str) -> None:
+    answer = client.post(f"/v1/files/{upload(client)['id']}/choices", json=choices)
+
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+
+
+def test_a_metric_that_does_not_fit_is_a_sentence(client: httpx.Client) -> None:
+    id = upload(client)["id"]
+
+    for metric in ("samples_f1", "cost", "quadratic_kappa"):
+        look = client.post(f"/v1/files/{id}/choices", json={"metric": metric}).json()["look"]
+        assert look["found"] is None
+        assert look["problem"]["message"].startswith("No verdict on these labels can be decided by ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"linear": {"ngrams": "letters"}}, "linear.ngrams cannot be 'letters': it is one of words, characters, both."),
+        ({"linear": {"max_ngram": 9}}, "linear.max_ngram cannot be 9: it is a whole number from 1 to 3."),
+        ({"linear": {"max_ngram": 1.5}}, "linear.max_ngram cannot be 1.5: it is a whole number from 1 to 3."),
+        ({"linear": {"naive_bayes": 1}}, "linear.naive_bayes cannot be 1: it is one of True, False."),
+        ({"linear": {"method": "estimator"}}, "linear.method cannot be set on this page."),
+        ({"prompt": {"base_url": "http://example.com"}}, "prompt.base_url cannot be set on this page."),
+    ],
+)
+def test_settings_that_are_not_offered(client: httpx.Client, settings: dict, message: str) -> None:
+    id = upload(client)["id"]
+
+    look = client.post(f"/v1/files/{id}/choices", json={"settings": settings}).json()["look"]
+
+    assert (look["found"], look["problem"]["message"]) == (None, message)
+
+
+def test_a_removed_file_is_gone_and_its_number_is_not_given_again(
+    client: httpx.Client, tmp_path: Path, fake: FakeProcesses
+) -> None:
+    id = upload(client)["id"]
+    client.get(f"/v1/files/{id}")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.csv").write_text("a")
+    folder = tmp_path / "home" / "files" / id
+    (folder / "link").symlink_to(outside)
+
+    assert client.delete(f"/v1/files/{id}").status_code == 204
+
+    assert client.get("/v1/files").json()["data"] == []
+    assert client.delete(f"/v1/files/{id}").status_code == 404
+    assert list(folder.iterdir()) == []
+    assert (outside / "kept.csv").exists()
+    assert fake.alive == set()  # its forecast
+    assert upload(client)["id"] == str(int(id) + 1)
+
+
+@pytest.mark.parametrize("linked", ["files", "files/1"])
+def test_what_lies_elsewhere_is_not_removed(client: httpx.Client, tmp_path: Path, linked: str) -> None:
+    id = upload(client)["id"]
+    path = tmp_path / "home" / linked
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+
+    answer = client.delete(f"/v1/files/{id}")
+
+    assert answer.status_code == 500
+    assert "is a link" in answer.json()["error"]["message"]
+    assert client.get("/v1/files").json()["data"][0]["id"] == id
+
+
+def test_a_file_that_is_needed_stays(client: httpx.Client) -> None:
+    id = upload(client)["id"]
+    made = client.post("/v1/bakeoffs", json={"file": id, "contestants": ["linear"]}).json()
+
+    assert client.delete(f"/v1/files/{id}").status_code == 409
+    client.post(f"/v1/bakeoffs/{made['id']}/stop")
+    assert client.delete(f"/v1/files/{id}").status_code == 204
+    assert client.get(f"/v1/bakeoffs/{made['id']}").json()["file"] is None
+
+
 def test_a_wrong_column_is_a_sentence_and_the_rows_stay(client: httpx.Client, tmp_path: Path) -> None:
     id = upload(client)["id"]
 
-    look = client.post(f"/v1/files/{id}/columns", json={"text": ["Bewertung"], "label": "Nr"}).json()["look"]
+    look = client.post(f"/v1/files/{id}/choices", json={"text": ["Bewertung"], "label": "Nr"}).json()["look"]
 
     assert look["found"] is None
     assert len(look["rows"]) == 6
     assert look["problem"]["message"].startswith("Column 'Nr' of Bewertungen.csv has 80 different values")
-    assert "--" not in look["problem"]["hint"]
+    assert look["problem"]["hint"] == "If other columns hold the text and the label, choose them in the table."
     assert str(tmp_path) not in str(look)
 
 

@@ -33,15 +33,26 @@ DROP = """([name, content]) => {
 
 
 class Server:
-    """`bakeoff ui` in a process of its own, which can be killed and started again at the same address."""
+    """`bakeoff ui` in a process of its own, which can be killed and started again at the same address.
+
+    BAKEOFF_COMMAND names another bakeoff than that of this checkout, such as one that was installed from a wheel.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._command = os.environ.get("BAKEOFF_COMMAND")
         self._process: subprocess.Popen[str] | None = None
         self.address = self.start(0)
 
     def start(self, port: int) -> str:
-        self._process = start("ui", "--folder", self._folder, "--port", str(port), "--json")
+        words = ["ui", "--folder", str(self._folder), "--port", str(port), "--json"]
+        if self._command:
+            elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+            self._process = subprocess.Popen(
+                [self._command, *words], stdout=subprocess.PIPE, text=True, cwd=self._folder.parent, env=elsewhere
+            )
+        else:
+            self._process = start(*words)
         assert self._process.stdout is not None
         return str(json.loads(self._process.stdout.readline())["address"])
 
@@ -125,6 +136,72 @@ def test_pasted_rows_and_a_click_on_another_column(browser: Any, client: httpx.C
         assert not page.get_by_role("button", name="Start").is_visible()
         page.get_by_role("button", name="Label: kind").click()
         page.get_by_text("2 classes in kind").wait_for()
+
+
+def test_settings_the_config_and_a_file_that_is_deleted(
+    browser: Any, client: httpx.Client, fake: FakeProcesses, tmp_path: Path
+) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        page.get_by_role("checkbox", name="corrector").uncheck()
+        page.get_by_text("How they are compared").click()
+        page.get_by_text("The config that will run", exact=True).click()
+        page.get_by_label("Tested on").select_option("20% of the rows")
+        page.get_by_text("on 20% of the rows, drawn at random, by accuracy, after 30 passes").wait_for()
+        page.get_by_label("Decided by").select_option("macro-F1")
+        page.get_by_text("by macro-F1").wait_for()
+        page.get_by_label("Passes over").fill("4")
+        page.get_by_label("Passes over").press("Enter")  # does not start it
+        page.get_by_text("after 4 passes").wait_for()
+        page.get_by_text("budget: {epochs: 4}").wait_for()
+        shown = page.locator(".spec code").inner_text()
+        assert "test: 0.2" in shown
+        assert "evaluation: {metric: macro_f1}" in shown
+        assert "corrector:" not in shown
+        page.get_by_text("Settings of the contestants").click()
+        page.locator("#set-linear-ngrams").select_option("words")
+        page.get_by_text("linear: ngrams words").wait_for()
+        page.locator("#set-linear-max_ngram").fill("2")
+        page.locator("#set-linear-max_ngram").press("Enter")
+        page.get_by_text("linear: {ngrams: words, max_ngram: 2}").wait_for()
+        page.reload()
+        page.get_by_text("by macro-F1, after 4 passes").wait_for()
+        page.get_by_role("button", name="Label: Nr").click()
+        page.get_by_role("button", name="Undo").click()
+        page.get_by_text("by macro-F1, after 4 passes").wait_for()
+
+        page.get_by_role("button", name="Delete a.csv").click()
+        assert page.evaluate("document.activeElement.textContent") == "Keep"
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Delete a.csv").click()
+        page.get_by_role("dialog", name="Delete a.csv?").get_by_role("button", name="Delete").click()
+        page.get_by_text("Drop a file here").wait_for()
+    assert fake.of("run") == []
+    assert list((tmp_path / "home" / "files" / file).iterdir()) == []
+
+
+def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client) -> None:
+    opening = opened(browser, str(client.base_url))
+    with opening as page:
+        for name, content, said in (
+            ("paper.pdf", b"%PDF", "Files like paper.pdf cannot be read."),
+            ("empty.csv", b"", "The file is empty."),
+        ):
+            page.evaluate(DROP, [name, base64.b64encode(content).decode()])
+            page.get_by_text(said).wait_for()
+        page.get_by_text("Up to 200 MB and 500,000 rows").wait_for()
+        page.evaluate(
+            """() => {
+              const data = new DataTransfer();
+              data.items.add(new File([new Uint8Array(210_000_000)], "huge.csv"));
+              document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+            }"""
+        )
+        page.get_by_text("huge.csv has 210 MB, and this page takes up to 200 MB.").wait_for()
+        page.evaluate(DROP, ["one.csv", base64.b64encode(b"text,label\n" + b"A fine one here,a\n" * 30).decode()])
+        page.get_by_role("heading", name="one.csv").wait_for()
+        page.get_by_text("has one class only").wait_for()
+        opening.complaints = [each for each in opening.complaints if "400" not in each]
 
 
 def test_waiting_stopping_and_going_on(browser: Any, client: httpx.Client, fake: FakeProcesses) -> None:

@@ -40,6 +40,7 @@ class Seen:
     time: str = ""  # that the line-up takes, where somebody asked for a time
     format: TableFormat | None = None  # how the files are written, where that had to be found
     reasons: list[str] = field(default_factory=list)  # why these columns
+    english: bool | None = None  # of texts with labels
     examples: bool = False  # prompts with answers, or chats
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from bakeoff.config.choices import Choices
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
 from bakeoff.config.starting_examples import EXAMPLES_LINEUP, examples_yaml, find_examples, look_at_examples
@@ -41,6 +42,7 @@ _VERY_FEW_ROWS = 150  # with 10 epochs, a network would take fewer than a hundre
 _ROWS_FOR_ONE_TEST = 1_000  # of fewer, a fifth is too few to tell contestants apart
 _FOLDS = 5
 _FEW_TOKENS = 32_768
+_AS_PROPOSED = Choices()
 _LONGEST_WINDOW = 1024  # tokens: the default of protocol `window`
 
 _LANGUAGE_MODELS = (
@@ -56,7 +58,7 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
-    lineup: list[Proposal] = field(default_factory=list)  # its contestants, and why
+    lineup: list[Proposal] = field(default_factory=list)  # its contestants as proposed, and why
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
 
     @property
@@ -85,7 +87,7 @@ def starting_config(
     names: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] = MappingProxyType({}),
     time: str = "",
-    chosen: Collection[str] | None = None,
+    choices: Choices = _AS_PROPOSED,
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
 
@@ -99,7 +101,7 @@ def starting_config(
         names: What the config calls sources, where that is not their path.
         left_out: Contestants that the config shall not have, and how long they would take.
         time: A sentence about the time that the others take, for a comment.
-        chosen: The only contestants of those proposed that the config shall have; None: all.
+        choices: What somebody decided instead of taking what is proposed.
 
     Raises:
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
@@ -109,14 +111,16 @@ def starting_config(
     if _is_text(source):
         if others:
             raise _not_a_table(source)
-        return _language_model(source, None, chosen=chosen)
+        return _language_model(source, None, choices=choices)
     table = read_raw_table(source)
     if not text and label is None and (found := find_examples(table)):
         files = {"train": source, **others} if others else {"examples": source}
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
         lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-        lineup = _chosen(EXAMPLES_LINEUP, chosen)
-        return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup)), seen, lineup)
+        lineup = _chosen(EXAMPLES_LINEUP, choices)
+        return StartingConfig(
+            _page(seen, examples_yaml(found, corpora, lines, scalar, choices.applied(lineup))), seen, lineup
+        )
     try:
         roles = guess_columns(table, text, label)
     except UserError:
@@ -128,7 +132,7 @@ def starting_config(
             raise _not_a_table(source)
         if not text:
             refuse_other_shapes(table.columns, "text", source, "--text")
-        return _language_model(source, roles.text[0], list(table.columns), names, chosen)
+        return _language_model(source, roles.text[0], list(table.columns), names, choices)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     others_usable = usable_columns(table.columns, [*roles.text, *_listed(roles.label), *_listed(roles.split)])
     files = {"train": source, **others} if others else {}
@@ -148,6 +152,8 @@ def starting_config(
         )
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
+        if choices.split:
+            roles = dataclasses.replace(roles, split=None)
         data = TableData(
             table=source,
             format=format or TableFormat(),
@@ -155,7 +161,7 @@ def starting_config(
             label=roles.label,
             labels=labels,
             features=others_usable or None,
-            split=TableSplit(column=roles.split),
+            split=TableSplit(column=roles.split, **choices.split),
         )
     split, report = prepare_table(data, _SEED)
     classes: Counter[str] = Counter()
@@ -177,8 +183,9 @@ def starting_config(
     seen.classes = dict(classes.most_common())
     seen.left_out, seen.time = dict(left_out), time
     words = sum(len(text.split()) for text in split.train.texts)
-    lineup = _lineup(seen, split.train, words, left_out, chosen)
-    return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup), seen, lineup)
+    seen.english = look_english(split.train.texts) if choices.english is None else choices.english
+    lineup = _lineup(seen, split.train, words, left_out, choices)
+    return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -202,7 +209,7 @@ def _language_model(
     column: str | None,
     columns: Sequence[str] = (),
     names: Mapping[str, str] = MappingProxyType({}),
-    chosen: Collection[str] | None = None,
+    choices: Choices = _AS_PROPOSED,
 ) -> StartingConfig:
     path = Path(source).expanduser()
     if column is not None:
@@ -221,8 +228,8 @@ def _language_model(
     if data.encoding:
         seen.format = TableFormat(encoding=data.encoding)
         seen.notes.insert(0, f"Read as: {data.encoding}.")
-    lineup = _chosen(_LANGUAGE_MODELS, chosen)
-    return StartingConfig(_language_model_yaml(seen, split, lineup), seen, lineup)
+    lineup = _chosen(_LANGUAGE_MODELS, choices)
+    return StartingConfig(_language_model_yaml(seen, split, lineup, choices), seen, lineup)
 
 
 def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> Seen:
@@ -238,8 +245,8 @@ def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> See
     )
 
 
-def _chosen(proposals: Sequence[Proposal], chosen: Collection[str] | None) -> list[Proposal]:
-    return [each for each in proposals if chosen is None or each.name in chosen]
+def _chosen(proposals: Sequence[Proposal], choices: Choices) -> list[Proposal]:
+    return [each for each in proposals if choices.contestants is None or each.name in choices.contestants]
 
 
 def _lineup(
@@ -247,7 +254,7 @@ def _lineup(
     training: LabeledTexts,
     training_words: int,
     left_out: Mapping[str, str],
-    chosen: Collection[str] | None,
+    choices: Choices,
 ) -> list[Proposal]:
     """Return the contestants that the methods propose for such a table."""
     assert seen.words is not None
@@ -256,7 +263,7 @@ def _lineup(
         training_words=training_words,
         smallest_class=min(filter(None, training.label_counts(len(seen.classes)))),
         long_text=seen.words.percentile_95,
-        is_english=look_english(training.texts),
+        is_english=bool(seen.english),
         has_gpu=Path("/proc/driver/nvidia/gpus").exists(),  # torch, which would know, takes seconds to import
         multilabel=seen.multilabel,
     )
@@ -264,13 +271,18 @@ def _lineup(
     able = (method for method in methods if method.multilabel or not seen.multilabel)
     kinds = {type(method): method for method in able}  # lstm and gru are names of one method
     proposed = [each for method in kinds.values() for each in method.propose(facts)]
-    alone = [each for each in _chosen(proposed, chosen) if each.name not in left_out]
+    alone = [each for each in _chosen(proposed, choices) if each.name not in left_out]
     joint = [each for method in kinds.values() for each in method.propose_jointly(alone)]
-    return [*alone, *(each for each in _chosen(joint, chosen) if each.name not in left_out)]
+    return [*alone, *(each for each in _chosen(joint, choices) if each.name not in left_out)]
 
 
 def _classification_yaml(
-    seen: Seen, table: RawTable, training_rows: int, training_words: int, lineup: Sequence[Proposal]
+    seen: Seen,
+    table: RawTable,
+    training_rows: int,
+    training_words: int,
+    lineup: Sequence[Proposal],
+    choices: Choices,
 ) -> str:
     labels = seen.label if isinstance(seen.label, list) else [seen.label or ""]
     label = scalar(labels[0]) if len(labels) == 1 else f"[{', '.join(map(scalar, labels))}] # 0 or 1 in each"
@@ -285,14 +297,21 @@ def _classification_yaml(
         split = "{validation: 0.1, test: 0.2} # shares of all rows; only for a split that has no file"
     elif seen.split:
         split = f"{{column: {scalar(seen.split)}}} # names the split of each row; without it: 10 % and 20 % at random"
-    elif rows < _ROWS_FOR_ONE_TEST:
+    elif choices.folds or (rows < _ROWS_FOR_ONE_TEST and not choices.split):
+        folds = choices.folds or _FOLDS
         split = (
-            f"{{folds: {_FOLDS}, validation: 0.1}} # few rows: each is tested once, by models trained on the others "
-            f"({_FOLDS + 1} trainings of each contestant); for one: {{validation: 0.1, test: 0.2}}"
+            f"{{folds: {folds}, validation: 0.1}} # {'' if choices.folds else 'few rows: '}each is tested once, by "
+            f"models trained on the others ({folds + 1} trainings of each contestant); for one: "
+            "{validation: 0.1, test: 0.2}"
         )
     else:
-        split = "{validation: 0.1, test: 0.2} # random, stratified by class, near-duplicates kept together"
-    if training_rows < _VERY_FEW_ROWS:
+        split = (
+            f"{{validation: 0.1, test: {choices.test or 0.2:g}}} # random, stratified by class, near-duplicates kept "
+            "together"
+        )
+    if choices.epochs is not None:
+        epochs, why = choices.epochs, "as chosen; the best epoch is kept"
+    elif training_rows < _VERY_FEW_ROWS:
         epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
     elif training_rows < _FEW_ROWS:
         epochs, why = 10, "few rows, so more passes over them; the best epoch is kept"
@@ -311,10 +330,10 @@ data:
 {_features_line(seen)}  split: {split}
 budget: {{epochs: {epochs}}} # {why}
 contestants: # to change a setting: lstm: {{hidden_size: 64}}
-{lineup_yaml(lineup)}
+{lineup_yaml(choices.applied(lineup))}
 {_text_only_line(seen, lineup)}\
-seed: {_SEED} # for the split, the weights and the order of texts
-""",
+{choices.evaluation_yaml}seed: {_SEED} # for the split, the weights and the order of texts
+{choices.repeats_yaml}""",
     )
 
 
@@ -353,10 +372,12 @@ def _format_line(format: TableFormat | None) -> str:
     return f"\n  format: {{{settings}}} # as found: a run does not guess again"
 
 
-def _language_model_yaml(seen: Seen, split: SplitCorpus, lineup: Sequence[Proposal]) -> str:
+def _language_model_yaml(seen: Seen, split: SplitCorpus, lineup: Sequence[Proposal], choices: Choices) -> str:
     few = len(split.train.stream.split()) < _FEW_TOKENS
     budget = (
-        "{epochs: 3} # passes over the text" if few else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # for a first look"
+        f"{{epochs: {choices.epochs or 3}}} # passes over the text"
+        if few or choices.epochs
+        else f"{{tokens: {_FEW_TOKENS}, evaluations: 4}} # for a first look"
     )
     column = f"\n  column: {scalar(seen.text[0])} # each row is a document" if seen.text else ""
     if seen.format:
@@ -375,12 +396,12 @@ data:
   text: {scalar(seen.source)} # relative to the folder where you run bakeoff{column}
 budget: {budget}; the same for every contestant
 contestants: # to change a setting: lora: {{r: 64}}
-{lineup_yaml(lineup)}
+{lineup_yaml(choices.applied(lineup))}
 evaluation:
   protocols: {protocols}{evaluated_split}
   prompts: [] # texts that every contestant continues
 seed: {_SEED} # for the split and the order of texts
-""",
+{choices.repeats_yaml}""",
     )
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 else:
     DecidingMetric = Literal[tuple(deciding_metrics("classification"))]
 
+NEED_ORDER = ("mean_absolute_error", "quadratic_kappa")
+"""The metrics that are defined only for labels in an order."""
+
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -103,7 +106,7 @@ class ClassificationEvaluationConfig(Section):
     def _metric_is_defined(self) -> ClassificationEvaluationConfig:
         if self.metric == "cost" and self.cost is None:
             raise ValueError("metric `cost` needs the costs of mistakes: cost: {false_negative: 10, false_positive: 1}")
-        if self.metric in ("mean_absolute_error", "quadratic_kappa") and self.labels is None:
+        if self.metric in NEED_ORDER and self.labels is None:
             raise ValueError(f"metric `{self.metric}` needs the order of the labels: `labels: ordered`, or a list")
         return self
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 
 from bakeoff.errors import UserError
+from bakeoff.evaluation.metrics import metric_name
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, MetricValue, StepLine
 from bakeoff.serve.errors import ApiError, documented
@@ -94,8 +95,10 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
 
 
 def _metric_view(metric: MetricValue) -> MetricView:
+    name = metric_name(metric.name)
     return MetricView(
         name=metric.name,
+        title=name[:1].upper() + name[1:],
         value=_finite(metric.value),
         low=_finite(metric.low),
         high=_finite(metric.high),

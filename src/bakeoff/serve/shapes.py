@@ -224,6 +224,7 @@ class ClassifyAnswer(BaseModel):
 
 class MetricView(BaseModel):
     name: str
+    title: str = Field(description="What readers call it, at the beginning of a line.")
     value: float | None
     low: float | None
     high: float | None

@@ -59,7 +59,7 @@ def create_app(folder: Path, *, token: str | None = None, limits: PageLimits | N
         lifespan=lifespan,
         description=DESCRIPTION,
         more={
-            "Files": file_routes.routes(files, reader, limits),
+            "Files": file_routes.routes(files, bakeoffs, reader, limits),
             "Bake-offs": bakeoff_routes.routes(bakeoffs, files, reader, limits),
         },
     )

@@ -66,6 +66,12 @@ def routes(bakeoffs: Bakeoffs, files: Files, worker: Worker, limits: PageLimits)
         curves = curves_of(bakeoff.served, metrics) if bakeoff.served else []
         return BakeoffProgress(**dict(bakeoffs.view(bakeoff)), curves=curves)
 
+    @router.delete("/v1/bakeoffs/{id}", status_code=204, responses=documented(400, 403, 404, 409))
+    def remove_bakeoff(id: Id) -> None:
+        """Remove a bake-off with its contestants. Its file stays."""
+        if not bakeoffs.remove(find(id)):
+            raise ApiError(409, "This bake-off is running. Stop it first.", param="id")
+
     @router.post("/v1/bakeoffs/{id}/stop", responses=documented(400, 403, 404, 408, 413, 429))
     def stop(id: Id) -> BakeoffView:
         """Stop a bake-off. What it has learned stays, so that it can be resumed."""

@@ -19,12 +19,13 @@ from bakeoff.runs.writing import write_new_text
 from bakeoff.serve.models import ServedRun
 from bakeoff.serve.progress import run_view
 from bakeoff.ui import processes
-from bakeoff.ui.files import Files, UploadedFile, bakeoff_name
+from bakeoff.ui.files import Files, UploadedFile
 from bakeoff.ui.folders import ID, RecordedFolder, new_numbered, numbered, removed_if_it_fails
 from bakeoff.ui.looking import problem_of
 from bakeoff.ui.shapes import BakeoffView, Problem
 
 State = Literal["waiting", "running", "stopping", "stopped", "failed", "finished"]
+ACTIVE: tuple[State, ...] = ("waiting", "running", "stopping")
 
 _VANISHED = Problem(
     message="Its process has ended without a word, as after a restart of the machine, or when memory has run out.",
@@ -147,7 +148,7 @@ class Bakeoffs(Mapping[str, ServedRun]):
         folder = new_numbered(self.parent)
         with removed_if_it_fails(folder):
             bakeoff = Bakeoff(folder)
-            write_new_text(bakeoff.config, start.yaml + bakeoff_name(record.name))
+            write_new_text(bakeoff.config, start.yaml)
             names = [proposal.name for proposal in start.lineup]
             bakeoff.write(
                 BakeoffRecord(
@@ -182,6 +183,24 @@ class Bakeoffs(Mapping[str, ServedRun]):
         with self._lock:
             if bakeoff.state(bakeoff.record) in ("stopped", "failed"):
                 bakeoff.change(wanted="run", since=time.time(), process=None)
+
+    def need(self, file: str) -> bool:
+        """Return whether a bake-off runs on a file, or waits for its turn."""
+        records = [(bakeoff, bakeoff.record) for bakeoff in self.all()]
+        return any(record.file == file and bakeoff.state(record) in ACTIVE for bakeoff, record in records)
+
+    def remove(self, bakeoff: Bakeoff) -> bool:
+        """Remove a bake-off with its contestants, unless it is running: then return False.
+
+        Raises:
+            UserError: something cannot be removed.
+        """
+        with self._lock:
+            if processes.is_running(bakeoff.record.process):
+                return False
+            bakeoff.remove()
+            self._known.pop(bakeoff.id, None)
+        return True
 
     # what the page shows
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pydantic import Field, ValidationError
 
-from bakeoff.config.starting import StartingConfig, scalar, starting_config
+from bakeoff.config.starting import StartingConfig, scalar
 from bakeoff.data.compression import COMPRESSED, ending_of
 from bakeoff.data.raw_tables import is_table_name
 from bakeoff.errors import UserError
@@ -21,8 +22,8 @@ from bakeoff.runs.writing import write_text
 from bakeoff.ui import processes
 from bakeoff.ui.folders import ID, RecordedFolder, numbered
 from bakeoff.ui.limits import PageLimits
-from bakeoff.ui.looking import look_into, problem_of
-from bakeoff.ui.shapes import FileView, ForecastView, Look
+from bakeoff.ui.looking import look_into, problem_of, start_of
+from bakeoff.ui.shapes import FileChoices, FileView, ForecastView, Look
 
 
 class FileRecord(Record):
@@ -32,8 +33,7 @@ class FileRecord(Record):
     content: str  # the file beside this one
     size: int
     created: float
-    text: list[str] = Field([], description="Columns that somebody chose.")
-    label: str | None = None
+    choices: FileChoices = Field(default_factory=lambda: FileChoices())
     forecast: processes.ProcessRecord | None = None
 
 
@@ -69,28 +69,34 @@ class UploadedFile(RecordedFolder[FileRecord]):
         with contextlib.suppress(UserError):  # there is none yet, or another version of bakeoff looked
             return read_record(self._look, Look)
         record = self.record
-        look, start = look_into(self.content, record.name, record.text, record.label, limits)
+        look, start = look_into(self.content, record.name, record.choices, limits)
         if start is not None:
             write_text(self._everything, start.yaml)
-            self.measure()
+            if record.forecast is None:
+                self.measure()
         write_text(self._look, look.model_dump_json(indent=2) + "\n")
         return look
 
-    def choose(self, text: list[str], label: str | None) -> None:
-        """Use other columns, so that the next look is a new one."""
-        self.stop_measuring()
-        for path in (self._look, self._plan, self._said):
-            path.unlink(missing_ok=True)
-        self.change(text=text, label=label, forecast=None)
+    def choose(self, choices: FileChoices) -> None:
+        """Change what somebody decided, so that the next look is a new one. Only a metric takes no time."""
+        before = self.record.choices
+        self._look.unlink(missing_ok=True)
+        if choices.model_copy(update={"metric": before.metric}) != before:
+            self.stop_measuring()
+            self._plan.unlink(missing_ok=True)
+            self._said.unlink(missing_ok=True)
+            self.change(forecast=None)
+        self.change(choices=choices)
 
-    def config(self, chosen: Collection[str]) -> StartingConfig:
-        """Return a config for the file with these contestants.
+    def config(self, contestants: Collection[str]) -> StartingConfig:
+        """Return a config for the file with these contestants, named after the file.
 
         Raises:
             UserError: the file cannot be read any more.
         """
         record = self.record
-        return starting_config(str(self.content), record.text or None, record.label, chosen=chosen)
+        start = start_of(self.content, record.choices, contestants)
+        return replace(start, yaml=start.yaml + bakeoff_name(record.name))
 
     def measure(self) -> None:
         """Start `bakeoff plan` for all contestants, after a look that has found some."""

@@ -70,6 +70,26 @@ class RecordedFolder(Generic[AnyRecord]):
     def change(self, **changes: object) -> None:
         self.write(self.record.model_copy(update=changes))
 
+    def remove(self) -> None:
+        """Remove what the folder holds, its record last. Of links, only the link is removed, not what it leads to.
+
+        The empty folder stays, so that nothing else ever gets its number.
+
+        Raises:
+            UserError: the folder itself lies elsewhere, or something cannot be removed.
+        """
+        for path in (self.folder, self.folder.parent):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link. Only what lies in the folder of `bakeoff ui` itself is removed.")
+        for path in sorted(self.folder.iterdir(), key=lambda path: path == self._record):
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            except OSError as error:
+                raise UserError(f"{path} could not be removed: {error.strerror}.") from error
+
 
 @contextlib.contextmanager
 def removed_if_it_fails(folder: Path) -> Iterator[None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from bakeoff.evaluation.metrics import deciding_metrics
 from bakeoff.runs.record import Record
 from bakeoff.serve.shapes import Ask, Curves, RunView, Task, Text
 
@@ -19,12 +20,28 @@ class Problem(Record):
     hint: str = ""
 
 
+Value = bool | int | float | str
+
+
+class Setting(Record):
+    """A setting of a contestant, and what it can be."""
+
+    name: str
+    meaning: str
+    proposed: Value | None = Field(description="What it is if nobody decides; null: the method chooses.")
+    values: list[Value] | None = Field(description="Its values, if there are a few.")
+    low: float | None = Field(description="Otherwise the lowest number,")
+    high: float | None = Field(description="and the highest.")
+    whole: bool = Field(description="Only whole numbers.")
+
+
 class Offered(Record):
     """A contestant that was proposed for a file."""
 
     name: str
     reason: str
     quick: bool = Field(description="Takes seconds, so it is never left out for want of time.")
+    settings: list[Setting]
 
 
 class Lengths(Record):
@@ -36,6 +53,14 @@ class Lengths(Record):
     units: Literal["words", "characters"]
 
 
+class MetricChoice(Record):
+    """A metric that can decide the verdict."""
+
+    name: str
+    title: str
+    meaning: str
+
+
 class Found(Record):
     """What `bakeoff init` finds in a file."""
 
@@ -44,6 +69,10 @@ class Found(Record):
     text: list[str] = Field(description="Columns of the texts.")
     label: str | list[str] | None = Field(description="Column of the labels; a list: a column of 0 and 1 for each.")
     split: str | None = Field(description="Column that names the split of each row.")
+    english: bool | None = Field(description="Whether the texts are English, for which there are pretrained encoders.")
+    epochs: int | None = Field(description="Passes over the training rows; null: the budget is in tokens.")
+    metric: str | None = Field(description="The metric that decides the verdict; null: perplexity or loss.")
+    metrics: list[MetricChoice] = Field(description="Metrics that could decide it.")
     tested: str = Field(description="Which rows the contestants are tested on, in words.")
     read_as: str = Field(description="Separator, quotes and encoding in words; empty where nothing had to be found.")
     classes: dict[str, int] = Field(description="Rows by label, the most frequent label first.")
@@ -74,15 +103,44 @@ class FileView(Record):
     created: float = Field(description="Seconds since 1970.")
 
 
+class FileChoices(Ask):
+    """What somebody decided about a file; what is left out is as found or proposed."""
+
+    text: list[Name] = Field([], max_length=20, description="Columns of the texts.")
+    label: Name | None = Field(None, description="Column of the labels.")
+    test: float | None = Field(None, ge=0.05, le=0.5, description="Share of the rows to test on.")
+    folds: int | None = Field(None, ge=2, le=20, description="Test on all rows, in so many folds.")
+    metric: Name | None = Field(None, description="The metric that decides the verdict.")
+    epochs: int | None = Field(None, ge=1, le=1000, description="Passes over the training rows.")
+    repeats: int | None = Field(None, ge=1, le=20, description="Trainings of each contestant, with different seeds.")
+    english: bool | None = Field(None, description="Whether the texts are English.")
+    settings: dict[Name, dict[Name, Value]] = Field(
+        {}, max_length=50, description="Settings by contestant, of those that are offered."
+    )
+
+    @field_validator("metric")
+    @classmethod
+    def _decides(cls, metric: str | None) -> str | None:
+        if metric is not None and metric not in deciding_metrics("classification"):
+            raise ValueError(f"must be one of {', '.join(deciding_metrics('classification'))}")
+        return metric
+
+    @model_validator(mode="after")
+    def _has_one_split(self) -> FileChoices:
+        if self.test is not None and self.folds is not None:
+            raise ValueError("`test` and `folds` exclude each other")
+        return self
+
+
 class FileLook(FileView):
     look: Look
+    choices: FileChoices
 
 
-class Columns(Ask):
-    """Columns to use; what is left out is found."""
+class ConfigText(Record):
+    """A config as it would be run."""
 
-    text: list[Name] = Field([], max_length=20)
-    label: Name | None = None
+    yaml: str
 
 
 class ForecastView(Record):
@@ -133,6 +191,8 @@ class BakeoffProgress(BakeoffView):
 
 class Files(Record):
     data: list[FileView]
+    largest_bytes: int = Field(description="The largest file that is taken.")
+    most_rows: int = Field(description="The most rows that are taken.")
 
 
 class Bakeoffs(Record):

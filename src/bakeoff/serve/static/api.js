@@ -19,6 +19,10 @@ export async function post(path, body, signal) {
   return (await send(path, asJson(body, signal))).json();
 }
 
+export async function remove(path) {
+  await send(path, { method: "DELETE" });
+}
+
 // Send a file as it is.
 export async function upload(path, file) {
   const headers = { "Content-Type": "application/octet-stream" };

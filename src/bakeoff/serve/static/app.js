@@ -1,14 +1,15 @@
 // The page: shows the runs, and refreshes them while any is still training.
 
-import { TokenNeeded, get, useToken } from "./api.js";
+import { TokenNeeded, get } from "./api.js";
 import { prepareClassify, showColumns } from "./classify.js";
+import { tokenForm } from "./page.js";
 import { showRuns } from "./runs.js";
 import { prepareWrite } from "./write.js";
 
 const SECONDS = 2; // between refreshes while a run is training
 
-const tokenForm = document.getElementById("token");
 const problem = document.getElementById("problem");
+const signIn = tokenForm(problem, refresh);
 let runs = [];
 
 // Return the finished contestants of a task, with the title that the page shows.
@@ -48,12 +49,12 @@ async function refresh() {
     ].filter((part) => part !== null);
     document.getElementById("summary").textContent =
       `${parts.join(" and ") || "No contestant has finished yet"} · ${plural(runs.length, "run")}`;
-    tokenForm.hidden = true;
+    signIn.hidden = true;
     showProblem("");
     if (watched.length) setTimeout(refreshIfVisible, SECONDS * 1000);
   } catch (error) {
     if (error instanceof TokenNeeded) {
-      tokenForm.hidden = false;
+      signIn.hidden = false;
       showProblem(error.message);
     } else {
       showProblem(error.message);
@@ -72,21 +73,6 @@ function showProblem(message) {
   problem.textContent = message;
   problem.hidden = !message;
 }
-
-tokenForm.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    await useToken(document.getElementById("token-value").value);
-    await refresh();
-  } catch (error) {
-    showProblem(error.message);
-  }
-});
-
-// Ctrl+Enter submits the form.
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) event.target.form.requestSubmit();
-});
 
 prepareClassify(document.getElementById("classify"), () => contestants("classification"));
 prepareWrite(document.getElementById("write"), () => contestants("language-model"));

@@ -49,11 +49,13 @@ export function table(run, curves) {
   const open = run.contestants.some(({ state }) => state !== "finished");
   const titles = ["Contestant", ...open ? ["State"] : [], metricTitle(run), "Training"];
   const head = element("tr", {}, ...titles.map((title, index) => element("th", { scope: "col", class: index ? "" : "words" }, title)));
+  const scale = scaleOf(run.contestants.map(({ metric }) => metric).filter((metric) => metric !== null));
+  if (scale) head.lastChild.before(element("td", { class: "range", "aria-hidden": "true" }));
   const rows = run.contestants.map((contestant) => {
     const { name, method, state, metric, training_seconds: seconds } = contestant;
     const curve = curves.get(name);
     return element(
-      "tr", {},
+      "tr", name === run.recommended ? { class: "winner" } : {},
       element(
         "th", { scope: "row" }, name,
         name === run.recommended ? element("small", { class: "role" }, "recommended") : null,
@@ -61,6 +63,7 @@ export function table(run, curves) {
       ),
       open ? element("td", {}, state, state === "training" && curve ? element("small", {}, trainingState(curve)) : null) : null,
       metricCell(metric),
+      scale ? element("td", { class: "range", "aria-hidden": "true" }, metric === null ? null : intervalBar(metric, scale)) : null,
       element("td", { class: "measure" }, seconds === null ? "–" : duration(seconds)),
     );
   });
@@ -72,14 +75,32 @@ export function table(run, curves) {
 function metricTitle(run) {
   const metric = run.contestants.find((contestant) => contestant.metric !== null)?.metric;
   if (!metric) return "Result";
-  const words = metric.name.replaceAll("_", " ");
-  return metric.protocol === metric.name ? words : `${words}, ${metric.protocol}`;
+  return metric.protocol === metric.name ? metric.title : `${metric.title}, ${metric.protocol}`;
 }
 
 function metricCell(metric) {
   if (metric === null) return element("td", {}, "–");
   const range = metric.low === null ? null : element("small", {}, `${number(metric.low)} to ${number(metric.high)}`);
   return element("td", { class: "measure" }, number(metric.value), range);
+}
+
+// The range that the intervals of all contestants span; null if there is nothing to compare.
+function scaleOf(metrics) {
+  const ends = metrics.flatMap(({ low, high, value }) => [low ?? value, high ?? value]).filter((end) => end !== null);
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  return metrics.length > 1 && high > low ? { low, high } : null;
+}
+
+// An interval as a line with a dot, for the eye; the numbers beside it say the same.
+function intervalBar({ low, high, value }, scale) {
+  const place = (end) => (100 * (end - scale.low)) / (scale.high - scale.low);
+  const bar = element("div", {}, element("i"), element("b"));
+  const [line, dot] = bar.children;
+  if (value === null) return null;
+  line.style.left = `${place(low ?? value)}%`;
+  line.style.width = `${place(high ?? value) - place(low ?? value)}%`;
+  dot.style.left = `${place(value)}%`;
+  return bar;
 }
 
 function trainingState(curve) {

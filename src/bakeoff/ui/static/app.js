@@ -3,7 +3,8 @@
 //   #/files/1     what is in a file, and who competes
 //   #/bakeoffs/1  a bake-off: its progress, its verdict, its contestants
 
-import { TokenNeeded, useToken } from "../api.js";
+import { TokenNeeded } from "../api.js";
+import { tokenForm } from "../page.js";
 import { showBakeoff } from "./bakeoff.js";
 import { showHome } from "./home.js";
 import { showFile } from "./look.js";
@@ -11,8 +12,8 @@ import { showFile } from "./look.js";
 const VIEWS = { "": ["home", showHome], files: ["look", showFile], bakeoffs: ["bakeoff", showBakeoff] };
 
 const place = document.getElementById("view");
-const tokenForm = document.getElementById("token");
 const problem = document.getElementById("problem");
+const signIn = tokenForm(problem, () => show(true));
 let leaving = new AbortController();
 
 // Show the view of the address. `page` is what a view may do with the rest of the page.
@@ -23,8 +24,8 @@ function show(focus) {
   const [, kind = "", id = ""] = location.hash.split("/");
   const [template, view] = VIEWS[kind] ?? VIEWS[""];
   place.replaceChildren(document.getElementById(template).content.cloneNode(true));
-  problem.hidden = tokenForm.hidden = true;
-  const page = { place, signal, id, title, fail, every };
+  problem.hidden = signIn.hidden = true;
+  const page = { place, signal, id, title, fail, calm, every };
   view(page);
   if (focus) document.getElementById("title").focus();
   scrollTo(0, 0);
@@ -37,9 +38,14 @@ function show(focus) {
 
   function fail(error) {
     if (signal.aborted || error.name === "AbortError") return;
-    tokenForm.hidden = !(error instanceof TokenNeeded);
+    signIn.hidden = !(error instanceof TokenNeeded);
     problem.textContent = error.message;
     problem.hidden = !error.message;
+  }
+
+  // Take back what was said of an earlier action.
+  function calm() {
+    problem.hidden = true;
   }
 
   // Do something now and again until it returns false. A page in the background does nothing.
@@ -64,22 +70,6 @@ function show(focus) {
     }
   }
 }
-
-tokenForm.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    await useToken(document.getElementById("token-value").value);
-    show(true);
-  } catch (error) {
-    problem.textContent = error.message;
-    problem.hidden = false;
-  }
-});
-
-// Ctrl+Enter submits the form.
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) event.target.form.requestSubmit();
-});
 
 addEventListener("hashchange", () => {
   if (location.hash === "" || location.hash.startsWith("#/")) show(true);

@@ -5,6 +5,7 @@ import { prepareClassify, showColumns } from "../classify.js";
 import { duration, element } from "../dom.js";
 import { charts, table, verdict } from "../runs.js";
 import { prepareWrite } from "../write.js";
+import { deleteButton } from "./delete.js";
 import { about, problemText, stateOf } from "./words.js";
 
 const ACTIVE = ["waiting", "running", "stopping"];
@@ -51,6 +52,11 @@ export function showBakeoff(page) {
     }
     showColumns(place.querySelector(".classify"), contestants);
     keep(bakeoff);
+    const running = ["running", "stopping"].includes(state);
+    const focused = document.activeElement?.classList.contains("delete");
+    const button = running ? [] : [deleteButton(page, "bakeoffs", id, `bake-off ${id}`, () => (location.hash = "#/"), "Delete this bake-off")];
+    place.querySelector(".end").replaceChildren(...button);
+    if (focused) button[0]?.focus();
   }
 
   function now(bakeoff) {

@@ -2,6 +2,8 @@
 
 import { get, post } from "../api.js";
 import { count, element } from "../dom.js";
+import { deleteButton } from "./delete.js";
+import { prepareSettings } from "./settings.js";
 import { about, bytes, plural, problemText } from "./words.js";
 
 const MINUTES = [[1, "1 minute"], [5, "5 minutes"], [10, "10 minutes"], [30, "30 minutes"], [120, "2 hours"], [null, "as long as it takes"]];
@@ -13,12 +15,22 @@ export function showFile(page) {
   const path = `/v1/files/${id}`;
   const status = place.querySelector(".rows .status");
   const form = place.querySelector(".who form");
+  const settings = prepareSettings(form, change);
+  let choices = {}; // what somebody decided about this file
+  let good = {}; // the last ones with which something could be learned
   let forecast = { state: "none", seconds: {} };
   let disturbed = false; // by a bake-off that was running while the forecast was measured
   let round = 0; // a look that was replaced by a newer one is not shown
 
+  // Ask for another look, with some of the choices changed.
+  function change(changes) {
+    choices = { ...choices, ...changes };
+    look(post(`${path}/choices`, choices));
+  }
+
   async function look(request) {
     const own = ++round;
+    page.calm();
     status.textContent = "Looking at the rows …";
     place.querySelector(".preview").setAttribute("aria-busy", "true");
     try {
@@ -38,17 +50,31 @@ export function showFile(page) {
 
   function show(file) {
     const { columns, rows, found, problem } = file.look;
+    choices = file.choices;
+    if (found) good = choices;
     page.title(file.name, [found ? plural(found.rows, unit(found)) : null, bytes(file.size)].filter(Boolean).join(" · "));
     const chosen = { text: found?.text ?? chosenText(), label: found?.label ?? chosenLabel() };
     preview(columns, rows, chosen, isText(file));
+    place.querySelector("#rows-title").hidden = !columns.length;
     place.querySelector("#rows-title").textContent = isText(file) ? "The first lines" : "The first rows";
     place.querySelector(".choose").hidden = !columns.length || isText(file);
-    place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem))] : []));
+    place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem)), element("p", { class: "ways" }, ...undo(), element("a", { href: "#/" }, "Choose another file"))] : []));
+    place.querySelector(".end").replaceChildren(deleteButton(page, "files", id, file.name, () => (location.hash = "#/"), "Delete this file"));
     for (const name of ["found", "who"]) place.querySelector(`.${name}`).hidden = !found;
     if (found) {
       facts(place.querySelector(".found"), found);
       lineup(found.lineup);
+      settings.show(found, choices);
     }
+  }
+
+  // A button that takes back what cannot be learned from, if it was somebody's choice.
+  function undo() {
+    const decided = (each) => JSON.stringify(Object.entries(each).filter(([, value]) => value !== null && value.length !== 0));
+    if (decided(good) === decided(choices)) return [];
+    const button = element("button", { type: "button", class: "link" }, "Undo");
+    button.addEventListener("click", () => look(post(`${path}/choices`, (choices = good))));
+    return [button];
   }
 
   // What the buttons above the columns say, where nothing could be found.
@@ -101,20 +127,21 @@ export function showFile(page) {
       const { role: kind, column: name } = button.dataset;
       button.setAttribute("aria-pressed", kind === "Text" ? text.includes(name) : label === name);
     }
-    look(post(`${path}/columns`, { text, label }));
+    change({ text, label, metric: null, settings: {} }); // others may be offered for other columns
   }
 
   function lineup(offered) {
-    const choices = place.querySelector(".choices");
-    choices.replaceChildren(...MINUTES.map(([minutes, words]) => {
+    const left = boxes().filter((box) => !box.checked).map((box) => box.value);
+    const time = form.elements.minutes?.value ?? "";
+    place.querySelector(".choices").replaceChildren(...MINUTES.map(([minutes, words]) => {
       const input = element("input", { type: "radio", name: "minutes", value: minutes ?? "" });
-      input.checked = minutes === null;
+      input.checked = input.value === time;
       input.addEventListener("change", () => fit());
       return element("label", {}, input, element("span", {}, words));
     }));
     place.querySelector(".contestants ul").replaceChildren(...offered.map(({ name, reason }) => {
       const box = element("input", { type: "checkbox", name: "contestant", value: name });
-      box.checked = true;
+      box.checked = !left.includes(name);
       box.addEventListener("change", sum);
       return element(
         "li", {},
@@ -133,6 +160,7 @@ export function showFile(page) {
       if (forecast.state === "measuring") disturbed ||= (await get("/v1/bakeoffs")).data.some(({ state }) => state === "running");
       if (own !== round) return false;
       showForecast();
+      if (forecast.state === "ready" && form.elements.minutes.value) fit(); // it may have been chosen before a change
       return forecast.state === "measuring";
     });
   }
@@ -184,7 +212,24 @@ export function showFile(page) {
     const words = names.length ? plural(names.length, "contestant") : "Choose at least one contestant";
     place.querySelector(".total").textContent = names.length && forecast.state === "ready" ? `${words}, ${about(total)}` : words;
     form.querySelector("[type=submit]").disabled = !names.length;
+    showSpec();
   }
+
+  // Show the config, if it is unfolded.
+  const spec = place.querySelector(".spec");
+  let asked = 0;
+  async function showSpec() {
+    const own = ++asked;
+    const names = ticked();
+    if (!spec.open || !names.length) return;
+    try {
+      const { yaml } = await get(`${path}/config?${new URLSearchParams(names.map((name) => ["contestant", name]))}`);
+      if (own === asked) spec.querySelector("code").textContent = yaml;
+    } catch (error) {
+      page.fail(error);
+    }
+  }
+  spec.addEventListener("toggle", showSpec);
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

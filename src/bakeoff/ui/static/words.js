@@ -2,8 +2,8 @@
 
 import { count, duration } from "../dom.js";
 
-export function plural(number, word) {
-  return `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+export function plural(number, word, words = `${word}s`) {
+  return `${count(number)} ${number === 1 ? word : words}`;
 }
 
 export function bytes(size) {
