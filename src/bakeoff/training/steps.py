@@ -64,7 +64,9 @@ class TrainingSteps:
 
     def look_ahead(self) -> None:
         """Before the first step, limit micro-batches to what fits into memory."""
-        self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing_bytes(self.weights, self.optimizer))
+        with self._accumulating():  # a pass forward only: nothing to sum
+            missing = missing_bytes(self.weights, self.optimizer)
+            self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing)
 
     @property
     def epochs(self) -> float:
