@@ -103,7 +103,7 @@ def config(folder: Path, strategy: str) -> dict[str, Any]:
         "precision": "fp32",
         "budget": {"epochs": 2},
         "distributed": {"strategy": strategy},
-        "contestants": {"full": {"max_length": TOKENS, "batch_size": 4}},
+        "contestants": {"full": {"max_length": TOKENS, "batch_size": 4, "learning_rate": 2e-5}},
         "evaluation": {"protocols": ["document"], "prompts": [], "context_length": TOKENS},
     }
 

@@ -20,6 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.training import distributed
 from bakeoff.training.learner import Learner, LossSum, TrainingSettings, Validation
@@ -37,6 +38,7 @@ def distribute(learner: Learner, settings: TrainingSettings) -> tuple[Learner, M
     model = learner.model
     distributed.broadcast_tensors(weight.detach() for weight in model.parameters() if weight.requires_grad)
     if settings.strategy == "fsdp":
+        machine.return_freed_blocks()
         return _Together(learner, _sharded(model, settings.precision)), MasterWeights(model, "fp32")
     weights = MasterWeights(model, settings.precision)
     return _Together(learner, _replicated(model, weights)), weights
