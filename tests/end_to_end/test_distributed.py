@@ -206,6 +206,22 @@ def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_
 
 
 @pytest.mark.slow
+def test_transformer_classifiers_are_sharded_too(tmp_path):
+    full = {"method": "transformer", "model": "stories260k", "tuning": "full", "max_length": 32, "precision": "fp32"}
+    contestants = {"full": full, "corrected": SENTIMENT_SPEC["contestants"]["corrected"]}
+    spec = {**SENTIMENT_SPEC, "contestants": contestants, "distributed": {"strategy": "fsdp"}}
+
+    alone, together = both(tmp_path, spec)
+
+    for name in contestants:
+        ours, theirs = together.contestant(name), alone.contestant(name)
+        (first, *_), (expected, *_) = (folder.training_log()[0] for folder in (ours, theirs))
+        assert first.loss == pytest.approx(expected.loss, rel=1e-5)
+        assert {file.name for file in ours.model.rglob("*")} == {file.name for file in theirs.model.rglob("*")}
+    assert_same_weights(together.contestant("full").model, alone.contestant("full").model)
+
+
+@pytest.mark.slow
 def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, tmp_path):
     whole = language_models[1].path
     config = write_config_file(tmp_path / "config.yaml", LANGUAGE_MODEL_SPEC)

@@ -30,6 +30,7 @@ CHECKPOINT_SECONDS = 300.0
 """Training time between checkpoints within an epoch, and so the most that a kill can lose."""
 
 
+@distributed.explained()
 def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder, progress: Progress) -> TrainingCost:
     """Train until the budget is spent, and save the best weights in ``folder.model``.
 

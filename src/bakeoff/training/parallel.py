@@ -91,8 +91,7 @@ class _Together:
         return self._module.no_sync() if isinstance(self._module, DistributedDataParallel) else nullcontext()
 
     def _computed(self, compute: Callable[[], Result]) -> Result:
-        with distributed.explained():
-            result: Result = self._module(compute)
+        result: Result = self._module(compute)
         if isinstance(self._module, FSDPModule) and not torch.is_grad_enabled():
             self._module.reshard()  # or what it has put together would be used again after the weights have changed
         return result

@@ -143,8 +143,7 @@ class TrainingSteps:
             own = number < len(batches)
             with nullcontext() if number + 1 == passes else self._accumulating():
                 result = self.learner.loss(batches[number] if own else stand_in)
-                with distributed.explained():
-                    (result.total / count * own).backward()
+                (result.total / count * own).backward()
             if own:
                 loss += result.total.detach().double().cpu()
                 correct += result.correct or 0
