@@ -139,13 +139,13 @@ def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """Return this process's rows of a sharded tensor, or another tensor as it is."""
-    rows: torch.Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[operator]
+    rows: torch.Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
     return rows
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """Return all rows of a sharded tensor, or another tensor as it is. Every process must call this."""
-    rows: torch.Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[operator]
+    rows: torch.Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
     return rows
 
 

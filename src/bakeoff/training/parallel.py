@@ -109,7 +109,7 @@ def _replicated(model: torch.nn.Module, weights: MasterWeights) -> DistributedDa
     return module
 
 
-def _sum(weights: MasterWeights, bucket: group.GradBucket) -> torch.futures.Future[torch.Tensor]:
+def _sum(weights: MasterWeights, bucket: Any) -> torch.futures.Future[torch.Tensor]:
     """Sum the gradients of a bucket over the processes: in fp32, where the model computes in bf16."""
     masters = weights.copied_gradients(bucket.parameters())
     values = torch.cat([each.flatten() for each in masters]) if masters else bucket.buffer()
@@ -118,12 +118,14 @@ def _sum(weights: MasterWeights, bucket: group.GradBucket) -> torch.futures.Futu
         parts = done.value()[0].split([each.numel() for each in masters]) if masters else ()
         for master, part in zip(masters, parts, strict=True):
             master.copy_(part.view_as(master))
-        return bucket.buffer()
+        summed: torch.Tensor = bucket.buffer()
+        return summed
 
-    return group.all_reduce(values, async_op=True).get_future().then(finish)
+    result: torch.futures.Future[torch.Tensor] = group.all_reduce(values, async_op=True).get_future().then(finish)
+    return result
 
 
-def _sharded(model: torch.nn.Module, precision: Precision) -> FSDPModule:
+def _sharded(model: torch.nn.Module, precision: Precision) -> torch.nn.Module:
     """Shard a model layer by layer, and what is around the layers (embeddings, output layer) together.
 
     In bf16 the shards of trained weights stay in fp32, as their gradients do, and layers are rounded to nearest as they
@@ -149,7 +151,8 @@ def _sharded(model: torch.nn.Module, precision: Precision) -> FSDPModule:
     for module in list(model.modules()):
         if type(module).__name__ in layers:
             fully_shard(module, mesh=mesh, mp_policy=policy)
-    whole = fully_shard(_Whatever(model), mesh=mesh, mp_policy=policy)
+    whole = _Whatever(model)
+    fully_shard(whole, mesh=mesh, mp_policy=policy)
     for module in whole.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # sums, not means
