@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bakeoff.pretrained.quiet import quiet_libraries
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding
 
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
 """The names of safetensors for the types that models have."""
@@ -29,7 +29,7 @@ def save_full(model: Any, folder: Path, weights: dict[str, torch.Tensor]) -> Non
     state = model.state_dict()
     for name, parameter in model.named_parameters(remove_duplicate=False):
         state[name] = replaced.get(id(parameter), state[name])
-    sharded = any(map(distributed.is_sharded, state.values()))
+    sharded = any(map(sharding.is_sharded, state.values()))
     with quiet_libraries():
         model.save_pretrained(folder, state_dict={} if sharded else state)  # of nothing, it writes no file of weights
     if sharded:
@@ -55,6 +55,6 @@ def _write_one_by_one(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
-            rows = distributed.whole(tensor.detach())
+            rows = sharding.whole(tensor.detach())
             if distributed.is_main_process():
                 file.write(rows.cpu().flatten().view(torch.uint8).numpy().data)

@@ -17,7 +17,7 @@ from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
 from bakeoff.runs.writing import recover_folder, replaced_folder, temporary_folder
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding
 from bakeoff.training.learner import Validation
 from bakeoff.training.optimizer import allocate_averages
 from bakeoff.training.precision import MasterWeights
@@ -79,9 +79,9 @@ def _save_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.O
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    first_rows = {name: distributed.first_row(tensor) for name, tensor in tensors.items()}
+    first_rows = {name: sharding.first_row(tensor) for name, tensor in tensors.items()}
     save_file(
-        {name: distributed.local(tensor).contiguous() for name, tensor in tensors.items()},
+        {name: sharding.local(tensor).contiguous() for name, tensor in tensors.items()},
         folder / (f"state-{distributed.rank():05}.safetensors" if weights.sharded else "state.safetensors"),
         {_FIRST_ROWS: json.dumps({name: row for name, row in first_rows.items() if row})},
     )
@@ -128,7 +128,7 @@ def load_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.Ad
 
 def _read(files: Sequence[Any], name: str, tensor: torch.Tensor) -> None:
     """Fill a tensor, or the rows of it that this process holds, from files that each hold some of its rows."""
-    rows, first = distributed.local(tensor), distributed.first_row(tensor)
+    rows, first = sharding.local(tensor), sharding.first_row(tensor)
     for file in files:
         if not rows.dim():
             rows.copy_(file.get_tensor(name))

@@ -137,30 +137,6 @@ def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
     return [*batches[rank() : whole : size], *(parts[rank()] for parts in divided if rank() < len(parts))]
 
 
-def local(tensor: torch.Tensor) -> torch.Tensor:
-    """Return this process's rows of a sharded tensor, or another tensor as it is."""
-    rows: torch.Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
-    return rows
-
-
-def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """Return all rows of a sharded tensor, or another tensor as it is. Every process must call this."""
-    rows: torch.Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
-    return rows
-
-
-def is_sharded(tensor: torch.Tensor) -> bool:
-    """Return whether each process holds only some rows of a tensor (torch's DTensor)."""
-    return hasattr(tensor, "full_tensor")
-
-
-def first_row(tensor: torch.Tensor) -> int:
-    """Return the number of the first row that this process holds of a tensor."""
-    if not is_sharded(tensor):
-        return 0
-    return min(rank() * -(-len(tensor) // world_size()), len(tensor))
-
-
 def work_alone() -> None:
     """Forget the other processes, for work that is not shared."""
     os.environ.pop("TORCHELASTIC_RUN_ID", None)

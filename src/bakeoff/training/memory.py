@@ -18,7 +18,7 @@ from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
@@ -149,7 +149,7 @@ def missing_bytes(weights: MasterWeights, optimizer: torch.optim.Optimizer) -> i
     """Return the bytes that the first step will allocate for good: fp32 gradients, and AdamW's two moments."""
     gradients = [weight for weight in weights.named.values() if weight.grad is None]
     moments = 2 * [weight for weight in weights.named.values() if weight not in optimizer.state]
-    return sum(distributed.local(weight).nbytes for weight in gradients + moments)
+    return sum(sharding.local(weight).nbytes for weight in gradients + moments)
 
 
 def memory_notes(cost: TrainingCost) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 
 from bakeoff.sections import RequestedPrecision
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding
 
 Precision = Literal["fp32", "bf16"]
 
@@ -112,7 +112,7 @@ class MasterWeights:
     @property
     def sharded(self) -> bool:
         """Whether this process holds only its rows of them."""
-        return any(map(distributed.is_sharded, self.named.values()))
+        return any(map(sharding.is_sharded, self.named.values()))
 
     def zero_gradients(self) -> None:
         """Call before the first backward pass of a step."""

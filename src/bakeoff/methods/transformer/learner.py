@@ -33,7 +33,7 @@ from bakeoff.pretrained.heads import answer_zero, head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import context_length, load_weights
-from bakeoff.training import distributed
+from bakeoff.training import sharding
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided
 from bakeoff.training.precision import choose_device
@@ -163,7 +163,7 @@ class TransformerLearner:
         if evidence and self._linear_part:
             self._linear_part.save(folder)
             tensors = {**dict(evidence.named_buffers()), **_inside(_EVIDENCE, weights)}
-            all_rows = {name: distributed.whole(tensor).cpu() for name, tensor in tensors.items()}
+            all_rows = {name: sharding.whole(tensor).cpu() for name, tensor in tensors.items()}
             save_file(all_rows, evidence_path(folder))
         if self._columns:
             columns_folder(folder).mkdir()
