@@ -168,7 +168,7 @@ class TransformerLearner:
         if self._columns:
             columns_folder(folder).mkdir()
             self._columns.save(columns_folder(folder))
-            tensors = {name: distributed.whole(tensor).cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
+            tensors = {name: sharding.whole(tensor).cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
             save_file(tensors, columns_folder(folder) / COLUMN_WEIGHTS)
         if evidence or self._columns:
             weights = _inside(_NETWORK, weights)
