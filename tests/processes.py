@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch is imported, as the command does it
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [

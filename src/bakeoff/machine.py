@@ -75,6 +75,17 @@ def _keep_freed_blocks() -> None:
         set_option(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD: this much may stay free at its end
 
 
+def return_freed_blocks() -> None:
+    """Let the C library return freed large blocks at once: where layers come and go, kept ones would not fit the next.
+
+    Small blocks that stay are put into the gaps that large ones leave, so that the heap would grow by every layer.
+    """
+    with contextlib.suppress(AttributeError):  # not glibc
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(-4, 65_536)  # M_MMAP_MAX: its default
+        set_option(-3, 1 << 20)  # M_MMAP_THRESHOLD: blocks from 1 MB on are outside the heap
+
+
 def _keep_to_own_cores() -> None:
     """Divide the cores among the processes that torchrun has started on this machine.
 

@@ -54,6 +54,9 @@ QuantizationSetting = Annotated[
         "afterwards. Needs the extra `quantization`."
     ),
 ]
+Strategy = Literal["ddp", "fsdp"]
+"""How the processes of torchrun divide a training: each holds the whole model, or its share of it."""
+
 Tracker = Literal["none", "tensorboard", "trackio", "mlflow", "wandb"]
 
 
@@ -94,6 +97,16 @@ class Section(BaseModel):
     """A section of the config. Unknown keys are errors, and values cannot change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class Distributed(Section):
+    """How the processes of `torchrun` train one model together. One process trains as usual."""
+
+    strategy: Strategy = Field(
+        "ddp",
+        description="`ddp`: every process holds the whole model; `fsdp`: each holds its share of weights, gradients "
+        "and optimizer states, for models that are too large for one (methods `full`, `lora` and `transformer`).",
+    )
 
 
 class Budget(Section):

@@ -1,6 +1,7 @@
 """Two processes do what one does: the same perplexity, the same training, one report.
 
-torchrun itself, which sets variables of their environment, is run to its end once and interrupted once.
+tests/training/test_parallel.py has more of the training. torchrun itself, which sets variables of the environment, is
+run to its end once and interrupted once, where slow tests are run.
 """
 
 from __future__ import annotations
@@ -17,25 +18,24 @@ import pytest
 from safetensors.torch import load_file
 
 from bakeoff.runs.folder import RunFolder
-from tests.command import Typed, bakeoff, fork, start
+from tests.command import Typed, bakeoff, fork, refused, start
 from tests.end_to_end.test_kill import everything_measured, kill, lines_of_metrics
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
 LANGUAGE_MODEL_SPEC = {
     **LANGUAGE_MODEL,
-    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.003, "test": 0.003}},
-    "budget": {"tokens": 1200, "evaluations": 2},
+    "data": {"text": "wikitext-2-part", "fraction": {"train": 0.004, "validation": 0.002, "test": 0.002}},
+    "budget": {"tokens": 800, "evaluations": 2},
+    "distributed": {"strategy": "fsdp"},
     "contestants": {
         "pretrained": {},
         "full": {"max_length": 64, "learning_rate": 1e-3},
-        "lora": {"max_length": 64, "learning_rate": 1e-3, "r": 4},
-        "lines": {"method": "full", "sequences": "lines", "max_length": 128, "batch_size": 3},
         "one-block": {"method": "full", "max_length": 256, "batch_size": 1},  # the second process has none
-        "with-dropout": {"method": "lora", "max_length": 64, "lora_dropout": 0.1},
+        "lora": {"max_length": 64, "lora_dropout": 0.1, "activation_checkpointing": True},
     },
     "evaluation": {
-        "protocols": ["window", "document", "lab"],
+        "protocols": ["window"],
         "context_length": 128,
         "prompts": ["Once upon a time"],
         "max_new_tokens": 3,
@@ -44,7 +44,9 @@ LANGUAGE_MODEL_SPEC = {
 }
 SENTIMENT_SPEC = {
     **SENTIMENT,
+    "data": {"table": "sentence-polarity", "rows": 200},
     "budget": {"epochs": 1},
+    "evaluation": {"resamples": 20},
     "contestants": {
         "linear": {},
         "lstm": {
@@ -64,7 +66,7 @@ SENTIMENT_SPEC = {
         },
     },
 }
-SAME_IN_BOTH = ["full", "lora", "lines", "one-block"]
+SAME_IN_BOTH = ["full", "one-block"]
 
 
 def torchrun(*arguments: str | os.PathLike[str]) -> Typed:
@@ -145,29 +147,26 @@ def test_losses_are_those_of_one_process(language_models, contestant):
 
 def test_dropout_trains_nearly_the_same(language_models):
     """Its masks are others: no more than chance may differ."""
-    alone, together = (run.contestant("with-dropout").training_log()[1][-1].validation_loss for run in language_models)
+    alone, together = (run.contestant("lora").training_log()[1][-1].validation_loss for run in language_models)
 
     assert together != alone
     assert together == pytest.approx(alone, rel=1e-2)
 
 
-@pytest.mark.parametrize("protocol", ["window", "document", "lab"])
-def test_perplexity_of_a_contestant_is_that_of_one_process(language_models, protocol):
-    alone, together = (
-        [metric for metric in run.contestant("pretrained").result().metrics if metric.protocol.startswith(protocol)]
-        for run in language_models
-    )
+def test_perplexity_of_a_contestant_is_that_of_one_process(language_models):
+    alone, together = (run.contestant("pretrained").result().metrics for run in language_models)
 
     assert [metric.name for metric in together] == [metric.name for metric in alone]
     assert [metric.value for metric in together] == pytest.approx([metric.value for metric in alone], rel=1e-6)
 
 
-def test_the_perplexity_command_answers_once(language_models, tmp_path):
+@pytest.mark.parametrize("launch", [pytest.param(torchrun, marks=pytest.mark.slow), two_processes])
+def test_the_perplexity_command_answers_once(tmp_path, launch):
     text = tmp_path / "text.txt"
     text.write_text("Once upon a time, there was a little girl named Lily. She loved to play outside. \n" * 40)
     command = ["perplexity", "stories260k", text, "--protocol", "document", "--context-length", "64", "--json"]
 
-    together = torchrun(*command)
+    together = launch(*command)
 
     assert together.code == 0, together.err
     assert len(together.out.splitlines()) == 1
@@ -182,7 +181,7 @@ def test_there_is_one_report_and_one_voice(language_models):
 
     files = {file.relative_to(together.path) for file in together.path.rglob("*")}
     assert files == {file.relative_to(alone.path) for file in alone.path.rglob("*")}
-    assert said.count("[2/6] full") == 1
+    assert said.count("[2/4] full") == 1
     assert said.count("Report: ") == 1
     assert len(together.contestant("full").training_log()[0]) == len(alone.contestant("full").training_log()[0])
 
@@ -206,6 +205,23 @@ def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_
     assert all(sample.words for sample in together.samples() if sample.kind == "first")
 
 
+@pytest.mark.slow
+def test_transformer_classifiers_are_sharded_too(tmp_path):
+    full = {"method": "transformer", "model": "stories260k", "tuning": "full", "max_length": 32, "precision": "fp32"}
+    contestants = {"full": full, "corrected": SENTIMENT_SPEC["contestants"]["corrected"]}
+    spec = {**SENTIMENT_SPEC, "contestants": contestants, "distributed": {"strategy": "fsdp"}}
+
+    alone, together = both(tmp_path, spec)
+
+    for name in contestants:
+        ours, theirs = together.contestant(name), alone.contestant(name)
+        (first, *_), (expected, *_) = (folder.training_log()[0] for folder in (ours, theirs))
+        assert first.loss == pytest.approx(expected.loss, rel=1e-5)
+        assert {file.name for file in ours.model.rglob("*")} == {file.name for file in theirs.model.rglob("*")}
+    assert_same_weights(together.contestant("full").model, alone.contestant("full").model)
+
+
+@pytest.mark.slow
 def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, tmp_path):
     whole = language_models[1].path
     config = write_config_file(tmp_path / "config.yaml", LANGUAGE_MODEL_SPEC)
@@ -215,7 +231,7 @@ def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, t
 
     assert said.count(f"bakeoff resume {killed}") == 1
     assert 3 <= lines_of_metrics(killed) < lines_of_metrics(whole)
-    assert (killed / "contestants" / "full" / "checkpoint" / "state.safetensors").exists()
+    assert (killed / "contestants" / "full" / "checkpoint" / "state-00001.safetensors").exists()
     resumed = two_processes("resume", killed, "--json")
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["folder"] == str(killed)
@@ -231,6 +247,15 @@ def test_a_finished_run_is_reported_anew(language_models):
     assert typed.code == 0, typed.err
     assert len(typed.out.splitlines()) == 1
     assert everything_measured(together.path) == before
+
+
+def test_what_cannot_be_sharded_is_refused(tmp_path):
+    file = write_config_file(tmp_path / "config.yaml", {**SENTIMENT_SPEC, "distributed": {"strategy": "fsdp"}})
+
+    said = refused("run", file, "-o", tmp_path / "run")
+
+    assert "'lstm' cannot be trained with `distributed.strategy: fsdp`" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_mistake_is_explained_once(tmp_path):

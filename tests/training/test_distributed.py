@@ -46,6 +46,19 @@ def test_a_process_may_have_nothing_to_do():
     assert shares([[7]], 2) == [[[7]], []]
 
 
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_all_processes_get_the_same_number_of_items_of_which_each_counts_once(monkeypatch, processes):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a")
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    dealt = []
+    for rank in range(processes):
+        monkeypatch.setenv("RANK", str(rank))
+        dealt.append(list(distributed.shard_in_step("abcd")))
+
+    assert {len(items) for items in dealt} == {-(-4 // processes)}
+    assert sorted(item for items in dealt for item, own in items if own) == list("abcd")
+
+
 def test_a_single_process_talks_to_nobody(monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     monkeypatch.setenv("WORLD_SIZE", "4")  # some clusters set it for every program
@@ -54,5 +67,6 @@ def test_a_single_process_talks_to_nobody(monkeypatch):
     assert distributed.is_main_process()
     assert distributed.summed(values) is values
     assert distributed.broadcast(2.5) == 2.5
+    assert distributed.largest(3) == 3
     assert list(distributed.shard("abc")) == ["a", "b", "c"]
     assert not torch.distributed.is_initialized()

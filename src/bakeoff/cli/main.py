@@ -98,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_arguments(words)
         machine.prepare()
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # bakeoff prints what a user needs to know
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         with _only_main_process_prints():
             app(args=words)

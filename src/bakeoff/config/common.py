@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from bakeoff.methods.base import MethodConfig, Task
 from bakeoff.methods.registry import get_method
-from bakeoff.sections import FORMAT, Section, Seed, Tracker
+from bakeoff.sections import FORMAT, Distributed, Section, Seed, Tracker
 
 
 def _settings(task: Task) -> Callable[[Any], Any]:
@@ -52,6 +52,10 @@ class CommonConfig(Section):
         "none", description="Where to also send losses, accuracies and learning rates during training."
     )
 
+    distributed: Distributed = Field(
+        default_factory=Distributed, description="How the processes of `torchrun` share the training of a model."
+    )
+
     def local_paths(self) -> Mapping[str, str | list[str]]:
         """Return the files and folders that the config may name itself, by dotted key."""
         return {}
@@ -78,4 +82,13 @@ class CommonConfig(Section):
                 )
             elif len(set(members)) < len(members):
                 raise ValueError(f"'{name}' lists a member twice: {', '.join(members)}")
+        return contestants
+
+    @field_validator("contestants", check_fields=False)
+    @classmethod
+    def _can_be_sharded(cls, contestants: dict[str, MethodConfig], info: ValidationInfo) -> dict[str, MethodConfig]:
+        if "task" in info.data and "distributed" in info.data and info.data["distributed"].strategy == "fsdp":
+            for name, config in contestants.items():
+                if why := get_method(info.data["task"], config.method).sharding_refusal(config):
+                    raise ValueError(f"'{name}' cannot be trained with `distributed.strategy: fsdp`: {why}")
         return contestants

@@ -178,6 +178,10 @@ class Method(ABC, Generic[Config, Data]):
         """Return why a model with this config cannot be written in a format of `exports`, or None if it can."""
         return None
 
+    def sharding_refusal(self, config: Config) -> str | None:
+        """Return why `distributed.strategy: fsdp` cannot train with this config, or None if it can."""
+        return None
+
     def memory_advice(self, config: Config) -> str:
         """Return what to change when memory runs short, such as "lower its batch_size", or "" if nothing helps."""
         return ""

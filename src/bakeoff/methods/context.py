@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.sections import Budget, Quantization, RequestedPrecision
+from bakeoff.sections import Budget, Quantization, RequestedPrecision, Strategy
 
 if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
@@ -26,6 +26,7 @@ class Context:
     budget: Budget
     progress: Progress
     base: BaseModel | None = None  # language-model tasks: the model that every contestant starts from
+    strategy: Strategy = "ddp"
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,9 @@ class GradientMethod(Method[Config, Data], Generic[Config, Data, AnyLearner]):
             preparing_seconds: How long `learner` took.
         """
 
+    def sharding_refusal(self, config: Config) -> str | None:
+        return "only the layers of a pretrained transformer can be divided (methods full, lora and transformer)"
+
     def preparation(self, config: Config, data: Data, context: FitContext) -> Preparation:
         """Run what comes before the training."""
         return Preparation()
@@ -200,6 +203,7 @@ def settings_of(
         rate_multipliers=rate_multipliers or {},
         seed=context.seed,
         precision=precision,
+        strategy=context.strategy,
     )
 
 

@@ -16,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from bakeoff.errors import UserError
 from bakeoff.pretrained.quantization import weight_count
 from bakeoff.pretrained.quiet import quiet_libraries
+from bakeoff.training import sharding
 
 Weights = dict[str, torch.Tensor]
 
@@ -90,7 +91,8 @@ def save_adapter(adapted: Any, folder: Path, weights: Weights, *, taken_out: Wei
 
 def _state(adapted: Any, weights: Weights) -> Weights:
     """Return parameters under the names that PEFT saves them by."""
-    state: Weights = peft.get_peft_model_state_dict(adapted, state_dict=weights, save_embedding_layers=False)
+    all_rows = {name: sharding.whole(weight) for name, weight in weights.items()}
+    state: Weights = peft.get_peft_model_state_dict(adapted, state_dict=all_rows, save_embedding_layers=False)
     return state
 
 

@@ -93,6 +93,11 @@ def write_new_text(path: Path, text: str) -> None:
             raise
 
 
+def temporary_folder(path: Path) -> Path:
+    """Return where `replaced_folder` collects what replaces `path`."""
+    return path.with_name(f".{path.name}{PART}")
+
+
 @contextlib.contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `path` if the block succeeds, and is removed if it fails.
@@ -100,7 +105,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     If the process is killed between the two renames, the old folder is left as ``.NAME.old``; `recover_folder` puts it
     back.
     """
-    temporary, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
+    temporary, old = temporary_folder(path), path.with_name(f".{path.name}.old")
     with explain_disk_errors(path):
         _remove(temporary)
         temporary.mkdir(parents=True)

@@ -185,7 +185,13 @@ def _begin(
         raise DivergedError(f"{contestant.label}: its member {failed[0]} has no result.")
     data = data.folds[contestant.fold - 1] if contestant.fold else data.with_part(contestant.part)
     context = FitContext(
-        contestant.name, contestant.seed, config.budget, progress, folder=contestant.folder, members=members
+        contestant.name,
+        contestant.seed,
+        config.budget,
+        progress,
+        strategy=config.distributed.strategy,
+        folder=contestant.folder,
+        members=members,
     )
     return data, context
 

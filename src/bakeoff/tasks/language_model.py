@@ -74,7 +74,15 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         plans = scoring_plans(config, base.get(), text)
         for prompt in evaluation.prompts:
             check_prompt(base.get(), prompt)
-        context = FitContext(contestant.name, contestant.seed, config.budget, progress, base, folder=folder)
+        context = FitContext(
+            contestant.name,
+            contestant.seed,
+            config.budget,
+            progress,
+            base,
+            config.distributed.strategy,
+            folder=folder,
+        )
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
         settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it

@@ -1,8 +1,9 @@
 """Communication between the processes that torchrun has started.
 
 Every process runs the same program on the same data with the same seed. They share the micro-batches of a step and the
-rows to score, and sum the results. Only the main process (rank 0) writes files and prints. torch.distributed connects
-them: gloo between CPUs, NCCL between GPUs. In a single process these functions do nothing and do not load torch.
+rows to score, and sum the results; `parallel` does so with gradients. Only the main process (rank 0) writes results and
+prints. torch.distributed connects them: gloo between CPUs, NCCL between GPUs. In a single process these functions do
+nothing and do not load torch.
 """
 
 from __future__ import annotations
@@ -57,10 +58,22 @@ def local_rank() -> int:
 def summed(values: torch.Tensor) -> torch.Tensor:
     """Sum the tensors of all processes in place. The result is the same to the last bit in each of them."""
     if world_size() > 1:
-        group = _connected()
-        with _explained():
+        group = connected()
+        with explained():
             group.all_reduce(values)
     return values
+
+
+def largest(value: int) -> int:
+    """Return the largest of the processes' values in all processes."""
+    if world_size() == 1:
+        return value
+    import torch
+
+    shared, group = torch.tensor(value), connected()
+    with explained():
+        group.all_reduce(shared, op=group.ReduceOp.MAX)
+    return int(shared)
 
 
 def broadcast(value: float) -> float:
@@ -77,8 +90,8 @@ def broadcast(value: float) -> float:
 def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
     """Overwrite the tensors with those of the main process."""
     if world_size() > 1:
-        group = _connected()
-        with _explained():
+        group = connected()
+        with explained():
             for tensor in tensors:
                 group.broadcast(tensor, src=0)
 
@@ -103,6 +116,15 @@ def shard(items: Iterable[Item]) -> Iterator[Item]:
     return itertools.islice(items, rank(), None, world_size())
 
 
+def shard_in_step(items: Sequence[Item]) -> Iterator[tuple[Item, bool]]:
+    """Yield this process's share of items, and True; if it has fewer than others, at last any item, and False.
+
+    All processes get the same number: what a sharded model computes, they must compute at the same time.
+    """
+    for number in range(rank(), -(-len(items) // world_size()) * world_size(), world_size()):
+        yield items[min(number, len(items) - 1)], number < len(items)
+
+
 def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
     """Return this process's micro-batches of a step.
 
@@ -113,18 +135,6 @@ def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
     whole = len(batches) - len(batches) % size
     divided = [batch.split(size) for batch in batches[whole:]] if size > 1 else []
     return [*batches[rank() : whole : size], *(parts[rank()] for parts in divided if rank() < len(parts))]
-
-
-def sum_gradients(weights: Iterable[torch.nn.Parameter]) -> None:
-    """Sum the gradients of all processes; a missing gradient counts as zeros."""
-    if world_size() == 1:
-        return
-    import torch
-
-    for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-        summed(weight.grad)
 
 
 def work_alone() -> None:
@@ -142,7 +152,7 @@ def leave_it_to_main_process() -> None:
 
 
 @functools.cache
-def _connected() -> Any:
+def connected() -> Any:
     """Return torch.distributed, with all processes connected.
 
     Raises:
@@ -166,10 +176,13 @@ def _connected() -> Any:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Turn the errors that follow from the end of another process into a UserError."""
     try:
         yield
     except RuntimeError as error:
+        if not any(word in str(error) for word in ("gloo", "NCCL", "Connection closed by peer", "Connection reset")):
+            raise
         raise UserError(
             "Another process of this run has ended unexpectedly.",
             "See its error message, or torchrun's summary below. `bakeoff resume` continues a run that has begun.",

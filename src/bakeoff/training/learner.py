@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, Self
 
 import torch
 
-from bakeoff.sections import Budget
+from bakeoff.sections import Budget, Strategy
 
 Measure = Literal["accuracy", "micro-F1"]
 
@@ -99,7 +99,8 @@ class Learner(Protocol):
         Args:
             folder: An empty folder, which becomes `model/` of the contestant once everything is written.
             weights: The trained parameters in fp32, by their names in `model.named_parameters()`. Save these rather
-                than the model's own, which may be rounded to bf16.
+                than the model's own, which may be rounded to bf16. If they are sharded, every process calls this with
+                a folder of its own, of which the main process's is kept.
         """
 
 
@@ -118,3 +119,4 @@ class TrainingSettings:
     rate_multipliers: Mapping[str, float] = field(default_factory=dict)  # by parameter name; the default is 1
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    strategy: Strategy = "ddp"

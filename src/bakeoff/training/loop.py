@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +30,7 @@ CHECKPOINT_SECONDS = 300.0
 """Training time between checkpoints within an epoch, and so the most that a kill can lose."""
 
 
+@distributed.explained()
 def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder, progress: Progress) -> TrainingCost:
     """Train until the budget is spent, and save the best weights in ``folder.model``.
 
@@ -35,7 +38,7 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     to the last bit on the same machine with the same number of threads, except where seconds limit the budget.
 
     Under torchrun every process must call this. They share each step's micro-batches and sum the gradients, so that all
-    keep the same weights: up to rounding those of a single process, if there is no dropout (its masks differ).
+    work with the same weights: up to rounding those of a single process, if there is no dropout (its masks differ).
 
     Raises:
         DivergedError: the loss is not a finite number.
@@ -45,7 +48,12 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     torch.manual_seed(settings.seed)
     if settings.precision == "bf16" and not computes_bf16_fast(choose_device()):
         progress.message(f"{folder.name}: bf16 is hundreds of times slower than fp32 here. Use precision: auto.")
-    weights = MasterWeights(learner.model, settings.precision)
+    if distributed.world_size() > 1:
+        from bakeoff.training.parallel import distribute
+
+        learner, weights = distribute(learner, settings)
+    else:
+        weights = MasterWeights(learner.model, settings.precision)
     optimizer = adamw(weights, settings)
     state = load_state(folder.checkpoint)
     recover_folder(folder.model)
@@ -59,17 +67,13 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
         progress.message(f"{folder.name}: resuming after step {state.step}.")
         if state.step and state.finished_by is None:
             load_tensors(folder.checkpoint, weights, optimizer)
-    if distributed.world_size() > 1:
-        distributed.broadcast_tensors(weights.state().values())
-        weights.publish()
     training = _Training(learner, settings, folder, progress, weights, optimizer, state)
     if state.finished_by is None:
         training.look_ahead()
     if settings.range_test:
         if state.range_test is None:
             state.range_test = _range_test(training)
-            if folder.writes:
-                save_checkpoint(folder, state, weights, optimizer)
+            save_checkpoint(folder, state, weights, optimizer)
             progress.message(
                 f"{folder.name}: learning rate {state.range_test.learning_rate:g}, from a range test of "
                 f"{state.range_test.steps} steps ({state.range_test.seconds:.1f} s)."
@@ -188,10 +192,7 @@ class _Training(TrainingSteps):
         )
         if best:
             state.best, state.best_epoch = validation, state.epoch
-            if self.folder.writes:
-                with replaced_folder(self.folder.model) as temporary:
-                    self.learner.save_model(temporary, self.weights.state())
-                    write_manifest(temporary)
+            self._save_model()
         self.folder.append_metrics(line)
         self.progress.epoch(line)
 
@@ -201,7 +202,15 @@ class _Training(TrainingSteps):
         state.step_in_epoch = 0
         state.epoch_loss, state.epoch_count, state.epoch_correct = 0.0, 0, 0
 
-    def _save_checkpoint(self) -> None:
+    def _save_model(self) -> None:
         if self.folder.writes:
-            self.state.metrics_size = self.folder.metrics_size()
-            save_checkpoint(self.folder, self.state, self.weights, self.optimizer)
+            with replaced_folder(self.folder.model) as temporary:
+                self.learner.save_model(temporary, self.weights.state())
+                write_manifest(temporary)
+        elif self.weights.sharded:
+            with tempfile.TemporaryDirectory() as scratch:
+                self.learner.save_model(Path(scratch), self.weights.state())
+
+    def _save_checkpoint(self) -> None:
+        self.state.metrics_size = self.folder.metrics_size()
+        save_checkpoint(self.folder, self.state, self.weights, self.optimizer)

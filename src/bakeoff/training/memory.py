@@ -18,6 +18,7 @@ from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
+from bakeoff.training import distributed, sharding
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
@@ -61,11 +62,13 @@ class MicroBatches:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                smaller = _next_size(parts)
+                # Several processes take their passes together: one cannot start over alone.
+                smaller = _next_size(parts) if distributed.world_size() == 1 else None
                 if smaller is None:
                     largest = max(batch.tokens for batch in parts)
+                    even = "even " if distributed.world_size() == 1 else ""
                     raise UserError(
-                        f"There is not enough memory even for a micro-batch of {largest:,} tokens "
+                        f"There is not enough memory {even}for a micro-batch of {largest:,} tokens "
                         f"({size(machine.available_memory_bytes())} are available).",
                         SAVING_MEMORY,
                     ) from None
@@ -146,7 +149,7 @@ def missing_bytes(weights: MasterWeights, optimizer: torch.optim.Optimizer) -> i
     """Return the bytes that the first step will allocate for good: fp32 gradients, and AdamW's two moments."""
     gradients = [weight for weight in weights.named.values() if weight.grad is None]
     moments = 2 * [weight for weight in weights.named.values() if weight not in optimizer.state]
-    return sum(weight.numel() * weight.element_size() for weight in gradients + moments)
+    return sum(sharding.local(weight).nbytes for weight in gradients + moments)
 
 
 def memory_notes(cost: TrainingCost) -> list[str]:

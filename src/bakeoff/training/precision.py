@@ -13,14 +13,14 @@ weights below an adapter, which do not change, are rounded to nearest.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from bakeoff.sections import RequestedPrecision
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding
 
 Precision = Literal["fp32", "bf16"]
 
@@ -101,12 +101,18 @@ class MasterWeights:
         self._without_gradient: set[torch.nn.Parameter] = set()
         if self._copied:
             self.named = {name: torch.nn.Parameter(weight.detach()) for name, weight in self._trained.items()}
+            self._master_of = {weight: self.named[name] for name, weight in self._trained.items()}
             for frozen in model.parameters():
                 if not frozen.requires_grad and frozen.is_floating_point():
                     frozen.data = frozen.data.to(torch.bfloat16)
             cast_parameters(model, torch.bfloat16)
             for name, weight in self._trained.items():
                 weight.register_post_accumulate_grad_hook(_move_gradient(self.named[name], self._without_gradient))
+
+    @property
+    def sharded(self) -> bool:
+        """Whether this process holds only its rows of them."""
+        return any(map(sharding.is_sharded, self.named.values()))
 
     def zero_gradients(self) -> None:
         """Call before the first backward pass of a step."""
@@ -124,6 +130,19 @@ class MasterWeights:
         for master in self._without_gradient:
             master.grad = torch.zeros_like(master)
         self._without_gradient.clear()
+        if self._copied:
+            for weight in self._trained.values():
+                weight.grad = None  # left over from an exchange between processes
+
+    def copied_gradients(self, weights: Iterable[torch.nn.Parameter]) -> list[torch.Tensor]:
+        """Return the gradients of some weights' masters, or nothing if the weights are their own masters."""
+        if not self._copied:
+            return []
+        masters = [self._master_of[weight] for weight in weights]
+        for master in self._without_gradient.intersection(masters):
+            master.grad = torch.zeros_like(master)
+            self._without_gradient.remove(master)
+        return [master.grad for master in masters if master.grad is not None]
 
     def publish(self) -> None:
         """Round the master weights into the weights that the model computes with."""

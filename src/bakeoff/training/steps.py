@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class TrainingSteps:
         self.weights = weights
         self.optimizer = optimizer
         self.state = state
+        self._accumulating = getattr(learner, "accumulating", nullcontext)  # of those that `distribute` returns
         self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{name}: {text}"))
         first_epoch = learner.steps(1)
         if not first_epoch:
@@ -62,7 +64,9 @@ class TrainingSteps:
 
     def look_ahead(self) -> None:
         """Before the first step, limit micro-batches to what fits into memory."""
-        self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing_bytes(self.weights, self.optimizer))
+        with self._accumulating():  # a pass forward only: nothing to sum
+            missing = missing_bytes(self.weights, self.optimizer)
+            self.micro_batches.look_ahead(self.learner, self.learner.steps(1), missing)
 
     @property
     def epochs(self) -> float:
@@ -87,10 +91,10 @@ class TrainingSteps:
         allocate_averages(self.optimizer)
         self.learner.model.train()
         self._seed_dropout()
+        smallest = min(batches, key=lambda batch: batch.tokens)
         loss, correct = self.micro_batches.compute(
-            distributed.share_of_step(batches), lambda parts: self._gradients(parts, count)
+            distributed.share_of_step(batches), lambda parts: self._gradients(parts, count, smallest)
         )
-        distributed.sum_gradients(self.weights.named.values())
         loss, correct = distributed.summed(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
         state.epoch_correct += int(correct)
         state.tokens += sum(batch.tokens for batch in batches)
@@ -119,16 +123,27 @@ class TrainingSteps:
             seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
 
-    def _gradients(self, batches: Sequence[Any], count: int) -> tuple[float, int]:
-        """Compute the gradient of the batches' loss divided by `count`; return the summed loss and correct answers."""
+    def _gradients(self, batches: Sequence[Any], count: int, stand_in: Any) -> tuple[float, int]:
+        """Compute the gradient of the batches' loss divided by `count`, summed over the processes.
+
+        Args:
+            stand_in: Passes through the model, without weight, where other processes have more batches than this one.
+
+        Returns:
+            The summed loss and the correct answers of this process.
+        """
         self.weights.zero_gradients()
         loss = torch.zeros((), dtype=torch.float64)
         correct = 0
-        for batch in batches:
-            result = self.learner.loss(batch)
-            (result.total / count).backward()
-            loss += result.total.detach().double().cpu()
-            correct += result.correct or 0
+        passes = distributed.largest(len(batches))
+        for number in range(passes):
+            own = number < len(batches)
+            with nullcontext() if number + 1 == passes else self._accumulating():
+                result = self.learner.loss(batches[number] if own else stand_in)
+                (result.total / count * own).backward()
+            if own:
+                loss += result.total.detach().double().cpu()
+                correct += result.correct or 0
         self.weights.finish_gradients()
         return float(loss), correct
 

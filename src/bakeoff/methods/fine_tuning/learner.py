@@ -102,9 +102,12 @@ class FineTuningLearner:
         sums = torch.zeros(2, dtype=torch.float64)  # of the losses, and of the predicted tokens
         size = self._config.batch_size
         steps = [self._validation[start : start + size] for start in range(0, len(self._validation), size)]
-        for batch in distributed.shard(batch for step in steps for batch in self._batch(step, MICRO_BATCH_TOKENS)):
-            sums[0] += self._forward.losses(batch).double().sum()
-            sums[1] += batch.count
+        batches = [batch for step in steps for batch in self._batch(step, MICRO_BATCH_TOKENS)]
+        for batch, own in distributed.shard_in_step(batches):
+            losses = self._forward.losses(batch)
+            if own:
+                sums[0] += losses.double().sum()
+                sums[1] += batch.count
         total, count = distributed.summed(sums).tolist()
         return Validation(total / count)
 

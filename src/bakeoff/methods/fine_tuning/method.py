@@ -44,6 +44,9 @@ class FineTuningMethod(GradientMethod[Config, "SplitCorpus", "FineTuningLearner"
         """Return factors on the learning rate by parameter name; parameters without one have 1."""
         return {}
 
+    def sharding_refusal(self, config: Config) -> str | None:
+        return "quantized weights cannot be divided" if self.quantization(config) else None
+
     def learner(self, config: Config, data: SplitCorpus, context: Context, prepared: Preparation) -> FineTuningLearner:
         from bakeoff.methods.fine_tuning.activation_checkpointing import checkpoint_activations
 

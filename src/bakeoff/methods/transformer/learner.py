@@ -33,6 +33,7 @@ from bakeoff.pretrained.heads import answer_zero, head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import context_length, load_weights
+from bakeoff.training import sharding
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided
 from bakeoff.training.precision import choose_device
@@ -162,11 +163,12 @@ class TransformerLearner:
         if evidence and self._linear_part:
             self._linear_part.save(folder)
             tensors = {**dict(evidence.named_buffers()), **_inside(_EVIDENCE, weights)}
-            save_file({name: tensor.cpu() for name, tensor in tensors.items()}, evidence_path(folder))
+            all_rows = {name: sharding.whole(tensor).cpu() for name, tensor in tensors.items()}
+            save_file(all_rows, evidence_path(folder))
         if self._columns:
             columns_folder(folder).mkdir()
             self._columns.save(columns_folder(folder))
-            tensors = {name: tensor.cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
+            tensors = {name: sharding.whole(tensor).cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
             save_file(tensors, columns_folder(folder) / COLUMN_WEIGHTS)
         if evidence or self._columns:
             weights = _inside(_NETWORK, weights)

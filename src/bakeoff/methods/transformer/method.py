@@ -41,6 +41,9 @@ class TransformerMethod(
     multilabel = True
     exports = ("merged", "onnx")
 
+    def sharding_refusal(self, config: TransformerConfig) -> str | None:
+        return None
+
     def export_refusal(self, config: TransformerConfig, format: ExportFormat) -> str | None:
         return "it has a linear part, whose n-grams this export cannot count" if config.linear_part else None
 

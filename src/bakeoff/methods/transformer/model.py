@@ -140,9 +140,10 @@ class SequenceClassifier:
         found = torch.zeros(len(encoded), self.classes, dtype=torch.float64)
         was_training = self.model.training
         self._train(False)
-        for batch in distributed.shard(_batches(encoded.lengths)):
+        for batch, own in distributed.shard_in_step(_batches(encoded.lengths)):
             parts = by_parts(lambda part: self._probabilities(encoded, part, linear, values), batch)
-            found[batch.rows] = torch.cat(parts)
+            if own:
+                found[batch.rows] = torch.cat(parts)
         self._train(was_training)
         return distributed.summed(found).numpy()
 
