@@ -1,68 +1,102 @@
-"""Runs that are killed again and again, in processes of their own, and resumed: they end like one left alone."""
+"""Runs that are killed again and again and resumed: they end like one that was left alone, to the last bit.
+
+Half of the kills hit a random moment, half a random change of a file: the gaps between two writes are short, and never
+hit by chance.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.packages import missing_modules
 from bakeoff.runs.folder import RunFolder
-from hostile.cases import Case
+from hostile.cases import Case, Maker, Outcome
+from hostile.forks import type_command
 from hostile.runs import KINDS, Kind, differences, measured, write_config
 
 MOST_KILLS = 4
-LONGEST_SECONDS = 600.0
-_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_SCAFFOLDING = ("checkpoint", "stages", "trials")  # of trainings that have not ended
+LONGEST_SECONDS = 300.0  # of a run, on a busy machine
+_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {0, 2, 130, *(-number for number in _SIGNALS)}  # by the signal itself: before Python runs, and at its end
 
 
-def killed_runs(choose: random.Random, folder: Path) -> Iterator[Case]:
-    """Yield cases without end, one after the other of each kind."""
-    whole: dict[str, tuple[Path, float]] = {}
-    number = 0
-    while True:
-        for name, kind in KINDS.items():
-            number += 1
-            place = folder / f"{name}-{number}"
-            place.mkdir()
-            config = write_config(kind, place)
+@dataclass(frozen=True)
+class Whole:
+    """A run that was left alone."""
+
+    path: Path
+    seconds: float
+    changes: int  # of files; 0 where they cannot be counted
+
+
+def killed_runs(folder: Path, only: Sequence[str] = ()) -> Iterator[Maker]:
+    """Yield a maker of cases for each kind in turn, without end."""
+    whole: dict[str, Whole | str] = {}
+
+    def maker(name: str) -> Maker:
+        def make(choose: random.Random, place: Path) -> Case:
             if name not in whole:
-                started = time.monotonic()
-                code, said = _run(kind, ["run", config, "-o", folder / name], None, signal.SIGKILL)
-                if code:
-                    yield Case(name, lambda said=said: ("failed", said[-800:]))  # type: ignore[misc]
-                    continue
-                whole[name] = folder / name, time.monotonic() - started
-            yield Case(f"{name}, {number}", _work(choose, kind, config, place / "run", *whole[name]))
-            shutil.rmtree(place, ignore_errors=True)
+                whole[name] = _left_alone(KINDS[name], folder / f"whole-{name}")
+            known = whole[name]
+            if isinstance(known, str):
+                return Case(name, "left alone", lambda: Outcome("failed", known))
+            return Case(name, "killed", lambda: _kill(choose, KINDS[name], place, known))
+
+        return make
+
+    names = [name for name in only or KINDS if name != "ray" or not missing_modules("ray")]
+    return (maker(name) for name in itertools.cycle(names))
 
 
-def _work(
-    choose: random.Random, kind: Kind, config: Path, run: Path, whole: Path, seconds: float
-) -> Callable[[], tuple[str, str]]:
-    def work() -> tuple[str, str]:
-        kills = choose.randint(1, MOST_KILLS)
-        how = []
-        for _ in range(kills):
-            how.append(choose.choice(_SIGNALS))
-            command = _next(config, run)
-            code, said = _run(kind, command, choose.uniform(0.2, 1.0) * seconds, how[-1])
-            if kind.processes == 1 and ("Traceback" in said or code not in _CODES):  # torchrun prints its own
-                return "failed", f"exit code {code} after {[each.name for each in how]}: {said[-800:]}"
+def _left_alone(kind: Kind, folder: Path) -> Whole | str:
+    folder.mkdir()
+    config, started = write_config(kind, folder), time.monotonic()
+    how = _run(kind, ["run", config, "-o", folder / "run"], folder / "run")
+    if how.code:
+        return f"exit code {how.code} of the run that was left alone: {how.said[-800:]}"
+    return Whole(folder / "run", time.monotonic() - started, how.changes)
+
+
+def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outcome:
+    config, run = write_config(kind, place), place / "run"
+    story: list[str] = []
+    kills = 0
+    for _ in range(choose.randint(1, MOST_KILLS)):
         command = _next(config, run)
-        code, said = _run(kind, command, None, signal.SIGKILL)
-        if code:
-            return "failed", f"exit code {code} of the last {command[0]}: {said[-800:]}"
-        changed = differences(measured(run), measured(whole))
-        return f"the same, {kills} kills", "; ".join(changed)[:500]
-
-    return work
+        if whole.changes and choose.random() < 0.5:
+            at = int(whole.changes ** choose.random())  # early ones more often: a resume has fewer of them
+            story.append(f"{command[0]}, SIGKILL at change {at}")
+            ended = _run(kind, command, run, dies_at=at)
+        else:
+            how, after = choose.choice(_SIGNALS), choose.uniform(0.05, 1.0) * whole.seconds
+            story.append(f"{command[0]}, {how.name} after {after:.2f} s")
+            ended = _run(kind, command, run, signals=[(after, how)])
+        kills += ended.code != 0
+        torn = kind.processes > 1  # torchrun prints a traceback of its own
+        if not torn and ("Traceback" in ended.said or ended.code not in _CODES):
+            return Outcome("failed", f"exit code {ended.code} ({'; '.join(story)}): {ended.said[-800:]}", kills)
+    command = _next(config, run)
+    ended = _run(kind, command, run)
+    if ended.code:
+        said = f"exit code {ended.code} of the last {command[0]} ({'; '.join(story)}): {ended.said[-800:]}"
+        return Outcome("failed", said, kills)
+    changed = differences(measured(run), measured(whole.path))
+    if changed:
+        return Outcome("different", f"{'; '.join(changed)[:500]} ({'; '.join(story)})", kills)
+    left = [path for path in run.rglob("*") if path.name.endswith((".part", ".old")) or path.name in _SCAFFOLDING]
+    if left:
+        return Outcome("left files behind", f"{left[:5]} ({'; '.join(story)})", kills)
+    return Outcome("identical", "", kills)
 
 
 def _next(config: Path, run: Path) -> list[str | Path]:
@@ -70,8 +104,33 @@ def _next(config: Path, run: Path) -> list[str | Path]:
     return ["resume", run] if RunFolder(run).holds_a_run else ["run", config, "-o", run]
 
 
-def _run(kind: Kind, command: list[str | Path], after: float | None, how: signal.Signals) -> tuple[int, str]:
-    """Run a command; send it a signal after some seconds. Return its exit code and what it said."""
+@dataclass(frozen=True)
+class _Ended:
+    code: int
+    said: str
+    changes: int = 0
+
+
+def _run(
+    kind: Kind,
+    command: list[str | Path],
+    run: Path,
+    *,
+    dies_at: int | None = None,
+    signals: Sequence[tuple[float, signal.Signals]] = (),
+) -> _Ended:
+    if kind.alone:
+        typed = type_command(
+            command, seconds=LONGEST_SECONDS, inside=run.parent, watched=run, dies_at=dies_at, signals=signals
+        )
+        return _Ended(typed.code, typed.err, typed.changes)
+    return _run_processes(kind, [*command, *kind.options], run.parent, signals)
+
+
+def _run_processes(
+    kind: Kind, command: list[str | Path], place: Path, signals: Sequence[tuple[float, signal.Signals]]
+) -> _Ended:
+    """Start a command that starts processes of its own, in a session of its own."""
     program = [sys.executable, "-m", "bakeoff"]
     if kind.processes > 1:
         program = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={kind.processes}"]
@@ -82,19 +141,23 @@ def _run(kind: Kind, command: list[str | Path], after: float | None, how: signal
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        cwd=place,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+    patience = LONGEST_SECONDS
+    for after, how in signals:
+        try:
+            said = process.communicate(timeout=after)[1]
+            return _Ended(process.returncode, said)
+        except subprocess.TimeoutExpired:
+            if kind.processes > 1:  # torchrun and all that it has started
+                os.killpg(process.pid, how)
+            else:
+                process.send_signal(how)
+            patience = 90.0
     try:
-        said = process.communicate(timeout=after or LONGEST_SECONDS)[1]
-        return process.returncode, said
-    except subprocess.TimeoutExpired:
-        if kind.processes > 1:  # torchrun and all that it has started
-            os.killpg(process.pid, how)
-        else:
-            process.send_signal(how)
-    try:
-        said = process.communicate(timeout=60)[1]
-        return process.returncode, said
+        said = process.communicate(timeout=patience)[1]
+        return _Ended(process.returncode, said)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        return -1, f"it did not end within 60 s of {how.name}. {process.communicate()[1]}"
+        return _Ended(-1, f"it did not end within {patience:g} s. {process.communicate()[1]}")

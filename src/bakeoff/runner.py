@@ -144,10 +144,14 @@ def resume(
     trackers.must_be_installed(config.tracker)
     with folder.locked():
         contestants = [contestant.folder for contestant in list_trainings(folder, config) if not contestant.trial]
+        for contestant in contestants:
+            if contestant.ended:  # and a kill came before its checkpoint was removed
+                contestant.remove_scaffolding()
         known = _known_data(folder)
         if (
             known
             and folder.concluded
+            and not folder.lost_traits
             and all(contestant.ended and damage(contestant) is None for contestant in contestants)
         ):
             _share_what_is_finished(folder, config)
@@ -195,6 +199,8 @@ def _bake(
     def train_here(number: int, progress: Progress) -> Ended:
         return train_in(folder, config, contestants[number - 1], prepared, progress)
 
+    if folder.lost_traits:
+        progress.message(f"What {folder.path} says of its test texts was damaged, and is computed again.")
     with machine.many_trainings():
         carry_out(jobs, executor or InProcess(train_here), progress)
         if folder.traits() is None and (traits := get_task(config).traits(config, prepared, progress)) is not None:

@@ -56,6 +56,27 @@ def test_of_one_key(tmp_path, assignment, said):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        ("{good: {bad: twenty}}", "evaluation.cost.good.bad: must be a number, not 'twenty'"),
+        ("{false_negativ: 1, false_positive: 2}", "did you mean 'false_negative'?"),
+    ],
+)
+def test_costs_of_either_form(tmp_path, cost, said):
+    config = write_config_file(tmp_path / "config.yaml", SENTIMENT)
+
+    assert said in refused("run", config, "-o", tmp_path / "run", "--set", f"evaluation.cost={cost}")
+
+
+def test_init_with_the_same_file_for_two_splits(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "A fine film,good\nA dull one,bad\n" * 20)
+
+    said = refused("init", tmp_path / "a.csv", "--test", tmp_path / "a.csv", "-o", tmp_path / "a.yaml")
+
+    assert "These files make no config: two of the files" in said
+
+
 def test_sizes_beyond_all_memory(tmp_path):
     config = write_config_file(tmp_path / "config.yaml", {**SENTIMENT, "contestants": {"lstm": {}}})
 

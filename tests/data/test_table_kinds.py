@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import threading
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -151,6 +153,25 @@ def test_the_first_sheet_that_is_not_empty_is_read(read):
     assert read("a.ods", ods(sheets), sheet="Notes", header=False).columns == {"column_1": ["x"]}
     with pytest.raises(UserError, match=r"no sheet 'Review'(.|\n)*Did you mean 'Reviews'"):
         read("a.xlsx", xlsx(sheets), sheet="Review")
+
+
+@pytest.mark.timeout(20)
+def test_a_spreadsheet_that_is_cut_is_refused(read):
+    pytest.importorskip("python_calamine")
+    whole, cut = io.BytesIO(ods({"Reviews": [("text", "stars"), ("A fine film", 5)]})), io.BytesIO()
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(cut, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            other.writestr(name, content[: content.find(b"<table:table-row>")] if name == "content.xml" else content)
+
+    with pytest.raises(UserError, match="not a readable spreadsheet: no element found"):
+        read("a.ods", cut.getvalue())  # calamine would look for its end forever
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("rot13", "not the name of an encoding"), ("idna", "is not idna")])
+def test_codecs_that_are_no_encoding_of_a_file(read, encoding, said):
+    with pytest.raises((UserError, ValueError), match=said):
+        read("a.csv", "text,label\nA\u3002..é,1\n".encode(), encoding=encoding)
 
 
 def test_without_the_package_for_spreadsheets_one_sentence_says_so(read, monkeypatch):

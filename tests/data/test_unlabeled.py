@@ -41,6 +41,8 @@ def test_lines_of_a_text_file_and_texts_without_a_table(tmp_path):
     file = tmp_path / "lines.txt"
     file.write_text("A fine film\n\nA dull one\n")
     assert read_texts(file).texts == ["A fine film", "A dull one"]
+    file.write_bytes("a\u2028b\r\nc\x85d\re\x0bf".encode())
+    assert read_texts(file).texts == ["a\u2028b", "c\x85d", "e\x0bf"]  # lines as on standard input
 
     write_scored(tmp_path / "out.csv", None, ["a", "b"], SCORES)
     assert list(read_table_file(tmp_path / "out.csv").columns) == ["text", "label", "probability"]

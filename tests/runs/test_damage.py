@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,6 +170,81 @@ def test_resume_mends_what_can_be_computed_again(small_run, tmp_path, monkeypatc
     assert said in typed.err
     assert everything_measured(copy) == everything_measured(small_run)
     assert RunFolder(copy).verdict().comparisons == RunFolder(small_run).verdict().comparisons
+
+
+def test_files_that_are_there_at_times_are_missed_where_they_were(small_run, tmp_path):
+    folder = copy_run(small_run, tmp_path / "run").contestant("linear")
+    assert (folder.out_of_scope(), folder.average()) == (None, folder.result())
+    text = folder.result().model_dump_json()
+    folder.write_average(folder.result())
+    write_manifest(folder.path, [folder.path / "average.json"], texts={"out_of_scope.parquet": text})
+    (folder.path / "average.json").unlink()
+
+    for read_again in (folder.average, folder.out_of_scope):
+        with pytest.raises(DamagedError, match="is missing"):
+            read_again()
+
+
+@pytest.mark.parametrize("inside", ["", "model"])
+def test_folders_that_have_changed_places_are_noticed(small_run, tmp_path, inside):
+    copy = copy_run(small_run, tmp_path / "run").path
+    linear, lstm = (copy / "contestants" / name / inside for name in ("linear", "lstm"))
+    linear.rename(tmp_path / "aside")
+    lstm.rename(linear)
+    (tmp_path / "aside").rename(lstm)
+
+    for name in ("linear", "lstm"):
+        assert "is not what belongs there, but " in refused("predict", copy, "text", "--contestant", name)
+    assert library.load_classifier(copy, contestant="both").probabilities(TEXTS).shape == (3, 2)
+
+
+def test_a_model_answers_outside_of_its_run(small_run, tmp_path):
+    alone = shutil.copytree(small_run / "contestants" / "linear" / "model", tmp_path / "alone")
+    expected = library.load_classifier(small_run, contestant="linear").probabilities(TEXTS).tolist()
+
+    assert library.load_classifier(alone).probabilities(TEXTS).tolist() == expected
+
+
+def test_means_miss_a_seed(small_run, tmp_path):
+    folder = copy_run(small_run, tmp_path / "run").contestant("linear")
+    result = folder.result()
+    result.metrics[0].by_seed = [0.5, 0.6]
+    folder.write_average(result)
+
+    with pytest.raises(DamagedError, match="repeat-2 is missing"):
+        folder.average()
+
+
+def test_a_pipe_or_a_device_in_place_of_a_file_is_damage(small_run, tmp_path):
+    copy = copy_run(small_run, tmp_path / "run").path
+    (copy / "verdict.json").unlink()
+    os.mkfifo(copy / "verdict.json")  # which would be waited for
+    (copy / "contestants" / "linear" / "scores.parquet").unlink()
+    (copy / "contestants" / "linear" / "scores.parquet").symlink_to("/dev/zero")  # which has no end
+
+    for read_it in (RunFolder(copy).verdict, RunFolder(copy).contestant("linear").scores):
+        with pytest.raises(DamagedError, match="it is no file"):
+            read_it()
+
+
+def test_resume_finds_out_again_where_classifiers_fail(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    copy = copy_run(small_run, tmp_path / "run")
+    assert copy.traits() is not None
+    (copy.path / "traits.json").unlink()
+
+    assert "says of its test texts was damaged" in bakeoff("resume", copy.path).err
+    assert copy.traits() == RunFolder(small_run).traits()
+    assert copy.verdict().slices == RunFolder(small_run).verdict().slices
+
+
+def test_resume_removes_what_a_kill_after_the_result_has_left(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    folder = copy_run(small_run, tmp_path / "run").contestant("lstm")
+    folder.checkpoint.mkdir()
+
+    assert bakeoff("resume", tmp_path / "run").code == 0
+    assert not folder.checkpoint.exists()
 
 
 def test_a_run_without_its_config_is_named(small_run, tmp_path):

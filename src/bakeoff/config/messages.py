@@ -64,7 +64,8 @@ def _keys(path: Sequence[str | int], located: Located, task: Task) -> list[str]:
     if task == "language-model" and parts[:1] == ["data"]:
         section, parts = data_section(located.values["data"]), parts[1:]
     for part in parts:
-        found = section_of(section.model_fields[str(part)].annotation)
+        key = section.model_fields.get(str(part))
+        found = section_of(key.annotation) if key else None
         if found is None:
             return []
         section = found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from bakeoff.config.choices import Choices
 from bakeoff.config.classification import ClassificationConfig
@@ -115,7 +117,8 @@ def starting_config(
     table = read_raw_table(source)
     if not text and label is None and (found := find_examples(table)):
         files = {"train": source, **others} if others else {"examples": source}
-        seen, corpora = look_at_examples(table, found, files, names, _SEED)
+        with _explained_files():
+            seen, corpora = look_at_examples(table, found, files, names, _SEED)
         lines = _files_yaml(seen, "examples") + _format_line(seen.format)
         lineup = _chosen(EXAMPLES_LINEUP, choices)
         return StartingConfig(
@@ -142,14 +145,15 @@ def starting_config(
         others_usable = [name for name in others_usable if all(other.has_column(name) for other in tables)]
         if any(other.format != format for other in tables):
             format = None  # one setting cannot describe them all, so a run finds each again
-        data = TableData(
-            text=columns,
-            label=roles.label,
-            labels=labels,
-            format=format or TableFormat(),
-            features=others_usable or None,
-            **files,
-        )
+        with _explained_files():
+            data = TableData(
+                text=columns,
+                label=roles.label,
+                labels=labels,
+                format=format or TableFormat(),
+                features=others_usable or None,
+                **files,
+            )
         roles = dataclasses.replace(roles, split=None)  # the files say it
     else:
         if choices.split:
@@ -193,6 +197,17 @@ def _not_a_table(source: str) -> UserError:
         f"{source} is not a table with labels, so it has no separate validation and test tables.",
         "For a text in several files, give the folder that holds them. If there is a label, name it: --label COLUMN",
     )
+
+
+@contextlib.contextmanager
+def _explained_files() -> Iterator[None]:
+    """Turn what is wrong with the files of several splits, such as the same for two of them, into a UserError."""
+    try:
+        yield
+    except ValidationError as error:
+        raise UserError(
+            f"These files make no config: {error.errors()[0]['msg'].removeprefix('Value error, ')}."
+        ) from None
 
 
 def _is_text(source: str) -> bool:

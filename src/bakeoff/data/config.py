@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -89,7 +88,7 @@ def _quote(value: Any) -> Any:
 def _known_encoding(value: str | None) -> str | None:
     try:
         if value is not None:
-            codecs.lookup(value)
+            "".encode(value)  # which refuses codecs that are no encodings of text, such as rot13
     except (LookupError, ValueError):  # of a character with the code 0
         raise ValueError(f"{value!r} is not the name of an encoding; usual ones are utf-8 and windows-1252") from None
     return value

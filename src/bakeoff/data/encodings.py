@@ -63,6 +63,8 @@ def _decode_as(content: bytes, name: str, encoding: str) -> str:
         return content.decode(codec)
     except UnicodeDecodeError as error:
         raise _not(content, name, encoding, error) from None
+    except UnicodeError as error:  # of codecs that tell no position, such as idna
+        raise UserError(f"{name} is not {encoding}: {error}.", "Name another encoding.") from None
 
 
 def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> UserError:

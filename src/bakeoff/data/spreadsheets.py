@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from typing import Any
+from xml.parsers import expat
 
 from bakeoff.data.config import TableFormat
 from bakeoff.data.dialects import Record
@@ -26,9 +29,10 @@ def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Readin
     import python_calamine
 
     try:
+        _check_open_document(content)
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         sheets = {sheet: book.get_sheet_by_name(sheet).to_python(skip_empty_area=True) for sheet in book.sheet_names}
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
+    except (python_calamine.CalamineError, OSError, ValueError, expat.ExpatError) as error:
         raise UserError(f"{name} is not a readable spreadsheet: {error}.", "Save it again, or as .csv.") from None
     filled = {sheet: _filled(rows) for sheet, rows in sheets.items()}
     filled = {sheet: rows for sheet, rows in filled.items() if rows}
@@ -54,6 +58,20 @@ def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Readin
     elif not header and settings.header is None:
         notes.append(f"Read as: {read_as(found)}.")
     return Reading(_columns(rows, name, header), notes, found)
+
+
+def _check_open_document(content: bytes) -> None:
+    """Check the cells of an .ods, because calamine never ends where they are cut.
+
+    Raises:
+        ExpatError: their XML is malformed.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            cells = archive.read("content.xml")
+    except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error):
+        return  # of another format, or damaged in a way that calamine notices
+    expat.ParserCreate().Parse(cells, True)
 
 
 def _filled(rows: list[list[Any]]) -> list[list[Any]]:

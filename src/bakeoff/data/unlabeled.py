@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,7 @@ def read_texts(
         content, _ = unpack(stored, path.name, ())
         if not is_fasttext(content):
             text, encoding = decode_found(content, str(path), settings.encoding if settings else None)
-            lines = [line for line in text.splitlines() if line.strip()]
+            lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
             notes = [] if encoding == "utf-8" else [f"Read as: {encoding}."]
             return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(stored)}), lines, notes)
     table = read_table_file(path, settings)

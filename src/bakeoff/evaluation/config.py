@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.metrics import deciding_metrics, get_metric, metrics_of
@@ -29,6 +29,9 @@ def _as_label(value: Any) -> Any:
 Label = Annotated[str, BeforeValidator(_as_label)]
 
 
+_COSTS = TypeAdapter(dict[Label, dict[Label, Cost]])
+
+
 class BinaryCost(Section):
     """What mistakes cost where there are two labels; right answers cost nothing."""
 
@@ -51,7 +54,7 @@ def _cost(value: Any) -> Any:
         raise ValueError(
             "must be {false_negative: 10, false_positive: 1}, or true label: {predicted label: cost} for several labels"
         )
-    return value
+    return _COSTS.validate_python(value)
 
 
 def _order(value: Any) -> Any:

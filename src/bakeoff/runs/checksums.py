@@ -1,13 +1,15 @@
 """Checksums of the files that a result rests on, so that a damaged disk never changes an answer without a word.
 
 A folder's manifest, checksums.json, lists its files. It is written before the file that declares them complete, and
-checked where they are read. XXH3 reads as fast as memory; it finds damage, not forgery: whoever can change a file can
+checked where they are read. In a run it also says whose folder it is, because each of two folders that have changed
+places is intact. XXH3 reads as fast as memory; it finds damage, not forgery: whoever can change a file can
 change the manifest, too. A folder without a manifest is read unchecked.
 """
 
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +17,7 @@ from typing import TypeAlias
 import xxhash
 
 from bakeoff.errors import DamagedError
-from bakeoff.runs.writing import write_text
+from bakeoff.runs.writing import PART, write_text
 
 MANIFEST = "checksums.json"
 UNCHECKED = (MANIFEST, "README.md")
@@ -62,6 +64,11 @@ def is_announced(path: Path, text: str) -> bool:
     return (read_manifest(path.parent) or {}).get(path.name) == _entry_of_text(text)
 
 
+def is_listed(path: Path) -> bool:
+    """Return whether the manifest of its folder lists a file, which is then there, or is missing."""
+    return path.name in (read_manifest(path.parent) or {})
+
+
 def read_manifest(folder: Path) -> dict[str, Entry] | None:
     """Return the entries of a folder's manifest by name, or None if there is none.
 
@@ -72,7 +79,8 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
     try:
         values = json.loads(path.read_bytes())
         entries = {str(name): (int(size), str(digest)) for name, (size, digest) in values["files"].items()}
-        intact = values["checksum"] == _checksum_of(entries)
+        place = values.get("place")
+        intact = values["checksum"] == _checksum_of(entries, place)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -81,7 +89,23 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
         intact = False
     if not intact:
         raise DamagedError(path, "is damaged")
+    if place is not None and (here := _place(folder)) is not None and here != place:
+        raise DamagedError(folder, f"is not what belongs there, but {place}")
     return entries
+
+
+def _place(folder: Path) -> str | None:
+    """Return the path of a folder below contestants/ of a run, as it will be once it is complete; None outside."""
+    folder = folder.absolute()
+    parents = [each for each in (folder, *folder.parents) if each.name == "contestants"]
+    if not parents or not (parents[0].parent / "bakeoff.yaml").exists():
+        return None
+    parts = folder.relative_to(parents[0]).parts
+    return "/".join(part[1:].removesuffix(PART) if _is_temporary(part) else part for part in parts)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(PART)
 
 
 def read_checked(path: Path) -> bytes:
@@ -93,6 +117,8 @@ def read_checked(path: Path) -> bytes:
     """
     entry = (read_manifest(path.parent) or {}).get(path.name)
     try:
+        if stat.S_ISFIFO(path.stat().st_mode) or path.is_char_device():
+            raise DamagedError(path, "is damaged: it is no file")  # and reading it might never end
         content = path.read_bytes()
     except FileNotFoundError:
         if entry is None:
@@ -149,7 +175,10 @@ def remove_manifest(folder: Path) -> None:
 
 
 def _write(folder: Path, entries: Mapping[str, Entry]) -> None:
-    values = {"format": "xxh3_128", "checksum": _checksum_of(entries), "files": entries}
+    place = _place(folder)
+    values: dict[str, object] = {"format": "xxh3_128", "checksum": _checksum_of(entries, place), "files": entries}
+    if place is not None:
+        values["place"] = place
     write_text(folder / MANIFEST, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -163,8 +192,9 @@ def _entry_of_text(text: str) -> Entry:
     return len(content), xxhash.xxh3_128_hexdigest(content)
 
 
-def _checksum_of(entries: Mapping[str, Entry]) -> str:
-    return xxhash.xxh3_128_hexdigest(json.dumps(sorted(entries.items())).encode())
+def _checksum_of(entries: Mapping[str, Entry], place: str | None) -> str:
+    own = [] if place is None else [place]
+    return xxhash.xxh3_128_hexdigest(json.dumps([*sorted(entries.items()), *own]).encode())
 
 
 def _digest(path: Path, size: int) -> str:

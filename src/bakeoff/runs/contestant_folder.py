@@ -12,7 +12,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import read_lines, read_record, read_table
@@ -144,12 +144,15 @@ class ContestantFolder:
     def adopt(self, trial: ContestantFolder) -> None:
         """Make a trial's model and metrics the contestant's own; what was moved already stays."""
         with explain_disk_errors(self.path):
+            checksums.check_folder(trial.model)
             for source in (trial.model, *trial.path.glob("*.jsonl")):
                 if source.exists():
                     target = self.path / source.name
                     if target.is_dir():
                         shutil.rmtree(target)
                     source.replace(target)
+            if self.model.is_dir():
+                checksums.write_manifest(self.model)  # which says whose it is
 
     @property
     def finished(self) -> bool:
@@ -214,7 +217,8 @@ class ContestantFolder:
 
     def out_of_scope(self) -> pa.Table | None:
         """Return what `write_out_of_scope` wrote; None where it wrote nothing."""
-        return read_table(self._out_of_scope) if self._out_of_scope.exists() else None
+        is_there = self._out_of_scope.exists() or checksums.is_listed(self._out_of_scope)
+        return read_table(self._out_of_scope) if is_there else None
 
     def write_samples(self, samples: Iterable[Sample]) -> None:
         if self.writes:
@@ -246,6 +250,10 @@ class ContestantFolder:
         files = [file for file in (*logs, self._scores, self._out_of_scope) if file.exists()]
         checksums.write_manifest(self.path, files, texts={path.name: text})
         write_text(path, text)
+        self.remove_scaffolding()
+
+    def remove_scaffolding(self) -> None:
+        """Remove what only the resume of an unfinished training needs."""
         for folder in (self.checkpoint, self._stages, self._trials):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -269,8 +277,19 @@ class ContestantFolder:
         write_text(self._average, text)
 
     def average(self) -> ContestantResult:
-        """Return the means over all seeds, or the result where there is only one seed."""
-        return read_record(self._average, ContestantResult) if self._average.exists() else self.result()
+        """Return the means over all seeds, or the result where there is only one seed.
+
+        Raises:
+            DamagedError: a seed of theirs is missing.
+        """
+        is_there = self._average.exists() or checksums.is_listed(self._average)
+        if not is_there:
+            return self.result()
+        average = read_record(self._average, ContestantResult)
+        for number in range(2, max(len(metric.by_seed) for metric in average.metrics) + 1):
+            if not self.repeat(number).path.is_dir():
+                raise DamagedError(self.repeat(number).path, "is missing")
+        return average
 
 
 class StageFolder(ContestantFolder):

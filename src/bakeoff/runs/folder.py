@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / f"report.{kind}"
 
     @property
+    def has_report(self) -> bool:
+        """True if there is an HTML report, and no link to something else."""
+        return self.html_report.is_file() and not self.html_report.is_symlink()
+
+    @property
     def holds_a_run(self) -> bool:
         return self._config.exists()
 
@@ -217,6 +222,11 @@ class RunFolder:
             return read_record(self._traits, TextTraits) if self._traits.exists() else None
         except DamagedError:
             return None  # the verdict is then without slices
+
+    @property
+    def lost_traits(self) -> bool:
+        """True if what is known of the test texts was written, and is damaged or missing."""
+        return checksums.is_listed(self._traits) and self.traits() is None
 
     def write_verdict(self, verdict: Verdict) -> None:
         text = verdict.model_dump_json(indent=2) + "\n"

@@ -46,7 +46,7 @@ def routes(models: Models, measures: Measures, token: str | None) -> APIRouter:
     def report(run: str) -> Response:
         """Return the HTML report of a finished run."""
         served = models.runs.get(run)
-        if served is None or not served.folder.html_report.exists():
+        if served is None or not served.folder.has_report:
             raise ApiError(404, f"There is no report for {run!r}.", param="run")
         return FileResponse(served.folder.html_report, media_type="text/html")
 

@@ -55,7 +55,7 @@ def run_view(run: ServedRun) -> RunView:
         verdict = run.folder.verdict()
     except UserError:
         verdict = None
-    report = run.folder.html_report.exists()
+    report = run.folder.has_report
     return RunView(
         name=run.name,
         task=run.task,

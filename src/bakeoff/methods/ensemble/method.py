@@ -39,6 +39,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         from bakeoff.methods.ensemble.model import EnsembleModel
         from bakeoff.methods.ensemble.weights import FEW_TEXTS
         from bakeoff.methods.saved import load_text_model, read_classifier
+        from bakeoff.runs.checksums import write_manifest
 
         context.progress.stage("weighing members")
         members = {name: context.members[name] for name in config.members}
@@ -53,7 +54,8 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
             ensemble.save(folder)
             for name, member in members.items():  # copies, so that the folder can be moved
                 ignored = shutil.ignore_patterns("README.md")  # which is there after a resume only
-                shutil.copytree(member.model, _member_folder(folder, name), ignore=ignored)
+                copy = shutil.copytree(member.model, _member_folder(folder, name), ignore=ignored)
+                write_manifest(copy)  # which says whose it is
 
         context.save(save)
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())

@@ -1,0 +1,223 @@
+"""Run a command in a fork of this process, which has imported everything: it starts in milliseconds and dies alone.
+
+The fork has a limit on processor time, so that a hang is told from a busy machine, and one on memory, so that a bomb
+spares the machine. It can be killed at the n-th change of a file, which hits every gap between two writes, and not only
+those that take long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import logging
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.cli.main import main
+
+LONGEST_SECONDS = 10.0
+"""Processor time after which a command hangs."""
+PATIENCE = 12.0
+"""Times the limit on processor time: the wall-clock time that a command has, on a busy machine."""
+MEMORY_BYTES = 6 * 2**30
+
+_PRELOADED = (
+    *("peft", "sklearn.linear_model", "scipy.sparse", "pandas", "openpyxl", "python_calamine", "fastapi.testclient"),
+    *("bakeoff.runner", "bakeoff.comparing", "bakeoff.lm.sources", "bakeoff.tasks.classification"),
+    *("bakeoff.tasks.language_model", "bakeoff.tasks.classifier", "bakeoff.report.output", "bakeoff.serve.server"),
+    *("bakeoff.config.starting", "bakeoff.data.unlabeled", "bakeoff.tasks.export", "bakeoff.methods.estimator.method"),
+    *("bakeoff.methods.linear.method", "bakeoff.methods.recurrent.method", "bakeoff.methods.transformer.method"),
+)
+_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
+_TIME_OVER = 124
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command printed, its exit code (negative: the signal that ended it), and what it took."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float  # of the processor
+    wall: float
+    changes: int = 0  # of files in the folder that was watched
+
+    @property
+    def hung(self) -> bool:
+        return self.code in (-signal.SIGXCPU, -_TIME_OVER)
+
+
+def preload() -> None:
+    """Import what commands import, so that no fork has to."""
+    for name in _PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # forks share the memory of what is there already
+
+
+def type_command(arguments: Sequence[str | Path], **more: Any) -> Typed:
+    """Run a command of bakeoff; `more` as for `run_forked`."""
+    words = [str(argument) for argument in arguments]
+    return run_forked(lambda: main(words), **more)
+
+
+def run_forked(
+    work: Callable[[], int],
+    *,
+    stdin: bytes = b"",
+    seconds: float = LONGEST_SECONDS,
+    inside: Path | None = None,
+    scratch: Path | None = None,
+    watched: Path | None = None,
+    dies_at: int | None = None,
+    signals: Sequence[tuple[float, signal.Signals]] = (),
+    obeys_permissions: bool = False,
+) -> Typed:
+    """Run a function in a fork of this process.
+
+    Args:
+        work: Returns the exit code.
+        seconds: Limit on processor time.
+        inside: The working folder.
+        scratch: For temporary files, such as the details of a defect.
+        watched: Count the changes of files in this folder.
+        dies_at: Kill the fork (SIGKILL) before this change of them.
+        signals: To send, and after how many seconds.
+        obeys_permissions: Take from root what lets it read any file.
+    """
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="backslashreplace") as out,
+        tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="backslashreplace") as err,
+        tempfile.NamedTemporaryFile("r") as counted,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _in_the_fork(
+                work, given, (out, err, counted), seconds, inside, scratch, watched, dies_at, obeys_permissions
+            )
+        code, used = _ended(pid, started, list(signals), PATIENCE * seconds)
+        wall = time.monotonic() - started
+        changes = counted.read()
+        return Typed(code, out.read(), err.read(), used, wall, len(changes))
+
+
+def _in_the_fork(
+    work: Callable[[], int],
+    given: Any,
+    files: tuple[Any, Any, Any],
+    seconds: float,
+    inside: Path | None,
+    scratch: Path | None,
+    watched: Path | None,
+    dies_at: int | None,
+    obeys_permissions: bool,
+) -> None:
+    code = 99
+    try:
+        os.setsid()
+        for descriptor, file in enumerate((given, *files[:2])):
+            os.dup2(file.fileno() if descriptor == 0 else os.open(file.name, os.O_WRONLY | os.O_APPEND), descriptor)
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            for descriptor, mode in enumerate("rww")
+        )
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which processes in the background ignore
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        limit = int(seconds + 0.999)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 2))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+        if scratch is not None:
+            os.environ["TMPDIR"] = str(scratch)
+            tempfile.tempdir = None
+        if inside is not None:
+            os.chdir(inside)
+        if watched is not None:
+            _watch(watched, files[2].name, dies_at)
+        if obeys_permissions:
+            _obey_permissions()
+        logging.disable(logging.NOTSET)
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _ended(pid: int, started: float, signals: list[tuple[float, signal.Signals]], patience: float) -> tuple[int, float]:
+    """Wait for a fork; return its exit code and its processor time."""
+    late = False
+    while True:
+        ended, status, used = os.wait4(pid, os.WNOHANG)
+        if ended:
+            with contextlib.suppress(ProcessLookupError):  # what it has started
+                os.killpg(pid, signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(status)
+            return -_TIME_OVER if late else code, used.ru_utime + used.ru_stime
+        elapsed = time.monotonic() - started
+        while signals and elapsed >= signals[0][0]:
+            os.kill(pid, signals.pop(0)[1])
+        if elapsed > patience and not late:
+            late = True
+            os.killpg(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _watch(folder: Path, tally: str, dies_at: int | None) -> None:
+    """Write a byte for each change of a file in the folder; before that of the given number, kill this process."""
+    inside, count = str(folder), 0
+    file = os.open(tally, os.O_WRONLY | os.O_APPEND)
+
+    def changes(event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, mode, flags = arguments
+            writes = flags & (os.O_WRONLY | os.O_RDWR) if mode is None else set(mode) & set("wax+")
+            return bool(writes) and str(path).startswith(inside)
+        return event in _CHANGES and str(arguments[0]).startswith(inside)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if (event == "open" or event in _CHANGES) and changes(event, arguments):
+            count += 1
+            if count == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.write(file, b".")
+
+    sys.addaudithook(hook)
+
+
+def _obey_permissions() -> None:
+    """Drop the capabilities of root that ignore the permissions of files (Linux)."""
+    if os.geteuid() != 0 or sys.platform != "linux":
+        return
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    held = (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capget(header, held):
+        raise OSError(ctypes.get_errno(), "capget")
+    for index in range(3):  # effective, permitted, inheritable
+        held[index] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if libc.capset(header, held):
+        raise OSError(ctypes.get_errno(), "capset")
