@@ -17,7 +17,7 @@ import bakeoff as library
 from bakeoff.comparing import compare
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.report.loaded import load_run
-from bakeoff.runs.checksums import MANIFEST, check_folder, read_checked, remove_manifest, write_manifest
+from bakeoff.runs.checksums import MANIFEST, announce, check_folder, read_checked, remove_manifest, write_manifest
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
 from bakeoff.serve.errors import ApiError
@@ -245,6 +245,13 @@ def test_resume_removes_what_a_kill_after_the_result_has_left(small_run, tmp_pat
 
     assert bakeoff("resume", tmp_path / "run").code == 0
     assert not folder.checkpoint.exists()
+
+
+def test_a_kill_before_the_means_were_written_costs_no_training(small_run, tmp_path):
+    folder = copy_run(small_run, tmp_path / "run").contestant("linear")
+    announce(folder.path / folder.average_file, "not yet there")
+
+    assert list(mend(folder)) == []
 
 
 def test_a_run_without_its_config_is_named(small_run, tmp_path):

@@ -88,3 +88,33 @@ def test_runs_of_the_same_name_are_told_apart(sentiment: Path, tmp_path: Path) -
 
     with running([first, second, first]) as client:
         assert [run["name"] for run in client.get("/v1/runs").json()["data"]] == ["run", "run-2"]
+
+
+def test_what_nobody_may_read_does_not_take_the_others_down(sentiment: Path, tmp_path: Path, monkeypatch) -> None:
+    bad = copy_run(sentiment, tmp_path / "bad")
+    exists = Path.exists
+
+    def refusing(path: Path) -> bool:  # as of a folder without permissions; root sees them nevertheless
+        if path.is_relative_to(bad.path / "contestants"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refusing)
+    with running([sentiment, bad.path]) as client:
+        assert {model["run"] for model in client.get("/v1/models").json()["data"]} == {"sentiment"}
+        states = [each["state"] for each in client.get("/v1/runs/bad").json()["run"]["contestants"]]
+        assert states == ["failed"] * 3
+
+
+def test_a_damaged_failure_and_a_report_that_is_a_link(sentiment: Path, tmp_path: Path) -> None:
+    bad = copy_run(sentiment, tmp_path / "bad")
+    (bad.path / "contestants" / "lstm" / "result.json").unlink()
+    (bad.path / "contestants" / "lstm" / "failure.json").write_text("{]")
+    bad.html_report.unlink()
+    bad.html_report.symlink_to("/etc/passwd")
+
+    with running([bad.path]) as client:
+        (run,) = client.get("/v1/runs").json()["data"]
+        assert [each["state"] for each in run["contestants"]] == ["finished", "finished", "failed"]
+        assert run["report"] is None
+        assert client.get("/runs/bad/report.html").status_code == 404

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -135,8 +135,11 @@ _checked: dict[Path, object] = {}
 """Folders that this process has checked, with the sizes and times of their files."""
 
 
-def check_folder(folder: Path) -> bool:
+def check_folder(folder: Path, *, but: Collection[str] = ()) -> bool:
     """Compare all files with the manifest of a folder, unless this process has done so and nothing has changed.
+
+    Args:
+        but: Names of files that may differ.
 
     Returns:
         False if there is no manifest.
@@ -147,6 +150,7 @@ def check_folder(folder: Path) -> bool:
     entries = read_manifest(folder)
     if entries is None:
         return False
+    entries = {name: entry for name, entry in entries.items() if name not in but}
     state = []
     for name, (size, _) in entries.items():
         path = folder / name

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs import checksums
 from bakeoff.runs.locking import LOCK, locked
-from bakeoff.runs.reading import read_lines, read_record, read_table
+from bakeoff.runs.reading import exists, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
 from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
@@ -32,6 +32,9 @@ class ContestantFolder:
     beside them are those of the last training, on all rows, with the scores of all folds. With a learning curve, each
     seed has such subfolders for the trainings on a part of the rows: part-1/, part-2/, the smallest first.
     """
+
+    average_file: ClassVar[str] = "average.json"
+    """The means over the seeds, which are computed again whenever a run is concluded."""
 
     def __init__(self, path: Path, *, writes: bool = True, name: str = "") -> None:
         """
@@ -52,7 +55,7 @@ class ContestantFolder:
         self._out_of_scope = path / "out_of_scope.parquet"
         self._samples = path / "samples.jsonl"
         self._result = path / "result.json"
-        self._average = path / "average.json"
+        self._average = path / self.average_file
         self._failure = path / "failure.json"
 
     def repeat(self, number: int) -> ContestantFolder:
@@ -62,8 +65,7 @@ class ContestantFolder:
 
     def repeats(self) -> list[ContestantFolder]:
         """Return this folder and those of the further seeds, in the order of the seeds."""
-        further = len(list(self.path.glob("repeat-*")))
-        return [self.repeat(number) for number in range(1, further + 2)]
+        return [self.repeat(number) for number in range(1, self._count("repeat") + 2)]
 
     def fold(self, number: int) -> ContestantFolder:
         """Return the folder of a fold; the first one is 1."""
@@ -72,7 +74,11 @@ class ContestantFolder:
 
     def folds(self) -> list[ContestantFolder]:
         """Return the folders of the folds that have begun, in their order."""
-        return [self.fold(number) for number in range(1, len(list(self.path.glob("fold-*"))) + 1)]
+        return [self.fold(number) for number in range(1, self._count("fold") + 1)]
+
+    def _count(self, kind: str) -> int:
+        """Return how many subfolders are called `KIND-` and a number; others, such as copies, are not ours."""
+        return sum(path.name.removeprefix(f"{kind}-").isdecimal() for path in self.path.glob(f"{kind}-*"))
 
     def part(self, number: int) -> ContestantFolder:
         """Return the folder of a training on a part of the training rows; the smallest part is 1."""
@@ -114,7 +120,7 @@ class ContestantFolder:
 
     def open_trials(self) -> list[StageFolder]:
         """Return the folders of the trials, which are there until the search has ended."""
-        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*"))]
+        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*")) if path.name.isdecimal()]
 
     def trial(self, number: int) -> StageFolder:
         """Return the folder of a trial. The trials' folders are removed once there is a result.
@@ -156,12 +162,12 @@ class ContestantFolder:
 
     @property
     def finished(self) -> bool:
-        return self._result.exists()
+        return exists(self._result)
 
     @property
     def ended(self) -> bool:
         """True if there is a result, or will never be one."""
-        return self.finished or self._failure.exists()
+        return self.finished or exists(self._failure)
 
     @property
     def begun(self) -> bool:
@@ -187,11 +193,11 @@ class ContestantFolder:
 
     def metrics_size(self) -> int:
         """Return the size of metrics.jsonl in bytes, which a checkpoint stores."""
-        return self._metrics.stat().st_size if self._metrics.exists() else 0
+        return self._metrics.stat().st_size if exists(self._metrics) else 0
 
     def cut_metrics(self, size: int) -> None:
         """Remove the lines that were written after the checkpoint from which a run resumes."""
-        if self.writes and self._metrics.exists():
+        if self.writes and exists(self._metrics):
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
@@ -217,7 +223,7 @@ class ContestantFolder:
 
     def out_of_scope(self) -> pa.Table | None:
         """Return what `write_out_of_scope` wrote; None where it wrote nothing."""
-        is_there = self._out_of_scope.exists() or checksums.is_listed(self._out_of_scope)
+        is_there = exists(self._out_of_scope) or checksums.is_listed(self._out_of_scope)
         return read_table(self._out_of_scope) if is_there else None
 
     def write_samples(self, samples: Iterable[Sample]) -> None:
@@ -238,7 +244,7 @@ class ContestantFolder:
     def failure(self) -> str | None:
         """Return why the contestant has no result with one of its seeds or folds, or None."""
         trainings = [training for repeat in self.repeats() for training in (*repeat.folds(), repeat)]
-        failed = [training._failure for training in trainings if training._failure.exists()]
+        failed = [training._failure for training in trainings if exists(training._failure)]
         return read_record(failed[0], Failure).reason if failed else None
 
     def _write_last(self, path: Path, record: Record) -> None:
@@ -282,7 +288,7 @@ class ContestantFolder:
         Raises:
             DamagedError: a seed of theirs is missing.
         """
-        is_there = self._average.exists() or checksums.is_listed(self._average)
+        is_there = exists(self._average) or checksums.is_listed(self._average)
         if not is_there:
             return self.result()
         average = read_record(self._average, ContestantResult)
@@ -315,8 +321,8 @@ class StageFolder(ContestantFolder):
 
     @property
     def finished(self) -> bool:
-        return self._summary.exists()
+        return exists(self._summary)
 
     def summary(self, kind: type[AnyRecord]) -> AnyRecord | None:
         """Return the summary, or None if the training has not finished."""
-        return read_record(self._summary, kind) if self._summary.exists() else None
+        return read_record(self._summary, kind) if exists(self._summary) else None

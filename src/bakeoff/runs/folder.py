@@ -19,7 +19,7 @@ from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.findings import TextTraits
 from bakeoff.runs.locking import LOCK, locked
-from bakeoff.runs.reading import PUT_BACK, read_config_values, read_record
+from bakeoff.runs.reading import PUT_BACK, exists, read_config_values, read_record
 from bakeoff.runs.results import Environment, Verdict
 from bakeoff.runs.writing import PART, explain_disk_errors, replaced_file, write_text
 from bakeoff.sections import FORMAT
@@ -53,11 +53,14 @@ class RunFolder:
     @property
     def has_report(self) -> bool:
         """True if there is an HTML report, and no link to something else."""
-        return self.html_report.is_file() and not self.html_report.is_symlink()
+        try:
+            return self.html_report.is_file() and not self.html_report.is_symlink()
+        except OSError:  # nobody may look
+            return False
 
     @property
     def holds_a_run(self) -> bool:
-        return self._config.exists()
+        return exists(self._config)
 
     @property
     def lost_its_config(self) -> bool:
@@ -209,7 +212,7 @@ class RunFolder:
     @property
     def concluded(self) -> bool:
         """True if there is a verdict."""
-        return self._verdict.exists()
+        return exists(self._verdict)
 
     def write_traits(self, traits: TextTraits) -> None:
         text = traits.model_dump_json() + "\n"
@@ -219,7 +222,7 @@ class RunFolder:
     def traits(self) -> TextTraits | None:
         """Return what is known of the test texts, or None where nothing was found out (an earlier version)."""
         try:
-            return read_record(self._traits, TextTraits) if self._traits.exists() else None
+            return read_record(self._traits, TextTraits) if exists(self._traits) else None
         except DamagedError:
             return None  # the verdict is then without slices
 

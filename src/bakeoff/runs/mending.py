@@ -14,7 +14,7 @@ from bakeoff.runs.writing import recover_folder
 def damage(folder: ContestantFolder) -> str | None:
     """Return what is wrong with the files of a contestant that has ended, or None."""
     try:
-        checksums.check_folder(folder.path)
+        checksums.check_folder(folder.path, but=(folder.average_file,))
         checksums.check_folder(folder.model)
         if folder.finished:
             for read in (folder.result, folder.scores, folder.samples, folder.training_log, folder.trials):

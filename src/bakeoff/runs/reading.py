@@ -24,6 +24,18 @@ _OTHER_VERSION = "Run the bake-off again in a new folder: bakeoff run CONFIG -o 
 PUT_BACK = "Put it back from a copy, or run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is a file or folder.
+
+    Raises:
+        DamagedError: the folder around it cannot be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+
+
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
     """Read a record from JSON.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff import machine
-from bakeoff.errors import UserError
+from bakeoff.errors import DamagedError, UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import explained_damage
@@ -55,8 +55,10 @@ class ServedRun:
     def model(self, contestant: str) -> ServedModel | None:
         """Return a contestant, or None if it has not finished."""
         folder = self.folder.contestant(contestant, writes=False)
-        if contestant not in self._models and folder.finished:
+        if contestant not in self._models:
             try:
+                if not folder.finished:
+                    return None
                 result = folder.result()
             except UserError as error:  # a damaged contestant must not take the others down
                 _log.warning("%s", error.message)
@@ -96,7 +98,7 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
             for contestant in running_code(folder):
                 _log.warning("%s/%s may run code that its config names when it is loaded.", name, contestant)
         except UserError as error:
-            if not folder.holds_a_run and not folder.lost_its_config:  # a mistyped path
+            if not isinstance(error, DamagedError) and not folder.holds_a_run:  # a mistyped path
                 raise
             problems.append(error)
     if problems and not runs:
@@ -170,7 +172,7 @@ class Models:
             self._make_room(BYTES_A_WEIGHT * model.result.total_parameters)
             try:
                 self.loaded[model.id] = load()
-            except UserError as error:  # the message contains paths on the server
+            except (UserError, OSError) as error:  # the message contains paths on the server
                 _log.error("%s cannot be loaded: %s", model.id, error)
                 raise ApiError(500, f"{model.id} cannot be loaded. The server's log says why.") from error
         self.loaded.move_to_end(model.id)

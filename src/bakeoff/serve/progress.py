@@ -45,7 +45,7 @@ def routes(models: Models) -> APIRouter:
 
 def curves_of(run: ServedRun, metrics: MetricsReader) -> list[Curves]:
     """Return the training curves of the contestants that have trained at least one step."""
-    lines = {name: metrics(run.folder.contestant(name, writes=False).latest) for name in run.methods}
+    lines = {name: metrics(run.folder.contestant(name, writes=False)) for name in run.methods}
     return [curves(name, steps, epochs) for name, (steps, epochs) in lines.items() if steps]
 
 
@@ -82,8 +82,11 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
             columns=model.result.columns,
         )
     folder = run.folder.contestant(name, writes=False)
-    started = bool(folder.metrics_size() or folder.folds())
-    failed = folder.failure() is not None
+    try:
+        started = bool(folder.metrics_size() or folder.folds())
+        failed = folder.failure() is not None
+    except UserError:  # damaged: the others are still shown
+        started, failed = True, True
     return ContestantView(
         name=name,
         method=run.methods[name],
@@ -112,13 +115,15 @@ class MetricsReader:
     def __init__(self) -> None:
         self._read: dict[Path, tuple[int, Lines]] = {}
 
-    def __call__(self, folder: ContestantFolder) -> Lines:
-        size = folder.metrics_size()
-        if self._read.get(folder.path, (None,))[0] != size:
-            try:
-                self._read[folder.path] = size, folder.training_log()
-            except UserError:  # damaged: the others are still shown
+    def __call__(self, contestant: ContestantFolder) -> Lines:
+        try:
+            folder = contestant.latest
+            size = folder.metrics_size()
+            if self._read.get(folder.path, (None,))[0] != size:
                 self._read[folder.path] = size, ([], [])
+                self._read[folder.path] = size, folder.training_log()
+        except UserError:  # damaged: the others are still shown
+            return [], []
         return self._read[folder.path][1]
 
 

@@ -23,6 +23,7 @@ from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.reading import exists
 from bakeoff.sections import RequestedPrecision
 from bakeoff.spelling import nearest
 from bakeoff.targets import load_target
@@ -242,9 +243,9 @@ def load_classifier(
 
 
 def _model_folder(path: Path, contestant: str | None) -> Path:
-    if classifier_path(path).exists():
+    if exists(classifier_path(path)):
         return path
-    if (path / "model").exists():
+    if exists(path / "model"):
         return finished(ContestantFolder(path), path.parent.parent).model
     run = RunFolder(path)
     run.must_hold_a_run()
