@@ -115,6 +115,9 @@ def _commands(run: Path, whole: Path, scratch: Path) -> dict[str, Command]:
     }
 
 
+_NAMES = ("model", "runs", "report", "folder", "reports")  # of files and folders
+
+
 def _answer(name: str, typed: Typed, scratch: Path) -> Any:
     """Return what a command answered, without times and names of folders; None if it refused."""
     if typed.code != 0:
@@ -129,7 +132,7 @@ def _answer(name: str, typed: Typed, scratch: Path) -> Any:
         return answer
     answer = without_times(json.loads(typed.out))
     shutil.rmtree(scratch / "exported", ignore_errors=True)
-    return json.loads(json.dumps({key: value for key, value in answer.items() if key != "model"}))
+    return json.loads(json.dumps({key: value for key, value in answer.items() if key not in _NAMES}))
 
 
 # damage

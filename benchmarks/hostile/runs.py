@@ -205,6 +205,8 @@ def measured(path: Path) -> dict[str, Any]:
         for repeat in contestant.repeats():
             parts = [repeat.part(number) for number in range(1, len(list(repeat.path.glob("part-*"))) + 1)]
             for training in (*repeat.folds(), *parts, repeat):
+                if not training.path.is_dir():  # a copy has been counted as one
+                    continue
                 if (reason := training.failure()) is not None:
                     found[training.name] = {"failure": reason}
                     continue

@@ -18,6 +18,7 @@ from bakeoff.comparing import compare
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.report.loaded import load_run
 from bakeoff.runs.checksums import MANIFEST, announce, check_folder, read_checked, remove_manifest, write_manifest
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
 from bakeoff.serve.errors import ApiError
@@ -245,6 +246,22 @@ def test_resume_removes_what_a_kill_after_the_result_has_left(small_run, tmp_pat
 
     assert bakeoff("resume", tmp_path / "run").code == 0
     assert not folder.checkpoint.exists()
+
+
+@pytest.mark.parametrize("file", ["model/weights", "metrics.jsonl"])
+def test_what_a_search_has_kept_so_far_is_checked(tmp_path, file):
+    folder = ContestantFolder(tmp_path / "lstm")
+    trial = folder.trial(1)
+    trial.model.mkdir(parents=True)
+    (trial.model / "weights").write_text("1")
+    (trial.path / "metrics.jsonl").write_text("{}\n")
+    folder.adopt(trial)
+    assert list(mend(folder)) == []
+
+    (folder.path / file).write_text("")
+
+    assert [said.endswith("lstm starts again.") for said in mend(folder)] == [True]
+    assert list(folder.path.iterdir()) == []
 
 
 def test_a_kill_before_the_means_were_written_costs_no_training(small_run, tmp_path):

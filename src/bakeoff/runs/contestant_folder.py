@@ -150,7 +150,8 @@ class ContestantFolder:
     def adopt(self, trial: ContestantFolder) -> None:
         """Make a trial's model and metrics the contestant's own; what was moved already stays."""
         with explain_disk_errors(self.path):
-            checksums.check_folder(trial.model)
+            if checksums.check_folder(trial.model):
+                checksums.remove_manifest(trial.model)  # which says that it is the trial's
             for source in (trial.model, *trial.path.glob("*.jsonl")):
                 if source.exists():
                     target = self.path / source.name
@@ -158,7 +159,8 @@ class ContestantFolder:
                         shutil.rmtree(target)
                     source.replace(target)
             if self.model.is_dir():
-                checksums.write_manifest(self.model)  # which says whose it is
+                log = os.path.relpath(self._metrics, self.model)
+                checksums.write_manifest(self.model, beginnings={log: self.metrics_size()})
 
     @property
     def finished(self) -> bool:

@@ -59,7 +59,14 @@ def _mend_stage(stage: StageFolder) -> Iterator[str]:
         return
     try:
         checksums.check_folder(stage.path)
-        checksums.check_folder(stage.model)
+    except DamagedError as error:
+        return error.message
+    return _model_damage(stage)
+
+
+def _model_damage(folder: ContestantFolder) -> str | None:
+    try:
+        checksums.check_folder(folder.model)
     except DamagedError as error:
         yield f"{error.message} {stage.name} starts again."
         shutil.rmtree(stage.path)
@@ -70,6 +77,9 @@ def _mend_training(folder: ContestantFolder) -> Iterator[str]:
     recover_folder(folder.checkpoint)
     recover_folder(folder.model)
     if not folder.checkpoint.is_dir():
+        if problem := _model_damage(folder):  # of the best trial so far
+            yield f"{problem} {folder.name} starts again."
+            _empty(folder)
         return
     try:
         if not checksums.check_folder(folder.checkpoint):
