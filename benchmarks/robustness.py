@@ -138,7 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.disable(logging.CRITICAL)
     preload()
     parts = given.only or [*PARTS, CLIENTS]
-    summary, failed, tables = Summary(), False, []
+    summary, failed = Summary(), False
+    tables: list[str] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         for part in parts:
             folder = Path(name) / part

@@ -23,7 +23,7 @@ from hostile.forks import Typed, run_forked, type_command
 from hostile.runs import KINDS, differences, measured, without_times, write_config
 
 TEXTS = ["a fine and moving film", "dull, long and badly made"]
-_KINDS = (
+_KINDS: tuple[str, ...] = (
     "classifiers",
     "repeats",
     "folds",
@@ -363,7 +363,7 @@ def _verdicts(found: Path, expected: Path) -> list[str]:
     for verdict in verdicts:
         for key in ("time_limit", "fronts", "recommended", "sentences", "summary", "rule"):  # rest on the clock
             verdict.pop(key)
-    return differences(*verdicts, "verdict")
+    return differences(verdicts[0], verdicts[1], "verdict")
 
 
 def _serve(damaged: Path, whole: Whole) -> int:

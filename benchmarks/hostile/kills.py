@@ -61,14 +61,14 @@ def killed_runs(folder: Path, only: Sequence[str] = ()) -> Iterator[Maker]:
 def _left_alone(kind: Kind, folder: Path) -> Whole | str:
     folder.mkdir()
     config, started = write_config(kind, folder), time.monotonic()
-    how = _run(kind, ["run", config, "-o", folder / "run"], folder / "run")
+    how = _run(kind, ["run", config, "-o", folder / "run"], config, folder / "run")
     if how.code:
         return f"exit code {how.code} of the run that was left alone: {how.said[-800:]}"
     return Whole(folder / "run", time.monotonic() - started, how.changes)
 
 
 def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outcome:
-    config, run = write_config(kind, place), place / "run"
+    config, run = whole.path.parent / "config.yaml", place / "run"  # with the same files, which results name
     story: list[str] = []
     kills = 0
     for _ in range(choose.randint(1, MOST_KILLS)):
@@ -76,17 +76,17 @@ def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outco
         if whole.changes and choose.random() < 0.5:
             at = int(whole.changes ** choose.random())  # early ones more often: a resume has fewer of them
             story.append(f"{command[0]}, SIGKILL at change {at}")
-            ended = _run(kind, command, run, dies_at=at)
+            ended = _run(kind, command, config, run, dies_at=at)
         else:
             how, after = choose.choice(_SIGNALS), choose.uniform(0.05, 1.0) * whole.seconds
             story.append(f"{command[0]}, {how.name} after {after:.2f} s")
-            ended = _run(kind, command, run, signals=[(after, how)])
+            ended = _run(kind, command, config, run, signals=[(after, how)])
         kills += ended.code != 0
         torn = kind.processes > 1  # torchrun prints a traceback of its own
         if not torn and ("Traceback" in ended.said or ended.code not in _CODES):
             return Outcome("failed", f"exit code {ended.code} ({'; '.join(story)}): {ended.said[-800:]}", kills)
     command = _next(config, run)
-    ended = _run(kind, command, run)
+    ended = _run(kind, command, config, run)
     if ended.code:
         said = f"exit code {ended.code} of the last {command[0]} ({'; '.join(story)}): {ended.said[-800:]}"
         return Outcome("failed", said, kills)
@@ -114,6 +114,7 @@ class _Ended:
 def _run(
     kind: Kind,
     command: list[str | Path],
+    config: Path,
     run: Path,
     *,
     dies_at: int | None = None,
@@ -121,10 +122,10 @@ def _run(
 ) -> _Ended:
     if kind.alone:
         typed = type_command(
-            command, seconds=LONGEST_SECONDS, inside=run.parent, watched=run, dies_at=dies_at, signals=signals
+            command, seconds=LONGEST_SECONDS, inside=config.parent, watched=run, dies_at=dies_at, signals=signals
         )
         return _Ended(typed.code, typed.err, typed.changes)
-    return _run_processes(kind, [*command, *kind.options], run.parent, signals)
+    return _run_processes(kind, [*command, *kind.options], config.parent, signals)
 
 
 def _run_processes(

@@ -178,6 +178,7 @@ def _write_encoder(folder: Path) -> None:
     import torch
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(3)
     letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz .,'"]
     made = tokenizers.Tokenizer(

@@ -13,7 +13,7 @@ import lzma
 import random
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from hostile.cases import Case, Outcome, judged
 from hostile.forks import type_command
 from hostile.runs import KINDS, write_config
 
+Quoting = Literal[0, 1, 2, 3]  # as in csv
 ODD_TEXTS = [
     *("", " ", "\u2028", "a\u2028b", "a\x85b", "a\x0bb\x0cc", "a\x1cb", "a\x00b", "\ufeffa", "\u202egnirts", "e\u0301"),
     *("=1+1", '"', "a\tb", "a,b;c|d", "\x1b[31mred", "[bold]no[/bold]", "[/nothing]", "{text}", "%s %d", "\\n", "nan"),
@@ -231,7 +232,9 @@ def odd_spreadsheet(choose: random.Random, place: Path) -> Case:
     data: dict[str, Any] = {"table": str(file)}
     if choose.random() < 0.2:
         data["format"] = {"sheet": choose.choice(("Sheet1", "nothing", "", "x" * 500))}
-    command = _run(place, data) if choose.random() < 0.7 else ["init", file, "-o", place / "made.yaml"]
+    command: list[str | Path] = ["init", file, "-o", place / "made.yaml"]
+    if choose.random() < 0.7:
+        command = _run(place, data)
     return _case("spreadsheets", "odd cells", command, place)
 
 
@@ -292,7 +295,6 @@ def _spreadsheet(rows: list[list[Any]]) -> bytes:
     return archive.getvalue()
 
 
-# the same table in other words
 
 
 def _rows(variant: int) -> list[tuple[str, str]]:
@@ -311,11 +313,11 @@ def _rows(variant: int) -> list[tuple[str, str]]:
 
 
 def _delimited(
-    rows: list[tuple[str, str]], separator: str, quoting: int = csv.QUOTE_MINIMAL, line_end: str = "\n"
+    rows: list[tuple[str, str]], separator: str, quoting: Quoting = csv.QUOTE_MINIMAL, line_end: str = "\n"
 ) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=line_end).writerows(
-        [("text", "label"), *rows]  # type: ignore[arg-type]
+        [("text", "label"), *rows]
     )
     return text.getvalue()
 
@@ -347,7 +349,8 @@ def same_table(choose: random.Random, place: Path) -> Case:
             text = json.dumps(values, ensure_ascii=choose.random() < 0.5, indent=choose.choice((None, 2)))
         else:
             separator = "\t" if ending == "tsv" else choose.choice(",;|\t")
-            quoting = choose.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC))
+                quotings: list[Quoting] = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
+            quoting = choose.choice(quotings)
             text = _delimited(rows, separator, quoting, choose.choice(("\n", "\r\n", "\r")))
         try:
             content = text.encode(encoding)
@@ -396,7 +399,6 @@ def _packed(content: bytes, ending: str) -> bytes:
     return content
 
 
-# texts to be classified
 
 
 @functools.cache
@@ -461,7 +463,8 @@ def _alike(answer: dict[str, Any], other: dict[str, Any]) -> bool:
     differences = [
         abs(answer["probabilities"][label] - other["probabilities"][label]) for label in other["probabilities"]
     ]
-    return max(differences) < 1e-6 and (answer["label"] == other["label"] or abs(answer["probability"] - 0.5) < 1e-6)
+    same_label = answer["label"] == other["label"] or abs(answer["probability"] - 0.5) < 1e-6
+    return max(differences) < 1e-6 and bool(same_label)
 
 
 def _encodable(text: str) -> bool:
