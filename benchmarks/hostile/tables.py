@@ -295,8 +295,6 @@ def _spreadsheet(rows: list[list[Any]]) -> bytes:
     return archive.getvalue()
 
 
-
-
 def _rows(variant: int) -> list[tuple[str, str]]:
     decoration = (
         ("plain", "words"),
@@ -349,7 +347,7 @@ def same_table(choose: random.Random, place: Path) -> Case:
             text = json.dumps(values, ensure_ascii=choose.random() < 0.5, indent=choose.choice((None, 2)))
         else:
             separator = "\t" if ending == "tsv" else choose.choice(",;|\t")
-                quotings: list[Quoting] = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
+            quotings: list[Quoting] = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
             quoting = choose.choice(quotings)
             text = _delimited(rows, separator, quoting, choose.choice(("\n", "\r\n", "\r")))
         try:
@@ -397,8 +395,6 @@ def _packed(content: bytes, ending: str) -> bytes:
             files.writestr(f"inside.{ending.removesuffix('.zip')}", content)
         return archive.getvalue()
     return content
-
-
 
 
 @functools.cache

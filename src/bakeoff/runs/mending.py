@@ -59,17 +59,18 @@ def _mend_stage(stage: StageFolder) -> Iterator[str]:
         return
     try:
         checksums.check_folder(stage.path)
+        checksums.check_folder(stage.model)
     except DamagedError as error:
-        return error.message
-    return _model_damage(stage)
+        yield f"{error.message} {stage.name} starts again."
+        shutil.rmtree(stage.path)
 
 
 def _model_damage(folder: ContestantFolder) -> str | None:
     try:
         checksums.check_folder(folder.model)
     except DamagedError as error:
-        yield f"{error.message} {stage.name} starts again."
-        shutil.rmtree(stage.path)
+        return error.message
+    return None
 
 
 def _mend_training(folder: ContestantFolder) -> Iterator[str]:
