@@ -442,7 +442,7 @@ def odd_prediction(choose: random.Random, place: Path) -> Case:
         if outcome.problem or typed.code:
             return outcome
         said = json.loads(typed.out)
-        if [text.strip() for text in said["texts"]] != [text.strip() for text in texts] and all(map(_encodable, texts)):
+        if list(map(_bare, said["texts"])) != list(map(_bare, texts)) and all(map(_encodable, texts)):
             return Outcome("other texts", f"it read {str(said['texts'])[:300]}")
         alone = type_command(["predict", run, "--contestant", name, "--json", "--", texts[0]], scratch=place)
         if alone.code == 0 and "--threshold" not in command:
@@ -452,6 +452,11 @@ def odd_prediction(choose: random.Random, place: Path) -> Case:
         return outcome
 
     return Case("predict", f"{way}, {len(texts)} texts, out {out}: {str(texts)[:200]}", work)
+
+
+def _bare(text: str) -> str:
+    """Return a text without white space around it, and without the mark that may stand before a file."""
+    return text.removeprefix("\ufeff").strip()
 
 
 def _alike(answer: dict[str, Any], other: dict[str, Any]) -> bool:
