@@ -128,10 +128,13 @@ async def _ask(
                 continue
             started = time.perf_counter()
             status, answer = await _post(reader, writer, question)
-            crowd.milliseconds.append(1000 * (time.perf_counter() - started))
+            took = 1000 * (time.perf_counter() - started)
             if status in (429, 503):
                 crowd.refused += 1
-            elif (status, answer) != alone[json.dumps(question)]:
+                await asyncio.sleep(0.2)
+                continue
+            crowd.milliseconds.append(took)
+            if (status, answer) != alone[json.dumps(question)]:
                 crowd.wrong.append(f"{question}: {status} {str(answer)[:200]}")
         writer.close()
 
