@@ -114,7 +114,7 @@ def run_forked(
             _in_the_fork(
                 work, given, (out, err, counted), seconds, inside, scratch, watched, dies_at, obeys_permissions
             )
-        code, used = _ended(pid, started, list(signals), PATIENCE * seconds)
+        code, used = _ended(pid, started, list(signals), min(PATIENCE * seconds, seconds + 110.0))
         wall = time.monotonic() - started
         changes = counted.read()
         return Typed(code, out.read(), err.read(), used, wall, len(changes))

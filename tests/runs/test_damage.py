@@ -220,10 +220,13 @@ def test_a_pipe_or_a_device_in_place_of_a_file_is_damage(small_run, tmp_path):
     copy = copy_run(small_run, tmp_path / "run").path
     (copy / "verdict.json").unlink()
     os.mkfifo(copy / "verdict.json")  # which would be waited for
+    (copy / "contestants" / "lstm" / "checksums.json").unlink()
+    os.mkfifo(copy / "contestants" / "lstm" / "checksums.json")
     (copy / "contestants" / "linear" / "scores.parquet").unlink()
     (copy / "contestants" / "linear" / "scores.parquet").symlink_to("/dev/zero")  # which has no end
 
-    for read_it in (RunFolder(copy).verdict, RunFolder(copy).contestant("linear").scores):
+    linear, lstm = (RunFolder(copy).contestant(name) for name in ("linear", "lstm"))
+    for read_it in (RunFolder(copy).verdict, linear.scores, lstm.result):
         with pytest.raises(DamagedError, match="it is no file"):
             read_it()
 

@@ -77,7 +77,7 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
     """
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(_read(path))
         entries = {str(name): (int(size), str(digest)) for name, (size, digest) in values["files"].items()}
         place = values.get("place")
         intact = values["checksum"] == _checksum_of(entries, place)
@@ -92,6 +92,14 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
     if place is not None and (here := _place(folder)) is not None and here != place:
         raise DamagedError(folder, f"is not what belongs there, but {place}")
     return entries
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, but no pipe or device, which might never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        raise DamagedError(path, "is damaged: it is no file")
+    return path.read_bytes()
 
 
 def _place(folder: Path) -> str | None:
@@ -117,9 +125,7 @@ def read_checked(path: Path) -> bytes:
     """
     entry = (read_manifest(path.parent) or {}).get(path.name)
     try:
-        if stat.S_ISFIFO(path.stat().st_mode) or path.is_char_device():
-            raise DamagedError(path, "is damaged: it is no file")  # and reading it might never end
-        content = path.read_bytes()
+        content = _read(path)
     except FileNotFoundError:
         if entry is None:
             raise
