@@ -291,7 +291,7 @@ WATCHED = {
     "n-grams": ["bakeoff.data.words:tokenize", "bakeoff.methods.linear.model:learn_features"],
     "fit": ["bakeoff.tasks.tuning:fit"],
     "scoring": ["bakeoff.tasks.classification:evaluate"],
-    "report": ["bakeoff.tasks.classification:text_traits", "bakeoff.runner:_conclude"],
+    "report": ["bakeoff.tasks.classification:text_traits", "bakeoff.runner:conclude"],
 }
 """Stages, and the functions whose time and memory they are, without those of other stages inside."""
 
