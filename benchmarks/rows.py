@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -229,7 +229,7 @@ class Clock:
     """Seconds and the most memory by stage. A function that is watched inside another one counts for its own stage."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.memory: Counter[str] = Counter()
         self._stages = ["other"]
         self._began, self._before = 0.0, 0

@@ -106,7 +106,8 @@ class _Problem:
     def forward(self, weights: Array) -> Array:
         """Return the product with weights, shape (texts,)."""
         scaled = weights[:-1] * self._scale
-        return np.concatenate([part @ scaled for _, part in self._parts()]) + weights[-1]
+        scores: Array = np.concatenate([part @ scaled for _, part in self._parts()]) + weights[-1]
+        return scores
 
     def backward(self, of_texts: Array) -> Array:
         """Return the sums over the texts, shape (n-grams + 1,)."""
@@ -131,7 +132,8 @@ class _Problem:
 
         def curved(direction: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             products = (features @ (direction[:-1] * scale) + direction[-1]) * of_texts
-            return direction + np.append(transposed @ products * scale, products.sum())
+            curvature: npt.NDArray[np.float32] = np.append(transposed @ products * scale, products.sum())
+            return direction + curvature
 
         shape = (self._columns, self._columns)
         hessian = LinearOperator(shape, matvec=curved, dtype=np.float32)
