@@ -147,10 +147,17 @@ _earlier_peak = 0
 def give_memory_back() -> None:
     """Return unused memory to the system.
 
-    Models are part of reference cycles, which only the garbage collector frees. The C library, and torch on a GPU, keep
-    freed blocks for reuse.
+    Models are part of reference cycles, which only the garbage collector frees.
     """
     gc.collect()
+    give_blocks_back()
+
+
+def give_blocks_back() -> None:
+    """Return freed blocks to the system, which the C library, Arrow, and torch on a GPU keep for reuse."""
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None:
+        pyarrow.default_memory_pool().release_unused()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -8,10 +8,17 @@ import pytest
 
 from bakeoff.data.config import TableFormat
 from bakeoff.data.raw_tables import read_table_file
-from bakeoff.data.unlabeled import read_texts, write_scored
+from bakeoff.data.scored_files import check_scored_name, scored_file
+from bakeoff.data.types import TextSource, TextTable
+from bakeoff.data.unlabeled import read_texts
 from bakeoff.errors import UserError
 
 SCORES = {"label": ["good", "bad"], "probability": [0.75, 0.5]}
+
+
+def write_scored(path, table, scores):
+    with scored_file(path, TextSource.of(table)) as write:
+        write(table, scores)
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def test_a_scored_table_keeps_its_columns(reviews, tmp_path, suffix):
     table = read_texts(reviews)
     out = tmp_path / f"scored{suffix}"
 
-    write_scored(out, table, table.texts, SCORES)
+    write_scored(out, table, SCORES)
 
     written = read_table_file(out).columns
     assert table.texts == ["A fine,\nmoving film", ""]
@@ -44,7 +51,7 @@ def test_lines_of_a_text_file_and_texts_without_a_table(tmp_path):
     file.write_bytes("a\u2028b\r\nc\x85d\re\x0bf".encode())
     assert read_texts(file).texts == ["a\u2028b", "c\x85d", "e\x0bf"]  # lines as on standard input
 
-    write_scored(tmp_path / "out.csv", None, ["a", "b"], SCORES)
+    write_scored(tmp_path / "out.csv", TextTable("", {"text": ["a", "b"]}, ["a", "b"]), SCORES)
     assert list(read_table_file(tmp_path / "out.csv").columns) == ["text", "label", "probability"]
 
 
@@ -54,7 +61,9 @@ def test_mistakes(reviews, tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_texts(tmp_path / "review.csv")
     with pytest.raises(UserError, match="cannot be written"):
-        write_scored(tmp_path / "out.docx", None, ["a", "b"], SCORES)
+        check_scored_name(tmp_path / "out.docx")
+    with pytest.raises(UserError, match="already exists"):
+        check_scored_name(reviews)
 
 
 def test_the_columns_of_the_training_data_are_read(tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 import bakeoff as library
+from bakeoff.tasks.classifier import Classifier
 from tests.command import bakeoff
 from tests.real_runs import write_config_file
 
@@ -109,6 +111,51 @@ def test_predict_scores_a_file(sentiment_run, tmp_path, suffix):
     assert [str(row["id"]) for row in rows] == ["7", "8"]
     assert {row["label"] for row in rows} <= {"positive", "negative"}
     assert all(0.5 <= float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_scores_a_large_file_in_parts(sentiment_run, tmp_path, monkeypatch, ending):
+    table = tmp_path / "reviews.csv"
+    table.write_text("id,review\n" + "".join(f"{n},A {'fine' if n % 2 else 'dull'} film {n}\n" for n in range(300)))
+    options = ["--file", table, "--threshold", "0.8", "--contestant", "linear"]
+    at_once = bakeoff("predict", sentiment_run, *options, "--out", tmp_path / f"once.{ending}", "--json")
+    printed = bakeoff("predict", sentiment_run, *options)
+    monkeypatch.setattr("bakeoff.data.table_parts.PART_BYTES", 1000)
+    monkeypatch.setattr("bakeoff.cli.predict._TEXTS_AT_ONCE", 7)
+
+    typed = bakeoff("predict", sentiment_run, *options, "--out", tmp_path / f"parts.{ending}", "--json")
+
+    assert typed.code == 0, typed.err
+    assert typed.json == at_once.json
+    assert typed.err == at_once.err.replace("once.", "parts.")
+    if ending == "parquet":
+        assert pq.read_metadata(tmp_path / "parts.parquet").num_row_groups > 3
+        assert pq.read_table(tmp_path / "parts.parquet").equals(pq.read_table(tmp_path / "once.parquet"))
+    else:
+        assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "once.csv").read_bytes()
+        assert bakeoff("predict", sentiment_run, *options).out == printed.out
+
+
+def test_an_interrupted_predict_says_how_far_it_was(sentiment_run, tmp_path, monkeypatch):
+    table = tmp_path / "lines.txt"
+    table.write_text("A fine film\n" * 300)
+    monkeypatch.setattr("bakeoff.data.table_parts.PART_BYTES", 1000)
+    predict, asked = Classifier.predict, []
+
+    def interrupted(self, texts):
+        asked.append(len(texts))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return predict(self, texts)
+
+    monkeypatch.setattr(Classifier, "predict", interrupted)
+
+    options = ["--file", table, "--out", tmp_path / "out.csv", "--contestant", "linear"]
+    typed = bakeoff("predict", sentiment_run, *options)
+
+    assert typed.code == 130
+    assert f"Interrupted after {sum(asked[:2])} of 300 texts. {tmp_path / 'out.csv'} was not written." in typed.err
+    assert [file.name for file in tmp_path.iterdir()] == ["lines.txt"]
 
 
 def test_predict_leaves_unsure_texts_without_a_label(sentiment_run, tmp_path):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bakeoff.cli.boundary import InterruptedWorkError
 from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Features, Json, OnlyContestant, Precision, RunPath, Texts
 from bakeoff.cli.texts import (
@@ -20,9 +24,16 @@ from bakeoff.cli.texts import (
     with_features,
 )
 from bakeoff.errors import UserError
+from bakeoff.training.progress import Progress
 
 if TYPE_CHECKING:
+    from bakeoff.data.raw_tables import RawTable
+    from bakeoff.data.types import TextSource, TextTable
+    from bakeoff.runs.folder import RunFolder
     from bakeoff.tasks.classifier import Prediction
+
+_TEXTS_AT_ONCE = 5_000
+"""Texts that a contestant answers between two looks at the clock."""
 
 
 def command(
@@ -57,76 +68,179 @@ def command(
 ) -> None:
     """Classify texts with the contestants of a run. Without TEXT and --file, read standard input line by line."""
     from bakeoff.runs.folder import RunFolder
-    from bakeoff.tasks.classifier import load_classifier
 
     if texts and file:
         raise UserError("Give texts or --file, not both.")
-    if out is not None and out.exists():
-        raise UserError(f"{out} already exists.", "Choose another name for --out, or remove the file first.")
+    if out is not None:
+        from bakeoff.data.scored_files import check_scored_name
+
+        check_scored_name(out)
     folder = RunFolder(run)
     names = chosen_contestants(folder, contestant)
-    if file is not None:
-        from bakeoff.data.config import TableFormat
-        from bakeoff.data.unlabeled import read_texts
-
-        data = folder.config_values()["data"]
-        text = data.get("text") or []
-        # A run on files without a header is used on such files; all else about a file is its own.
-        known = TableFormat(header=False) if (data.get("format") or {}).get("header") is False else None
-        table = read_texts(file, columns, trained_on=[text] if isinstance(text, str) else text, settings=known)
-        inputs: Sequence[str] = table.texts
-        for said in table.notes:
+    with _progress(shown=file is not None and out is not None) as progress:
+        source = _source(folder, file, columns, texts, progress)
+        for said in source.notes:
             print(said, file=sys.stderr)
-    else:
-        table = None
-        inputs = given_texts(texts)
-    if not inputs:
-        raise UserError("There is no text to classify.", 'For example: bakeoff predict RUN "A fine film"')
-    if note := empty_text_note(inputs):
-        print(note, file=sys.stderr)
-    warn_of_slow_bf16(precision)
-    say_where_texts_go(folder, names)
-    source = table.table if table is not None and table.table.columns.keys() != {"text"} else None  # or lines of a .txt
-    inputs, absent = with_features(inputs, folder, names, features, source)
-    if absent:
-        print(absent, file=sys.stderr)
-    predictions = answers_of(
-        names, lambda name: load_classifier(folder.path, contestant=name, precision=precision).predict(inputs)
-    )
-    if threshold is not None:
-        _report_unanswered(predictions, threshold)
-    if out is not None:
-        from bakeoff.data.unlabeled import write_scored
-
-        scored: dict[str, list[Any]] = {}
-        for name, answers in predictions.items():
-            prefix = "" if len(names) == 1 else f"{name}_"
-            rows = [_as_json(answer, threshold) for answer in answers]
-            several = answers[0].labels is not None
-            for key in ["labels"] if several else ["label", "probability", "out_of_scope", "abstained"]:
-                if key in rows[0]:
-                    scored[f"{prefix}{key}"] = [row[key] for row in rows]
-            if several:
-                scored |= {
-                    f"{prefix}probability_{label}": [row["probabilities"][label] for row in rows]
-                    for label in answers[0].probabilities
-                }
-        write_scored(out, table, inputs, scored)
-        print(f"Scored {len(inputs):,} texts: {out}", file=sys.stderr)
-    if json:
-        values = {name: [_as_json(answer, threshold) for answer in answers] for name, answers in predictions.items()}
-        print_json({"texts": list(inputs), "predictions": values, "notes": [*filter(None, [note, absent])]})
-    elif out is None:
-        _print(inputs, predictions, threshold)
-
-
-def _report_unanswered(predictions: dict[str, list[Prediction]], threshold: float) -> None:
-    for name, answers in predictions.items():
-        if answers[0].labels is not None:
-            continue
-        unanswered = sum(answer.answer(threshold) is None for answer in answers)
+        if not source.rows:
+            raise UserError("There is no text to classify.", 'For example: bakeoff predict RUN "A fine film"')
+        notes = dict.fromkeys(filter(None, [empty_text_note(source.empty)]))  # in order, each once
+        for said in notes:
+            print(said, file=sys.stderr)
+        warn_of_slow_bf16(precision)
+        say_where_texts_go(folder, names)
+        asked = _Asked(folder, names, precision, source.rows, progress)
+        unanswered: Counter[str] = Counter()
+        kept: list[tuple[list[str], dict[str, list[Prediction]]]] = []
+        try:
+            with _writer(out, source) as write:
+                for part in source.parts():
+                    inputs, absent = with_features(
+                        part.texts, folder, names, features, _table(part, source) if file is not None else None
+                    )
+                    if absent and absent not in notes:
+                        notes[absent] = None
+                        print(absent, file=sys.stderr)
+                    predictions = asked.about(inputs)
+                    if threshold is not None:
+                        unanswered.update(_unanswered(predictions, threshold))
+                    if out is not None:
+                        write(part, _new_columns(predictions, threshold, prefixed=len(names) > 1))
+                    if json:
+                        kept.append((part.texts, predictions))
+                    elif out is None:
+                        _print(part.texts, predictions, threshold, with_texts=source.rows > 1)
+        except KeyboardInterrupt:
+            nothing = f" {out} was not written." if out is not None else ""
+            raise InterruptedWorkError(
+                f"Interrupted after {asked.done:,} of {source.rows:,} texts.{nothing}", "Run the command again."
+            ) from None
+    for name, count in unanswered.items():
         below = f"(probability below {threshold:g})"
-        print(f"{printable(name)}: no label for {unanswered:,} of {len(answers):,} texts {below}.", file=sys.stderr)
+        print(f"{printable(name)}: no label for {count:,} of {source.rows:,} texts {below}.", file=sys.stderr)
+    if out is not None:
+        print(f"Scored {source.rows:,} texts: {out}", file=sys.stderr)
+    if json:
+        print_json(
+            {
+                "texts": [text for inputs, _ in kept for text in inputs],
+                "predictions": {
+                    name: [_as_json(answer, threshold) for _, predictions in kept for answer in predictions[name]]
+                    for name in asked.names
+                },
+                "notes": list(notes),
+            }
+        )
+
+
+class _Asked:
+    """The contestants of a run, each of which is loaded once, and how far their answers are."""
+
+    def __init__(
+        self, folder: RunFolder, names: list[str], precision: Precision | None, texts: int, progress: Progress
+    ) -> None:
+        from bakeoff.tasks.classifier import load_classifier
+
+        self.names = names
+        self.done = 0  # texts that all contestants have answered
+        self._texts, self._progress = texts, progress
+        self._load = functools.cache(lambda name: load_classifier(folder.path, contestant=name, precision=precision))
+
+    def about(self, texts: Sequence[str]) -> dict[str, list[Prediction]]:
+        """Return the answers of each contestant. Those that do not know the first texts are asked no more."""
+        if self.done:
+            answers = {name: self._ask(name, texts) for name in self.names}
+        else:
+            answers = answers_of(self.names, lambda name: self._ask(name, texts))
+            self.names = list(answers)
+        self.done += len(texts)
+        return answers
+
+    def _ask(self, name: str, texts: Sequence[str]) -> list[Prediction]:
+        before = self.done + self.names.index(name) / len(self.names) * len(texts)
+        answers: list[Prediction] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            answers += self._load(name).predict(texts[start : start + _TEXTS_AT_ONCE])
+            self._progress.stage("classifying", (before + len(answers) / len(self.names)) / self._texts)
+        return answers
+
+
+def _progress(shown: bool) -> contextlib.AbstractContextManager[Progress]:
+    """Return the bar for a file that is scored; answers that are printed show by themselves how far they are."""
+    if not shown:
+        return contextlib.nullcontext(Progress())
+    from bakeoff.cli.progress_bar import ConsoleProgress
+
+    return ConsoleProgress()
+
+
+def _source(
+    folder: RunFolder, file: Path | None, columns: list[str] | None, texts: list[str] | None, progress: Progress
+) -> TextSource:
+    """Return the texts of a file, of the command line or of standard input."""
+    from bakeoff.data.types import TextSource, TextTable
+
+    if file is None:
+        inputs = given_texts(texts)
+        return TextSource.of(TextTable("", {"text": inputs}, inputs))
+    from bakeoff.data.config import TableFormat
+    from bakeoff.data.unlabeled import open_texts
+
+    data = folder.config_values()["data"]
+    text = data.get("text") or []
+    # A run on files without a header is used on such files; all else about a file is its own.
+    known = TableFormat(header=False) if (data.get("format") or {}).get("header") is False else None
+    trained_on = [text] if isinstance(text, str) else text
+    return open_texts(file, columns, trained_on, known, on_part=lambda rows: progress.stage(f"reading: {rows:,} texts"))
+
+
+def _table(part: TextTable, source: TextSource) -> RawTable | None:
+    """Return a part as a table, in which contestants may find columns; lines of a .txt are none."""
+    if source.columns == ["text"]:
+        return None
+    from bakeoff.data.raw_tables import RawTable
+
+    return RawTable(part.source, part.all_columns(source.columns), {})
+
+
+def _writer(
+    out: Path | None, source: TextSource
+) -> contextlib.AbstractContextManager[Callable[[TextTable, dict[str, list[Any]]], None]]:
+    if out is None:
+        return contextlib.nullcontext(lambda part, new: None)
+    from bakeoff.data.scored_files import scored_file
+
+    return scored_file(out, source)
+
+
+def _new_columns(
+    predictions: dict[str, list[Prediction]], threshold: float | None, *, prefixed: bool
+) -> dict[str, list[Any]]:
+    """Return the answers as columns of a table, whose names begin with those of the contestants if `prefixed`."""
+    columns: dict[str, list[Any]] = {}
+    for name, answers in predictions.items():
+        prefix = f"{name}_" if prefixed else ""
+        rows = [_as_json(answer, threshold) for answer in answers]
+        several = answers[0].labels is not None
+        for key in ["labels"] if several else ["label", "probability", "out_of_scope", "abstained"]:
+            if key in rows[0]:
+                columns[f"{prefix}{key}"] = [row[key] for row in rows]
+        if several:
+            columns |= {
+                f"{prefix}probability_{label}": [row["probabilities"][label] for row in rows]
+                for label in answers[0].probabilities
+            }
+    return columns
+
+
+def _unanswered(predictions: dict[str, list[Prediction]], threshold: float) -> Counter[str]:
+    """Count the texts that get no label, by contestant; where a text can have several labels, nothing is counted."""
+    return Counter(
+        {
+            name: sum(answer.answer(threshold) is None for answer in answers)
+            for name, answers in predictions.items()
+            if answers[0].labels is None
+        }
+    )
 
 
 def _as_json(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
@@ -147,11 +261,13 @@ def _labels(prediction: Prediction, threshold: float | None) -> list[str]:
     return (prediction.labels or []) if threshold is None else prediction.labels_from(threshold)
 
 
-def _print(texts: Sequence[str], predictions: dict[str, list[Prediction]], threshold: float | None) -> None:
+def _print(
+    texts: list[str], predictions: dict[str, list[Prediction]], threshold: float | None, *, with_texts: bool
+) -> None:
     console = output()
     width = max(len(name) for name in predictions)
     for index, text in enumerate(texts):
-        if len(texts) > 1:
+        if with_texts:
             console.print(printable(text), markup=False, overflow="ellipsis", no_wrap=True)
         for name, answers in predictions.items():
             answer = answers[index]

@@ -45,6 +45,7 @@ class ConsoleProgress(Progress):
             disable=not self._live,
         )
         self._task: TaskID | None = None
+        self._stage: tuple[str, float, float] | None = None  # text, share at its first report, time
         self._header_due = True
         self._last_line = time.monotonic()
 
@@ -63,7 +64,16 @@ class ConsoleProgress(Progress):
         self._print(f"[{number}/{total}] {name}", style="bold")
 
     def stage(self, text: str, share: float | None = None) -> None:
-        self._show(text, share, "")
+        now = time.monotonic()
+        if self._stage is None or self._stage[0] != text:
+            self._stage = text, share or 0.0, now
+        _, share_before, began = self._stage
+        news = ""
+        if share is not None and share > share_before:
+            news = f"{duration((now - began) * (1 - share) / (share - share_before))} left"
+        self._show(text, share, news)
+        if news and not self._live and now - self._last_line > LINE_SECONDS:
+            self._print(f"  {text}: {share:4.0%}  {news}")
 
     def step(self, line: StepLine, share: float) -> None:
         left = line.seconds * (1 - share) / share if share else 0.0
@@ -118,6 +128,7 @@ class _OneOfSeveral(ConsoleProgress):
     def __init__(self, shared: ConsoleProgress, name: str, number: str) -> None:
         self._console, self._live, self._bar = shared._console, shared._live, shared._bar
         self._task = None
+        self._stage = None
         self._name = name
         self._last_line = time.monotonic()
         ConsoleProgress._print(self, f"{number} {name}", style="bold")

@@ -48,9 +48,8 @@ def say_where_texts_go(run: RunFolder, names: Sequence[str]) -> None:
             print(f"{printable(name)} sends the texts to {address}.", file=sys.stderr)
 
 
-def empty_text_note(texts: Sequence[str]) -> str | None:
-    """Return a sentence about texts that hold nothing but white space, or None where there are none."""
-    empty = sum(not text.strip() for text in texts)
+def empty_text_note(empty: int) -> str | None:
+    """Return a sentence about so many texts that hold nothing but white space, or None where there are none."""
     if not empty:
         return None
     counted = "1 text is empty: its answer says" if empty == 1 else f"{empty:,} texts are empty: their answers say"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.data.cells import NotTextError, text_of
 from bakeoff.data.nested import leaves, rows_with_more
 from bakeoff.data.raw_tables import RawTable
-from bakeoff.data.reading import row_count
+from bakeoff.data.reading import Counts, counted_notes
 from bakeoff.errors import UserError
 from bakeoff.spelling import nearest
 
@@ -77,24 +78,31 @@ def row_texts(table: RawTable, columns: Sequence[str]) -> list[str | None]:
 
 def text_notes(table: RawTable, columns: Sequence[str]) -> list[str]:
     """Return sentences about the cells of text columns that were not plain strings, and how many there are."""
-    notes = []
+    return counted_notes(text_counts(table, columns))
+
+
+def text_counts(table: RawTable, columns: Sequence[str]) -> Counts:
+    """Count the cells of text columns that were not plain strings."""
+    counts: Counts = Counter()
     for column in columns:
         values = table.column(column)
-        if lists := sum(isinstance(value, list) for value in values):
-            notes.append(f"{row_count(lists)} a list of strings in column {column!r}; they were joined with blanks.")
-        if coded := sum(isinstance(value, bytes) for value in values):
-            notes.append(f"{row_count(coded)} bytes in column {column!r}; they were decoded as UTF-8.")
-    return notes + path_notes(table, columns)
+        lists = sum(isinstance(value, list) for value in values)
+        coded = sum(isinstance(value, bytes) for value in values)
+        counts["", f" a list of strings in column {column!r}; they were joined with blanks."] = lists
+        counts["", f" bytes in column {column!r}; they were decoded as UTF-8."] = coded
+    return counts + path_counts(table, columns)
+
+
+def path_counts(table: RawTable, columns: Sequence[str]) -> Counts:
+    """Count the lists of which a dotted path reads only one element."""
+    what = " more than one element in the list that {!r} reads; only that element is used."
+    paths = [column for column in columns if column not in table.columns]
+    return Counter({("", what.format(path)): rows_with_more(table.columns, path) for path in paths})
 
 
 def path_notes(table: RawTable, columns: Sequence[str]) -> list[str]:
     """Return sentences about lists of which a dotted path reads only one element."""
-    more = {column: rows_with_more(table.columns, column) for column in columns if column not in table.columns}
-    return [
-        f"{row_count(count)} more than one element in the list that {column!r} reads; only that element is used."
-        for column, count in more.items()
-        if count
-    ]
+    return counted_notes(path_counts(table, columns))
 
 
 def row_names(table: RawTable) -> list[str]:
@@ -103,7 +111,7 @@ def row_names(table: RawTable) -> list[str]:
     names = [str(value) for value in own if value is not None and value != ""]
     if names and len(names) == len(table) == len(set(names)):
         return names
-    return [str(number) for number in range(1, len(table) + 1)]
+    return [str(number) for number in range(table.first_row, table.first_row + len(table))]
 
 
 def look_alikes(labels: Sequence[str]) -> list[list[str]]:

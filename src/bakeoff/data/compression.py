@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import IO, Any
 
 from bakeoff.errors import UserError
 
 
-def _unpack_zstandard(content: bytes) -> bytes:
+def _open_zstandard(file: IO[bytes]) -> Any:
     import pyarrow as pa
 
-    with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
-        return bytes(stream.read())
+    return pa.input_stream(file, compression="zstd")
 
 
-_UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
-    ".lzma": lzma.decompress,
-    ".zst": _unpack_zstandard,
+_OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": lambda file: gzip.GzipFile(fileobj=file),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".lzma": lzma.LZMAFile,
+    ".zst": _open_zstandard,
 }
-COMPRESSED = (*_UNPACKERS, ".zip")
+COMPRESSED = (*_OPENERS, ".zip")
 """Endings of compressed files, lower case."""
+
+DAMAGE = (
+    *(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error),
+    *(zipfile.BadZipFile, RuntimeError, NotImplementedError),
+)
+"""What is raised while a damaged file is unpacked."""
 
 
 def ending_of(name: str) -> str:
     """Return the ending that says what a file holds: `.csv` for `reviews.csv` and for `reviews.csv.gz`."""
     path = PurePosixPath(name.replace("\\", "/"))
     ending = path.suffix.lower()
-    return PurePosixPath(path.stem).suffix.lower() if ending in _UNPACKERS else ending
+    return PurePosixPath(path.stem).suffix.lower() if ending in _OPENERS else ending
 
 
 def unpack(content: bytes, name: str, endings: Sequence[str]) -> tuple[bytes, str]:
@@ -48,42 +55,53 @@ def unpack(content: bytes, name: str, endings: Sequence[str]) -> tuple[bytes, st
     Raises:
         UserError: the file is damaged, or a .zip without exactly one table.
     """
+    try:
+        with opened(io.BytesIO(content), name, endings) as (file, ending):
+            return bytes(file.read()), ending
+    except DAMAGE as error:
+        raise UserError(f"{name} cannot be unpacked: {error}.", "Copy or download it again.") from None
+
+
+@contextlib.contextmanager
+def opened(file: IO[bytes], name: str, endings: Sequence[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """Open what a file holds, to be read piece by piece; and give the ending of its name without compression.
+
+    Args:
+        file: As it is stored.
+        endings: Endings of tables, of which a .zip must hold exactly one.
+
+    Raises:
+        UserError: a .zip does not hold exactly one table.
+        Exception: one of `DAMAGE`, then or while it is read.
+    """
     ending = PurePosixPath(name).suffix.lower()
     if ending == ".zip":
-        return _unpack_zip(content, name, endings)
-    unpacker = _UNPACKERS.get(ending)
-    if unpacker is None:
-        return content, ending
-    try:
-        return unpacker(content), ending_of(name)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-        raise _damaged(name, error) from None
+        with zipfile.ZipFile(file) as archive:
+            table = _table_in(archive, name, endings)
+            with archive.open(table) as stored, opened(stored, table, endings) as inside:
+                yield inside
+    elif ending in _OPENERS:
+        with _OPENERS[ending](file) as unpacked:
+            yield unpacked, ending_of(name)
+    else:
+        yield file, ending
 
 
-def _unpack_zip(content: bytes, name: str, endings: Sequence[str]) -> tuple[bytes, str]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = [
-                file
-                for file in archive.namelist()
-                if not file.endswith("/") and not file.startswith("__MACOSX/") and not _basename(file).startswith(".")
-            ]
-            tables = [file for file in files if ending_of(file) in endings]
-            tables = tables or [file for file in files if ending_of(file) == ".txt"]
-            if len(tables) != 1:
-                held = ", ".join(tables or files) or "nothing"
-                raise UserError(
-                    f"{name} must hold exactly one table to be read; it holds {held}.",
-                    "Unpack it, and name the table.",
-                )
-            return unpack(archive.read(tables[0]), tables[0], endings)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error) as error:
-        raise _damaged(name, error) from None
+def _table_in(archive: zipfile.ZipFile, name: str, endings: Sequence[str]) -> str:
+    files = [
+        file
+        for file in archive.namelist()
+        if not file.endswith("/") and not file.startswith("__MACOSX/") and not _basename(file).startswith(".")
+    ]
+    tables = [file for file in files if ending_of(file) in endings]
+    tables = tables or [file for file in files if ending_of(file) == ".txt"]
+    if len(tables) != 1:
+        held = ", ".join(tables or files) or "nothing"
+        raise UserError(
+            f"{name} must hold exactly one table to be read; it holds {held}.", "Unpack it, and name the table."
+        )
+    return tables[0]
 
 
 def _basename(file: str) -> str:
     return PurePosixPath(file).name
-
-
-def _damaged(name: str, error: Exception) -> UserError:
-    return UserError(f"{name} cannot be unpacked: {error}.", "Copy or download it again.")

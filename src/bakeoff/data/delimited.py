@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from bakeoff.data.config import TableFormat
 from bakeoff.data.dialects import (
@@ -14,6 +14,7 @@ from bakeoff.data.dialects import (
     Record,
     is_wrapped_in,
     joins_lines_that_stand_alone,
+    read_records,
     records_of,
 )
 from bakeoff.data.headers import fit_to_header, has_header
@@ -27,6 +28,16 @@ _HINT = (
     'Put fields with line breaks or separators in double quotes ("), or say how the file is written: '
     "--set data.format.separator=semicolon (comma, tab, pipe), --set data.format.quote=none (double, single)"
 )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is written in which every row has the fields of the first."""
+
+    dialect: Dialect
+    header: bool
+    columns: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,40 @@ def read_delimited(
     Raises:
         UserError: a line has too many or too few fields, or broken quotes; the message gives its number.
     """
-    csv.field_size_limit(2**31 - 1)  # Python's default limit of 128 kB is shorter than many documents
-    settings = settings or TableFormat()
-    fit = _find(text, name, tabs, settings)
+    return _reading(_find(text, name, tabs, settings or TableFormat()), name, tabs, settings or TableFormat(), encoding)
+
+
+def find_layout(
+    text: str, name: str, *, tabs: bool, settings: TableFormat | None = None, encoding: str = "utf-8"
+) -> Layout | None:
+    """Return how a file is written, judged from its first rows as `read_delimited` does; None if rows must be mended.
+
+    Raises:
+        UserError: as `read_delimited`.
+    """
+    fit = _find(text, name, tabs, settings or TableFormat())
+    reading = _reading(fit, name, tabs, settings or TableFormat(), encoding)
+    if fit.notes or reading.format is None:
+        return None
+    return Layout(fit.dialect, bool(reading.format.header), list(reading.columns), reading.notes)
+
+
+def read_rows(lines: Iterable[str], layout: Layout) -> Iterator[list[str]]:
+    """Yield the cells of each row of a file whose layout is known, one row at a time.
+
+    Args:
+        lines: With their line ends, from the first line on.
+
+    Raises:
+        MalformedError: a row does not fit.
+    """
+    records = read_records(lines, layout.dialect)
+    for record in islice(records, 1, None) if layout.header else records:
+        _check_width(record, len(layout.columns))
+        yield record.fields
+
+
+def _reading(fit: _Fit, name: str, tabs: bool, settings: TableFormat, encoding: str) -> Reading:
     with_header = has_header(fit.records) if settings.header is None else settings.header
     columns = _columns(fit.records, name, with_header)
     found = TableFormat(
@@ -137,10 +179,14 @@ def _usual(text: str, tabs: bool) -> int:
 def _check_widths(records: list[Record], *, fallback: bool, unquoted: bool) -> None:
     width = len(records[0].fields) if records else 0
     for record in records:
-        if len(record.fields) != width:
-            raise MalformedError(f"line {record.line}: {len(record.fields)} fields, but the header has {width}")
+        _check_width(record, width)
     if fallback and (width < 2 or len(records) <= (_ENOUGH_ROWS if unquoted else 2)):
         raise MalformedError("too few rows to tell")
+
+
+def _check_width(record: Record, width: int) -> None:
+    if len(record.fields) != width:
+        raise MalformedError(f"line {record.line}: {len(record.fields)} fields, but the header has {width}")
 
 
 def _has_blanks(records: list[Record]) -> bool:

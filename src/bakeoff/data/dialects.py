@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,13 +48,21 @@ class Record:
 
 
 def records_of(text: str, dialect: Dialect) -> list[Record]:
-    """Return the rows of a file, its header among them, without blank lines.
+    """Return the rows of a file, as `read_records` does."""
+    return list(read_records(io.StringIO(text, newline=""), dialect))
+
+
+def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
+    """Yield the rows of a file, its header among them, without blank lines.
+
+    Args:
+        lines: With their line ends.
 
     Raises:
         MalformedError: the quotes are broken.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), **dialect.options())
-    records: list[Record] = []
+    csv.field_size_limit(2**31 - 1)  # Python's default limit of 128 kB is shorter than many documents
+    reader = csv.reader(lines, **dialect.options())
     while True:
         line = reader.line_num + 1
         try:
@@ -61,9 +70,9 @@ def records_of(text: str, dialect: Dialect) -> list[Record]:
         except csv.Error as error:
             raise MalformedError(f"line {line}: {error}") from None
         if fields is None:
-            return records
+            return
         if fields:
-            records.append(Record(line, fields))
+            yield Record(line, fields)
 
 
 def holds_classes(values: list[str]) -> bool:

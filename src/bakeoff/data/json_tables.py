@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bakeoff.data.reading import Reading
@@ -58,8 +59,16 @@ def read_json_lines(text: str, name: str) -> Reading:
     """
     if text.lstrip().startswith("["):
         return read_json(text, name)
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    return Reading(columns_of_rows(list(json_rows(text.split("\n"), name))))
+
+
+def json_rows(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line that is not blank.
+
+    Raises:
+        UserError: a line is no object; the message gives its number.
+    """
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -76,8 +85,7 @@ def read_json_lines(text: str, name: str) -> Reading:
                 f"{name} is malformed: line {number} holds {json.dumps(row)[:40]}, which is not an object.",
                 "Each line must be one JSON object, " + _EXAMPLE,
             )
-        rows.append(row)
-    return Reading(_columns_of(rows, name))
+        yield row
 
 
 def _beyond_limits(where: str, error: Exception) -> UserError:
@@ -93,7 +101,12 @@ def _columns_of(rows: list[Any], name: str) -> dict[str, list[Any]]:
                 f"{name} is malformed: element {number} is {json.dumps(row)[:40]}, which is not an object.",
                 "Each element of the array must be one object, " + _EXAMPLE,
             )
-    names = list(dict.fromkeys(column for row in rows for column in row))
+    return columns_of_rows(rows)
+
+
+def columns_of_rows(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the columns of objects, in the order in which their keys first occur; None where an object lacks one."""
+    names = dict.fromkeys(column for row in rows for column in row)
     return {column: [row.get(column) for row in rows] for column in names}
 
 

@@ -8,8 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.data.reading import Reading, row_count
+from bakeoff.data.reading import Reading
 from bakeoff.errors import UserError
+
+_LOST = (
+    " a time or date that Python does not have (beyond the years 1 to 9999, or in an unknown time zone), and counts as "
+    "missing."
+)
 
 
 def read_parquet(content: bytes, name: str) -> Reading:
@@ -29,19 +34,16 @@ def read_parquet(content: bytes, name: str) -> Reading:
 
 def of_arrow(table: pa.Table) -> Reading:
     """Return the columns of an Arrow table; the ids of classes become the names in the table's metadata."""
-    columns, notes = {}, []
+    reading = Reading({})
+    columns = reading.columns
     for column in table.column_names:
-        columns[column], lost = _values(table.column(column))
-        if lost:
-            notes.append(
-                f"Column {column!r}: {row_count(lost)} a time or date that Python does not have (beyond the years 1 to "
-                "9999, or in an unknown time zone), and counts as missing."
-            )
+        columns[column], reading.counts[f"Column {column!r}: ", _LOST] = _values(table.column(column))
     for column, names in _class_names(table.schema.metadata or {}).items():
         if column in columns and pa.types.is_integer(table.schema.field(column).type):
             columns[column] = [class_name(value, names) for value in columns[column]]
-            notes.append(f"Column {column!r} holds class ids, which have their names from the file: {_listed(names)}.")
-    return Reading(columns, notes)
+            said = f"Column {column!r} holds class ids, which have their names from the file: {_listed(names)}."
+            reading.notes.append(said)
+    return reading
 
 
 def _values(column: pa.ChunkedArray) -> tuple[list[Any], int]:

@@ -17,7 +17,7 @@ from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, sha256
 from bakeoff.data.json_tables import read_json, read_json_lines
 from bakeoff.data.nested import resolve
 from bakeoff.data.parquet_files import read_parquet
-from bakeoff.data.reading import Reading
+from bakeoff.data.reading import Reading, counted_notes
 from bakeoff.data.spreadsheets import SPREADSHEETS, read_spreadsheet
 from bakeoff.data.table_files import TableFile, is_url, local_file, matching_files
 from bakeoff.errors import UserError
@@ -35,6 +35,7 @@ class RawTable:
     files: dict[str, str]  # file or packaged name -> SHA-256 of its content, as stored
     notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
     format: TableFormat | None = None  # how its files are written, where that had to be found
+    first_row: int = 1  # its number in the file, where the table is a part of one
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -107,7 +108,8 @@ def _read_file(file: TableFile, settings: TableFormat) -> RawTable:
         reading = _fasttext(content, file.name, settings)
     else:
         reading = READERS[ending](content, file.name, settings)
-    table = RawTable(file.name, reading.columns, {file.name: sha256(stored)}, reading.notes, reading.format)
+    notes = [*counted_notes(reading.counts), *reading.notes]
+    table = RawTable(file.name, reading.columns, {file.name: sha256(stored)}, notes, reading.format)
     if len(table) == 0:
         raise UserError(f"{file.name} has no rows.", "Give a table with at least one row below its header.")
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,10 @@ _SEPARATORS = {"comma": "commas", "semicolon": "semicolons", "tab": "tabs", "pip
 _QUOTES = {"double": 'quotes "', "single": "quotes '", "none": "no quotes"}
 
 
+Counts = Counter[tuple[str, str]]
+"""How many rows have something: what a sentence says before that number and after it."""
+
+
 @dataclass
 class Reading:
     """The columns of one file; all lists have the same length."""
@@ -21,6 +26,7 @@ class Reading:
     columns: dict[str, list[Any]]
     notes: list[str] = field(default_factory=list)  # sentences about what was found, joined or dropped
     format: TableFormat | None = None  # how the file was written, where the file itself does not say it
+    counts: Counts = field(default_factory=Counter)  # further notes
 
 
 def read_as(format: TableFormat) -> str:
@@ -37,6 +43,11 @@ def read_as(format: TableFormat) -> str:
     if format.encoding is not None:
         words.append(format.encoding)
     return ", ".join(words)
+
+
+def counted_notes(counts: Counts) -> list[str]:
+    """Return a sentence for each count."""
+    return [f"{before}{row_count(count)}{after}" for (before, after), count in counts.items() if count]
 
 
 def row_count(count: int, one: str = "row has", several: str = "rows have") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,41 @@ class SplitTable:
         if not self.folds:
             return 1.0
         return sum(len(table.train) for table in (*self.folds, self)) / len(self.folds[0].train)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table, or a part of one, and the text of each row; missing texts are ""."""
+
+    source: str
+    columns: dict[str, list[Any]]
+    texts: list[str]
+    notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
+
+    def all_columns(self, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the columns of the whole table, of which a part can lack some."""
+        return {name: self.columns.get(name, [None] * len(self.texts)) for name in names}
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """A table and its texts, in parts that are read whenever they are asked for."""
+
+    parts: Callable[[], Iterable[TextTable]]
+    columns: list[str]  # a part can lack some
+    rows: int
+    empty: int  # texts of white space alone
+    notes: list[str]
+
+    @classmethod
+    def of(cls, table: TextTable) -> TextSource:
+        """Return a table that is in memory as a source of one part."""
+        return cls(lambda: [table], list(table.columns), len(table.texts), count_empty(table.texts), table.notes)
+
+
+def count_empty(texts: Iterable[str]) -> int:
+    """Return how many texts hold nothing but white space."""
+    return sum(not text.strip() for text in texts)
 
 
 @dataclass(frozen=True)

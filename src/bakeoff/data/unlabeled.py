@@ -1,38 +1,23 @@
-"""Read texts to be classified, and write them with their labels."""
+"""Read texts that have no labels, or whose labels do not matter."""
 
 from __future__ import annotations
 
-import csv
-import json
+import contextlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from bakeoff.data.columns import choose_text_columns, row_texts, text_notes
+from bakeoff.data.columns import choose_text_columns, row_texts, text_counts, text_notes
 from bakeoff.data.compression import ending_of, unpack
 from bakeoff.data.config import TableFormat
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext
-from bakeoff.data.files import missing, read_bytes, sha256
+from bakeoff.data.files import missing, read_bytes
 from bakeoff.data.raw_tables import RawTable, read_table_file
-from bakeoff.errors import UserError
-from bakeoff.runs.writing import replaced_file
-
-_WRITABLE = (".csv", ".tsv", ".jsonl", ".parquet")
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table and the text of each row; missing texts are ""."""
-
-    table: RawTable
-    texts: list[str]
-    notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
+from bakeoff.data.reading import Counts, counted_notes
+from bakeoff.data.table_parts import TableParts, UnevenError, table_parts
+from bakeoff.data.types import TextSource, TextTable, count_empty
 
 
 def read_texts(
@@ -57,64 +42,86 @@ def read_texts(
     if not path.exists():
         raise missing(str(path))
     if ending_of(path.name) == ".txt":
-        stored = read_bytes(path)
-        content, _ = unpack(stored, path.name, ())
+        content, _ = unpack(read_bytes(path), path.name, ())
         if not is_fasttext(content):
             text, encoding = decode_found(content, str(path), settings.encoding if settings else None)
             lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
             notes = [] if encoding == "utf-8" else [f"Read as: {encoding}."]
-            return TextTable(RawTable(str(path), {"text": lines}, {str(path): sha256(stored)}), lines, notes)
+            return TextTable(str(path), {"text": lines}, lines, notes)
     table = read_table_file(path, settings)
-    wanted = columns or (trained_on if len(trained_on) > 1 or any(map(table.has_column, trained_on)) else None)
-    chosen = choose_text_columns(table, wanted, key)
-    texts = row_texts(table, chosen)
-    return TextTable(table, [text or "" for text in texts], [*table.notes, *text_notes(table, chosen)])
+    chosen = _chosen(table, columns, trained_on, key)
+    notes = [*table.notes, *text_notes(table, chosen)]
+    return TextTable(table.source, table.columns, _texts(table, chosen), notes)
 
 
-def write_scored(path: Path, table: TextTable | None, texts: Sequence[str], columns: dict[str, list[Any]]) -> None:
-    """Write the texts with all columns of their table, followed by new columns.
+def open_texts(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    trained_on: Sequence[str] = (),
+    settings: TableFormat | None = None,
+    on_part: Callable[[int], None] = lambda rows: None,
+) -> TextSource:
+    """Look through the texts of a file, as `read_texts` reads them, and keep no more than one part of a large one.
 
-    A new column with the name of an existing one is prefixed with `predicted_`.
+    Where a large file does not go on as it began, it is read at once, like a small one.
 
     Args:
-        path: .csv, .tsv, .jsonl or .parquet.
-        table: The table that `texts` were read from, if any.
+        on_part: Gets the number of rows so far.
 
     Raises:
-        UserError: the file name ends in something else, or the disk is full.
+        UserError: as `read_texts`.
     """
-    ending = path.suffix.lower()
-    if ending not in _WRITABLE:
-        raise UserError(f"{path} cannot be written: unknown file type.", f"Use one of {', '.join(_WRITABLE)}.")
-    scored: dict[str, list[Any]] = dict(table.table.columns) if table is not None else {"text": list(texts)}
-    for name, values in columns.items():
-        scored[name if name not in scored else f"predicted_{name}"] = values
-    with replaced_file(path) as temporary:
-        if ending == ".parquet":
-            pq.write_table(pa.table({name: _arrow_column(values) for name, values in scored.items()}), temporary)
-            return
-        rows = zip(*scored.values(), strict=True)
-        # Half a surrogate pair, which UTF-8 lacks, is written as JSON writes it.
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            if ending == ".jsonl":
-                file.writelines(
-                    json.dumps(dict(zip(scored, row, strict=True)), ensure_ascii=False, default=str) + "\n"
-                    for row in rows
-                )
-            else:
-                writer = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
-                writer.writerow(scored)
-                writer.writerows(rows)
+    parts = table_parts(path, settings or TableFormat()) if path.is_file() else None
+    if parts is not None:
+        with contextlib.suppress(UnevenError):
+            return _look_through(path, parts, columns, trained_on, on_part)
+    return TextSource.of(read_texts(path, columns, trained_on, settings=settings))
 
 
-def _arrow_column(values: list[Any]) -> pa.Array:
-    """Return an Arrow column; values of several types are written as JSON."""
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        return pa.array([None if value is None else _as_text(value) for value in values], pa.string())
+def _look_through(
+    path: Path,
+    parts: TableParts,
+    columns: Sequence[str] | None,
+    trained_on: Sequence[str],
+    on_part: Callable[[int], None],
+) -> TextSource:
+    names: dict[str, None] = {}
+    counts: Counts = Counter()
+    rows = empty = 0
+    chosen: list[str] = []
+
+    def tables() -> Iterator[tuple[RawTable, Counts]]:
+        first_row = 1
+        for reading in parts.read():
+            table = RawTable(str(path), reading.columns, {}, first_row=first_row)
+            yield table, reading.counts
+            first_row += len(table)
+
+    if ending_of(path.name) == ".txt":
+        chosen = ["text"]
+    for table, lost in tables():
+        chosen = chosen or _chosen(table, columns, trained_on, "--column")
+        names.update(dict.fromkeys(table.columns))
+        counts += lost + text_counts(table, [name for name in chosen if table.has_column(name)])
+        empty += count_empty(_texts(table, chosen))
+        rows += len(table)
+        on_part(rows)
+    notes = [*parts.notes, *counted_notes(counts)]
+    return TextSource(
+        lambda: (TextTable(table.source, table.columns, _texts(table, chosen)) for table, _ in tables()),
+        list(names),
+        rows,
+        empty,
+        notes,
+    )
 
 
-def _as_text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text.encode(errors="backslashreplace").decode()
+def _chosen(table: RawTable, columns: Sequence[str] | None, trained_on: Sequence[str], key: str) -> list[str]:
+    wanted = columns or (trained_on if len(trained_on) > 1 or any(map(table.has_column, trained_on)) else None)
+    return choose_text_columns(table, wanted, key)
+
+
+def _texts(table: RawTable, chosen: Sequence[str]) -> list[str]:
+    """Return the text of each row. A part of a table can lack a column, where its objects lack the key."""
+    present = [name for name in chosen if table.has_column(name)]
+    return [text or "" for text in row_texts(table, present)] if present else [""] * len(table)

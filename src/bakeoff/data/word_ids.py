@@ -65,6 +65,8 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
         spelled = words.ids[positions(words.offsets[some], offsets_of(counts[some]))]
         ids[end : end + len(spelled)] = spelled
         end += len(spelled)
+    if len(pieces.ids) > _PIECES_AT_ONCE:
+        machine.give_blocks_back()  # what splitting took is as much as all that follows
     return TokenizedTexts(words.words, ids, offsets)
 
 

@@ -19,7 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.linear.choice import Targets, choose_settings, has_several
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.features import Ngrams, learn_features
-from bakeoff.methods.linear.tfidf import Tfidf
+from bakeoff.methods.linear.tfidf import Tfidf, document_counts
 from bakeoff.methods.scores import class_probabilities
 from bakeoff.methods.table_columns.encoder import ColumnEncoder
 from bakeoff.runs.writing import write_text
@@ -27,8 +27,6 @@ from bakeoff.runs.writing import write_text
 Array = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 """Class indices, shape (texts,), or the labels of each text, shape (texts, labels)."""
-
-_VALUES_AT_ONCE = 1_000_000
 
 PUNCTUATION: Punctuation = "separate"  # "!" and "?" say something, and so does the "t" of "don't"
 
@@ -83,8 +81,7 @@ class LinearModel:
             rows: The texts as `RowTexts`, if the model shall read their cells, too. A text is a vector of length 1,
                 and a column one of about that length.
         """
-        from sklearn.feature_extraction.text import TfidfTransformer
-        from sklearn.linear_model import LogisticRegression
+        from bakeoff.methods.linear.regression import MOST_VALUES_OF_LIBLINEAR
 
         settings, _ = choose_settings(settings, texts, labels)
         ngrams, counts = learn_features(texts, settings)
@@ -95,27 +92,21 @@ class LinearModel:
             )
         classes, several = np.asarray(labels), has_several(labels)
         ratios = _log_ratios(counts, classes) if settings.naive_bayes else None
-        features = _with_values(counts, counts.data.astype(np.float64))
+        separate = several or ratios is not None
+        tfidf, columns = Tfidf.fit(counts), None
+        many = separate and len(counts.data) > MOST_VALUES_OF_LIBLINEAR
+        features = tfidf.transform(counts, values=counts.data if many else None)
         del counts  # a million texts have a gigabyte of n-grams: no copy of them lives longer than it must
-        transformer = TfidfTransformer(sublinear_tf=True)
-        features = transformer.fit(features).transform(features, copy=False)
-        columns = None
         if rows is not None:
             columns = ColumnEncoder.fit(rows)
             features = _beside(features, columns, rows)
             if ratios is not None:
                 ratios = np.hstack([ratios, np.ones((len(ratios), columns.size))])
-        if several or ratios is not None:
+        if separate:
             weights, intercepts = _separate_regressions(features, ratios, classes, settings)
         else:
-            regression = LogisticRegression(
-                C=_chosen(settings.inverse_regularization),
-                class_weight=_class_weight(settings),
-                max_iter=1000,
-            )
-            regression.fit(features, classes)
-            weights, intercepts = regression.coef_, regression.intercept_
-        return cls(ngrams, Tfidf(transformer.idf_), weights, intercepts, multilabel=several, columns=columns)
+            weights, intercepts = _multinomial_regression(features, classes, settings)
+        return cls(ngrams, tfidf, weights, intercepts, multilabel=several, columns=columns)
 
     @property
     def parameters(self) -> int:
@@ -168,7 +159,20 @@ class LinearModel:
 
 def _beside(features: csr_matrix, columns: ColumnEncoder, rows: Sequence[str]) -> csr_matrix:
     """Return the features of texts with the values of their columns behind them."""
-    return hstack([features, csr_matrix(columns.encode(rows).astype(np.float64))], format="csr")
+    return hstack([features, csr_matrix(columns.encode(rows).astype(features.dtype))], format="csr")
+
+
+def _multinomial_regression(features: csr_matrix, classes: Classes, settings: LinearConfig) -> tuple[Array, Array]:
+    """One regression for all classes: weights, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression(
+        C=_chosen(settings.inverse_regularization),
+        class_weight=None if settings.class_weights == "none" else settings.class_weights,
+        max_iter=1000,
+    )
+    regression.fit(features, classes)
+    return regression.coef_, regression.intercept_
 
 
 def _separate_regressions(
@@ -177,37 +181,21 @@ def _separate_regressions(
     """One regression for two classes, otherwise one a class (or label) against the rest.
 
     Args:
-        features: For two classes they are overwritten.
         all_ratios: `_log_ratios`, or None for plain features.
 
     Returns:
         Weights on the unweighted features, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,).
     """
-    from sklearn.linear_model import LogisticRegression
+    from bakeoff.methods.linear.regression import fit_logistic
 
     weights, intercepts = [], []
     for place, inside in enumerate(_insides(labels)):
-        # The dual solver: it ends in seconds with a million features, where the number of texts is the smaller one.
-        regression = LogisticRegression(
-            C=_chosen(settings.inverse_regularization),
-            class_weight=_class_weight(settings),
-            solver="liblinear",
-            dual=True,
-            tol=0.01,
-            random_state=0,  # the problem has one solution, whatever the order in which texts are visited
-        )
-        if all_ratios is None:
-            regression.fit(features, inside)
-            weights.append(regression.coef_[0])
-        else:
-            ratios = all_ratios[place]
-            weighted = features if len(all_ratios) == 1 else _with_values(features, features.data.copy())
-            for start in range(0, len(weighted.data), _VALUES_AT_ONCE):
-                part = slice(start, start + _VALUES_AT_ONCE)
-                weighted.data[part] *= ratios[weighted.indices[part]]
-            regression.fit(weighted, inside)
-            weights.append(regression.coef_[0] * ratios)
-        intercepts.append(regression.intercept_[0])
+        scale = np.ones(features.shape[1]) if all_ratios is None else all_ratios[place]
+        balanced = settings.class_weights == "balanced"
+        strength = _chosen(settings.inverse_regularization)
+        found = fit_logistic(features, scale, inside, strength=strength, balanced=balanced)
+        weights.append(found[:-1] * scale)
+        intercepts.append(found[-1])
     return np.stack(weights), np.array(intercepts)
 
 
@@ -221,20 +209,10 @@ def _insides(labels: Classes) -> Iterator[npt.NDArray[np.bool_]]:
         yield labels == number
 
 
-def _with_values(matrix: csr_matrix, values: Array) -> csr_matrix:
-    """Return a matrix with other values in the same places. It shares its indices."""
-    return csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
-
-
 def _chosen(value: float | None) -> float:
     """Return a setting that `choose_settings` has filled in."""
     assert value is not None
     return value
-
-
-def _class_weight(settings: LinearConfig) -> str | None:
-    """Return scikit-learn's name of the rule."""
-    return None if settings.class_weights == "none" else settings.class_weights
 
 
 def _log_ratios(counts: csr_matrix, labels: Classes) -> Array:
@@ -246,10 +224,10 @@ def _log_ratios(counts: csr_matrix, labels: Classes) -> Array:
     Returns:
         Shape (1 or classes, n-grams).
     """
-    everywhere = np.bincount(counts.indices, minlength=counts.shape[1])
+    everywhere = document_counts(counts)
     ratios = []
     for texts in _insides(labels):
-        inside = np.bincount(counts[texts].indices, minlength=counts.shape[1])
+        inside = document_counts(counts, texts)
         own, others = 1.0 + inside, 1.0 + (everywhere - inside)
         ratios.append(np.log((own / own.sum()) / (others / others.sum())))
     return np.stack(ratios)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -51,13 +51,11 @@ class NgramVocabulary:
         own = np.array([self._numbers.get(word, NONE) for word in texts.words], dtype=np.int64)
         words = own[texts.ids] if len(own) else np.zeros(0, dtype=np.int64)
         documents = _documents(texts)
-        blocks = [_count_matrix(documents, words, (rows, len(self.words)))]
-        found = words
+        found = [words]
         for length, known in enumerate(self.codes, start=2):
-            codes = codes_of(found, words, documents, length, len(self.words))
-            found = positions_of(codes, known)
-            blocks.append(_count_matrix(documents, found, (rows, len(known))))
-        return side_by_side(blocks)
+            codes = codes_of(found[-1], words, documents, length, len(self.words))
+            found.append(positions_of(codes, known))
+        return _count_matrix(documents, found, [len(self.words), *map(len, self.codes)], rows)
 
 
 def learn_ngrams(
@@ -68,26 +66,18 @@ def learn_ngrams(
     Returns:
         The vocabulary, and what its `count` says of the same texts.
     """
-    vocabulary, blocks = _learn(texts, max_ngram, min_document_frequency)
-    return vocabulary, side_by_side(blocks)
-
-
-def _learn(
-    texts: TokenizedTexts, max_ngram: int, min_document_frequency: int
-) -> tuple[NgramVocabulary, list[csr_matrix]]:
-    """Return the vocabulary, and the counts of its n-grams by length."""
     rows = len(texts.offsets) - 1
     documents = _documents(texts)
     known, words = _frequent(texts.ids, documents, min_document_frequency)
     kept = [texts.words[number] for number in known]
-    blocks, codes, found = [_count_matrix(documents, words, (rows, len(kept)))], [], words
+    codes, found = [], [words]
     for length in range(2, max_ngram + 1):
-        known, found = _frequent(
-            codes_of(found, words, documents, length, len(kept)), documents, min_document_frequency
+        known, longer = _frequent(
+            codes_of(found[-1], words, documents, length, len(kept)), documents, min_document_frequency
         )
         codes.append(known)
-        blocks.append(_count_matrix(documents, found, (rows, len(known))))
-    return NgramVocabulary(kept, codes), blocks
+        found.append(longer)
+    return NgramVocabulary(kept, codes), _count_matrix(documents, found, [len(kept), *map(len, codes)], rows)
 
 
 def _documents(texts: TokenizedTexts) -> Integers:
@@ -151,16 +141,25 @@ def positions_of(codes: Integers, known: Integers) -> Integers:
     return np.where(known[places] == codes, places, NONE)
 
 
-def _count_matrix(documents: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
-    """Count each column, -1 for none, in each text.
+def _count_matrix(documents: Integers, found: Sequence[Integers], columns: Sequence[int], rows: int) -> csr_matrix:
+    """Count n-grams in each text, shape (rows, sum of `columns`).
 
     Args:
-        documents: Ascending.
+        documents: Of each position, ascending.
+        found: For each length, the column of the n-gram that begins at each position, or NONE.
+        columns: For each length, how many there are.
     """
-    used = columns >= 0
-    starts = np.searchsorted(documents[used], np.arange(shape[0] + 1, dtype=documents.dtype))
-    ones = np.ones(starts[-1], dtype=np.float32)  # exact for counts, and half the memory of float64
-    counts = csr_matrix((ones, columns[used], starts), shape=shape)
+    bounds = np.arange(rows + 1, dtype=documents.dtype)
+    starts = [np.searchsorted(documents[numbers >= 0], bounds) for numbers in found]
+    indptr = np.sum(starts, axis=0)
+    indices = np.empty(indptr[-1], dtype=np.int32)
+    begins, column = indptr[:-1].copy(), 0
+    for numbers, offsets, count in zip(found, starts, columns, strict=True):
+        indices[positions(begins, offsets)] = numbers[numbers >= 0] + np.int32(column)
+        begins += np.diff(offsets)
+        column += count
+    ones = np.ones(len(indices), dtype=np.float32)  # exact for counts, and half the memory of float64
+    counts = csr_matrix((ones, indices, indptr), shape=(rows, column))
     counts.sum_duplicates()
     return counts
 

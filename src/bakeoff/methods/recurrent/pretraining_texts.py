@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakeoff.data.splitting import folded
-from bakeoff.data.types import SplitTable
-from bakeoff.data.unlabeled import TextTable, read_texts
+from bakeoff.data.types import SplitTable, TextTable
+from bakeoff.data.unlabeled import read_texts
 from bakeoff.methods.recurrent.config import Pretraining
 
 
@@ -34,7 +34,7 @@ def pretraining_texts(pretrain: Pretraining, data: SplitTable) -> PretrainingTex
     splits = (data.validation,) if data.folds else (data.validation, data.test)
     evaluated = {folded(text) for split in splits for text in split.texts}
     used = [text for text in texts if folded(text) not in evaluated]
-    return PretrainingTexts(table.table.source, used, len(texts) - len(used))
+    return PretrainingTexts(table.source, used, len(texts) - len(used))
 
 
 def read_pretraining_texts(pretrain: Pretraining, trained_on: str | Sequence[str] | None) -> TextTable:
