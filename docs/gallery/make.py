@@ -133,6 +133,21 @@ QUESTIONS = {
         "how-to/out-of-scope.md",
         "out_of_scope",
     ),
+    "features": Question(
+        "Text beside other columns",
+        "Sentences about films, with two columns that are made up: what the audience thought, from 0 to 10, which says "
+        "something about the opinion, and how long the film is, which says nothing.",
+        lambda run: [
+            *(
+                line
+                for sentence in run.verdict.sentences
+                if sentence.startswith("With the column")
+                for line in ("", *wrapped(sentence))
+            ),
+            *measures(run, ("accuracy", "macro_f1", "loss")),
+        ],
+        "how-to/features.md",
+    ),
 }  # fmt: skip
 
 
@@ -160,7 +175,17 @@ def write_tables() -> None:
     known = [{"sentence": sentence, "article": title} for sentence, title in articles if title]
     others = draw.sample([sentence for sentence, title in articles if not title], 1500)
     scope = known + [{"sentence": sentence, "article": OTHER} for sentence in others]
-    for name, rows in {"remarks": remarks, "stars": stars, "articles": known, "scope": scope}.items():
+    seen = [
+        {
+            "sentence": sentence,
+            "audience": min(10, max(0, round(draw.gauss(6 if opinion == "positive" else 4, 2)))),
+            "minutes": round(draw.gauss(105, 15)),
+            "opinion": opinion,
+        }
+        for opinion, sentences in films.items()
+        for sentence in draw.sample(sentences, ROWS // 2)
+    ]
+    for name, rows in {"films": seen, "remarks": remarks, "stars": stars, "articles": known, "scope": scope}.items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (BUILD / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
 

@@ -197,7 +197,7 @@ def cells(line: str) -> list[str]:
 
 def complete(block: dict, page: Path) -> dict:
     """Add the keys that an excerpt of a config leaves out."""
-    whole = LANGUAGE_MODEL if page.name == "lora.md" else SENTIMENT
+    whole = LANGUAGE_MODEL if page.name in ("lora.md", "distributed-training.md") else SENTIMENT
     return block if "task" in block and "contestants" in block else {**whole, **block}
 
 
