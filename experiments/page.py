@@ -20,7 +20,7 @@ Here each is an experiment that anyone can run and read. A verdict (*holds*, *de
 the numbers by a rule that stands beside them. It is about what was measured, at the sizes that were measured.
 
 ```sh
-python -m experiments                  # all, under 15 minutes on two cores
+python -m experiments                  # all, about 15 minutes on two cores
 python -m experiments --quick          # all, under 2 minutes
 python -m experiments gates kv_cache   # some
 ```
