@@ -146,6 +146,11 @@ def test_a_file_has_the_columns_or_is_refused(folder, tmp_path):
     assert "has no column 'country', which linear reads beside the text" in said
     assert "Is it 'Country' there?" in said
     assert bakeoff("predict", folder / "run", "--file", file, "--feature", "country=DE").code == 0
+    file.write_text("review,country,price\nthe plot,DE,3\n")
+    assert "missing: --feature '<b>noise=' Or" in refused("predict", folder / "run", "--file", file)
+    (tmp_path / "texts.csv").write_text("text\nthe plot\n")
+    said = refused("predict", folder / "run", "--file", tmp_path / "texts.csv", "--contestant", "linear")
+    assert "has no column 'country'" in said
     (tmp_path / "lines.txt").write_text("the plot\n")
     assert "count as missing" in bakeoff("predict", folder / "run", "--file", tmp_path / "lines.txt").err
 
@@ -175,11 +180,12 @@ def test_the_server_takes_features(folder):
         (bare,) = client.post("/v1/classify", json={"texts": texts, "models": ["run/linear"]}).json()["data"]
         few = client.post("/v1/classify", json={**asked, "features": features[:1]})
         unknown = client.post("/v1/classify", json={**asked, "features": [{"contry": "DE"}, {}]})
+        nested = client.post("/v1/classify", json={**asked, "features": [{"price": [9]}, {}]})
 
     columns = ["country", "price", "<b>noise"]
     assert models == {"majority": [], "linear": columns, "linear-text-only": [], "both": columns}
     classifier = library.load_classifier(folder / "run", contestant="linear")
-    given = {"country": ["DE", None], "price": [90.5, "3,5"]}
+    given = {"country": ["DE", None], "price": ["90,5", 3.5]}  # 90.5 is the same number in a column of decimal commas
     for found, expected in zip(answer["predictions"], classifier.predict(texts, features=given), strict=True):
         assert found["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
     assert {each["column"] for each in answer["predictions"][0]["columns"]} == set(columns)
@@ -188,6 +194,8 @@ def test_the_server_takes_features(folder):
     assert few.status_code == unknown.status_code == 400
     assert "Send one for each text" in few.json()["error"]["message"]
     assert "Did you mean 'country'?" in unknown.json()["error"]["message"]
+    said = "features.0.price: must be a string, a number, true, false or null"
+    assert nested.json()["error"]["message"] == said
 
 
 def test_init_proposes_the_columns_in_a_comment(folder):

@@ -95,7 +95,7 @@ def command(
             with _writer(out, source) as write:
                 for part in source.parts():
                     inputs, absent = with_features(
-                        part.texts, folder, names, features, _table(part, source) if file is not None else None
+                        part.texts, folder, names, features, _table(part, source, file) if file is not None else None
                     )
                     if absent and absent not in notes:
                         notes[absent] = None
@@ -193,9 +193,11 @@ def _source(
     return open_texts(file, columns, trained_on, known, on_part=lambda rows: progress.stage(f"reading: {rows:,} texts"))
 
 
-def _table(part: TextTable, source: TextSource) -> RawTable | None:
+def _table(part: TextTable, source: TextSource, file: Path) -> RawTable | None:
     """Return a part as a table, in which contestants may find columns; lines of a .txt are none."""
-    if source.columns == ["text"]:
+    from bakeoff.data.compression import ending_of
+
+    if source.columns == ["text"] and ending_of(file.name) == ".txt":
         return None
     from bakeoff.data.raw_tables import RawTable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -98,7 +99,7 @@ def _absent_note(readers: list[str], absent: list[str]) -> str:
     columns = f"the column{'s' * (not one)} {listed(list(map(printable, absent)))}"
     return (
         f"{listed(readers)} also read{'s' * (len(readers) == 1)} {columns}: {'it counts' if one else 'they count'} as "
-        f"missing. Give {'it' if one else 'them'}: --feature {printable(absent[0])}=VALUE"
+        f"missing. Give {'it' if one else 'them'}: --feature {shlex.quote(f'{printable(absent[0])}=VALUE')}"
     )
 
 
@@ -125,7 +126,7 @@ def _lacks(table: RawTable, name: str, readers: Sequence[str]) -> UserError:
         f"{table.source} has no column {name!r}, which {listed(list(readers))} read{'s' * one} beside the text; it has "
         f"{', '.join(table.columns)}.",
         (f"Is it {near!r} there? Rename it. " if near else "")
-        + f"To count it as missing: --feature {name}= Or ask a contestant that reads the text alone: --contestant NAME",
+        + f"To count it as missing: --feature {shlex.quote(f'{name}=')} Or ask a contestant that reads the text alone: --contestant NAME",
     )
 
 

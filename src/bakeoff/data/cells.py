@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import numbers
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -33,6 +34,12 @@ class NotTextError(UserError):
         """Return the beginning of the cell as Python prints it."""
         line = repr(self.value)
         return line if len(line) <= 60 else line[:59] + "…"
+
+
+class WrittenNumber(str):
+    """A cell that was a number and is written as Python does: its point is decimal, whatever mark its column has."""
+
+    __slots__ = ()
 
 
 def text_of(value: Any) -> str | None:
@@ -92,7 +99,10 @@ def cell_of(value: Any) -> str | None:
     if isinstance(value, datetime.date):
         return value.isoformat() if value == value else None  # the missing time of pandas differs from itself
     name = label_of(value)
-    return None if name is None else _TRUTH.get(name.lower(), name)
+    if name is None:
+        return None
+    is_number = isinstance(value, numbers.Real | decimal.Decimal)
+    return _TRUTH.get(name.lower()) or (WrittenNumber(name) if is_number else name)
 
 
 def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:

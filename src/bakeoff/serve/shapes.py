@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from bakeoff.runs.results import ColumnAttribution, WordAttribution
 
@@ -30,6 +30,16 @@ def _speakable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_speakable)]
+
+
+def _cell(value: object) -> object:
+    """Refuse what no cell of a table is, in words that name the types that a cell can have."""
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError("must be a string, a number, true, false or null")
+    return _speakable(value) if isinstance(value, str) else value
+
+
+CellValue = Annotated[str | float | bool | None, BeforeValidator(_cell)]
 
 
 _SUPPORTED: dict[str, object] = {
@@ -166,7 +176,7 @@ class ModelList(BaseModel):
 
 class ClassifyRequest(Ask):
     texts: list[Text] = Field(min_length=1, description="Texts to classify, up to the server's limit (256).")
-    features: list[dict[str, Text | float | bool | None]] | None = Field(
+    features: list[dict[str, CellValue]] | None = Field(
         None,
         description="The values of columns, one object for each text, for models that list `columns`. What is absent "
         "counts as missing.",

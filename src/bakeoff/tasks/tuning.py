@@ -94,7 +94,7 @@ def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None
         raise UserError(
             f"contestants.{name}.tune.at_once needs a number of trials, and no seconds: how many fit into a time "
             "depends on how many run side by side.",
-            f"Set --set contestants.{name}.tune.trials=20 alone, or leave out at_once.",
+            f"Give trials alone (--set contestants.{name}.tune.trials=20), or leave out at_once.",
         )
     require("tune", f"contestants.{name}.tune")
     if distributed.world_size() > 1:

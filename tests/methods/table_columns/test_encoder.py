@@ -11,7 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, RobustScaler
 
-from bakeoff.data.row_texts import RowTexts
+from bakeoff.data.row_texts import RowTexts, row_texts
 from bakeoff.errors import UserError
 from bakeoff.methods.table_columns.encoder import ColumnEncoder, softly_clipped
 from bakeoff.methods.table_columns.kinds import Reading, find_reading
@@ -151,3 +151,22 @@ def test_numbers_are_read_as_they_are_written():
     assert Reading("number").numbers(["1,234.5", "1_0"]).tolist() == [1234.5, 10]
     assert Reading("date").numbers(["1970-01-03T12:00:00", "never"])[0] == 2.5
     assert np.isnan(Reading("date").numbers(["never"])).all()
+
+
+@pytest.mark.parametrize("number", [1.234, 12.5, 1e-7, 1_000_000.0, 7])
+def test_numbers_that_are_no_text_are_read_alike_whatever_mark_the_column_has(number):
+    prices = ["1,5", "2.345,75", "12", "0,25"]
+    asked = row_texts(["a text"], {"price": [number]}).columns["price"]
+
+    assert find_reading(prices).decimal == "comma"
+    assert find_reading(prices).numbers(asked) == pytest.approx([number])
+    assert find_reading(["1.5", "2,345.75"]).numbers(asked) == pytest.approx([number])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("cells", [["1e308", "-1e308"] * 9, ["1.7976931348623157e308"] * 8 + ["1", "2"]])
+def test_numbers_near_the_largest_there_is_are_encoded(cells):
+    vectors = encoded(cells, [*cells, "3"])
+
+    assert np.isfinite(vectors).all()
+    assert np.abs(vectors).max() <= 3

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.data.cells import WrittenNumber
 from bakeoff.data.row_texts import Cell
 from bakeoff.data.time_split import date_reader, has_slashes, slash_order
 from bakeoff.errors import UserError
@@ -23,6 +24,9 @@ ENOUGH = 0.9
 
 _LOOKED_AT = 50  # different cells that show whether a column holds dates: reading what is none tries every format
 _DAY = 86_400.0
+
+_LARGEST = 1e30
+"""Numbers beyond it, which mark what is missing if anything, count as it: their squares overflow."""
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _WITH_A_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
@@ -81,15 +85,17 @@ def _share(reading: Reading, cells: Sequence[str]) -> float:
 
 
 def _number(cell: str) -> float:
-    """Return a number with a decimal point; infinity is no number."""
+    """Return a number with a decimal point, at most `_LARGEST` or least its negative; infinity is no number."""
     if _THOUSANDS.fullmatch(cell):
         cell = cell.replace(",", "")
     try:
         number = float(cell)
     except ValueError:
         return math.nan
-    return number if math.isfinite(number) else math.nan
+    return max(-_LARGEST, min(number, _LARGEST)) if math.isfinite(number) else math.nan
 
 
 def _number_with_a_comma(cell: str) -> float:
+    if isinstance(cell, WrittenNumber):
+        return _number(cell)
     return _number(cell.replace(".", "").replace(",", ".")) if _WITH_A_COMMA.fullmatch(cell) else math.nan
