@@ -16,7 +16,7 @@ from bakeoff.evaluation.wording import count, duration
 from bakeoff.methods.prompt.answers import Answer, AnswerCache, key_of
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.endpoint import Endpoint, StoppedError
-from bakeoff.methods.prompt.matching import label_probabilities
+from bakeoff.methods.prompt.matching import SURE, label_list_probabilities, label_probabilities
 from bakeoff.methods.prompt.spending import Meter, Tokens
 from bakeoff.methods.prompt.template import Messages, Question, Template
 from bakeoff.runs.results import Usage
@@ -33,10 +33,12 @@ class EndpointModel:
     def __init__(self, config: PromptConfig, template: Template, shares: Sequence[float]) -> None:
         """
         Args:
-            shares: Share of each class in the training split: the probabilities where an answer names no label.
+            shares: Share of each class in the training split: the probabilities where an answer names no label, or
+                is no list of labels.
         """
         self._config = config
         self._template = template
+        self._lists = template.asking == "list"
         self._shares = np.array(shares)
         self._meter = Meter(config.prices, config.max_cost)
         self._cache = AnswerCache()
@@ -55,7 +57,7 @@ class EndpointModel:
         if distributed.is_main_process():
             answers = self._answer(questions)
             for number, answer in enumerate(answers):
-                found = label_probabilities(answer, self._template.names)
+                found = self._understood(answer)
                 rows[number] = torch.from_numpy(self._shares if found is None else found)
         distributed.broadcast_tensors([rows])
         return rows.numpy()
@@ -77,14 +79,25 @@ class EndpointModel:
 
     @property
     def notes(self) -> list[str]:
-        names, answers = self._template.names, list(self._answers.values())
-        unmatched = sum(label_probabilities(answer, names) is None for answer in answers)
+        answers = list(self._answers.values())
+        unmatched = sum(self._understood(answer) is None for answer in answers)
         worded = sum(answer.top is None for answer in answers)
         notes = [f"Texts were sent to {self._config.base_url}."]
         if len(self._asked) < len(answers):
             notes.append(
                 f"{count(len(answers) - len(self._asked))} of {count(len(answers))} answers came from the cache."
             )
+        if self._lists:
+            notes.append(
+                f"Answers are lists of labels without probabilities: before the temperatures are fitted, a label that "
+                f"is listed counts as {SURE:g}, and another as {1 - SURE:g}."
+            )
+            if unmatched:
+                notes.append(
+                    f"{count(unmatched)} of {count(len(answers))} answers were no list of the labels: each label is "
+                    f"taken to be as likely as in the training split. Lists that were cut off need a higher max_tokens."
+                )
+            return notes
         if unmatched:
             notes.append(
                 f"{count(unmatched)} of {count(len(answers))} answers named none of the labels, or several: each class "
@@ -96,6 +109,11 @@ class EndpointModel:
                 f"are the same for every answer, up to the temperature."
             )
         return notes
+
+    def _understood(self, answer: Answer) -> npt.NDArray[np.float64] | None:
+        """Return the probability of each label, shape (labels,), or None if an answer does not tell."""
+        read = label_list_probabilities if self._lists else label_probabilities
+        return read(answer, self._template.names)
 
     def _answer(self, questions: Sequence[Question]) -> list[Answer]:
         prompts = [self._prompt(question) for question in questions]
@@ -119,7 +137,8 @@ class EndpointModel:
         return self._template.chat(question) if chat else self._template.completion(question)
 
     def _ask_all(self, missing: dict[str, str | Messages]) -> None:
-        self._endpoint = self._endpoint or Endpoint(self._config, self._template.names, self._meter)
+        names = self._template.names
+        self._endpoint = self._endpoint or Endpoint(self._config, names, self._meter, lists=self._lists)
         endpoint, started, (first, *rest) = self._endpoint, time.monotonic(), missing
         endpoint.stop.clear()  # by an earlier failure: a server goes on to ask
 

@@ -19,18 +19,19 @@ class Dialect:
     """The optional settings of a request. What an endpoint refuses or ignores is left out from then on.
 
     Log-probabilities are asked for first. Without them, a chat is held to the names of the labels by a JSON schema if
-    the endpoint knows schemas, and otherwise only asked to.
+    the endpoint knows schemas, and otherwise only asked to. Of a list of labels no log-probabilities are asked for.
     """
 
     api: Literal["chat", "completions"]
     names: tuple[str, ...]
+    lists: bool = False  # the answer is a list of labels
     length_key: str = "max_tokens"
     tokens: int = 0  # whose log-probabilities are asked for; 0: none
     refused: set[str] = field(default_factory=set)
     understood: bool = False  # an answer has come
 
     def __post_init__(self) -> None:
-        self.tokens = _MOST_TOKENS[self.api]
+        self.tokens = 0 if self.lists else _MOST_TOKENS[self.api]
 
     def question(self, prompt: str | Messages) -> dict[str, Any]:
         return {"messages" if self.api == "chat" else "prompt": prompt}
@@ -48,12 +49,9 @@ class Dialect:
 
     @property
     def _format(self) -> dict[str, Any]:
-        schema = {
-            "type": "object",
-            "properties": {"label": {"type": "string", "enum": list(self.names)}},
-            "required": ["label"],
-            "additionalProperties": False,
-        }
+        name: dict[str, Any] = {"type": "string", "enum": list(self.names)}
+        key, value = ("labels", {"type": "array", "items": name}) if self.lists else ("label", name)
+        schema = {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
         return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
 
     def adapt(self, said: str, sent: dict[str, Any]) -> bool:

@@ -71,10 +71,11 @@ def pause(stop: threading.Event, seconds: float) -> None:
 class Endpoint:
     """An endpoint with its key. Threads may use it together."""
 
-    def __init__(self, config: PromptConfig, names: Sequence[str], meter: Meter) -> None:
+    def __init__(self, config: PromptConfig, names: Sequence[str], meter: Meter, *, lists: bool = False) -> None:
         """
         Args:
             names: What the model is to answer.
+            lists: Its answers are lists of names.
 
         Raises:
             UserError: there is no key, or httpx is not installed.
@@ -88,7 +89,7 @@ class Endpoint:
         self._config = config
         self._key = api_key(config)
         self._meter = meter
-        self._dialect = Dialect(config.api, tuple(names))
+        self._dialect = Dialect(config.api, tuple(names), lists)
         self.stop = threading.Event()
         self.url = config.base_url + ("/chat/completions" if config.api == "chat" else "/completions")
         self._client = httpx.Client(

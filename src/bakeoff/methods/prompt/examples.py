@@ -16,23 +16,42 @@ POOL = 10_000
 """Most training texts among which the nearest are looked for; more are drawn at random."""
 
 
+_NO_LABEL = -1
+"""Stands for the texts without a label, which are shown like those of a label."""
+
+
 def drawn(train: LabeledTexts, each: int, seed: int) -> list[Example]:
-    """Draw examples of each class, as many as there are up to `each`, in random order."""
+    """Draw examples of each class, as many as there are up to `each`, in random order.
+
+    A text with several labels is an example of all of them.
+    """
     chance = random.Random(seed)
     rows = list(range(len(train)))
     chance.shuffle(rows)
     by_class: dict[int, list[int]] = {}
     for row in rows:
-        by_class.setdefault(train.labels[row], []).append(row)
-    chosen = [row for label in sorted(by_class) for row in by_class[label][:each]]
+        for label in _classes(_example(train, row)):
+            by_class.setdefault(label, []).append(row)
+    chosen = list(dict.fromkeys(row for label in sorted(by_class) for row in by_class[label][:each]))
     chance.shuffle(chosen)
-    return [Example(train.texts[row], train.labels[row]) for row in chosen]
+    return [_example(train, row) for row in chosen]
 
 
 def pool(train: LabeledTexts, seed: int) -> list[Example]:
     """Return the training texts to look among."""
     rows = sorted(random.Random(seed).sample(range(len(train)), min(POOL, len(train))))
-    return [Example(train.texts[row], train.labels[row]) for row in rows]
+    return [_example(train, row) for row in rows]
+
+
+def _example(train: LabeledTexts, row: int) -> Example:
+    if train.label_sets is None:
+        return Example(train.texts[row], train.labels[row])
+    return Example(train.texts[row], tuple(train.label_sets[row].nonzero()[0].tolist()))
+
+
+def _classes(example: Example) -> tuple[int, ...]:
+    """Return the classes that a text is an example of."""
+    return (example.label,) if isinstance(example.label, int) else example.label or (_NO_LABEL,)
 
 
 class Nearest:
@@ -41,14 +60,16 @@ class Nearest:
     def __init__(self, examples: Sequence[Example], each: int) -> None:
         self._examples = examples
         self._each = each
-        self._labels = np.array([example.label for example in examples])
+        classes = [set(_classes(example)) for example in examples]
+        self._of_class = [np.array([label in own for own in classes]) for label in sorted(set().union(*classes))]
 
     def of(self, text: str) -> tuple[Example, ...]:
         """Return the nearest examples of each class, the nearest of all last."""
         vectorizer, vectors = self._fitted
         similarity = (vectors @ vectorizer.transform([text]).T).toarray().ravel()
         order = np.argsort(-similarity, kind="stable")
-        kept = np.concatenate([order[self._labels[order] == label][: self._each] for label in np.unique(self._labels)])
+        nearest = (order[of_class[order]][: self._each].tolist() for of_class in self._of_class)
+        kept = np.array(list(dict.fromkeys(row for rows in nearest for row in rows)))
         return tuple(self._examples[row] for row in kept[np.argsort(similarity[kept], kind="stable")])
 
     @cached_property

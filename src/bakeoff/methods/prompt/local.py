@@ -4,6 +4,10 @@ The log-probability of a name is divided by its number of tokens, so that long n
 prefers some labels whatever the text says; the mean over unlabeled training texts shows how much, and is taken off
 (batch calibration, Zhou et al. 2024, "Batch Calibration: Rethinking Calibration for In-Context Learning and Prompt
 Engineering").
+
+Where a text can have several labels, each is a question of its own: the log-odds of "yes" against "no" after its name.
+Both follow the same words, which cancel out, so whole continuations of the text are compared, and the text is computed
+once for all labels.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import duration
@@ -23,7 +27,7 @@ from bakeoff.lm.choices import Choices
 from bakeoff.lm.sources import ready
 from bakeoff.lm.tokens import prompt_tokens, tokenize
 from bakeoff.methods.prompt.config import PromptConfig
-from bakeoff.methods.prompt.template import Example, Question, Template
+from bakeoff.methods.prompt.template import NO, YES, Example, Question, Template
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.training.progress import Progress
 
@@ -31,6 +35,11 @@ Array = npt.NDArray[np.float64]
 
 LEAST_ROOM = 16
 """Tokens of a text that must fit into the context behind instruction and examples."""
+
+_ROUNDS = 50
+"""In which the bias of several labels moves the mean probabilities to the shares; each brings them closer."""
+
+_LEAST = 1e-9  # mean probabilities are clipped to this distance from 0 and 1
 
 _FINGERPRINT_VALUES = 64  # of each tensor
 
@@ -41,12 +50,20 @@ class LocalModel:
     usage = None
 
     def __init__(
-        self, config: PromptConfig, label_names: Sequence[str], examples: Sequence[Example], bias: Sequence[float]
+        self,
+        config: PromptConfig,
+        label_names: Sequence[str],
+        examples: Sequence[Example],
+        bias: Sequence[float],
+        *,
+        multilabel: bool = False,
     ) -> None:
         """
         Args:
             examples: Those that all texts share.
-            bias: What is taken off the log-probabilities of each class; see `measure_bias`.
+            bias: What is taken off the log-probabilities of each class, or the log-odds of each label; see
+                `measure_bias`.
+            multilabel: A text can have several labels.
 
         Raises:
             UserError: the model cannot be loaded, or the examples fill its context.
@@ -61,9 +78,10 @@ class LocalModel:
         self.progress = Progress()
         self.notes: list[str] = []
         self._max_length = config.max_length
-        self._template = Template.of(config, label_names, self._cut)
+        self._multilabel = multilabel
+        self._template = Template.of(config, label_names, self._cut, multilabel=multilabel)
         self._examples = tuple(examples)
-        endings = [self._ids(self._template.ending + name + after) for name, after in self._names()]
+        endings = [self._ids(ending) for ending in self._endings()]
         common = _common_beginning(endings)
         self._ending = endings[0][:common]
         continuations = [ending[common:] for ending in endings]
@@ -86,7 +104,8 @@ class LocalModel:
 
     def probabilities(self, questions: Sequence[Question]) -> Array:
         """Return shape (questions, labels)."""
-        found: Array = softmax(self._scores(questions) - self.bias, axis=1)
+        scores = self._scores(questions) - self.bias
+        found: Array = expit(scores) if self._multilabel else softmax(scores, axis=1)
         return found
 
     def measure_bias(self, questions: Sequence[Question], shares: Sequence[float]) -> None:
@@ -94,12 +113,16 @@ class LocalModel:
 
         Args:
             questions: Training texts; their labels are not looked at.
-            shares: Share of each class in the training split, above 0.
+            shares: Share of each class, or of the texts with each label, in the training split, above 0.
         """
+        if self._multilabel:
+            self.bias = _moving_means(self._scores(questions), np.array(shares))
+            return
         mean = softmax(self._scores(questions), axis=1).mean(axis=0)
         self.bias = np.log(mean) - np.log(shares)
 
     def _scores(self, questions: Sequence[Question]) -> Array:
+        """Return the log-probability of each class, or the log-odds of each label, shape (questions, labels)."""
         prompts = [self._tokens(question) for question in questions]
         self.progress.stage(f"asking {self.model.name}", 0.0)
         started = _Clock()
@@ -107,6 +130,9 @@ class LocalModel:
             prompts,
             lambda share: self.progress.stage(f"asking {self.model.name}, {started.left(share)} left", share),
         )
+        if self._multilabel:
+            log_odds: Array = scores[:, 0::2] - scores[:, 1::2]
+            return log_odds
         found: Array = log_softmax(scores / self._lengths, axis=1)
         return found
 
@@ -121,11 +147,16 @@ class LocalModel:
         tail = self._room // 2
         return [*text[: self._room - tail], *text[len(text) - tail :], *self._ending]
 
-    def _names(self) -> list[tuple[str, str]]:
-        """Return the names, each with what marks its end: nothing, unless one name is the beginning of another."""
-        names = self._template.names
+    def _endings(self) -> list[str]:
+        """Return what can follow a text: the names of the labels, or yes and no to each.
+
+        A newline marks the end of names if one of them is the beginning of another.
+        """
+        template, names = self._template, self._template.names
+        if self._multilabel:
+            return [template.judged(label, answer) for label in range(len(names)) for answer in (YES, NO)]
         nested = any(one != other and other.startswith(one) for one in names for other in names)
-        return [(name, "\n" if nested else "") for name in names]
+        return [template.ending + name + ("\n" if nested else "") for name in names]
 
     def _ids(self, text: str) -> list[int]:
         (tokens,) = tokenize(self.model.tokenizer, [text], special_tokens=False, split=True)
@@ -139,6 +170,14 @@ class LocalModel:
         tail = self._max_length // 2
         head_end = int(tokens.starts[self._max_length - tail])
         return text[:head_end] + (text[int(tokens.starts[len(tokens.ids) - tail]) :] if tail else "")
+
+
+def _moving_means(log_odds: Array, shares: Array) -> Array:
+    """Return what to take off the log-odds, shape (texts, labels), so that the mean probabilities are the shares."""
+    bias = np.zeros(len(shares))
+    for _ in range(_ROUNDS):
+        bias += logit(np.clip(expit(log_odds - bias).mean(axis=0), _LEAST, 1 - _LEAST)) - logit(shares)
+    return bias
 
 
 class _Clock:

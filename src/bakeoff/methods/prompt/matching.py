@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from bakeoff.methods.prompt.answers import Answer
 
 SURE = 0.9
 """Probability of a label that is answered in words alone. The temperature then fits it to the validation split."""
+
+NO_LABEL = "none"
+"""Answer in words for a text without a label."""
 
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _AROUND = " \t\r\n\"'`*_.:;,!()[]{}"
@@ -31,6 +34,27 @@ def matched(text: str, names: Sequence[str]) -> int | None:
         if hits:
             found.add(index)
     return found.pop() if len(found) == 1 else None
+
+
+def matched_labels(text: str, names: Sequence[str]) -> list[int] | None:
+    """Return the indices of all labels that an answer lists, or None if it is no list or names something else."""
+    said = _THOUGHTS.sub("", text).strip()
+    places = {_plain(name): index for index, name in enumerate(names)} | {n: index for index, n in enumerate(names)}
+    listed = [said] if _place(said, places) is not None else _list_of(said)
+    if listed is None:
+        return None
+    found = [_place(name, places) for name in listed]
+    return sorted({index for index in found if index is not None}) if None not in found else None
+
+
+def label_list_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    """Return the probability of each label, of which a text can have several, or None if the answer is no list."""
+    labels = matched_labels(answer.text, names)
+    if labels is None:
+        return None
+    probabilities = np.full(len(names), 1 - SURE)
+    probabilities[labels] = SURE
+    return probabilities
 
 
 def label_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArray[np.float64] | None:
@@ -75,8 +99,31 @@ def _plain(text: str) -> str:
     return text.strip(_AROUND).casefold()
 
 
+def _place(name: str, places: Mapping[str, int]) -> int | None:
+    return places.get(name, places.get(_plain(name)))
+
+
+def _list_of(text: str) -> list[str] | None:
+    """Return the parts of a list, as JSON or in words, or None if it is none."""
+    text = _without_fence(text)
+    if text.startswith(("{", "[")):
+        try:
+            values = json.loads(text)
+        except ValueError:
+            return None
+        values = values.get("labels") if isinstance(values, dict) else values
+        return values if isinstance(values, list) and all(isinstance(value, str) for value in values) else None
+    if _plain(text) == NO_LABEL:
+        return []
+    return re.split(r"[,;\n]", text)
+
+
+def _without_fence(text: str) -> str:
+    return text.removeprefix("```json").strip("`\n ") if text.startswith("```") else text
+
+
 def _label_of_json(text: str) -> str:
-    text = text.removeprefix("```json").strip("`\n ") if text.startswith("```") else text
+    text = _without_fence(text)
     if not text.startswith("{"):
         return text
     try:

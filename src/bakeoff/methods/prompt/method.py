@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import count, money
-from bakeoff.methods.base import ClassificationMethod, SavedClassifier
+from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.runs.plans import ContestantPlan
@@ -34,13 +36,14 @@ SAMPLES, MOST_QUESTIONS = 15, 250
 
 ANSWER_TOKENS = 8
 ANSWER_SECONDS = 1.0
-"""What a plan takes an answer of an endpoint to be; it asks for none."""
+"""What a plan takes an answer of an endpoint to be; it asks for none. A list is longer by the names of its labels."""
 
 
 class PromptMethod(ClassificationMethod[PromptConfig]):
     """Chooses examples, and asks."""
 
     config = PromptConfig
+    multilabel = True
 
     def check(self, name: str, config: PromptConfig, data: SplitTable) -> None:
         for label in config.labels:
@@ -78,7 +81,12 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
         config = PromptConfig.model_validate(saved.settings)
         if precision is not None:
             config = config.model_copy(update={"precision": precision})
-        return PromptModel.load(folder, config, saved.labels)
+        return PromptModel.load(folder, config, saved.labels, multilabel=saved.multilabel)
+
+    def chooses_thresholds(self, model: TextModel) -> bool:
+        from bakeoff.methods.prompt.model import PromptModel
+
+        return not (isinstance(model, PromptModel) and model.lists_labels)  # a list is taken as it is
 
     def plan(self, config: PromptConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
         if config.base_url is not None:
@@ -88,7 +96,7 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
 
         prompt, local = _prompt(config, data, context, bias_texts=MEASURED_TEXTS)
         assert local is not None
-        model = PromptModel(config, data.label_names, prompt, local)
+        model = PromptModel(config, data.label_names, prompt, local, multilabel=data.multilabel)
         started = time.perf_counter()
         model.probabilities(data.validation.texts[:MEASURED_TEXTS])
         text_seconds = (time.perf_counter() - started) / min(MEASURED_TEXTS, len(data.validation))
@@ -135,12 +143,13 @@ def _prompt(
     if config.examples:
         near = config.choose == "nearest"
         examples = pool(train, context.seed) if near else drawn(train, config.examples, context.seed)
-    shares = [(train.labels.count(label) + 1) / (len(train) + classes) for label in range(classes)]
+    outcomes = 2 if data.multilabel else classes
+    shares = [(texts + 1) / (len(train) + outcomes) for texts in train.label_counts(classes)]
     prompt = Prompt(examples, shares, [0.0] * classes, "")
     if config.base_url is not None:
         return prompt, None
     context.progress.stage(f"loading {config.model}")
-    model = PromptModel(config, data.label_names, prompt)
+    model = PromptModel(config, data.label_names, prompt, multilabel=data.multilabel)
     local: LocalModel = model.backend  # type: ignore[assignment]  # without a base_url
     local.progress = context.progress
     rows = random.Random(context.seed).sample(range(len(train)), min(bias_texts, len(train)))
@@ -158,6 +167,12 @@ def _check_endpoint(name: str, config: PromptConfig, data: SplitTable) -> None:
         api_key(config)
     except UserError as error:
         raise UserError(f"contestants.{name}: {error.message}", error.hint) from None
+    if data.multilabel and (most := max(_list_tokens(config, data))) > config.max_tokens:
+        raise UserError(
+            f"contestants.{name}: a list of as many labels as a training text has takes about {most:,.0f} tokens, and "
+            f"max_tokens is {config.max_tokens:,}: such answers would be cut off.",
+            f"Raise it: max_tokens: {2 * math.ceil(most)}.",
+        )
     if config.prices is not None and config.max_cost is not None:
         _, tokens = _estimate(config, data)
         cost = tokens.cost(config.prices)
@@ -169,6 +184,17 @@ def _check_endpoint(name: str, config: PromptConfig, data: SplitTable) -> None:
             )
 
 
+def _list_tokens(config: PromptConfig, data: SplitTable) -> list[float]:
+    """Return about the tokens of a list of the labels of each training text."""
+    from bakeoff.methods.prompt.spending import BYTES_PER_TOKEN
+    from bakeoff.methods.prompt.template import Template
+
+    names = Template.of(config, data.label_names, str).names
+    tokens = [(len(name.encode()) + len('"", ')) / BYTES_PER_TOKEN for name in names]
+    lists: list[float] = (ANSWER_TOKENS + data.train.sets @ tokens).tolist()
+    return lists
+
+
 def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
     """Return the number of requests and about the tokens of all texts that the evaluation asks for."""
     from bakeoff.methods.prompt.model import CHARACTERS_PER_TOKEN
@@ -176,7 +202,8 @@ def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
     from bakeoff.methods.prompt.template import Question, Template, cut_characters
 
     most = CHARACTERS_PER_TOKEN * config.max_length
-    template = Template.of(config, data.label_names, lambda text: cut_characters(text, most))
+    several = data.multilabel
+    template = Template.of(config, data.label_names, lambda text: cut_characters(text, most), multilabel=several)
     texts = list(dict.fromkeys([*data.validation.texts, *data.test.texts]))
     frame = template.chat(Question(""))
     around = sum(len(message["content"].encode()) / BYTES_PER_TOKEN + MESSAGE_TOKENS for message in frame)
@@ -184,8 +211,12 @@ def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
     shown = [template.cut(text) for text in data.train.texts[:200]]
     examples = config.examples * len(data.label_names)
     mean = sum(len(text.encode()) for text in shown) / len(shown) / BYTES_PER_TOKEN + 3 * MESSAGE_TOKENS
+    answer = ANSWER_TOKENS
+    if data.multilabel:
+        answer = math.ceil(statistics.fmean(_list_tokens(config, data)))
+        mean += answer
     tokens = own + len(texts) * (around + examples * mean)
-    return len(texts), Tokens(round(tokens), len(texts) * min(ANSWER_TOKENS, config.max_tokens))
+    return len(texts), Tokens(round(tokens), len(texts) * min(answer, config.max_tokens))
 
 
 def _endpoint_plan(config: PromptConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:

@@ -70,19 +70,31 @@ class Prompt:
     @classmethod
     def load(cls, folder: Path) -> Prompt:
         values: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return cls(**values | {"examples": [Example(**example) for example in values["examples"]]})
+        return cls(**values | {"examples": [_example(**example) for example in values["examples"]]})
+
+
+def _example(text: str, label: int | list[int]) -> Example:
+    return Example(text, label if isinstance(label, int) else tuple(label))
 
 
 class PromptModel:
     """A classifier that asks a language model."""
 
     def __init__(
-        self, config: PromptConfig, label_names: Sequence[str], prompt: Prompt, backend: Backend | None = None
+        self,
+        config: PromptConfig,
+        label_names: Sequence[str],
+        prompt: Prompt,
+        backend: Backend | None = None,
+        *,
+        multilabel: bool = False,
     ) -> None:
         """
         Args:
             backend: The language model; absent: loaded when it is first needed.
+            multilabel: A text can have several labels.
         """
+        self._multilabel = multilabel
         if backend is not None:
             self.backend = backend
         self._config = config
@@ -93,14 +105,16 @@ class PromptModel:
         )
 
     @classmethod
-    def load(cls, folder: Path, config: PromptConfig, label_names: Sequence[str]) -> PromptModel:
+    def load(
+        cls, folder: Path, config: PromptConfig, label_names: Sequence[str], *, multilabel: bool = False
+    ) -> PromptModel:
         """Load a saved prompt and its model.
 
         Raises:
             UserError: the local model cannot be loaded, or is not the one that was evaluated.
         """
         prompt = Prompt.load(folder)
-        model = cls(config, label_names, prompt)
+        model = cls(config, label_names, prompt, multilabel=multilabel)
         if model.backend.fingerprint != prompt.model_fingerprint:
             raise UserError(
                 f"{config.model} has other weights than when the contestant was evaluated.",
@@ -115,16 +129,23 @@ class PromptModel:
         Raises:
             UserError: a local one cannot be loaded.
         """
-        config, prompt = self._config, self._prompt
+        config, prompt, several = self._config, self._prompt, self._multilabel
         if config.base_url is not None:
             from bakeoff.methods.prompt.asking import EndpointModel
 
             most = CHARACTERS_PER_TOKEN * config.max_length
-            template = Template.of(config, self._label_names, lambda text: cut_characters(text, most))
+            template = Template.of(
+                config, self._label_names, lambda text: cut_characters(text, most), multilabel=several
+            )
             return EndpointModel(config, template, prompt.shares)
         from bakeoff.methods.prompt.local import LocalModel
 
-        return LocalModel(config, self._label_names, self._shared, prompt.bias)
+        return LocalModel(config, self._label_names, self._shared, prompt.bias, multilabel=several)
+
+    @property
+    def lists_labels(self) -> bool:
+        """Return whether its answers are lists of labels, without probabilities of their own."""
+        return self._multilabel and self._config.base_url is not None
 
     @property
     def parameters(self) -> int:
