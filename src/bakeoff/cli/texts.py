@@ -126,7 +126,8 @@ def _lacks(table: RawTable, name: str, readers: Sequence[str]) -> UserError:
         f"{table.source} has no column {name!r}, which {listed(list(readers))} read{'s' * one} beside the text; it has "
         f"{', '.join(table.columns)}.",
         (f"Is it {near!r} there? Rename it. " if near else "")
-        + f"To count it as missing: --feature {shlex.quote(f'{name}=')} Or ask a contestant that reads the text alone: --contestant NAME",
+        + f"To count it as missing: --feature {shlex.quote(f'{name}=')} Or ask a contestant that reads the text alone: "
+        "--contestant NAME",
     )
 
 
