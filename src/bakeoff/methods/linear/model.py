@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
 from bakeoff.data.row_texts import RowTexts
 from bakeoff.data.word_ids import TokenizedTexts
@@ -19,6 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.linear.choice import Targets, choose_settings, has_several
 from bakeoff.methods.linear.config import LinearConfig
 from bakeoff.methods.linear.features import Ngrams, learn_features
+from bakeoff.methods.linear.ngrams import side_by_side
 from bakeoff.methods.linear.tfidf import Tfidf, document_counts
 from bakeoff.methods.scores import class_probabilities
 from bakeoff.methods.table_columns.encoder import ColumnEncoder
@@ -159,7 +160,7 @@ class LinearModel:
 
 def _beside(features: csr_matrix, columns: ColumnEncoder, rows: Sequence[str]) -> csr_matrix:
     """Return the features of texts with the values of their columns behind them."""
-    return hstack([features, csr_matrix(columns.encode(rows).astype(features.dtype))], format="csr")
+    return side_by_side([features, csr_matrix(columns.encode(rows))])
 
 
 def _multinomial_regression(features: csr_matrix, classes: Classes, settings: LinearConfig) -> tuple[Array, Array]:

@@ -165,13 +165,16 @@ def _count_matrix(documents: Integers, found: Sequence[Integers], columns: Seque
 
 
 def side_by_side(blocks: list[csr_matrix]) -> csr_matrix:
-    """Return all columns in one matrix, and empty the list. scipy's hstack holds everything three times."""
+    """Return all columns in one matrix of the first one's type, and empty the list.
+
+    scipy's hstack holds everything three times.
+    """
     if len(blocks) == 1:
         return blocks[0]
     sizes = [np.diff(block.indptr) for block in blocks]
     indptr = offsets_of(np.sum(sizes, axis=0))
     columns = sum(block.shape[1] for block in blocks)
-    indices, values = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=np.float32)
+    indices, values = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=blocks[0].dtype)
     begins, column = indptr[:-1].copy(), 0
     for size in sizes:
         block = blocks.pop(0)
