@@ -68,6 +68,7 @@ def command(
 ) -> None:
     """Classify texts with the contestants of a run. Without TEXT and --file, read standard input line by line."""
     from bakeoff.runs.folder import RunFolder
+    from bakeoff.tasks.classifier import columns_of
 
     if texts and file:
         raise UserError("Give texts or --file, not both.")
@@ -88,14 +89,14 @@ def command(
             print(said, file=sys.stderr)
         warn_of_slow_bf16(precision)
         say_where_texts_go(folder, names)
-        asked = _Asked(folder, names, precision, source.rows, progress)
+        asked, readers = _Asked(folder, names, precision, source.rows, progress), columns_of(folder, names)
         unanswered: Counter[str] = Counter()
         kept: list[tuple[list[str], dict[str, list[Prediction]]]] = []
         try:
             with _writer(out, source) as write:
                 for part in source.parts():
                     inputs, absent = with_features(
-                        part.texts, folder, names, features, _table(part, source, file) if file is not None else None
+                        part.texts, readers, features, _table(part, source, file) if file is not None else None
                     )
                     if absent and absent not in notes:
                         notes[absent] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakeoff.cli.console import printable
@@ -59,15 +59,14 @@ def empty_text_note(empty: int) -> str | None:
 
 def with_features(
     texts: Sequence[str],
-    run: RunFolder,
-    names: Sequence[str],
+    readers: Mapping[str, list[str]],
     given: Sequence[str] | None,
     table: RawTable | None = None,
 ) -> tuple[Sequence[str], str | None]:
     """Return the texts with the cells of the columns that contestants read beside them, and a sentence if some lack.
 
     Args:
-        names: The contestants that are asked.
+        readers: The columns that each contestant reads, of those that are asked and read any.
         given: `COLUMN=VALUE`, for all texts.
         table: The table that the texts come from, a row each.
 
@@ -75,9 +74,7 @@ def with_features(
         UserError: `given` names a column that no contestant reads, or the table lacks one that a contestant reads.
     """
     from bakeoff.data.row_texts import row_texts
-    from bakeoff.tasks.classifier import columns_of
 
-    readers = columns_of(run, names)
     known = list(dict.fromkeys(column for columns in readers.values() for column in columns))
     values = dict(_assigned(assignment, known) for assignment in given or ())
     columns: dict[str, Sequence[Any]] = {name: [value] * len(texts) for name, value in values.items()}

@@ -95,11 +95,16 @@ def _form(text: str, ending: str, name: str, settings: TableFormat, encoding: st
         )
     if ending == ".txt":
         return _Form(
-            lambda lines: (text for line in lines if (text := line.rstrip("\r\n")).strip()),
+            text_lines,
             lambda rows: {"text": rows},
             notes,
         )
     return None
+
+
+def text_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a .txt that are not blank, without their ends."""
+    return (text for line in lines if (text := line.rstrip("\r\n")).strip())
 
 
 def _complete_rows(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from bakeoff.data.fasttext_files import is_fasttext
 from bakeoff.data.files import missing, read_bytes
 from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.data.reading import Counts, counted_notes
-from bakeoff.data.table_parts import TableParts, UnevenError, table_parts
+from bakeoff.data.table_parts import TableParts, UnevenError, table_parts, text_lines
 from bakeoff.data.types import TextSource, TextTable, count_empty
 
 
@@ -45,7 +45,7 @@ def read_texts(
         content, _ = unpack(read_bytes(path), path.name, ())
         if not is_fasttext(content):
             text, encoding = decode_found(content, str(path), settings.encoding if settings else None)
-            lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+            lines = list(text_lines(io.StringIO(text, newline="")))
             notes = [] if encoding == "utf-8" else [f"Read as: {encoding}."]
             return TextTable(str(path), {"text": lines}, lines, notes)
     table = read_table_file(path, settings)
