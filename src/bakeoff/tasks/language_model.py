@@ -74,15 +74,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         plans = scoring_plans(config, base.get(), text)
         for prompt in evaluation.prompts:
             check_prompt(base.get(), prompt)
-        context = FitContext(
-            contestant.name,
-            contestant.seed,
-            config.budget,
-            progress,
-            base,
-            config.distributed.strategy,
-            folder=folder,
-        )
+        context = _context(config, contestant, base, progress)
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
         settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it
@@ -153,7 +145,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         settings, precision = config.contestants[contestant.name], choose_precision(config.precision)
         method = get_language_model_method(settings.method)
         base = BaseModel(config.model, precision, method.quantization(settings))
-        context = FitContext(contestant.name, contestant.seed, config.budget, progress, base, folder=contestant.folder)
+        context = _context(config, contestant, base, progress)
         tuning.make_trial(method, settings, data, context, None, contestant.trial)
 
     def plan(self, config: LanguageModelConfig, data: SplitCorpus, progress: Progress) -> list[ContestantPlan]:
@@ -178,6 +170,14 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluation.peak_memory_bytes)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
+
+
+def _context(config: LanguageModelConfig, contestant: Contestant, base: BaseModel, progress: Progress) -> FitContext:
+    """Return what a contestant's method is told."""
+    strategy = config.distributed.strategy
+    return FitContext(
+        contestant.name, contestant.seed, config.budget, progress, base, strategy, folder=contestant.folder
+    )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from bakeoff.machine import default_cache
+
 MOST_BYTES = 4_000_000_000
 """When the cache is larger, the files that have rested longest are removed."""
 
@@ -24,8 +26,6 @@ Vectors = npt.NDArray[np.float32]
 
 def cache_folder() -> Path:
     """Return the folder of all cached vectors."""
-    from bakeoff.machine import default_cache
-
     return default_cache() / "embeddings"
 
 

@@ -163,13 +163,11 @@ class TransformerLearner:
         if evidence and self._linear_part:
             self._linear_part.save(folder)
             tensors = {**dict(evidence.named_buffers()), **_inside(_EVIDENCE, weights)}
-            all_rows = {name: sharding.whole(tensor).cpu() for name, tensor in tensors.items()}
-            save_file(all_rows, evidence_path(folder))
+            save_file(_whole(tensors), evidence_path(folder))
         if self._columns:
             columns_folder(folder).mkdir()
             self._columns.save(columns_folder(folder))
-            tensors = {name: sharding.whole(tensor).cpu() for name, tensor in _inside(_COLUMNS, weights).items()}
-            save_file(tensors, columns_folder(folder) / COLUMN_WEIGHTS)
+            save_file(_whole(_inside(_COLUMNS, weights)), columns_folder(folder) / COLUMN_WEIGHTS)
         if evidence or self._columns:
             weights = _inside(_NETWORK, weights)
         if self.config.tuning == "lora":
@@ -184,6 +182,11 @@ def _inside(module: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Te
     """Return the weights of a module of the model, by their names in it."""
     prefix = f"{module}."
     return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+
+
+def _whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return all rows of tensors that may be sharded. Every process must call this."""
+    return {name: sharding.whole(tensor).cpu() for name, tensor in tensors.items()}
 
 
 def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:
