@@ -20,7 +20,7 @@ from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from hostile.cases import Case, Maker, Outcome, judged
 from hostile.forks import Typed, run_forked, type_command
-from hostile.runs import KINDS, differences, measured, without_times, write_config
+from hostile.runs import KINDS, concluded, differences, measured, without_times, write_config
 
 TEXTS = ["a fine and moving film", "dull, long and badly made"]
 _KINDS: tuple[str, ...] = (
@@ -346,7 +346,7 @@ def _try(name: str, copy: Path, whole: Whole, place: Path, obeys: bool, interrup
     unlisted = f"{MANIFEST} " in said  # without it nothing is checked, as documented
     if name == "resume":
         changed = differences(measured(copy), measured(whole.path))
-        changed += [] if changed else _verdicts(copy, whole.path)
+        changed += [] if changed else differences(concluded(copy), concluded(whole.path), "verdict")
         if changed and not unlisted:
             return Outcome("other result", f"{'; '.join(changed)[:500]}. It said: {typed.err[-500:]}")
         return outcome
@@ -356,14 +356,6 @@ def _try(name: str, copy: Path, whole: Whole, place: Path, obeys: bool, interrup
     if found != expected and expected is not None and not unlisted:
         return Outcome("other answer", "; ".join(differences(found, expected))[:600])
     return outcome
-
-
-def _verdicts(found: Path, expected: Path) -> list[str]:
-    verdicts = [without_times(RunFolder(path).verdict().model_dump(mode="json")) for path in (found, expected)]
-    for verdict in verdicts:
-        for key in ("time_limit", "fronts", "recommended", "sentences", "summary", "rule"):  # rest on the clock
-            verdict.pop(key)
-    return differences(verdicts[0], verdicts[1], "verdict")
 
 
 def _serve(damaged: Path, whole: Whole) -> int:

@@ -1,8 +1,7 @@
 """Run a command in a fork of this process, which has imported everything: it starts in milliseconds and dies alone.
 
 The fork has a limit on processor time, so that a hang is told from a busy machine, and one on memory, so that a bomb
-spares the machine. It can be killed at the n-th change of a file, which hits every gap between two writes, and not only
-those that take long.
+spares the machine. It can be killed at the n-th change of a file: see watching.py.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.cli.main import main
+from hostile.watching import watch
 
 LONGEST_SECONDS = 10.0
 """Processor time after which a command hangs."""
@@ -39,7 +39,6 @@ _PRELOADED = (
     *("bakeoff.config.starting", "bakeoff.data.unlabeled", "bakeoff.tasks.export", "bakeoff.methods.estimator.method"),
     *("bakeoff.methods.linear.method", "bakeoff.methods.recurrent.method", "bakeoff.methods.transformer.method"),
 )
-_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
 _TIME_OVER = 124
 
 
@@ -52,7 +51,7 @@ class Typed:
     err: str
     seconds: float  # of the processor
     wall: float
-    changes: int = 0  # of files in the folder that was watched
+    changes: int = 0  # of files in the folder that was watched, the last of which it was perhaps killed before
 
     @property
     def hung(self) -> bool:
@@ -152,7 +151,7 @@ def _in_the_fork(
         if inside is not None:
             os.chdir(inside)
         if watched is not None:
-            _watch(watched, files[2].name, dies_at)
+            watch(watched, files[2].name, dies_at)
         if obeys_permissions:
             _obey_permissions()
         logging.disable(logging.NOTSET)
@@ -183,29 +182,6 @@ def _ended(pid: int, started: float, signals: list[tuple[float, signal.Signals]]
             late = True
             os.killpg(pid, signal.SIGKILL)
         time.sleep(0.002)
-
-
-def _watch(folder: Path, tally: str, dies_at: int | None) -> None:
-    """Write a byte for each change of a file in the folder; before that of the given number, kill this process."""
-    inside, count = str(folder), 0
-    file = os.open(tally, os.O_WRONLY | os.O_APPEND)
-
-    def changes(event: str, arguments: tuple[Any, ...]) -> bool:
-        if event == "open":
-            path, mode, flags = arguments
-            writes = flags & (os.O_WRONLY | os.O_RDWR) if mode is None else set(mode) & set("wax+")
-            return bool(writes) and str(path).startswith(inside)
-        return event in _CHANGES and str(arguments[0]).startswith(inside)
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal count
-        if (event == "open" or event in _CHANGES) and changes(event, arguments):
-            count += 1
-            if count == dies_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            os.write(file, b".")
-
-    sys.addaudithook(hook)
 
 
 def _obey_permissions() -> None:

@@ -1,7 +1,7 @@
 """Runs that are killed again and again and resumed: they end like one that was left alone, to the last bit.
 
-Half of the kills hit a random moment, half a random change of a file: the gaps between two writes are short, and never
-hit by chance.
+Half of the kills hit a random moment, half a random change of a file. With several processes, that change may be a
+worker's: then the worker dies, and the run must go on without it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from bakeoff.packages import missing_modules
 from bakeoff.runs.folder import RunFolder
 from hostile.cases import Case, Maker, Outcome
 from hostile.forks import type_command
-from hostile.runs import KINDS, Kind, differences, measured, write_config
+from hostile.runs import KINDS, Kind, concluded, differences, measured, models, write_config
+from hostile.watching import for_processes
 
-MOST_KILLS = 4
+MOST_KILLS = 8
 _SCAFFOLDING = ("checkpoint", "stages", "trials")  # of trainings that have not ended
+MOST_SURVIVED = 2  # times that a command ends before it is killed, after which little is left to kill
 LONGEST_SECONDS = 300.0  # of a run, on a busy machine
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {0, 2, 130, *(-number for number in _SIGNALS)}  # by the signal itself: before Python runs, and at its end
@@ -36,7 +39,7 @@ class Whole:
 
     path: Path
     seconds: float
-    changes: int  # of files; 0 where they cannot be counted
+    changes: int  # of files
 
 
 def killed_runs(folder: Path, only: Sequence[str] = ()) -> Iterator[Maker]:
@@ -70,10 +73,11 @@ def _left_alone(kind: Kind, folder: Path) -> Whole | str:
 def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outcome:
     config, run = whole.path.parent / "config.yaml", place / "run"  # with the same files, which results name
     story: list[str] = []
-    kills = 0
-    for _ in range(choose.randint(1, MOST_KILLS)):
+    kills = survived = 0
+    wanted = choose.randint(1, MOST_KILLS)
+    while kills < wanted and survived < MOST_SURVIVED:
         command = _next(config, run)
-        if whole.changes and choose.random() < 0.5:
+        if choose.random() < 0.5:
             at = int(whole.changes ** choose.random())  # early ones more often: a resume has fewer of them
             story.append(f"{command[0]}, SIGKILL at change {at}")
             ended = _run(kind, command, config, run, dies_at=at)
@@ -81,7 +85,8 @@ def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outco
             how, after = choose.choice(_SIGNALS), choose.uniform(0.05, 1.0) * whole.seconds
             story.append(f"{command[0]}, {how.name} after {after:.2f} s")
             ended = _run(kind, command, config, run, signals=[(after, how)])
-        kills += ended.code != 0
+        kills += ended.killed
+        survived += ended.code == 0
         torn = kind.processes > 1  # torchrun prints a traceback of its own
         if not torn and ("Traceback" in ended.said or ended.code not in _CODES):
             return Outcome("failed", f"exit code {ended.code} ({'; '.join(story)}): {ended.said[-800:]}", kills)
@@ -90,7 +95,8 @@ def _kill(choose: random.Random, kind: Kind, place: Path, whole: Whole) -> Outco
     if ended.code:
         said = f"exit code {ended.code} of the last {command[0]} ({'; '.join(story)}): {ended.said[-800:]}"
         return Outcome("failed", said, kills)
-    changed = differences(measured(run), measured(whole.path))
+    changed = differences(measured(run), measured(whole.path)) or differences(models(run), models(whole.path), "models")
+    changed = changed or differences(concluded(run), concluded(whole.path), "verdict")
     if changed:
         return Outcome("different", f"{'; '.join(changed)[:500]} ({'; '.join(story)})", kills)
     left = [path for path in run.rglob("*") if path.name.endswith((".part", ".old")) or path.name in _SCAFFOLDING]
@@ -109,6 +115,12 @@ class _Ended:
     code: int
     said: str
     changes: int = 0
+    dies_at: int | None = None
+
+    @property
+    def killed(self) -> bool:
+        """True if it was killed, or one of its processes, after which it may have gone on."""
+        return self.code != 0 or (self.dies_at is not None and self.changes >= self.dies_at)
 
 
 def _run(
@@ -124,14 +136,21 @@ def _run(
         typed = type_command(
             command, seconds=LONGEST_SECONDS, inside=config.parent, watched=run, dies_at=dies_at, signals=signals
         )
-        return _Ended(typed.code, typed.err, typed.changes)
-    return _run_processes(kind, [*command, *kind.options], config.parent, signals)
+        return _Ended(typed.code, typed.err, typed.changes, dies_at)
+    with tempfile.NamedTemporaryFile("r") as tally:
+        watched = for_processes(run, tally.name, dies_at)
+        code, said = _run_processes(kind, [*command, *kind.options], config.parent, signals, watched)
+        return _Ended(code, said, len(tally.read()), dies_at)
 
 
 def _run_processes(
-    kind: Kind, command: list[str | Path], place: Path, signals: Sequence[tuple[float, signal.Signals]]
-) -> _Ended:
-    """Start a command that starts processes of its own, in a session of its own."""
+    kind: Kind,
+    command: list[str | Path],
+    place: Path,
+    signals: Sequence[tuple[float, signal.Signals]],
+    watched: dict[str, str],
+) -> tuple[int, str]:
+    """Start a command that starts processes of its own, in a session of its own; return its exit code and its words."""
     program = [sys.executable, "-m", "bakeoff"]
     if kind.processes > 1:
         program = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={kind.processes}"]
@@ -143,13 +162,13 @@ def _run_processes(
         text=True,
         start_new_session=True,
         cwd=place,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **watched},
     )
     patience = LONGEST_SECONDS
     for after, how in signals:
         try:
             said = process.communicate(timeout=after)[1]
-            return _Ended(process.returncode, said)
+            return process.returncode, said
         except subprocess.TimeoutExpired:
             if kind.processes > 1:  # torchrun and all that it has started
                 os.killpg(process.pid, how)
@@ -158,7 +177,7 @@ def _run_processes(
             patience = 90.0
     try:
         said = process.communicate(timeout=patience)[1]
-        return _Ended(process.returncode, said)
+        return process.returncode, said
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        return _Ended(-1, f"it did not end within {patience:g} s. {process.communicate()[1]}")
+        return -1, f"it did not end within {patience:g} s. {process.communicate()[1]}"

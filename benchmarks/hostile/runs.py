@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import xxhash
 import yaml
 
+from bakeoff.runs.checksums import UNCHECKED
 from bakeoff.runs.folder import RunFolder
 
 _LSTM = {"method": "lstm", "embedding_size": 8, "hidden_size": 8, "batch_size": 32}
@@ -225,6 +227,20 @@ def measured(path: Path) -> dict[str, Any]:
                     }
                 )
     return found
+
+
+def models(path: Path) -> dict[str, str]:
+    """Return the checksums of all files of models of a run, but for the cards that people read."""
+    files = (file for file in sorted(path.rglob("model/**/*")) if file.is_file() and file.name not in UNCHECKED)
+    return {str(file.relative_to(path)): xxhash.xxh3_128_hexdigest(file.read_bytes()) for file in files}
+
+
+def concluded(path: Path) -> dict[str, Any]:
+    """Return the verdict of a run, without what rests on the clock."""
+    verdict: dict[str, Any] = without_times(RunFolder(path).verdict().model_dump(mode="json"))
+    for key in ("time_limit", "fronts", "recommended", "sentences", "summary", "rule"):
+        verdict.pop(key)
+    return verdict
 
 
 def differences(found: Any, expected: Any, where: str = "") -> list[str]:
