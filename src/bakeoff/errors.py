@@ -42,6 +42,19 @@ class DivergedError(UserError):
     """The loss is not a finite number, so that the training cannot go on."""
 
 
+class FormatError(UserError):
+    """A file is not written as expected, and a config could say how it is written.
+
+    Args:
+        mend: What to change in the file, without a full stop: all that helps where no config is read.
+        setting: What to set in the config otherwise.
+    """
+
+    def __init__(self, message: str, mend: str, setting: str) -> None:
+        super().__init__(message, f"{mend}, or {setting}")
+        self.mend = f"{mend}."
+
+
 class DamagedError(UserError):
     """A file of a run folder is missing, cannot be read, or is not what was written.
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 FORMAT: Literal[2] = 2
 """Version of the keys of a config and of the files in a run folder."""
@@ -29,7 +38,7 @@ def _rate_or_auto(value: Any) -> Any:
         rate = float(value)
     except (TypeError, ValueError, OverflowError):
         rate = math.nan
-    if isinstance(value, bool) or not 0 < rate < math.inf:
+    if not 0 < rate < math.inf:
         raise ValueError(f"must be a number above 0, or `auto`, not {value!r}")
     return rate
 
@@ -93,10 +102,26 @@ WeightDecay = Annotated[float, Field(ge=0, description="Decoupled weight decay o
 GradientClip = Annotated[PositiveFloat | None, Field(description="Maximum norm of the gradient; `null`: no clipping.")]
 
 
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the types that a value may have, of a union or of one type."""
+    inner = get_args(annotation)
+    return {kind for each in inner for kind in _kinds(each)} if inner else {annotation}
+
+
 class Section(BaseModel):
     """A section of the config. Unknown keys are errors, and values cannot change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` where a number is wanted, which Python and pydantic take for 1."""
+        if isinstance(value, bool):
+            kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+            if bool not in kinds and kinds & {int, float}:
+                raise ValueError(f"must be a {'whole ' * (float not in kinds)}number, not {value!r}")
+        return value
 
 
 class Distributed(Section):

@@ -71,6 +71,7 @@ def everything(source):
         ("a.jsonl", LINES.encode()),
         ("a.ndjson.gz", gzip.compress(LINES.encode())),
         ("later.jsonl", (LINES + '{"more": 1}\n\n{"text": "  ", "more": [2]}\n').encode()),
+        ("absent.jsonl", ('{"other": 1}\n' * 400 + LINES).encode()),
         ("lines.txt", "".join(f"Line {n}\u2028and its half\r\n\n" for n in range(300)).encode()),
     ],
 )
@@ -127,6 +128,7 @@ def test_parquet_in_parts_keeps_names_of_classes_and_counts_lost_dates(tmp_path)
         ("fast.txt", "".join(f"__label__a Film {n}\n" for n in range(300))),
         ("old.txt", b"A film\n" * 400 + "Caf\xe9 au lait\n".encode("cp1252") * 3),
         ("small.csv", "text\na film\n"),
+        ("better.jsonl", '{"title": "A film"}\n' * 400 + LINES),
     ],
 )
 def test_what_cannot_be_told_from_the_first_part_is_read_at_once(tmp_path, name, content):
@@ -144,6 +146,7 @@ def test_what_cannot_be_told_from_the_first_part_is_read_at_once(tmp_path, name,
     [
         (LINES + "{oops\n", "line 401, column 2"),
         (LINES + '{"text": {"a": 1}}\n', "row 401: the text in column 'text' is an object"),
+        ('{"other": 1}\n' * 400 + '{"more": 1}\n', "its columns are other, more"),
     ],
 )
 def test_a_mistake_far_behind_is_named_by_its_line(tmp_path, content, message):

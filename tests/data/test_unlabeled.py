@@ -103,3 +103,21 @@ def test_the_way_out_names_the_option(tmp_path):
             read_texts(tmp_path / "a.csv", columns)
         assert "--column" in caught.value.hint
         assert "--set" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"text,label\nA film, and more,good\n" * 9, 'in double quotes (").'),
+        (b"text,text\nA film,good\n", "Rename one of them."),
+        (("schöne grüße\n" * 30).encode() + b"caf\xe9\n", "Repair that line."),
+    ],
+)
+def test_a_file_that_no_config_describes_is_to_be_mended(tmp_path, content, said):
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(UserError) as refusal:
+        read_texts(tmp_path / "a.csv")
+
+    assert refusal.value.hint.endswith(said)
+    assert "data." not in refusal.value.hint

@@ -32,6 +32,7 @@ def folder(tmp_path_factory) -> Path:
             country, fine = chance.choice(["DE", "FR", "US", "JP"]), chance.random() < 0.5
             good = 2 * (country in ("DE", "FR")) + 2 * fine + chance.gauss(-2, 0.7) > 0
             price = f"{chance.lognormvariate(3 + good, 1):.2f}".replace(".", ",") if row % 11 else ""
+            price = "unknown" if row == 7 else price
             review = f"{text(row)} {'fine' if fine else 'dull'}"
             opinion = "good" if good else "bad"
             stars = {"good": 5, "bad": 1}[opinion]
@@ -83,6 +84,7 @@ def test_the_run_and_the_report_say_who_reads_the_columns(folder):
     assert who in said
     assert "country (4 categories), price (numbers) and <b>noise (numbers)" in said
     assert "Numbers in column 'price' are read with a decimal comma" in said
+    assert "Column 'price': 1 cell is no number and counts as missing, such as 'unknown'." in said
     assert "<b>noise" not in html
     for page in (html, markdown):
         assert "linear-text-only has" in page
@@ -130,6 +132,12 @@ def test_values_are_given_on_the_command_line(folder):
 )
 def test_values_that_nobody_reads_are_refused(folder, feature, said):
     assert said in refused("predict", folder / "run", "the plot", "--feature", feature)
+
+
+def test_two_values_of_one_column_are_refused(folder):
+    said = refused("predict", folder / "run", "the plot", "--feature", "price=1", "--feature", "price=2")
+
+    assert "--feature gives column 'price' twice. Give each column one value." in " ".join(said.split())
 
 
 def test_a_file_has_the_columns_or_is_refused(folder, tmp_path):

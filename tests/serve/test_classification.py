@@ -67,6 +67,8 @@ def test_a_very_long_text_is_labeled_but_not_marked(client: httpx.Client) -> Non
         ({"texts": ["x"] * 257}, 400, "257 texts; 256 are allowed"),
         ({"texts": ["x"], "models": ["stories/lora"]}, 400, "Use /v1/completions"),
         ({"texts": ["x"], "models": ["sentiment/gru"]}, 404, "There is no model"),
+        ({"texts": ["x"], "features": []}, 400, "0 objects for 1 text. Send one for each text."),
+        ({"texts": ["x", "y"], "features": [{}]}, 400, "1 object for 2 texts."),
     ],
 )
 def test_refusals(client: httpx.Client, asked: dict, status: int, message: str) -> None:

@@ -71,12 +71,18 @@ def with_features(
         table: The table that the texts come from, a row each.
 
     Raises:
-        UserError: `given` names a column that no contestant reads, or the table lacks one that a contestant reads.
+        UserError: `given` names a column that no contestant reads, or one twice; or the table lacks one that a
+            contestant reads.
     """
     from bakeoff.data.row_texts import row_texts
 
     known = list(dict.fromkeys(column for columns in readers.values() for column in columns))
-    values = dict(_assigned(assignment, known) for assignment in given or ())
+    values: dict[str, str] = {}
+    for assignment in given or ():
+        name, value = _assigned(assignment, known)
+        if name in values:
+            raise UserError(f"--feature gives column {name!r} twice.", "Give each column one value.")
+        values[name] = value
     columns: dict[str, Sequence[Any]] = {name: [value] * len(texts) for name, value in values.items()}
     for name in known:
         if name in columns:

@@ -19,14 +19,15 @@ from bakeoff.data.dialects import (
 )
 from bakeoff.data.headers import fit_to_header, has_header
 from bakeoff.data.reading import PLAIN, Reading, read_as
-from bakeoff.errors import UserError
+from bakeoff.errors import FormatError
 
 _ENOUGH_ROWS = 8
 """Fewer rows fit a reading without quotes by chance."""
 
-_HINT = (
-    'Put fields with line breaks or separators in double quotes ("), or say how the file is written: '
-    "--set data.format.separator=semicolon (comma, tab, pipe), --set data.format.quote=none (double, single)"
+_MEND = 'Put fields with line breaks or separators in double quotes (")'
+_SETTING = (
+    "say how the file is written: --set data.format.separator=semicolon (comma, tab, pipe), "
+    "--set data.format.quote=none (double, single)"
 )
 
 
@@ -62,7 +63,7 @@ def read_delimited(
         encoding: The encoding that the text was decoded from, for the note on how the file was read.
 
     Raises:
-        UserError: a line has too many or too few fields, or broken quotes; the message gives its number.
+        FormatError: a line has too many or too few fields, or broken quotes; the message gives its number.
     """
     return _reading(_find(text, name, tabs, settings or TableFormat()), name, tabs, settings or TableFormat(), encoding)
 
@@ -73,7 +74,7 @@ def find_layout(
     """Return how a file is written, judged from its first rows as `read_delimited` does; None if rows must be mended.
 
     Raises:
-        UserError: as `read_delimited`.
+        FormatError: as `read_delimited`.
     """
     fit = _find(text, name, tabs, settings or TableFormat())
     reading = _reading(fit, name, tabs, settings or TableFormat(), encoding)
@@ -141,7 +142,7 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
         except MalformedError:
             continue
         return _Fit(dialect, records, notes)
-    raise UserError(f"{name} is malformed: {problem}.", _HINT)
+    raise FormatError(f"{name} is malformed: {problem}.", _MEND, _SETTING)
 
 
 def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]:
@@ -228,9 +229,10 @@ def _columns(records: list[Record], name: str, with_header: bool) -> dict[str, l
         if header.count("") > 1:
             header = [field or f"column_{number}" for number, field in enumerate(header, start=1)]
         if twice := {field for field in header if header.count(field) > 1}:
-            raise UserError(
+            raise FormatError(
                 f"{name} is malformed: line {first.line}: column {sorted(twice)[0]!r} occurs twice.",
-                "Rename one of them; if the first line is no header: --set data.format.header=false",
+                "Rename one of them",
+                "if the first line is no header: --set data.format.header=false",
             )
         rows = records[1:]
     else:

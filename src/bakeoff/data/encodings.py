@@ -6,7 +6,7 @@ import codecs
 import re
 from functools import partial
 
-from bakeoff.errors import UserError
+from bakeoff.errors import FormatError, UserError
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
@@ -67,14 +67,14 @@ def _decode_as(content: bytes, name: str, encoding: str) -> str:
         raise UserError(f"{name} is not {encoding}: {error}.", "Name another encoding.") from None
 
 
-def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> UserError:
+def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> FormatError:
     shown = "UTF-8" if encoding.startswith("utf-8") else encoding
     # `error.start` does not count the three bytes of a byte-order mark, which cannot change the line.
     line = content.count(b"\n", 0, error.start) + 1
-    return UserError(
+    return FormatError(
         f"{name} is not {shown}: line {line}, byte {error.start} is 0x{error.object[error.start]:02x}.",
-        "Repair that line, or name the encoding (windows-1252, ...): data.format.encoding of a table, "
-        "data.encoding of a text.",
+        "Repair that line",
+        "name the encoding (windows-1252, ...): data.format.encoding of a table, data.encoding of a text.",
     )
 
 

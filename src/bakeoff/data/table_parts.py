@@ -42,6 +42,7 @@ class TableParts:
 
     notes: list[str]  # sentences on how it is read
     read: Callable[[], Iterator[Reading]]
+    same_columns: bool = True  # in all parts
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class _Form:
     columns: Callable[[list[Any]], dict[str, list[Any]]]
     notes: list[str]
     newline: str = ""  # of io.TextIOWrapper
+    same_columns: bool = True
 
 
 def table_parts(path: Path, settings: TableFormat) -> TableParts | None:
@@ -75,7 +77,7 @@ def table_parts(path: Path, settings: TableFormat) -> TableParts | None:
         return None
     if not form or not at_once:
         return None
-    return TableParts(form.notes, lambda: _read(path, form, encoding, at_once))
+    return TableParts(form.notes, lambda: _read(path, form, encoding, at_once), form.same_columns)
 
 
 def _form(text: str, ending: str, name: str, settings: TableFormat, encoding: str) -> _Form | None:
@@ -91,7 +93,11 @@ def _form(text: str, ending: str, name: str, settings: TableFormat, encoding: st
         )
     if ending in (".jsonl", ".ndjson") and not text.lstrip().startswith("["):
         return _Form(
-            lambda lines: json_rows((line.removesuffix("\n") for line in lines), name), columns_of_rows, notes, "\n"
+            lambda lines: json_rows((line.removesuffix("\n") for line in lines), name),
+            columns_of_rows,
+            notes,
+            newline="\n",
+            same_columns=False,  # an object may lack a key
         )
     if ending == ".txt":
         return _Form(

@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from bakeoff.data.columns import choose_text_columns, row_texts, text_counts, text_notes
 from bakeoff.data.compression import ending_of, unpack
@@ -18,6 +19,7 @@ from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.data.reading import Counts, counted_notes
 from bakeoff.data.table_parts import TableParts, UnevenError, table_parts, text_lines
 from bakeoff.data.types import TextSource, TextTable, count_empty
+from bakeoff.errors import FormatError, UserError
 
 
 def read_texts(
@@ -41,6 +43,15 @@ def read_texts(
     """
     if not path.exists():
         raise missing(str(path))
+    try:
+        return _read_texts(path, columns, trained_on, key, settings)
+    except FormatError as error:  # no config says how this file is written
+        raise UserError(error.message, error.mend) from None
+
+
+def _read_texts(
+    path: Path, columns: Sequence[str] | None, trained_on: Sequence[str], key: str, settings: TableFormat | None
+) -> TextTable:
     if ending_of(path.name) == ".txt":
         content, _ = unpack(read_bytes(path), path.name, ())
         if not is_fasttext(content):
@@ -63,7 +74,8 @@ def open_texts(
 ) -> TextSource:
     """Look through the texts of a file, as `read_texts` reads them, and keep no more than one part of a large one.
 
-    Where a large file does not go on as it began, it is read at once, like a small one.
+    Where a large file does not go on as it began, or has a better column of texts in later parts, it is read at once,
+    like a small one.
 
     Args:
         on_part: Gets the number of rows so far.
@@ -85,10 +97,12 @@ def _look_through(
     trained_on: Sequence[str],
     on_part: Callable[[int], None],
 ) -> TextSource:
-    names: dict[str, None] = {}
+    lines = ending_of(path.name) == ".txt"
+    cells: dict[str, list[Any]] = {"text": []} if lines else {}  # of each column, in the first part that has it
     counts: Counts = Counter()
     rows = empty = 0
-    chosen: list[str] = []
+    chosen: list[str] = ["text"] if lines else []
+    refused: UserError | None = None
 
     def tables() -> Iterator[tuple[RawTable, Counts]]:
         first_row = 1
@@ -97,19 +111,28 @@ def _look_through(
             yield table, reading.counts
             first_row += len(table)
 
-    if ending_of(path.name) == ".txt":
-        chosen = ["text"]
     for table, lost in tables():
-        chosen = chosen or _chosen(table, columns, trained_on, "--column")
-        names.update(dict.fromkeys(table.columns))
+        if not chosen or not table.columns.keys() <= cells.keys():
+            cells |= {name: values for name, values in table.columns.items() if name not in cells}
+            earlier = chosen
+            try:
+                chosen = _chosen(RawTable(str(path), cells | table.columns, {}), columns, trained_on, "--column")
+            except UserError as error:
+                if parts.same_columns:
+                    raise
+                refused = error
+            if earlier and chosen != earlier:
+                raise UnevenError(f"{path} has another column of texts further behind.")
         counts += lost + text_counts(table, [name for name in chosen if table.has_column(name)])
         empty += count_empty(_texts(table, chosen))
         rows += len(table)
         on_part(rows)
+    if not chosen and refused is not None:
+        raise refused
     notes = [*parts.notes, *counted_notes(counts)]
     return TextSource(
         lambda: (TextTable(table.source, table.columns, _texts(table, chosen)) for table, _ in tables()),
-        list(names),
+        list(cells),
         rows,
         empty,
         notes,

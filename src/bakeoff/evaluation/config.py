@@ -64,7 +64,7 @@ def _order(value: Any) -> Any:
 
 
 def _threshold(value: Any) -> Any:
-    if value == "f1" or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1):
+    if value == "f1" or (isinstance(value, int | float) and 0 < value < 1):
         return value
     raise ValueError(f"must be `f1` or a number between 0 and 1, not {value!r}")
 

@@ -81,8 +81,9 @@ def _inputs(asked: ClassifyRequest, chosen: Sequence[ServedModel]) -> Sequence[s
     if asked.features is None:
         return asked.texts
     if len(asked.features) != len(asked.texts):
-        message = f"{len(asked.features):,} objects for {len(asked.texts):,} texts. Send one for each text."
-        raise ApiError(400, message, param="features")
+        objects, texts = len(asked.features), len(asked.texts)
+        counted = f"{objects:,} object{'s' * (objects != 1)} for {texts:,} text{'s' * (texts != 1)}"
+        raise ApiError(400, f"{counted}. Send one for each text.", param="features")
     known = list(dict.fromkeys(column for model in chosen for column in model.result.columns))
     for name in dict.fromkeys(name for values in asked.features for name in values):
         if name not in known:

@@ -8,6 +8,7 @@ import yaml
 
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.classification import ClassificationConfig
+from bakeoff.data.row_texts import concatenated, with_columns
 from bakeoff.data.types import SplitTable
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.methods.base import MethodConfig
@@ -48,7 +49,9 @@ def feature_notes(config: ClassificationConfig, data: SplitTable) -> list[str]:
 
     encoder = ColumnEncoder.fit(data.train.texts)
     notes = [f"Columns beside the text: {listed([column.described for column in encoder.columns])}."]
-    notes += [note for column in encoder.columns if (note := column.note)]
+    texts = concatenated([data.train.texts, data.validation.texts, data.test.texts])
+    cells = with_columns(texts, [column.name for column in encoder.columns]).columns
+    notes += [note for column in encoder.columns for note in column.notes(cells[column.name])]
     readers = {name: bool(columns_read(config, name, data)) for name in config.contestants}
     notes.append(_who_reads(config, readers))
     pairs = without_features(config)

@@ -170,3 +170,17 @@ def test_numbers_near_the_largest_there_is_are_encoded(cells):
 
     assert np.isfinite(vectors).all()
     assert np.abs(vectors).max() <= 3
+
+
+def test_cells_that_are_no_number_or_date_are_counted():
+    numbers = [*map(str, range(40)), "unknown", None, "n/a" * 30]
+    (column,) = ColumnEncoder.fit(rows(price=numbers)).columns
+    assert column.notes(numbers) == ["Column 'price': 2 cells are no number and count as missing, such as 'unknown'."]
+    assert column.notes([None, "3", "n/a" * 30]) == [
+        f"Column 'price': 1 cell is no number and counts as missing, such as {('n/a' * 30)[:40]!r}."
+    ]
+    days = [f"2024-01-{day:02}" for day in range(1, 31)]
+    (column,) = ColumnEncoder.fit(rows(day=[*days, "soon"])).columns
+    assert column.notes(["soon"]) == ["Column 'day': 1 cell is no date and counts as missing, such as 'soon'."]
+    (column,) = ColumnEncoder.fit(rows(kind=["a", "b"] * 20)).columns
+    assert column.notes(["a", "c"]) == []

@@ -15,7 +15,7 @@ from bakeoff.sections import ClassWeights, PositiveInt, RequestedPrecision
 
 def _layer(value: Any) -> Any:
     """Validate a layer. A pydantic union would report one problem for each of its two types."""
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+    if value == "auto" or (isinstance(value, int) and value > 0):
         return value
     raise ValueError(f"must be a whole number above 0, or `auto`, not {value!r}")
 

@@ -32,6 +32,8 @@ MOST_CATEGORIES = 50
 FARTHEST = 3.0
 """Standard deviations from the median that no encoded number reaches."""
 
+_SHOWN = 40  # characters of a cell in a note
+
 Array = npt.NDArray[np.float32]
 
 _FILE = "columns.json"
@@ -65,16 +67,26 @@ class EncodedColumn:
         named = sum(category is not None for category in self.categories)
         return f"{self.name} ({named} categor{'y' if named == 1 else 'ies'}{' and others' * self.others})"
 
-    @property
-    def note(self) -> str:
-        """Return a sentence on what a reader may not expect, or ""."""
+    def notes(self, cells: Sequence[Cell]) -> list[str]:
+        """Return sentences on what a reader may not expect.
+
+        Args:
+            cells: All that the table has.
+        """
+        notes = []
         if self.reading.decimal == "comma":
-            return f"Numbers in column {self.name!r} are read with a decimal comma: 1.234,5."
+            notes.append(f"Numbers in column {self.name!r} are read with a decimal comma: 1.234,5.")
+        if unread := self.reading.unread(cells):
+            one = len(unread) == 1
+            notes.append(
+                f"Column {self.name!r}: {len(unread):,} cell{' is' if one else 's are'} no {self.reading.kind} and "
+                f"count{'s' * one} as missing, such as {unread[0][:_SHOWN]!r}."
+            )
         if self.others and not self.categories:
-            return (
+            notes.append(
                 f"Column {self.name!r} tells nothing apart: no category stands in {FEWEST_ROWS} training rows or more."
             )
-        return ""
+        return notes
 
     def encode(self, cells: Sequence[Cell]) -> Array:
         """Return shape (cells, values)."""

@@ -45,6 +45,12 @@ class Reading:
         read = self._reader()
         return np.array([math.nan if cell is None else read(cell) for cell in cells], dtype=np.float64)
 
+    def unread(self, cells: Sequence[Cell]) -> list[str]:
+        """Return the cells that count as missing because they are no number, or no date."""
+        if self.kind == "category":
+            return []
+        return [cell for cell, value in zip(cells, self.numbers(cells), strict=True) if cell and math.isnan(value)]
+
     def _reader(self) -> Callable[[str], float]:
         if self.kind == "number":
             return _number if self.decimal == "point" else _number_with_a_comma
