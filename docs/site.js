@@ -1,4 +1,4 @@
-// The keyboard reaches tables that scroll sideways.
+// The keyboard reaches tables that scroll sideways, and the buttons of code blocks are no landmarks.
 document$.subscribe(() =>
   requestAnimationFrame(() => {
     for (const wrap of document.querySelectorAll(".md-typeset__scrollwrap")) {
@@ -6,5 +6,6 @@ document$.subscribe(() =>
       wrap.setAttribute("role", "group");
       wrap.setAttribute("aria-label", "Table");
     }
+    for (const buttons of document.querySelectorAll(".md-code__nav")) buttons.setAttribute("role", "presentation");
   }),
 );

@@ -124,12 +124,13 @@ def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caut
     if len({_fingerprint(run, "train") for run in runs}) > 1:
         sentence = "were not trained on the same texts: differences are not due to the methods alone."
         found.append(Caution(Concern.OTHER_TRAINING_DATA, f"{listed(list(names))} {sentence}"))
-    if len({_machine(run.environment) for run in runs}) > 1:
+    bf16 = any(result.training.precision == "bf16" for run in runs for result in run.results)
+    if len({_machine(run.environment, bf16) for run in runs}) > 1:
         sentence = "ran on different machines or with different versions: their times and memory cannot be compared."
         found.append(Caution(Concern.OTHER_MACHINE, f"{listed(list(names))} {sentence}"))
     return found
 
 
-def _machine(environment: Environment) -> tuple[object, ...]:
-    found = environment
-    return (found.processor, found.threads, found.accelerator, found.packages.get("torch"), found.bakeoff)
+def _machine(found: Environment, bf16: bool) -> tuple[object, ...]:
+    kernels = found.compiled_kernels if bf16 else None
+    return (found.processor, found.threads, found.accelerator, found.packages.get("torch"), found.bakeoff, kernels)

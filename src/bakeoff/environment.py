@@ -30,6 +30,8 @@ def current_environment(threads: int | None = None, at_once: int = 1) -> Environ
     import psutil
     import torch
 
+    from bakeoff import native
+
     return Environment(
         command=_command(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -43,22 +45,33 @@ def current_environment(threads: int | None = None, at_once: int = 1) -> Environ
         trainings_at_once=at_once,
         memory_bytes=psutil.virtual_memory().total,
         accelerator=accelerator(),
+        compiled_kernels=native.available(),
         settings={name: os.environ[name] for name in SETTINGS if name in os.environ},
         git_revision=_git_revision(),
     )
 
 
-def other_circumstances(began: Environment) -> str | None:
-    """Return what differs in this process from where a run began, and can change the last digits of its numbers."""
+def other_circumstances(began: Environment, precision: str) -> str | None:
+    """Return what differs in this process from where a run began, and can change the last digits of its numbers.
+
+    Args:
+        began: Where the run began.
+        precision: Of a training here: kernels in C matter in bf16 alone.
+    """
     import torch
+
+    from bakeoff import native
 
     gpu = accelerator()
     version, before = package_version("torch"), began.packages.get("torch")
+    matter = precision == "bf16" and began.compiled_kernels is not None
+    compiled = native.available() if matter else began.compiled_kernels
     differences = [
         (_processor(), began.processor, f"on {_processor()}, not {began.processor}"),
         (gpu, began.accelerator, f"on {gpu or 'no GPU'}, not {began.accelerator or 'no GPU'}"),
         (torch.get_num_threads(), began.threads, f"with {torch.get_num_threads()} threads, not {began.threads}"),
         (version, before, f"with torch {version}, not {before}"),
+        (compiled, began.compiled_kernels, f"{'with' if compiled else 'without'} the kernels in C for bf16"),
     ]
     return "; ".join(text for now, then, text in differences if now != then) or None
 

@@ -258,7 +258,7 @@ def _bake_one(
         result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")
-    if (differences := other_circumstances(folder.environment())) is not None:
+    if (differences := other_circumstances(folder.environment(), result.training.precision)) is not None:
         result.notes.append(f"Trained {differences}, where the run began: the last digits of its numbers may differ.")
     return result
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import pytest
 
+from bakeoff.report.loaded import LoadedRun, load_run
+from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff, refused
 from tests.real_runs import SENTIMENT, write_config_file
 from tests.report.pages import Page
@@ -93,3 +98,19 @@ def test_other_training_texts_are_said(wide, tmp_path):
     said = " ".join(bakeoff("compare", *runs, "--json").json["verdict"]["sentences"])
 
     assert "all and fewer were not trained on the same texts" in said
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_kernels_in_c_on_one_machine_alone_are_said_of_runs_in_bf16(wide, tmp_path, monkeypatch, precision):
+    other = shutil.copytree(wide, tmp_path / "other")
+
+    def load(folder: RunFolder) -> LoadedRun:
+        run = load_run(folder)
+        run.results[0].training.precision = precision
+        return replace(run, environment=run.environment.model_copy(update={"compiled_kernels": folder.path == other}))
+
+    monkeypatch.setattr("bakeoff.comparing.load_run", load)
+
+    said = " ".join(bakeoff("compare", wide, other, "--json").json["verdict"]["sentences"])
+
+    assert ("wide and other ran on different machines or with different versions" in said) == (precision == "bf16")

@@ -89,8 +89,8 @@ def test_the_same_results_after_a_killed_worker_and_ctrl_c(one_after_the_other, 
 def test_another_number_of_threads_is_noted(one_after_the_other, tmp_path):
     environment = RunFolder(one_after_the_other).environment()
     changed = environment.model_copy(update={"threads": 7, "processor": "abacus"})
-    assert other_circumstances(environment) is None
-    noted = other_circumstances(changed) or ""
+    assert other_circumstances(environment, "fp32") is None
+    noted = other_circumstances(changed, "fp32") or ""
     assert "not abacus" in noted
     assert "threads, not 7" in noted
 

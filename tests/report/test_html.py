@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -108,7 +109,7 @@ def test_metrics_that_few_ask_for_are_folded(classification_run: RunFolder) -> N
 
 
 def test_the_page_has_all_it_takes_to_reproduce_the_run(run: RunFolder, page: Page) -> None:
-    assert " ".join(run.environment().command) in page.text
+    assert shlex.join(run.environment().command) in page.text
     assert run.data().fingerprint in page.text
     for digest in run.data().files.values():
         assert digest in page.text

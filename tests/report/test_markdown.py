@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from bakeoff.evaluation.wording import number
 from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
@@ -24,7 +26,7 @@ def test_the_report_has_verdict_metrics_and_command(run: RunFolder) -> None:
     for folder in run.contestants():
         for metric in folder.average().metrics:
             assert number(metric.value) in page.text
-    assert " ".join(run.environment().command) in page.text
+    assert shlex.join(run.environment().command) in page.text
     assert VISIBLE in page.text
 
 

@@ -36,7 +36,6 @@ def examine() -> dict[str, Any]:
     """Return everything that the command prints, with `advice` as a list of sentences."""
     import torch
 
-    from bakeoff import native
     from bakeoff.environment import current_environment
     from bakeoff.training.precision import choose_device, choose_precision, computes_bf16_fast
 
@@ -52,8 +51,12 @@ def examine() -> dict[str, Any]:
         )
     if missing_modules("gguf"):
         advice.append(f"GGUF files, smollm2-135m among them, cannot be read: {install_command('gguf')}")
-    compiled = native.available()
-    if not compiled and sys.platform == "linux" and device.type == "cpu" and computes_bf16_fast(device):
+    if (
+        not environment.compiled_kernels
+        and sys.platform == "linux"
+        and device.type == "cpu"
+        and computes_bf16_fast(device)
+    ):
         advice.append(
             "There is no C compiler (cc), so language models train a fifth slower than they could: install gcc."
         )
@@ -81,7 +84,7 @@ def examine() -> dict[str, Any]:
         "accelerator": environment.accelerator or "none",
         "fast_bf16": computes_bf16_fast(device),
         "precision": choose_precision("auto", device),
-        "compiled_kernels": compiled,
+        "compiled_kernels": environment.compiled_kernels,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "set_before_torch": environment.settings,
         "huge_pages": _huge_pages(),

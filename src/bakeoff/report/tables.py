@@ -368,6 +368,9 @@ def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:
         ("Memory", size(environment.memory_bytes)),
         ("Accelerator", environment.accelerator or "none"),
     ]
+    if environment.compiled_kernels is not None:
+        kernels = "kernels in C" if environment.compiled_kernels else "torch alone: no kernels in C were compiled"
+        facts.append(("bf16 on the CPU by", kernels))
     if environment.settings:
         facts.append(("Set before start", ", ".join(f"{name}={value}" for name, value in environment.settings.items())))
     return facts

@@ -412,6 +412,9 @@ class Environment(Record):
     trainings_at_once: int = Field(1, description="Trainings that ran at the same time, and share the machine.")
     memory_bytes: int
     accelerator: str | None = None
+    compiled_kernels: bool | None = Field(
+        None, description="Whether a C compiler made the kernels for bf16 on the CPU. None: a run of an older version."
+    )
     settings: dict[str, str] = Field({}, description="Environment variables that were set before torch was loaded.")
     git_revision: str | None = None
 
