@@ -49,7 +49,9 @@ def feature_notes(config: ClassificationConfig, data: SplitTable) -> list[str]:
 
     encoder = ColumnEncoder.fit(data.train.texts)
     notes = [f"Columns beside the text: {listed([column.described for column in encoder.columns])}."]
-    texts = concatenated([data.train.texts, data.validation.texts, data.test.texts])
+    # With folds, train and validation are all rows already.
+    parts = [data.train, data.validation] if data.folds else [data.train, data.validation, data.test]
+    texts = concatenated([part.texts for part in parts])
     cells = with_columns(texts, [column.name for column in encoder.columns]).columns
     notes += [note for column in encoder.columns for note in column.notes(cells[column.name])]
     readers = {name: bool(columns_read(config, name, data)) for name in config.contestants}
