@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bakeoff.config.starting import StartingConfig
 from bakeoff.evaluation.wording import duration
+from bakeoff.methods.proposals import Proposal
 from bakeoff.planner import plan
-from bakeoff.runs.plans import Plan
+from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.training.progress import Progress
+
+_SHARES = (1.0, 0.6, 0.4)
+"""Of the usual epochs. Even fewer leave a network half trained."""
 
 
 def within_minutes(
-    start: Callable[[Mapping[str, str], str], StartingConfig], minutes: float, progress: Progress | None = None
+    start: Callable[[Mapping[str, str], str, int | None], StartingConfig],
+    minutes: float,
+    progress: Progress | None = None,
 ) -> StartingConfig:
-    """Return a config whose forecast is within the time: the slowest contestants are left out, never the quick ones.
+    """Return a config whose forecast is within the time: those that promise most stay, with fewer epochs if need be.
 
     Args:
-        start: Makes the config, without some contestants (name -> how long they take) and with a sentence on its time.
+        start: Makes the config, without some contestants (name -> how long they take), with a sentence on its time, and
+            with so many epochs.
         progress: Is told how the planning proceeds.
 
     Raises:
         UserError: the data cannot be learned from, or a contestant cannot be planned.
     """
-    everything = start({}, "")
+    everything = start({}, "", None)
     if everything.seen.task != "classification":
         return everything  # its budget is in tokens, for a first look
     forecast = plan(everything.values, progress=progress)
-    too_slow = beyond(forecast, everything.quick, minutes)
-    total = forecast.total_seconds - sum(too_slow.values())
+    usual: int = everything.values["budget"]["epochs"]
+    epochs = _epochs(forecast, everything.lineup, minutes, usual)
+    too_slow = beyond(forecast, everything.lineup, minutes, epochs / usual)
+    total = _total(forecast, epochs / usual) - sum(too_slow.values())
     left_out = {name: f"about {duration(seconds)}" for name, seconds in too_slow.items()}
     asked = f"You asked for {minutes:g} minute{'' if minutes == 1 else 's'}."
-    return start(left_out, f"{asked} On this machine, the contestants take about {duration(total)} (bakeoff plan).")
+    takes = f"On this machine, the contestants take about {duration(total)} (bakeoff plan)."
+    return start(left_out, f"{asked} {takes}", None if epochs == usual else epochs)
 
 
-def beyond(forecast: Plan, quick: Collection[str], minutes: float) -> dict[str, float]:
+def beyond(forecast: Plan, lineup: Sequence[Proposal], minutes: float, share: float = 1.0) -> dict[str, float]:
     """Return the contestants to leave out so that the others are within the time, and their seconds.
 
-    The slowest are left out first, the quick ones never.
+    Whoever promises more is kept first, of equals the one that is quicker. The quick ones are never left out.
+
+    Args:
+        forecast: With the usual number of epochs.
+        share: Of these epochs.
     """
-    seconds = {contestant.name: contestant.all_seconds for contestant in forecast.contestants}
-    total, left_out = forecast.total_seconds, dict[str, float]()
-    for name in sorted(seconds.keys() - set(quick), key=lambda name: -seconds[name]):
-        if total <= 60 * minutes:
-            break
-        total -= seconds[name]
-        left_out[name] = seconds[name]
+    seconds = {contestant.name: _seconds(contestant, share) for contestant in forecast.contestants}
+    slow = [each for each in lineup if not each.is_quick and each.name in seconds]
+    total, left_out = _total(forecast, share) - sum(seconds[each.name] for each in slow), dict[str, float]()
+    for each in sorted(slow, key=lambda each: (-each.promise, seconds[each.name])):
+        if total + seconds[each.name] <= 60 * minutes:
+            total += seconds[each.name]
+        else:
+            left_out[each.name] = seconds[each.name]
     return left_out
+
+
+def _epochs(forecast: Plan, lineup: Sequence[Proposal], minutes: float, usual: int) -> int:
+    """Return the most epochs with which all that promise most are kept; the usual number if there are none."""
+    most = max(each.promise for each in lineup)
+    best = {each.name for each in lineup if each.promise == most}
+    for share in _SHARES:
+        epochs = max(1, round(share * usual))
+        if not best & beyond(forecast, lineup, minutes, epochs / usual).keys():
+            return epochs
+    return usual
+
+
+def _total(forecast: Plan, share: float) -> float:
+    return forecast.total_seconds - sum(each.all_seconds - _seconds(each, share) for each in forecast.contestants)
+
+
+def _seconds(contestant: ContestantPlan, share: float) -> float:
+    """Return the time of all trainings with a share of the epochs."""
+    if not contestant.epochs:
+        return contestant.all_seconds  # it has none: a linear model, a frozen encoder
+    return contestant.all_seconds - (1 - share) * contestant.seeds * contestant.trainings * contestant.training_seconds

@@ -35,7 +35,7 @@ def command(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0, help="Leave out contestants until the forecast of `bakeoff plan` is within this time."),
+        typer.Option(min=0, help="Fit contestants and epochs into this time, by the forecast of `bakeoff plan`."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -52,8 +52,12 @@ def command(
 
     labels = label[0] if label and len(label) == 1 else label
 
-    def begin(left_out: Mapping[str, str] = MappingProxyType({}), time: str = "") -> StartingConfig:
-        return starting_config(source, text, labels, validation=validation, test=test, left_out=left_out, time=time)
+    def begin(
+        left_out: Mapping[str, str] = MappingProxyType({}), time: str = "", epochs: int | None = None
+    ) -> StartingConfig:
+        return starting_config(
+            source, text, labels, validation=validation, test=test, left_out=left_out, time=time, epochs=epochs
+        )
 
     if minutes is None:
         start = begin()
@@ -69,6 +73,7 @@ def command(
         return
     lines = describe(start.seen)
     lines += [start.seen.time] if start.seen.time else []
+    lines += [f"epochs: {start.seen.epochs}, fewer than usual for want of time"] if start.seen.epochs else []
     lines += [f"left out for want of time: {name}, {time}" for name, time in start.seen.left_out.items()]
     if start.seen.examples:
         lines.append("The config trains language models on the answers.")

@@ -64,11 +64,6 @@ class StartingConfig:
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
 
     @property
-    def quick(self) -> list[str]:
-        """Return the contestants that take seconds."""
-        return [proposal.name for proposal in self.lineup if proposal.is_quick]
-
-    @property
     def values(self) -> dict[str, Any]:
         """Return the config as `bakeoff.run` and `bakeoff.plan` take it, with the tables themselves in it."""
         values: dict[str, Any] = yaml.safe_load(self.yaml)
@@ -89,6 +84,7 @@ def starting_config(
     names: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] = MappingProxyType({}),
     time: str = "",
+    epochs: int | None = None,
     choices: Choices = _AS_PROPOSED,
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
@@ -103,6 +99,7 @@ def starting_config(
         names: What the config calls sources, where that is not their path.
         left_out: Contestants that the config shall not have, and how long they would take.
         time: A sentence about the time that the others take, for a comment.
+        epochs: Passes over the training rows, where the usual number would take too long.
         choices: What somebody decided instead of taking what is proposed.
 
     Raises:
@@ -185,7 +182,7 @@ def starting_config(
     seen.notes = [*seen.notes, *map(leak_note, leaks.items())]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
-    seen.left_out, seen.time = dict(left_out), time
+    seen.left_out, seen.time, seen.epochs = dict(left_out), time, epochs
     words = sum(len(text.split()) for text in split.train.texts)
     seen.english = look_english(split.train.texts) if choices.english is None else choices.english
     lineup = _lineup(seen, split.train, words, left_out, choices)
@@ -326,6 +323,8 @@ def _classification_yaml(
         )
     if choices.epochs is not None:
         epochs, why = choices.epochs, "as chosen; the best epoch is kept"
+    elif seen.epochs is not None:
+        epochs, why = seen.epochs, "fewer passes than usual, for want of time; the best epoch is kept"
     elif training_rows < _VERY_FEW_ROWS:
         epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
     elif training_rows < _FEW_ROWS:

@@ -28,6 +28,7 @@ class Proposal:
     settings: str = "{}"  # in YAML, on one line
     is_quick: bool = False  # never left out for want of time
     is_baseline: bool = False  # there to be beaten: it adds nothing to others
+    promise: int = 0  # where time is short, those with the highest stay: how often and by how much they win
 
 
 def lineup_yaml(lineup: Iterable[Proposal]) -> str:

@@ -15,6 +15,7 @@ from bakeoff.data.compression import COMPRESSED, ending_of
 from bakeoff.data.raw_tables import is_table_name
 from bakeoff.errors import UserError
 from bakeoff.lineup import beyond
+from bakeoff.methods.proposals import Proposal
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.reading import read_record
 from bakeoff.runs.record import Record
@@ -133,8 +134,9 @@ class UploadedFile(RecordedFolder[FileRecord]):
         chosen = None
         if minutes is not None:
             look = read_record(self._look, Look)
-            quick = [each.name for each in look.found.lineup if each.quick] if look.found else []
-            left_out = beyond(plan, quick, minutes)
+            offered = look.found.lineup if look.found else []
+            lineup = [Proposal(each.name, each.reason, is_quick=each.quick, promise=each.promise) for each in offered]
+            left_out = beyond(plan, lineup, minutes)
             chosen = [name for name in seconds if name not in left_out]
         return ForecastView(
             state="ready",

@@ -119,7 +119,13 @@ def found_in(start: StartingConfig) -> Found:
         notes=[note for note in seen.notes if not note.startswith("Read as:")],  # which `read_as` says
         reasons=seen.reasons,
         lineup=[
-            Offered(name=each.name, reason=each.reason, quick=each.is_quick, settings=settings_of(task, each))
+            Offered(
+                name=each.name,
+                reason=each.reason,
+                quick=each.is_quick,
+                promise=each.promise,
+                settings=settings_of(task, each),
+            )
             for each in start.lineup
         ],
     )

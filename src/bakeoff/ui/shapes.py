@@ -41,6 +41,7 @@ class Offered(Record):
     name: str
     reason: str
     quick: bool = Field(description="Takes seconds, so it is never left out for want of time.")
+    promise: int = Field(0, description="Where time is short, those with the highest stay.")
     settings: list[Setting]
 
 

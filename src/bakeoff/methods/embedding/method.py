@@ -101,7 +101,7 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
         if not facts.is_english:
             return []
         reason = "vectors of a frozen encoder for English, and logistic regression: strong on few rows"
-        return [Proposal("embedding", reason)]
+        return [Proposal("embedding", reason, promise=3)]
 
     def describe(self, config: EmbeddingConfig) -> str:
         name = Path(config.model).name

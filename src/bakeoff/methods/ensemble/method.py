@@ -32,7 +32,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         if len(members) < 2:
             return []
         reason = "all of them together, weighted: needs no training, and is often better than any alone"
-        return [Proposal("ensemble", reason, f"{{members: [{', '.join(members)}]}}")]
+        return [Proposal("ensemble", reason, f"{{members: [{', '.join(members)}]}}", promise=4)]
 
     def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         """Find the weights. The cost includes the members', because the ensemble needs them trained."""

@@ -44,10 +44,10 @@ class RecurrentMethod(
         kept = RecurrentConfig.model_fields["max_length"].default
         cut = f"; many texts are longer than the {kept} words it reads (max_length)" if facts.long_text > kept else ""
         if facts.training_rows >= _FEWEST_ROWS:
-            proposals.append(Proposal("lstm", f"a recurrent network, trained from scratch{cut}"))
+            proposals.append(Proposal("lstm", f"a recurrent network, trained from scratch{cut}", promise=1))
         if facts.smallest_class >= _ROWS_TO_CORRECT and not facts.multilabel:
             reason = f"an LSTM that learns what the linear model misses{cut}"
-            proposals.append(Proposal("corrector", reason, "{method: lstm, linear_part: {}}"))
+            proposals.append(Proposal("corrector", reason, "{method: lstm, linear_part: {}}", promise=2))
         return proposals
 
     def check(self, name: str, config: RecurrentConfig, data: SplitTable) -> None:

@@ -72,7 +72,8 @@ class SetFitMethod(GradientMethod[SetFitConfig, "SplitTable", "SetFitLearner"], 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         if not facts.is_english or facts.smallest_class >= _FEW_ROWS:
             return []
-        return [Proposal("setfit", "an encoder for English, tuned on pairs of texts: made for few rows of a class")]
+        reason = "an encoder for English, tuned on pairs of texts: made for few rows of a class"
+        return [Proposal("setfit", reason, promise=4)]
 
     def describe(self, config: SetFitConfig) -> str:
         name = Path(config.model).name

@@ -127,7 +127,7 @@ class TransformerMethod(
         if not facts.is_english or (facts.training_words > _MOST_WORDS_ON_A_CPU and not facts.has_gpu):
             return []
         reason = "an encoder for English, every weight trained: often best, and slowest"
-        return [Proposal("transformer", reason)]
+        return [Proposal("transformer", reason, promise=4)]
 
     def describe(self, config: TransformerConfig) -> str:
         how = {"lora": "LoRA adapters", "full": "full fine-tuning"}.get(config.tuning, "full fine-tuning or LoRA")
