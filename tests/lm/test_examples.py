@@ -17,7 +17,7 @@ from bakeoff.lm.perplexity import score, summary
 from bakeoff.lm.prompting import Prompting, chat_renderer, stops_of
 from bakeoff.methods.fine_tuning import sequences
 from tests.lm.example_corpora import PAIRS, TEMPLATE, chats, pairs
-from tests.lm.test_gradients import MODELS, assert_same, our_gradients, trained_gradients
+from tests.lm.test_gradients import EXACT, MODELS, assert_same, our_gradients, relative_errors, trained_gradients
 from tests.lm.tokenizers import byte_level_tokenizer, byte_tokenizer, word_tokenizer
 
 TALKS = [
@@ -40,9 +40,9 @@ def labels_of(tokenizer, document, chat: bool) -> tuple[list[int], list[int]]:
     return (ids, labels) if chat else ([*ids, tokenizer.eos_token_id], [*labels, tokenizer.eos_token_id])
 
 
-def plain_gradients(name: str, tokenizer, corpus: Corpus) -> tuple[float, dict[str, torch.Tensor]]:
-    """Return transformers' own mean loss, and gradients, of examples side by side with labels of -100, in fp64."""
-    plain = MODELS[name]().double().train()
+def plain_gradients(name: str, tokenizer, corpus: Corpus, dtype: torch.dtype) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return transformers' own mean loss, and gradients, of examples side by side with labels of -100."""
+    plain = MODELS[name]().to(dtype).train()
     inner = plain.get_base_model() if hasattr(plain, "get_base_model") else plain
     inner.set_attn_implementation("eager")
     rows = [labels_of(tokenizer, document, corpus.chat) for document in corpus.documents]
@@ -58,13 +58,15 @@ def plain_gradients(name: str, tokenizer, corpus: Corpus) -> tuple[float, dict[s
 @both
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_are_those_of_a_masked_loss_of_transformers(stories, corpus, name):
-    wanted, oracle = plain_gradients(name, stories.tokenizer, corpus)
+    wanted, oracle = plain_gradients(name, stories.tokenizer, corpus, torch.float64)
+    _, rounded = plain_gradients(name, stories.tokenizer, corpus, torch.float32)
+    theirs = max(relative_errors(rounded, oracle).values())  # beyond 1e-5 for weights of LoRA on some processors
 
     batches = sequences.batch_examples(sequences.examples(stories.tokenizer, corpus, 64), 50)
     model = MODELS[name]()
 
     assert len(batches) > 1
-    assert_same(our_gradients(model, batches), oracle)
+    assert_same(our_gradients(model, batches), oracle, max(EXACT, 1.5 * theirs))
     loss = sum(CausalForward(model).summed_loss(batch).item() for batch in batches) / sum(b.count for b in batches)
     assert loss == pytest.approx(wanted, rel=1e-5)
 
