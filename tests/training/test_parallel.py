@@ -22,6 +22,7 @@ from bakeoff.lm.batching import TokenBatch, pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.pretrained.adapters import put_adapters, save_adapter
+from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
@@ -51,9 +52,11 @@ class OftenIdle(TinyLearner):
 class Sentences:
     """Trains a small GPT-2 or Llama, or adapters on it, on random texts: five micro-batches to divide."""
 
-    def __init__(self, kind: str, adapters: bool = False) -> None:
+    def __init__(self, kind: str, adapters: bool = False, kernels: bool = False) -> None:
         torch.manual_seed(0)
         self.model = MODELS[kind]()
+        if kernels:
+            install_kernels(self.model)
         if adapters:
             config = peft.LoraConfig(task_type="CAUSAL_LM", r=3, target_modules="all-linear")
             self.model = put_adapters(self.model, config, reference="small", seed=1)
@@ -111,6 +114,7 @@ CASES = {
     "ddp-idle": (OftenIdle, DDP),
     "ddp-idle-bf16": (OftenIdle, replace(DDP, precision="bf16")),
     "ddp-lora": (lambda: Sentences("llama", adapters=True), DDP),
+    "ddp-kernels": (lambda: Sentences("gpt2", kernels=True), DDP),  # whose embedding is its output layer
     "ddp-auto": (lambda: Sentences("llama"), replace(DDP, range_test=True)),
     "fsdp": (lambda: Sentences("gpt2"), FSDP),
     "fsdp-llama": (lambda: Sentences("llama"), FSDP),

@@ -98,15 +98,18 @@ class _Together:
 
 
 def _replicated(model: torch.nn.Module, weights: MasterWeights) -> DistributedDataParallel:
-    module = DistributedDataParallel(
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding):
+            module.sparse = False  # or DDP would await a sparse gradient of a weight that the output layer shares
+    together = DistributedDataParallel(
         _Whatever(model),
         init_sync=False,  # `distribute` has done so; it does not know quantized weights
         gradient_as_bucket_view=True,
         find_unused_parameters=True,  # or a weight that takes no part in a step would be waited for
     )
-    module.broadcast_buffers = False  # as an argument, it has another name since torch 2.13
-    module.register_comm_hook(weights, lambda weights, bucket: _sum(weights, bucket))
-    return module
+    together.broadcast_buffers = False  # as an argument, it has another name since torch 2.13
+    together.register_comm_hook(weights, lambda weights, bucket: _sum(weights, bucket))
+    return together
 
 
 def _sum(weights: MasterWeights, bucket: Any) -> torch.futures.Future[torch.Tensor]:
