@@ -231,6 +231,22 @@ def test_a_pipe_or_a_device_in_place_of_a_file_is_damage(small_run, tmp_path):
             read_it()
 
 
+@pytest.mark.parametrize("has_result", [True, False])
+def test_resume_removes_a_pipe_in_the_way_of_a_file(small_run, tmp_path, monkeypatch, has_result):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    copy = copy_run(small_run, tmp_path / "run").path
+    metrics, result = (copy / "contestants" / "lstm" / name for name in ("metrics.jsonl", "result.json"))
+    for path in (metrics,) if has_result else (metrics, result):
+        path.unlink()
+    os.mkfifo(metrics)
+
+    typed = bakeoff("resume", copy)
+
+    assert typed.code == 0, typed.err
+    assert f"{metrics} was no file, and was removed." in typed.err
+    assert everything_measured(copy) == everything_measured(small_run)
+
+
 def test_resume_finds_out_again_where_classifiers_fail(small_run, tmp_path, monkeypatch):
     monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
     copy = copy_run(small_run, tmp_path / "run")

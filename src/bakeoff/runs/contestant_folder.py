@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -18,7 +17,7 @@ from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import exists, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
-from bakeoff.runs.writing import explain_disk_errors, replaced_file, write_text
+from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -156,7 +155,7 @@ class ContestantFolder:
                 if source.exists():
                     target = self.path / source.name
                     if target.is_dir():
-                        shutil.rmtree(target)
+                        remove(target)
                     source.replace(target)
             if self.model.is_dir():
                 log = os.path.relpath(self._metrics, self.model)
@@ -263,7 +262,7 @@ class ContestantFolder:
     def remove_scaffolding(self) -> None:
         """Remove what only the resume of an unfinished training needs."""
         for folder in (self.checkpoint, self._stages, self._trials):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
     def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
         """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.

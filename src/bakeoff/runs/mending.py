@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 from bakeoff.errors import DamagedError
 from bakeoff.runs import checksums
 from bakeoff.runs.contestant_folder import ContestantFolder, StageFolder
-from bakeoff.runs.writing import recover_folder
+from bakeoff.runs.writing import recover_folder, remove
 
 
 def damage(folder: ContestantFolder) -> str | None:
@@ -35,6 +34,10 @@ def mend(folder: ContestantFolder) -> Iterator[str]:
     if isinstance(folder, StageFolder):
         yield from _mend_stage(folder)
         return
+    for path in folder.path.glob("*"):
+        if not path.is_file() and not path.is_dir():  # a pipe or a device: nothing can be written in its place
+            yield f"{path} was no file, and was removed."
+            path.unlink()
     if folder.ended:
         if problem := damage(folder):
             yield f"{problem} {folder.name} starts again."
@@ -62,7 +65,7 @@ def _mend_stage(stage: StageFolder) -> Iterator[str]:
         checksums.check_folder(stage.model)
     except DamagedError as error:
         yield f"{error.message} {stage.name} starts again."
-        shutil.rmtree(stage.path)
+        remove(stage.path)
 
 
 def _model_damage(folder: ContestantFolder) -> str | None:
@@ -89,13 +92,11 @@ def _mend_training(folder: ContestantFolder) -> Iterator[str]:
     except DamagedError as error:
         yield f"{error.message} {folder.name} starts again."
         for path in (folder.checkpoint, folder.model):
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
 
 
 def _empty(folder: ContestantFolder) -> None:
     """Remove everything but the other trainings: seeds, folds, and those on a part of the rows."""
     for path in folder.path.iterdir():
-        if path.is_dir() and not path.name.startswith(("repeat-", "fold-", "part-")):
-            shutil.rmtree(path)
-        elif path.is_file():
-            path.unlink()
+        if not path.is_dir() or not path.name.startswith(("repeat-", "fold-", "part-")):
+            remove(path)

@@ -107,24 +107,24 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     """
     temporary, old = temporary_folder(path), path.with_name(f".{path.name}.old")
     with explain_disk_errors(path):
-        _remove(temporary)
+        remove(temporary)
         temporary.mkdir(parents=True)
         try:
             yield temporary
             for item in (*temporary.rglob("*"), temporary):
                 _sync(item)
         except BaseException:
-            _remove(temporary)
+            remove(temporary)
             raise
-        _remove(old)
+        remove(old)
         if path.exists():
             path.rename(old)
         temporary.rename(path)
         _sync(path.parent)
-        _remove(old)
+        remove(old)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove a file, a folder, or a link (not what it leads to), if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
