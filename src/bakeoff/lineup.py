@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from bakeoff.config.starting import StartingConfig
 from bakeoff.evaluation.wording import duration
-from bakeoff.methods.proposals import Proposal
 from bakeoff.planner import plan
 from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.training.progress import Progress
@@ -35,8 +34,9 @@ def within_minutes(
         return everything  # its budget is in tokens, for a first look
     forecast = plan(everything.values, progress=progress)
     usual: int = everything.values["budget"]["epochs"]
-    epochs = _epochs(forecast, everything.lineup, minutes, usual)
-    too_slow = beyond(forecast, everything.lineup, minutes, epochs / usual)
+    promises = {each.name: each.promise for each in everything.lineup if not each.is_quick}
+    epochs = _epochs(forecast, promises, minutes, usual)
+    too_slow = beyond(forecast, promises, minutes, epochs / usual)
     total = _total(forecast, epochs / usual) - sum(too_slow.values())
     left_out = {name: f"about {duration(seconds)}" for name, seconds in too_slow.items()}
     asked = f"You asked for {minutes:g} minute{'' if minutes == 1 else 's'}."
@@ -44,33 +44,32 @@ def within_minutes(
     return start(left_out, f"{asked} {takes}", None if epochs == usual else epochs)
 
 
-def beyond(forecast: Plan, lineup: Sequence[Proposal], minutes: float, share: float = 1.0) -> dict[str, float]:
+def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: float = 1.0) -> dict[str, float]:
     """Return the contestants to leave out so that the others are within the time, and their seconds.
 
-    Whoever promises more is kept first, of equals the one that is quicker. The quick ones are never left out.
+    Whoever promises more is kept first, of equals the one that is quicker.
 
     Args:
         forecast: With the usual number of epochs.
+        promises: Contestants that may be left out -> what they promise (`Proposal.promise`).
         share: Of these epochs.
     """
-    seconds = {contestant.name: _seconds(contestant, share) for contestant in forecast.contestants}
-    slow = [each for each in lineup if not each.is_quick and each.name in seconds]
-    total, left_out = _total(forecast, share) - sum(seconds[each.name] for each in slow), dict[str, float]()
-    for each in sorted(slow, key=lambda each: (-each.promise, seconds[each.name])):
-        if total + seconds[each.name] <= 60 * minutes:
-            total += seconds[each.name]
+    seconds = {each.name: _seconds(each, share) for each in forecast.contestants if each.name in promises}
+    total, left_out = _total(forecast, share) - sum(seconds.values()), dict[str, float]()
+    for name in sorted(seconds, key=lambda name: (-promises[name], seconds[name])):
+        if total + seconds[name] <= 60 * minutes:
+            total += seconds[name]
         else:
-            left_out[each.name] = seconds[each.name]
+            left_out[name] = seconds[name]
     return left_out
 
 
-def _epochs(forecast: Plan, lineup: Sequence[Proposal], minutes: float, usual: int) -> int:
+def _epochs(forecast: Plan, promises: Mapping[str, int], minutes: float, usual: int) -> int:
     """Return the most epochs with which all that promise most are kept; the usual number if there are none."""
-    most = max(each.promise for each in lineup)
-    best = {each.name for each in lineup if each.promise == most}
+    best = {name for name, promise in promises.items() if promise == max(promises.values())}
     for share in _SHARES:
         epochs = max(1, round(share * usual))
-        if not best & beyond(forecast, lineup, minutes, epochs / usual).keys():
+        if not best & beyond(forecast, promises, minutes, epochs / usual).keys():
             return epochs
     return usual
 

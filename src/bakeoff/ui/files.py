@@ -15,7 +15,6 @@ from bakeoff.data.compression import COMPRESSED, ending_of
 from bakeoff.data.raw_tables import is_table_name
 from bakeoff.errors import UserError
 from bakeoff.lineup import beyond
-from bakeoff.methods.proposals import Proposal
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.reading import read_record
 from bakeoff.runs.record import Record
@@ -135,8 +134,7 @@ class UploadedFile(RecordedFolder[FileRecord]):
         if minutes is not None:
             look = read_record(self._look, Look)
             offered = look.found.lineup if look.found else []
-            lineup = [Proposal(each.name, each.reason, is_quick=each.quick, promise=each.promise) for each in offered]
-            left_out = beyond(plan, lineup, minutes)
+            left_out = beyond(plan, {each.name: each.promise for each in offered if not each.quick}, minutes)
             chosen = [name for name in seconds if name not in left_out]
         return ForecastView(
             state="ready",
