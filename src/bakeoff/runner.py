@@ -15,6 +15,7 @@ from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
 from bakeoff.config.load import load_config
 from bakeoff.config.paths import with_absolute_paths
+from bakeoff.elsewhere import elsewhere
 from bakeoff.environment import current_environment
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.execution.in_process import InProcess
@@ -23,18 +24,11 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import damage, mend
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult, Verdict
+from bakeoff.shared_run import SharedRun
 from bakeoff.tasks.base import get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
-from bakeoff.trainings import (
-    changed_source,
-    describe,
-    elsewhere,
-    list_trainings,
-    name_of,
-    prepare_data,
-    train_in,
-)
+from bakeoff.trainings import changed_source, describe, list_trainings, name_of, prepare_data, train_in
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,7 @@ def run(
     progress: Progress | None = None,
     workers: int = 1,
     on: str | None = None,
+    storage: str | None = None,
     forecast: Plan | None = None,
 ) -> RunOutcome:
     """Run a bake-off.
@@ -84,6 +79,8 @@ def run(
         progress: Is told how the run proceeds.
         workers: Trainings to run at the same time, each in a process of its own with its share of the cores.
         on: Carry the trainings out on a Ray cluster instead: `ray` starts one here, `ray://HOST:PORT` is one.
+        storage: A folder of an object store (`s3://BUCKET/FOLDER`; what fsspec understands) through which the machines
+            of the cluster exchange files, if they share no disk.
         forecast: Of `bakeoff.plan`: memory to reserve on the cluster, and the longest trainings start first.
 
     Raises:
@@ -102,7 +99,10 @@ def run(
     with folder.locked(), contextlib.ExitStack() as stack:
         _must_be_free(folder)  # another run may have ended between the first look and the lock
         stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
-        executor = stack.enter_context(elsewhere(folder, checked, workers, on))
+        carrier = _carrier(storage, on, folder, checked)
+        if carrier is not None:
+            carrier.must_be_free()
+        executor = stack.enter_context(elsewhere(folder, checked, workers, on, carrier))
         if tables:  # which are read from the folder
             files = folder.write_tables(tables)
             checked = with_files(checked, files)
@@ -121,6 +121,7 @@ def resume(
     progress: Progress | None = None,
     workers: int = 1,
     on: str | None = None,
+    storage: str | None = None,
     forecast: Plan | None = None,
 ) -> RunOutcome:
     """Continue a run that was interrupted, or write the reports of a finished one again. Under torchrun as `run`.
@@ -129,7 +130,7 @@ def resume(
         path: The run folder.
         progress: Is told how the run proceeds.
         workers: As in `run`, like `on` and `forecast`; the run may have begun with others.
-        on: As in `run`.
+        on: As in `run`, like `storage`.
         forecast: As in `run`.
 
     Raises:
@@ -143,6 +144,9 @@ def resume(
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
+        carrier = _carrier(storage, on, folder, config)
+        if carrier is not None:
+            carrier.fetch(config)
         contestants = [contestant.folder for contestant in list_trainings(folder, config) if not contestant.trial]
         for contestant in contestants:
             if contestant.ended:  # and a kill came before its checkpoint was removed
@@ -169,8 +173,16 @@ def resume(
         for contestant in contestants:
             for sentence in mend(contestant):
                 progress.message(sentence)
-        with elsewhere(folder, config, workers, on) as executor:
+        with elsewhere(folder, config, workers, on, carrier) as executor:
             return _bake(folder, config, prepared, progress, executor, forecast)
+
+
+def _carrier(storage: str | None, on: str | None, folder: RunFolder, config: BakeoffConfig) -> SharedRun | None:
+    if storage is not None and on is None:
+        raise UserError(
+            "--storage is for a cluster.", "Give --on ray://HOST:10001, too, or leave it out: this machine has a disk."
+        )
+    return SharedRun(storage, folder, config) if storage is not None else None
 
 
 def _known_data(folder: RunFolder) -> bool:

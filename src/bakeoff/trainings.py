@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import math
-import platform
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
-from bakeoff.config.load import load_config
 from bakeoff.config.paths import contestants_files
 from bakeoff.config.repeats import folds, parts, seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import other_circumstances
-from bakeoff.errors import DivergedError, UserError
-from bakeoff.execution.schedule import Assignment, Ended, Executor, Job
+from bakeoff.errors import DivergedError
+from bakeoff.execution.schedule import Ended, Job
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import get_method
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.mending import mend
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training import distributed, trackers
 from bakeoff.training.progress import Progress
-
-LEFT_SECONDS = 60.0
-"""Time that another process is given to leave a training, if its machine was cut off from the others."""
 
 
 def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataReport]:
@@ -107,35 +98,6 @@ def _trials(settings: MethodConfig) -> int:
     return tune.trials or 0 if tune is not None and tune.at_once > 1 else 0
 
 
-def elsewhere(
-    folder: RunFolder, config: BakeoffConfig, workers: int, on: str | None
-) -> contextlib.AbstractContextManager[Executor | None]:
-    """Return what carries the trainings out in other processes; None: they are carried out in this one.
-
-    Raises:
-        UserError: torchrun has started several processes, which share each training; or as the executor.
-    """
-    if workers == 1 and on is None:
-        return contextlib.nullcontext()
-    if workers > 1 and on is not None:
-        raise UserError(
-            "--workers and --on cannot be combined.", "On a cluster, Ray starts as many as there is room for."
-        )
-    if distributed.world_size() > 1:
-        raise UserError(
-            "torchrun divides each training between processes; --workers and --on give a process a whole training.",
-            "Run without torchrun.",
-        )
-    assignment = Assignment("bakeoff.trainings:train", str(folder.path.resolve()), secrets.token_hex(8))
-    if on is not None:
-        from bakeoff.execution.on_ray import OnRay
-
-        return OnRay(on, len(list_trainings(folder, config)), assignment)
-    from bakeoff.execution.processes import Processes
-
-    return Processes(workers, assignment)
-
-
 def describe(config: BakeoffConfig, contestants: Sequence[Contestant], number: int, forecast: Plan | None) -> Job:
     """Return a training as those see it who decide when and where it is carried out."""
     contestant = contestants[number - 1]
@@ -179,43 +141,6 @@ def ended(contestant: Contestant) -> Ended | None:
     if not contestant.folder.ended:
         return None
     return Ended(contestant.folder.result() if contestant.folder.finished else None)
-
-
-def train(path: str, session: str, number: int, progress: Progress) -> Ended:
-    """Carry out one training of a run, in a process that reads all it needs from the run folder.
-
-    Args:
-        path: The run folder, with its config and the record of its data.
-        session: A name for the call of `run` or `resume`; what was read is kept until another one comes.
-        number: That of the training among all of the run, from 1.
-        progress: Is told how the training proceeds.
-
-    Raises:
-        UserError: this process does not see the folder, or other data; or as the training itself.
-    """
-    folder, config, prepared = _opened(path, session)
-    contestant = list_trainings(folder, config)[number - 1]
-    own = contestant.folder.trial(contestant.trial) if contestant.trial else contestant.folder
-    with own.locked(LEFT_SECONDS):
-        for sentence in mend(own):  # the process that carried it out before may have been killed
-            progress.message(sentence)
-        return ended(contestant) or train_in(folder, config, contestant, prepared, progress)
-
-
-@functools.lru_cache(maxsize=1)
-def _opened(path: str, session: str) -> tuple[RunFolder, BakeoffConfig, Any]:
-    """Return a run folder, its config and its data, which each process reads and splits for itself."""
-    folder = RunFolder(path)
-    folder.must_hold_a_run()
-    config = load_config(folder.config_values())
-    trackers.warm_up(config.tracker, name_of(folder, config))
-    prepared, report = prepare_data(config, Progress())
-    if (source := changed_source(config, report, folder.data())) is not None:
-        raise UserError(
-            f"On {platform.node()}, {source} holds other data than where the run began.",
-            "Put the data on a disk that all machines see, or make the copies equal.",
-        )
-    return folder, config, prepared
 
 
 def train_in(

@@ -19,6 +19,14 @@ On = Annotated[
     str | None,
     typer.Option("--on", metavar="CLUSTER", help="Train on Ray: `ray` (this machine) or `ray://HOST:10001`."),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="With --on, if the machines share no disk: where they exchange files, such as s3://BUCKET/FOLDER.",
+    ),
+]
 Forecast = Annotated[
     Path | None,
     typer.Option(

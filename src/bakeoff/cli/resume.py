@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from bakeoff.cli.options import Forecast, Json, On, RunPath, Workers
+from bakeoff.cli.options import Forecast, Json, On, RunPath, Storage, Workers
 from bakeoff.cli.outcome import print_outcome, read_forecast, resumable_progress
 
 
-def command(run: RunPath, workers: Workers = 1, on: On = None, forecast: Forecast = None, json: Json = False) -> None:
+def command(
+    run: RunPath,
+    workers: Workers = 1,
+    on: On = None,
+    storage: Storage = None,
+    forecast: Forecast = None,
+    json: Json = False,
+) -> None:
     """Continue a run after a kill, a crash or a full disk, to the same metrics as an uninterrupted run."""
     from bakeoff import runner
 
     planned = read_forecast(forecast)
     with resumable_progress(run) as progress:
-        outcome = runner.resume(run, progress=progress, workers=workers, on=on, forecast=planned)
+        outcome = runner.resume(run, progress=progress, workers=workers, on=on, storage=storage, forecast=planned)
     print_outcome(outcome, as_json=json)

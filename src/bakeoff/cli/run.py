@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli.options import Config, Forecast, Json, On, Overrides, Workers
+from bakeoff.cli.options import Config, Forecast, Json, On, Overrides, Storage, Workers
 from bakeoff.cli.outcome import print_outcome, read_forecast, resumable_progress
 
 
@@ -17,6 +17,7 @@ def command(
     overrides: Overrides = None,
     workers: Workers = 1,
     on: On = None,
+    storage: Storage = None,
     forecast: Forecast = None,
     json: Json = False,
 ) -> None:
@@ -31,5 +32,7 @@ def command(
     folder = output or Path("runs") / (checked.name or checked.task)
     planned = read_forecast(forecast)
     with resumable_progress(folder) as progress:
-        outcome = runner.run(checked, folder, progress=progress, workers=workers, on=on, forecast=planned)
+        outcome = runner.run(
+            checked, folder, progress=progress, workers=workers, on=on, storage=storage, forecast=planned
+        )
     print_outcome(outcome, as_json=json)

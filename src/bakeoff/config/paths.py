@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +15,13 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 def with_absolute_paths(config: BakeoffConfig) -> BakeoffConfig:
     """Return the config with the full path of every local file or folder that exists."""
-    contestants = {name: _absolute(each, each.local_paths()) for name, each in config.contestants.items()}
-    return _absolute(config, config.local_paths()).model_copy(update={"contestants": contestants})
+    return with_moved_paths(config, _full)
+
+
+def with_moved_paths(config: BakeoffConfig, move: Callable[[str], str]) -> BakeoffConfig:
+    """Return the config with `move(path)` for everything in it that may be the path of a local file or folder."""
+    contestants = {name: _moved(each, each.local_paths(), move) for name, each in config.contestants.items()}
+    return _moved(config, config.local_paths(), move).model_copy(update={"contestants": contestants})
 
 
 def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
@@ -39,11 +44,11 @@ def contestants_files(config: BakeoffConfig) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def _absolute(section: AnySection, paths: Mapping[str, str | list[str]]) -> AnySection:
+def _moved(section: AnySection, paths: Mapping[str, str | list[str]], move: Callable[[str], str]) -> AnySection:
     for key, path in paths.items():
-        full = _full(path) if isinstance(path, str) else [_full(each) for each in path]
-        if full != path:
-            section = with_value(section, key.split("."), full)
+        moved = move(path) if isinstance(path, str) else [move(each) for each in path]
+        if moved != path:
+            section = with_value(section, key.split("."), moved)
     return section
 
 
@@ -52,11 +57,17 @@ def _full(path: str) -> str:
     local = Path(path).expanduser()
     if local.exists():
         return str(local.resolve())
-    if "://" not in path and any(mark in path for mark in "*?["):
-        folder = next(parent for parent in local.parents if not any(mark in str(parent) for mark in "*?["))
-        if folder.is_dir():
-            return str(folder.resolve() / local.relative_to(folder))
+    if (folder := folder_of_pattern(path)) is not None and folder.is_dir():
+        return str(folder.resolve() / local.relative_to(folder))
     return path
+
+
+def folder_of_pattern(path: str) -> Path | None:
+    """Return the folder in which a pattern such as `parts/*.csv` looks for files; None if the path is no pattern."""
+    if "://" in path or not any(mark in path for mark in "*?["):
+        return None
+    parents = Path(path).expanduser().parents
+    return next(parent for parent in parents if not any(mark in str(parent) for mark in "*?["))
 
 
 def with_value(section: AnySection, keys: list[str], value: Any) -> AnySection:

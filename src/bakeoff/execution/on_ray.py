@@ -1,7 +1,7 @@
 """Carry out trainings on a Ray cluster (Moritz et al. 2018), each as a task with the resources that it needs.
 
 Ray finds a machine for each task, and tells when one has died. What a task writes is in the run folder, on a disk that
-all machines share; its progress comes back through an actor, and only its result through Ray.
+all machines share, or goes through a storage. Its progress comes back through an actor, only its result through Ray.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from bakeoff import machine
 from bakeoff.environment import current_environment, package_version
 from bakeoff.errors import UserError
+from bakeoff.execution.exchange import Carrier
 from bakeoff.execution.messages import SendingProgress, deliver, with_place
 from bakeoff.execution.schedule import GRACE_SECONDS, Assignment, Ended, Executor, Job, LostError
 from bakeoff.packages import require
@@ -44,11 +45,12 @@ LOCAL_STORE_BYTES = 80 * 2**20
 class OnRay(Executor):
     """A Ray cluster that is connected, or started on this machine."""
 
-    def __init__(self, address: str, trainings: int, assignment: Assignment) -> None:
+    def __init__(self, address: str, trainings: int, assignment: Assignment, carrier: Carrier | None = None) -> None:
         """
         Args:
             address: `ray`, or `ray://HOST:PORT`.
             trainings: How many there are; without GPUs, the cores are divided between them.
+            carrier: Brings files to the cluster and back; None: all machines see the run folder.
 
         Raises:
             UserError: Ray is not installed, the cluster cannot be reached, or it has another version of bakeoff.
@@ -59,6 +61,8 @@ class OnRay(Executor):
                 f"--on {address} is no address.", "Give --on ray for this machine, or --on ray://HOST:10001"
             )
         self._assignment = assignment
+        self._carrier = carrier
+        self._published = False
         self._jobs: dict[Any, tuple[Job, Progress]] = {}  # what is running or queued, by Ray's reference to its end
         self._connected_here = _connect(address)
         import ray
@@ -81,6 +85,9 @@ class OnRay(Executor):
         return len(self._jobs) <= self._most_at_once()
 
     def start(self, job: Job, progress: Progress) -> None:
+        if self._carrier is not None and not self._published:
+            self._carrier.publish()
+            self._published = True
         task = self._remote(_carry_out, job).options(name=job.label)
         self._jobs[task.remote(self._assignment, job.number, self._inbox)] = job, progress
 
@@ -95,7 +102,9 @@ class OnRay(Executor):
                     deliver(progress[number], kind, values)
         for reference in ended:
             job, _ = self._jobs.pop(reference)
-            yield job, _end(reference)
+            how = _end(reference)
+            self._collect(job)
+            yield job, how
 
     def stop(self) -> None:
         import ray
@@ -105,6 +114,8 @@ class OnRay(Executor):
         deadline, left = time.monotonic() + GRACE_SECONDS, list(self._jobs)
         while left and time.monotonic() < deadline:
             _, left = ray.wait(left, num_returns=1, timeout=POLL_SECONDS)
+        for job, _ in self._jobs.values():
+            self._collect(job)
 
     def close(self) -> None:
         import ray
@@ -115,6 +126,10 @@ class OnRay(Executor):
             ray.kill(self._inbox)
         if self._connected_here:
             ray.shutdown()
+
+    def _collect(self, job: Job) -> None:
+        if self._carrier is not None and self._published:
+            self._carrier.collect(job.number)
 
     def _nodes(self, resource: str) -> list[int]:
         """Return how much of a resource each machine of the cluster has."""
@@ -186,10 +201,11 @@ def _carry_out(assignment: Assignment, number: int, inbox: Any) -> Ended | Excep
         last[:] = [inbox.put.remote(number, kind, values)]
 
     try:
-        if not Path(assignment.folder).exists():
+        if "://" not in assignment.folder and not Path(assignment.folder).exists():
             raise UserError(
                 f"{platform.node()}, a machine of the cluster, does not see {assignment.folder}.",
-                "Put the run on a disk that all its machines share: -o /SHARED/RUN",
+                "Put the run on a disk that all its machines share: -o /SHARED/RUN. "
+                "Or give a place that all reach: --storage s3://BUCKET/FOLDER",
             )
         ended: Ended = load_target(assignment.target)(
             assignment.folder, assignment.session, number, SendingProgress(send)

@@ -51,6 +51,8 @@ class MethodConfig(Section):
     method: str
     tune: Tune | None = Field(None, description="Search for better settings within the method's search space.")
     search_space: ClassVar[SearchSpace] = {}
+    reads_code: ClassVar[bool] = False
+    """True if `local_paths` lead to a folder with the user's own code, which no storage of a cluster is given."""
 
     @model_validator(mode="after")
     def _can_be_tuned(self) -> Self:

@@ -181,6 +181,11 @@ class RunFolder:
         checksums.write_manifest(self.path, files, texts={self._config.name: text})
         write_text(self._config, text)
 
+    def files_of_its_beginning(self) -> dict[str, Path]:
+        """Return what a run is before its first training, by name: config, data report, environment, checksums."""
+        manifest = self.path / checksums.MANIFEST
+        return {file.name: file for file in (self._data, self._environment, manifest, self._config)}
+
     def config_values(self) -> dict[str, Any]:
         """Read the config of the run, all defaults filled in.
 

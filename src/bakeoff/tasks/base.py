@@ -42,6 +42,11 @@ class Contestant:
     part: int = 0  # of the training rows, from 1; 0: all of them
     trial: int = 0  # of its search, from 1, made by itself; 0: the whole search, or there is none
 
+    @property
+    def own_folder(self) -> ContestantFolder:
+        """The folder that this training alone writes."""
+        return self.folder.trial(self.trial) if self.trial else self.folder
+
 
 class BakeoffTask(ABC, Generic[Config, Data]):
     """Prepares data, trains, evaluates and plans the contestants of one task."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ class EstimatorConfig(MethodConfig):
     """A scikit-learn estimator or pipeline of your own that is fitted on a list of texts. Runs the code you name."""
 
     method: Literal["estimator"] = "estimator"
+    reads_code: ClassVar[bool] = True
     estimator: str = Field(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="Import path of a function or class that returns the estimator, or of the estimator itself: "

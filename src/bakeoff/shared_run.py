@@ -1,0 +1,203 @@
+"""Carry out trainings on machines that share no disk: what each reads and writes goes through a storage.
+
+The machine of the command puts there what the run is: config, record of the data, data files, local models. Another one
+makes a copy of that, whose config names its own paths, gets what a training builds on, and pushes its checkpoints and
+results. The machine of the command collects them, so that its run folder ends up complete.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xxhash
+
+from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.load import load_config
+from bakeoff.config.paths import folder_of_pattern, with_moved_paths
+from bakeoff.elsewhere import train
+from bakeoff.errors import UserError
+from bakeoff.execution.exchange import LOGS, Exchange
+from bakeoff.execution.schedule import Ended
+from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.locking import LOCK
+from bakeoff.runs.writing import PART
+from bakeoff.tasks.base import Contestant
+from bakeoff.training.progress import Progress
+from bakeoff.trainings import describe, list_trainings
+
+_BEGINNING, _FILES = "run", "files"
+"""Units of the exchange: what a run is before its first training, and the files that its config names."""
+
+
+class SharedRun:
+    """The files of a run in a storage, seen from the machine of the command."""
+
+    def __init__(self, storage: str, folder: RunFolder, config: BakeoffConfig) -> None:
+        """
+        Args:
+            storage: The folder of the store; the run gets one of its own in it, of its name.
+
+        Raises:
+            UserError: the storage cannot be used, or a contestant runs code of this machine.
+        """
+        for name, settings in config.contestants.items():
+            if settings.reads_code:
+                raise UserError(
+                    f"{name} runs code of this machine, which --storage does not carry.",
+                    "Put the run and the code on a disk that all machines share, and leave --storage out.",
+                )
+        self.url = f"{storage.rstrip('/')}/{folder.path.resolve().name}"
+        self._exchange = Exchange(self.url)
+        self._folder = folder
+
+    def must_be_free(self) -> None:
+        """Check that a new run can begin in the storage.
+
+        Raises:
+            UserError: it holds a run of this name.
+        """
+        if self._exchange.index(_BEGINNING):
+            raise UserError(
+                f"{self.url} already holds a run.",
+                f"Continue it where it began: bakeoff resume {self._folder.path} --on ... --storage ... "
+                "Or give another name with -o, or another --storage.",
+            )
+
+    def fetch(self, config: BakeoffConfig) -> None:
+        """Get what was trained since this machine last heard of it.
+
+        Raises:
+            UserError: the storage holds another run, or cannot be read.
+        """
+        there = self._exchange.index(_BEGINNING)
+        here = {name: file for name, file in self._folder.files_of_its_beginning().items() if file.exists()}
+        if there and self._exchange.differs(_BEGINNING, here):
+            raise UserError(f"{self.url} holds another run.", "Give the --storage that this run began with.")
+        contestants = list_trainings(self._folder, config)
+        for number, contestant in enumerate(contestants, start=1):
+            unit = self._exchange.index(_unit(number))
+            read = sum(size for name, (size, _) in unit.items() if name.endswith(LOGS))
+            own = own_files(self._folder, contestant, contestants)
+            if not contestant.own_folder.ended and read >= sum(
+                path.stat().st_size for name, path in own.items() if name.endswith(LOGS)
+            ):
+                self._exchange.pull(_unit(number), self._folder.path)
+
+    def publish(self) -> None:
+        """Put the run, and what has been trained of it, into the storage."""
+        config = load_config(self._folder.config_values())
+        contestants = list_trainings(self._folder, config)
+        self._exchange.push(_FILES, _named_files(config))
+        for number, contestant in enumerate(contestants, start=1):
+            if files := own_files(self._folder, contestant, contestants):
+                self._exchange.push(_unit(number), files)
+        self._exchange.push(_BEGINNING, self._folder.files_of_its_beginning())
+
+    def collect(self, number: int) -> None:
+        """Get what a training has written."""
+        self._exchange.pull(_unit(number), self._folder.path)
+        contestant = list_trainings(self._folder, load_config(self._folder.config_values()))[number - 1]
+        if contestant.own_folder.ended:
+            contestant.own_folder.remove_scaffolding()
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A copy of a run on a machine of the cluster, which its process keeps for a session."""
+
+    exchange: Exchange
+    home: tempfile.TemporaryDirectory[str]  # removed with the process
+    folder: RunFolder
+    config: BakeoffConfig
+
+
+def train_copy(url: str, session: str, number: int, progress: Progress) -> Ended:
+    """Carry out one training of a run in a copy of it; see `bakeoff.elsewhere.train`.
+
+    Args:
+        url: The run in the storage.
+    """
+    copy = _copied(url, session)
+    contestants = list_trainings(copy.folder, copy.config)
+    for each in sorted({number, *_needed(copy.config, contestants, number)}):
+        copy.exchange.pull(_unit(each), copy.folder.path)
+    contestant = contestants[number - 1]
+    with copy.exchange.pushing(_unit(number), lambda: own_files(copy.folder, contestant, contestants)):
+        return train(str(copy.folder.path), session, number, progress)
+
+
+@functools.lru_cache(maxsize=1)
+def _copied(url: str, session: str) -> _Copy:
+    """Return a copy of what a run is, in which the config and the record of the data name this machine's paths."""
+    home = tempfile.TemporaryDirectory(prefix="bakeoff-")
+    exchange, files = Exchange(url), Path(home.name) / "files"
+    folder = RunFolder(Path(home.name) / url.rpartition("/")[2])
+    exchange.pull(_FILES, files)
+    exchange.pull(_BEGINNING, folder.path)
+    folder.must_hold_a_run()
+
+    def here(path: str) -> str:
+        there = files / _name(str(folder_of_pattern(path) or path))
+        return str(files / _name(path)) if there.exists() else path
+
+    config = with_moved_paths(load_config(folder.config_values()), here)
+    data = folder.data()
+    folder.write_data(data.model_copy(update={"files": {here(path): digest for path, digest in data.files.items()}}))
+    folder.write_config_file(config.model_dump(mode="json"))
+    return _Copy(exchange, home, folder, config)
+
+
+def own_files(folder: RunFolder, contestant: Contestant, contestants: Sequence[Contestant]) -> dict[str, Path]:
+    """Return the files that a training alone writes, by their path from the run folder."""
+    own = contestant.own_folder.path
+    others = {other.own_folder.path for other in contestants} - {own}
+    found: dict[str, Path] = {}
+    for parent, folders, names in os.walk(own):
+        folders[:] = [name for name in folders if Path(parent, name) not in others and not name.endswith(PART)]
+        for path in (Path(parent, name) for name in names if name != LOCK and not name.endswith(PART)):
+            if path.is_file() and not path.is_symlink():
+                found[path.relative_to(folder.path).as_posix()] = path
+    return found
+
+
+def _needed(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> set[int]:
+    """Return the numbers of the trainings that one builds on, and of those that they build on."""
+    direct = describe(config, contestants, number, None).needs
+    return set(direct).union(*(_needed(config, contestants, each) for each in direct))
+
+
+def _named_files(config: BakeoffConfig) -> dict[str, Path]:
+    """Return the files on this machine that a config names, those in folders that it names, too."""
+    found: dict[str, Path] = {}
+
+    def take(path: str) -> str:
+        local, parent = Path(path), folder_of_pattern(path)
+        if parent is not None:
+            matching = parent.glob(str(local.relative_to(parent)))
+            found.update({f"{_name(str(parent))}/{file.relative_to(parent).as_posix()}": file for file in matching})
+        elif local.is_file():
+            found[_name(path)] = local
+        elif local.is_dir():
+            inside = (file for file in local.rglob("*") if file.is_file())
+            found.update({f"{_name(path)}/{file.relative_to(local).as_posix()}": file for file in inside})
+        return path
+
+    with_moved_paths(config, take)
+    return found
+
+
+def _name(path: str) -> str:
+    """Return where the file or folder of a path is in a unit; that of a pattern is in the folder's."""
+    parent = folder_of_pattern(path)
+    if parent is not None:
+        return f"{_name(str(parent))}/{Path(path).relative_to(parent).as_posix()}"
+    return f"{xxhash.xxh3_64_hexdigest(path.encode())}/{Path(path).name}"
+
+
+def _unit(number: int) -> str:
+    return f"trainings/{number}"
