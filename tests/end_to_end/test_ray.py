@@ -107,7 +107,7 @@ def test_a_machine_dies_in_the_middle(two_machines, tmp_path):
 
 
 @needs_ray
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_machines_without_a_common_disk_exchange_files_through_a_storage(two_machines, tmp_path):
     cluster, second = two_machines
     config = {**SMALL, "data": {"table": str(write_table(tmp_path / "own" / "reviews.csv")), "rows": 150}}

@@ -108,9 +108,10 @@ class Exchange:
     def pushing(self, unit: str, files: Callable[[], Files]) -> Iterator[None]:
         """Push a unit whenever a file other than a log is new, and at the end of the block, however it ends."""
         ended = threading.Event()
+        first = _states(files())
 
         def watch() -> None:
-            pushed = _states(files())
+            pushed = first
             while not ended.wait(PUSH_SECONDS):
                 if _replaced(pushed, now := _states(files())):
                     with contextlib.suppress(UserError):  # the next try, or the last one, tells
