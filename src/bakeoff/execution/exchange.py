@@ -33,6 +33,10 @@ _INDEX = "index.json"
 _CHUNK = 1 << 20
 
 
+class _ReplacedError(Exception):
+    """The unit has been pushed again since its index was read."""
+
+
 class Carrier(Protocol):
     """What brings the files of a run to machines that share no disk with this one, and back."""
 
@@ -83,7 +87,7 @@ class Exchange:
         """Write the files of a unit below `folder`, as far as they differ; return False if there is no such unit."""
         for _ in range(_TRIES):
             index = self.index(unit)
-            with contextlib.suppress(FileNotFoundError), self._explained("read"):
+            with contextlib.suppress(_ReplacedError), self._explained("read"):
                 for name, (size, digest) in index.items():
                     self._receive(f"{self._root}/{unit}/{digest}", _below(folder, name), size, digest)
                 return bool(index)
@@ -145,16 +149,19 @@ class Exchange:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         with replaced_file(file) as temporary:
-            self._store.get_file(source, str(temporary))
+            try:
+                self._store.get_file(source, str(temporary))
+            except FileNotFoundError:
+                raise _ReplacedError from None
             if _digest(temporary, size) != digest:
-                raise FileNotFoundError(source)  # it is being replaced
+                raise _ReplacedError
 
     @contextlib.contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
         """Turn whatever a store raises into one sentence; each has errors of its own."""
         try:
             yield
-        except (UserError, FileNotFoundError):
+        except (UserError, _ReplacedError):
             raise
         except ImportError as error:
             raise UserError(f"--storage {self.url} needs a package that is not installed: {error}") from error

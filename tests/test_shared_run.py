@@ -1,0 +1,90 @@
+"""A run whose trainings are carried out in copies of it is the run that this process would have made."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bakeoff import runner
+from bakeoff.config.load import load_config
+from bakeoff.errors import UserError
+from bakeoff.runs.folder import RunFolder
+from bakeoff.shared_run import SharedRun, train_copy
+from bakeoff.training.progress import Progress
+from bakeoff.trainings import list_trainings
+from tests.command import refused
+from tests.end_to_end.test_kill import everything_measured
+from tests.real_runs import write_config_file
+
+CONFIG = {
+    "task": "classification",
+    "budget": {"epochs": 1},
+    "contestants": {
+        "linear": {"tune": {"trials": 2, "at_once": 2, "settings": ["inverse_regularization"]}},
+        "lstm": {"embedding_size": 4, "hidden_size": 4},
+        "both": {"method": "ensemble", "members": ["linear", "lstm"]},
+    },
+    "evaluation": {"resamples": 20},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, object]:
+    """A config that names its data by a pattern, as somebody does whose table comes in parts."""
+    rows = [f"{'good' if row % 2 else 'bad'} film number {row},{'yes' if row % 2 else 'no'}\n" for row in range(60)]
+    (tmp_path / "parts").mkdir()
+    for part in range(2):
+        (tmp_path / "parts" / f"{part}.csv").write_text("text,label\n" + "".join(rows[part::2]))
+    return {**CONFIG, "data": {"table": str(tmp_path / "parts" / "*.csv")}}
+
+
+def test_in_copies_as_here(config, tmp_path):
+    whole = runner.run(config, tmp_path / "whole").folder
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(whole, run.path)
+    shutil.rmtree(run.path / "contestants")
+    checked = load_config(run.config_values())
+    shared = SharedRun((tmp_path / "store").as_uri(), run, checked)
+    shared.publish()
+    shutil.move(tmp_path / "parts", tmp_path / "elsewhere")  # the other machine does not see them
+
+    for number in range(1, len(list_trainings(run, checked)) + 1):
+        train_copy(shared.url, "session", number, Progress())
+        shared.collect(number)
+
+    assert everything_measured(run.path) == everything_measured(whole)
+    assert not [*run.path.rglob("trials"), *run.path.rglob("checkpoint")]
+
+
+def test_a_storage_that_holds_another_run_is_refused(config, tmp_path):
+    whole = runner.run(config, tmp_path / "a" / "run").folder
+    other = runner.run({**config, "seed": 13}, tmp_path / "b" / "run").folder
+    first, second = (
+        SharedRun((tmp_path / "store").as_uri(), RunFolder(path), load_config(RunFolder(path).config_values()))
+        for path in (whole, other)
+    )
+    first.must_be_free()
+    first.publish()
+
+    with pytest.raises(UserError, match="already holds a run"):
+        second.must_be_free()
+    with pytest.raises(UserError, match="holds another run"):
+        second.fetch(load_config(RunFolder(other).config_values()))
+    first.fetch(load_config(RunFolder(whole).config_values()))
+
+
+def test_code_of_this_machine_goes_nowhere(tmp_path):
+    values = {**CONFIG, "data": {"table": "sentence-polarity"}}
+    values["contestants"] = {"mine": {"method": "estimator", "estimator": "models:make"}}
+    (tmp_path / "models.py").write_text("from sklearn.dummy import DummyClassifier as make\n")
+
+    said = refused(
+        *("run", write_config_file(tmp_path / "a.yaml", values), "-o", tmp_path / "run"),
+        *("--on", "ray", "--storage", (tmp_path / "store").as_uri()),
+    )
+
+    assert "mine runs code of this machine, which --storage does not carry" in said
+    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "run").exists()
