@@ -1,7 +1,7 @@
 """Two processes do what one does: the same perplexity, the same training, one report.
 
 tests/training/test_parallel.py has more of the training. torchrun itself, which sets variables of the environment, is
-run to its end once and interrupted once, where slow tests are run.
+run to its end once, interrupted once and killed once, where slow tests are run.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
+from bakeoff.cli.main import main
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.locking import LOCK, locked
 from tests.command import Typed, bakeoff, fork, refused, start
 from tests.end_to_end.test_kill import everything_measured, kill, lines_of_metrics
+from tests.processes import Forked
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bakeoff")
@@ -80,15 +86,18 @@ def torchrun(*arguments: str | os.PathLike[str]) -> Typed:
     return Typed(found.returncode, found.stdout, found.stderr)
 
 
-def two_processes(*arguments: str | os.PathLike[str]) -> Typed:
-    """Run a command in two processes with the environment that torchrun gives them."""
+def environment_of_two() -> list[dict[str, str]]:
+    """Return the environment that torchrun gives each of two processes; nobody listens at its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = [
-        fork(*arguments, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")
-    ]
+    return [{**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
+
+
+def two_processes(*arguments: str | os.PathLike[str]) -> Typed:
+    """Run a command in two processes with the environment that torchrun gives them."""
+    processes = [fork(*arguments, env=environment) for environment in environment_of_two()]
     out, err = processes[0].communicate(timeout=200)
     code = processes[0].poll()
     if code != 0:
@@ -236,6 +245,68 @@ def test_ctrl_c_and_resume_end_as_an_uninterrupted_run_of_two(language_models, t
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["folder"] == str(killed)
     assert everything_measured(killed) == everything_measured(whole)
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return holds()
+
+
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def assert_nobody_keeps_it_locked(run: Path, parent: Forked | subprocess.Popen[str]) -> None:
+    """Kill the parent of the processes of a run as soon as they have begun. They must end."""
+    assert soon((run / LOCK).exists)
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert children
+    parent.send_signal(signal.SIGKILL)
+    try:
+        assert soon(lambda: not any(map(lives, children)))
+    finally:
+        for child in filter(lives, children):
+            child.kill()
+        parent.communicate(timeout=60)
+    with locked(run / LOCK, patience=30):  # the last of their threads may be about to end
+        pass
+
+
+def start_the_first(words: list[str]) -> None:
+    """Start the first of two processes in a session of its own, as torchrun does, and wait for it."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os._exit(main(words))
+    os.waitpid(child, 0)
+
+
+def test_a_process_that_waits_for_others_ends_when_torchrun_is_killed(tmp_path):
+    config = write_config_file(tmp_path / "config.yaml", SENTIMENT_SPEC)
+    words = ["run", config, "-o", tmp_path / "run"]
+
+    parent = Forked(start_the_first, words, env=environment_of_two()[0])
+
+    assert_nobody_keeps_it_locked(tmp_path / "run", parent)
+
+
+def test_a_process_ends_that_comes_after_torchrun_was_killed(tmp_path):
+    config = write_config_file(tmp_path / "config.yaml", SENTIMENT_SPEC)
+    environment = {**environment_of_two()[0], "TORCHELASTIC_USE_AGENT_STORE": "True"}
+
+    process = fork("run", config, "-o", tmp_path / "run", env=environment)
+
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.poll() == 1
+
+
+@pytest.mark.slow
+def test_nobody_keeps_a_run_locked_whose_torchrun_was_killed(tmp_path):
+    config = write_config_file(tmp_path / "config.yaml", SENTIMENT_SPEC)
+
+    assert_nobody_keeps_it_locked(tmp_path / "run", start("run", config, "-o", tmp_path / "run", program=TORCHRUN))
 
 
 def test_a_finished_run_is_reported_anew(language_models):

@@ -94,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def work() -> int:
+        distributed.end_with_torchrun()
         print_anything()
         check_arguments(words)
         machine.prepare()

@@ -13,6 +13,8 @@ import contextlib
 import functools
 import itertools
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -33,6 +35,9 @@ TIMEOUT = timedelta(days=1)
 
 GRACE_SECONDS = 10.0
 """Time that the other processes give the main process to report an error."""
+
+LOOK_SECONDS = 1.0
+"""Time between two looks at whether torchrun is still there."""
 
 
 def world_size() -> int:
@@ -152,6 +157,37 @@ def leave_it_to_main_process() -> None:
 
 
 @functools.cache
+def end_with_torchrun() -> None:
+    """End this process soon after torchrun has died, even if it was killed. Without torchrun, do nothing.
+
+    torchrun starts each process in a session of its own, so that nobody else would end them. One that waits for the
+    others would wait for a day and keep the run locked.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        threading.Thread(target=_await_the_end_of_torchrun, args=(os.getppid(),), daemon=True).start()
+
+
+def _await_the_end_of_torchrun(parent: int) -> None:
+    if not _torchrun_has_died():  # before this process looked at who its parent is
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+    os._exit(1)  # files are complete or absent
+
+
+def _torchrun_has_died() -> bool:
+    """Return whether nobody answers where torchrun listens before it starts any process."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        try:
+            socket.create_connection(address, timeout=10).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:  # on the way to another machine
+            pass
+    return False
+
+
+@functools.cache
 def connected() -> Any:
     """Return torch.distributed, with all processes connected.
 
@@ -161,6 +197,7 @@ def connected() -> Any:
     import torch
     import torch.distributed
 
+    end_with_torchrun()  # in programs that import bakeoff; the command has begun with it
     if torch.cuda.is_available():
         if local_rank() >= torch.cuda.device_count():
             raise UserError(
