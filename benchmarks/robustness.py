@@ -5,8 +5,8 @@
     python benchmarks/robustness.py --only inputs --from 117 --cases 1     # case 117 again
 
 A case fails if it shows a traceback, ends with another exit code than 0 or 2, takes more than 10 seconds of the
-processor, or changes a result without a word. What failed is kept in a folder, with what repeats it. The last output is
-a table; the exit code is 1 if anything failed.
+processor or 40 seconds in all, or changes a result without a word. What failed is kept in a folder, with what repeats
+it. The last output is a table; the exit code is 1 if anything failed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from hostile.forks import LONGEST_SECONDS, Typed
+from hostile.forks import Typed
 
 _ENDINGS = {0: "done", 2: "refused in a sentence", 70: "reported as a defect", 130: "interrupted"}
 LONGEST_MESSAGE = 20_000  # characters
@@ -41,7 +41,7 @@ def judged(typed: Typed) -> Outcome:
     lines = typed.err.strip().splitlines()
     if typed.hung:
         took = f"{typed.seconds:.0f} s of the processor, {typed.wall:.0f} s in all"
-        return Outcome(ending, f"more than {LONGEST_SECONDS:g} s: {took}. {' | '.join(lines[-5:])[-500:]}")
+        return Outcome(ending, f"it took too long: {took}. {' | '.join(lines[-5:])[-500:]}")
     if typed.code not in (0, 2) or "Traceback" in typed.err:
         return Outcome(ending, f"{ending}: {' | '.join(lines[-12:])[-1500:]}")
     if typed.code == 2 and not lines:

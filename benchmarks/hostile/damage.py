@@ -19,7 +19,7 @@ from typing import Any
 from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from hostile.cases import Case, Maker, Outcome, judged
-from hostile.forks import Typed, run_forked, type_command
+from hostile.forks import LONGEST_SECONDS, Typed, run_forked, type_command
 from hostile.runs import KINDS, concluded, differences, measured, without_times, write_config
 
 TEXTS = ["a fine and moving film", "dull, long and badly made"]
@@ -36,7 +36,8 @@ _KINDS: tuple[str, ...] = (
 )
 _KINDS += ("language-model", "prompts")
 _INTERRUPTED = ("classifiers", "tune", "pretrain", "language-model", "learning-curve")
-SECONDS = 60.0  # of the processor: `resume` may train everything again
+RESUME_SECONDS = 60.0  # of the processor: it may train everything again
+SERVE_SECONDS = 60.0  # for all requests together
 Command = list[str | Path]
 
 
@@ -56,7 +57,7 @@ class Whole:
             copy = folder / "damaged"  # as the damaged ones are called, but whole
             if not copy.exists():
                 shutil.copytree(self.path, copy)
-            typed = type_command(_commands(copy, self.path, folder)[name], seconds=SECONDS)
+            typed = type_command(_commands(copy, self.path, folder)[name])
             self.answers[name] = _answer(name, typed, folder)
         return self.answers[name]
 
@@ -130,7 +131,7 @@ def _answer(name: str, typed: Typed, scratch: Path) -> Any:
         answer: Any = {path.name: path.read_text(encoding="utf-8").splitlines() for path in tables}
         shutil.rmtree(scratch / "tables")
         return answer
-    answer = without_times(json.loads(typed.out))
+    answer = without_times(json.loads(typed.out.replace(str(scratch), "")))
     shutil.rmtree(scratch / "exported", ignore_errors=True)
     return json.loads(json.dumps({key: value for key, value in answer.items() if key not in _NAMES}))
 
@@ -333,13 +334,14 @@ def _make_readable(path: Path) -> None:
 
 def _try(name: str, copy: Path, whole: Whole, place: Path, obeys: bool, interrupted: bool, said: str) -> Outcome:
     if name == "serve":
-        typed = run_forked(lambda: _serve(copy, whole), seconds=SECONDS, scratch=place, obeys_permissions=obeys)
+        typed = run_forked(lambda: _serve(copy, whole), seconds=SERVE_SECONDS, scratch=place, obeys_permissions=obeys)
         outcome = judged(typed)
         if outcome.problem or typed.code:
             return outcome
         return Outcome(*json.loads(typed.out.splitlines()[-1]))
     command: Command = ["resume", copy] if name == "resume" else _commands(copy, whole.path, place)[name]
-    typed = type_command(command, seconds=SECONDS, scratch=place, obeys_permissions=obeys)
+    seconds = RESUME_SECONDS if name == "resume" else LONGEST_SECONDS
+    typed = type_command(command, seconds=seconds, scratch=place, obeys_permissions=obeys)
     outcome = judged(typed)
     if outcome.problem or typed.code != 0:
         return outcome

@@ -1,7 +1,8 @@
 """Run a command in a fork of this process, which has imported everything: it starts in milliseconds and dies alone.
 
-The fork has a limit on processor time, so that a hang is told from a busy machine, and one on memory, so that a bomb
-spares the machine. It can be killed at the n-th change of a file: see watching.py.
+The fork has a limit on processor time, and one on time that is several times as long, since the machine may be busy:
+whoever exceeds one of them hangs. A limit on memory lets a bomb spare the machine. The fork can be killed at the n-th
+change of a file: see watching.py.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from hostile.watching import watch
 
 LONGEST_SECONDS = 10.0
 """Processor time after which a command hangs."""
-PATIENCE = 12.0
-"""Times the limit on processor time: the wall-clock time that a command has, on a busy machine."""
 MEMORY_BYTES = 6 * 2**30
 
 _PRELOADED = (
@@ -56,6 +55,14 @@ class Typed:
     @property
     def hung(self) -> bool:
         return self.code in (-signal.SIGXCPU, -_TIME_OVER)
+
+
+def longest_wall(seconds: float) -> float:
+    """Return the wall-clock time after which a command hangs, from its limit on processor time, in seconds.
+
+    A command that waits for nothing needs more only where four others share its core.
+    """
+    return min(4 * seconds, seconds + 110)
 
 
 def preload() -> None:
@@ -89,7 +96,7 @@ def run_forked(
 
     Args:
         work: Returns the exit code.
-        seconds: Limit on processor time.
+        seconds: Limit on processor time; that on time is `longest_wall` of it.
         inside: The working folder.
         scratch: For temporary files, such as the details of a defect.
         watched: Count the changes of files in this folder.
@@ -113,7 +120,7 @@ def run_forked(
             _in_the_fork(
                 work, given, (out, err, counted), seconds, inside, scratch, watched, dies_at, obeys_permissions
             )
-        code, used = _ended(pid, started, list(signals), min(PATIENCE * seconds, seconds + 110.0))
+        code, used = _ended(pid, started, list(signals), longest_wall(seconds))
         wall = time.monotonic() - started
         changes = counted.read()
         return Typed(code, out.read(), err.read(), used, wall, len(changes))
@@ -180,7 +187,7 @@ def _ended(pid: int, started: float, signals: list[tuple[float, signal.Signals]]
             os.kill(pid, signals.pop(0)[1])
         if elapsed > patience and not late:
             late = True
-            os.killpg(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         time.sleep(0.002)
 
 

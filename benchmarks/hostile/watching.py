@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
-_ASKED = ("HOSTILE_FOLDER", "HOSTILE_TALLY", "HOSTILE_DIES_AT")
+TALLY = "HOSTILE_TALLY"
+"""Names the file of the count in the environment of all processes of a command."""
+_ASKED = ("HOSTILE_FOLDER", TALLY, "HOSTILE_DIES_AT")
 
 
 def watch(folder: Path, tally: str, dies_at: int | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import pytest
 
 import robustness
 from bakeoff.config.load import load_config
-from hostile import damage
+from bakeoff.runs.locking import locked
+from hostile import damage, kills
 from hostile.cases import judged
 from hostile.clients import Crowd
-from hostile.forks import Typed, run_forked
+from hostile.forks import Typed, longest_wall, run_forked
 from hostile.runs import KINDS, differences, measured, write_config
 from hostile.tables import _packed, _spreadsheet
 from tests.processes import Forked
@@ -30,7 +33,7 @@ from tests.processes import Forked
         (Typed(0, "", "Traceback (most recent call last):", 1, 1), "done", "Traceback"),
         (Typed(70, "", "Error: a defect", 1, 1), "reported as a defect", "a defect"),
         (Typed(-signal.SIGSEGV, "", "", 1, 1), "exit code -11", "exit code -11"),
-        (Typed(-signal.SIGXCPU, "", "", 10, 30), "hung", "more than 10 s"),
+        (Typed(-signal.SIGXCPU, "", "", 10, 30), "hung", "10 s of the processor, 30 s in all"),
         (Typed(2, "", "x" * 30_000, 1, 1), "refused in a sentence", "a message of 30,000 characters"),
     ],
 )
@@ -62,6 +65,48 @@ def test_a_fork_that_hangs_is_told(tmp_path):
     assert run_forked(lambda: time.sleep(60) or 0, seconds=0.01).hung
     interrupted = run_forked(lambda: time.sleep(60) or 0, signals=[(0.01, signal.SIGTERM)])
     assert interrupted.code == -signal.SIGTERM
+
+
+def test_who_waits_has_several_times_the_processor_time(tmp_path):
+    assert longest_wall(0.5) == 2.0
+    typed = run_forked(lambda: time.sleep(60) or 0, seconds=0.1)
+    outcome = judged(typed)
+
+    assert outcome.ending == "hung"
+    assert "0 s of the processor" in outcome.problem
+
+
+KEEPS_A_LOCK = """
+import fcntl, os, sys, time
+os.setsid()
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_outlives_a_command_is_found_in_any_session_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(kills, "GONE_SECONDS", 0.1)
+    tally = str(tmp_path / "tally")
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", KEEPS_A_LOCK, tmp_path / ".lock"], env={kills.TALLY: tally}, stdout=subprocess.PIPE
+    )
+    with orphan:
+        assert orphan.stdout.readline() == b"locked\n"
+        assert kills.is_locked(tmp_path / ".lock")
+        assert "time.sleep(60)" in kills.outlived(tmp_path, tally)
+
+    assert orphan.returncode == -signal.SIGKILL
+    assert kills.outlived(tmp_path, tally) == ""
+
+
+def test_a_lock_that_is_kept_is_found_though_nobody_knows_by_whom(tmp_path, monkeypatch):
+    monkeypatch.setattr(kills, "GONE_SECONDS", 0.1)
+    with locked(tmp_path / ".lock"):
+        assert ".lock" in kills.outlived(tmp_path, "none")
+
+    assert kills.outlived(tmp_path, "none") == ""
 
 
 def test_a_fork_obeys_permissions_and_its_input(tmp_path):
