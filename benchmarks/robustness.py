@@ -18,6 +18,7 @@ import logging
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -135,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--findings", type=Path, default=Path("robustness-findings"), help="Folder for what failed.")
     given = parser.parse_args(arguments)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands of programs in the background would ignore it
     logging.disable(logging.CRITICAL)
     preload()
     parts = given.only or [*PARTS, CLIENTS]

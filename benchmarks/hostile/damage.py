@@ -131,7 +131,8 @@ def _answer(name: str, typed: Typed, scratch: Path) -> Any:
         answer: Any = {path.name: path.read_text(encoding="utf-8").splitlines() for path in tables}
         shutil.rmtree(scratch / "tables")
         return answer
-    answer = without_times(json.loads(typed.out.replace(str(scratch), "")))
+    said = typed.out.replace(str(run), run.name).replace(str(scratch / "exported"), "exported")
+    answer = without_times(json.loads(said))
     shutil.rmtree(scratch / "exported", ignore_errors=True)
     return json.loads(json.dumps({key: value for key, value in answer.items() if key not in _NAMES}))
 

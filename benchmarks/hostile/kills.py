@@ -34,7 +34,7 @@ MOST_KILLS = 8
 _SCAFFOLDING = ("checkpoint", "stages", "trials")  # of trainings that have not ended
 MOST_SURVIVED = 2  # times that a command ends before it is killed, after which little is left to kill
 LONGEST_SECONDS = 300.0  # of a run, on a busy machine
-GONE_SECONDS = 10.0  # after the end of a command, until all of its processes must have ended, on a busy machine
+GONE_SECONDS = 20.0  # after the end of a command, until all of its processes must have ended, on a busy machine
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {0, 2, 130, *(-number for number in _SIGNALS)}  # by the signal itself: before Python runs, and at its end
 
