@@ -232,10 +232,9 @@ def processes_of(tally: str) -> list[psutil.Process]:
 def outlived(run: Path, tally: str) -> str:
     """Return what is left of a command for more than a few seconds after its end, and end it."""
     deadline = time.monotonic() + GONE_SECONDS
-    held: list[str] = []
-    while (left := processes_of(tally)) or (held := [str(lock) for lock in run.rglob(LOCK) if is_locked(lock)]):
+    while (left := processes_of(tally)) or any(map(is_locked, run.rglob(LOCK))):
         if time.monotonic() >= deadline:
-            words = []
+            held, words = [str(lock) for lock in run.rglob(LOCK) if is_locked(lock)], []
             for process in left:
                 with contextlib.suppress(psutil.Error):
                     words.append(" ".join(process.cmdline())[-100:])
