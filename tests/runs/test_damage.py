@@ -21,6 +21,8 @@ from bakeoff.runs.checksums import MANIFEST, announce, check_folder, read_checke
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
+from bakeoff.runs.results import Failure
+from bakeoff.runs.writing import write_text
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.models import Models, find_runs
 from bakeoff.serve.progress import run_view
@@ -267,20 +269,49 @@ def test_resume_removes_what_a_kill_after_the_result_has_left(small_run, tmp_pat
     assert not folder.checkpoint.exists()
 
 
-@pytest.mark.parametrize("file", ["model/weights", "metrics.jsonl"])
-def test_what_a_search_has_kept_so_far_is_checked(tmp_path, file):
+def test_a_training_without_a_checkpoint_keeps_nothing_that_may_be_of_another_contestant(tmp_path):
     folder = ContestantFolder(tmp_path / "lstm")
-    trial = folder.trial(1)
-    trial.model.mkdir(parents=True)
-    (trial.model / "weights").write_text("1")
-    (trial.path / "metrics.jsonl").write_text("{}\n")
-    folder.adopt(trial)
+    stage = folder.stage("pretraining")
+    stage.checkpoint.mkdir(parents=True)
+    kept = ["pretraining.jsonl", "repeat-2/metrics.jsonl"]
+    unknown = ["metrics.jsonl", "samples.jsonl", "trials.jsonl", "another.jsonl", "scores.parquet", "model/weights"]
+    for name in (*kept, *unknown, "out_of_scope.parquet", "tracking/run-id"):
+        write_text(folder.path / name, "{}\n")
+    stage.write_checkpoint_checksums(stage.checkpoint, stage.metrics_size())
+
+    assert list(mend(folder)) == ["lstm: there is no checkpoint, so it starts again."]
     assert list(mend(folder)) == []
+    left = [path.relative_to(folder.path).as_posix() for path in folder.path.rglob("*") if path.is_file()]
+    assert sorted(left) == sorted([*kept, "stages/pretraining/checkpoint/checksums.json"])
 
-    (folder.path / file).write_text("")
 
-    assert [said.endswith("lstm starts again.") for said in mend(folder)] == [True]
-    assert list(folder.path.iterdir()) == []
+def test_lines_after_the_end_of_pretraining_are_not_taken_over(tmp_path):
+    folder = ContestantFolder(tmp_path / "lstm")
+    log = folder.path / "pretraining.jsonl"
+    write_text(log, "{}\n")
+    stage = folder.stage("pretraining")
+    stage.path.mkdir(parents=True)
+    stage.write_summary(Failure(reason="none: any record"))
+    write_text(log, "{}\n{}\n")
+
+    assert list(mend(folder)) == []
+    assert log.read_text() == "{}\n"
+
+
+def test_resume_gives_no_contestant_the_log_of_another(small_run, tmp_path, monkeypatch):
+    interrupted_after(monkeypatch, 6)  # in the second epoch
+    assert bakeoff("run", small_run / "bakeoff.yaml", "-o", tmp_path / "run").code == 130
+    monkeypatch.undo()
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    linear, lstm = (tmp_path / "run" / "contestants" / name for name in ("linear", "lstm"))
+    shutil.rmtree(linear)
+    lstm.rename(linear)
+
+    typed = bakeoff("resume", tmp_path / "run")
+
+    assert typed.code == 0, typed.err
+    assert "is not what belongs there, but lstm/checkpoint. linear starts again" in typed.err
+    assert everything_measured(tmp_path / "run") == everything_measured(small_run)
 
 
 def test_a_kill_before_the_means_were_written_costs_no_training(small_run, tmp_path):

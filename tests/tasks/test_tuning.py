@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,10 @@ from bakeoff.methods.linear.method import LinearMethod
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.report import search_view
 from bakeoff.runner import resume, run
-from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder, StageFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
+from bakeoff.runs.writing import remove
 from bakeoff.tasks import suggestions, tuning
 from bakeoff.tasks.base import Contestant, get_task
 from bakeoff.training.progress import Progress
@@ -46,7 +48,9 @@ def test_the_best_trial_is_kept(searched):
     model = load_text_model(folder.model, read_classifier(folder.model))
     accuracy = np.mean(model.probabilities(TABLE.validation.texts).argmax(axis=1) == TABLE.validation.labels)
     assert accuracy == best.value
-    assert not list(folder.path.glob("trials/*"))
+    assert [trial.name for trial in folder.open_trials() if trial.model.exists()] == [f"linear, trial {search.best}"]
+    folder.remove_scaffolding()
+    assert folder.trials() == search.trials
 
 
 def test_the_first_trial_is_the_config_and_what_it_gives_is_not_searched(searched):
@@ -140,18 +144,47 @@ def test_a_damaged_trial_that_was_made_by_itself_is_made_again(tmp_path):
     assert not folder.has_trial(1)
 
 
-def test_a_kill_between_a_trial_and_the_move_of_its_model_loses_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("killed_in", [(ContestantFolder, "adopt"), (StageFolder, "keep_summary_only")])
+def test_a_kill_before_the_best_model_is_kept_loses_nothing(tmp_path, monkeypatch, killed_in):
     values = config({"linear": {"tune": {"trials": 3}}})
     whole = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "whole"))
     folder = ContestantFolder(tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr(ContestantFolder, "adopt", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(*killed_in, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             bake(values, "linear", TABLE, folder)
-    with (folder.path / "trials.jsonl").open("a") as file:
-        file.write('{"number": 2, "se')  # a line that was cut short
 
+    assert list(mend(folder)) == []
     assert comparable(bake(values, "linear", TABLE, folder)) == comparable(whole)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A search of 3 trials, what it ends with, and its folder if it was interrupted in the last trial."""
+    values = config({"lstm": {**LSTM, "tune": {"trials": 3}}}, epochs=2)
+    whole = bake(values, "lstm", TABLE, ContestantFolder(tmp_path_factory.mktemp("whole") / "lstm"))
+    folder = ContestantFolder(tmp_path_factory.mktemp("parts") / "lstm")
+    with pytest.raises(KeyboardInterrupt):
+        bake(values, "lstm", TABLE, folder, Interrupting(6))
+    return values, whole, folder
+
+
+@pytest.mark.parametrize("lost", ["trials.jsonl", "trials/BEST", "trials/BEST/model", "trials/BEST/checksums.json"])
+def test_a_search_rests_only_on_trials_that_are_known_to_be_its_own(interrupted, tmp_path, lost):
+    values, whole, parts = interrupted
+    folder = ContestantFolder(shutil.copytree(parts.path, tmp_path / "lstm"))
+    best = max(folder.trials(), key=lambda trial: trial.value)
+    path = folder.path / lost.replace("BEST", str(best.number))
+    if path.name == "trials.jsonl":
+        path.write_text(path.read_text().replace('"value":0.', '"value":0.9'))
+    else:
+        remove(path)
+
+    said = list(mend(folder))
+
+    damaged = lost in ("trials/BEST/model", "trials/BEST/checksums.json")
+    assert [f"trial {best.number} starts again" in sentence for sentence in said] == [True] * damaged
+    assert comparable(bake(values, "lstm", TABLE, folder)) == comparable(whole)
 
 
 def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -17,7 +18,7 @@ from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import exists, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
-from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, write_text
+from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, replaced_folder, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -118,48 +119,36 @@ class ContestantFolder:
     # trials of a search
 
     def open_trials(self) -> list[StageFolder]:
-        """Return the folders of the trials, which are there until the search has ended."""
-        return [self.trial(int(path.name)) for path in sorted(self._trials.glob("[0-9]*")) if path.name.isdecimal()]
+        """Return the folders of the trials, which are there until there is a result."""
+        numbers = sorted(int(path.name) for path in self._trials.glob("[0-9]*") if path.name.isdecimal())
+        return [self.trial(number) for number in numbers]
 
     def trial(self, number: int) -> StageFolder:
-        """Return the folder of a trial. The trials' folders are removed once there is a result.
+        """Return the folder of a trial, whose summary is a `Trial`."""
+        trial = StageFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
+        trial.tracking = self.tracking / f"trial-{number}"
+        return trial
 
-        Its summary is its `Trial`, if it was made by itself and not by the search.
-        """
-        return StageFolder(self._trials / str(number), writes=self.writes, name=f"{self.name}, trial {number}")
-
-    def append_trial(self, trial: Trial) -> None:
-        with explain_disk_errors(self._trials_log):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._trials_log.open("a", encoding="utf-8") as file:
-                file.write(trial.model_dump_json() + "\n")
+    def write_trials(self, trials: Iterable[Trial]) -> None:
+        """Write the trials that have ended for people to read; a search that is resumed reads their folders."""
+        write_text(self._trials_log, "".join(trial.model_dump_json() + "\n" for trial in trials))
 
     def trials(self) -> list[Trial]:
-        """Read the trials that the search has made from trials.jsonl; a line that a kill cut short is removed."""
-        trials = read_lines(self._trials_log, Trial.model_validate)
-        if self.writes and not self.ended and self._trials_log.exists():
-            with self._trials_log.open("r+b") as file:
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return trials
+        return read_lines(self._trials_log, Trial.model_validate)
 
     def has_trial(self, number: int) -> bool:
         """Return whether a trial has ended."""
-        return self.ended or self.trial(number).finished or len(self.trials()) >= number
+        return self.ended or self.trial(number).finished
 
     def adopt(self, trial: ContestantFolder) -> None:
-        """Make a trial's model and metrics the contestant's own; what was moved already stays."""
-        with explain_disk_errors(self.path):
-            if checksums.check_folder(trial.model):
-                checksums.remove_manifest(trial.model)  # which says that it is the trial's
-            for source in (trial.model, *trial.path.glob("*.jsonl")):
-                if source.exists():
-                    target = self.path / source.name
-                    if target.is_dir():
-                        remove(target)
-                    source.replace(target)
-            if self.model.is_dir():
-                log = os.path.relpath(self._metrics, self.model)
-                checksums.write_manifest(self.model, beginnings={log: self.metrics_size()})
+        """Copy a trial's model and metrics into this folder, as the contestant's own."""
+        checksums.check_folder(trial.model)
+        with replaced_folder(self.model) as temporary:
+            shutil.copytree(trial.model, temporary, dirs_exist_ok=True)
+            checksums.write_manifest(temporary)  # which says that it is no longer the trial's
+        for log in trial.path.glob("*.jsonl"):
+            with replaced_file(self.path / log.name) as copy:
+                shutil.copyfile(log, copy)
 
     @property
     def finished(self) -> bool:
@@ -174,14 +163,15 @@ class ContestantFolder:
     def begun(self) -> bool:
         """True once a step was taken, in this training or in a stage before it."""
         own = self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
-        return own or any(fold.begun for fold in self.folds())
+        return own or any(training.begun for training in (*self.folds(), *self.open_trials()))
 
     @property
     def latest(self) -> ContestantFolder:
-        """The folder of the training that is under way or was the last: this one, or that of a fold."""
+        """The folder of the training that is under way or was the last: this one, or that of a trial or a fold."""
         if self.metrics_size() or self.ended:
             return self
-        return next((fold for fold in reversed(self.folds()) if fold.metrics_size()), self)
+        others = [*self.folds(), *self.open_trials()]
+        return next((training for training in reversed(others) if training.metrics_size()), self)
 
     # metrics.jsonl
 
@@ -194,7 +184,9 @@ class ContestantFolder:
 
     def metrics_size(self) -> int:
         """Return the size of metrics.jsonl in bytes, which a checkpoint stores."""
-        return self._metrics.stat().st_size if exists(self._metrics) else 0
+        with contextlib.suppress(FileNotFoundError):  # removed between the two, as that of a trial is
+            return self._metrics.stat().st_size if exists(self._metrics) else 0
+        return 0
 
     def cut_metrics(self, size: int) -> None:
         """Remove the lines that were written after the checkpoint from which a run resumes."""
@@ -264,6 +256,23 @@ class ContestantFolder:
         for folder in (self.checkpoint, self._stages, self._trials):
             remove(folder)
 
+    def remove_training(self) -> None:
+        """Remove what a training has left that is to start again."""
+        with explain_disk_errors(self.path):
+            for path in (self.checkpoint, self.model, self._metrics, self.tracking):
+                remove(path)
+
+    def remove_unproven(self) -> None:
+        """Remove files of an unfinished training that no checksums vouch for, and that are written again.
+
+        The logs of stages that have begun stay.
+        """
+        begun = {stage._metrics for stage in self.stages()}
+        logs = [log for log in self.path.glob("*.jsonl") if log != self._metrics and log not in begun]
+        with explain_disk_errors(self.path):
+            for path in (*logs, self._scores, self._out_of_scope, self._average):
+                remove(path)
+
     def write_checkpoint_checksums(self, folder: Path, metrics_size: int) -> None:
         """Write the checksums of a checkpoint, which is still in a temporary `folder` beside its place.
 
@@ -314,11 +323,30 @@ class StageFolder(ContestantFolder):
     def write_summary(self, summary: Record) -> None:
         """Write the last file of the training, which marks the weights in ``model`` as final."""
         text = summary.model_dump_json(indent=2) + "\n"
+        weights = []
         if self.model.is_dir():
             checksums.write_manifest(self.model)
-        log = os.path.relpath(self._metrics, self.path)
-        checksums.write_manifest(self.path, [], texts={self._summary.name: text}, beginnings={log: self.metrics_size()})
+            weights.append(self.model / checksums.MANIFEST)
+        logs = {os.path.relpath(log, self.path): log.stat().st_size for log in self._logs()}
+        checksums.write_manifest(self.path, weights, texts={self._summary.name: text}, beginnings=logs)
         write_text(self._summary, text)
+
+    def _logs(self) -> list[Path]:
+        """Return its log, and those of the trainings that precede it."""
+        return [log for log in sorted({self._metrics, *self.path.glob("*.jsonl")}) if exists(log)]
+
+    def cut_metrics_to_summary(self) -> None:
+        """Remove the lines of the log that the checksums of the summary do not cover."""
+        size, _ = (checksums.read_manifest(self.path) or {}).get(os.path.relpath(self._metrics, self.path), (0, ""))
+        self.cut_metrics(size)
+
+    def keep_summary_only(self) -> None:
+        """Remove everything but the summary of a finished training."""
+        kept = (self._summary, self.path / checksums.MANIFEST)
+        if others := [path for path in self.path.iterdir() if path not in kept]:
+            checksums.write_manifest(self.path, [self._summary])
+            for path in others:
+                remove(path)
 
     @property
     def finished(self) -> bool:

@@ -44,46 +44,46 @@ def mend(folder: ContestantFolder) -> Iterator[str]:
             _empty(folder)
         return
     checksums.remove_manifest(folder.path)  # of a result that was removed
-    try:
-        folder.trials()
-    except DamagedError as error:
-        yield f"{error.message} The search of {folder.name} starts again."
-        _empty(folder)
-    for stage in (*folder.stages(), *folder.open_trials()):
-        yield from _mend_stage(stage)
+    yield from _mend_parts(folder)
     yield from _mend_training(folder)
+    folder.remove_unproven()
+
+
+def _mend_parts(folder: ContestantFolder) -> Iterator[str]:
+    for part in (*folder.stages(), *folder.open_trials()):
+        yield from _mend_stage(part)
 
 
 def _mend_stage(stage: StageFolder) -> Iterator[str]:
     if not stage.finished:
-        for each in stage.stages():
-            yield from _mend_stage(each)
+        checksums.remove_manifest(stage.path)  # a kill came before the summary
+        yield from _mend_parts(stage)
         yield from _mend_training(stage)
+        stage.remove_unproven()
         return
     try:
-        checksums.check_folder(stage.path)
+        if not checksums.check_folder(stage.path):
+            raise DamagedError(stage.path, "has lost its checksums")
         checksums.check_folder(stage.model)
     except DamagedError as error:
         yield f"{error.message} {stage.name} starts again."
+        stage.remove_training()
         remove(stage.path)
-
-
-def _model_damage(folder: ContestantFolder) -> str | None:
-    try:
-        checksums.check_folder(folder.model)
-    except DamagedError as error:
-        return error.message
-    return None
+    else:
+        stage.cut_metrics_to_summary()
 
 
 def _mend_training(folder: ContestantFolder) -> Iterator[str]:
-    """Remove a checkpoint that is damaged, or whose model or metrics are."""
+    """Remove a training whose checkpoint, model or metrics are damaged, or to which no checkpoint belongs.
+
+    Only a checkpoint says whose a log is. Without one, the log may be that of another contestant.
+    """
     recover_folder(folder.checkpoint)
     recover_folder(folder.model)
     if not folder.checkpoint.is_dir():
-        if problem := _model_damage(folder):  # of the best trial so far
-            yield f"{problem} {folder.name} starts again."
-            _empty(folder)
+        if folder.metrics_size() and not folder.open_trials():  # from which a search copies it again
+            yield f"{folder.name}: there is no checkpoint, so it starts again."
+        folder.remove_training()
         return
     try:
         if not checksums.check_folder(folder.checkpoint):
@@ -91,8 +91,7 @@ def _mend_training(folder: ContestantFolder) -> Iterator[str]:
         checksums.check_folder(folder.model)
     except DamagedError as error:
         yield f"{error.message} {folder.name} starts again."
-        for path in (folder.checkpoint, folder.model):
-            remove(path)
+        folder.remove_training()
 
 
 def _empty(folder: ContestantFolder) -> None:

@@ -129,7 +129,8 @@ def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # there is a file in place of its folder
+            path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

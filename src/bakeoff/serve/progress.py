@@ -83,7 +83,7 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
         )
     folder = run.folder.contestant(name, writes=False)
     try:
-        started = bool(folder.metrics_size() or folder.folds())
+        started = bool(folder.metrics_size() or folder.folds() or folder.open_trials())
         failed = folder.failure() is not None
     except UserError:  # damaged: the others are still shown
         started, failed = True, True

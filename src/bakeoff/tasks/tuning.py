@@ -6,7 +6,6 @@ that a search that is resumed, or whose trials run side by side, makes the trial
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -64,7 +63,7 @@ def make_trial(
     evaluate: Evaluate | None,
     number: int,
 ) -> None:
-    """Make one trial of a search by itself, once those of the rounds before have ended, and write its summary.
+    """Make one trial of a search by itself, once those of the rounds before have ended.
 
     Args:
         context: That of the search.
@@ -74,7 +73,7 @@ def make_trial(
     """
     assert config.tune is not None
     searching = _Searching(method, config, config.tune, data, context, evaluate)
-    context.folder.trial(number).write_summary(searching.make(number))
+    searching.make(number)
 
 
 def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None:
@@ -165,11 +164,10 @@ class _Searching:
 
     def run(self) -> Fitted:
         earlier = sum(trial.training.total_seconds for trial in self.trials)
-        self._write_down()  # those that were made by themselves
-        self._keep_the_best()  # a kill may have come between the end of a trial and this
+        self._keep_the_best()  # of those that were made by themselves; and a kill may have come before it
         while self._goes_on():
-            self.trials.append(self.make(len(self.trials) + 1))
-            self._write_down()
+            number = len(self.trials) + 1  # it may have ended, if one before it was damaged and made again
+            self.trials.append(self.context.folder.trial(number).summary(Trial) or self.make(number))
             self._keep_the_best()
         best = self._best()
         if best is None:
@@ -177,6 +175,7 @@ class _Searching:
                 f"{self.context.name}: the loss was not a number in any of {len(self.trials)} trials.",
                 f"Look at the data, or leave out --set contestants.{self.context.name}.tune",
             )
+        self.context.folder.adopt(self.context.folder.trial(best.number))
         metric: Literal["accuracy", "loss"] = "accuracy" if self.higher_is_better else "loss"
         cost = _sum_of_costs(best, self.trials)
         report = FitReport(
@@ -207,12 +206,8 @@ class _Searching:
     def _with(self, settings: dict[str, Any]) -> MethodConfig:
         return type(self.config).model_validate(self.config.model_dump() | settings)
 
-    def _write_down(self) -> None:
-        for trial in self.trials[len(self.context.folder.trials()) :]:
-            self.context.folder.append_trial(trial)
-
     def make(self, number: int) -> Trial:
-        """Make one trial, which knows those of the rounds before."""
+        """Make one trial, which knows those of the rounds before, and write its summary."""
         started = time.perf_counter()
         known = self.trials[: (number - 1) // self.tune.at_once * self.tune.at_once]
         settings = {} if number == 1 else self.suggestions.settings(number, known)
@@ -242,7 +237,7 @@ class _Searching:
             state = "failed"
             report.cost = _cost_so_far(folder)
         report.cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
-        return Trial(
+        trial = Trial(
             number=number,
             settings={name: settings.get(name, getattr(config, name)) for name in self.space},
             state=state,
@@ -254,6 +249,9 @@ class _Searching:
             total_parameters=report.total_parameters,
             notes=report.notes,
         )
+        folder.write_summary(trial)
+        folder.remove_scaffolding()
+        return trial
 
     def _budget(self) -> Budget:
         budget = self.context.budget
@@ -267,19 +265,17 @@ class _Searching:
         return max(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
     def _keep_the_best(self) -> None:
-        """Move the model of the best trial to the contestant, if it is not there yet, and remove the others."""
+        """Write down the trials so far, and remove the models and logs of all but the best."""
+        self.context.folder.write_trials(self.trials)
         best = self._best()
         for trial in self.trials:
-            folder = self.context.folder.trial(trial.number)
-            if folder.path.exists():
-                if trial is best:
-                    self.context.folder.adopt(folder)
-                shutil.rmtree(folder.path)
+            if trial is not best:
+                self.context.folder.trial(trial.number).keep_summary_only()
 
 
 def _ended_trials(folder: ContestantFolder) -> list[Trial]:
-    """Return the trials that have ended, up to the first that has not: made by the search, then by themselves."""
-    trials = folder.trials()
+    """Return the trials that have ended, up to the first that has not."""
+    trials: list[Trial] = []
     while (trial := folder.trial(len(trials) + 1).summary(Trial)) is not None:
         trials.append(trial)
     return trials

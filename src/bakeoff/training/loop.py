@@ -59,8 +59,6 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     recover_folder(folder.model)
     if state is None:
         state = TrainingState()
-        if folder.metrics_size():
-            progress.message(f"{folder.name}: there is no checkpoint, so it starts again.")
         folder.cut_metrics(0)
     else:
         folder.cut_metrics(state.metrics_size)

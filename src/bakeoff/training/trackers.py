@@ -105,7 +105,7 @@ class _Tracking(ForwardingProgress):
         super().trial(number)
         self.close()
         folder = self._contestant.trial(number)
-        self._begin(f"{self._training}, trial {number}", folder, self._contestant.tracking / f"trial-{number}")
+        self._begin(f"{self._training}, trial {number}", folder, folder.tracking)
 
     def step(self, line: StepLine, share: float) -> None:
         super().step(line, share)
