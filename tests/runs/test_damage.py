@@ -285,6 +285,18 @@ def test_a_training_without_a_checkpoint_keeps_nothing_that_may_be_of_another_co
     assert sorted(left) == sorted([*kept, "stages/pretraining/checkpoint/checksums.json"])
 
 
+@pytest.mark.parametrize("file", ["failure.json", "trials.jsonl", "out_of_scope.parquet"])
+def test_a_file_that_came_to_a_finished_contestant_is_noticed(small_run, tmp_path, file):
+    folder = copy_run(small_run, tmp_path / "run").contestant("lstm")
+    (folder.path / file).write_text('{"reason": "that of another contestant"}')
+    readers = {"failure": folder.failure, "trials": folder.trials, "out_of_scope": folder.out_of_scope}
+
+    with pytest.raises(DamagedError, match=f"{file} does not belong there: no checksum lists it"):
+        readers[file.partition(".")[0]]()
+    assert [said.endswith("lstm starts again.") for said in mend(folder)] == [True]
+    assert not folder.ended
+
+
 def test_lines_after_the_end_of_pretraining_are_not_taken_over(tmp_path):
     folder = ContestantFolder(tmp_path / "lstm")
     log = folder.path / "pretraining.jsonl"

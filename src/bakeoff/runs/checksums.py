@@ -121,9 +121,10 @@ def read_checked(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: it does not exist, and no manifest lists it.
-        DamagedError: it is not what the manifest says, or cannot be read.
+        DamagedError: it is not what the manifest says, or the manifest does not list it, or it cannot be read.
     """
-    entry = (read_manifest(path.parent) or {}).get(path.name)
+    entries = read_manifest(path.parent)
+    entry = (entries or {}).get(path.name)
     try:
         content = _read(path)
     except FileNotFoundError:
@@ -132,6 +133,8 @@ def read_checked(path: Path) -> bytes:
         raise DamagedError(path, "is missing") from None
     except OSError as error:
         raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+    if entry is None and entries is not None:
+        raise DamagedError(path, "does not belong there: no checksum lists it")
     if entry is not None and entry != (len(content), xxhash.xxh3_128_hexdigest(content)):
         raise DamagedError(path, "is damaged: its checksum has changed")
     return content

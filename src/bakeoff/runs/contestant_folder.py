@@ -155,9 +155,13 @@ class ContestantFolder:
         return exists(self._result)
 
     @property
+    def failed(self) -> bool:
+        return exists(self._failure)
+
+    @property
     def ended(self) -> bool:
         """True if there is a result, or will never be one."""
-        return self.finished or exists(self._failure)
+        return self.finished or self.failed
 
     @property
     def begun(self) -> bool:

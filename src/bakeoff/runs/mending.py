@@ -12,11 +12,14 @@ from bakeoff.runs.writing import recover_folder, remove
 
 def damage(folder: ContestantFolder) -> str | None:
     """Return what is wrong with the files of a contestant that has ended, or None."""
+    if folder.finished and folder.failed:
+        return f"{folder.path} holds a result, and why there is none."
     try:
         checksums.check_folder(folder.path, but=(folder.average_file,))
         checksums.check_folder(folder.model)
         if folder.finished:
-            for read in (folder.result, folder.scores, folder.samples, folder.training_log, folder.trials):
+            logs = (folder.training_log, folder.trials, folder.samples)
+            for read in (folder.result, folder.scores, folder.out_of_scope, *logs):
                 read()
         else:
             folder.failure()
