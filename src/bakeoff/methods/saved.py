@@ -49,7 +49,7 @@ def read_classifier(folder: Path) -> CalibratedClassifier:
     """
     path = classifier_path(folder)
     try:
-        values = json.loads(read_checked(path))
+        values = json.loads(read_checked(path, may_be_unlisted=True))
         version = values.pop("format")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(

@@ -116,8 +116,11 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(".") and name.endswith(PART)
 
 
-def read_checked(path: Path) -> bytes:
+def read_checked(path: Path, *, may_be_unlisted: bool = False) -> bytes:
     """Read a file, and compare it with the manifest of its folder.
+
+    Args:
+        may_be_unlisted: The manifest may be older than the file, as that of a model until its training has ended.
 
     Raises:
         FileNotFoundError: it does not exist, and no manifest lists it.
@@ -133,7 +136,7 @@ def read_checked(path: Path) -> bytes:
         raise DamagedError(path, "is missing") from None
     except OSError as error:
         raise DamagedError(path, f"cannot be read: {error.strerror}") from None
-    if entry is None and entries is not None:
+    if entry is None and entries is not None and not may_be_unlisted:
         raise DamagedError(path, "does not belong there: no checksum lists it")
     if entry is not None and entry != (len(content), xxhash.xxh3_128_hexdigest(content)):
         raise DamagedError(path, "is damaged: its checksum has changed")
