@@ -233,6 +233,16 @@ def test_a_pipe_or_a_device_in_place_of_a_file_is_damage(small_run, tmp_path):
             read_it()
 
 
+def test_a_pipe_in_place_of_a_file_that_must_only_be_there_is_damage(tmp_path):
+    (tmp_path / "a").write_text("one")
+    write_manifest(tmp_path, [], beginnings={"a": 0})
+    (tmp_path / "a").unlink()
+    os.mkfifo(tmp_path / "a")
+
+    with pytest.raises(DamagedError, match="it is no file"):
+        check_folder(tmp_path)
+
+
 @pytest.mark.parametrize("has_result", [True, False])
 def test_resume_removes_a_pipe_in_the_way_of_a_file(small_run, tmp_path, monkeypatch, has_result):
     monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))

@@ -172,6 +172,8 @@ def check_folder(folder: Path, *, but: Collection[str] = ()) -> bool:
             raise DamagedError(path, "is missing") from None
         except OSError as error:
             raise DamagedError(path, f"cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(found.st_mode):  # to open a pipe might never end
+            raise DamagedError(path, "is damaged: it is no file")
         grows = name.startswith("..")
         if found.st_size < size or (found.st_size > size and not grows):
             raise DamagedError(path, "is damaged: its size has changed")
