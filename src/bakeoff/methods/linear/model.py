@@ -182,19 +182,21 @@ def _separate_regressions(
     """One regression for two classes, otherwise one a class (or label) against the rest.
 
     Args:
+        features: In float32 for Newton's method, which sorts them: they are of no use afterwards.
         all_ratios: `_log_ratios`, or None for plain features.
 
     Returns:
         Weights on the unweighted features, shape (1 or classes, n-grams), and intercepts, shape (1 or classes,).
     """
-    from bakeoff.methods.linear.regression import fit_logistic
+    from bakeoff.methods.linear.regression import by_columns, fit_logistic
 
+    values = by_columns(features) if features.dtype == np.float32 else features
     weights, intercepts = [], []
     for place, inside in enumerate(_insides(labels)):
         scale = np.ones(features.shape[1]) if all_ratios is None else all_ratios[place]
         balanced = settings.class_weights == "balanced"
         strength = _chosen(settings.inverse_regularization)
-        found = fit_logistic(features, scale, inside, strength=strength, balanced=balanced)
+        found = fit_logistic(values, scale, inside, strength=strength, balanced=balanced)
         weights.append(found[:-1] * scale)
         intercepts.append(found[-1])
     return np.stack(weights), np.array(intercepts)
