@@ -6,7 +6,8 @@
 
 The rows are pieces of 20 words from the texts of a table; where these do not suffice, the first half of one piece and
 the second of another. scikit-learn gets them as bakeoff's words, separated by spaces. Each measurement is a process of
-its own; the memory is what it grows by after the rows are made. An exponent of 1 says that time grows like the rows.
+its own; seconds are the processor's, so that other programs on the machine count little, and the memory is what the
+process grows by after the rows are made. An exponent of 1 says that time grows like the rows.
 
 With `--stages`, each number of rows is a whole bake-off of a linear model alone, from a Parquet file to the report: the
 seconds of each stage, and the most memory in it, beside that of the imports.
@@ -138,13 +139,13 @@ def with_bakeoff(texts: Sequence[str], labels: Sequence[int]) -> Stages:
     from bakeoff.methods.linear.model import PUNCTUATION, LinearModel
 
     settings = LinearConfig(ngrams="words", max_ngram=MAX_NGRAM, min_document_frequency=MIN_DOCUMENT_FREQUENCY)
-    started = time.perf_counter()
+    started = time.process_time()
     tokens = tokenize(texts, PUNCTUATION)
-    read = time.perf_counter()
+    read = time.process_time()
     LinearModel.fit_tokenized(tokens, labels, settings)
-    fitted = time.perf_counter()
+    fitted = time.process_time()
     learn_features(tokens, settings)
-    counting = time.perf_counter() - fitted
+    counting = time.process_time() - fitted
     return read - started, counting, fitted - read - counting
 
 
@@ -158,7 +159,7 @@ def with_scikit_learn(texts: Sequence[str], labels: Sequence[int]) -> Stages:
     split = tokenize(texts, "separate")
     spaced = [" ".join(split.words[i] for i in split.ids[a:b]) for a, b in pairwise(split.offsets)]
     del split
-    started = time.perf_counter()
+    started = time.process_time()
     vectorizer = TfidfVectorizer(
         ngram_range=(1, MAX_NGRAM),
         min_df=MIN_DOCUMENT_FREQUENCY,
@@ -167,9 +168,9 @@ def with_scikit_learn(texts: Sequence[str], labels: Sequence[int]) -> Stages:
         token_pattern=r"\S+",
     )
     features = vectorizer.fit_transform(spaced)
-    counted = time.perf_counter()
+    counted = time.process_time()
     LogisticRegression(C=10.0, max_iter=1000).fit(features, labels)
-    return 0.0, counted - started, time.perf_counter() - counted
+    return 0.0, counted - started, time.process_time() - counted
 
 
 def compare_stages(sizes: Sequence[int]) -> None:
@@ -258,7 +259,7 @@ class Clock:
 
         done = threading.Event()
         observer = threading.Thread(target=self._observe, args=(done,))
-        self._began, self._before = time.perf_counter(), memory_bytes()
+        self._began, self._before = time.process_time(), memory_bytes()
         observer.start()
         try:
             yield
@@ -269,7 +270,7 @@ class Clock:
 
     def _turn_to(self, stages: list[str]) -> None:
         self._look()
-        now = time.perf_counter()
+        now = time.process_time()
         self.seconds[self._stages[-1]] += now - self._began
         self._stages, self._began = stages, now
 
