@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from bakeoff.data.near_duplicates import LARGEST_BUCKET, NearDuplicates, find_near_duplicates
 from bakeoff.data.splitting import folded
 from bakeoff.runs.data_report import DataReport, NearDuplicate, TimeSplit
@@ -36,10 +38,9 @@ def find_duplicates(texts: Sequence[str], used: Sequence[int]) -> Duplicates:
         note = f"The data has more than {MOST_CHARACTERS:,} characters: only identical texts were searched for."
         return Duplicates(keys, keys, note=note)
     near = find_near_duplicates(distinct)
-    first_of_group: dict[int, str] = {}
-    near_key = {
-        key: first_of_group.setdefault(group, key) for key, group in zip(distinct, near.group.tolist(), strict=True)
-    }
+    _, first, group = np.unique(near.group, return_index=True, return_inverse=True)
+    later = np.flatnonzero(first[group] != np.arange(len(distinct)))
+    near_key = {distinct[place]: distinct[first[group[place]]] for place in later}
     return Duplicates(
         keys,
         [near_key.get(key, key) for key in keys],
@@ -138,10 +139,12 @@ def _examples(
     duplicates: Duplicates, splits: Mapping[str, Sequence[int]], names: Sequence[str], labels: Sequence[str]
 ) -> list[NearDuplicate]:
     """Pick a few pairs: first those in different splits, then those with different labels, then the least similar."""
+    in_pairs = {key for first, second, _ in duplicates.pairs for key in (first, second)}
     row_of: dict[str, tuple[int, str]] = {}
     for split, rows in splits.items():
         for row in rows:
-            row_of.setdefault(duplicates.keys[row], (row, split))
+            if duplicates.keys[row] in in_pairs:
+                row_of.setdefault(duplicates.keys[row], (row, split))
     examples = []
     for first, second, similarity in duplicates.pairs:
         if first not in row_of or second not in row_of:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from bakeoff.data.scripts import UNSPACED
-from bakeoff.data.word_ids import Ids, encode_words
+from bakeoff.data.word_ids import Ids, encode_words, offsets_of, positions
 
 THRESHOLD = Fraction(4, 5)
 """Least Jaccard similarity of near-duplicates."""
@@ -35,6 +35,7 @@ _NEIGHBORS = 3
 _COUNTERS = 8_388_593  # a prime; several times the word pairs of 50,000 film reviews
 _PRODUCTS_AT_ONCE = 20_000_000
 _PAIRS_AT_ONCE = 5_000
+_WORDS_AT_ONCE = 1 << 18
 
 # In scripts without spaces between words, a character is a word.
 _WORD = re.compile(f"[{UNSPACED}]|[^\\W{UNSPACED}]+")
@@ -55,14 +56,36 @@ class NearDuplicates:
     complete: bool  # False: a phrase occurs in so many texts that these were compared with their neighbors only
 
 
+@dataclass(frozen=True)
+class _Sets:
+    """Sets of word pairs; set i is ``members[starts[i] : starts[i] + sizes[i]]``."""
+
+    members: Integers  # codes
+    starts: Integers
+    sizes: Integers
+
+    def of(self, places: Integers) -> _Sets:
+        """Return some of the sets, in this order; the members stay where they are."""
+        return _Sets(self.members, self.starts[places], self.sizes[places])
+
+    def first(self, counts: Integers) -> Integers:
+        """Return the first members of every set, one set after the other.
+
+        Args:
+            counts: How many of each set.
+        """
+        return self.members[positions(self.starts, offsets_of(counts))]
+
+
 def find_near_duplicates(texts: Sequence[str]) -> NearDuplicates:
     """Find near-duplicates among distinct texts. (Identical texts would be found, too, but cost time.)"""
     ids, starts = _as_words(texts)
     lengths = np.diff(starts)
     long = np.flatnonzero(lengths >= SHORTEST)
     sets = _word_pairs(ids, starts, long)
-    by_size = np.argsort([len(members) for members in sets], kind="stable")
-    first, second, similarity, complete = _join([sets[place] for place in by_size])
+    del ids
+    by_size = np.argsort(sets.sizes, kind="stable")
+    first, second, similarity, complete = _join(sets.of(by_size))
     rows = long[by_size]
     short = _same_but_for_case(texts, np.flatnonzero(lengths < SHORTEST))
     pairs = np.sort(np.concatenate([np.stack([rows[first], rows[second]], axis=1), short]), axis=1)
@@ -78,20 +101,32 @@ def _as_words(texts: Sequence[str]) -> tuple[Ids, Integers]:
     return words.ids, words.offsets
 
 
-def _word_pairs(ids: Ids, starts: Integers, rows: Integers) -> list[Integers]:
+def _word_pairs(ids: Ids, starts: Integers, rows: Integers) -> _Sets:
     """Return the word pairs of each of `rows` as sorted codes: from rare to frequent, then by code."""
-    codes = ids[:-1].astype(np.int64) * (int(ids.max(initial=0)) + 1) + ids[1:]
+    words = int(ids.max(initial=0)) + 1
     # Any order that is the same for all sets works, so pairs may share a counter and look more frequent than they are.
-    counts = np.bincount(codes % _COUNTERS)
-    sets = []
-    for row in rows:
-        ordered = np.sort(codes[starts[row] : starts[row + 1] - 1])
-        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
-        sets.append(distinct[np.argsort(counts[distinct % _COUNTERS], kind="stable")])
-    return sets
+    counts = np.zeros(_COUNTERS, dtype=np.int32)
+    for start in range(0, len(ids) - 1, _WORDS_AT_ONCE):
+        some = ids[start : start + _WORDS_AT_ONCE + 1].astype(np.int64)
+        np.add.at(counts, (some[:-1] * words + some[1:]) % _COUNTERS, 1)
+    lengths = starts[rows + 1] - starts[rows] - 1
+    offsets = offsets_of(lengths)
+    members, sizes, end = np.empty(offsets[-1], dtype=np.int64), np.zeros(len(rows), dtype=np.int64), 0
+    cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], _WORDS_AT_ONCE))
+    for first, last in pairwise(np.unique(np.append(cuts, len(rows))).tolist()):
+        places = positions(starts[rows[first:last]], offsets[first : last + 1] - offsets[first])
+        codes = ids[places].astype(np.int64) * words + ids[places + 1]
+        row = np.repeat(np.arange(last - first), lengths[first:last])
+        codes = codes[np.lexsort((codes, row))]
+        distinct = np.append(True, (codes[1:] != codes[:-1]) | (row[1:] != row[:-1]))
+        codes, row = codes[distinct], row[distinct]
+        members[end : end + len(codes)] = codes[np.lexsort((counts[codes % _COUNTERS], row))]
+        sizes[first:last] = np.bincount(row, minlength=last - first)
+        end += len(codes)
+    return _Sets(members, offsets_of(sizes)[:-1], sizes)
 
 
-def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
+def _join(sets: _Sets) -> tuple[Integers, Integers, Floats, bool]:
     """Find similar pairs, enough to connect all sets that a chain of similar pairs connects.
 
     Args:
@@ -101,7 +136,7 @@ def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
         The larger (or later) and the smaller set of each pair, their similarity, and whether all candidates were
         compared.
     """
-    if not sets:
+    if not len(sets.sizes):
         none = np.zeros(0, dtype=np.int64)
         return none, none, np.zeros(0), True
     larger, smaller, complete = _candidates(sets)
@@ -110,32 +145,30 @@ def _join(sets: list[Integers]) -> tuple[Integers, Integers, Floats, bool]:
     _, likeliest = np.unique(larger, return_index=True)
     similarity[likeliest] = _similarities(sets, larger[likeliest], smaller[likeliest])
     similar = similarity >= float(THRESHOLD)
-    group = _groups(larger[similar], smaller[similar], len(sets))
+    group = _groups(larger[similar], smaller[similar], len(sets.sizes))
     open_ = (similarity < 0) & (group[larger] != group[smaller])
     similarity[open_] = _similarities(sets, larger[open_], smaller[open_])
     similar = similarity >= float(THRESHOLD)
     return larger[similar], smaller[similar], similarity[similar], complete
 
 
-def _candidates(sets: list[Integers]) -> tuple[Integers, Integers, bool]:
+def _candidates(sets: _Sets) -> tuple[Integers, Integers, bool]:
     """Find pairs that may be similar, best candidates first.
 
     Returns:
         The larger and the smaller set of each pair, and whether these are all pairs that may be similar.
     """
-    sizes = np.array([len(members) for members in sets], dtype=np.int64)
+    sizes = sets.sizes
     lengths = sizes - _least(THRESHOLD, sizes) + 1  # of the prefix; similar sets have a member in common there
-    prefixes = (members[:length] for members, length in zip(sets, lengths, strict=True))
-    codes = np.concatenate([np.zeros(0, dtype=np.int64), *prefixes])
-    distinct, member = np.unique(codes, return_inverse=True)
-    starts = np.append(0, np.cumsum(lengths))
+    distinct, member = np.unique(sets.first(lengths), return_inverse=True)
+    starts = offsets_of(lengths)
     texts_with = np.bincount(member, minlength=len(distinct))
     common = texts_with > LARGEST_BUCKET
 
     def matrix(members: npt.NDArray[np.bool_]) -> csr_array:
         keep = members[member]
         kept = np.append(0, np.cumsum(keep))[starts]
-        return csr_array((np.ones(kept[-1], dtype=np.int32), member[keep], kept), shape=(len(sets), len(distinct)))
+        return csr_array((np.ones(kept[-1], dtype=np.int32), member[keep], kept), shape=(len(sizes), len(distinct)))
 
     shared_rarely, shared_often = matrix(~common & (texts_with > 1)), matrix(common)
     pairs = [*_sharing(shared_rarely, sizes, np.diff(shared_often.indptr)), _neighbors(shared_often)]
@@ -180,13 +213,14 @@ def _neighbors(prefixes: csr_array) -> Integers:
     return np.concatenate([larger_smaller, np.zeros((1, len(pairs)), dtype=np.int64)])
 
 
-def _similarities(sets: list[Integers], first: Integers, second: Integers) -> Floats:
-    """Return the Jaccard similarity of sets[first[i]] and sets[second[i]], shape (pairs,)."""
+def _similarities(sets: _Sets, first: Integers, second: Integers) -> Floats:
+    """Return the Jaccard similarity of sets first[i] and second[i], shape (pairs,)."""
     similarities = [np.zeros(0)]
     for start in range(0, len(first), _PAIRS_AT_ONCE):
         one, other = first[start : start + _PAIRS_AT_ONCE], second[start : start + _PAIRS_AT_ONCE]
-        members = np.concatenate([sets[place] for place in chain.from_iterable(zip(one, other, strict=True))])
-        sizes = np.array([len(sets[a]) + len(sets[b]) for a, b in zip(one, other, strict=True)])
+        both = sets.of(np.stack([one, other], axis=1).reshape(-1))
+        members = both.first(both.sizes)
+        sizes = both.sizes.reshape(-1, 2).sum(axis=1)
         pair = np.repeat(np.arange(len(one)), sizes)
         order = np.lexsort((members, pair))
         members, pair = members[order], pair[order]

@@ -35,9 +35,14 @@ def carve(
     Returns:
         The rows taken and the rows left, both in the order of `rows`.
     """
+    times = Counter(keys[row] for row in rows)  # no list for each key: most have one row
+    single = [row for row in rows if times[keys[row]] == 1]
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row in rows:
-        rows_of[keys[row]].append(row)
+        if times[keys[row]] > 1:
+            rows_of[keys[row]].append(row)
+    repeated = list(rows_of.values())
+    del times
     open_places = _places(Counter(labels[row] for row in rows), size, leave)
     share = size / max(len(rows), 1)
     taken: set[int] = set()
@@ -49,8 +54,6 @@ def carve(
             open_places.subtract(wanted)
 
     # Repeated texts come first, while there is room for them; then single texts fill up each class.
-    repeated = [group for group in rows_of.values() if len(group) > 1]
-    single = [group[0] for group in rows_of.values() if len(group) == 1]
     for position in random.permutation(len(repeated)).tolist():
         if random.random() < share:
             take_if_it_fits(repeated[position])

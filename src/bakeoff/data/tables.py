@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -346,8 +346,12 @@ def _listed(names: Sequence[str]) -> str:
 
 def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:
     """Return the classes too small for a random split, with their different texts; copies cannot be divided."""
-    counts = Counter(label for label, _ in {(labels[row], keys[row]) for row in chosen})
-    return {label: count for label, count in sorted(counts.items()) if count < len(SPLITS)}
+    texts: dict[str, set[str]] = {}
+    for row in chosen:
+        some = texts.setdefault(labels[row], set())
+        if len(some) < len(SPLITS):
+            some.add(keys[row])
+    return {label: len(some) for label, some in sorted(texts.items()) if len(some) < len(SPLITS)}
 
 
 def _set_aside(rows: _Rows, rare: dict[str, int], chosen: list[int]) -> str:
@@ -412,18 +416,15 @@ def _check_splits(
 
 def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
-    named_rows = {
-        name: [
-            (row, text, label, *cells)
-            for row, text, label, cells in zip(
-                texts.ids, texts.texts, split.written(texts), row_cells(texts.texts), strict=True
-            )
-        ]
-        for name, texts in texts_of.items()
-    }
+
+    def named_rows(texts: LabeledTexts) -> Iterator[tuple[str, ...]]:
+        columns = (texts.ids, texts.texts, split.written(texts), row_cells(texts.texts))
+        for row, text, label, cells in zip(*columns, strict=True):
+            yield row, text, label, *cells
+
     apart = split.out_of_scope
     used: list[tuple[str, Iterable[str]]]
-    used = [(name, list(chain.from_iterable(row[1:] for row in named))) for name, named in named_rows.items()]
+    used = [(name, chain.from_iterable(row[1:] for row in named_rows(texts))) for name, texts in texts_of.items()]
     if apart is not None:
         used += [("out of scope, choosing", apart.choosing.texts), ("out of scope, test", apart.test.texts)]
     return DataReport(
@@ -438,7 +439,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
                 characters=sum(map(len, texts.texts)),
                 labels=dict(zip(split.label_names, texts.label_counts(len(split.label_names)), strict=True)),
                 # Splits are shuffled. Sorted by the rows' names, the same rows always have the same fingerprint.
-                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named_rows[name])))]),
+                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named_rows(texts))))]),
             )
             for name, texts in texts_of.items()
         ],
