@@ -2,9 +2,9 @@
 
 Newton's steps are found by conjugate gradients with a preconditioner (Hsia, Chiang and Lin 2018, "Preconditioned
 conjugate gradient methods in truncated Newton frameworks for large-scale linear classification"): the diagonal, and
-for the n-grams that matter most all their products, since frequent n-grams go together. That takes a quarter fewer
-steps. Newton's method holds nothing beside features in single precision, 8 bytes a value; liblinear takes 12 and
-another 16 of its own, and is faster only where all weights fit into the processor's cache.
+for the n-grams that matter most all their products, since frequent n-grams go together. With half a million sentences,
+that takes a quarter fewer steps. Newton's method holds nothing beside features in single precision, 8 bytes a value;
+liblinear takes 12 and another 16 of its own, and is faster only where all weights fit into the processor's cache.
 
 Values are sorted by column within blocks of rows. A product then jumps about in the numbers of a block's rows, which
 the cache holds, and reads the weights in their order. By row, it would jump about in the weights of all n-grams: those
