@@ -21,7 +21,6 @@ import torch
 
 from bakeoff.machine import default_cache
 
-_SOURCE = Path(__file__).with_name("native.c")
 _FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-fno-math-errno", "-fno-trapping-math")
 _SECONDS = 60.0
 
@@ -41,10 +40,11 @@ def run(name: str, *arguments: torch.Tensor | int | float | None) -> None:
     """Call a function of native.c; tensors are passed as pointers."""
     library = _library()
     assert library is not None  # `fits` has said so
-    getattr(library, name)(*map(_as_c, arguments))
+    getattr(library, name)(*map(as_c, arguments))
 
 
-def _as_c(argument: torch.Tensor | int | float | None) -> Any:
+def as_c(argument: torch.Tensor | int | float | None) -> Any:
+    """Return an argument as C takes it: a pointer for a tensor or None, else an int64 or a float."""
     if isinstance(argument, torch.Tensor):
         return ctypes.c_void_p(argument.data_ptr())
     if isinstance(argument, float):
@@ -54,19 +54,24 @@ def _as_c(argument: torch.Tensor | int | float | None) -> Any:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """Return the compiled kernels, or None where they cannot be compiled."""
+    return compiled("native.c")
+
+
+def compiled(source: str) -> ctypes.CDLL | None:
+    """Return the functions of a C file in this folder, or None where it cannot be compiled."""
     compiler = shutil.which("cc")
     if sys.platform != "linux" or compiler is None:
         return None
     try:
+        files = [Path(__file__).with_name(name) for name in (source, "native.h")]
         facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
         processor = sorted({line for line in facts if line.startswith(("model", "flags"))})
         openmp = sorted(map(str, (Path(torch.__file__).parent / "lib").glob("libgomp*.so*")))
-        made_of = "\n".join([_SOURCE.read_text(encoding="ascii"), *_FLAGS, *openmp, *processor])
+        made_of = "\n".join([*(file.read_text(encoding="ascii") for file in files), *_FLAGS, *openmp, *processor])
         key = hashlib.sha256(made_of.encode()).hexdigest()
         file = default_cache() / "kernels" / f"{key[:16]}.so"
         if not file.exists():
-            _compile([compiler, *_FLAGS, str(_SOURCE), *openmp], file)
+            _compile([compiler, *_FLAGS, str(files[0]), *openmp], file)
         return ctypes.CDLL(str(file))
     except (OSError, subprocess.SubprocessError):
         return None

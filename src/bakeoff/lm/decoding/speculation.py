@@ -75,7 +75,9 @@ def speculate(
             return
         cache.length = len(ids) - 1
         waiting = ids[-1:]
-        proposals = repeated(ids)[: left - 1] or _drafted(cache, ids[-1], min(DRAFTED, left - 1), ends, choose, random)
+        proposals = repeated(ids)[: left - 1]
+        if not proposals and cache.drafts:
+            proposals = _drafted(cache, ids[-1], min(DRAFTED, left - 1), ends, choose, random)
         cache.length = len(ids) - 1
         counts.drafted += len(proposals)
 
