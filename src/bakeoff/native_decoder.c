@@ -13,12 +13,13 @@
 #define LANES 16  /* rows of a matrix that are read together */
 #define BLOCK 32  /* columns that share a scale; inputs are padded with zeros to a multiple */
 #define TOGETHER 8 /* tokens that share one reading of the weights */
+#define AHEAD 4096 /* bytes, fetched before they are needed: a tenth faster */
 #define inlined static inline __attribute__((always_inline))
 
 typedef float floats __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint32_t words __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint16_t halves __attribute__((vector_size(32), aligned(2), may_alias));
-typedef int8_t bytes __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t integers __attribute__((vector_size(64)));
 
 enum { FP32, BF16, INT8, INT4 };
 enum { SILU, GELU_TANH, GELU };
@@ -26,7 +27,7 @@ enum { SILU, GELU_TANH, GELU };
 /* data holds, for sixteen rows at a time:
    FP32: each column's sixteen values.
    BF16: each two columns' sixteen words, the first column in the lower half.
-   INT8: each column's sixteen bytes, with a scale in fp16 for each row and block of columns.
+   INT8: each four columns' sixteen words, the first column in the lowest byte; a scale in fp16 for each row and block.
    INT4: each eight columns' sixteen words, the first column in the lowest bits; a scale and the value of 0 as for INT8,
    (blocks, 2, 16). */
 typedef struct {
@@ -79,7 +80,6 @@ inlined floats from_int4(words packed) {
     const __m512 values = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
     return (floats)_mm512_permutexvar_ps((__m512i)packed, values);
 #else
-    typedef int32_t integers __attribute__((vector_size(64)));
     return __builtin_convertvector((integers)(packed & 15) - 8, floats);
 #endif
 }
@@ -91,7 +91,12 @@ inlined floats weights_of(const uint8_t *block, int column, int kind) {
         words pair = *(const words *)(block + column / 2 * 64);
         return column % 2 ? as_floats(pair & 0xffff0000u) : as_floats(pair << 16);
     }
-    case INT8: return __builtin_convertvector(*(const bytes *)(block + column * 16), floats);
+    case INT8: { /* as the highest byte of a word: times 2^24 */
+        words quad = *(const words *)(block + column / 4 * 64);
+        if (column % 4 < 3) quad <<= 24 - column % 4 * 8;
+        if (column % 4 > 0) quad &= 0xff000000u;
+        return __builtin_convertvector((integers)quad, floats);
+    }
     default: return from_int4(*(const words *)(block + column / 8 * 64) >> (column % 8 * 4));
     }
 }
@@ -107,6 +112,7 @@ inlined void sixteen_rows(const Matrix *matrix, size group, const float *inputs,
     for (int i = 0; i < count; i++) results[i] = (floats){0};
     for (size block = 0; block < blocks; block++) {
         floats parts[TOGETHER * 4] = {{0}};
+        for (int i = 0; i < block_bytes[kind]; i += 64) __builtin_prefetch(data + block * block_bytes[kind] + AHEAD + i);
 #pragma GCC unroll 32
         for (int column = 0; column < BLOCK; column++) {
             floats weights = weights_of(data + block * block_bytes[kind], column, kind);
@@ -120,7 +126,7 @@ inlined void sixteen_rows(const Matrix *matrix, size group, const float *inputs,
 #pragma GCC unroll 4
             for (int chain = 1; chain < chains; chain++) part += parts[i * chains + chain];
             if (kind == INT8) {
-                results[i] += part * from_half(scales + block * LANES);
+                results[i] += part * (from_half(scales + block * LANES) * 0x1p-24f);
             } else if (kind == INT4) {
                 floats scale = from_half(scales + block * 2 * LANES);
                 floats middle = from_half(scales + (block * 2 + 1) * LANES) + scale * 8.0f;

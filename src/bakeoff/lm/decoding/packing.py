@@ -105,7 +105,8 @@ def _eighths(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _as_int8(scale: torch.Tensor, whole: torch.Tensor) -> Packed:
-    return whole.to(torch.int8).permute(0, 2, 3, 1).contiguous(), _by_block(scale)
+    quads = whole.to(torch.int8).unflatten(3, (-1, 4)).permute(0, 2, 3, 1, 4)
+    return quads.contiguous(), _by_block(scale)
 
 
 def _int4(blocks: torch.Tensor) -> Packed | None:
