@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 
 import bakeoff
+from bakeoff.lm.decoding.native_decoder import NativeDecoder
 from bakeoff.lm.generation import WritingReport
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.folder import RunFolder
@@ -91,6 +92,8 @@ def generate(job: Job) -> Measured:
     started = time.perf_counter()
     model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens)  # the first text of this length builds the decoder
     first = time.perf_counter() - started
+    decoder = model.decoder_for(job.new_tokens)
+    before = decoder.bytes_read if isinstance(decoder, NativeDecoder) else 0
     started = time.perf_counter()
     report = WritingReport()
     text = model.generate(inputs.PROMPT, max_new_tokens=job.new_tokens, report=report)
@@ -98,9 +101,11 @@ def generate(job: Job) -> Measured:
     count = [len(prompt_tokens(model.tokenizer, each)) for each in (inputs.PROMPT, inputs.PROMPT + text)]
     # A text may be cut into other tokens than those it was written with, but never counts as more than was asked for.
     tokens = count[1] - count[0]
-    # Whatever was not drafted took a pass of the whole model, and every draft one of the model in 8 bits.
-    read = read_weights(model.model) * (4 * (report.tokens - report.accepted) + report.drafted)
-    details = {"text": text, "precision": model.precision, "first": first}
+    if isinstance(decoder, NativeDecoder):
+        read = decoder.bytes_read - before
+    else:
+        read = read_weights(model.model) * 4 * report.tokens
+    details = {"text": text, "precision": model.precision, "first": first, "bytes": read, "engine": report.engine}
     share = read / report.seconds / read_bytes_per_second()
     return Measured(seconds, min(tokens, job.new_tokens), share, details=details)
 

@@ -16,7 +16,7 @@ from bakeoff.runs.results import Environment
 
 _PACKAGES = (
     *("torch", "transformers", "peft", "datasets", "tokenizers", "safetensors"),
-    *("scikit-learn", "numpy", "pyarrow", "pydantic", "openvino"),
+    *("scikit-learn", "numpy", "pyarrow", "pydantic"),
 )
 
 

@@ -111,6 +111,7 @@ def test_a_graph_runs_without_torch_and_bakeoff(export, expected, format, langua
     contestant = language_model_run / "contestants" / "lora"
     typed = bakeoff("generate", contestant, "Once upon a time", "--max-new-tokens", "8", "--temperature", "0")
     assert text.strip() == typed.out.strip()
+    assert "openvino_telemetry" not in sys.modules  # which reports usage over the network
 
 
 def test_the_default_is_the_merged_folder_of_the_best_and_parity_is_printed(language_model_run, tmp_path):

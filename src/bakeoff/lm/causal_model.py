@@ -8,13 +8,13 @@ from typing import Any
 
 from bakeoff.lm.decoding.batched import can_batch
 from bakeoff.lm.decoding.decoder import Decoder
-from bakeoff.lm.decoding.openvino_decoder import NoDecoderError, OpenVinoDecoder
+from bakeoff.lm.decoding.native_decoder import NativeDecoder, NoDecoderError
 from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.forward import CausalForward
 from bakeoff.training.precision import Precision
 
-DECODER_PAYS_FROM = 64
-"""Tokens from which on building the OpenVINO decoder takes less time than it saves, whatever the model's size."""
+DECODER_PAYS_FROM = 32
+"""Tokens from which on building the decoder in C takes less time than it saves, whatever the model's size."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CausalModel:
     """A causal language model with its tokenizer.
 
     `model` is transformers' own, in evaluation mode, with any LoRA adapter merged into its weights. The weights must
-    not change once a text has been generated, because the OpenVINO decoder keeps a copy of them.
+    not change once a text has been generated, because the decoder in C keeps a copy of them.
     """
 
     model: Any  # transformers.PreTrainedModel
@@ -50,6 +50,6 @@ class CausalModel:
     @cached_property
     def _best_decoder(self) -> Decoder:
         try:
-            return OpenVinoDecoder(self.model, self.context_length)
+            return NativeDecoder(self.model, self.context_length)
         except NoDecoderError as reason:
             return TransformersDecoder(self.forward, reason=str(reason))

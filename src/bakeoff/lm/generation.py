@@ -19,7 +19,7 @@ class WritingReport:
     """Facts about a generation, filled in while it runs."""
 
     engine: Engine = "transformers"
-    engine_reason: str = ""  # why it was not OpenVINO
+    engine_reason: str = ""  # why it was not the decoder in C
     tokens: int = 0
     seconds: float = 0.0  # computing the tokens, including the prompt, without `preparing_seconds`
     preparing_seconds: float = 0.0  # building the decoder, if this text was the first to need it

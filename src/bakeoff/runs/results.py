@@ -379,7 +379,9 @@ class Sample(Record):
     text: str = Field("", description="Text that the model generated after the prompt.")
     tokens: int = 0
     seconds: float = Field(0.0, description="Time to generate `text`, processing of the prompt included.")
-    engine: Literal["transformers", "openvino"] | None = Field(None, description="Engine that generated the text.")
+    engine: Literal["transformers", "native", "openvino"] | None = Field(
+        None, description="Engine that generated the text; openvino in older runs only."
+    )
     statistics: TextStatistics | None = None
     label: str | None = Field(None, description="True label of a classified text.")
     predicted: str | None = Field(None, description="Several labels, and those of `label`, are joined by commas.")

@@ -140,7 +140,7 @@ class Speed(BaseModel):
 
     seconds: float
     tokens_per_second: float
-    engine: Literal["transformers", "openvino"]
+    engine: Literal["transformers", "native"]
 
 
 class Completion(BaseModel):

@@ -15,9 +15,9 @@ Result = TypeVar("Result")
 class Worker:
     """A queue of small pieces of work: load a model, classify a few texts, generate a token.
 
-    torch and OpenVINO use all cores for one forward pass, so two passes at once would only slow each other down. A
-    request with more work queues up again after each piece, so every request gets its turn, and no model is ever used
-    by two threads.
+    torch and the decoder in C use all cores for one forward pass, so two passes at once would only slow each other
+    down. A request with more work queues up again after each piece, so every request gets its turn, and no model is
+    ever used by two threads.
     """
 
     def __init__(self) -> None:

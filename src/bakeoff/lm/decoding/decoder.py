@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import torch
 
-Engine = Literal["transformers", "native", "openvino"]
+Engine = Literal["transformers", "native"]
 
 Choose = Callable[[torch.Tensor], int]
 """Pick a token id from its logits, fp32, shape (vocabulary,)."""

@@ -19,7 +19,7 @@ from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
 from bakeoff.lm.decoding.packing import KINDS, LANES, PackedMatrix, pack, pack_rounded
 from bakeoff.lm.decoding.speculation import speculate
 
-ROOM = 256  # tokens: the cache grows by this many
+ROOM = 256  # tokens: the cache grows by this many; a multiple of LANES
 CHUNK = 128  # tokens of a prompt that go through at once
 TOLERANCE = 1e-4  # of the largest logit; other orders of summation differ by a few 1e-6
 
@@ -52,6 +52,11 @@ class NativeDecoder:
         self.exact = _Weights(architecture, pack)
         self.draft = _Weights(architecture, pack_rounded) if "fp32" in self.exact.kinds else None
         self._compare(model)
+
+    @property
+    def bytes_read(self) -> int:
+        """The memory of weights that was read for all texts so far: the cost of decoding."""
+        return sum(weights.bytes_read for weights in (self.exact, self.draft) if weights)
 
     def decode(
         self,
@@ -95,7 +100,7 @@ class TextCache:
         size = architecture.head_size
         self._keys = torch.zeros(*heads, 0, size, LANES)  # sixteen tokens side by side
         self._values = torch.zeros(*heads, 0, -(-size // LANES) * LANES)
-        self._rotation: tuple[torch.Tensor, ...] = ()
+        self._rotation: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @property
     def drafts(self) -> bool:
@@ -120,10 +125,10 @@ class TextCache:
         begin, end = self.length, self.length + len(ids)
         self._make_room(end)
         hidden = self._architecture.embed(torch.tensor(ids), begin).contiguous()
-        rotation = [table[begin:end] for table in self._rotation] or [None, None]
+        cosine, sine = (None, None) if self._rotation is None else (table[begin:end] for table in self._rotation)
         logits = torch.empty(wanted, weights.vocabulary)
         weights.run(
-            hidden, *rotation, self._keys, self._values, logits, self._values.shape[2], begin, len(ids), wanted
+            hidden, cosine, sine, self._keys, self._values, logits, self._values.shape[2], begin, len(ids), wanted
         )
         self.length = end
         return logits
@@ -138,7 +143,8 @@ class TextCache:
             after[:, :, : before.shape[2]] = before
             setattr(self, name, after)
         if self._architecture.rotation is not None:
-            self._rotation = tuple(table.contiguous() for table in self._architecture.rotation(room))
+            cosine, sine = self._architecture.rotation(room)
+            self._rotation = cosine.contiguous(), sine.contiguous()
 
 
 class _Weights:
@@ -148,7 +154,8 @@ class _Weights:
     def __init__(self, architecture: Architecture, pack: Callable[[torch.Tensor], PackedMatrix]) -> None:
         self._pack = pack
         self._kept: list[Any] = []  # what the pointers point to
-        self.bytes = 0  # of the matrices: what a token reads
+        self.bytes = 0  # of the matrices: what a pass reads
+        self.bytes_read = 0  # by all passes so far
         self.kinds: set[str] = set()
         a = architecture
         layers = (_Layer * a.layer_count)(*map(self._layer, a.layers()))
@@ -166,6 +173,7 @@ class _Weights:
         assert library is not None
         if not library.decode(ctypes.byref(self._model), *map(native.as_c, arguments)):
             raise MemoryError
+        self.bytes_read += self.bytes
 
     def _layer(self, layer: Any) -> _Layer:
         self._gated, self._inner_size = layer.gated, layer.down.weights[0].shape[1]

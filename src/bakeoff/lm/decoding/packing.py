@@ -40,7 +40,13 @@ class PackedMatrix:
 
 def pack(weight: torch.Tensor) -> PackedMatrix:
     """Pack an fp32 matrix without loss in the smallest form possible."""
-    for kind, pack_rows in (("int4", _int4), ("int8", _int8), ("bf16", _bf16)):
+    forms: tuple[tuple[Kind, Callable[[torch.Tensor], Packed | None]], ...] = (
+        ("int4", _q4_1),
+        ("int4", _q4_0),
+        ("int8", _q8_0),
+        ("bf16", _bf16),
+    )
+    for kind, pack_rows in forms:
         if pack_rows(_blocks(weight[:LANES])) is not None and (packed := _packed(weight, kind, pack_rows)) is not None:
             return packed
     packed = _packed(weight, "fp32", _fp32)
@@ -89,7 +95,7 @@ def _bf16(blocks: torch.Tensor) -> Packed | None:
     return (narrow.unflatten(3, (-1, 2)).permute(0, 2, 3, 1, 4).contiguous(),)
 
 
-def _int8(blocks: torch.Tensor) -> Packed | None:
+def _q8_0(blocks: torch.Tensor) -> Packed | None:
     scale, whole = _eighths(blocks)
     return _as_int8(scale, whole) if torch.equal(whole * scale, blocks) else None
 
@@ -109,16 +115,26 @@ def _as_int8(scale: torch.Tensor, whole: torch.Tensor) -> Packed:
     return quads.contiguous(), _by_block(scale)
 
 
-def _int4(blocks: torch.Tensor) -> Packed | None:
+def _q4_1(blocks: torch.Tensor) -> Packed | None:
     """Pack blocks as GGUF's Q4_1 has them: the least value, and up to 15 steps more."""
     least, most = torch.aminmax(blocks, dim=3, keepdim=True)
     scale = ((most - least) / 15).half().float()
-    whole = ((blocks - least) / _divisor(scale)).round_().clamp_(0, 15)
-    if not torch.equal(least.half().float(), least) or not torch.equal(whole * scale + least, blocks):
+    return _as_int4(blocks, scale, least)
+
+
+def _q4_0(blocks: torch.Tensor) -> Packed | None:
+    """Pack blocks as GGUF's Q4_0 has them: the largest value, of either sign, is 8 steps from 0."""
+    extreme = blocks.gather(3, blocks.abs().argmax(3, keepdim=True))
+    return _as_int4(blocks, (extreme / -8).half().float(), extreme)
+
+
+def _as_int4(blocks: torch.Tensor, scale: torch.Tensor, first: torch.Tensor) -> Packed | None:
+    whole = ((blocks - first) / _divisor(scale)).round_().clamp_(0, 15)
+    if not torch.equal(first.half().float(), first) or not torch.equal(whole * scale + first, blocks):
         return None
     digits = whole.to(torch.uint8).unflatten(3, (4, 4, 2))
     data = (digits[..., 0] | digits[..., 1] << 4).permute(0, 2, 3, 1, 4).contiguous()
-    return data, torch.stack([_by_block(scale), _by_block(least)], 2)
+    return data, torch.stack([_by_block(scale), _by_block(first)], 2)
 
 
 def _by_block(scale: torch.Tensor) -> torch.Tensor:
@@ -126,4 +142,4 @@ def _by_block(scale: torch.Tensor) -> torch.Tensor:
 
 
 def _divisor(scale: torch.Tensor) -> torch.Tensor:
-    return torch.where(scale > 0, scale, 1.0)
+    return torch.where(scale == 0, 1.0, scale)

@@ -18,16 +18,18 @@ import torch
 
 from bakeoff.lm.decoding.decoder import Choose, DraftCounts
 
-DRAFTED = 8  # most tokens that the draft proposes before the model checks them
+PROPOSED = 7  # most tokens before the model checks them: eight share a reading of the weights (native_decoder.c)
 DOUBT = 0.15  # logits: if the draft's two best are this close, its next proposals are often wrong
-REPEATED = 12  # most tokens proposed by repetition
 MATCH = 4  # tokens that must have occurred before
 
 
 class Cache(Protocol):
-    """The keys and values of one text; `openvino_decoder.TextCache` documents it."""
+    """The keys and values of one text; `native_decoder.TextCache` documents it."""
 
     length: int
+
+    @property
+    def drafts(self) -> bool: ...
 
     def exact_logits(self, ids: list[int], wanted: int = 1) -> torch.Tensor: ...
 
@@ -77,7 +79,7 @@ def speculate(
         waiting = ids[-1:]
         proposals = repeated(ids)[: left - 1]
         if not proposals and cache.drafts:
-            proposals = _drafted(cache, ids[-1], min(DRAFTED, left - 1), ends, choose, random)
+            proposals = _drafted(cache, ids[-1], min(PROPOSED, left - 1), ends, choose, random)
         cache.length = len(ids) - 1
         counts.drafted += len(proposals)
 
@@ -87,7 +89,7 @@ def repeated(ids: list[int]) -> list[int]:
     pattern = ids[-MATCH:]
     for begin in range(len(ids) - MATCH - 1, -1, -1):
         if ids[begin : begin + MATCH] == pattern:
-            return ids[begin + MATCH : begin + MATCH + REPEATED]
+            return ids[begin + MATCH : begin + MATCH + PROPOSED]
     return []
 
 

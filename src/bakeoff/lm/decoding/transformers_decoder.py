@@ -17,7 +17,7 @@ class TransformersDecoder:
     """A decoder that runs every model, with a cache of keys and values."""
 
     forward: CausalForward
-    reason: str  # why OpenVINO was not used
+    reason: str  # why the decoder in C was not used
     engine: ClassVar[Engine] = "transformers"
 
     def decode(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,9 +49,7 @@ def write_openvino(source: Path, folder: Path) -> ReadBack:
     """Write openvino_model.xml and .bin with fp32 weights, the tokenizer, and a script; as `write_onnx`."""
     require("onnx", "Exporting to OpenVINO, by way of ONNX,")
     require("openvino", "Exporting to OpenVINO")
-    from bakeoff.lm.decoding.openvino_decoder import openvino_core
-
-    core = openvino_core()
+    core = _core()
     import openvino
 
     path = folder / "openvino_model.xml"
@@ -60,6 +60,25 @@ def write_openvino(source: Path, folder: Path) -> ReadBack:
     model = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     version = openvino.__version__.split("-")[0]
     return _read_back(folder, f"openvino {version}", RuntimeForward(lambda ids: model({"input_ids": ids})["logits"]))
+
+
+@functools.cache
+def _core() -> Any:
+    """Return the process's only OpenVINO core: with two of them, OpenVINO 2026.4 crashes at the next Ctrl-C.
+
+    Its telemetry package, which reports usage over the network, is kept from loading; OpenVINO works without it.
+    """
+    hidden = "openvino_telemetry"
+    hide = hidden not in sys.modules
+    if hide:
+        sys.modules[hidden] = None  # type: ignore[assignment]  # importing it fails
+    try:
+        import openvino
+
+        return openvino.Core()
+    finally:
+        if hide:
+            del sys.modules[hidden]
 
 
 class _Graph(nn.Module):
