@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -45,14 +46,23 @@ class DivergedError(UserError):
 class FormatError(UserError):
     """A file is not written as expected, and a config could say how it is written.
 
+    The hint names no setting: `bakeoff init`, for example, reads files that no config describes.
+
     Args:
-        mend: What to change in the file, without a full stop: all that helps where no config is read.
-        setting: What to set in the config otherwise.
+        mend: What to change in the file, without a full stop.
+        settings: Section of a config that describes the file (`data.format` of tables, `data` of texts) -> what to set.
     """
 
-    def __init__(self, message: str, mend: str, setting: str) -> None:
-        super().__init__(message, f"{mend}, or {setting}")
-        self.mend = f"{mend}."
+    def __init__(self, message: str, mend: str, settings: Mapping[str, str]) -> None:
+        super().__init__(message, f"{mend}.")
+        self.mend = mend
+        self.settings = dict(settings)
+
+    def with_setting(self, section: str) -> UserError:
+        """Return the error for a file that this section of a config describes: its hint says what to set, too."""
+        if section not in self.settings:
+            return self
+        return UserError(self.message, f"{self.mend}, or {self.settings[section]}")
 
 
 class DamagedError(UserError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -209,6 +211,39 @@ def test_a_file_that_is_not_utf8(tmp_path):
     file.write_bytes(b"task: caf\xe9")
 
     assert "is not UTF-8 text (byte 9)" in problems(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("my reviews.csv", b"text,label\ngood,pos\n"),
+        ("a.tsv.gz", b"\x1f\x8b\x08"),
+        ("a.xlsx", b"PK\x03\x04\xff"),
+        ("a.json", b'{"text": ["good"], "label": ["pos"]}'),
+        ("a.jsonl", b'{"text": "good"}\n{"text": "bad"}\n'),
+        ("a.txt", b"A text: of words.\n"),
+        ("a.txt", b"\xe9"),
+    ],
+)
+def test_data_in_the_place_of_a_config(tmp_path, name, content):
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    assert f"{file} is a file of data, not a config." in problems(file)
+    assert f"bakeoff init {shlex.quote(str(file))}" in problems(file)
+
+
+def test_folders_in_the_place_of_a_config(tmp_path):
+    assert f"bakeoff init {tmp_path}" in problems(tmp_path)
+    (tmp_path / "bakeoff.yaml").touch()
+    assert f"bakeoff resume {tmp_path}" in problems(tmp_path)
+
+
+def test_a_config_may_have_any_name(tmp_path):
+    file = tmp_path / "my.json"
+    file.write_text(json.dumps(MINIMAL))
+
+    assert load_config(file).name == "my"
 
 
 def test_a_mistyped_name_gets_the_nearest_one(tmp_path, monkeypatch):

@@ -82,6 +82,21 @@ def test_an_encoding_without_a_mark_is_found_and_can_be_set(tmp_path):
     assert (split.train.stream, report.notes[1:]) == (text, [])
 
 
+@pytest.mark.parametrize(("name", "head"), [("a.txt", ""), ("a.csv", "text\n")])
+def test_the_encoding_of_damaged_texts_and_tables_of_texts_can_be_set(tmp_path, name, head):
+    content = (head + 30 * "schöne grüße\nund süße äpfel\n").encode() + b"caf\xe9\n"
+    file = written(tmp_path, content, name)
+
+    with pytest.raises(UserError) as alone:
+        read_corpus(file)
+    with pytest.raises(UserError, match=r"--set data\.encoding="):
+        prepare_corpus(TextData(train=file, validation=file), seed=1)
+
+    assert "--set" not in str(alone.value)
+    split, _ = prepare_corpus(TextData(train=file, validation=file, encoding="latin-1"), seed=1)
+    assert "café" in split.train.stream
+
+
 def test_compressed_texts(tmp_path):
     file = written(tmp_path, gzip.compress(TEXT.encode()), "a.txt.gz")
 

@@ -115,6 +115,7 @@ def test_refusals_leave_no_spec(tmp_path, monkeypatch, content, options, expecte
     said = refused("init", "table.csv", *options)
 
     assert expected in said
+    assert "--set" not in said  # which init does not have
     assert not Path("table.yaml").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,9 @@ from bakeoff.config.locations import Located, apply_override, read_yaml
 from bakeoff.config.messages import describe, prefix
 from bakeoff.config.paths import with_paths_beside
 from bakeoff.config.presets import presets, with_preset
+from bakeoff.data.compression import ending_of
+from bakeoff.data.raw_tables import is_table_name
+from bakeoff.data.text_sources import TEXT_ENDINGS
 from bakeoff.errors import UserError
 from bakeoff.methods.base import Task
 from bakeoff.methods.registry import INSTALL_IT, method_names, unknown_method
@@ -69,21 +73,43 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
         located.values.setdefault("name", name)
         return located
     path = Path(source)
+    if path.is_dir():
+        raise _is_data(path, "folder")
     if not path.is_file():
         near = nearest(str(source), [*builtin_names(), *(str(file) for file in Path().glob("*.yaml"))])
         raise UserError(
             f"{source} is neither a file nor a built-in bake-off.",
             f"Did you mean {near}? " * bool(near) + f"Built in: {', '.join(builtin_names())}.",
         )
+    holds_data = is_table_name(path.name) or ending_of(path.name) in TEXT_ENDINGS  # JSON can be a config, too
+    try:
+        located = _read_file(path)
+    except UserError:
+        if holds_data:
+            raise _is_data(path, "file of data") from None
+        raise
+    if holds_data and "task" not in located.values:
+        raise _is_data(path, "file of data")
+    located.values.setdefault("name", path.stem)
+    return located
+
+
+def _read_file(path: Path) -> Located:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}).") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from None
-    located = read_yaml(text, str(path))
-    located.values.setdefault("name", path.stem)
-    return located
+    return read_yaml(text, str(path))
+
+
+def _is_data(path: Path, kind: str) -> UserError:
+    """Return the error for data, or a run, in the place of a config."""
+    name = shlex.quote(str(path))
+    if (path / "bakeoff.yaml").exists():
+        return UserError(f"{path} is a run, not a config.", f"Go on with it: bakeoff resume {name}")
+    return UserError(f"{path} is a {kind}, not a config.", f"Make a config for it: bakeoff init {name}")
 
 
 def _resolve_contestants(located: Located, task: Task, problems: list[str]) -> dict[str, Any]:

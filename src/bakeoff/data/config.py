@@ -281,7 +281,7 @@ class TextData(Section):
         "wherever it was saved; `keep`: they stay.",
     )
     encoding: Annotated[str | None, AfterValidator(_known_encoding)] = Field(
-        None, description="Character encoding of text files, such as `windows-1252`. If absent, it is found, and said."
+        None, description="Character encoding of the files, such as `windows-1252`. If absent, it is found, and said."
     )
     split_special_tokens: bool = Field(
         False,

@@ -17,7 +17,7 @@ from bakeoff.data.splitting import carve
 from bakeoff.data.text_cleaning import LineEnds, TextCleaning
 from bakeoff.data.text_sources import TextSource, read_text_file, read_text_source
 from bakeoff.data.types import Corpus, Document, SplitCorpus
-from bakeoff.errors import UserError
+from bakeoff.errors import FormatError, UserError
 from bakeoff.runs.data_report import DataReport, SplitReport
 
 SHARE_HELD_OUT = 0.1
@@ -35,16 +35,18 @@ def prepare_corpus(data: TextData, seed: int) -> tuple[SplitCorpus, DataReport]:
         UserError: a source is missing, empty or malformed, or too short to be split.
     """
     cleaning = TextCleaning(data.line_ends, data.encoding)
-    if data.text is not None:
-        source_name = data.text
-        source = read_text_source(data.text, data.column, cleaning)
-    else:
-        files = {"train": data.train, "validation": data.validation, "test": data.test}
-        source_name = ", ".join(file for file in files.values() if file)
-        source = TextSource(cleaning=cleaning)
-        for name, file in files.items():
-            if file is not None:
-                source.add_file(name, Path(file).expanduser(), data.column)
+    files = {"train": data.train, "validation": data.validation, "test": data.test}
+    source_name = data.text or ", ".join(file for file in files.values() if file)
+    try:
+        if data.text is not None:
+            source = read_text_source(data.text, data.column, cleaning)
+        else:
+            source = TextSource(cleaning=cleaning)
+            for name, file in files.items():
+                if file is not None:
+                    source.add_file(name, Path(file).expanduser(), data.column)
+    except FormatError as error:
+        raise error.with_setting("data") from None
     divided = _fill_missing_splits(source, source_name, seed)
     fractions = data.fraction.model_dump()
     first_lines = data.first_lines.model_dump()

@@ -25,10 +25,10 @@ _ENOUGH_ROWS = 8
 """Fewer rows fit a reading without quotes by chance."""
 
 _MEND = 'Put fields with line breaks or separators in double quotes (")'
-_SETTING = (
-    "say how the file is written: --set data.format.separator=semicolon (comma, tab, pipe), "
+_SETTINGS = {
+    "data.format": "say how the file is written: --set data.format.separator=semicolon (comma, tab, pipe), "
     "--set data.format.quote=none (double, single)"
-)
+}
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
         except MalformedError:
             continue
         return _Fit(dialect, records, notes)
-    raise FormatError(f"{name} is malformed: {problem}.", _MEND, _SETTING)
+    raise FormatError(f"{name} is malformed: {problem}.", _MEND, _SETTINGS)
 
 
 def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]:
@@ -232,7 +232,7 @@ def _columns(records: list[Record], name: str, with_header: bool) -> dict[str, l
             raise FormatError(
                 f"{name} is malformed: line {first.line}: column {sorted(twice)[0]!r} occurs twice.",
                 "Rename one of them",
-                "if the first line is no header: --set data.format.header=false",
+                {"data.format": "if the first line is no header: --set data.format.header=false"},
             )
         rows = records[1:]
     else:

@@ -74,7 +74,10 @@ def _not(content: bytes, name: str, encoding: str, error: UnicodeDecodeError) ->
     return FormatError(
         f"{name} is not {shown}: line {line}, byte {error.start} is 0x{error.object[error.start]:02x}.",
         "Repair that line",
-        "name the encoding (windows-1252, ...): data.format.encoding of a table, data.encoding of a text.",
+        {
+            "data.format": "name the encoding: --set data.format.encoding=windows-1252",
+            "data": "name the encoding: --set data.encoding=windows-1252",
+        },
     )
 
 

@@ -10,7 +10,7 @@ from bakeoff.data.columns import LABEL_NAMES, choose_column, choose_text_columns
 from bakeoff.data.config import TableData
 from bakeoff.data.example_config import ExampleData
 from bakeoff.data.raw_tables import RawTable, read_raw_table
-from bakeoff.errors import UserError
+from bakeoff.errors import FormatError, UserError
 from bakeoff.spelling import nearest
 
 
@@ -52,7 +52,10 @@ def read_source(
         columns: Returns the columns of the texts and of the labels (or answers) of the first table.
         features: Further columns, which the first table has.
     """
-    tables = {split: read_raw_table(source, data.format) for split, source in data.files.items()}
+    try:
+        tables = {split: read_raw_table(source, data.format) for split, source in data.files.items()}
+    except FormatError as error:
+        raise error.with_setting("data.format") from None
     first = tables["train"] if "train" in tables else next(iter(tables.values()))
     text, label = columns(first)
     if len(tables) == 1:

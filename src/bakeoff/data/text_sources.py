@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff.data.cells import text_of
 from bakeoff.data.columns import choose_column
 from bakeoff.data.compression import ending_of, unpack
-from bakeoff.data.config import PACKAGED_TEXTS
+from bakeoff.data.config import PACKAGED_TEXTS, TableFormat
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, is_table_name, read_table_file
@@ -104,7 +104,7 @@ def read_text_file(
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file.", "Give one file.")
     if is_table_name(path.name):
-        table = read_table_file(path)
+        table = read_table_file(path, TableFormat(encoding=cleaning.encoding))
         refuse_other_shapes(table.columns, column, str(path), key)
         column = choose_column(table, column, (), key)
         texts = _texts(table.column(column), column, str(path), cleaning)

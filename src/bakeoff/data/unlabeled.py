@@ -19,7 +19,7 @@ from bakeoff.data.raw_tables import RawTable, read_table_file
 from bakeoff.data.reading import Counts, counted_notes
 from bakeoff.data.table_parts import TableParts, UnevenError, table_parts, text_lines
 from bakeoff.data.types import TextSource, TextTable, count_empty
-from bakeoff.errors import FormatError, UserError
+from bakeoff.errors import UserError
 
 
 def read_texts(
@@ -43,15 +43,6 @@ def read_texts(
     """
     if not path.exists():
         raise missing(str(path))
-    try:
-        return _read_texts(path, columns, trained_on, key, settings)
-    except FormatError as error:  # no config says how this file is written
-        raise UserError(error.message, error.mend) from None
-
-
-def _read_texts(
-    path: Path, columns: Sequence[str] | None, trained_on: Sequence[str], key: str, settings: TableFormat | None
-) -> TextTable:
     if ending_of(path.name) == ".txt":
         content, _ = unpack(read_bytes(path), path.name, ())
         if not is_fasttext(content):
