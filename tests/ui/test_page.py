@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -40,7 +41,8 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._command = os.environ.get("BAKEOFF_COMMAND")
+        command = os.environ.get("BAKEOFF_COMMAND")
+        self._command = command and str(Path(shutil.which(command) or command).absolute())
         self._process: subprocess.Popen[str] | None = None
         self.address = self.start(0)
 
