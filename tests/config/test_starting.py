@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from bakeoff.config.load import load_config
 from bakeoff.config.seen import describe, shown
 from bakeoff.config.starting import scalar, starting_config
+from bakeoff.errors import UserError
+from tests.data.spreadsheets import xlsx
 
 ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
 
@@ -26,6 +28,21 @@ def table(tmp_path):
         return str(file)
 
     return write
+
+
+@pytest.mark.parametrize("first", [[("About these reviews",)], [("what", "who"), ("what our guests said", "us")]])
+def test_a_spreadsheet_that_begins_with_another_sheet(tmp_path, first):
+    pytest.importorskip("python_calamine", reason="python-calamine is in the extra `excel`")
+    reviews = [("review", "opinion"), *((f"the film {n} was seen", "ab"[n % 2]) for n in range(40))]
+    file = tmp_path / "reviews.xlsx"
+    file.write_bytes(xlsx({"Cover": first, "Reviews": reviews}))
+
+    with pytest.raises(
+        UserError, match=r"Read as: sheet 'Cover'.* Other sheets, which are not read: 'Reviews'"
+    ) as caught:
+        starting_config(str(file))
+
+    assert caught.value.hint.endswith("move it to the front, or save it as .csv.")
 
 
 def test_what_was_seen_and_what_was_chosen(table):

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import datasets
 import pytest
@@ -14,6 +15,7 @@ from bakeoff.config.load import load_config
 from bakeoff.data.config import TableData, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.documents import hugging_face_rows
+from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from tests.command import bakeoff
@@ -157,8 +159,17 @@ def test_a_data_set_that_is_not_in_the_cache_is_explained(cached, prepare):
     with pytest.raises(UserError, match="hub cannot be reached") as caught:
         prepare()
 
-    assert "--set data.t" in caught.value.hint
+    assert caught.value.hint.startswith("Use a local copy, ")
     assert "\n" not in caught.value.message
+
+
+def test_a_file_whose_ending_was_left_out_is_named(cached, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("reviews.yaml", "reviews.csv"):
+        Path(name).touch()
+
+    with pytest.raises(UserError, match=r"Did you mean reviews\.csv\? Use"):
+        read_raw_table("reviews")
 
 
 def test_without_a_connection_the_cache_is_used_at_once(cached, monkeypatch):

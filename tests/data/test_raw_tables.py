@@ -113,6 +113,8 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path):
         ("a.docx", b"PK", "end in '.docx' cannot be read"),
         ("a.txt", b"PK", "end in '.txt' cannot be read"),
         ("a.csv.gz", b"PK", "cannot be unpacked"),
+        ("a.csv", b"PK\x03\x04\x14\x00", "is not text: it begins as a file that ends in .xlsx"),
+        ("a.jsonl", b"\x1f\x8b\x08\x00", "is not text: it begins as a file that ends in .gz"),
         ("a.zip", b"PK", "cannot be unpacked"),
         ("a", b"text", "end in 'nothing' cannot be read"),
     ],

@@ -15,6 +15,13 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
+_SIGNATURES = {  # of files that hold no text
+    b"PK\x03\x04": ".xlsx, .ods or .zip",
+    b"\xd0\xcf\x11\xe0": ".xls",
+    b"PAR1\x15": ".parquet",
+    b"\x1f\x8b": ".gz",
+    b"%PDF": ".pdf",
+}
 _LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
 _CANDIDATES = (
     *(*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874"),
@@ -39,8 +46,15 @@ def decode_found(content: bytes, name: str, encoding: str | None = None) -> tupl
         The text, and the name of its encoding: `utf-8`, `utf-16`, `windows-1252`, ...
 
     Raises:
-        UserError: the content does not have the encoding, or none was found; the message gives the line and byte.
+        UserError: the content is no text, does not have the encoding, or none was found; the message gives the line and
+            byte.
     """
+    for signature, endings in _SIGNATURES.items():
+        if content.startswith(signature):
+            raise UserError(
+                f"{name} is not text: it begins as a file that ends in {endings}.",
+                "Give it its right ending, or save its text as .csv or .txt.",
+            )
     if encoding is not None:
         return _decode_as(content, name, encoding), encoding
     for mark, codec, said in _MARKS:

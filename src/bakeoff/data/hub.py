@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -41,21 +42,21 @@ def load_table(name: str) -> dict[str, list[Any]]:
 def _load_with_configuration(name: str) -> Any:
     if name.count("/") == 2:
         dataset, _, config = name.rpartition("/")
-        return _load(dataset, config, "data.table")
+        return _load(dataset, config)
     try:
-        return _load(name, None, "data.table")
+        return _load(name, None)
     except _NotFoundError:
         if "/" not in name:
             raise
         dataset, _, config = name.partition("/")
         with contextlib.suppress(_NotFoundError):
-            return _load(dataset, config, "data.table")
+            return _load(dataset, config)
         raise
 
 
 def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any]]:
     """Return the rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
-    loaded = _load(name, config, "data.text")
+    loaded = _load(name, config)
     for split_name, split in loaded.items():
         if column not in split.column_names:
             raise UserError(
@@ -69,10 +70,11 @@ class _NotFoundError(UserError):
     """No data set of that name is on the hub, or in the cache."""
 
 
-def _load(name: str, config: str | None, key: str) -> Any:
+def _load(name: str, config: str | None) -> Any:
+    files = sorted(str(file) for file in Path().glob(f"{name}.*") if file.suffix != ".yaml")
     hint = (
-        f"Use a local copy (--set {key}=PATH), or download the data set into the hub's cache while the machine is "
-        "online."
+        f"Did you mean {' or '.join(files[:3])}? " * bool(files)
+        + "Use a local copy, or download the data set into the hub's cache while the machine is online."
     )
     try:
         with _offline_if_the_hub_does_not_answer():

@@ -18,7 +18,7 @@ from bakeoff.data.json_tables import read_json, read_json_lines
 from bakeoff.data.nested import resolve
 from bakeoff.data.parquet_files import read_parquet
 from bakeoff.data.reading import Reading, counted_notes
-from bakeoff.data.spreadsheets import SPREADSHEETS, read_spreadsheet
+from bakeoff.data.spreadsheets import SPREADSHEETS, naming_sheets, read_spreadsheet
 from bakeoff.data.table_files import TableFile, is_url, local_file, matching_files
 from bakeoff.errors import UserError
 
@@ -110,8 +110,9 @@ def _read_file(file: TableFile, settings: TableFormat) -> RawTable:
         reading = READERS[ending](content, file.name, settings)
     notes = [*counted_notes(reading.counts), *reading.notes]
     table = RawTable(file.name, reading.columns, {file.name: sha256(stored)}, notes, reading.format)
-    if len(table) == 0:
-        raise UserError(f"{file.name} has no rows.", "Give a table with at least one row below its header.")
+    with naming_sheets(notes):
+        if len(table) == 0:
+            raise UserError(f"{file.name} has no rows.", "Give a table with at least one row below its header.")
     return table
 
 

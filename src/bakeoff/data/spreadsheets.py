@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.parsers import expat
 
@@ -17,6 +19,7 @@ from bakeoff.packages import require
 from bakeoff.spelling import nearest
 
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_OTHERS = "Other sheets, which are not read"
 
 
 def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Reading:
@@ -54,10 +57,23 @@ def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Readin
     notes = []
     if settings.sheet is None and len(filled) > 1:
         others = ", ".join(repr(other) for other in filled if other != sheet)
-        notes.append(f"Read as: {read_as(found)}. Other sheets, which are not read: {others}.")
+        notes.append(f"Read as: {read_as(found)}. {_OTHERS}: {others}.")
     elif not header and settings.header is None:
         notes.append(f"Read as: {read_as(found)}.")
     return Reading(_columns(rows, name, header), notes, found)
+
+
+@contextlib.contextmanager
+def naming_sheets(notes: Sequence[str]) -> Iterator[None]:
+    """Name the other sheets, if there are any, in an error about the one that was read."""
+    try:
+        yield
+    except UserError as error:
+        others = [note for note in notes if _OTHERS in note]
+        if not others:
+            raise
+        hint = "If the rows are on another sheet, move it to the front, or save it as .csv."
+        raise UserError(f"{error.message} {others[0]}", f"{error.hint}\n{hint}".strip()) from None
 
 
 def _check_open_document(content: bytes) -> None:
