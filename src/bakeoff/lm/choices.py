@@ -19,6 +19,7 @@ from transformers import DynamicCache
 
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.scoring_plan import Row
+from bakeoff.pretrained.cache_name import cache_name
 from bakeoff.training import distributed
 
 TOKENS_AT_ONCE = 768
@@ -84,7 +85,8 @@ class Choices:
         """The keys and values of the beginning."""
         cache = DynamicCache(config=self.model.model.config)
         ids = torch.tensor([list(self.beginning)], device=self.model.forward.device)
-        self.model.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        model = self.model.model
+        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_name(model): cache})
         return cache
 
     @cached_property
@@ -124,12 +126,13 @@ class Choices:
             prompt_of += [number] * (len(ids) - first)
         mask = self._mask(torch.tensor(prompt_of), torch.tensor(branch_of))
         device, cache = self.model.forward.device, self._cache
-        output = self.model.model.get_decoder()(
+        decoder = self.model.model.get_decoder()
+        output = decoder(
             input_ids=torch.tensor([ids], device=device),
             attention_mask=mask.to(device),
             position_ids=torch.tensor([positions], device=device),
-            past_key_values=cache,
             use_cache=True,
+            **{cache_name(decoder): cache},
         )
         cache.crop(-len(ids))
         flat = [index for by_branch in predicted for indices in by_branch for index in indices]

@@ -15,6 +15,7 @@ from bakeoff.lm.batching import TokenBatch, batches_of_rows, common_beginning, p
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import Ids
+from bakeoff.pretrained.cache_name import cache_name
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.training.memory import by_parts
@@ -36,6 +37,7 @@ class CausalForward:
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._backbone: Any = getattr(inner, inner.base_model_prefix, None)
         self._head: Any = inner.get_output_embeddings()
+        self._cache_name = cache_name(inner)
         self._whole = not self._halves_make_the_whole()
 
     @property
@@ -96,7 +98,7 @@ class CausalForward:
 
     @torch.no_grad()
     def next_logits(
-        self, input_ids: torch.Tensor, cache: Any, *, last: torch.Tensor | None = None, **inputs: torch.Tensor
+        self, input_ids: torch.Tensor, cache: Any, *, last: torch.Tensor | None = None, **inputs: Any
     ) -> tuple[torch.Tensor, Any]:
         """Return the logits after the last token, fp32, shape (rows, vocabulary), and the cache with these tokens.
 
@@ -106,14 +108,14 @@ class CausalForward:
             last: The last token of each row, where rows are padded, shape (rows,).
             inputs: More for the model, such as `position_ids`.
         """
-        inputs |= {"input_ids": input_ids}
         rows = torch.arange(len(input_ids))
         last = torch.full_like(rows, -1) if last is None else last
+        inputs |= {"input_ids": input_ids, "use_cache": True, self._cache_name: cache}
         if self._whole:
-            output = self.model(past_key_values=cache, use_cache=True, **inputs)
-            return output.logits[rows, last].float(), output.past_key_values
-        output = self._backbone(past_key_values=cache, use_cache=True, **inputs)
-        return self._head(output.last_hidden_state[rows, last]).float(), output.past_key_values
+            output = self.model(**inputs)
+            return output.logits[rows, last].float(), getattr(output, self._cache_name)
+        output = self._backbone(**inputs)
+        return self._head(output.last_hidden_state[rows, last]).float(), getattr(output, self._cache_name)
 
     def _hidden(self, batch: TokenBatch) -> torch.Tensor:
         # With a cache, even an empty one, transformers would mix the texts of a row.

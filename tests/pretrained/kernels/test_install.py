@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 
+from bakeoff.lm.forward import CausalForward
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.lora import install_lora
@@ -150,6 +151,19 @@ def test_generation_with_padding_and_a_cache_is_that_of_transformers(name):
     install_kernels(model)
     assert model.config._attn_implementation == transformers_attention.NAME
     assert torch.equal(model.generate(ids, **settings), expected)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_in_bf16_a_cache_counts_whatever_transformers_calls_it(name):
+    model = MODELS[name]().bfloat16().eval()
+    forward = CausalForward(model)  # installs the kernels, which are for bf16
+
+    whole, _ = forward.next_logits(IDS[:, :40], None)
+    _, cache = forward.next_logits(IDS[:, :39], None)
+    last, _ = forward.next_logits(IDS[:, 39:40], cache)
+    alone, _ = forward.next_logits(IDS[:, 39:40], None)
+
+    assert (last - whole).abs().max() < 0.2 * (alone - whole).abs().max()
 
 
 def test_a_saved_model_does_not_mention_the_kernels(tmp_path):

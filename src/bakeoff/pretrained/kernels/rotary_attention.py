@@ -14,6 +14,7 @@ from transformers.models.mistral.modeling_mistral import MistralAttention
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
 
 from bakeoff import native
+from bakeoff.pretrained.cache_name import CACHE_NAMES
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.attention import causal_attention
 from bakeoff.pretrained.kernels.blocks import blocks_of_rows
@@ -32,15 +33,16 @@ def _forward(
     hidden_states: torch.Tensor,
     position_embeddings: Any = None,
     attention_mask: torch.Tensor | None = None,
-    past_key_values: Any = None,
+    *cache: Any,
     **more: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     ours = layer.config._attn_implementation == transformers_attention.NAME and more.get("is_causal", layer.is_causal)
     one_line = len(position_embeddings[0]) == 1  # the same positions for all rows
-    whole_rows = attention_mask is None and past_key_values is None
+    caches = [*cache, *(more.get(name) for name in CACHE_NAMES)]
+    whole_rows = attention_mask is None and all(each is None for each in caches)
     if not (ours and one_line and whole_rows and native.fits(hidden_states)):
         plain: tuple[torch.Tensor, torch.Tensor | None] = type(layer).forward(
-            layer, hidden_states, position_embeddings, attention_mask, past_key_values=past_key_values, **more
+            layer, hidden_states, position_embeddings, attention_mask, *cache, **more
         )
         return plain
     query, key, value = (
