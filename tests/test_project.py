@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -90,6 +91,17 @@ def test_the_make_targets_of_workflows_and_pages_exist():
 
     assert {"check", "coverage", "dist", "test"} <= named
     assert named <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+
+
+def test_headings_within_headings_of_the_site_are_groups_and_no_landmarks():
+    on_post_page = runpy.run_path(str(ROOT / "docs" / "site_access.py"))["on_post_page"]
+    whole = '<nav class="md-nav md-nav--secondary" aria-label="Contents">{}</nav>'
+    landmark = '<nav class="md-nav" aria-label="a">{}</nav>'
+    group = '<div role="group" class="md-nav" aria-label="a">{}</div>'
+
+    page = on_post_page(whole.format(landmark.format(landmark.format("b"))))
+
+    assert page == whole.format(group.format(group.format("b")))
 
 
 def test_one_version_everywhere():

@@ -45,7 +45,9 @@ def models(run: Path) -> dict[str, str]:
 
 
 def steps_taken(run: Path) -> int:
-    return sum(len(file.read_bytes().splitlines()) for file in run.rglob("metrics.jsonl"))
+    # os.walk passes over the folders of checkpoints that vanish meanwhile.
+    logs = [Path(folder, "metrics.jsonl") for folder, _, files in os.walk(run) if "metrics.jsonl" in files]
+    return sum(len(log.read_bytes().splitlines()) for log in logs)
 
 
 def wait_for(what: Callable[[], bool]) -> None:
@@ -83,7 +85,8 @@ def test_the_same_results_after_a_killed_worker_and_ctrl_c(one_after_the_other, 
     assert resumed.json["folder"] == str(run)
     assert everything_measured(run) == everything_measured(one_after_the_other)
     assert models(run) == models(one_after_the_other)
-    assert "threads used by each of 2 trainings at the same time" in (run / "report.html").read_text()
+    threads = "1 thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
+    assert f"{threads} used by each of 2 trainings at the same time" in (run / "report.html").read_text()
 
 
 def test_another_number_of_threads_is_noted(one_after_the_other, tmp_path):

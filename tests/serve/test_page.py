@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 import bakeoff
+from bakeoff.evaluation.wording import duration
 from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
 from tests.plots import plots
@@ -57,6 +58,16 @@ def test_a_text_is_classified_by_everyone(page, sentiment: Path) -> None:
         box = page.locator("#classify").get_by_role("article", name=name)
         assert box.locator(".answer-label").inner_text() == expected.label
         assert f"{expected.probability:.4f}" in box.inner_text()
+
+
+def test_times_are_those_of_the_command_line(page) -> None:
+    seconds = [0.4, 9.94, 9.96, 48, 59.6, 60, 135.2, 1380, 3599.4, 3599.6, 3600, 7519, 7530]
+
+    said = page.evaluate(
+        "async (all) => { const { duration } = await import('/static/dom.js'); return all.map(duration); }", seconds
+    )
+
+    assert said == [duration(each) for each in seconds]
 
 
 def test_a_column_has_a_field(browser, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bakeoff.data.reading import row_count
 from bakeoff.evaluation.metrics import METRICS, PairedComparison, get_metric
 from bakeoff.evaluation.wording import (
     count,
@@ -363,7 +364,8 @@ def environment_facts(run: LoadedRun) -> list[tuple[str, str]]:
         ("Platform", environment.platform),
         (
             "Processor",
-            f"{environment.processor}, {environment.cores} cores, {environment.threads} threads used{beside}",
+            f"{environment.processor}, {row_count(environment.cores, 'core', 'cores')}, "
+            f"{row_count(environment.threads, 'thread', 'threads')} used{beside}",
         ),
         ("Memory", size(environment.memory_bytes)),
         ("Accelerator", environment.accelerator or "none"),

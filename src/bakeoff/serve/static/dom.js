@@ -29,6 +29,7 @@ export function duration(seconds) {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const [small, units] = whole < 3600 ? [whole, ["min", "s"]] : [Math.round(seconds / 60), ["h", "min"]];
+  const rest = small % 60 ? ` ${small % 60} ${units[1]}` : "";
+  return `${Math.floor(small / 60)} ${units[0]}${rest}`;
 }
