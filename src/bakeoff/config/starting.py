@@ -28,7 +28,7 @@ from bakeoff.data.profile import guess_columns, look_english, mean_words, word_c
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.spreadsheets import naming_sheets
 from bakeoff.data.tables import prepare_table
-from bakeoff.data.text_cells import refuse_other_shapes
+from bakeoff.data.text_cells import ExampleColumns, refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
 from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
@@ -115,80 +115,108 @@ def starting_config(
     table = read_raw_table(source)
     with naming_sheets(table.notes):
         if not text and label is None and (found := find_examples(table)):
-            files = {"train": source, **others} if others else {"examples": source}
-            with _explained_files():
-                seen, corpora = look_at_examples(table, found, files, names, _SEED)
-            lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-            lineup = _chosen(EXAMPLES_LINEUP, choices)
-            return StartingConfig(
-                _page(seen, examples_yaml(found, corpora, lines, scalar, choices.applied(lineup))), seen, lineup
-            )
-        try:
-            roles = guess_columns(table, text, label)
-        except UserError:
-            if not text and label is None:
-                refuse_other_shapes(table.columns, "text", source, "--text")  # chats have a better answer
-            raise
-        if roles.label is None:
-            if others:
-                raise _not_a_table(source)
-            if not text:
-                refuse_other_shapes(table.columns, "text", source, "--text")
-            return _language_model(source, roles.text[0], list(table.columns), names, choices)
-        columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
-        others_usable = usable_columns(table.columns, [*roles.text, *_listed(roles.label), *_listed(roles.split)])
-        files = {"train": source, **others} if others else {}
-        format, labels = table.format, LabelFormat(separator=roles.separator)
-        if files:
-            tables = [read_raw_table(other) for other in others.values()]
-            others_usable = [name for name in others_usable if all(other.has_column(name) for other in tables)]
-            if any(other.format != format for other in tables):
-                format = None  # one setting cannot describe them all, so a run finds each again
-            with _explained_files():
-                data = TableData(
-                    text=columns,
-                    label=roles.label,
-                    labels=labels,
-                    format=format or TableFormat(),
-                    features=others_usable or None,
-                    **files,
-                )
-            roles = dataclasses.replace(roles, split=None)  # the files say it
-        else:
-            if choices.split:
-                roles = dataclasses.replace(roles, split=None)
+            return _examples(source, table, found, others, names, choices)
+        return _labeled_table(source, table, text, label, others, names, left_out, time, epochs, choices)
+
+
+def _examples(
+    source: str,
+    table: RawTable,
+    found: ExampleColumns,
+    others: Mapping[str, str],
+    names: Mapping[str, str],
+    choices: Choices,
+) -> StartingConfig:
+    """Write a config for a table of prompts and answers, or of chats."""
+    files = {"train": source, **others} if others else {"examples": source}
+    with _explained_files():
+        seen, corpora = look_at_examples(table, found, files, names, _SEED)
+    lines = _files_yaml(seen, "examples") + _format_line(seen.format)
+    lineup = _chosen(EXAMPLES_LINEUP, choices)
+    return StartingConfig(
+        _page(seen, examples_yaml(found, corpora, lines, scalar, choices.applied(lineup))), seen, lineup
+    )
+
+
+def _labeled_table(
+    source: str,
+    table: RawTable,
+    text: Sequence[str] | None,
+    label: str | list[str] | None,
+    others: Mapping[str, str],
+    names: Mapping[str, str],
+    left_out: Mapping[str, str],
+    time: str,
+    epochs: int | None,
+    choices: Choices,
+) -> StartingConfig:
+    """Write a config for a table of texts with labels; for one without, that of a language model."""
+    try:
+        roles = guess_columns(table, text, label)
+    except UserError:
+        if not text and label is None:
+            refuse_other_shapes(table.columns, "text", source, "--text")  # chats have a better answer
+        raise
+    if roles.label is None:
+        if others:
+            raise _not_a_table(source)
+        if not text:
+            refuse_other_shapes(table.columns, "text", source, "--text")
+        return _language_model(source, roles.text[0], list(table.columns), names, choices)
+    columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
+    others_usable = usable_columns(table.columns, [*roles.text, *_listed(roles.label), *_listed(roles.split)])
+    files = {"train": source, **others} if others else {}
+    format, labels = table.format, LabelFormat(separator=roles.separator)
+    if files:
+        tables = [read_raw_table(other) for other in others.values()]
+        others_usable = [name for name in others_usable if all(other.has_column(name) for other in tables)]
+        if any(other.format != format for other in tables):
+            format = None  # one setting cannot describe them all, so a run finds each again
+        with _explained_files():
             data = TableData(
-                table=source,
-                format=format or TableFormat(),
                 text=columns,
                 label=roles.label,
                 labels=labels,
+                format=format or TableFormat(),
                 features=others_usable or None,
-                split=TableSplit(column=roles.split, **choices.split),
+                **files,
             )
-        split, report = prepare_table(data, _SEED)
-        classes: Counter[str] = Counter()
-        for part in report.splits:
-            classes.update(part.labels)
-        rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
-        leaks = leaking_columns(split) if split.features else {}
-        texts = [text for part in (split.train, split.validation, split.test) for text in part.texts]
-        seen = _seen(report, "classification", rows, texts)
-        seen.features = [name for name in split.features if name not in leaks]
-        seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
-        seen.source = names.get(source, source)
-        seen.format, seen.reasons = format, roles.reasons
-        seen.separator, seen.multilabel = roles.separator, report.multilabel
-        if format is not None or not files:  # the rows were read with the format that was found, which is no news then
-            seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
-        seen.notes = [*seen.notes, *map(leak_note, leaks.items())]
-        seen.files = {key: names.get(file, file) for key, file in files.items()}
-        seen.classes = dict(classes.most_common())
-        seen.left_out, seen.time, seen.epochs = dict(left_out), time, epochs
-        words = sum(len(text.split()) for text in split.train.texts)
-        seen.english = look_english(split.train.texts) if choices.english is None else choices.english
-        lineup = _lineup(seen, split.train, words, left_out, choices)
-        return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
+        roles = dataclasses.replace(roles, split=None)  # the files say it
+    else:
+        if choices.split:
+            roles = dataclasses.replace(roles, split=None)
+        data = TableData(
+            table=source,
+            format=format or TableFormat(),
+            text=columns,
+            label=roles.label,
+            labels=labels,
+            features=others_usable or None,
+            split=TableSplit(column=roles.split, **choices.split),
+        )
+    split, report = prepare_table(data, _SEED)
+    classes: Counter[str] = Counter()
+    for part in report.splits:
+        classes.update(part.labels)
+    rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
+    leaks = leaking_columns(split) if split.features else {}
+    texts = [text for part in (split.train, split.validation, split.test) for text in part.texts]
+    seen = _seen(report, "classification", rows, texts)
+    seen.features = [name for name in split.features if name not in leaks]
+    seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
+    seen.source = names.get(source, source)
+    seen.format, seen.reasons = format, roles.reasons
+    seen.separator, seen.multilabel = roles.separator, report.multilabel
+    if format is not None or not files:  # the rows were read with the format that was found, which is no news then
+        seen.notes = [*(note for note in table.notes if note not in report.notes), *report.notes]
+    seen.notes = [*seen.notes, *map(leak_note, leaks.items())]
+    seen.files = {key: names.get(file, file) for key, file in files.items()}
+    seen.classes = dict(classes.most_common())
+    seen.left_out, seen.time, seen.epochs = dict(left_out), time, epochs
+    words = sum(len(text.split()) for text in split.train.texts)
+    seen.english = look_english(split.train.texts) if choices.english is None else choices.english
+    lineup = _lineup(seen, split.train, words, left_out, choices)
+    return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
 
 
 def _not_a_table(source: str) -> UserError:
