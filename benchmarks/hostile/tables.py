@@ -444,7 +444,8 @@ def odd_prediction(choose: random.Random, place: Path) -> Case:
         said = json.loads(typed.out)
         if list(map(_bare, said["texts"])) != list(map(_bare, texts)) and all(map(_encodable, texts)):
             return Outcome("other texts", f"it read {str(said['texts'])[:300]}")
-        alone = type_command(["predict", run, "--contestant", name, "--json", "--", texts[0]], scratch=place)
+        text = texts[0].removeprefix("\ufeff") if way in ("stdin", "txt") else texts[0]  # there it is a file's mark
+        alone = type_command(["predict", run, "--contestant", name, "--json", "--", text], scratch=place)
         if alone.code == 0 and "--threshold" not in command:
             first = json.loads(alone.out)["predictions"][name][0]
             if not _alike(first, said["predictions"][name][0]):
