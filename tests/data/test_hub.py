@@ -159,7 +159,7 @@ def test_a_data_set_that_is_not_in_the_cache_is_explained(cached, prepare):
     with pytest.raises(UserError, match="hub cannot be reached") as caught:
         prepare()
 
-    assert caught.value.hint.startswith("Use a local copy, ")
+    assert caught.value.hint.startswith("Download the data set into the hub's cache ")
     assert "\n" not in caught.value.message
 
 
@@ -168,7 +168,7 @@ def test_a_file_whose_ending_was_left_out_is_named(cached, tmp_path, monkeypatch
     for name in ("reviews.yaml", "reviews.csv"):
         Path(name).touch()
 
-    with pytest.raises(UserError, match=r"Did you mean reviews\.csv\? Use"):
+    with pytest.raises(UserError, match=r"Did you mean reviews\.csv\? Download"):
         read_raw_table("reviews")
 
 

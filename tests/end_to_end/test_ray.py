@@ -68,6 +68,7 @@ class Heard(Progress):
 @pytest.fixture
 def two_machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # or other tests on the machine would leave them no time
     from ray.cluster_utils import Cluster
 
     own: dict[str, Any] = {"num_cpus": torch.get_num_threads(), "object_store_memory": 80 * 2**20}

@@ -10,7 +10,7 @@ import pytest
 from bakeoff import resume
 from bakeoff import run as bakeoff_run
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.results import StepLine
+from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.training.progress import Progress
 from tests.command import bakeoff, refused
 from tests.real_runs import LANGUAGE_MODEL, SENTIMENT, write_config_file
@@ -28,6 +28,7 @@ def test_every_training_is_a_run_that_goes_on_after_ctrl_c(tmp_path, monkeypatch
     offline("mlflow", tmp_path, monkeypatch)
     lstm = {**SENTIMENT["contestants"]["lstm"], "tune": {"trials": 2}}
     config = {**SMALL, "name": "small", "tracker": "mlflow", "repeats": 2, "contestants": {"lstm": lstm}}
+    config["budget"] = {"epochs": 2}
 
     with pytest.raises(KeyboardInterrupt):
         bakeoff_run(config, tmp_path / "run", progress=CtrlC())
@@ -47,8 +48,16 @@ def test_every_training_is_a_run_that_goes_on_after_ctrl_c(tmp_path, monkeypatch
 
 
 class CtrlC(Progress):
+    """Interrupts a training two steps after its first checkpoint."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def epoch(self, line: EpochLine) -> None:
+        self._last = self._last or line.step + 2
+
     def step(self, line: StepLine, share: float) -> None:
-        if line.step == 2:
+        if line.step == self._last:
             signal.raise_signal(signal.SIGINT)
 
 

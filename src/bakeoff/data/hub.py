@@ -10,7 +10,7 @@ from typing import Any
 import datasets
 import huggingface_hub
 
-from bakeoff.errors import UserError
+from bakeoff.errors import FormatError, UserError
 
 _PROBE_SECONDS = 5.0
 
@@ -66,30 +66,32 @@ def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any
     return {split_name: list(split[column]) for split_name, split in loaded.items()}
 
 
-class _NotFoundError(UserError):
+class _NotFoundError(FormatError):
     """No data set of that name is on the hub, or in the cache."""
 
 
 def _load(name: str, config: str | None) -> Any:
     files = sorted(str(file) for file in Path().glob(f"{name}.*") if file.suffix != ".yaml")
-    hint = (
+    mend = (
         f"Did you mean {' or '.join(files[:3])}? " * bool(files)
-        + "Use a local copy, or download the data set into the hub's cache while the machine is online."
+        + "Download the data set into the hub's cache while the machine is online"
     )
+    keys = {"data": "data.text", "data.format": "data.table"}
+    settings = {section: f"name a local copy: --set {key}=PATH" for section, key in keys.items()}
     try:
         with _offline_if_the_hub_does_not_answer():
             loaded = datasets.load_dataset(name, config)
     except datasets.exceptions.DatasetNotFoundError:
         raise _NotFoundError(
-            f"The data set {name!r} is neither a local file nor a public data set on the hub.", hint
+            f"The data set {name!r} is neither a local file nor a public data set on the hub.", mend, settings
         ) from None
     except (ConnectionError, TimeoutError):
         raise _NotFoundError(
-            f"The data set {name!r} is not in the cache, and the hub cannot be reached.", hint
+            f"The data set {name!r} is not in the cache, and the hub cannot be reached.", mend, settings
         ) from None
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"The data set {name!r} cannot be loaded: {reason}", hint) from None
+        raise FormatError(f"The data set {name!r} cannot be loaded: {reason}", mend, settings) from None
     return loaded
 
 

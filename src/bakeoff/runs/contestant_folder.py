@@ -261,9 +261,11 @@ class ContestantFolder:
             remove(folder)
 
     def remove_training(self) -> None:
-        """Remove what a training has left that is to start again."""
+        """Remove what a training has left that is to start again. Trials of a search stay, also for the tracker."""
+        trials = {trial.tracking for trial in self.open_trials()}
+        tracked = [path for path in self.tracking.glob("*") if path not in trials]
         with explain_disk_errors(self.path):
-            for path in (self.checkpoint, self.model, self._metrics, self.tracking):
+            for path in (self.checkpoint, self.model, self._metrics, *tracked):
                 remove(path)
 
     def remove_unproven(self) -> None:
