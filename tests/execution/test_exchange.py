@@ -78,7 +78,7 @@ def test_a_checkpoint_that_changes_meanwhile_is_never_mixed(store, tmp_path, mon
 def test_a_log_may_grow_while_it_is_sent(store, tmp_path, monkeypatch):
     log = tmp_path / "metrics.jsonl"
     log.write_text("1\n")
-    digest = exchange._digest
+    digest = exchange.digest_of
 
     def grow(path: Path, size: int) -> str:
         found = digest(path, size)
@@ -86,7 +86,7 @@ def test_a_log_may_grow_while_it_is_sent(store, tmp_path, monkeypatch):
             file.write("2\n")
         return found
 
-    monkeypatch.setattr(exchange, "_digest", grow)
+    monkeypatch.setattr(exchange, "digest_of", grow)
     store.push("x", {"metrics.jsonl": log})
     monkeypatch.undo()
 

@@ -489,6 +489,6 @@ def bakeoff_digest(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     from bakeoff.runs import checksums
 
     seen: list[Path] = []
-    digest = checksums._digest
-    monkeypatch.setattr(checksums, "_digest", lambda path, size: seen.append(path) or digest(path, size))
+    digest = checksums.digest_of
+    monkeypatch.setattr(checksums, "digest_of", lambda path, size: seen.append(path) or digest(path, size))
     return seen

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeAlias
 
 import fsspec
-import xxhash
 
 from bakeoff.errors import UserError
+from bakeoff.runs.checksums import digest_of
 from bakeoff.runs.writing import replaced_file
 
 Files: TypeAlias = Mapping[str, Path]  # by their name in the unit, with "/" between folders
@@ -30,7 +30,6 @@ PUSH_SECONDS = 5.0
 
 _TRIES = 5
 _INDEX = "index.json"
-_CHUNK = 1 << 20
 
 
 class _ReplacedError(Exception):
@@ -69,7 +68,7 @@ class Exchange:
         """Make `files` the content of a unit. Nobody sees it half done."""
         for _ in range(_TRIES):
             before = _states(files)
-            index = {name: (size, _digest(files[name], size)) for name, (size, _, _) in before.items()}
+            index = _index_of(files, before)
             with self._explained("written"):
                 there = set(self._objects(unit))
                 for name, (size, digest) in index.items():
@@ -104,9 +103,7 @@ class Exchange:
 
     def differs(self, unit: str, files: Files) -> bool:
         """Return whether a unit has other content than `files`."""
-        index = self.index(unit)
-        here = {name: (path.stat().st_size, _digest(path, path.stat().st_size)) for name, path in files.items()}
-        return index != here
+        return self.index(unit) != _index_of(files, _states(files))
 
     @contextlib.contextmanager
     def pushing(self, unit: str, files: Callable[[], Files]) -> Iterator[None]:
@@ -145,7 +142,7 @@ class Exchange:
             self._store.put_file(str(file), target)
 
     def _receive(self, source: str, file: Path, size: int, digest: str) -> None:
-        if file.is_file() and not file.is_symlink() and file.stat().st_size == size and _digest(file, size) == digest:
+        if file.is_file() and not file.is_symlink() and file.stat().st_size == size and digest_of(file, size) == digest:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         with replaced_file(file) as temporary:
@@ -153,7 +150,7 @@ class Exchange:
                 self._store.get_file(source, str(temporary))
             except FileNotFoundError:
                 raise _ReplacedError from None
-            if _digest(temporary, size) != digest:
+            if digest_of(temporary, size) != digest:
                 raise _ReplacedError
 
     @contextlib.contextmanager
@@ -187,13 +184,9 @@ def _replaced(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     }
 
 
-def _digest(path: Path, size: int) -> str:
-    digest = xxhash.xxh3_128()
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        while size > 0 and (content := file.read(min(size, _CHUNK))):
-            digest.update(content)
-            size -= len(content)
-    return digest.hexdigest()
+def _index_of(files: Files, states: Mapping[str, tuple[int, int, int]]) -> dict[str, tuple[int, str]]:
+    """Return size and checksum of the files whose states are known; of a log, up to that size."""
+    return {name: (size, digest_of(files[name], size)) for name, (size, _, _) in states.items()}
 
 
 def _below(folder: Path, name: str) -> Path:

@@ -48,7 +48,7 @@ def write_manifest(
     entries |= {name: _entry_of_text(text) for name, text in (texts or {}).items()}
     for name, size in (beginnings or {}).items():
         if (folder / name).exists():
-            entries[name] = size, _digest(folder / name, size)
+            entries[name] = size, digest_of(folder / name, size)
     _write(folder, entries)
 
 
@@ -181,7 +181,7 @@ def check_folder(folder: Path, *, but: Collection[str] = ()) -> bool:
     if _checked.get(folder) == state:
         return True
     for name, (size, digest) in entries.items():
-        if _digest(folder / name, size) != digest:
+        if digest_of(folder / name, size) != digest:
             raise DamagedError(folder / name, "is damaged: its checksum has changed")
     _checked[folder] = state
     return True
@@ -202,7 +202,7 @@ def _write(folder: Path, entries: Mapping[str, Entry]) -> None:
 
 def _entry_of(path: Path) -> Entry:
     size = path.stat().st_size
-    return size, _digest(path, size)
+    return size, digest_of(path, size)
 
 
 def _entry_of_text(text: str) -> Entry:
@@ -215,8 +215,12 @@ def _checksum_of(entries: Mapping[str, Entry], place: str | None) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps([*sorted(entries.items()), *own]).encode())
 
 
-def _digest(path: Path, size: int) -> str:
-    """Return the checksum of the first bytes of a file, without holding them in memory."""
+def digest_of(path: Path, size: int) -> str:
+    """Return the checksum of the first bytes of a file, without holding them in memory.
+
+    Raises:
+        DamagedError: the file cannot be read.
+    """
     digest = xxhash.xxh3_128()
     buffer = memoryview(bytearray(_CHUNK))
     try:
