@@ -71,8 +71,8 @@ def test_a_storage_that_holds_another_run_is_refused(config, tmp_path):
     with pytest.raises(UserError, match="already holds a run"):
         second.must_be_free()
     with pytest.raises(UserError, match="holds another run"):
-        second.fetch(load_config(RunFolder(other).config_values()))
-    first.fetch(load_config(RunFolder(whole).config_values()))
+        second.fetch()
+    first.fetch()
 
 
 def test_code_of_this_machine_goes_nowhere(tmp_path):

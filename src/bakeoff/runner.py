@@ -146,7 +146,7 @@ def resume(
     with folder.locked():
         carrier = _carrier(storage, on, folder, config)
         if carrier is not None:
-            carrier.fetch(config)
+            carrier.fetch()
         contestants = [contestant.folder for contestant in list_trainings(folder, config) if not contestant.trial]
         for contestant in contestants:
             if contestant.ended:  # and a kill came before its checkpoint was removed

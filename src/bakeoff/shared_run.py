@@ -54,6 +54,7 @@ class SharedRun:
         self.url = f"{storage.rstrip('/')}/{folder.path.resolve().name}"
         self._exchange = Exchange(self.url)
         self._folder = folder
+        self._contestants = list_trainings(folder, config)
 
     def must_be_free(self) -> None:
         """Check that a new run can begin in the storage.
@@ -68,42 +69,38 @@ class SharedRun:
                 "Or give another name with -o, or another --storage.",
             )
 
-    def fetch(self, config: BakeoffConfig) -> None:
+    def fetch(self) -> None:
         """Get what was trained since this machine last heard of it.
 
         Raises:
             UserError: the storage holds another run, or cannot be read.
         """
-        there = self._exchange.index(_BEGINNING)
-        here = {name: file for name, file in self._folder.files_of_its_beginning().items() if file.exists()}
-        if there and self._exchange.differs(_BEGINNING, here):
+        here = self._folder.files_of_its_beginning()
+        if self._exchange.index(_BEGINNING) and self._exchange.differs(_BEGINNING, here):
             raise UserError(f"{self.url} holds another run.", "Give the --storage that this run began with.")
-        contestants = list_trainings(self._folder, config)
-        for number, contestant in enumerate(contestants, start=1):
+        for number, contestant in enumerate(self._contestants, start=1):
+            if contestant.own_folder.ended:
+                continue
             unit = self._exchange.index(_unit(number))
-            read = sum(size for name, (size, _) in unit.items() if name.endswith(LOGS))
-            own = own_files(self._folder, contestant, contestants)
-            if not contestant.own_folder.ended and read >= sum(
-                path.stat().st_size for name, path in own.items() if name.endswith(LOGS)
-            ):
+            own = own_files(self._folder, contestant, self._contestants)
+            logged_there = sum(size for name, (size, _) in unit.items() if name.endswith(LOGS))
+            if logged_there >= sum(path.stat().st_size for name, path in own.items() if name.endswith(LOGS)):
                 self._exchange.pull(_unit(number), self._folder.path)
 
     def publish(self) -> None:
         """Put the run, and what has been trained of it, into the storage."""
-        config = load_config(self._folder.config_values())
-        contestants = list_trainings(self._folder, config)
-        self._exchange.push(_FILES, _named_files(config))
-        for number, contestant in enumerate(contestants, start=1):
-            if files := own_files(self._folder, contestant, contestants):
+        self._exchange.push(_FILES, _named_files(load_config(self._folder.config_values())))  # with its full paths
+        for number, contestant in enumerate(self._contestants, start=1):
+            if files := own_files(self._folder, contestant, self._contestants):
                 self._exchange.push(_unit(number), files)
         self._exchange.push(_BEGINNING, self._folder.files_of_its_beginning())
 
     def collect(self, number: int) -> None:
         """Get what a training has written."""
         self._exchange.pull(_unit(number), self._folder.path)
-        contestant = list_trainings(self._folder, load_config(self._folder.config_values()))[number - 1]
-        if contestant.own_folder.ended:
-            contestant.own_folder.remove_scaffolding()
+        own = self._contestants[number - 1].own_folder
+        if own.ended:
+            own.remove_scaffolding()
 
 
 @dataclass(frozen=True)

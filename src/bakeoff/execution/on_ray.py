@@ -128,7 +128,7 @@ class OnRay(Executor):
             ray.shutdown()
 
     def _collect(self, job: Job) -> None:
-        if self._carrier is not None and self._published:
+        if self._carrier is not None:
             self._carrier.collect(job.number)
 
     def _nodes(self, resource: str) -> list[int]:
