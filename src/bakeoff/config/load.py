@@ -17,9 +17,6 @@ from bakeoff.config.locations import Located, apply_override, read_yaml
 from bakeoff.config.messages import describe, prefix
 from bakeoff.config.paths import with_paths_beside
 from bakeoff.config.presets import presets, with_preset
-from bakeoff.data.compression import ending_of
-from bakeoff.data.raw_tables import is_table_name
-from bakeoff.data.text_sources import TEXT_ENDINGS
 from bakeoff.errors import UserError
 from bakeoff.methods.base import Task
 from bakeoff.methods.registry import INSTALL_IT, method_names, unknown_method
@@ -81,7 +78,7 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
             f"{source} is neither a file nor a built-in bake-off.",
             f"Did you mean {near}? " * bool(near) + f"Built in: {', '.join(builtin_names())}.",
         )
-    holds_data = is_table_name(path.name) or ending_of(path.name) in TEXT_ENDINGS  # JSON can be a config, too
+    holds_data = _is_data_name(path.name)  # JSON can be a config, too
     try:
         located = _read_file(path)
     except UserError:
@@ -92,6 +89,14 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
         raise _is_data(path, "file of data")
     located.values.setdefault("name", path.stem)
     return located
+
+
+def _is_data_name(name: str) -> bool:
+    from bakeoff.data.compression import ending_of  # pyarrow, which those who only read configs need not import
+    from bakeoff.data.raw_tables import is_table_name
+    from bakeoff.data.text_sources import TEXT_ENDINGS
+
+    return is_table_name(name) or ending_of(name) in TEXT_ENDINGS
 
 
 def _read_file(path: Path) -> Located:

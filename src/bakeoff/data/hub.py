@@ -76,8 +76,10 @@ def _load(name: str, config: str | None) -> Any:
         f"Did you mean {' or '.join(files[:3])}? " * bool(files)
         + "Download the data set into the hub's cache while the machine is online"
     )
-    keys = {"data": "data.text", "data.format": "data.table"}
-    settings = {section: f"name a local copy: --set {key}=PATH" for section, key in keys.items()}
+    settings = {
+        "data": "name a local copy: --set data.text=PATH",
+        "data.format": "name a local copy: --set data.table=PATH",
+    }
     try:
         with _offline_if_the_hub_does_not_answer():
             loaded = datasets.load_dataset(name, config)
