@@ -62,6 +62,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_
 def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
     if not options.show:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, it ends the cell, too
         _measure(options)
     records = read_records(options.out)
     if not records:

@@ -5,16 +5,17 @@ This module imports next to nothing, so that Ctrl-C while the others are importe
 
 from __future__ import annotations
 
-import _thread
 import signal
 import sys
 
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    sys.unraisablehook = _deliver_again
     try:
         try:
+            from bakeoff import interrupts
+
+            interrupts.keep()
             from bakeoff.cli.main import main as command_line
 
             code = command_line()
@@ -26,14 +27,6 @@ def main() -> int:
     except KeyboardInterrupt:  # which came before that line
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return 130
-
-
-def _deliver_again(problem: sys.UnraisableHookArgs) -> None:
-    """Interrupt again where Python would drop Ctrl-C with a traceback, because it came inside a callback of its own."""
-    if issubclass(problem.exc_type, KeyboardInterrupt):
-        _thread.interrupt_main()
-    else:
-        sys.__unraisablehook__(problem)
 
 
 if __name__ == "__main__":

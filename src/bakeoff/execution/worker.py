@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bakeoff import machine
+from bakeoff import interrupts, machine
 from bakeoff.execution.messages import SendingProgress, with_place
 from bakeoff.execution.schedule import Assignment
 from bakeoff.targets import load_target
@@ -27,6 +27,7 @@ class Share:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.keep()
     connection = Connection(int(sys.argv[1]))
     orders: queue.Queue[Any] = queue.Queue()
     try:
