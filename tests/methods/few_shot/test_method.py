@@ -75,6 +75,19 @@ def test_similar_examples_the_most_similar_one_last(tmp_path):
     assert len(asked.split("\n\n")) == 3
 
 
+def test_similar_examples_are_looked_up_once_for_each_test_prompt(tmp_path, monkeypatch):
+    looked_up: list[str] = []
+
+    def counted(texts):
+        looked_up.extend(texts)
+        return text_vectors(texts)
+
+    monkeypatch.setattr("bakeoff.lm.shots.text_vectors", counted)
+    baked(tmp_path, examples=2, choose="similar")
+
+    assert sorted(looked_up) == sorted(document.prompt for document in pairs().documents)
+
+
 def test_chats_follow_one_another():
     corpus = chats(["Hello", "Hi"], ["Who?", "Lily"])
     shots = Shots([corpus.documents[0].text], 1)
