@@ -113,7 +113,7 @@ def starting_config(
             raise _not_a_table(source)
         return _language_model(source, None, choices=choices)
     table = read_raw_table(source)
-    with naming_sheets(table.notes):
+    with naming_sheets(table.other_sheets):
         if not text and label is None and (found := find_examples(table)):
             return _examples(source, table, found, others, names, choices)
         return _labeled_table(source, table, text, label, others, names, left_out, time, epochs, choices)
