@@ -18,7 +18,7 @@ from bakeoff.config.choices import Choices
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
 from bakeoff.config.starting_examples import EXAMPLES_LINEUP, examples_yaml, find_examples, look_at_examples
-from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.compression import TEXT_ENDINGS, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, LabelFormat, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.encodings import decode_found
@@ -29,7 +29,7 @@ from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.spreadsheets import naming_sheets
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import ExampleColumns, refuse_other_shapes
-from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
+from bakeoff.data.text_sources import HUB_NAMES
 from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.compression import COMPRESSED, ending_of, unpack
+from bakeoff.data.compression import COMPRESSED, LINES, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TABLES, TableFormat
 from bakeoff.data.delimited import read_delimited
 from bakeoff.data.encodings import decode_found
@@ -99,11 +99,11 @@ def is_table_name(name: str) -> bool:
 
 
 def _read_file(file: TableFile, settings: TableFormat) -> RawTable:
-    if not is_table_name(file.file_name) and ending_of(file.file_name) != ".txt":
+    if not is_table_name(file.file_name) and ending_of(file.file_name) != LINES:
         raise _unknown(file.name, Path(file.file_name).suffix)
     stored = file.read()
     content, ending = unpack(stored, file.file_name, tuple(READERS))
-    if ending == ".txt":
+    if ending == LINES:
         if not is_fasttext(content):
             raise _unknown(file.name, ending)
         reading = _fasttext(content, file.name, settings)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field, ValidationError
 
 from bakeoff.config.starting import StartingConfig, scalar
-from bakeoff.data.compression import COMPRESSED, ending_of
+from bakeoff.data.compression import COMPRESSED, LINES, ending_of
 from bakeoff.data.raw_tables import is_table_name
 from bakeoff.errors import UserError
 from bakeoff.lineup import beyond
@@ -41,7 +41,7 @@ def ending(name: str) -> str | None:
     """Return what the content of a file that clients call `name` is stored with: `.csv.gz`. None: it cannot be read."""
     base = name.replace("\\", "/").rpartition("/")[2]
     kind, last = ending_of(base), PurePosixPath(base).suffix.lower()
-    if not (is_table_name(base) or kind == ".txt"):
+    if not (is_table_name(base) or kind == LINES):
         return None
     return last if last == kind or last not in COMPRESSED else kind + last
 

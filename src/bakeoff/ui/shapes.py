@@ -91,6 +91,7 @@ class Look(Record):
 
     columns: list[str]
     rows: list[list[str]] = Field(description="The first rows, with long cells cut.")
+    lines: bool = Field(False, description="The file has no columns to choose from: its rows are lines of text.")
     found: Found | None = None
     problem: Problem | None = None
 
