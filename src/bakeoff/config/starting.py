@@ -453,7 +453,7 @@ def _page(seen: Seen, body: str) -> str:
     options = (f"--{key} {shown(file)}" for key, file in seen.files.items() if key != "train")
     command = " ".join(["bakeoff init", shown(seen.files.get("train", seen.source)), *options])
     comments = [
-        f"Written by `{command}`; docs/reference/config.md lists every key and its default.",
+        f"Written by `{command}`. Every key and its default: python -m bakeoff.config.reference",
         "Estimate time and memory: bakeoff plan THIS-FILE. Run it: bakeoff run THIS-FILE",
         "",
         "What was found:",
