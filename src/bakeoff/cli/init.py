@@ -73,8 +73,8 @@ def command(
         return
     lines = describe(start.seen)
     lines += [start.seen.time] if start.seen.time else []
-    lines += [f"epochs: {start.seen.epochs}, fewer than usual for want of time"] if start.seen.epochs else []
-    lines += [f"left out for want of time: {name}, {time}" for name, time in start.seen.left_out.items()]
+    lines += [f"epochs: {start.seen.epochs}, fewer than usual for lack of time"] if start.seen.epochs else []
+    lines += [f"left out for lack of time: {name}, {time}" for name, time in start.seen.left_out.items()]
     if start.seen.examples:
         lines.append("The config trains language models on the answers.")
         lines.append("If there is a label: remove the config and name the column with --label")

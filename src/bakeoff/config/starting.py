@@ -354,7 +354,7 @@ def _classification_yaml(
     if choices.epochs is not None:
         epochs, why = choices.epochs, "as chosen; the best epoch is kept"
     elif seen.epochs is not None:
-        epochs, why = seen.epochs, "fewer passes than usual, for want of time; the best epoch is kept"
+        epochs, why = seen.epochs, "fewer passes than usual, for lack of time; the best epoch is kept"
     elif training_rows < _VERY_FEW_ROWS:
         epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
     elif training_rows < _FEW_ROWS:
@@ -459,7 +459,7 @@ def _page(seen: Seen, body: str) -> str:
         "What was found:",
         *(f"  {line}" for line in describe(seen)),
         *(["", seen.time] if seen.time else []),
-        *(f"Left out for want of time: {shown(name)}, {seconds}" for name, seconds in seen.left_out.items()),
+        *(f"Left out for lack of time: {shown(name)}, {seconds}" for name, seconds in seen.left_out.items()),
     ]
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + "\n" + body
 

@@ -54,7 +54,7 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
         found = found_in(start)
         if choices.metric is not None and choices.metric not in [each.name for each in found.metrics]:
             title = get_metric(choices.metric).title
-            raise UserError(f"No verdict on these labels can be decided by {title}.", "Choose another metric.")
+            raise UserError(f"{title} cannot decide the verdict on these labels.", "Choose another metric.")
         check_settings(choices.settings, {each.name: each.settings for each in found.lineup})
         return Look(columns=columns, rows=rows, lines=lines, found=found), start
     except UserError as error:
