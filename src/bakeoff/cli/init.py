@@ -25,7 +25,9 @@ def command(
     text: Annotated[list[str] | None, typer.Option(help="Text column; may be repeated. Detected by default.")] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(help="Label column; repeated, each is a label and holds 0 and 1. Detected by default."),
+        typer.Option(
+            help="Label column. May be repeated: each column is then a label of 0 and 1. Detected by default."
+        ),
     ] = None,
     validation: Annotated[
         str | None, typer.Option(help="Table of the validation rows, if FILE has the training rows only.")
