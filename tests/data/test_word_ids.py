@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.data import word_ids
 from bakeoff.data.word_ids import TokenizedTexts, encode_words
 
-texts_of_short_words = st.lists(st.text(alphabet="ab-é \t\u3000", max_size=12), max_size=11)
+texts_of_short_words = st.lists(st.text(alphabet="ab-é \t\u3000\x1c", max_size=12), max_size=11)
 rewrites = pytest.mark.parametrize(
     "rewrite",
     [
@@ -23,13 +23,13 @@ rewrites = pytest.mark.parametrize(
 
 
 @rewrites
-@pytest.mark.parametrize("texts_at_once", [1, 3, 100])
+@pytest.mark.parametrize("characters_at_once", [1, 20, 1000])
 @given(texts=texts_of_short_words)
-def test_the_words_are_those_of_a_plain_loop(rewrite: Callable[[str], str], texts_at_once: int, texts: list[str]):
+def test_the_words_are_those_of_a_plain_loop(rewrite: Callable[[str], str], characters_at_once: int, texts: list[str]):
     expected = [[word for piece in text.split() for word in rewrite(piece).split()] for text in texts]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(word_ids, "_TEXTS_AT_ONCE", texts_at_once)
+        patch.setattr(word_ids, "_CHARACTERS_AT_ONCE", characters_at_once)
         tokenized = encode_words(texts, lambda pieces: list(map(rewrite, pieces)))
 
     assert words_of(tokenized) == expected

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,9 @@ from bakeoff import machine
 Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
-_TEXTS_AT_ONCE = 1_000
-"""Texts that a thread processes at a time. More would not be faster, and would take more memory."""
-
+_CHARACTERS_AT_ONCE = 1 << 20
+"""Characters that a thread splits at a time. Each part has a dictionary: there are fewer of them where parts are large,
+but the dictionary of a larger part would not fit into the cache."""
 
 _PIECES_AT_ONCE = 1 << 20
 """Pieces replaced by their words at a time, which bounds the memory of intermediate results."""
@@ -51,11 +53,12 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
     """Split texts on white space, and each piece into words.
 
     Args:
-        rewrite: Takes the distinct pieces, none of which holds white space, and returns for each its words, separated
-            by white space; an empty string for the empty piece.
+        rewrite: Takes the distinct pieces, none of which holds a blank, a tab or a line end, and returns for each its
+            words, separated by white space; an empty string for the empty piece.
     """
-    pieces = _split(texts)
-    words = _without_empty(_split(rewrite(pieces.words)))
+    # Other white space, such as no-break spaces, is rare. Looking for it in the distinct pieces alone is faster.
+    pieces = _split(texts, compute.ascii_split_whitespace)
+    words = _without_empty(_split(rewrite(pieces.words), compute.utf8_split_whitespace))
     counts = np.diff(words.offsets).astype(np.int32)  # of the words in each distinct piece
     offsets = offsets_of(counts[pieces.ids])[pieces.offsets]
     ids = np.empty(offsets[-1], dtype=np.int32)
@@ -70,24 +73,39 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
     return TokenizedTexts(words.words, ids, offsets)
 
 
-def _split(texts: Sequence[str]) -> TokenizedTexts:
-    """Split texts on white space. One of the distinct pieces may be empty: around leading or trailing white space."""
-    parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, max(len(texts), 1), _TEXTS_AT_ONCE)]
+def _split(texts: Sequence[str], split_arrow: Callable[[pa.Array], pa.Array]) -> TokenizedTexts:
+    """Split texts on white space. One of the distinct pieces may be empty: around leading or trailing white space.
+
+    Args:
+        split_arrow: Arrow's function that does it.
+    """
+    split_part = partial(_split_part, split_arrow)
+    parts = _parts(texts)
     if len(parts) == 1:  # splitting a few texts, such as those of one request, takes less time than starting a thread
-        split = [_split_part(parts[0])]
+        split = [split_part(parts[0])]
     else:
         with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
-            split = list(threads.map(_split_part, parts))
+            split = list(threads.map(split_part, parts))
     pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
     lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
     ids = np.concatenate([_numbers(chunk.indices) for chunk in pieces.chunks])
     return TokenizedTexts(pieces.chunk(0).dictionary.to_pylist(), ids, offsets_of(lengths))
 
 
-def _split_part(texts: Sequence[str]) -> tuple[pa.DictionaryArray, Offsets]:
+def _parts(texts: Sequence[str]) -> list[Sequence[str]]:
+    """Divide texts into parts of about `_CHARACTERS_AT_ONCE`; one part where there are few texts, or none."""
+    ends = offsets_of(np.array(list(map(len, texts)), dtype=np.int64))
+    first = np.searchsorted(ends, np.arange(0, ends[-1], _CHARACTERS_AT_ONCE))
+    parts = [texts[start:end] for start, end in pairwise(np.unique(np.append(first, len(texts))).tolist())]
+    return parts or [texts]
+
+
+def _split_part(
+    split_arrow: Callable[[pa.Array], pa.Array], texts: Sequence[str]
+) -> tuple[pa.DictionaryArray, Offsets]:
     # Where the last text ends in white space, Arrow reads one byte beyond it. An extra text that does not end in white
     # space keeps that read inside the buffer.
-    split = compute.utf8_split_whitespace(_arrow_strings([*texts, "end"]))[:-1]
+    split = split_arrow(_arrow_strings([*texts, "end"]))[:-1]
     return compute.dictionary_encode(split.flatten()), _numbers(split.offsets)
 
 

@@ -47,7 +47,7 @@ def tokenize(texts: Sequence[str], punctuation: Punctuation) -> TokenizedTexts:
 
 
 def _rewritten(pieces: Iterable[str], punctuation: Punctuation) -> Iterator[str]:
-    """Rewrite all pieces in one string, joined by line feeds: a piece has no white space, and so no line feed."""
+    """Rewrite all pieces in one string, joined by line feeds, of which a piece has none."""
     joined = "\n".join(pieces).casefold()
     replacements = _replacements(punctuation)
     if joined.isascii() or not _joining().search(joined):
