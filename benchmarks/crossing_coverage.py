@@ -67,7 +67,7 @@ def draw(readings: Sequence[Any], labels: npt.NDArray[Any], rows: int, seed: int
     random = np.random.default_rng([rows, seed])
     order = random.permutation(len(labels))
     tested, drawn, others = np.split(order, [TEST_TEXTS, TEST_TEXTS + rows])
-    keys = list(map(str, range(len(labels))))
+    keys = np.arange(len(labels))
     parts = nested_parts(drawn.tolist(), SHARES, labels.tolist(), Duplicates(keys, keys), None, random)
     parts.append(drawn.tolist())
     texts = np.concatenate([tested, others[:MOST_OTHERS]])

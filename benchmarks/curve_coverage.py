@@ -74,7 +74,7 @@ def draw(
     random = np.random.default_rng([rows, seed])
     order = random.permutation(len(labels))
     tested, drawn, others = np.split(order, [TEST_TEXTS, TEST_TEXTS + 2 * rows])
-    keys = list(map(str, range(len(labels))))
+    keys = np.arange(len(labels))
     try:
         parts = nested_parts(drawn[:rows].tolist(), shares, labels.tolist(), Duplicates(keys, keys), None, random)
     except UserError:  # fewer rows than classes

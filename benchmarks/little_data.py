@@ -99,7 +99,7 @@ def draw(learners: Sequence[Learner], labels: npt.NDArray[Any], seed: int) -> Dr
         assert paired is not None
         found.pairs.append((best, other, *paired[0]))
 
-    keys = list(map(str, range(len(labels))))
+    keys = np.arange(len(labels))
     parts = nested_parts(learned.tolist(), SHARES, labels.tolist(), Duplicates(keys, keys), None, random)
     parts.append(learned.tolist())
     found.sizes = list(map(len, parts))

@@ -161,7 +161,7 @@ def test_every_label_has_its_share_in_every_split(write):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sets(st.integers(0, 4))), min_size=6, max_size=80), st.integers(0, 9))
 def test_rows_that_belong_together_stay_together_and_all_rows_are_dealt_out(values, seed):
-    keys, sets = [str(key) for key, _ in values], [tuple(sorted(labels)) for _, labels in values]
+    keys, sets = np.array([key for key, _ in values]), [tuple(sorted(labels)) for _, labels in values]
     rows, sizes = list(range(len(values))), {"a": len(values) - len(values) // 3, "b": len(values) // 3}
 
     parts = split_by_label_sets(rows, keys, sets, sizes, np.random.default_rng(seed))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bakeoff.data.config import TableData
 from bakeoff.data.leakage import Duplicates
 from bakeoff.data.parts import nested_parts
+from bakeoff.data.splitting import numbered
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from tests.data.test_group_split import rows, text
@@ -27,7 +28,7 @@ from tests.data.test_group_split import rows, text
 )
 def test_parts_are_nested_have_every_class_and_divide_nothing(values, shares, grouped, seed):
     labels, groups = [label for _, label in values], [f"author {key % 40}" for key, _ in values]
-    keys = [f"text {key}, {label}" for key, label in values]
+    keys, _ = numbered(f"text {key}, {label}" for key, label in values)
     order = np.random.default_rng(seed).permutation(len(values)).tolist()
 
     def parts():

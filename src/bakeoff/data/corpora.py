@@ -138,8 +138,8 @@ def _fill_missing_splits(source: TextSource, name: str, seed: int) -> bool:
     missing = ["validation"] if "test" in source.splits else ["test", "validation"]
     pieces = source.splits["train"]
     duplicates = find_duplicates([" ".join(piece.rows) for piece in pieces.pieces], range(len(pieces.pieces)))
-    keys = duplicates.near_keys if len(set(duplicates.near_keys)) > len(missing) else duplicates.keys
-    if len(set(keys)) > len(missing):
+    keys = duplicates.near_keys if len(np.unique(duplicates.near_keys)) > len(missing) else duplicates.keys
+    if len(np.unique(keys)) > len(missing):
         random = np.random.default_rng(seed)
         rest = list(range(len(keys)))
         size = max(1, round(SHARE_HELD_OUT * len(keys)))

@@ -12,7 +12,7 @@ from bakeoff.data.config import TableSplit
 from bakeoff.data.group_split import joined_keys, split_by_group
 from bakeoff.data.label_stratification import split_by_label_sets
 from bakeoff.data.leakage import Duplicates
-from bakeoff.data.splitting import carve
+from bakeoff.data.splitting import Keys, carve, numbered
 from bakeoff.data.time_split import Moment, shown, split_by_time
 from bakeoff.errors import UserError
 from bakeoff.runs.data_report import GroupSplit, TimeSplit
@@ -50,7 +50,7 @@ class Rows:
         return {label for row in rows for label in self.label_sets[row]}
 
     def carve(
-        self, rows: Sequence[int], size: int, keys: Sequence[str], random: np.random.Generator, *, leave: int
+        self, rows: Sequence[int], size: int, keys: Keys, random: np.random.Generator, *, leave: int
     ) -> tuple[list[int], list[int]]:
         """Draw a random part of `rows`, stratified by label; arguments and result as of `splitting.carve`."""
         if self.label_sets is None:
@@ -61,7 +61,7 @@ class Rows:
         return parts["taken"], parts["left"]
 
     def split(
-        self, rows: Sequence[int], keys: Sequence[str], sizes: Mapping[str, int], random: np.random.Generator
+        self, rows: Sequence[int], keys: Keys, sizes: Mapping[str, int], random: np.random.Generator
     ) -> dict[str, list[int]]:
         """Divide `rows` so that rows with the same key are in the same split; as `group_split.split_by_group`."""
         if self.label_sets is None:
@@ -82,7 +82,7 @@ class Division:
 def divide_at_random(rows: Rows, split: TableSplit, random: np.random.Generator) -> Division:
     """Divide at random, stratified by label."""
 
-    def divide(keys: list[str]) -> RowsBySplit:
+    def divide(keys: Keys) -> RowsBySplit:
         test, rest = rows.carve(rows.chosen, _size(split.test, rows), keys, random, leave=2)
         validation, train = rows.carve(rest, _size(split.validation, rows), keys, random, leave=1)
         return {"train": train, "validation": validation, "test": test}
@@ -115,7 +115,7 @@ def divide_as_given(
             raise UserError(f"{rows.source}: no row belongs to the split {name!r}.", hint)
     missing = [name for name in ("test", "validation") if not by_split[name]]
 
-    def divide(keys: list[str]) -> RowsBySplit:
+    def divide(keys: Keys) -> RowsBySplit:
         parts = dict(by_split)
         for left, name in zip(range(len(missing), 0, -1), missing, strict=True):
             size = _size(getattr(split, name), rows)
@@ -143,7 +143,7 @@ def divide_by_group(rows: Rows, split: TableSplit, groups: Sequence[str], random
     _check_groups(rows, column, groups, len(SPLITS), "train, validation and test need one each")
     sizes = _sizes(rows, split)
 
-    def divide(keys: list[str]) -> RowsBySplit:
+    def divide(keys: Keys) -> RowsBySplit:
         return rows.split(rows.chosen, keys, sizes, random)
 
     def lacking(parts: RowsBySplit) -> int:
@@ -179,7 +179,7 @@ def divide_into_folds(
         _check_groups(rows, column, groups, needed, f"a division into {count} folds needs {needed}")
         candidates = _keys_with_groups(rows, column, groups, "fold")
 
-    def divide(keys: list[str]) -> list[RowsBySplit]:
+    def divide(keys: Keys) -> list[RowsBySplit]:
         sizes = {str(number): round(fair * (number + 1)) - round(fair * number) for number in range(count)}
         tested = list(rows.split(rows.chosen, keys, sizes, random).values())
         return [_train_and_validation(test, keys, rows, split, random) for test in [*tested, []]]
@@ -201,7 +201,7 @@ def divide_into_folds(
 
 
 def _train_and_validation(
-    test: Sequence[int], keys: list[str], rows: Rows, split: TableSplit, random: np.random.Generator
+    test: Sequence[int], keys: Keys, rows: Rows, split: TableSplit, random: np.random.Generator
 ) -> RowsBySplit:
     """Divide the rows that are not in `test`."""
     tested = set(test)
@@ -249,22 +249,23 @@ def _check_groups(rows: Rows, column: str, groups: Sequence[str], needed: int, b
         )
 
 
-def _keys_with_groups(rows: Rows, column: str, groups: Sequence[str], part: str) -> list[tuple[list[str], str]]:
+def _keys_with_groups(rows: Rows, column: str, groups: Sequence[str], part: str) -> list[tuple[Keys, str]]:
     """Return keys of rows that must stay together, the strictest first, and a note on what each gives up.
 
     Args:
         part: What the rows are divided into: `split` or `fold`.
     """
     tied = f"tie so many values of {column!r} together that a {part} would be too small:"
-    keys = [(joined_keys(groups, rows.duplicates.near_keys, rows.chosen), "")]
+    numbers, _ = numbered(groups)
+    keys = [(joined_keys(numbers, rows.duplicates.near_keys, rows.chosen), "")]
     if rows.duplicates.pairs:
         note = f"Near-identical texts {tied} only identical ones were kept together."
-        keys.append((joined_keys(groups, rows.duplicates.keys, rows.chosen), note))
-    return [*keys, (list(groups), f"Identical texts {tied} they may be in more than one {part}.")]
+        keys.append((joined_keys(numbers, rows.duplicates.keys, rows.chosen), note))
+    return [*keys, (numbers, f"Identical texts {tied} they may be in more than one {part}.")]
 
 
 def _first_ample(
-    candidates: Sequence[tuple[list[str], str]], divide: Callable[[list[str]], Parts], lacking: Callable[[Parts], int]
+    candidates: Sequence[tuple[Keys, str]], divide: Callable[[Keys], Parts], lacking: Callable[[Parts], int]
 ) -> tuple[Parts, str]:
     """Divide by the first keys that leave enough rows everywhere, or else those that lack the fewest.
 
@@ -294,7 +295,7 @@ def _sizes(rows: Rows, split: TableSplit) -> dict[str, int]:
     return {"train": len(rows.chosen) - validation - test, "validation": validation, "test": test}
 
 
-def _with_duplicates_together(divide: Callable[[list[str]], RowsBySplit], rows: Rows) -> RowsBySplit:
+def _with_duplicates_together(divide: Callable[[Keys], RowsBySplit], rows: Rows) -> RowsBySplit:
     """Keep near-duplicates in one split, or only identical texts where so much is alike that a split would starve."""
     parts = divide(rows.duplicates.near_keys)
     if rows.duplicates.pairs:

@@ -63,7 +63,7 @@ def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render
     division = divide(data, source, rows, examples.split_values, random)
     for split in SPLITS:
         if not division.rows[split]:
-            different = len(set(duplicates.keys))
+            different = len(np.unique(duplicates.keys))
             raise UserError(
                 f"{name} leaves no example for the {split} split: it has {different} different prompts.",
                 "Give more examples, or change data.split.",
@@ -141,9 +141,9 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
 
 
 def _contradictions(examples: _Examples, duplicates: Duplicates, chosen: list[int]) -> list[str]:
-    answers: dict[str, set[str]] = {}
-    for row in chosen:
-        answers.setdefault(duplicates.keys[row], set()).add(examples.documents[row].reference)
+    answers: dict[int, set[str]] = {}
+    for row, key in zip(chosen, duplicates.keys[chosen].tolist(), strict=True):
+        answers.setdefault(key, set()).add(examples.documents[row].reference)
     several = sum(len(different) > 1 for different in answers.values())
     return [f"{several:,} prompt{'s occur' if several > 1 else ' occurs'} with different answers."] if several else []
 

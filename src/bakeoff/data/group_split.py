@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from bakeoff.data.splitting import Keys
 
 _PASSES = 5  # at most, of moving single groups to where they fit better
 
@@ -46,38 +50,27 @@ class _Part:
             self._labels[label] += sign * count
 
 
-def joined_keys(groups: Sequence[str], keys: Sequence[str], used: Sequence[int]) -> list[str]:
+def joined_keys(groups: Keys, keys: Keys, used: Sequence[int]) -> Keys:
     """Return a key for every row that is the same for rows connected by a common group or a common text key.
 
     Args:
-        groups: The group of every row.
+        groups: The number of every row's group.
         keys: The key of every row's text.
-        used: The rows that connect; the others keep their group.
+        used: The rows that connect; the others only belong to their group.
     """
-    parent: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def root(node: tuple[str, str]) -> tuple[str, str]:
-        path = []
-        while (above := parent.setdefault(node, node)) != node:
-            path.append(node)
-            node = above
-        for below in path:
-            parent[below] = node
-        return node
-
-    for row in used:
-        group, text = root(("group", groups[row])), root(("text", keys[row]))
-        if group != text:
-            parent[text] = group
-    joined = list(groups)
-    for row in used:
-        joined[row] = root(("group", groups[row]))[1]
+    # A graph whose nodes are the groups, then the texts; every row links two of them.
+    first_text = int(groups.max()) + 1
+    nodes = first_text + int(keys.max()) + 1
+    links = csr_array(
+        (np.ones(len(used), dtype=np.bool_), (groups[used], first_text + keys[used])), shape=(nodes, nodes)
+    )
+    joined: Keys = connected_components(links, directed=False)[1].astype(np.int64)[groups]
     return joined
 
 
 def split_by_group(
     rows: Sequence[int],
-    keys: Sequence[str],
+    keys: Keys,
     labels: Sequence[int],
     sizes: Mapping[str, int],
     random: np.random.Generator,
@@ -95,9 +88,9 @@ def split_by_group(
     Returns:
         The rows of every split, in the order of `rows`.
     """
-    rows_of: dict[str, list[int]] = {}
-    for row in rows:
-        rows_of.setdefault(keys[row], []).append(row)
+    rows_of: dict[int, list[int]] = {}
+    for row, key in zip(rows, keys[rows].tolist(), strict=True):
+        rows_of.setdefault(key, []).append(row)
     groups = [_Group(members, Counter(labels[row] for row in members)) for members in rows_of.values()]
     totals = Counter(labels[row] for row in rows)
     parts = {name: _Part(size, size / max(len(rows), 1), totals) for name, size in sizes.items()}

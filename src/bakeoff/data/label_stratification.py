@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bakeoff.data.splitting import Keys
+
 
 def split_by_label_sets(
     rows: Sequence[int],
-    keys: Sequence[str],
+    keys: Keys,
     label_sets: Sequence[tuple[int, ...]],
     sizes: Mapping[str, int],
     random: np.random.Generator,
@@ -33,9 +35,9 @@ def split_by_label_sets(
     Returns:
         The rows of every split, in the order of `rows`.
     """
-    rows_of: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        rows_of[keys[row]].append(row)
+    rows_of: dict[int, list[int]] = defaultdict(list)
+    for row, key in zip(rows, keys[rows].tolist(), strict=True):
+        rows_of[key].append(row)
     groups = list(rows_of.values())
     labels_of = [Counter(label for row in group for label in label_sets[row]) for group in groups]
     left = Counter(label for row in rows for label in label_sets[row])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import heapq
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bakeoff.data.near_duplicates import LARGEST_BUCKET, NearDuplicates, find_near_duplicates
-from bakeoff.data.splitting import folded
+from bakeoff.data.splitting import Keys, folded, numbered
 from bakeoff.runs.data_report import DataReport, NearDuplicate, TimeSplit
 
 MOST_CHARACTERS = 500_000_000
@@ -24,34 +25,28 @@ _SHOWN_BEFORE = 50  # characters before the first difference
 class Duplicates:
     """Identical and near-identical texts among the rows that are used."""
 
-    keys: list[str]  # of every row: the text with white space normalized; the same for identical texts
-    near_keys: list[str]  # of every row: the key of the first row that is identical or nearly so
-    pairs: list[tuple[str, str, float]] = field(default_factory=list)  # near-identical keys, and their similarity
+    keys: Keys  # of every row: the same for texts that differ in white space only
+    near_keys: Keys  # of every row: the key of the first row that is identical or nearly so
+    pairs: list[tuple[int, int, float]] = field(default_factory=list)  # near-identical keys, and their similarity
     note: str | None = None  # says what was not compared
+    texts: Sequence[str] = ()  # of every row
 
 
 def find_duplicates(texts: Sequence[str], used: Sequence[int]) -> Duplicates:
     """Compare the texts of the rows `used` with each other."""
-    keys = [folded(text) for text in texts]
-    distinct = list(dict.fromkeys(keys[row] for row in used))
-    if sum(map(len, distinct)) > MOST_CHARACTERS:
+    keys, text_of = numbered(map(folded, texts))
+    used_keys = keys[np.asarray(used, dtype=np.int64)]
+    distinct = used_keys[np.sort(np.unique(used_keys, return_index=True)[1])]
+    distinct_texts = [text_of[key] for key in distinct.tolist()]
+    if sum(map(len, distinct_texts)) > MOST_CHARACTERS:
         note = f"The data has more than {MOST_CHARACTERS:,} characters: only identical texts were searched for."
-        return Duplicates(keys, keys, note=note)
-    near = find_near_duplicates(distinct)
+        return Duplicates(keys, keys, note=note, texts=texts)
+    near = find_near_duplicates(distinct_texts)
     _, first, group = np.unique(near.group, return_index=True, return_inverse=True)
-    later = np.flatnonzero(first[group] != np.arange(len(distinct)))
-    near_key = {distinct[place]: distinct[first[group[place]]] for place in later}
-    return Duplicates(
-        keys,
-        [near_key.get(key, key) for key in keys],
-        [
-            (distinct[first], distinct[second], similarity)
-            for first, second, similarity in zip(
-                near.first.tolist(), near.second.tolist(), near.similarity.tolist(), strict=True
-            )
-        ],
-        _incomplete(near),
-    )
+    near_key = np.arange(len(text_of))
+    near_key[distinct] = distinct[first[group]]
+    pairs = (distinct[near.first].tolist(), distinct[near.second].tolist(), near.similarity.tolist())
+    return Duplicates(keys, near_key[keys], list(zip(*pairs, strict=True)), _incomplete(near), texts)
 
 
 def _incomplete(near: NearDuplicates) -> str | None:
@@ -112,24 +107,25 @@ class _Group:
     """Rows with the same text, or nearly the same."""
 
     rows: int = 0
-    keys: set[str] = field(default_factory=set)
+    keys: set[int] = field(default_factory=set)
     splits: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
 
 
 def _groups(
-    group_of: Sequence[str], duplicates: Duplicates, splits: Mapping[str, Sequence[int]], labels: Sequence[str]
-) -> dict[str, _Group]:
+    group_of: Keys, duplicates: Duplicates, splits: Mapping[str, Sequence[int]], labels: Sequence[str]
+) -> dict[int, _Group]:
     """Return the groups that have more than one row."""
-    rows_of = Counter(group_of[row] for rows in splits.values() for row in rows)
-    groups: dict[str, _Group] = defaultdict(_Group)
-    for split, rows in splits.items():
-        for row in rows:
-            if rows_of[group_of[row]] == 1:
-                continue
-            group = groups[group_of[row]]
+    rows_of = {split: np.asarray(rows, dtype=np.int64) for split, rows in splits.items()}
+    sizes = np.bincount(np.concatenate([group_of[rows] for rows in rows_of.values()]))
+    groups: dict[int, _Group] = defaultdict(_Group)
+    for split, all_rows in rows_of.items():
+        rows = all_rows[sizes[group_of[all_rows]] > 1]
+        columns = (rows.tolist(), group_of[rows].tolist(), duplicates.keys[rows].tolist())
+        for row, number, key in zip(*columns, strict=True):
+            group = groups[number]
             group.rows += 1
-            group.keys.add(duplicates.keys[row])
+            group.keys.add(key)
             group.splits.add(split)
             group.labels.update(labels[row : row + 1])
     return groups
@@ -139,28 +135,33 @@ def _examples(
     duplicates: Duplicates, splits: Mapping[str, Sequence[int]], names: Sequence[str], labels: Sequence[str]
 ) -> list[NearDuplicate]:
     """Pick a few pairs: first those in different splits, then those with different labels, then the least similar."""
-    in_pairs = {key for first, second, _ in duplicates.pairs for key in (first, second)}
-    row_of: dict[str, tuple[int, str]] = {}
-    for split, rows in splits.items():
-        for row in rows:
-            if duplicates.keys[row] in in_pairs:
-                row_of.setdefault(duplicates.keys[row], (row, split))
+    in_pairs = [key for first, second, _ in duplicates.pairs for key in (first, second)]
+    row_of: dict[int, tuple[int, str]] = {}
+    for split, all_rows in splits.items():
+        rows = np.asarray(all_rows, dtype=np.int64)
+        rows = rows[np.isin(duplicates.keys[rows], in_pairs)]
+        for row, key in zip(rows.tolist(), duplicates.keys[rows].tolist(), strict=True):
+            row_of.setdefault(key, (row, split))
+
+    def order(pair: tuple[int, int, float]) -> tuple[bool, bool, float]:
+        (first, split), (second, other_split) = row_of[pair[0]], row_of[pair[1]]
+        return split == other_split, bool(labels) and labels[first] == labels[second], pair[2]
+
+    # A key without a row is from a part of the text that is not used.
+    pairs = [pair for pair in duplicates.pairs if pair[0] in row_of and pair[1] in row_of]
     examples = []
-    for first, second, similarity in duplicates.pairs:
-        if first not in row_of or second not in row_of:
-            continue  # from a part of the text that is not used
-        pair = [row_of[first], row_of[second]]
+    for first, second, similarity in heapq.nsmallest(_EXAMPLES, pairs, order):
+        rows_and_splits = [row_of[first], row_of[second]]
         examples.append(
             NearDuplicate(
                 similarity=similarity,
-                names=[names[row] for row, _ in pair],
-                splits=[split for _, split in pair],
-                labels=[labels[row] for row, _ in pair] if labels else [],
-                texts=_shortened(first, second),
+                names=[names[row] for row, _ in rows_and_splits],
+                splits=[split for _, split in rows_and_splits],
+                labels=[labels[row] for row, _ in rows_and_splits] if labels else [],
+                texts=_shortened(*(folded(duplicates.texts[row]) for row, _ in rows_and_splits)),
             )
         )
-    examples.sort(key=lambda pair: (len(set(pair.splits)) == 1, len(set(pair.labels)) == 1, pair.similarity))
-    return examples[:_EXAMPLES]
+    return examples
 
 
 def _shortened(first: str, second: str) -> list[str]:

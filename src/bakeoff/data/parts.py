@@ -8,7 +8,7 @@ import numpy as np
 
 from bakeoff.data.group_split import joined_keys, split_by_group
 from bakeoff.data.leakage import Duplicates
-from bakeoff.data.splitting import carve
+from bakeoff.data.splitting import Keys, carve, numbered
 from bakeoff.errors import UserError
 
 
@@ -37,9 +37,10 @@ def nested_parts(
     Raises:
         UserError: the parts cannot have different sizes and every class.
     """
-    candidates: list[Sequence[str]] = [duplicates.near_keys, duplicates.keys, list(map(str, range(len(labels))))]
+    candidates = [duplicates.near_keys, duplicates.keys, np.arange(len(labels))]
     if groups is not None:
-        candidates = [*(joined_keys(groups, keys, rows) for keys in candidates[:2]), groups, candidates[2]]
+        numbers, _ = numbered(groups)
+        candidates = [*(joined_keys(numbers, keys, rows) for keys in candidates[:2]), numbers, candidates[2]]
     parts: list[list[int]] = []
     larger = list(rows)
     for share in reversed(shares):
@@ -52,7 +53,7 @@ def _part(
     rows: list[int],
     share: float,
     size: int,
-    candidates: Sequence[Sequence[str]],
+    candidates: Sequence[Keys],
     labels: Sequence[int],
     grouped: bool,
     random: np.random.Generator,

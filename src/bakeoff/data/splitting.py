@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.int64]
+"""A number for every row, from 0. Rows with the same key stay together."""
 
 
 def folded(text: str) -> str:
@@ -15,10 +20,17 @@ def folded(text: str) -> str:
     return text if is_folded else " ".join(text.split())
 
 
+def numbered(strings: Iterable[str]) -> tuple[Keys, list[str]]:
+    """Return a number for every string, the same for equal ones, and the distinct strings by number."""
+    numbers: dict[str, int] = {}
+    keys = np.array([numbers.setdefault(string, len(numbers)) for string in strings], dtype=np.int64)
+    return keys, list(numbers)
+
+
 def carve(
     rows: Sequence[int],
     size: int,
-    keys: Sequence[str],
+    keys: Keys,
     labels: Sequence[int],
     random: np.random.Generator,
     *,
@@ -35,40 +47,42 @@ def carve(
     Returns:
         The rows taken and the rows left, both in the order of `rows`.
     """
-    times = Counter(keys[row] for row in rows)  # no list for each key: most have one row
-    single = [row for row in rows if times[keys[row]] == 1]
-    rows_of: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        if times[keys[row]] > 1:
-            rows_of[keys[row]].append(row)
+    own = np.asarray(rows, dtype=np.int64)
+    own_keys, own_labels = keys[own], np.asarray(labels, dtype=np.int64)[own]
+    is_single = np.bincount(own_keys)[own_keys] == 1
+    rows_of: dict[int, list[int]] = defaultdict(list)
+    for key, row in zip(own_keys[~is_single].tolist(), own[~is_single].tolist(), strict=True):
+        rows_of[key].append(row)
     repeated = list(rows_of.values())
-    del times
-    open_places = _places(Counter(labels[row] for row in rows), size, leave)
+    classes, counts = (array.tolist() for array in np.unique(own_labels, return_counts=True))
+    open_places = _places(Counter(dict(zip(classes, counts, strict=True))), size, leave)
     share = size / max(len(rows), 1)
-    taken: set[int] = set()
+    taken = np.zeros(len(keys), dtype=np.bool_)
 
     def take_if_it_fits(group: list[int]) -> None:
         wanted = Counter(labels[row] for row in group)
         if all(open_places[label] >= count for label, count in wanted.items()):
-            taken.update(group)
+            taken[group] = True
             open_places.subtract(wanted)
 
     # Repeated texts come first, while there is room for them; then single texts fill up each class.
     for position in random.permutation(len(repeated)).tolist():
         if random.random() < share:
             take_if_it_fits(repeated[position])
-    # No Counter here: single texts are most of the rows, and building Counters would take longer than all the rest.
-    for position in random.permutation(len(single)).tolist():
-        row = single[position]
-        if open_places[labels[row]] > 0:
-            taken.add(row)
-            open_places[labels[row]] -= 1
+    order = random.permutation(int(is_single.sum()))
+    single, single_labels = own[is_single][order], own_labels[is_single][order]
+    by_label = np.argsort(single_labels, kind="stable")
+    ends = np.searchsorted(single_labels[by_label], classes, side="right").tolist()
+    for label, (start, end) in zip(classes, pairwise([0, *ends]), strict=True):
+        first = by_label[start:end][: open_places[label]]
+        taken[single[first]] = True
+        open_places[label] -= len(first)
     for group in repeated:
-        if group[0] not in taken:
+        if not taken[group[0]]:
             take_if_it_fits(group)
-    if not taken:
-        taken.update(_smallest_groups(repeated, labels, leave))
-    return [row for row in rows if row in taken], [row for row in rows if row not in taken]
+    if not taken.any():
+        taken[list(_smallest_groups(repeated, labels, leave))] = True
+    return own[taken[own]].tolist(), own[~taken[own]].tolist()
 
 
 def _smallest_groups(groups: Sequence[list[int]], labels: Sequence[int], leave: int) -> set[int]:

@@ -24,6 +24,7 @@ from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.row_texts import Cell, RowTexts, picked, row_cells
 from bakeoff.data.split_rules import divide, split_name, split_values
+from bakeoff.data.splitting import Keys
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
 from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable, joined
 from bakeoff.errors import UserError
@@ -113,7 +114,7 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         if absent := missing_texts(source.table.source, apart_label, rows_of, whole):
             raise absent
         notes += moved_note(apart_label, moved)
-    different = len({duplicates.keys[row] for row in chosen})
+    different = len(np.unique(duplicates.keys[chosen]))
     for number, fold in enumerate(division.folds, start=1):
         tested = f"{source.table.source}, tested on fold {number}"
         _check_splits(tested, fold, division.rule, all_rows, different)
@@ -264,12 +265,12 @@ def _features(source: TableSource, rows: _Rows, chosen: Sequence[int], notes: li
 
 
 def _same_texts_with_other_cells(
-    keys: Sequence[str], chosen: Sequence[int], features: Mapping[str, Sequence[Cell]]
+    keys: Keys, chosen: Sequence[int], features: Mapping[str, Sequence[Cell]]
 ) -> list[str]:
     """Say how many texts occur with different features: they count as identical all the same."""
-    cells: dict[str, set[tuple[Cell, ...]]] = {}
-    for row in chosen:
-        cells.setdefault(keys[row], set()).add(tuple(column[row] for column in features.values()))
+    cells: dict[int, set[tuple[Cell, ...]]] = {}
+    for row, key in zip(chosen, keys[chosen].tolist(), strict=True):
+        cells.setdefault(key, set()).add(tuple(column[row] for column in features.values()))
     count = sum(len(different) > 1 for different in cells.values())
     if not count:
         return []
@@ -287,7 +288,7 @@ def _other_columns(source: TableSource, numbers: Sequence[int]) -> dict[str, lis
 def _frequent_labels(
     rows: _Rows,
     label_sets: Sequence[frozenset[str]],
-    keys: Sequence[str],
+    keys: Keys,
     chosen: Sequence[int],
     is_random: bool,
     notes: list[str],
@@ -298,7 +299,8 @@ def _frequent_labels(
         is_random: Every split must get a text of each label. If not, whatever the training split has can be learned.
         notes: Gets a sentence.
     """
-    texts = Counter(label for label, _ in {(label, keys[row]) for row in chosen for label in label_sets[row]})
+    rows_and_keys = zip(chosen, keys[chosen].tolist(), strict=True)
+    texts = Counter(label for label, _ in {(label, key) for row, key in rows_and_keys for label in label_sets[row]})
     needed = len(SPLITS) if is_random else 1
     frequent = [name for name in rows.label_names if texts[name] >= needed]
     rare = [name for name in rows.label_names if 0 < texts[name] < needed]
@@ -344,13 +346,13 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:_LISTED]))}{', ...' if len(names) > _LISTED else ''} ({len(names):,} in all)"
 
 
-def _rare_classes(labels: list[str], keys: list[str], chosen: list[int]) -> dict[str, int]:
+def _rare_classes(labels: list[str], keys: Keys, chosen: list[int]) -> dict[str, int]:
     """Return the classes too small for a random split, with their different texts; copies cannot be divided."""
-    texts: dict[str, set[str]] = {}
-    for row in chosen:
+    texts: dict[str, set[int]] = {}
+    for row, key in zip(chosen, keys[chosen].tolist(), strict=True):
         some = texts.setdefault(labels[row], set())
         if len(some) < len(SPLITS):
-            some.add(keys[row])
+            some.add(key)
     return {label: len(some) for label, some in sorted(texts.items()) if len(some) < len(SPLITS)}
 
 
