@@ -110,16 +110,26 @@ def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:
 
     If all labels are true or false, they are called `True` and `False`, however they are written.
     """
-    names = [label_of(value) for value in values]
+    known: dict[str | int, tuple[str | None, str]] = {}
+
+    def read(value: Any) -> tuple[str | None, str]:
+        # A column has few different labels. (True and 1.0 equal 1, but have other names.)
+        if type(value) is not str and type(value) is not int:
+            return label_of(value), _spelling(value)
+        if value not in known:
+            known[value] = label_of(value), _spelling(value)
+        return known[value]
+
+    cells = [read(value) for value in values]
+    names = [name for name, _ in cells]
     if all(name.lower() in _TRUTH for name in set(names) if name is not None):
         names = [None if name is None else _TRUTH[name.lower()] for name in names]
     # A column of floats is how pandas stores whole numbers with gaps: that is its type, not a spelling.
     floats = all(isinstance(value, float) for name, value in zip(names, values, strict=True) if name is not None)
     spellings: dict[str, Counter[str]] = {}
-    for name, value in zip(names, values, strict=True):
+    for (name, spelling), count in Counter(zip(names, (spelling for _, spelling in cells), strict=True)).items():
         if name is not None and not floats:
-            inner = value[0] if isinstance(value, list) and len(value) == 1 else value
-            spellings.setdefault(name, Counter())[inner if isinstance(inner, str) else _printed(inner)] += 1
+            spellings.setdefault(name, Counter())[spelling] = count
     said = []
     for name, counts in sorted(spellings.items()):
         others = {spelling: count for spelling, count in counts.items() if spelling != name}
@@ -146,6 +156,8 @@ def unlabeled_note(counts: Counter[str]) -> str | None:
 
 def is_unicode(text: str) -> bool:
     """Return False for half of a surrogate pair, which JSON can hold but UTF-8 cannot."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -153,7 +165,8 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def _printed(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value)
+def _spelling(value: Any) -> str:
+    """Return a label as it is written; a list of one label is that label."""
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -31,7 +31,7 @@ class Rows:
     """The rows that are divided: positions in lists that have an entry for every row of the table."""
 
     source: str
-    chosen: list[int]
+    chosen: Sequence[int]
     labels: list[int]  # indices into `label_names`; empty where a row can have several labels
     label_names: list[str]
     duplicates: Duplicates

@@ -79,11 +79,11 @@ def concatenated(parts: Sequence[Sequence[str]]) -> Sequence[str]:
     return RowTexts(texts, {name: [cell for part in rows for cell in part.columns[name]] for name in rows[0].columns})
 
 
-def row_cells(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the cells of each text, for a fingerprint; a missing one is ""."""
+def cell_columns(texts: Sequence[str]) -> list[list[str]]:
+    """Return the columns of the cells of texts, for a fingerprint; a missing cell is ""."""
     if not isinstance(texts, RowTexts):
-        return [()] * len(texts)
-    return list(zip(*([cell or "" for cell in cells] for cells in texts.columns.values()), strict=True))
+        return []
+    return [[cell or "" for cell in cells] for cells in texts.columns.values()]
 
 
 def repeated(texts: Sequence[str], cells: Mapping[str, Cell]) -> RowTexts:

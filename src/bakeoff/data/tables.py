@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -22,7 +23,7 @@ from bakeoff.data.out_of_scope import check_label, missing_texts, moved_note, se
 from bakeoff.data.parts import nested_parts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
-from bakeoff.data.row_texts import Cell, RowTexts, picked, row_cells
+from bakeoff.data.row_texts import Cell, RowTexts, cell_columns, picked
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.splitting import Keys
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
@@ -37,7 +38,7 @@ _LISTED = 10
 class _Rows:
     """The rows that can be used; lists of the same length."""
 
-    numbers: list[int] = field(default_factory=list)  # in the table, from 0
+    numbers: array[int] = field(default_factory=lambda: array("q"))  # in the table, from 0
     ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)  # several labels of one text are joined by commas
@@ -67,7 +68,7 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     if apart_label is not None:
         check_label(source.table.source, apart_label, None if rows.label_sets is not None else rows.labels)
     random = np.random.default_rng(seed)
-    chosen = list(range(len(rows.texts)))
+    chosen: Sequence[int] = range(len(rows.texts))
     notes = [*source.table.notes, *rows.notes]
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
@@ -346,7 +347,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:_LISTED]))}{', ...' if len(names) > _LISTED else ''} ({len(names):,} in all)"
 
 
-def _rare_classes(labels: list[str], keys: Keys, chosen: list[int]) -> dict[str, int]:
+def _rare_classes(labels: list[str], keys: Keys, chosen: Sequence[int]) -> dict[str, int]:
     """Return the classes too small for a random split, with their different texts; copies cannot be divided."""
     texts: dict[str, set[int]] = {}
     for row, key in zip(chosen, keys[chosen].tolist(), strict=True):
@@ -356,7 +357,7 @@ def _rare_classes(labels: list[str], keys: Keys, chosen: list[int]) -> dict[str,
     return {label: len(some) for label, some in sorted(texts.items()) if len(some) < len(SPLITS)}
 
 
-def _set_aside(rows: _Rows, rare: dict[str, int], chosen: list[int]) -> str:
+def _set_aside(rows: _Rows, rare: dict[str, int], chosen: Sequence[int]) -> str:
     """Count the rows of classes that are too small as skipped; return a sentence that names the classes."""
     sizes = Counter(rows.labels[row] for row in chosen if rows.labels[row] in rare)
     rows.skipped["their class has fewer than three different texts"] += sizes.total()
@@ -419,14 +420,17 @@ def _check_splits(
 def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
 
-    def named_rows(texts: LabeledTexts) -> Iterator[tuple[str, ...]]:
-        columns = (texts.ids, texts.texts, split.written(texts), row_cells(texts.texts))
-        for row, text, label, cells in zip(*columns, strict=True):
-            yield row, text, label, *cells
+    def columns(texts: LabeledTexts) -> list[Sequence[str]]:
+        return [texts.texts, split.written(texts), *cell_columns(texts.texts)]
+
+    def sorted_rows(texts: LabeledTexts) -> Iterable[str]:
+        order = sorted(range(len(texts)), key=texts.ids.__getitem__)
+        named = [texts.ids, *columns(texts)]
+        return chain.from_iterable(zip(*([column[row] for row in order] for column in named), strict=True))
 
     apart = split.out_of_scope
     used: list[tuple[str, Iterable[str]]]
-    used = [(name, chain.from_iterable(row[1:] for row in named_rows(texts))) for name, texts in texts_of.items()]
+    used = [(name, chain.from_iterable(zip(*columns(texts), strict=True))) for name, texts in texts_of.items()]
     if apart is not None:
         used += [("out of scope, choosing", apart.choosing.texts), ("out of scope, test", apart.test.texts)]
     return DataReport(
@@ -441,7 +445,7 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
                 characters=sum(map(len, texts.texts)),
                 labels=dict(zip(split.label_names, texts.label_counts(len(split.label_names)), strict=True)),
                 # Splits are shuffled. Sorted by the rows' names, the same rows always have the same fingerprint.
-                fingerprint=fingerprint([(name, chain.from_iterable(sorted(named_rows(texts))))]),
+                fingerprint=fingerprint([(name, sorted_rows(texts))]),
             )
             for name, texts in texts_of.items()
         ],

@@ -137,7 +137,9 @@ def _without_empty(split: TokenizedTexts) -> TokenizedTexts:
 
 def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:
     """Return the start of each of some consecutive pieces, and the end of the last, shape (pieces + 1,)."""
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
+    return offsets
 
 
 def positions(starts: npt.NDArray[Any], offsets: Offsets) -> Ids | Offsets:
