@@ -108,6 +108,20 @@ def test_a_note_says_what_was_not_compared(table, monkeypatch):
     assert report.notes == ["The data has more than 1,000 characters: only identical texts were searched for."]
 
 
+def test_the_examples_are_the_pairs_that_matter_most(table):
+    """Of many pairs, those with different labels come first, and of these the least similar."""
+    reviews = [review(number) for number in range(40)]
+    rows = labeled([text for original in reviews for text in (original, original + " Once more.")])
+    for row in rows[:70]:
+        row["label"] = "good"  # both texts of a pair
+
+    _, report = prepare_table(table(rows), seed=1)
+
+    assert len(report.near_duplicates) == 5
+    assert [sorted(pair.labels) for pair in report.near_duplicates] == [["bad", "good"]] * 5
+    assert report.near_duplicate_texts == 80
+
+
 def test_examples_are_short(table):
     long = " ".join(review(number) for number in range(20))
     texts = [long, long.replace("day 19", "evening 19"), *(review(number) for number in range(30, 60))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -64,6 +65,24 @@ def test_the_groups_are_those_of_brute_force(texts):
     assert duplicates.complete
     for first, second, similarity in zip(duplicates.first, duplicates.second, duplicates.similarity, strict=True):
         assert similarity == pytest.approx(pairs[first, second])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(collections_of_texts())
+def test_many_texts_are_compared_in_parts_as_all_at_once(texts):
+    whole = find_near_duplicates(texts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "_WORDS_AT_ONCE": 16,
+            "_PRODUCTS_AT_ONCE": 10,
+            "_PAIRS_AT_ONCE": 3,
+            "_LARGEST": 1000,
+        }.items():
+            patch.setattr(near_duplicates, name, value)
+        parts = find_near_duplicates(texts)
+
+    np.testing.assert_equal(astuple(parts), astuple(whole))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from bakeoff.data.cells import labels_of
 from bakeoff.data.config import TableData
 from bakeoff.data.splitting import folded
 from bakeoff.data.tables import prepare_table
@@ -225,6 +226,13 @@ def test_several_columns_are_one_text(table):
     with pytest.raises(UserError, match="no column 'bodi'") as caught:
         prepare_table(table(values, text=["title", "bodi"]), seed=1)
     assert "Did you mean 'body'?" in caught.value.hint
+
+
+def test_labels_that_python_takes_for_equal_keep_their_names():
+    names, notes = labels_of([1, True, "1", 1.0, 1, True])
+
+    assert names == ["1", "True", "1", "1", "1", "True"]
+    assert notes == ["One class, however its label is written: '1' is also written '1.0' (1 row)."]
 
 
 def test_labels_of_any_kind(table):

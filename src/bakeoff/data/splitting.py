@@ -23,7 +23,7 @@ def folded(text: str) -> str:
 def numbered(strings: Iterable[str]) -> tuple[Keys, list[str]]:
     """Return a number for every string, the same for equal ones, and the distinct strings by number."""
     numbers: dict[str, int] = {}
-    keys = np.array([numbers.setdefault(string, len(numbers)) for string in strings], dtype=np.int64)
+    keys = np.fromiter((numbers.setdefault(string, len(numbers)) for string in strings), dtype=np.int64)
     return keys, list(numbers)
 
 

@@ -140,7 +140,10 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
         )
 
     def table(parts: RowsBySplit) -> tuple[SplitTable, RowsBySplit]:
-        order = {name: [parts[name][position] for position in random.permutation(len(parts[name]))] for name in SPLITS}
+        order = {
+            name: [parts[name][position] for position in random.permutation(len(parts[name])).tolist()]
+            for name in SPLITS
+        }
         train, validation, test = (texts(order[name]) for name in SPLITS)
         return SplitTable(label_names, train, validation, test, data.text), order
 

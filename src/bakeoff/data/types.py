@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ class LabeledTexts:
         """Return how many texts have each of the `labels` labels."""
         if self.label_sets is not None:
             return [int(count) for count in self.label_sets.sum(axis=0)]
-        return [self.labels.count(label) for label in range(labels)]
+        counts = Counter(self.labels)
+        return [counts[label] for label in range(labels)]
 
     def of(self, rows: Sequence[int]) -> LabeledTexts:
         """Return the texts at these positions."""
