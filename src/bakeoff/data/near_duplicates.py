@@ -109,7 +109,8 @@ def _word_pairs(ids: Ids, starts: Integers, rows: Integers) -> _Sets:
     counts = np.zeros(_COUNTERS, dtype=np.int32)
     for start in range(0, len(ids) - 1, _WORDS_AT_ONCE):
         some = ids[start : start + _WORDS_AT_ONCE + 1].astype(np.int64)
-        np.add.at(counts, (some[:-1] * words + some[1:]) % _COUNTERS, 1)
+        counters, times = np.unique((some[:-1] * words + some[1:]) % _COUNTERS, return_counts=True)
+        counts[counters] += times  # sorting first takes a tenth of the time of `np.add.at`
     lengths = starts[rows + 1] - starts[rows] - 1
     offsets = offsets_of(lengths)
     members, sizes, end = np.empty(offsets[-1], dtype=np.int64), np.zeros(len(rows), dtype=np.int64), 0

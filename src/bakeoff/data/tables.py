@@ -25,7 +25,7 @@ from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import row_count
 from bakeoff.data.row_texts import Cell, RowTexts, cell_columns, picked
 from bakeoff.data.split_rules import divide, split_name, split_values
-from bakeoff.data.splitting import Keys
+from bakeoff.data.splitting import Keys, folded
 from bakeoff.data.table_sources import TableSource, read_table_source, refuse_if_empty
 from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable, joined
 from bakeoff.errors import UserError
@@ -73,15 +73,14 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
-    duplicates = find_duplicates(rows.texts, chosen)
     is_random = source.splits is None and data.split.rule is None
     if rows.label_sets is None:
         _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen} - {apart_label}))
-    if rows.label_sets is None and is_random and (rare := _rare_classes(rows.labels, duplicates.keys, chosen)):
+    if rows.label_sets is None and is_random and (rare := _rare_classes(rows, chosen)):
         notes.append(_set_aside(rows, rare, chosen))
         chosen = [row for row in chosen if rows.labels[row] not in rare]
         _check_classes(source.table.source, sorted({rows.labels[row] for row in chosen} - {apart_label}), notes[-1])
-        duplicates = find_duplicates(rows.texts, chosen)
+    duplicates = find_duplicates(rows.texts, chosen)
     label_names = sorted({rows.labels[row] for row in chosen} - {apart_label})
     if rows.label_sets is not None:
         label_names = _frequent_labels(rows, rows.label_sets, duplicates.keys, chosen, is_random, notes)
@@ -350,13 +349,13 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:_LISTED]))}{', ...' if len(names) > _LISTED else ''} ({len(names):,} in all)"
 
 
-def _rare_classes(labels: list[str], keys: Keys, chosen: Sequence[int]) -> dict[str, int]:
+def _rare_classes(rows: _Rows, chosen: Sequence[int]) -> dict[str, int]:
     """Return the classes too small for a random split, with their different texts; copies cannot be divided."""
-    texts: dict[str, set[int]] = {}
-    for row, key in zip(chosen, keys[chosen].tolist(), strict=True):
-        some = texts.setdefault(labels[row], set())
+    texts: dict[str, set[str]] = {}
+    for row in chosen:
+        some = texts.setdefault(rows.labels[row], set())
         if len(some) < len(SPLITS):
-            some.add(key)
+            some.add(folded(rows.texts[row]))
     return {label: len(some) for label, some in sorted(texts.items()) if len(some) < len(SPLITS)}
 
 
