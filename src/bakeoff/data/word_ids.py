@@ -138,7 +138,8 @@ def _without_empty(split: TokenizedTexts) -> TokenizedTexts:
 def offsets_of(lengths: npt.NDArray[Any]) -> Offsets:
     """Return the start of each of some consecutive pieces, and the end of the last, shape (pieces + 1,)."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
+    offsets[1:] = lengths
+    np.cumsum(offsets, out=offsets)  # in place: there is one for every word of all texts
     return offsets
 
 
