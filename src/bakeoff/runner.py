@@ -26,7 +26,7 @@ from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult, Verdict
 from bakeoff.shared_run import SharedRun
 from bakeoff.tasks.base import get_task
-from bakeoff.training import distributed, trackers
+from bakeoff.training import distributed, torchrun, trackers
 from bakeoff.training.progress import Progress
 from bakeoff.trainings import changed_source, describe, list_trainings, name_of, prepare_data, train_in
 
@@ -88,7 +88,7 @@ def run(
     """
     checked, tables = load_with_tables(config, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
-    if not distributed.is_main_process():
+    if not torchrun.is_main_process():
         stored = with_files(checked, {key: folder.table(key) for key in tables})
         return _follow(folder, with_absolute_paths(stored))
     _must_be_free(folder)
@@ -140,7 +140,7 @@ def resume(
     folder.must_hold_a_run()
     progress = progress or Progress()
     config = load_config(folder.config_values())
-    if not distributed.is_main_process():
+    if not torchrun.is_main_process():
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():

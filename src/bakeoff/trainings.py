@@ -23,7 +23,7 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.base import Contestant, get_task
-from bakeoff.training import distributed, trackers
+from bakeoff.training import torchrun, trackers
 from bakeoff.training.progress import Progress
 
 
@@ -179,7 +179,7 @@ def _bake_one(
         result = get_task(config).bake(config, contestant, prepared, tracked)
     if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
         raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")
-    if (processes := distributed.world_size()) > 1:
+    if (processes := torchrun.world_size()) > 1:
         result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")

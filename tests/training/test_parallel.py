@@ -26,7 +26,7 @@ from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
-from bakeoff.training import distributed, loop
+from bakeoff.training import distributed, loop, torchrun
 from bakeoff.training.learner import LossSum, TrainingSettings, Validation
 from bakeoff.training.progress import Progress
 from tests.processes import Forked
@@ -141,7 +141,7 @@ class Stopper(Progress):
 
 def train(case: str, path: Path, progress: Progress | None = None) -> None:
     learner, settings = CASES[case]
-    folder = ContestantFolder(path, writes=distributed.is_main_process())
+    folder = ContestantFolder(path, writes=torchrun.is_main_process())
     loop.train(learner(), settings, folder, progress or Progress())
 
 

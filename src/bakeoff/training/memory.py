@@ -18,7 +18,7 @@ from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
-from bakeoff.training import distributed, sharding
+from bakeoff.training import sharding, torchrun
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
@@ -63,10 +63,10 @@ class MicroBatches:
                 if not is_out_of_memory(error):
                     raise
                 # Several processes take their passes together: one cannot start over alone.
-                smaller = _next_size(parts) if distributed.world_size() == 1 else None
+                smaller = _next_size(parts) if torchrun.world_size() == 1 else None
                 if smaller is None:
                     largest = max(batch.tokens for batch in parts)
-                    even = "even " if distributed.world_size() == 1 else ""
+                    even = "even " if torchrun.world_size() == 1 else ""
                     raise UserError(
                         f"There is not enough memory {even}for a micro-batch of {largest:,} tokens "
                         f"({size(machine.available_memory_bytes())} are available).",

@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.learner import Learner, LossSum, TrainingSettings, Validation
 from bakeoff.training.precision import MasterWeights, Precision
 
@@ -150,7 +150,7 @@ def _sharded(model: torch.nn.Module, precision: Precision) -> torch.nn.Module:
         for weight in model.parameters():
             if not weight.requires_grad:
                 weight.data = weight.data.to(torch.bfloat16)
-    mesh = init_device_mesh(next(model.parameters()).device.type, (distributed.world_size(),))
+    mesh = init_device_mesh(next(model.parameters()).device.type, (torchrun.world_size(),))
     for module in list(model.modules()):
         if type(module).__name__ in layers:
             fully_shard(module, mesh=mesh, mp_policy=policy)
