@@ -81,7 +81,7 @@ def version(
     elif context.invoked_subcommand not in DISTRIBUTED and torchrun.world_size() > 1:
         if not torchrun.is_main_process():
             raise typer.Exit
-        torchrun.work_alone()
+        context.with_resource(torchrun.alone())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,9 +12,9 @@ import atexit
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bakeoff.errors import UserError
 from bakeoff.training.torchrun import end_with_torchrun, is_main_process, local_rank, rank, world_size
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bakeoff.training.learner import Batch
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 AnyBatch = TypeVar("AnyBatch", bound="Batch")
 
 TIMEOUT = timedelta(days=1)
@@ -70,6 +71,16 @@ def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
         with explained():
             for tensor in tensors:
                 group.broadcast(tensor, src=0)
+
+
+def from_main_process(make: Callable[[], Result]) -> Result:
+    """Return in all processes what the main process makes, and only it: an object that can be pickled."""
+    if world_size() == 1:
+        return make()
+    shared, group = [make() if is_main_process() else None], connected()
+    with explained():
+        group.broadcast_object_list(shared, src=0)
+    return cast(Result, shared[0])
 
 
 def wait() -> None:

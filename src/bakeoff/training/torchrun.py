@@ -5,11 +5,13 @@ In a program that torchrun has not started, these functions say that it is alone
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 
 GRACE_SECONDS = 10.0
 """Time that the other processes give the main process to report an error."""
@@ -38,9 +40,15 @@ def local_rank() -> int:
     return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
 
 
-def work_alone() -> None:
-    """Forget the other processes, for work that is not shared."""
-    os.environ.pop("TORCHELASTIC_RUN_ID", None)
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Forget the other processes inside the block, for work that is not shared."""
+    run = os.environ.pop("TORCHELASTIC_RUN_ID", None)
+    try:
+        yield
+    finally:
+        if run is not None:
+            os.environ["TORCHELASTIC_RUN_ID"] = run
 
 
 def leave_it_to_main_process() -> None:
