@@ -89,7 +89,7 @@ class CausalForward:
     @torch.no_grad()
     def losses(self, batch: TokenBatch) -> torch.Tensor:
         """Return the loss of each target in nats, fp32 on the CPU, shape (targets,); in parts if memory runs short."""
-        return torch.cat(by_parts(self._losses, batch.to(self.device)))
+        return torch.cat(by_parts(self._losses, batch.to(self.device), in_step=self.sharded))
 
     def _losses(self, batch: TokenBatch) -> torch.Tensor:
         if not self.has_halves:

@@ -17,7 +17,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bakeoff.errors import UserError
-from bakeoff.training.torchrun import end_with_torchrun, is_main_process, local_rank, rank, world_size
+from bakeoff.sections import Strategy
+from bakeoff.training.torchrun import alone, end_with_torchrun, is_main_process, local_rank, rank, world_size
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,11 @@ def summed(values: torch.Tensor) -> torch.Tensor:
         with explained():
             group.all_reduce(values)
     return values
+
+
+def smallest(value: int) -> int:
+    """Return the smallest of the processes' values in all processes."""
+    return -largest(-value)
 
 
 def largest(value: int) -> int:
@@ -81,6 +87,25 @@ def from_main_process(make: Callable[[], Result]) -> Result:
     with explained():
         group.broadcast_object_list(shared, src=0)
     return cast(Result, shared[0])
+
+
+def shards(strategy: Strategy) -> bool:
+    """Return whether training shards a model, so that no process but the main one may hold all of it."""
+    return strategy == "fsdp" and world_size() > 1
+
+
+def share_or_leave(strategy: Strategy, work: Callable[[], Result]) -> Result | None:
+    """Return the result of work on a model after its training.
+
+    All processes share it, unless training had to shard the model: then the main process does it alone, since it holds
+    the whole model for it, and the others return None and go on.
+    """
+    if not shards(strategy):
+        return work()
+    if not is_main_process():
+        return None
+    with alone():
+        return work()
 
 
 def wait() -> None:

@@ -40,6 +40,11 @@ def local_rank() -> int:
     return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
 
 
+def local_world_size() -> int:
+    """Return the number of processes of this run on this machine, which share its memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if world_size() > 1 else 1
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Forget the other processes inside the block, for work that is not shared."""
