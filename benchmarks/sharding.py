@@ -23,6 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bakeoff import machine
 from bakeoff.evaluation.wording import size
@@ -84,20 +85,19 @@ def work(place: Path) -> None:
     import bakeoff.methods.fine_tuning.learner
     import bakeoff.tasks.language_model
     import bakeoff.training.parallel
-    from bakeoff.training import loop
+    from bakeoff.training.optimizer import adamw
 
     imports, peaks = machine.memory_bytes(), []
-    optimizer = loop.adamw
 
     def note_peak() -> None:
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - imports)
 
     def noted(weights: Any, settings: Any) -> Any:
         note_peak()
-        return optimizer(weights, settings)
+        return adamw(weights, settings)
 
-    loop.adamw = noted  # what training asks for first, once the model is divided
-    bakeoff.run(json.loads((place / "config.json").read_text()), place / "run")
+    with patch("bakeoff.training.loop.adamw", noted):  # what training asks for first, once the model is divided
+        bakeoff.run(json.loads((place / "config.json").read_text()), place / "run")
     note_peak()
     (place / f"{os.environ.get('RANK', '0')}.json").write_text(json.dumps(peaks))
 

@@ -222,7 +222,8 @@ def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_
 def test_transformer_classifiers_are_sharded_too(tmp_path):
     full = {"method": "transformer", "model": "stories260k", "tuning": "full", "max_length": 32, "precision": "fp32"}
     contestants = {"full": full, "corrected": SENTIMENT_SPEC["contestants"]["corrected"]}
-    spec = {**SENTIMENT_SPEC, "contestants": contestants, "distributed": {"strategy": "fsdp"}}
+    ensemble = {"both": {"method": "ensemble", "members": list(contestants)}}
+    spec = {**SENTIMENT_SPEC, "contestants": contestants | ensemble, "distributed": {"strategy": "fsdp"}}
 
     alone, together = both(tmp_path, spec)
 
@@ -232,6 +233,7 @@ def test_transformer_classifiers_are_sharded_too(tmp_path):
         assert first.loss == pytest.approx(expected.loss, rel=1e-5)
         assert {file.name for file in ours.model.rglob("*")} == {file.name for file in theirs.model.rglob("*")}
     assert_same_weights(together.contestant("full").model, alone.contestant("full").model)
+    assert together.contestant("both").result().metrics
 
 
 @pytest.mark.slow
