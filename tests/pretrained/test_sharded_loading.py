@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bakeoff.errors import UserError
 from bakeoff.pretrained import sharded_loading
 from bakeoff.pretrained.sharded_loading import load_weights_for_sharding
 from bakeoff.pretrained.sources import load_weights
@@ -30,6 +31,15 @@ def test_other_processes_get_the_same_network_without_weights(monkeypatch, label
         ]
     assert {tensor.device for tensor in model.state_dict().values()} == {torch.device("meta")}
     assert not model.training
+
+
+def test_quantized_weights_are_refused(monkeypatch):
+    loaded = load_weights("stories260k")
+    loaded[0].config.quantization_config = {"load_in_4bit": True}
+    monkeypatch.setattr(sharded_loading, "load_weights", lambda *_, **__: loaded)
+
+    with pytest.raises(UserError, match="the-run/lora are quantized"):
+        load_weights_for_sharding("the-run/lora")
 
 
 def test_the_main_process_gets_the_weights():

@@ -48,13 +48,13 @@ def load_language_model(
     return replace(loaded, prompting=read_prompting(name))
 
 
-def load_for_sharding(name: str, quantization: Quantization | None = None) -> LanguageModel:
+def load_for_sharding(name: str) -> LanguageModel:
     """Load a model in fp32 that training is about to shard. Until then it cannot compute. Every process must call this.
 
     Raises:
         UserError: as `load_language_model`.
     """
-    model, tokenizer, reference = load_weights_for_sharding(name, quantization=quantization)
+    model, tokenizer, reference = load_weights_for_sharding(name)
     return LanguageModel(
         model=model,
         tokenizer=tokenizer,

@@ -74,7 +74,7 @@ class BaseModel:
             from bakeoff.lm.sources import load_for_sharding, load_language_model
 
             if self.sharded:
-                self._loaded = load_for_sharding(self.name, self.quantization)
+                self._loaded = load_for_sharding(self.name)
             else:
                 self._loaded = load_language_model(self.name, precision="fp32", quantization=self.quantization)
         return self._loaded

@@ -196,7 +196,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
 
 def _base_model(config: LanguageModelConfig, quantization: Quantization | None) -> BaseModel:
     """Return the model that a contestant starts from."""
-    sharded = distributed.shards(config.distributed.strategy)
+    sharded = distributed.shards(config.distributed.strategy) and quantization is None  # of an untrained contestant
     return BaseModel(config.model, choose_precision(config.precision), quantization, sharded)
 
 
