@@ -53,9 +53,7 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
     """Run the bake-off with each number of processes, and print a table."""
     write_model(folder / "model", options)
     alone: list[float] | None = None
-    print(
-        "| processes | main process, loading | in all | each other, loading | in all | largest difference of a loss |"
-    )
+    print("| processes | main process, loading | in all | others, loading | in all | largest difference of a loss |")
     print("| --- | --- | --- | --- | --- | --- |")
     for processes in options.processes:
         place = folder / str(processes)
