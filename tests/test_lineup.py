@@ -73,7 +73,7 @@ def test_those_that_promise_least_are_left_out_until_the_others_fit(tmp_path, mo
     assert list(contestants) == ["majority", "linear", "corrector", "embedding", "ensemble"]
     assert contestants["ensemble"]["members"] == ["linear", "corrector", "embedding"]
     assert yaml.safe_load(start.yaml)["budget"] == {"epochs": 10}  # fewer would not make room for the transformer
-    assert "# Left out for want of time: transformer, about 16 min 40 s" in start.yaml
+    assert "# Left out for lack of time: transformer, about 16 min 40 s" in start.yaml
     assert "# You asked for 6 minutes. On this machine, the contestants take about 5 min 1 s" in start.yaml
 
 
@@ -81,7 +81,7 @@ def test_fewer_epochs_make_room_for_those_that_promise_most(tmp_path, monkeypatc
     start = within(13, tmp_path, monkeypatch)
 
     assert yaml.safe_load(start.yaml)["budget"] == {"epochs": 6}
-    assert "fewer passes than usual, for want of time" in start.yaml
+    assert "fewer passes than usual, for lack of time" in start.yaml
     # 1 + 30 + 20 + (1,000 - 0.4 * 900) + 50 s leave no 140 s for the corrector, nor 64 s for the LSTM
     assert list(yaml.safe_load(start.yaml)["contestants"]) == [
         *("majority", "linear", "embedding", "transformer", "ensemble"),

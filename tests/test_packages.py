@@ -98,3 +98,10 @@ def imported(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+
+
+def test_the_page_on_installing_names_every_extra() -> None:
+    page = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
+
+    named = {name for line in page.splitlines() if line.startswith("| `") for name in line.split("|")[1].split("`")}
+    assert {*packages.EXTRAS} - {"openvino"} <= named  # which the row of `onnx` explains

@@ -29,7 +29,7 @@ def failing(monkeypatch):
     return fail_with
 
 
-def test_a_defect_is_a_sentence_a_file_and_code_70(failing, tmp_path, monkeypatch):
+def test_a_bug_is_a_sentence_a_file_and_code_70(failing, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     failing(KeyError("of ours"))
 
@@ -38,7 +38,7 @@ def test_a_defect_is_a_sentence_a_file_and_code_70(failing, tmp_path, monkeypatc
     assert typed.code == 70
     assert typed.out == ""
     assert "Traceback" not in typed.err
-    assert "This is a defect of bakeoff, please report it: KeyError: 'of ours' (" in typed.err
+    assert "This is a bug in bakeoff, please report it: KeyError: 'of ours' (" in typed.err
     [file] = tmp_path.iterdir()
     assert str(file) in typed.err
     details = file.read_text()
@@ -79,7 +79,7 @@ def test_details_that_cannot_be_written_are_no_second_error(failing, monkeypatch
         (UserError("Both.", "And a hint."), "Both.\nAnd a hint."),
     ],
 )
-def test_what_the_system_refuses_is_no_defect(failing, error, said):
+def test_what_the_system_refuses_is_no_bug(failing, error, said):
     failing(error)
 
     assert said in refused("doctor")

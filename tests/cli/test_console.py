@@ -54,3 +54,22 @@ def test_the_lab_s_table_without_a_terminal(capsys):
         "  epoch   step  train loss  train acc  valid loss  valid acc      time",
         "      1     70       0.689      0.541       0.676      0.563      12 s  best so far",
     ]
+
+
+@pytest.mark.parametrize(("measure", "shown"), [("accuracy", "valid acc 0.563"), ("micro-F1", "micro-F1 0.563")])
+def test_a_training_beside_others_says_its_name_and_what_it_measures(capsys, measure, shown):
+    line = EpochLine(
+        epoch=1,
+        step=70,
+        train_loss=0.689,
+        validation_loss=0.676,
+        validation_accuracy=0.563,
+        measure=measure,
+        seconds=12.0,
+        best=False,
+    )
+
+    with ConsoleProgress() as progress:
+        progress.side_by_side("lstm", 3, 3).epoch(line)
+
+    assert capsys.readouterr().err.splitlines()[-1] == f"lstm: epoch 1  step 70  valid loss 0.676  {shown}"

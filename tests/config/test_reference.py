@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 from bakeoff.config.reference import reference
@@ -9,6 +11,12 @@ def test_the_page_in_docs_is_the_one_that_the_schema_makes():
     assert PAGE.read_text(encoding="utf-8") == reference(), (
         "python -m bakeoff.config.reference > docs/reference/config.md"
     )
+
+
+def test_the_command_that_configs_name_prints_it():
+    command = [sys.executable, "-m", "bakeoff.config.reference"]
+
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == reference()
 
 
 def test_every_key_has_a_meaning():

@@ -37,9 +37,7 @@ def test_a_spreadsheet_that_begins_with_another_sheet(tmp_path, first):
     file = tmp_path / "reviews.xlsx"
     file.write_bytes(xlsx({"Cover": first, "Reviews": reviews}))
 
-    with pytest.raises(
-        UserError, match=r"Read as: sheet 'Cover'.* Other sheets, which are not read: 'Reviews'"
-    ) as caught:
+    with pytest.raises(UserError, match=r"Other sheets, which are not read: 'Reviews'") as caught:
         starting_config(str(file))
 
     assert caught.value.hint.endswith("move it to the front, or save it as .csv.")

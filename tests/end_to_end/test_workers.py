@@ -104,7 +104,7 @@ def test_what_cannot_be_combined(tmp_path):
     assert "cannot be combined" in refused("run", config, "-o", tmp_path / "run", "--workers", "2", "--on", "ray")
     (tmp_path / "plan.json").write_text("{}")
     said = refused("run", config, "-o", tmp_path / "run", "--plan", tmp_path / "plan.json")
-    assert "is no forecast" in said
+    assert "is not a forecast" in said
     assert "bakeoff plan CONFIG --json" in said
     assert bakeoff("run", config, "--workers", "0").code == 2
     assert not (tmp_path / "run").exists()

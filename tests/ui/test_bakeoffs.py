@@ -140,7 +140,7 @@ def test_the_state_is_on_the_disk(fake: FakeProcesses, tmp_path: Path) -> None:
         fake.alive.clear()  # as after a restart of the machine
         failed = client.get(f"/v1/bakeoffs/{first['id']}").json()
         assert failed["state"] == "failed"
-        assert failed["problem"]["message"].startswith("Its process has ended without a word")
+        assert failed["problem"]["message"].startswith("Its process ended without an error message")
         assert failed["can_resume"]
         client.post(f"/v1/bakeoffs/{first['id']}/resume")
         assert {state(client, each["id"]) for each in (first, second)} == {"running", "waiting"}

@@ -148,7 +148,7 @@ def test_a_metric_that_does_not_fit_is_a_sentence(client: httpx.Client) -> None:
     for metric in ("samples_f1", "cost", "quadratic_kappa"):
         look = client.post(f"/v1/files/{id}/choices", json={"metric": metric}).json()["look"]
         assert look["found"] is None
-        assert look["problem"]["message"].startswith("No verdict on these labels can be decided by ")
+        assert look["problem"]["message"].endswith(" cannot decide the verdict on these labels.")
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,13 @@ def test_a_wrong_column_is_a_sentence_and_the_rows_stay(client: httpx.Client, tm
     assert str(tmp_path) not in str(look)
 
 
-def test_a_text_is_for_language_models(client: httpx.Client) -> None:
-    id = upload(client, "Die Straße war süß.\n".encode("cp1252") * 60, "notes.txt")["id"]
+@pytest.mark.parametrize(("name", "pack"), [("notes.txt", bytes), ("notes.txt.gz", gzip.compress)])
+def test_a_text_is_for_language_models_and_has_no_columns(client: httpx.Client, name: str, pack) -> None:
+    id = upload(client, pack("Die Straße war süß.\n".encode("cp1252") * 60), name)["id"]
 
     look = client.get(f"/v1/files/{id}").json()["look"]
 
+    assert look["lines"]
     assert look["rows"][0] == ["Die Straße war süß."]
     assert look["found"]["task"] == "language-model"
     assert [each["name"] for each in look["found"]["lineup"]] == ["pretrained", "full", "lora"]

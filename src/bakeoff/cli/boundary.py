@@ -21,12 +21,12 @@ from bakeoff.errors import UserError
 from bakeoff.training import torchrun
 
 MISTAKE = 2
-DEFECT = 70
+BUG = 70
 INTERRUPTED = 130
 
 _PATHS = ("-o", "--output", "--out", "--file")
 _HINTS = {
-    errno.ENOENT: "Check that it exists, and that nothing removes it meanwhile.",
+    errno.ENOENT: "Check that it exists and that nothing removes it in the meantime.",
     errno.ENAMETOOLONG: "Give a shorter name.",
     errno.EACCES: "Check its permissions.",
     errno.EPERM: "Check its permissions.",
@@ -42,7 +42,7 @@ class InterruptedWorkError(UserError):
 
 
 def guarded(work: Callable[[], int], arguments: Sequence[str], *, process_ends: bool) -> int:
-    """Return the exit code of `work`: its own, 2 for a mistake, 70 for a defect, 130 if it was interrupted.
+    """Return the exit code of `work`: its own, 2 for a mistake, 70 for a bug, 130 if it was interrupted.
 
     Args:
         process_ends: After an interrupt, ignore further ones for good: a second Ctrl-C while Python shuts down would
@@ -67,15 +67,15 @@ def guarded(work: Callable[[], int], arguments: Sequence[str], *, process_ends: 
         if (explained := _explained(error)) is not None:
             print_error(explained)
             return MISTAKE
-        print_error(_defect(error, arguments))
-        return DEFECT
+        print_error(_bug(error, arguments))
+        return BUG
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """Check that the command line is Unicode, and that no path is empty.
 
     Raises:
-        UserError: an argument holds bytes that are no UTF-8, or there is no name after `-o`.
+        UserError: an argument holds bytes that are not UTF-8, or there is no name after `-o`.
     """
     for number, argument in enumerate(arguments, start=1):
         option = arguments[number - 2] if argument == "" and number > 1 else argument.removesuffix("=")
@@ -135,7 +135,7 @@ class _Interrupts:
 
 
 def _explained(error: Exception) -> UserError | None:
-    """Return an error of the system as a sentence, or None for a defect."""
+    """Return an error of the operating system as a sentence, or None for a bug."""
     if isinstance(error, OSError) and error.errno is not None:
         what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
         return UserError(what, _HINTS.get(error.errno, ""))
@@ -147,18 +147,18 @@ def _explained(error: Exception) -> UserError | None:
             f"A size is beyond what any machine can hold: {wrapped.splitlines()[0]}", "Choose smaller ones."
         )
     if isinstance(error, RecursionError):
-        return UserError("The input is nested too deeply.", "Give data and configs with fewer brackets in each other.")
+        return UserError("The input is nested too deeply.", "Give data and configs with less nesting.")
     if isinstance(error, ValueError) and "null byte" in wrapped:
-        return UserError("A name of a file holds the character with the code 0.", "Remove it.")
+        return UserError("A file name contains a null character.", "Remove it.")
     return None
 
 
-def _defect(error: Exception, arguments: Sequence[str]) -> UserError:
+def _bug(error: Exception, arguments: Sequence[str]) -> UserError:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({'/'.join(Path(last[0].filename).parts[-3:])}, line {last[0].lineno})" if last else ""
     first_line = (str(error).strip().splitlines() or [""])[0]
     what = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    message = f"This is a defect of bakeoff, please report it: {what}{where}."
+    message = f"This is a bug in bakeoff, please report it: {what}{where}."
     try:
         return UserError(message, f"Attach this file, once you have looked through it: {_write(error, arguments)}")
     except OSError as problem:
@@ -178,7 +178,7 @@ def _write(error: Exception, arguments: Sequence[str]) -> Path:
         "",
         "".join(traceback.format_exception(error)),
     ]
-    handle, path = tempfile.mkstemp(prefix="bakeoff-defect-", suffix=".txt")
+    handle, path = tempfile.mkstemp(prefix="bakeoff-bug-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write("\n".join(lines))
     return Path(path)

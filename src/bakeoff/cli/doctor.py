@@ -55,7 +55,7 @@ def examine() -> dict[str, Any]:
         )
     free = shutil.disk_usage(Path.cwd()).free
     if free < 5e9:
-        advice.append(f"Only {free / 1e9:.1f} GB of disk space are free. Fine-tuning 135 M weights needs about 3 GB.")
+        advice.append(f"Only {free / 1e9:.1f} GB of disk space is free. Fine-tuning 135 M weights needs about 3 GB.")
     if environment.memory_bytes < 6e9:
         advice.append("This machine has less than 6 GB of memory: use LoRA instead of full fine-tuning.")
     if environment.threads < environment.cores:

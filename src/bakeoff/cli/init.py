@@ -25,7 +25,9 @@ def command(
     text: Annotated[list[str] | None, typer.Option(help="Text column; may be repeated. Detected by default.")] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(help="Label column; repeated, each is a label and holds 0 and 1. Detected by default."),
+        typer.Option(
+            help="Label column. May be repeated: each column is then a label of 0 and 1. Detected by default."
+        ),
     ] = None,
     validation: Annotated[
         str | None, typer.Option(help="Table of the validation rows, if FILE has the training rows only.")
@@ -73,8 +75,8 @@ def command(
         return
     lines = describe(start.seen)
     lines += [start.seen.time] if start.seen.time else []
-    lines += [f"epochs: {start.seen.epochs}, fewer than usual for want of time"] if start.seen.epochs else []
-    lines += [f"left out for want of time: {name}, {time}" for name, time in start.seen.left_out.items()]
+    lines += [f"epochs: {start.seen.epochs}, fewer than usual for lack of time"] if start.seen.epochs else []
+    lines += [f"left out for lack of time: {name}, {time}" for name, time in start.seen.left_out.items()]
     if start.seen.examples:
         lines.append("The config trains language models on the answers.")
         lines.append("If there is a label: remove the config and name the column with --label")

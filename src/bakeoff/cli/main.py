@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0 for success, 2 for a mistake that the user can fix, 70 for a defect of bakeoff, 130 if
+        The exit code: 0 for success, 2 for a mistake that the user can fix, 70 for a bug in bakeoff, 130 if
         interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)

@@ -21,7 +21,7 @@ def command(
         Path, typer.Argument(metavar="FILE", help="A text file, .jsonl or .parquet; `-` reads standard input.")
     ],
     protocol: Annotated[
-        ProtocolName, typer.Option(help="Scoring protocol; see docs/explanation/perplexity.md.")
+        ProtocolName, typer.Option(help="Scoring protocol: which tokens are predicted from which context.")
     ] = "window",
     stride: Annotated[int | None, typer.Option(min=1, help="Step between windows. Default: half the context.")] = None,
     context_length: Annotated[

@@ -196,9 +196,9 @@ def _source(
 
 def _table(part: TextTable, source: TextSource, file: Path) -> RawTable | None:
     """Return a part as a table, in which contestants may find columns; lines of a .txt are none."""
-    from bakeoff.data.compression import ending_of
+    from bakeoff.data.compression import LINES, ending_of
 
-    if source.columns == ["text"] and ending_of(file.name) == ".txt":
+    if source.columns == ["text"] and ending_of(file.name) == LINES:
         return None
     from bakeoff.data.raw_tables import RawTable
 

@@ -134,7 +134,8 @@ class _OneOfSeveral(ConsoleProgress):
         ConsoleProgress._print(self, f"{number} {name}", style="bold")
 
     def epoch(self, line: EpochLine) -> None:
-        accuracy = "" if line.validation_accuracy is None else f"  valid acc {line.validation_accuracy:.3f}"
+        name = "valid acc" if line.measure == "accuracy" else line.measure
+        accuracy = "" if line.validation_accuracy is None else f"  {name} {line.validation_accuracy:.3f}"
         best = "  best so far" if line.best else ""
         self._print(f"epoch {line.epoch}  step {line.step}  valid loss {line.validation_loss:.3f}{accuracy}{best}")
 

@@ -24,7 +24,7 @@ def command(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Write report.html and report.md of a finished run again, and print where they are.
+    """Rewrite report.html and report.md of a finished run, and print where they are.
 
     Also prints one sentence with the numbers for the results section of a paper.
     """

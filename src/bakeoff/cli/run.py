@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Run a bake-off: train every contestant, evaluate all on the same data, write a report.
 
-    Built in: sentiment, sentiment-imdb, language-model, wikitext-gpt2, lora-recipes.
+    Built in: answers, language-model, lora-recipes, sentiment, sentiment-imdb, wikitext-gpt2.
     """
     from bakeoff import runner
     from bakeoff.config.load import load_config

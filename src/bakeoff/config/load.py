@@ -92,9 +92,8 @@ def _read(source: str | Path | Mapping[str, Any]) -> Located:
 
 
 def _is_data_name(name: str) -> bool:
-    from bakeoff.data.compression import ending_of  # pyarrow, which those who only read configs need not import
-    from bakeoff.data.raw_tables import is_table_name
-    from bakeoff.data.text_sources import TEXT_ENDINGS
+    from bakeoff.data.compression import TEXT_ENDINGS, ending_of
+    from bakeoff.data.raw_tables import is_table_name  # pyarrow, which those who only read configs need not import
 
     return is_table_name(name) or ending_of(name) in TEXT_ENDINGS
 

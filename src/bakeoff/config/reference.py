@@ -1,4 +1,6 @@
-"""Generate docs/reference/config.md from the schema.
+"""Print every key of a config, with its type, default and meaning, from the schema.
+
+`bakeoff init` names the command in the configs that it writes. Its output is also a page of the docs:
 
 python -m bakeoff.config.reference > docs/reference/config.md
 """

@@ -37,7 +37,7 @@ class Seen:
     near_duplicate_texts: int = 0
     notes: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)  # contestants that would take too long -> how long
-    epochs: int | None = None  # fewer than usual, for want of time
+    epochs: int | None = None  # fewer than usual, for lack of time
     time: str = ""  # that the line-up takes, where somebody asked for a time
     format: TableFormat | None = None  # how the files are written, where that had to be found
     reasons: list[str] = field(default_factory=list)  # why these columns

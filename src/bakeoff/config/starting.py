@@ -18,7 +18,7 @@ from bakeoff.config.choices import Choices
 from bakeoff.config.classification import ClassificationConfig
 from bakeoff.config.seen import Seen, describe, shown
 from bakeoff.config.starting_examples import EXAMPLES_LINEUP, examples_yaml, find_examples, look_at_examples
-from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.compression import TEXT_ENDINGS, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, LabelFormat, TableData, TableFormat, TableSplit, TextData
 from bakeoff.data.corpora import prepare_corpus
 from bakeoff.data.encodings import decode_found
@@ -29,7 +29,7 @@ from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.spreadsheets import naming_sheets
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import ExampleColumns, refuse_other_shapes
-from bakeoff.data.text_sources import HUB_NAMES, TEXT_ENDINGS
+from bakeoff.data.text_sources import HUB_NAMES
 from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
@@ -113,7 +113,7 @@ def starting_config(
             raise _not_a_table(source)
         return _language_model(source, None, choices=choices)
     table = read_raw_table(source)
-    with naming_sheets(table.notes):
+    with naming_sheets(table.other_sheets):
         if not text and label is None and (found := find_examples(table)):
             return _examples(source, table, found, others, names, choices)
         return _labeled_table(source, table, text, label, others, names, left_out, time, epochs, choices)
@@ -354,7 +354,7 @@ def _classification_yaml(
     if choices.epochs is not None:
         epochs, why = choices.epochs, "as chosen; the best epoch is kept"
     elif seen.epochs is not None:
-        epochs, why = seen.epochs, "fewer passes than usual, for want of time; the best epoch is kept"
+        epochs, why = seen.epochs, "fewer passes than usual, for lack of time; the best epoch is kept"
     elif training_rows < _VERY_FEW_ROWS:
         epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
     elif training_rows < _FEW_ROWS:
@@ -453,13 +453,13 @@ def _page(seen: Seen, body: str) -> str:
     options = (f"--{key} {shown(file)}" for key, file in seen.files.items() if key != "train")
     command = " ".join(["bakeoff init", shown(seen.files.get("train", seen.source)), *options])
     comments = [
-        f"Written by `{command}`; docs/reference/config.md lists every key and its default.",
+        f"Written by `{command}`. Every key and its default: python -m bakeoff.config.reference",
         "Estimate time and memory: bakeoff plan THIS-FILE. Run it: bakeoff run THIS-FILE",
         "",
         "What was found:",
         *(f"  {line}" for line in describe(seen)),
         *(["", seen.time] if seen.time else []),
-        *(f"Left out for want of time: {shown(name)}, {seconds}" for name, seconds in seen.left_out.items()),
+        *(f"Left out for lack of time: {shown(name)}, {seconds}" for name, seconds in seen.left_out.items()),
     ]
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + "\n" + body
 

@@ -1,4 +1,4 @@
-"""Unpack compressed files."""
+"""Unpack compressed files, and tell by its name what a file holds."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ _OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
 }
 COMPRESSED = (*_OPENERS, ".zip")
 """Endings of compressed files, lower case."""
+
+LINES = ".txt"
+"""Ending of files with a text in each line, or in fastText's format."""
+
+TEXT_ENDINGS = (LINES, ".raw", ".tokens")
+"""Endings of plain texts, from which language models learn."""
 
 DAMAGE = (
     *(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error),
@@ -94,7 +100,7 @@ def _table_in(archive: zipfile.ZipFile, name: str, endings: Sequence[str]) -> st
         if not file.endswith("/") and not file.startswith("__MACOSX/") and not _basename(file).startswith(".")
     ]
     tables = [file for file in files if ending_of(file) in endings]
-    tables = tables or [file for file in files if ending_of(file) == ".txt"]
+    tables = tables or [file for file in files if ending_of(file) == LINES]
     if len(tables) != 1:
         held = ", ".join(tables or files) or "nothing"
         raise UserError(

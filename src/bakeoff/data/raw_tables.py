@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.compression import COMPRESSED, ending_of, unpack
+from bakeoff.data.compression import COMPRESSED, LINES, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TABLES, TableFormat
 from bakeoff.data.delimited import read_delimited
 from bakeoff.data.encodings import decode_found
@@ -36,6 +36,7 @@ class RawTable:
     notes: list[str] = field(default_factory=list)  # sentences on how it was read, and what was joined or dropped
     format: TableFormat | None = None  # how its files are written, where that had to be found
     first_row: int = 1  # its number in the file, where the table is a part of one
+    other_sheets: list[str] = field(default_factory=list)  # of its spreadsheets, which were not read
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -98,19 +99,20 @@ def is_table_name(name: str) -> bool:
 
 
 def _read_file(file: TableFile, settings: TableFormat) -> RawTable:
-    if not is_table_name(file.file_name) and ending_of(file.file_name) != ".txt":
+    if not is_table_name(file.file_name) and ending_of(file.file_name) != LINES:
         raise _unknown(file.name, Path(file.file_name).suffix)
     stored = file.read()
     content, ending = unpack(stored, file.file_name, tuple(READERS))
-    if ending == ".txt":
+    if ending == LINES:
         if not is_fasttext(content):
             raise _unknown(file.name, ending)
         reading = _fasttext(content, file.name, settings)
     else:
         reading = READERS[ending](content, file.name, settings)
     notes = [*counted_notes(reading.counts), *reading.notes]
-    table = RawTable(file.name, reading.columns, {file.name: sha256(stored)}, notes, reading.format)
-    with naming_sheets(notes):
+    files, others = {file.name: sha256(stored)}, reading.other_sheets
+    table = RawTable(file.name, reading.columns, files, notes, reading.format, other_sheets=others)
+    with naming_sheets(others):
         if len(table) == 0:
             raise UserError(f"{file.name} has no rows.", "Give a table with at least one row below its header.")
     return table
@@ -131,7 +133,7 @@ def _joined(source: str, tables: list[RawTable]) -> RawTable:
     """
     first = tables[0]
     if len(tables) == 1:
-        return RawTable(source, first.columns, first.files, first.notes, first.format)
+        return replace(first, source=source)
     for table in tables[1:]:
         if different := sorted(set(table.columns) ^ set(first.columns)):
             raise UserError(
@@ -146,8 +148,9 @@ def _joined(source: str, tables: list[RawTable]) -> RawTable:
             same.setdefault(note, []).append(table.source)
     notes = [note if len(of) == len(tables) else f"{', '.join(of)}: {note}" for note, of in same.items()]
     files = {name: digest for table in tables for name, digest in table.files.items()}
-    formats = [table.format for table in tables]
-    return RawTable(source, columns, files, notes, formats[0] if all(f == formats[0] for f in formats) else None)
+    format = first.format if all(table.format == first.format for table in tables) else None
+    others = list(dict.fromkeys(sheet for table in tables for sheet in table.other_sheets))
+    return RawTable(source, columns, files, notes, format, other_sheets=others)
 
 
 def _delimited(content: bytes, name: str, settings: TableFormat, *, tabs: bool) -> Reading:

@@ -27,6 +27,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)  # sentences about what was found, joined or dropped
     format: TableFormat | None = None  # how the file was written, where the file itself does not say it
     counts: Counts = field(default_factory=Counter)  # further notes
+    other_sheets: list[str] = field(default_factory=list)  # of a spreadsheet, which were not read
 
 
 def read_as(format: TableFormat) -> str:

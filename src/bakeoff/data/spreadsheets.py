@@ -19,7 +19,6 @@ from bakeoff.packages import require
 from bakeoff.spelling import nearest
 
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_OTHERS = "Other sheets, which are not read"
 
 
 def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Reading:
@@ -54,26 +53,29 @@ def read_spreadsheet(content: bytes, name: str, settings: TableFormat) -> Readin
     ]
     header = has_header(records) if settings.header is None else settings.header
     found = TableFormat(sheet=sheet, header=header)
+    others = [other for other in filled if other != sheet] if settings.sheet is None else []
     notes = []
-    if settings.sheet is None and len(filled) > 1:
-        others = ", ".join(repr(other) for other in filled if other != sheet)
-        notes.append(f"Read as: {read_as(found)}. {_OTHERS}: {others}.")
+    if others:
+        notes.append(f"Read as: {read_as(found)}. {_listed(others)}")
     elif not header and settings.header is None:
         notes.append(f"Read as: {read_as(found)}.")
-    return Reading(_columns(rows, name, header), notes, found)
+    return Reading(_columns(rows, name, header), notes, found, other_sheets=others)
 
 
 @contextlib.contextmanager
-def naming_sheets(notes: Sequence[str]) -> Iterator[None]:
+def naming_sheets(others: Sequence[str]) -> Iterator[None]:
     """Name the other sheets, if there are any, in an error about the one that was read."""
     try:
         yield
     except UserError as error:
-        others = [note for note in notes if _OTHERS in note]
         if not others:
             raise
         hint = "If the rows are on another sheet, move it to the front, or save it as .csv."
-        raise UserError(f"{error.message} {others[0]}", f"{error.hint}\n{hint}".strip()) from None
+        raise UserError(f"{error.message} {_listed(others)}", f"{error.hint}\n{hint}".strip()) from None
+
+
+def _listed(others: Sequence[str]) -> str:
+    return f"Other sheets, which are not read: {', '.join(map(repr, others))}."
 
 
 def _check_open_document(content: bytes) -> None:

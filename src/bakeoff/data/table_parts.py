@@ -16,7 +16,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bakeoff.data.compression import DAMAGE, ending_of, opened
+from bakeoff.data.compression import DAMAGE, LINES, ending_of, opened
 from bakeoff.data.config import TableFormat
 from bakeoff.data.delimited import find_layout, read_rows
 from bakeoff.data.dialects import MalformedError
@@ -66,7 +66,7 @@ def table_parts(path: Path, settings: TableFormat) -> TableParts | None:
             return _parquet_parts(path)
         with _unpacked(path) as (file, ending):
             head = file.read(PART_BYTES)
-        if len(head) < PART_BYTES or (ending == ".txt" and (is_fasttext(head) or ending_of(path.name) == ".zip")):
+        if len(head) < PART_BYTES or (ending == LINES and (is_fasttext(head) or ending_of(path.name) == ".zip")):
             return None
         text, encoding = decode_found(head[: head.rfind(b"\n") + 1], str(path), settings.encoding)
         if ending in (".csv", ".tsv"):
@@ -99,7 +99,7 @@ def _form(text: str, ending: str, name: str, settings: TableFormat, encoding: st
             newline="\n",
             same_columns=False,  # an object may lack a key
         )
-    if ending == ".txt":
+    if ending == LINES:
         return _Form(
             text_lines,
             lambda rows: {"text": rows},

@@ -11,7 +11,7 @@ from typing import Any
 
 from bakeoff.data.cells import text_of
 from bakeoff.data.columns import choose_column
-from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.compression import TEXT_ENDINGS, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, TableFormat
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
@@ -24,7 +24,6 @@ HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
 """Short names of data sets on the hub -> id and configuration."""
 
 _OWN_NAMES = (*PACKAGED_TEXTS, *HUB_NAMES)
-TEXT_ENDINGS = (".txt", ".raw", ".tokens")
 _SPLIT_WORDS = {
     "train": "train",
     "valid": "validation",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.data.columns import choose_text_columns, row_texts, text_counts, text_notes
-from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.compression import LINES, ending_of, unpack
 from bakeoff.data.config import TableFormat
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.fasttext_files import is_fasttext
@@ -43,7 +43,7 @@ def read_texts(
     """
     if not path.exists():
         raise missing(str(path))
-    if ending_of(path.name) == ".txt":
+    if ending_of(path.name) == LINES:
         content, _ = unpack(read_bytes(path), path.name, ())
         if not is_fasttext(content):
             text, encoding = decode_found(content, str(path), settings.encoding if settings else None)
@@ -88,7 +88,7 @@ def _look_through(
     trained_on: Sequence[str],
     on_part: Callable[[int], None],
 ) -> TextSource:
-    lines = ending_of(path.name) == ".txt"
+    lines = ending_of(path.name) == LINES
     cells: dict[str, list[Any]] = {"text": []} if lines else {}  # of each column, in the first part that has it
     counts: Counts = Counter()
     rows = empty = 0

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from bakeoff.data.types import Document
 from bakeoff.errors import UserError
-from bakeoff.lm.similarity import Vectors, text_vectors
+from bakeoff.pretrained.sentence_vectors import Vectors, text_vectors
 from bakeoff.runs.writing import write_text
 
 _FILE = "shots.json"

@@ -26,7 +26,7 @@ class Proposal:
     name: str
     reason: str  # for a comment: what it is, and why it may do well here
     settings: str = "{}"  # in YAML, on one line
-    is_quick: bool = False  # never left out for want of time
+    is_quick: bool = False  # never left out for lack of time
     is_baseline: bool = False  # there to be beaten: it adds nothing to others
     promise: int = 0  # where time is short, those with the highest stay: how often and by how much they win
 

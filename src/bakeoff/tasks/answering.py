@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from bakeoff.data.types import Corpus
 from bakeoff.evaluation.answers import compare_answers
 from bakeoff.evaluation.measuring import answer_metrics
 from bakeoff.lm.config import LanguageModelEvaluationConfig
-from bakeoff.lm.examples import ExampleTokens, cut_note, example_tokens, prompt_of
+from bakeoff.lm.examples import ExampleTokens, cut_note, prompt_of
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import DEFAULT_CONTEXT_LENGTH
 from bakeoff.packages import require
@@ -50,24 +51,18 @@ def with_shots(model: LanguageModel, corpus: Corpus) -> Corpus:
 
 
 def answered_prompts(
-    model: LanguageModel, shown: Corpus, config: LanguageModelEvaluationConfig
-) -> tuple[list[ExampleTokens], list[list[int]]]:
-    """Return the examples to answer, and the tokens of their prompts, cut so that there is room for an answer.
-
-    Args:
-        shown: As `with_shots` returns it.
-    """
-    context = config.context_length or min(model.context_length, DEFAULT_CONTEXT_LENGTH)
-    room = max(1, context - config.max_new_tokens)
-    first = replace(shown, documents=shown.documents[: config.answers])
-    examples = example_tokens(model.tokenizer, first)
-    return examples, [prompt_of(example, room) for example in examples]
+    model: LanguageModel, examples: Sequence[ExampleTokens], config: LanguageModelEvaluationConfig
+) -> list[list[int]]:
+    """Return the tokens of the prompts of the first examples, cut so that there is room for an answer."""
+    room = max(1, _context(model, config) - config.max_new_tokens)
+    return [prompt_of(example, room) for example in examples[: config.answers]]
 
 
-def answering_notes(model: LanguageModel, shown: Corpus, config: LanguageModelEvaluationConfig) -> list[str]:
+def answering_notes(
+    model: LanguageModel, examples: Sequence[ExampleTokens], config: LanguageModelEvaluationConfig
+) -> list[str]:
     """Say how many examples are longer than what the model is shown, and how generated answers end."""
-    context = config.context_length or min(model.context_length, DEFAULT_CONTEXT_LENGTH)
-    notes = cut_note(example_tokens(model.tokenizer, shown), context, config.split)
+    notes = cut_note(examples, _context(model, config), config.split)
     stops = model.prompting.stops if model.prompting else ()
     if stops:
         mark = "line break" if stops[0] == "\n" else "blank line"
@@ -75,16 +70,28 @@ def answering_notes(model: LanguageModel, shown: Corpus, config: LanguageModelEv
     return notes
 
 
+def _context(model: LanguageModel, config: LanguageModelEvaluationConfig) -> int:
+    """Return how many tokens the model is shown at once."""
+    return config.context_length or min(model.context_length, DEFAULT_CONTEXT_LENGTH)
+
+
 def answer(
-    model: LanguageModel, corpus: Corpus, config: LanguageModelEvaluationConfig, progress: Progress, *, seed: int
+    model: LanguageModel,
+    corpus: Corpus,
+    examples: Sequence[ExampleTokens],
+    config: LanguageModelEvaluationConfig,
+    progress: Progress,
+    *,
+    seed: int,
 ) -> Answered:
     """Answer the first prompts of a corpus greedily.
 
     Args:
         corpus: Examples as the data have them.
+        examples: The same as the model is shown them, tokenized.
         seed: Of the bootstrap.
     """
-    _, prompts = answered_prompts(model, with_shots(model, corpus), config)
+    prompts = answered_prompts(model, examples, config)
     documents = corpus.documents[: len(prompts)]
     texts = model.write_all(
         prompts, max_new_tokens=config.max_new_tokens, share=lambda share: progress.stage("answering", share)

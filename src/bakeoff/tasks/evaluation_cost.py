@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from bakeoff.data.types import Corpus
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.config import LanguageModelEvaluationConfig
+from bakeoff.lm.examples import example_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import BATCH_TOKENS
 from bakeoff.lm.scoring_plan import ScoringPlan
@@ -69,9 +71,10 @@ def _answering_seconds(model: LanguageModel, text: Corpus, config: LanguageModel
     """Forecast all answers from a few, no longer than the given ones."""
     if not text.has_examples or not config.answers:
         return 0.0
-    examples, prompts = answered_prompts(model, text, config)
-    few = prompts[:ANSWERED]
-    wanted = max(len(example.ids) - len(ids) for example, ids in zip(examples, few, strict=False))
+    count = min(len(text.documents), config.answers)
+    examples = example_tokens(model.tokenizer, replace(text, documents=text.documents[: min(count, ANSWERED)]))
+    prompts = answered_prompts(model, examples, config)
+    wanted = max(len(example.ids) - len(ids) for example, ids in zip(examples, prompts, strict=True))
     started = time.perf_counter()
-    model.write_all(few, max_new_tokens=min(wanted, config.max_new_tokens))
-    return (time.perf_counter() - started) * len(prompts) / len(few)
+    model.write_all(prompts, max_new_tokens=min(wanted, config.max_new_tokens))
+    return (time.perf_counter() - started) * count / len(prompts)

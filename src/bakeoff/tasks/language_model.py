@@ -15,6 +15,7 @@ from bakeoff.data.example_config import ExampleData
 from bakeoff.data.examples import prepare_examples
 from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
+from bakeoff.lm.examples import example_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
 from bakeoff.lm.prompting import Prompting, chat_renderer, stops_of
@@ -123,8 +124,9 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             best = method.load(folder.model, "fp32")  # so that texts do not depend on the machine
         samples, answer_metrics = write_samples(best, evaluation, data.train, progress), []
         if answering:
-            notes += answering_notes(best, shown, evaluation)
-            answered = answer(best, text, evaluation, progress, seed=contestant.seed)
+            examples = example_tokens(best.tokenizer, shown)
+            notes += answering_notes(best, examples, evaluation)
+            answered = answer(best, text, examples, evaluation, progress, seed=contestant.seed)
             samples += answered.samples
             tables.append(answered.scores)
             answer_metrics = answered.metrics

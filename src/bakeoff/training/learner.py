@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import torch
 
@@ -102,6 +103,14 @@ class Learner(Protocol):
                 than the model's own, which may be rounded to bf16. If they are sharded, every process calls this with
                 a folder of its own, of which the main process's is kept.
         """
+
+
+@runtime_checkable
+class SummingLearner(Protocol):
+    """A `Learner` whose backward passes also sum the gradients of all processes: what `distribute` returns."""
+
+    def accumulating(self) -> AbstractContextManager[None]:
+        """Return a context in which backward passes leave the sums to a later one, if that saves time."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ passes, and through one module: a learner calls its model, and parts of it, as i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.training import distributed, sharding, torchrun
-from bakeoff.training.learner import Learner, LossSum, TrainingSettings, Validation
+from bakeoff.training.learner import Learner, LossSum, SummingLearner, TrainingSettings, Validation
 from bakeoff.training.precision import MasterWeights, Precision, choose_device
 
 Result = TypeVar("Result")
@@ -57,7 +57,7 @@ class _Whatever(torch.nn.Module):
         return compute()
 
 
-class _Together:
+class _Together(SummingLearner):
     """A learner whose model takes its passes together with those of the other processes."""
 
     def __init__(self, learner: Learner, module: torch.nn.Module) -> None:
@@ -88,8 +88,7 @@ class _Together:
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         self._learner.save_model(folder, weights)
 
-    def accumulating(self) -> Any:
-        """Return a context in which backward passes leave the sums to a later one, if that saves time."""
+    def accumulating(self) -> AbstractContextManager[None]:
         return self._module.no_sync() if isinstance(self._module, DistributedDataParallel) else nullcontext()
 
     def _computed(self, compute: Callable[[], Result]) -> Result:

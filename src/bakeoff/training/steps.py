@@ -15,7 +15,7 @@ from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.results import StepLine
 from bakeoff.training import distributed, schedule, torchrun
 from bakeoff.training.checkpoint import TrainingState
-from bakeoff.training.learner import Learner, TrainingSettings
+from bakeoff.training.learner import Learner, SummingLearner, TrainingSettings
 from bakeoff.training.memory import MicroBatches, missing_bytes
 from bakeoff.training.optimizer import adamw, allocate_averages, update
 from bakeoff.training.precision import MasterWeights
@@ -53,7 +53,7 @@ class TrainingSteps:
         self.weights = weights
         self.optimizer = optimizer
         self.state = state
-        self._accumulating = getattr(learner, "accumulating", nullcontext)  # of those that `distribute` returns
+        self._accumulating = learner.accumulating if isinstance(learner, SummingLearner) else nullcontext
         self.micro_batches = MicroBatches(state, lambda text: progress.message(f"{name}: {text}"))
         first_epoch = learner.steps(1)
         if not first_epoch:

@@ -81,7 +81,7 @@ def routes(bakeoffs: Bakeoffs, files: Files, worker: Worker, limits: PageLimits)
 
     @router.post("/v1/bakeoffs/{id}/resume", responses=documented(400, 403, 404, 408, 413, 429))
     def resume(id: Id) -> BakeoffView:
-        """Go on with a bake-off that was stopped or has failed."""
+        """Resume a bake-off that was stopped or has failed."""
         bakeoff = find(id)
         bakeoffs.resume(bakeoff)
         bakeoffs.tend()

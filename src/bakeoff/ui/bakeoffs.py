@@ -22,14 +22,13 @@ from bakeoff.ui import processes
 from bakeoff.ui.files import Files, UploadedFile
 from bakeoff.ui.folders import ID, RecordedFolder, new_numbered, numbered, removed_if_it_fails
 from bakeoff.ui.looking import problem_of
-from bakeoff.ui.shapes import BakeoffView, Problem
+from bakeoff.ui.shapes import BakeoffView, Problem, State
 
-State = Literal["waiting", "running", "stopping", "stopped", "failed", "finished"]
 ACTIVE: tuple[State, ...] = ("waiting", "running", "stopping")
 
 _VANISHED = Problem(
-    message="Its process has ended without a word, as after a restart of the machine, or when memory has run out.",
-    hint="Resume goes on where it stopped.",
+    message="Its process ended without an error message: the machine was restarted, or memory ran out.",
+    hint="Resume it to go on where it stopped.",
 )
 
 

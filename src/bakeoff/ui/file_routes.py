@@ -16,7 +16,7 @@ from bakeoff.runs.writing import explain_disk_errors
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.worker import Worker
 from bakeoff.ui.bakeoffs import Bakeoffs
-from bakeoff.ui.files import FileRecord, Files, UploadedFile, ending
+from bakeoff.ui.files import FileRecord, Files, UploadedFile, ending, without_folders
 from bakeoff.ui.folders import ID, new_numbered, removed_if_it_fails
 from bakeoff.ui.limits import PageLimits
 from bakeoff.ui.looking import problem_of
@@ -60,8 +60,8 @@ def routes(files: Files, bakeoffs: Bakeoffs, worker: Worker, limits: PageLimits)
             if not size:
                 raise ApiError(400, "The file is empty.", param="body")
             file = UploadedFile(folder)
-            base = name.replace("\\", "/").rpartition("/")[2]
-            record = FileRecord(name=shown(base, 200), content=content.name, size=size, created=time.time())
+            shown_name = shown(without_folders(name), 200)
+            record = FileRecord(name=shown_name, content=content.name, size=size, created=time.time())
             await asyncio.to_thread(file.write, record)
         return file.view()
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field, ValidationError
 
 from bakeoff.config.starting import StartingConfig, scalar
-from bakeoff.data.compression import COMPRESSED, ending_of
+from bakeoff.data.compression import COMPRESSED, LINES, ending_of
 from bakeoff.data.raw_tables import is_table_name
 from bakeoff.errors import UserError
 from bakeoff.lineup import beyond
@@ -37,11 +37,16 @@ class FileRecord(Record):
     forecast: processes.ProcessRecord | None = None
 
 
+def without_folders(name: str) -> str:
+    """Return the last part of a path of any system."""
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
 def ending(name: str) -> str | None:
     """Return what the content of a file that clients call `name` is stored with: `.csv.gz`. None: it cannot be read."""
-    base = name.replace("\\", "/").rpartition("/")[2]
+    base = without_folders(name)
     kind, last = ending_of(base), PurePosixPath(base).suffix.lower()
-    if not (is_table_name(base) or kind == ".txt"):
+    if not (is_table_name(base) or kind == LINES):
         return None
     return last if last == kind or last not in COMPRESSED else kind + last
 
@@ -148,8 +153,8 @@ class UploadedFile(RecordedFolder[FileRecord]):
 
 def bakeoff_name(name: str) -> str:
     """Return the line of a config that names a bake-off after its file."""
-    base = name.replace("\\", "/").rpartition("/")[2].partition(".")[0]
-    safe = re.sub(r"[^\w -]", "", base).strip() or "texts"
+    stem = without_folders(name).partition(".")[0]
+    safe = re.sub(r"[^\w -]", "", stem).strip() or "texts"
     return f"name: {scalar(safe[:60])}\n"
 
 

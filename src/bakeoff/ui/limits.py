@@ -9,7 +9,7 @@ from bakeoff.serve.limits import Limits
 
 @dataclass(frozen=True)
 class PageLimits:
-    """Limits of `bakeoff ui`. Whoever goes beyond one is told its value."""
+    """Limits of `bakeoff ui`. A client that exceeds one is told its value."""
 
     requests: Limits = field(default_factory=Limits)
     uploads: Limits = field(default_factory=lambda: Limits(body_bytes=200_000_000, body_seconds=600.0))

@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.config.choices import Choices
 from bakeoff.config.seen import Seen, shown
 from bakeoff.config.starting import StartingConfig, starting_config
-from bakeoff.data.compression import ending_of, unpack
+from bakeoff.data.compression import LINES, ending_of, unpack
 from bakeoff.data.encodings import decode_found
 from bakeoff.data.nested import leaves
 from bakeoff.data.raw_tables import RawTable, read_raw_table
@@ -39,10 +39,11 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
     """
     columns: list[str] = []
     rows: list[list[str]] = []
+    lines = ending_of(file.name) == LINES
     try:
         if is_larger(file, limits.unpacked_bytes):
             raise UserError(f"{file} holds more than {limits.unpacked_bytes:,} bytes once it is unpacked.", _TOO_LARGE)
-        if ending_of(file.name) == ".txt":
+        if lines:
             columns, rows = ["text"], _first_lines(file)
         else:
             table = read_raw_table(str(file))
@@ -53,12 +54,12 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
         found = found_in(start)
         if choices.metric is not None and choices.metric not in [each.name for each in found.metrics]:
             title = get_metric(choices.metric).title
-            raise UserError(f"No verdict on these labels can be decided by {title}.", "Choose another metric.")
+            raise UserError(f"{title} cannot decide the verdict on these labels.", "Choose another metric.")
         check_settings(choices.settings, {each.name: each.settings for each in found.lineup})
-        return Look(columns=columns, rows=rows, found=found), start
+        return Look(columns=columns, rows=rows, lines=lines, found=found), start
     except UserError as error:
         instead = _CHOOSE if len(columns) > 1 else "Take another file, or save this one again, as CSV for example."
-        return Look(columns=columns, rows=rows, problem=problem_of(error, file, name, instead)), None
+        return Look(columns=columns, rows=rows, lines=lines, problem=problem_of(error, file, name, instead)), None
 
 
 def start_of(file: Path, choices: FileChoices, contestants: Collection[str] | None = None) -> StartingConfig:
@@ -175,7 +176,7 @@ def _first_rows(table: RawTable) -> list[list[str]]:
 
 
 def _first_lines(file: Path) -> list[list[str]]:
-    text, _ = decode_found(unpack(file.read_bytes(), str(file), (".txt",))[0], str(file))
+    text, _ = decode_found(unpack(file.read_bytes(), str(file), (LINES,))[0], str(file))
     return [[_cell(line)] for line in text.splitlines() if line.strip()][:_ROWS]
 
 

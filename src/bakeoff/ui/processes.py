@@ -30,7 +30,7 @@ def start(arguments: Sequence[str], output: Path, errors: Path | None = None) ->
 
     Args:
         output: Gets what it prints.
-        errors: Gets its standard error, if it shall be apart.
+        errors: Gets its standard error, if it is kept apart.
     """
     # -P: the folder in which the server runs holds no modules.
     command = [sys.executable, "-P", "-m", "bakeoff", *arguments]

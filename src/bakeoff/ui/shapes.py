@@ -11,6 +11,7 @@ from bakeoff.runs.record import Record
 from bakeoff.serve.shapes import Ask, Curves, RunView, Task, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
+State = Literal["waiting", "running", "stopping", "stopped", "failed", "finished"]
 
 
 class Problem(Record):
@@ -40,7 +41,7 @@ class Offered(Record):
 
     name: str
     reason: str
-    quick: bool = Field(description="Takes seconds, so it is never left out for want of time.")
+    quick: bool = Field(description="Takes seconds, so it is never left out for lack of time.")
     promise: int = Field(0, description="Where time is short, those with the highest stay.")
     settings: list[Setting]
 
@@ -91,6 +92,7 @@ class Look(Record):
 
     columns: list[str]
     rows: list[list[str]] = Field(description="The first rows, with long cells cut.")
+    lines: bool = Field(False, description="The file has no columns to choose from: its rows are lines of text.")
     found: Found | None = None
     problem: Problem | None = None
 
@@ -170,7 +172,7 @@ class BakeoffView(Record):
     file: str | None = Field(description="The id of its file; null if that was removed.")
     name: str
     created: float = Field(description="Seconds since 1970.")
-    state: Literal["waiting", "running", "stopping", "stopped", "failed", "finished"]
+    state: State
     ahead: int = Field(0, description="Bake-offs that are run before it, if it waits.")
     seconds: float | None = Field(None, description="Since it was started or resumed, while it runs.")
     forecast: dict[str, float] = Field({}, description="Seconds by contestant; empty if nothing was measured.")

@@ -9,9 +9,9 @@ from bakeoff.data.types import Corpus, SplitCorpus
 from bakeoff.errors import UserError
 from bakeoff.lm.examples import example_tokens, prompt_of
 from bakeoff.lm.shots import Shots
-from bakeoff.lm.similarity import text_vectors
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.registry import get_language_model_method
+from bakeoff.pretrained.sentence_vectors import text_vectors
 from bakeoff.runs.contestant_folder import ContestantFolder
 from tests.baking import bake
 from tests.lm.conftest import corpus_of
@@ -75,6 +75,19 @@ def test_similar_examples_the_most_similar_one_last(tmp_path):
     assert len(asked.split("\n\n")) == 3
 
 
+def test_similar_examples_are_looked_up_once_for_each_test_prompt(tmp_path, monkeypatch):
+    looked_up: list[str] = []
+
+    def counted(texts):
+        looked_up.extend(texts)
+        return text_vectors(texts)
+
+    monkeypatch.setattr("bakeoff.lm.shots.text_vectors", counted)
+    baked(tmp_path, examples=2, choose="similar")
+
+    assert sorted(looked_up) == sorted(document.prompt for document in pairs().documents)
+
+
 def test_chats_follow_one_another():
     corpus = chats(["Hello", "Hi"], ["Who?", "Lily"])
     shots = Shots([corpus.documents[0].text], 1)
@@ -83,13 +96,6 @@ def test_chats_follow_one_another():
 
     assert document.text == "u:Hello\na:Hi\nu:Who?\na:Lily\n"
     assert (document.prompt, document.reference) == ("u:Hello\na:Hi\nu:Who?\na:", "Lily")
-
-
-def test_sentence_vectors_do_not_depend_on_the_batch():
-    together = text_vectors(["A short one.", "A much longer text about the old harbour and its ships.", "?"])
-
-    assert together[:1] == pytest.approx(text_vectors(["A short one."]), abs=1e-5)
-    assert (together**2).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
 
 
 def test_without_examples_it_is_refused():

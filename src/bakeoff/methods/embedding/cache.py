@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from bakeoff.machine import default_cache
 
 MOST_BYTES = 4_000_000_000
-"""When the cache is larger, the files that have rested longest are removed."""
+"""When the cache is larger, the least recently used files are removed."""
 
 Vectors = npt.NDArray[np.float32]
 

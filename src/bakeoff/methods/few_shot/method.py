@@ -42,7 +42,7 @@ class FewShotMethod(UntrainedMethod[FewShotConfig]):
         import numpy as np
 
         from bakeoff.lm.shots import Shots
-        from bakeoff.lm.similarity import text_vectors
+        from bakeoff.pretrained.sentence_vectors import text_vectors
 
         documents, similar = data.train.documents, config.choose == "similar"
         size = min(POOL, len(documents)) if similar else config.examples

@@ -49,15 +49,15 @@ export function showFile(page) {
   }
 
   function show(file) {
-    const { columns, rows, found, problem } = file.look;
+    const { columns, rows, lines, found, problem } = file.look;
     choices = file.choices;
     if (found) good = choices;
     page.title(file.name, [found ? plural(found.rows, unit(found)) : null, bytes(file.size)].filter(Boolean).join(" · "));
     const chosen = { text: found?.text ?? chosenText(), label: found?.label ?? chosenLabel() };
-    preview(columns, rows, chosen, isText(file));
+    preview(columns, rows, chosen, lines);
     place.querySelector("#rows-title").hidden = !columns.length;
-    place.querySelector("#rows-title").textContent = isText(file) ? "The first lines" : "The first rows";
-    place.querySelector(".choose").hidden = !columns.length || isText(file);
+    place.querySelector("#rows-title").textContent = lines ? "The first lines" : "The first rows";
+    place.querySelector(".choose").hidden = !columns.length || lines;
     place.querySelector(".wrong").replaceChildren(...(problem ? [element("p", { class: "problem", role: "alert" }, problemText(problem)), element("p", { class: "ways" }, ...undo(), element("a", { href: "#/" }, "Choose another file"))] : []));
     place.querySelector(".end").replaceChildren(deleteButton(page, "files", id, file.name, () => (location.hash = "#/"), "Delete this file"));
     for (const name of ["found", "who"]) place.querySelector(`.${name}`).hidden = !found;
@@ -83,14 +83,11 @@ export function showFile(page) {
   const chosenLabel = () => (pressed("Label").length === 1 ? pressed("Label")[0] : null);
   const pressed = (role) => [...place.querySelectorAll(`.roles [data-role="${role}"][aria-pressed="true"]`)].map((each) => each.dataset.column);
 
-  // A text has no columns to choose from.
-  const isText = (file) => file.name.toLowerCase().endsWith(".txt");
-
-  function preview(columns, rows, chosen, plain) {
+  function preview(columns, rows, chosen, lines) {
     const labels = [chosen.label ?? []].flat();
     const focused = document.activeElement?.getAttribute("aria-label");
     const head = columns.map((column) => {
-      const roles = plain ? [] : ["Text", "Label"].map((role) => {
+      const roles = lines ? [] : ["Text", "Label"].map((role) => {
         const on = role === "Text" ? chosen.text.includes(column) : labels.includes(column);
         const button = element(
           "button",

@@ -1,4 +1,4 @@
-"""Vectors of texts by which similar ones are found: the packaged sentence encoder, all-MiniLM-L6-v2."""
+"""Vectors of texts, by which similar ones are found, from the packaged sentence encoder: all-MiniLM-L6-v2."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bakeoff.pretrained.names import DEFAULT_ENCODER
 from bakeoff.pretrained.sources import load_weights
 
-ENCODER = "minilm-l6"
 _MOST_TOKENS = 256  # as its authors use it
 _TEXTS_AT_ONCE = 32
 
@@ -42,5 +42,5 @@ def text_vectors(texts: Sequence[str]) -> Vectors:
 
 @cache
 def _encoder() -> tuple[Any, Any]:
-    network, tokenizer, _ = load_weights(ENCODER, labels=())
+    network, tokenizer, _ = load_weights(DEFAULT_ENCODER, labels=())
     return network.eval(), tokenizer
