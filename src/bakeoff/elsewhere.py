@@ -15,7 +15,7 @@ from bakeoff.execution.exchange import Carrier
 from bakeoff.execution.schedule import Assignment, Ended, Executor
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
-from bakeoff.training import distributed, trackers
+from bakeoff.training import torchrun, trackers
 from bakeoff.training.progress import Progress
 from bakeoff.trainings import changed_source, ended, list_trainings, name_of, prepare_data, train_in
 
@@ -40,7 +40,7 @@ def elsewhere(
         raise UserError(
             "--workers and --on cannot be combined.", "On a cluster, Ray starts as many as there is room for."
         )
-    if distributed.world_size() > 1:
+    if torchrun.world_size() > 1:
         raise UserError(
             "torchrun divides each training between processes; --workers and --on give a process a whole training.",
             "Run without torchrun.",

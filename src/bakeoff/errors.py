@@ -43,6 +43,10 @@ class DivergedError(UserError):
     """The loss is not a finite number, so that the training cannot go on."""
 
 
+class NotEnoughMemoryError(UserError):
+    """Memory has run out. What has been trained until the last checkpoint is kept."""
+
+
 class FormatError(UserError):
     """A file is not written as expected, and a config could say how it is written.
 

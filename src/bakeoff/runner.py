@@ -26,9 +26,9 @@ from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult, Verdict
 from bakeoff.shared_run import SharedRun
 from bakeoff.tasks.base import get_task
-from bakeoff.training import distributed, trackers
+from bakeoff.training import distributed, torchrun, trackers
 from bakeoff.training.progress import Progress
-from bakeoff.trainings import changed_source, describe, list_trainings, name_of, prepare_data, train_in
+from bakeoff.trainings import bake, changed_source, describe, list_trainings, name_of, prepare_data, train_in
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run(
     """
     checked, tables = load_with_tables(config, overrides)
     folder = RunFolder(output or Path("runs") / (checked.name or checked.task))
-    if not distributed.is_main_process():
+    if not torchrun.is_main_process():
         stored = with_files(checked, {key: folder.table(key) for key in tables})
         return _follow(folder, with_absolute_paths(stored))
     _must_be_free(folder)
@@ -140,7 +140,7 @@ def resume(
     folder.must_hold_a_run()
     progress = progress or Progress()
     config = load_config(folder.config_values())
-    if not distributed.is_main_process():
+    if not torchrun.is_main_process():
         return _follow(folder, config)
     trackers.must_be_installed(config.tracker)
     with folder.locked():
@@ -236,7 +236,7 @@ def _follow(folder: RunFolder, config: BakeoffConfig) -> RunOutcome:
         prepared, _ = prepare_data(config, silent)
     for contestant in unfinished:
         with contextlib.suppress(DivergedError):  # which all processes notice
-            get_task(config).bake(config, contestant, prepared, silent)
+            bake(config, contestant, prepared, silent)
     distributed.wait()  # for the verdict
     return RunOutcome(folder.path, [contestant.average() for contestant in folder.evaluated()], folder.verdict())
 
@@ -275,9 +275,8 @@ def _removed_if_nothing_was_trained(folder: RunFolder, first_of_its_place: bool)
     try:
         yield
     except BaseException as error:
-        begun = folder.contestants() if folder.holds_a_run else []
         could_resume = folder.holds_a_run and not isinstance(error, UserError)
-        if not could_resume and not any(contestant.begun for contestant in begun):
+        if not could_resume and not folder.begun:
             shutil.rmtree(folder.path, ignore_errors=True)
             if first_of_its_place:
                 with contextlib.suppress(OSError):  # another run has begun there

@@ -13,7 +13,8 @@ from bakeoff.config.paths import contestants_files
 from bakeoff.config.repeats import folds, parts, seeds
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import other_circumstances
-from bakeoff.errors import DivergedError
+from bakeoff.errors import DivergedError, NotEnoughMemoryError, UserError
+from bakeoff.evaluation.wording import size
 from bakeoff.execution.schedule import Ended, Job
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.registry import get_method
@@ -23,7 +24,7 @@ from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.plans import Plan
 from bakeoff.runs.results import ContestantResult
 from bakeoff.tasks.base import Contestant, get_task
-from bakeoff.training import distributed, trackers
+from bakeoff.training import torchrun, trackers
 from bakeoff.training.progress import Progress
 
 
@@ -143,6 +144,27 @@ def ended(contestant: Contestant) -> Ended | None:
     return Ended(contestant.folder.result() if contestant.folder.finished else None)
 
 
+def bake(config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress) -> ContestantResult | None:
+    """Train and evaluate a contestant, as its task does it.
+
+    Raises:
+        NotEnoughMemoryError: memory has run out, whatever it was for.
+    """
+    try:
+        return get_task(config).bake(config, contestant, prepared, progress)
+    except UserError:
+        raise
+    except Exception as error:
+        from bakeoff.training.memory import SAVING_MEMORY, is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        available = size(machine.available_memory_bytes())
+        raise NotEnoughMemoryError(
+            f"{contestant.label}: there is not enough memory ({available} are available).", SAVING_MEMORY
+        ) from None
+
+
 def train_in(
     folder: RunFolder, config: BakeoffConfig, contestant: Contestant, prepared: Any, progress: Progress
 ) -> Ended:
@@ -176,10 +198,11 @@ def _bake_one(
         if contestant.trial:
             get_task(config).make_trial(config, contestant, prepared, tracked)
             return None
-        result = get_task(config).bake(config, contestant, prepared, tracked)
+        result = bake(config, contestant, prepared, tracked)
+    assert result is not None  # in the main process
     if endless := [metric.protocol for metric in result.metrics if not math.isfinite(metric.value)]:
         raise DivergedError(f"{contestant.label}: {endless[0]} is not a finite number.", "Lower its learning_rate.")
-    if (processes := distributed.world_size()) > 1:
+    if (processes := torchrun.world_size()) > 1:
         result.notes.append(f"{processes} processes worked together; time and memory are the main process's.")
     if config.repeats > 1 and len(seeds(config, contestant.name)) == 1:
         result.notes.append("Trained once: it does not depend on the seed.")

@@ -6,8 +6,10 @@ run to its end once, interrupted once and killed once, where slow tests are run.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -15,9 +17,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from bakeoff.cli.main import main
@@ -218,7 +222,8 @@ def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_
 def test_transformer_classifiers_are_sharded_too(tmp_path):
     full = {"method": "transformer", "model": "stories260k", "tuning": "full", "max_length": 32, "precision": "fp32"}
     contestants = {"full": full, "corrected": SENTIMENT_SPEC["contestants"]["corrected"]}
-    spec = {**SENTIMENT_SPEC, "contestants": contestants, "distributed": {"strategy": "fsdp"}}
+    ensemble = {"both": {"method": "ensemble", "members": list(contestants)}}
+    spec = {**SENTIMENT_SPEC, "contestants": contestants | ensemble, "distributed": {"strategy": "fsdp"}}
 
     alone, together = both(tmp_path, spec)
 
@@ -228,6 +233,7 @@ def test_transformer_classifiers_are_sharded_too(tmp_path):
         assert first.loss == pytest.approx(expected.loss, rel=1e-5)
         assert {file.name for file in ours.model.rglob("*")} == {file.name for file in theirs.model.rglob("*")}
     assert_same_weights(together.contestant("full").model, alone.contestant("full").model)
+    assert together.contestant("both").result().metrics
 
 
 @pytest.mark.slow
@@ -338,3 +344,63 @@ def test_a_mistake_is_explained_once(tmp_path):
     assert typed.out == ""
     assert typed.err.count("There is no model ./no-such-model") == 1
     assert not (tmp_path / "run").exists()
+
+
+SHORT_OF_MEMORY = {
+    "loading": ("bakeoff.pretrained.sharded_loading.load_weights", 1, 0),
+    "looking-ahead": ("bakeoff.machine.memory_growth", 1, 1),
+    "first-step": ("bakeoff.training.steps.update", 1, 1),
+    "step": ("bakeoff.methods.fine_tuning.learner.FineTuningLearner.loss", 4, 1),
+    "step-of-main": ("bakeoff.methods.fine_tuning.learner.FineTuningLearner.loss", 4, 0),
+    "validation": ("bakeoff.lm.forward.CausalForward._losses", 2, 1),
+    "saving": ("bakeoff.methods.fine_tuning.learner.save_full", 2, 0),
+    "evaluation": ("bakeoff.tasks.language_model.score_plan", 1, 0),
+}
+"""What runs out of memory, when it is called for which time, and in which of two processes."""
+
+
+def run_short_of_memory(words: list[str]) -> int:
+    target, calls, *command = words
+    owner, _, name = target.rpartition(".")
+    place = pkgutil.resolve_name(owner)
+    function, counted = getattr(place, name), itertools.count(1)
+
+    def short(*arguments: Any, **settings: Any) -> Any:
+        if next(counted) == int(calls):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return function(*arguments, **settings)
+
+    setattr(place, name, short)
+    pkgutil.resolve_name("bakeoff.training.torchrun").GRACE_SECONDS = 1.0
+    return main(command)
+
+
+@pytest.mark.parametrize(
+    "when", [pytest.param(when, marks=[] if when == "step" else pytest.mark.slow) for when in SHORT_OF_MEMORY]
+)
+def test_without_memory_a_run_ends_with_a_sentence_and_can_be_resumed(language_models, tmp_path, when):
+    target, calls, short = SHORT_OF_MEMORY[when]
+    only_full = {**LANGUAGE_MODEL_SPEC, "contestants": {"full": LANGUAGE_MODEL_SPEC["contestants"]["full"]}}
+    command = ["run", write_config_file(tmp_path / "config.yaml", only_full), "-o", tmp_path / "run"]
+
+    processes = [
+        Forked(run_short_of_memory, [target, str(calls), *command], env=environment)
+        if rank == short
+        else fork(*command, env=environment)
+        for rank, environment in enumerate(environment_of_two())
+    ]
+    said = [process.communicate(timeout=100)[1] for process in processes]
+
+    assert [process.poll() for process in processes] == [2, 2]
+    assert "not enough memory" in said[short]
+    assert "lower max_length" in said[short]
+    assert "Another process of this run has ended unexpectedly." in said[1 - short]
+    assert "Traceback" not in "".join(said)
+    if when in ("loading", "looking-ahead", "first-step"):
+        assert "Nothing had been trained" in said[short]
+        assert not (tmp_path / "run").exists()
+        return
+    assert f"bakeoff resume {tmp_path / 'run'}" in said[short]
+    assert two_processes("resume", tmp_path / "run").code == 0
+    ours, expected = (run.contestant("full").result() for run in (RunFolder(tmp_path / "run"), language_models[1]))
+    assert ours.metrics == expected.metrics

@@ -111,8 +111,8 @@ def test_what_cannot_be_combined(tmp_path):
 
 
 def test_torchrun_divides_trainings_in_another_way(tmp_path, monkeypatch):
-    monkeypatch.setattr("bakeoff.training.distributed.world_size", lambda: 2)
-    monkeypatch.setattr("bakeoff.training.distributed.is_main_process", lambda: True)
+    monkeypatch.setattr("bakeoff.training.torchrun.world_size", lambda: 2)
+    monkeypatch.setattr("bakeoff.training.torchrun.is_main_process", lambda: True)
 
     with pytest.raises(UserError, match="torchrun divides each training"):
         runner.run(CONFIG, tmp_path / "run", workers=2)

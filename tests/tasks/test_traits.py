@@ -108,6 +108,6 @@ def test_an_encoder_that_would_take_long_or_does_not_know_the_language_is_not_as
 
 
 def test_under_torchrun_no_encoder_is_loaded_by_one_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakeoff.training.distributed.world_size", lambda: 2)
+    monkeypatch.setattr("bakeoff.training.torchrun.world_size", lambda: 2)
     monkeypatch.setattr("bakeoff.pretrained.packaged_models.check_installed", lambda name: pytest.fail("asked"))
     assert module._encoded(["the film is a good one"] * 3, Progress()) is None

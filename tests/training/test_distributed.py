@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 
 
 class Numbers(list[int]):
@@ -59,14 +59,27 @@ def test_all_processes_get_the_same_number_of_items_of_which_each_counts_once(mo
     assert sorted(item for items in dealt for item, own in items if own) == list("abcd")
 
 
+@pytest.mark.parametrize(
+    ("strategy", "rank", "together"), [("ddp", "0", 2), ("ddp", "1", 2), ("fsdp", "0", 1), ("fsdp", "1", None)]
+)
+def test_a_sharded_model_is_evaluated_by_the_main_process_alone(monkeypatch, strategy, rank, together):
+    for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2", "RANK": rank}.items():
+        monkeypatch.setenv(name, value)
+
+    assert distributed.share_or_leave(strategy, torchrun.world_size) == together
+    assert torchrun.world_size() == 2
+
+
 def test_a_single_process_talks_to_nobody(monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     monkeypatch.setenv("WORLD_SIZE", "4")  # some clusters set it for every program
     values = torch.ones(3)
 
-    assert distributed.is_main_process()
+    assert torchrun.is_main_process()
     assert distributed.summed(values) is values
     assert distributed.broadcast(2.5) == 2.5
-    assert distributed.largest(3) == 3
+    assert distributed.largest(3) == distributed.smallest(3) == 3
+    assert distributed.from_main_process(lambda: "made") == "made"
+    assert distributed.share_or_leave("fsdp", lambda: "evaluated") == "evaluated"
     assert list(distributed.shard("abc")) == ["a", "b", "c"]
     assert not torch.distributed.is_initialized()

@@ -17,7 +17,7 @@ from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
-from bakeoff.training import loop, memory
+from bakeoff.training import distributed, loop, memory
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import LossSum, TrainingSettings
 from bakeoff.training.memory import by_parts, divided, is_out_of_memory
@@ -145,6 +145,8 @@ def test_by_parts_halves_until_memory_suffices():
 
     assert sum(by_parts(total, batch)) == 28
     assert len(by_parts(total, batch)) == 4
+    with pytest.raises(MemoryError):  # other processes, which compute at the same time, would not wait
+        by_parts(total, batch, in_step=True)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +175,21 @@ def test_looking_ahead_chooses_what_fits(monkeypatch, available, limit, message)
         assert message in " ".join(listener.messages)
     assert torch.equal(torch.get_rng_state(), random)
     assert all(weight.grad is None for weight in learner.model.parameters())
+
+
+@pytest.mark.parametrize(("limit_of_the_other", "limit"), [(8, 4), (2, 2)])
+def test_processes_share_the_memory_of_a_machine_and_agree(monkeypatch, limit_of_the_other, limit):
+    """A text takes 100 bytes, and the step another 500 in each process."""
+    for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "smallest", lambda value: min(value, limit_of_the_other))
+    monkeypatch.setattr(machine, "memory_growth", lambda work: work() and 100)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: int(2 * (500 + 444) / (1 - memory.SPARE)) + 1)
+    state, learner = TrainingState(), TinyLearner()
+
+    memory.MicroBatches(state, lambda text: None).look_ahead(learner, learner.steps(1), 500)
+
+    assert state.micro_batch_tokens == limit
 
 
 class Hungry(TinyLearner):

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import peft
 import pytest
 import torch
 import transformers
@@ -21,12 +20,14 @@ from safetensors.torch import load_file
 from bakeoff.lm.batching import TokenBatch, pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
-from bakeoff.pretrained.adapters import put_adapters, save_adapter
+from bakeoff.methods.lora.adapters import add_lora
+from bakeoff.methods.lora.config import LoraConfig
+from bakeoff.pretrained.adapters import save_adapter, trained_weights
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.saving import save_full
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
-from bakeoff.training import distributed, loop
+from bakeoff.training import distributed, loop, torchrun
 from bakeoff.training.learner import LossSum, TrainingSettings, Validation
 from bakeoff.training.progress import Progress
 from tests.processes import Forked
@@ -52,16 +53,23 @@ class OftenIdle(TinyLearner):
 class Sentences:
     """Trains a small GPT-2 or Llama, or adapters on it, on random texts: five micro-batches to divide."""
 
-    def __init__(self, kind: str, adapters: bool = False, kernels: bool = False) -> None:
+    def __init__(self, kind: str, variant: str | None = None, kernels: bool = False, sharded: bool = False) -> None:
+        """
+        Args:
+            variant: Of the adapters, if there are any.
+            sharded: Only the main process has the weights.
+        """
         torch.manual_seed(0)
-        self.model = MODELS[kind]()
+        with torch.device("cpu" if torchrun.is_main_process() or not sharded else "meta"):
+            self.model = MODELS[kind]()
         if kernels:
             install_kernels(self.model)
-        if adapters:
-            config = peft.LoraConfig(task_type="CAUSAL_LM", r=3, target_modules="all-linear")
-            self.model = put_adapters(self.model, config, reference="small", seed=1)
-        self._adapters = adapters
-        self._forward = CausalForward(self.model)
+        if variant:
+            config = LoraConfig(variant=variant, r=3, lora_alpha=8, target_modules="all-linear")
+            self.model = add_lora(self.model, config, reference="small", seed=1)
+        self._adapters = variant is not None
+        self._taken_out = trained_weights(self.model) if variant == "pissa" else None
+        self._forward = CausalForward(self.model, sharded=sharded)
         random = np.random.default_rng(0)
         texts = [random.integers(0, 37, length) for length in (9, 8, 7, 9, 5, 8, 4)]
         self._rows = [Row(text[:-1], text[1:]) for text in texts]
@@ -88,7 +96,7 @@ class Sentences:
 
     def save_model(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
         if self._adapters:
-            save_adapter(self.model, folder, weights)
+            save_adapter(self.model, folder, weights, taken_out=self._taken_out)
         else:
             save_full(self.model, folder, weights)
 
@@ -113,15 +121,18 @@ CASES = {
     "ddp-bf16": (lambda: TinyLearner(dropout=0.0, micro_batches=2), replace(DDP, precision="bf16")),
     "ddp-idle": (OftenIdle, DDP),
     "ddp-idle-bf16": (OftenIdle, replace(DDP, precision="bf16")),
-    "ddp-lora": (lambda: Sentences("llama", adapters=True), DDP),
+    "ddp-lora": (lambda: Sentences("llama", "lora"), DDP),
     "ddp-kernels": (lambda: Sentences("gpt2", kernels=True), DDP),  # whose embedding is its output layer
     "ddp-auto": (lambda: Sentences("llama"), replace(DDP, range_test=True)),
-    "fsdp": (lambda: Sentences("gpt2"), FSDP),
-    "fsdp-llama": (lambda: Sentences("llama"), FSDP),
-    "fsdp-lora": (lambda: Sentences("gpt2", adapters=True), FSDP),
-    "fsdp-auto": (lambda: Sentences("llama"), replace(FSDP, range_test=True)),
-    "fsdp-bf16": (lambda: Sentences("llama"), replace(FSDP, precision="bf16")),
-    "fsdp-bf16-lora": (lambda: Sentences("llama", adapters=True), replace(FSDP, precision="bf16")),
+    "fsdp": (lambda: Sentences("gpt2", sharded=True), FSDP),
+    "fsdp-whole": (lambda: Sentences("gpt2"), FSDP),  # in every process, before it is sharded
+    "fsdp-llama": (lambda: Sentences("llama", sharded=True), FSDP),
+    "fsdp-lora": (lambda: Sentences("gpt2", "lora", sharded=True), FSDP),
+    "fsdp-dora": (lambda: Sentences("llama", "dora", sharded=True), FSDP),
+    "fsdp-pissa": (lambda: Sentences("llama", "pissa", sharded=True), FSDP),
+    "fsdp-auto": (lambda: Sentences("llama", sharded=True), replace(FSDP, range_test=True)),
+    "fsdp-bf16": (lambda: Sentences("llama", sharded=True), replace(FSDP, precision="bf16")),
+    "fsdp-bf16-lora": (lambda: Sentences("llama", "lora", sharded=True), replace(FSDP, precision="bf16")),
 }
 LOOSE = {"fsdp-bf16": 0.02, "fsdp-bf16-lora": 0.02}  # rounded otherwise
 RESUMED = ["ddp-lora", "fsdp", "fsdp-lora"]
@@ -141,7 +152,7 @@ class Stopper(Progress):
 
 def train(case: str, path: Path, progress: Progress | None = None) -> None:
     learner, settings = CASES[case]
-    folder = ContestantFolder(path, writes=distributed.is_main_process())
+    folder = ContestantFolder(path, writes=torchrun.is_main_process())
     loop.train(learner(), settings, folder, progress or Progress())
 
 

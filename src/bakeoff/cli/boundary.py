@@ -18,7 +18,7 @@ from types import FrameType
 
 from bakeoff.cli.console import print_error
 from bakeoff.errors import UserError
-from bakeoff.training import distributed
+from bakeoff.training import torchrun
 
 MISTAKE = 2
 BUG = 70
@@ -101,7 +101,7 @@ def print_anything() -> None:
 def _interrupted(error: BaseException, process_ends: bool) -> int:
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
-    if distributed.is_main_process():
+    if torchrun.is_main_process():
         print_error(error if isinstance(error, InterruptedWorkError) else InterruptedWorkError("Interrupted."))
     if in_main_thread and not process_ends:
         signal.signal(signal.SIGINT, before)

@@ -32,7 +32,7 @@ from bakeoff.cli import (
     ui,
 )
 from bakeoff.cli.boundary import INTERRUPTED, InterruptedWorkError, check_arguments, guarded, print_anything
-from bakeoff.training import distributed
+from bakeoff.training import torchrun
 
 DISTRIBUTED = ("run", "resume", "perplexity")
 """Commands that the processes of torchrun carry out together. The main process runs all others by itself."""
@@ -78,10 +78,10 @@ def version(
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
-    elif context.invoked_subcommand not in DISTRIBUTED and distributed.world_size() > 1:
-        if not distributed.is_main_process():
+    elif context.invoked_subcommand not in DISTRIBUTED and torchrun.world_size() > 1:
+        if not torchrun.is_main_process():
             raise typer.Exit
-        distributed.work_alone()
+        context.with_resource(torchrun.alone())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def work() -> int:
-        distributed.end_with_torchrun()
+        torchrun.end_with_torchrun()
         print_anything()
         check_arguments(words)
         machine.prepare()
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextlib.contextmanager
 def _only_main_process_prints() -> Iterator[None]:
     """Silence the other processes of torchrun, which do the same work, unless one of them fails."""
-    if distributed.is_main_process():
+    if torchrun.is_main_process():
         yield
         return
     try:
@@ -124,7 +124,7 @@ def _only_main_process_prints() -> Iterator[None]:
     except BaseException as error:
         ended = isinstance(error, SystemExit) and error.code in (0, None, INTERRUPTED)
         if not ended and not isinstance(error, InterruptedWorkError):
-            distributed.leave_it_to_main_process()
+            torchrun.leave_it_to_main_process()
         raise
 
 

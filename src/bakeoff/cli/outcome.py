@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bakeoff.cli.boundary import InterruptedWorkError
 from bakeoff.cli.console import output, print_json
-from bakeoff.errors import UserError
+from bakeoff.errors import NotEnoughMemoryError, UserError
 
 if TYPE_CHECKING:
     from bakeoff.cli.progress_bar import ConsoleProgress
@@ -19,23 +19,22 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
-    """Show the progress of the run in `folder`. After Ctrl-C or a full disk, say how to go on."""
+    """Show the progress of the run in `folder`. After Ctrl-C, or without disk space or memory, say how to go on."""
     from bakeoff.cli.progress_bar import ConsoleProgress
+    from bakeoff.runs.folder import RunFolder
     from bakeoff.runs.writing import DiskFullError
 
     try:
         with ConsoleProgress() as progress:
             yield progress
     except KeyboardInterrupt:
-        raise InterruptedWorkError("Interrupted.", _how_to_go_on(folder)) from None
-    except DiskFullError as error:
-        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder)}") from error
+        raise InterruptedWorkError("Interrupted.", _how_to_go_on(folder, RunFolder(folder).holds_a_run)) from None
+    except (DiskFullError, NotEnoughMemoryError) as error:
+        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder, RunFolder(folder).begun)}") from error
 
 
-def _how_to_go_on(folder: Path) -> str:
-    from bakeoff.runs.folder import RunFolder
-
-    if RunFolder(folder).holds_a_run:
+def _how_to_go_on(folder: Path, is_kept: bool) -> str:
+    if is_kept:
         return f"Resume with: bakeoff resume {folder}"
     return "Nothing had been trained: run the same command again."
 

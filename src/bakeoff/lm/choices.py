@@ -20,7 +20,7 @@ from transformers import DynamicCache
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.pretrained.cache_name import cache_name
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 
 TOKENS_AT_ONCE = 768
 """Tokens of prompts and continuations that go through the model at once; attention grows with their square."""
@@ -53,7 +53,7 @@ class Choices:
         batches = list(self._batches(prompts))
         for number, rows in enumerate(distributed.shard(batches), start=1):
             found[rows] = compute([prompts[row] for row in rows])
-            share(min(1.0, number * distributed.world_size() / len(batches)))
+            share(min(1.0, number * torchrun.world_size() / len(batches)))
         return distributed.summed(found).numpy()
 
     @property

@@ -26,19 +26,24 @@ class CausalForward:
 
     Some architectures scale or cap their logits, and a PEFT adapter may sit on the output layer. Those run as a whole:
     the results are the same, but the logits of a batch need memory all at once.
-
-    Raises:
-        UserError: the model looks at later tokens, so it predicts nothing.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, sharded: bool = False) -> None:
+        """
+        Args:
+            sharded: Training is going to shard the model, which can only then be checked: with the first batch.
+
+        Raises:
+            UserError: the model looks at later tokens, so it predicts nothing.
+        """
         self.model = model
+        self.sharded = sharded
         install_kernels(model)
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._backbone: Any = getattr(inner, inner.base_model_prefix, None)
         self._head: Any = inner.get_output_embeddings()
         self._cache_name = cache_name(inner)
-        self._whole = not self._halves_make_the_whole()
+        self._checked_halves = None if sharded else self._halves_make_the_whole()
 
     @property
     def device(self) -> torch.device:
@@ -77,24 +82,26 @@ class CausalForward:
     def summed_loss(self, batch: TokenBatch) -> torch.Tensor:
         """Return the summed loss of the batch's targets in nats, differentiable."""
         batch = batch.to(self.device)
-        if self._whole:
+        if not self.has_halves:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="sum")
         return summed_cross_entropy(self._hidden(batch), self._head.weight, self._head.bias, batch.targets)
 
     @torch.no_grad()
     def losses(self, batch: TokenBatch) -> torch.Tensor:
         """Return the loss of each target in nats, fp32 on the CPU, shape (targets,); in parts if memory runs short."""
-        return torch.cat(by_parts(self._losses, batch.to(self.device)))
+        return torch.cat(by_parts(self._losses, batch.to(self.device), in_step=self.sharded))
 
     def _losses(self, batch: TokenBatch) -> torch.Tensor:
-        if self._whole:
+        if not self.has_halves:
             return F.cross_entropy(self._logits(batch).float(), batch.targets, reduction="none").cpu()
         return cross_entropies(self._hidden(batch), self._head.weight, self._head.bias, batch.targets).cpu()
 
     @property
     def has_halves(self) -> bool:
         """True if hidden states need not all go through the output layer."""
-        return not self._whole
+        if self._checked_halves is None:
+            self._checked_halves = self._halves_make_the_whole()
+        return self._checked_halves
 
     @torch.no_grad()
     def next_logits(
@@ -111,7 +118,7 @@ class CausalForward:
         rows = torch.arange(len(input_ids))
         last = torch.full_like(rows, -1) if last is None else last
         inputs |= {"input_ids": input_ids, "use_cache": True, self._cache_name: cache}
-        if self._whole:
+        if not self.has_halves:
             output = self.model(**inputs)
             return output.logits[rows, last].float(), getattr(output, self._cache_name)
         output = self._backbone(**inputs)

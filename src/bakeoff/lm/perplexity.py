@@ -20,7 +20,7 @@ from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.protocols.registry import get_protocol
 from bakeoff.lm.scoring_plan import Row, ScoringPlan
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.progress import Progress
 
 Counts = npt.NDArray[np.int64]
@@ -182,7 +182,7 @@ def score_with(
         ends = np.cumsum([sizes[number] for number in numbers])
         for number, row_losses in zip(numbers, np.split(batch_losses, ends[:-1]), strict=True):
             losses[number] = row_losses
-        done += sum(len(plan.rows[number].inputs) for number in numbers) * distributed.world_size()
+        done += sum(len(plan.rows[number].inputs) for number in numbers) * torchrun.world_size()
         if progress:
             progress.stage(f"scoring {name}", min(1.0, done / total))
     # Each loss is computed by one process and is zero in the others, so the sum is exact.

@@ -11,11 +11,12 @@ import torch
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.prompting import read_prompting
+from bakeoff.pretrained.sharded_loading import load_weights_for_sharding
 from bakeoff.pretrained.sources import context_length, load_weights
 from bakeoff.sections import Quantization, RequestedPrecision
 from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
 
-__all__ = ["LanguageModel", "load_language_model", "ready"]
+__all__ = ["LanguageModel", "load_for_sharding", "load_language_model", "ready"]
 
 
 def load_language_model(
@@ -45,6 +46,24 @@ def load_language_model(
     model, tokenizer, reference = load_weights(name, merged=merged, cache=cache, quantization=quantization)
     loaded = ready(model, tokenizer, name=name, reference=reference, precision=precision)
     return replace(loaded, prompting=read_prompting(name))
+
+
+def load_for_sharding(name: str) -> LanguageModel:
+    """Load a model in fp32 that training is about to shard. Until then it cannot compute. Every process must call this.
+
+    Raises:
+        UserError: as `load_language_model`.
+    """
+    model, tokenizer, reference = load_weights_for_sharding(name)
+    return LanguageModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=name,
+        reference=reference,
+        context_length=context_length(model.config, tokenizer),
+        precision="fp32",
+        forward=CausalForward(model, sharded=True),
+    )
 
 
 def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: RequestedPrecision) -> LanguageModel:

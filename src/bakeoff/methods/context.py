@@ -65,14 +65,18 @@ class BaseModel:
     name: str  # as the config gives it
     precision: RequestedPrecision
     quantization: Quantization | None = None
+    sharded: bool = False  # training shards it: only the main process loads the weights
     _loaded: LanguageModel | None = None
 
     def get(self) -> LanguageModel:
         """Return the model in fp32 (quantized weights aside), to read text with its tokenizer."""
         if self._loaded is None:
-            from bakeoff.lm.sources import load_language_model
+            from bakeoff.lm.sources import load_for_sharding, load_language_model
 
-            self._loaded = load_language_model(self.name, precision="fp32", quantization=self.quantization)
+            if self.sharded:
+                self._loaded = load_for_sharding(self.name)
+            else:
+                self._loaded = load_language_model(self.name, precision="fp32", quantization=self.quantization)
         return self._loaded
 
     def take(self) -> LanguageModel:

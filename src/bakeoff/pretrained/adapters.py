@@ -16,7 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from bakeoff.errors import UserError
 from bakeoff.pretrained.quantization import weight_count
 from bakeoff.pretrained.quiet import quiet_libraries
-from bakeoff.training import sharding
+from bakeoff.training import sharding, torchrun
 
 Weights = dict[str, torch.Tensor]
 
@@ -68,12 +68,16 @@ def trained_weights(adapted: Any) -> Weights:
 def save_adapter(adapted: Any, folder: Path, weights: Weights, *, taken_out: Weights | None = None) -> None:
     """Write adapter_config.json and adapter_model.safetensors, which plain PEFT loads on the original base model.
 
+    If the weights are sharded, every process must call this, and the main process writes.
+
     Args:
         weights: The trained parameters by their names in `adapted`, in fp32.
         taken_out: For PiSSA, the initial adapters. They were taken out of the original weights, so on these weights
             they must be subtracted again: B A - B' A' = [B, -B'] [A; A'], a LoRA of twice the rank.
     """
     state = _state(adapted, weights)
+    if not torchrun.is_main_process():
+        return
     config = copy.deepcopy(adapted.peft_config["default"])
     if taken_out is not None:
         for name, initial in _state(adapted, taken_out).items():

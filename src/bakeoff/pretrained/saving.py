@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bakeoff.pretrained.quiet import quiet_libraries
-from bakeoff.training import distributed, sharding
+from bakeoff.training import sharding, torchrun
 
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
 """The names of safetensors for the types that models have."""
@@ -56,5 +56,5 @@ def _write_one_by_one(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
             rows = sharding.whole(tensor.detach())
-            if distributed.is_main_process():
+            if torchrun.is_main_process():
                 file.write(rows.cpu().flatten().view(torch.uint8).numpy().data)

@@ -63,6 +63,11 @@ class RunFolder:
         return exists(self._config)
 
     @property
+    def begun(self) -> bool:
+        """True once one of its contestants has taken a step: before that, an error removes the folder."""
+        return self.holds_a_run and any(contestant.begun for contestant in self.contestants())
+
+    @property
     def lost_its_config(self) -> bool:
         """True if there are contestants, but no bakeoff.yaml."""
         return not self.holds_a_run and self._contestants.is_dir()

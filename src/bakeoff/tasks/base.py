@@ -60,8 +60,10 @@ class BakeoffTask(ABC, Generic[Config, Data]):
         """
 
     @abstractmethod
-    def bake(self, config: Config, contestant: Contestant, data: Data, progress: Progress) -> ContestantResult:
+    def bake(self, config: Config, contestant: Contestant, data: Data, progress: Progress) -> ContestantResult | None:
         """Train and evaluate a contestant. The test split is used once, with the best weights.
+
+        Under torchrun, processes other than the main one have no result if they leave the evaluation to it.
 
         Raises:
             UserError: the settings do not work with the data, or the disk is full.

@@ -67,19 +67,43 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
 
     def bake(
         self, config: ClassificationConfig, contestant: Contestant, data: SplitTable, progress: Progress
-    ) -> ContestantResult:
+    ) -> ContestantResult | None:
         started = time.perf_counter()
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
+        distributed.wait()  # until the main process has written the results of members and folds
         data, context = _begin(config, contestant, data, progress)
-        if data.folds:
-            distributed.wait()  # until the main process has written the last fold
         if failed := [fold.name for fold in folder.folds() if fold.failure()]:
             raise DivergedError(f"{failed[0]} has no result.")
         columns = columns_read(config, contestant.name, data)
         fitted = tuning.fit(method, settings, data, context, partial(_validation_accuracy, method, data, columns))
-        settings, report = fitted.config, fitted.report
         distributed.wait()  # until the main process has written the model
+        return distributed.share_or_leave(
+            config.distributed.strategy,
+            lambda: self._evaluate(config, contestant, data, columns, context, fitted, started, progress),
+        )
+
+    def _evaluate(
+        self,
+        config: ClassificationConfig,
+        contestant: Contestant,
+        data: SplitTable,
+        columns: list[str],
+        context: FitContext,
+        fitted: tuning.Fitted,
+        started: float,
+        progress: Progress,
+    ) -> ContestantResult:
+        """Evaluate a contestant that has been trained.
+
+        Args:
+            data: The rows that it has learned from, with those to evaluate on.
+            columns: It reads them beside the text.
+            context: That of its fit.
+            started: When its training has begun, by `time.perf_counter`.
+        """
+        settings, report, folder = fitted.config, fitted.report, contestant.folder
+        method = get_classification_method(settings.method)
         progress.stage("evaluating")
         saved = _saved(settings, data, columns)
         model = method.load(folder.model, saved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -63,25 +64,47 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
 
     def bake(
         self, config: LanguageModelConfig, contestant: Contestant, data: SplitCorpus, progress: Progress
-    ) -> ContestantResult:
+    ) -> ContestantResult | None:
         started = time.perf_counter()
-        settings, folder, evaluation = config.contestants[contestant.name], contestant.folder, config.evaluation
+        settings = config.contestants[contestant.name]
         method = get_language_model_method(settings.method)
-        precision = choose_precision(config.precision)
         progress.stage(f"loading {config.model}")
-        base = BaseModel(config.model, precision, method.quantization(settings))
+        base = _base_model(config, method.quantization(settings))
         # Laid out first, so that a text or prompt that does not fit is refused before training.
         text = evaluated_text(config, data)
         plans = scoring_plans(config, base.get(), text)
-        for prompt in evaluation.prompts:
+        for prompt in config.evaluation.prompts:
             check_prompt(base.get(), prompt)
         context = _context(config, contestant, base, progress)
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
-        settings, report = fitted.config, fitted.report
         machine.give_memory_back()  # the evaluation needs it
-        write_prompting(config, data, folder)
+        write_prompting(config, data, contestant.folder)
         distributed.wait()  # until the main process has written the model
+        return distributed.share_or_leave(
+            config.distributed.strategy,
+            lambda: self._evaluate(config, contestant, data, plans, fitted, started, progress),
+        )
 
+    def _evaluate(
+        self,
+        config: LanguageModelConfig,
+        contestant: Contestant,
+        data: SplitCorpus,
+        plans: Sequence[ScoringPlan],
+        fitted: tuning.Fitted,
+        started: float,
+        progress: Progress,
+    ) -> ContestantResult:
+        """Evaluate a contestant that has been trained.
+
+        Args:
+            plans: As `scoring_plans` has laid out the text.
+            started: When its training has begun, by `time.perf_counter`.
+        """
+        settings, report = fitted.config, fitted.report
+        folder, evaluation = contestant.folder, config.evaluation
+        method, precision = get_language_model_method(settings.method), choose_precision(config.precision)
+        text = evaluated_text(config, data)
         progress.stage("loading the best weights")
         best = method.load(folder.model, precision)
         shown = with_shots(best, text)
@@ -144,10 +167,9 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
     def make_trial(
         self, config: LanguageModelConfig, contestant: Contestant, data: SplitCorpus, progress: Progress
     ) -> None:
-        settings, precision = config.contestants[contestant.name], choose_precision(config.precision)
+        settings = config.contestants[contestant.name]
         method = get_language_model_method(settings.method)
-        base = BaseModel(config.model, precision, method.quantization(settings))
-        context = _context(config, contestant, base, progress)
+        context = _context(config, contestant, _base_model(config, method.quantization(settings)), progress)
         tuning.make_trial(method, settings, data, context, None, contestant.trial)
 
     def plan(self, config: LanguageModelConfig, data: SplitCorpus, progress: Progress) -> list[ContestantPlan]:
@@ -172,6 +194,12 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             plan.peak_memory_bytes = max(plan.peak_memory_bytes, evaluation.peak_memory_bytes)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
         return list(plans.values())
+
+
+def _base_model(config: LanguageModelConfig, quantization: Quantization | None) -> BaseModel:
+    """Return the model that a contestant starts from."""
+    sharded = distributed.shards(config.distributed.strategy) and quantization is None  # of an untrained contestant
+    return BaseModel(config.model, choose_precision(config.precision), quantization, sharded)
 
 
 def _context(config: LanguageModelConfig, contestant: Contestant, base: BaseModel, progress: Progress) -> FitContext:

@@ -22,7 +22,7 @@ from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import EpochLine, Search, TrainingCost, Trial
 from bakeoff.sections import Budget
 from bakeoff.tasks.suggestions import Suggestions
-from bakeoff.training import distributed
+from bakeoff.training import torchrun
 from bakeoff.training.progress import ForwardingProgress, Progress
 
 
@@ -96,7 +96,7 @@ def check(name: str, config: MethodConfig, budget_seconds: float | None) -> None
             f"Give trials alone (--set contestants.{name}.tune.trials=20), or leave out at_once.",
         )
     require("tune", f"contestants.{name}.tune")
-    if distributed.world_size() > 1:
+    if torchrun.world_size() > 1:
         raise UserError(f"contestants.{name}.tune works in one process.", "Run it without torchrun.")
 
 

@@ -17,7 +17,7 @@ from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import RangeTest
 from bakeoff.runs.writing import recover_folder, replaced_folder, temporary_folder
-from bakeoff.training import distributed, sharding
+from bakeoff.training import distributed, sharding, torchrun
 from bakeoff.training.learner import Validation
 from bakeoff.training.optimizer import allocate_averages
 from bakeoff.training.precision import MasterWeights
@@ -82,7 +82,7 @@ def _save_tensors(folder: Path, weights: MasterWeights, optimizer: torch.optim.O
     first_rows = {name: sharding.first_row(tensor) for name, tensor in tensors.items()}
     save_file(
         {name: sharding.local(tensor).contiguous() for name, tensor in tensors.items()},
-        folder / (f"state-{distributed.rank():05}.safetensors" if weights.sharded else "state.safetensors"),
+        folder / (f"state-{torchrun.rank():05}.safetensors" if weights.sharded else "state.safetensors"),
         {_FIRST_ROWS: json.dumps({name: row for name, row in first_rows.items() if row})},
     )
 

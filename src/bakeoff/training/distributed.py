@@ -12,15 +12,13 @@ import atexit
 import contextlib
 import functools
 import itertools
-import os
-import socket
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bakeoff.errors import UserError
+from bakeoff.sections import Strategy
+from bakeoff.training.torchrun import alone, end_with_torchrun, is_main_process, local_rank, rank, world_size
 
 if TYPE_CHECKING:
     import torch
@@ -28,36 +26,11 @@ if TYPE_CHECKING:
     from bakeoff.training.learner import Batch
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 AnyBatch = TypeVar("AnyBatch", bound="Batch")
 
 TIMEOUT = timedelta(days=1)
 """Time that a process waits for the others: the main process may save or write for long. A crash is noticed at once."""
-
-GRACE_SECONDS = 10.0
-"""Time that the other processes give the main process to report an error."""
-
-LOOK_SECONDS = 1.0
-"""Time between two looks at whether torchrun is still there."""
-
-
-def world_size() -> int:
-    """Return the number of processes that torchrun has started for this run, on all machines; 1 without torchrun."""
-    return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
-
-
-def rank() -> int:
-    """Return the rank of this process, from 0."""
-    return int(os.environ["RANK"]) if world_size() > 1 else 0
-
-
-def is_main_process() -> bool:
-    """Return whether this process has rank 0, which alone writes files and prints."""
-    return rank() == 0
-
-
-def local_rank() -> int:
-    """Return the rank of this process on its machine, which is also the index of its GPU."""
-    return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
 
 
 def summed(values: torch.Tensor) -> torch.Tensor:
@@ -67,6 +40,11 @@ def summed(values: torch.Tensor) -> torch.Tensor:
         with explained():
             group.all_reduce(values)
     return values
+
+
+def smallest(value: int) -> int:
+    """Return the smallest of the processes' values in all processes."""
+    return -largest(-value)
 
 
 def largest(value: int) -> int:
@@ -99,6 +77,35 @@ def broadcast_tensors(tensors: Iterable[torch.Tensor]) -> None:
         with explained():
             for tensor in tensors:
                 group.broadcast(tensor, src=0)
+
+
+def from_main_process(make: Callable[[], Result]) -> Result:
+    """Return in all processes what the main process makes, and only it: an object that can be pickled."""
+    if world_size() == 1:
+        return make()
+    shared, group = [make() if is_main_process() else None], connected()
+    with explained():
+        group.broadcast_object_list(shared, src=0)
+    return cast(Result, shared[0])
+
+
+def shards(strategy: Strategy) -> bool:
+    """Return whether training shards a model, so that no process but the main one may hold all of it."""
+    return strategy == "fsdp" and world_size() > 1
+
+
+def share_or_leave(strategy: Strategy, work: Callable[[], Result]) -> Result | None:
+    """Return the result of work on a model after its training.
+
+    All processes share it, unless training had to shard the model: then the main process does it alone, since it holds
+    the whole model for it, and the others return None and go on.
+    """
+    if not shards(strategy):
+        return work()
+    if not is_main_process():
+        return None
+    with alone():
+        return work()
 
 
 def wait() -> None:
@@ -140,51 +147,6 @@ def share_of_step(batches: Sequence[AnyBatch]) -> list[AnyBatch]:
     whole = len(batches) - len(batches) % size
     divided = [batch.split(size) for batch in batches[whole:]] if size > 1 else []
     return [*batches[rank() : whole : size], *(parts[rank()] for parts in divided if rank() < len(parts))]
-
-
-def work_alone() -> None:
-    """Forget the other processes, for work that is not shared."""
-    os.environ.pop("TORCHELASTIC_RUN_ID", None)
-
-
-def leave_it_to_main_process() -> None:
-    """Wait before a process fails, so that the main process reports the error.
-
-    Most errors occur in all processes, and torchrun kills the others as soon as one has failed.
-    """
-    if not is_main_process():
-        time.sleep(GRACE_SECONDS)
-
-
-@functools.cache
-def end_with_torchrun() -> None:
-    """End this process soon after torchrun has died, even if it was killed. Without torchrun, do nothing.
-
-    torchrun starts each process in a session of its own, so that nobody else would end them. One that waits for the
-    others would wait for a day and keep the run locked.
-    """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        threading.Thread(target=_await_the_end_of_torchrun, args=(os.getppid(),), daemon=True).start()
-
-
-def _await_the_end_of_torchrun(parent: int) -> None:
-    if not _torchrun_has_died():  # before this process looked at who its parent is
-        while os.getppid() == parent:
-            time.sleep(LOOK_SECONDS)
-    os._exit(1)  # files are complete or absent
-
-
-def _torchrun_has_died() -> bool:
-    """Return whether nobody answers where torchrun listens before it starts any process."""
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
-        address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        try:
-            socket.create_connection(address, timeout=10).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:  # on the way to another machine
-            pass
-    return False
 
 
 @functools.cache

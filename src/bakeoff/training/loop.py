@@ -16,7 +16,7 @@ from bakeoff.runs.checksums import write_manifest
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
 from bakeoff.runs.writing import recover_folder, replaced_folder
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.checkpoint import TrainingState, load_state, load_tensors, save_checkpoint
 from bakeoff.training.interrupt import deferred_interrupt
 from bakeoff.training.learner import Learner, TrainingSettings
@@ -48,7 +48,7 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
     torch.manual_seed(settings.seed)
     if settings.precision == "bf16" and not computes_bf16_fast(choose_device()):
         progress.message(f"{folder.name}: bf16 is hundreds of times slower than fp32 here. Use precision: auto.")
-    if distributed.world_size() > 1:
+    if torchrun.world_size() > 1:
         from bakeoff.training.parallel import distribute
 
         learner, weights = distribute(learner, settings)

@@ -5,6 +5,9 @@ matter (up to rounding, and to the random numbers that dropout draws for each mi
 
 A GPU refuses memory that it does not have. Linux grants it and kills the process that uses it, so on a CPU the need is
 estimated before the first step.
+
+Several processes agree on the estimate. If memory runs out in the middle of a step, the training ends: the others are
+waiting for what the step would have sent them, so that none can start over.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ from typing import Any, TypeVar
 import torch
 
 from bakeoff import machine
-from bakeoff.errors import UserError
+from bakeoff.errors import NotEnoughMemoryError
 from bakeoff.evaluation.wording import size
 from bakeoff.runs.results import TrainingCost
-from bakeoff.training import distributed, sharding
+from bakeoff.training import distributed, sharding, torchrun
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Batch, Learner
 from bakeoff.training.precision import MasterWeights
@@ -52,7 +55,8 @@ class MicroBatches:
             step: Must undo at its start any effect of a call that failed.
 
         Raises:
-            UserError: memory runs out although no batch can be divided any further.
+            NotEnoughMemoryError: memory runs out although no batch can be divided any further, or there are several
+                processes.
         """
         random = _random_state()
         while True:
@@ -62,15 +66,14 @@ class MicroBatches:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                # Several processes take their passes together: one cannot start over alone.
-                smaller = _next_size(parts) if distributed.world_size() == 1 else None
+                alone = torchrun.world_size() == 1
+                smaller = _next_size(parts) if alone else None
                 if smaller is None:
-                    largest = max(batch.tokens for batch in parts)
-                    even = "even " if distributed.world_size() == 1 else ""
-                    raise UserError(
-                        f"There is not enough memory {even}for a micro-batch of {largest:,} tokens "
+                    largest = max((batch.tokens for batch in parts), default=0)
+                    raise NotEnoughMemoryError(
+                        f"There is not enough memory {'even ' if alone else ''}for a micro-batch of {largest:,} tokens "
                         f"({size(machine.available_memory_bytes())} are available).",
-                        SAVING_MEMORY,
+                        SAVING_MEMORY if alone else f"{IN_ONE_PROCESS} {SAVING_MEMORY}",
                     ) from None
             # The activations of the failed step are freed only here, after the `except` block.
             machine.give_memory_back()
@@ -81,7 +84,7 @@ class MicroBatches:
         """On a CPU, limit micro-batches to what fits into the available memory.
 
         The forward pass of one text is measured and scaled by the number of tokens, with which activations grow.
-        Weights and random number generators stay as they are.
+        Weights and random number generators stay as they are. Every process must call this: the smallest limit counts.
 
         Args:
             steps: The steps of an epoch.
@@ -96,13 +99,14 @@ class MicroBatches:
             with torch.random.fork_rng(devices=[]):
                 activations = machine.memory_growth(lambda: learner.loss(text))
         except Exception as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) and torchrun.world_size() == 1:
                 return  # the first step will fail in the same way and report it
             raise
-        available = machine.available_memory_bytes() * (1 - SPARE) - still_needed
-        if activations * largest.tokens <= available * text.tokens:
-            return
-        fitting = max(text.tokens, int(available / activations * text.tokens))
+        available = machine.available_memory_bytes() / torchrun.local_world_size() * (1 - SPARE) - still_needed
+        fitting = largest.tokens
+        if activations * largest.tokens > available * text.tokens:
+            fitting = max(text.tokens, int(available / max(1, activations) * text.tokens))
+        fitting = distributed.smallest(fitting)
         if available < activations:
             self._say(
                 f"There may not be enough memory: one text of {text.tokens:,} tokens needs "
@@ -117,6 +121,8 @@ class MicroBatches:
         self._state.micro_batch_tokens = tokens
         self._say(f"{why}: from now on, micro-batches have at most {tokens:,} tokens. The result is the same.")
 
+
+IN_ONE_PROCESS = "Without torchrun, `bakeoff resume` goes on with smaller micro-batches. Or lower batch_size."
 
 SAVING_MEMORY = (
     "Close other programs, or lower max_length (or hidden_size, where there is one). A language model needs less "
@@ -134,13 +140,17 @@ def divided(batch: AnyBatch, most_tokens: int | None) -> Iterator[AnyBatch]:
         yield from divided(half, most_tokens)
 
 
-def by_parts(compute: Callable[[AnyBatch], Result], batch: AnyBatch) -> list[Result]:
-    """Return `compute` of the batch, or of its parts in order if there is not enough memory for the whole."""
+def by_parts(compute: Callable[[AnyBatch], Result], batch: AnyBatch, *, in_step: bool = False) -> list[Result]:
+    """Return `compute` of the batch, or of its parts in order if there is not enough memory for the whole.
+
+    Args:
+        in_step: Other processes compute with the same sharded model, and would not wait for parts.
+    """
     try:
         return [compute(batch)]
     except Exception as error:
         halves = batch.split(2)
-        if not is_out_of_memory(error) or len(halves) == 1:
+        if not is_out_of_memory(error) or len(halves) == 1 or in_step:
             raise
     return [result for half in halves for result in by_parts(compute, half)]
 

@@ -22,9 +22,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.training import distributed
+from bakeoff.training import distributed, sharding, torchrun
 from bakeoff.training.learner import Learner, LossSum, SummingLearner, TrainingSettings, Validation
-from bakeoff.training.precision import MasterWeights, Precision
+from bakeoff.training.precision import MasterWeights, Precision, choose_device
 
 Result = TypeVar("Result")
 
@@ -32,14 +32,16 @@ Result = TypeVar("Result")
 def distribute(learner: Learner, settings: TrainingSettings) -> tuple[Learner, MasterWeights]:
     """Give every process the main process's weights, or its rows of them; return the learner to train with.
 
+    To be sharded, a model may be on torch's meta device in the other processes, and on the CPU in the main process.
+
     Raises:
         UserError: the model's layers are not known, so that it cannot be sharded, or torch is too old for it.
     """
     model = learner.model
-    distributed.broadcast_tensors(weight.detach() for weight in model.parameters() if weight.requires_grad)
     if settings.strategy == "fsdp":
         machine.return_freed_blocks()
         return _Together(learner, _sharded(model, settings.precision)), MasterWeights(model, "fp32")
+    distributed.broadcast_tensors(weight.detach() for weight in model.parameters() if weight.requires_grad)
     weights = MasterWeights(model, settings.precision)
     return _Together(learner, _replicated(model, weights)), weights
 
@@ -149,14 +151,35 @@ def _sharded(model: torch.nn.Module, precision: Precision) -> torch.nn.Module:
         for weight in model.parameters():
             if not weight.requires_grad:
                 weight.data = weight.data.to(torch.bfloat16)
-    mesh = init_device_mesh(next(model.parameters()).device.type, (distributed.world_size(),))
+    whole = _Whatever(model)
+    in_main = torchrun.is_main_process()
+    weights = {name: weight.detach() for name, weight in whole.named_parameters()} if in_main else {}
+    mesh = init_device_mesh(choose_device().type, (torchrun.world_size(),))
     for module in list(model.modules()):
         if type(module).__name__ in layers:
             fully_shard(module, mesh=mesh, mp_policy=policy)
-    whole = _Whatever(model)
     fully_shard(whole, mesh=mesh, mp_policy=policy)
+    _fill(whole, weights)
     for module in whole.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # sums, not means
             module.set_force_sum_reduction_for_comms(True)
     return whole
+
+
+def _fill(sharded: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Give every process its rows of the main process's weights, and a copy of its buffers.
+
+    Args:
+        weights: In the main process, all rows by name. They are dropped one by one.
+    """
+    device, in_main = choose_device(), torchrun.is_main_process()
+    if not in_main:
+        sharded.to_empty(device=device)
+    for name, weight in sharded.named_parameters():
+        empty = torch.empty(weight.shape, dtype=weight.dtype, device=device)
+        rows = weights.pop(name).to(device).contiguous() if in_main else empty
+        distributed.broadcast_tensors([rows])
+        own, first = sharding.local(weight.detach()), sharding.first_row(weight)
+        own.copy_(rows[first : first + len(own)])
+    distributed.broadcast_tensors(sharded.buffers())

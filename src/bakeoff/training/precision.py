@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 
 from bakeoff.sections import RequestedPrecision
-from bakeoff.training import distributed, sharding
+from bakeoff.training import sharding, torchrun
 
 Precision = Literal["fp32", "bf16"]
 
@@ -29,7 +29,7 @@ def choose_device() -> torch.device:
     """Return the GPU if there is one (under torchrun each process has its own), otherwise the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", distributed.local_rank()) if distributed.world_size() > 1 else torch.device("cuda")
+    return torch.device("cuda", torchrun.local_rank()) if torchrun.world_size() > 1 else torch.device("cuda")
 
 
 def computes_bf16_fast(device: torch.device) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bakeoff.training import distributed
+from bakeoff.training import torchrun
 
 if TYPE_CHECKING:
     import torch
@@ -31,4 +31,4 @@ def first_row(tensor: torch.Tensor) -> int:
     """Return the number of the first row that this process holds of a tensor."""
     if not is_sharded(tensor):
         return 0
-    return min(distributed.rank() * -(-len(tensor) // distributed.world_size()), len(tensor))
+    return min(torchrun.rank() * -(-len(tensor) // torchrun.world_size()), len(tensor))

@@ -13,7 +13,7 @@ import torch
 
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.results import StepLine
-from bakeoff.training import distributed, schedule
+from bakeoff.training import distributed, schedule, torchrun
 from bakeoff.training.checkpoint import TrainingState
 from bakeoff.training.learner import Learner, SummingLearner, TrainingSettings
 from bakeoff.training.memory import MicroBatches, missing_bytes
@@ -119,8 +119,8 @@ class TrainingSteps:
 
     def _seed_dropout(self) -> None:
         """Give processes other than the main one dropout masks of their own, the same ones after a resume."""
-        if not distributed.is_main_process():
-            seed = np.random.SeedSequence([self.settings.seed, distributed.rank(), self.state.step])
+        if not torchrun.is_main_process():
+            seed = np.random.SeedSequence([self.settings.seed, torchrun.rank(), self.state.step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
 
     def _gradients(self, batches: Sequence[Any], count: int, stand_in: Any) -> tuple[float, int]:

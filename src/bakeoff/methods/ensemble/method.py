@@ -36,6 +36,12 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
     def fit(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         """Find the weights. The cost includes the members', because the ensemble needs them trained."""
+        from bakeoff.training import distributed
+
+        report = distributed.share_or_leave(context.strategy, lambda: self._weigh(config, data, context))
+        return report or FitReport(TrainingCost())  # for which nobody asks the other processes
+
+    def _weigh(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.ensemble.model import EnsembleModel
         from bakeoff.methods.ensemble.weights import FEW_TEXTS
         from bakeoff.methods.saved import load_text_model, read_classifier

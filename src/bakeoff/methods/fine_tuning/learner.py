@@ -24,6 +24,7 @@ from bakeoff.runs.writing import folder_bytes
 from bakeoff.training import distributed
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided
+from bakeoff.training.precision import choose_device
 
 MICRO_BATCH_TOKENS = 2048
 """Tokens that go through the model at once, where a step has more: bounds the activations."""
@@ -54,10 +55,10 @@ class FineTuningLearner:
         self._tokenizer = base.tokenizer
         self._config = config
         self._seed = seed
-        self._forward = CausalForward(model)
+        self._forward = CausalForward(model, sharded=base.forward.sharded)
         kind = "examples" if data.train.has_examples else config.sequences
         cut, self._batch = sequences.KINDS[kind]
-        on_cpu = self._forward.device.type == "cpu"
+        on_cpu = choose_device().type == "cpu"
         self._most_tokens = self.micro_batch_tokens if on_cpu else MICRO_BATCH_TOKENS
         size = min(config.max_length, base.context_length)
         if data.train.has_examples:

@@ -20,7 +20,7 @@ from bakeoff.methods.prompt.matching import SURE, label_list_probabilities, labe
 from bakeoff.methods.prompt.spending import Meter, Tokens
 from bakeoff.methods.prompt.template import Messages, Question, Template
 from bakeoff.runs.results import Usage
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.progress import Progress
 
 
@@ -54,7 +54,7 @@ class EndpointModel:
             UserError: the endpoint does not answer, or the limit of spending is reached; what was answered is kept.
         """
         rows = torch.zeros(len(questions), len(self._shares), dtype=torch.float64)
-        if distributed.is_main_process():
+        if torchrun.is_main_process():
             answers = self._answer(questions)
             for number, answer in enumerate(answers):
                 found = self._understood(answer)

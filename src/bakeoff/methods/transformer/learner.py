@@ -32,8 +32,9 @@ from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.heads import answer_zero, head_modules
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.pretrained.saving import save_full
+from bakeoff.pretrained.sharded_loading import load_weights_for_sharding
 from bakeoff.pretrained.sources import context_length, load_weights
-from bakeoff.training import sharding
+from bakeoff.training import distributed, sharding
 from bakeoff.training.learner import LossSum, Validation
 from bakeoff.training.memory import divided
 from bakeoff.training.precision import choose_device
@@ -56,32 +57,48 @@ class TransformerLearner:
     """A network under full fine-tuning or LoRA, with its training and validation texts encoded once."""
 
     def __init__(
-        self, data: SplitTable, config: TransformerConfig, seed: int, linear_part: LinearPart | None = None
+        self,
+        data: SplitTable,
+        config: TransformerConfig,
+        seed: int,
+        linear_part: LinearPart | None = None,
+        *,
+        sharded: bool = False,
     ) -> None:
         """
         Args:
             seed: Seed for the head, the adapters and the order of texts.
             linear_part: Fitted on `data` if the config asks for one.
+            sharded: Training is going to shard the model. Until then it cannot compute.
 
         Raises:
             UserError: the model cannot be loaded, reads fewer tokens than `max_length`, or has no layers to adapt.
         """
         assert (linear_part is None) == (config.linear_part is None)
         torch.manual_seed(seed)  # a head that is not in the model's files gets random weights
-        model, tokenizer, reference = load_weights(config.model, labels=data.label_names)
+        load = load_weights_for_sharding if sharded else load_weights
+        model, tokenizer, reference = load(config.model, labels=data.label_names)
         if data.multilabel:
             model.config.problem_type = "multi_label_classification"  # for those who load the folder with transformers
         _check_length(config, model, tokenizer)
         self.total_parameters = count_parameters(model)
-        self._causal = is_causal(model)
+        # If the model is to be sharded, the other processes do not have its weights.
+        self._causal = distributed.from_main_process(lambda: is_causal(model))
         config = config.resolved(is_small_encoder=self.total_parameters <= _SMALL and not self._causal)
         if linear_part:
             answer_zero(model)
         if config.tuning == "lora":
             model = put_adapters(model, _lora_config(model, config), reference=reference, seed=seed)
-        self.model = model.to(choose_device())
+        self.model = model if sharded else model.to(choose_device())
         self.trained_parameters = count_parameters(model, trained_only=True)
-        self.classifier = SequenceClassifier(self.model, tokenizer, config.max_length, multilabel=data.multilabel)
+        self.classifier = SequenceClassifier(
+            self.model,
+            tokenizer,
+            config.max_length,
+            multilabel=data.multilabel,
+            causal=self._causal,
+            sharded=sharded,
+        )
         uncut = self.classifier.encode(data.train.texts)
         self.share_cut = float(np.mean(uncut.lengths > config.max_length))
         self._train = self.classifier.cut(uncut)

@@ -74,8 +74,10 @@ class TransformerMethod(
         self, config: TransformerConfig, data: SplitTable, context: Context, prepared: Preparation
     ) -> TransformerLearner:
         from bakeoff.methods.transformer.learner import TransformerLearner
+        from bakeoff.training import distributed
 
-        return TransformerLearner(data, config, context.seed, **prepared.parts)
+        sharded = distributed.shards(context.strategy)
+        return TransformerLearner(data, config, context.seed, **prepared.parts, sharded=sharded)
 
     def training_settings(
         self, config: TransformerConfig, learner: TransformerLearner, context: Context

@@ -59,6 +59,8 @@ class SequenceClassifier:
         columns: ColumnLayers | None = None,
         *,
         multilabel: bool = False,
+        causal: bool | None = None,
+        sharded: bool = False,
     ) -> None:
         """
         Args:
@@ -67,15 +69,18 @@ class SequenceClassifier:
             evidence: Layers that read the evidence of a linear part, where there is one; on the same device.
             columns: Layers that read the values of columns beside the text, if any are read; on the same device.
             multilabel: A text can have several labels.
+            causal: No token of the model sees later ones; absent: the model is asked.
+            sharded: Training is going to shard the model.
         """
         self.model = model
         self.columns = columns
         self._multilabel = multilabel
+        self._sharded = sharded
         self.evidence = evidence
         self.tokenizer = tokenizer
         self._max_length = max_length
         self._classifier = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._causal = is_causal(self._classifier)
+        self._causal = is_causal(self._classifier) if causal is None else causal
         install_kernels(self._classifier, causal=self._causal)
 
     @property
@@ -141,7 +146,9 @@ class SequenceClassifier:
         was_training = self.model.training
         self._train(False)
         for batch, own in distributed.shard_in_step(_batches(encoded.lengths)):
-            parts = by_parts(lambda part: self._probabilities(encoded, part, linear, values), batch)
+            parts = by_parts(
+                lambda part: self._probabilities(encoded, part, linear, values), batch, in_step=self._sharded
+            )
             if own:
                 found[batch.rows] = torch.cat(parts)
         self._train(was_training)

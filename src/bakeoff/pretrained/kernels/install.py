@@ -26,15 +26,16 @@ from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
 from bakeoff.pretrained.kernels.quantized import install_quantized
 from bakeoff.pretrained.kernels.rotary_attention import install_rotary_attention
+from bakeoff.training.precision import choose_device
 
 
 def install_kernels(model: Any, *, causal: bool = True) -> None:
-    """Speed up a model on the CPU, in place. Models on other devices are left as they are.
+    """Speed up a model that computes on the CPU, in place. Where there is a GPU, models are left as they are.
 
     Args:
         causal: No token sees later ones; False for encoders.
     """
-    if next(model.parameters()).device.type != "cpu":
+    if choose_device().type != "cpu":
         return
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(transformers_attention.NAME if causal else encoder_attention.NAME)

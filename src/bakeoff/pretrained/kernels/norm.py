@@ -24,9 +24,11 @@ def install_norm(module: Any) -> None:
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
         return
-    in_fp32 = copy.deepcopy(module).float()  # in bf16 the two would round differently
-    sample = torch.linspace(-3, 3, 2 * module.weight.shape[0], device=module.weight.device).view(2, -1)
+    # A copy: in fp32, as the two round differently in bf16, and with weights of its own, as there may be none yet.
+    in_fp32 = copy.deepcopy(module).to_empty(device="cpu").float()
+    sample = torch.linspace(-3, 3, 2 * module.weight.shape[0]).view(2, -1)
     with torch.no_grad():
+        in_fp32.weight.copy_(torch.linspace(0.5, 1.5, module.weight.shape[0]))
         if torch.allclose(in_fp32(sample), _forward(in_fp32, epsilon, sample)):  # some add 1 to the weight
             module.forward = partial(_forward, module, epsilon)
 
