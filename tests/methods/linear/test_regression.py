@@ -37,7 +37,7 @@ def test_the_weights_are_liblinears(strength, weights):
     found = fit_logistic(by_columns(FEATURES.copy()), SCALE, INSIDE, strength=strength, balanced=weights is not None)
 
     expected = np.append(peer.coef_[0], peer.intercept_[0])
-    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+    assert np.abs(found - expected).max() < 2e-4 * np.abs(expected).max()
 
 
 def test_blocks_are_the_features_sorted_by_column_in_their_memory():

@@ -32,7 +32,8 @@ MOST_VALUES_OF_LIBLINEAR = 5_000_000
 """Up to here, it is up to twice as fast as Newton's method; with more, half as fast."""
 
 _SMALL_GRADIENT = 1e-6
-"""Of the one at the beginning. No weight is then further than 1e-4 of the largest one from the solution."""
+"""Of the one at the beginning. No weight is then further than 2e-4 of the largest one from the solution, as with
+liblinear at its tolerance."""
 
 _EXACTNESS = 0.1
 """Share of the gradient that a Newton step may leave. The total of conjugate gradient steps hardly depends on it."""
