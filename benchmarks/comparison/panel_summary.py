@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from bakeoff.evaluation.intervals import paired_bootstrap_ratio
 from comparison.tables import markdown
 
 OURS = "bakeoff"
@@ -77,7 +78,7 @@ def page(records: Sequence[Record]) -> str:
     found = accuracies(records)
     programs = list(dict.fromkeys(record["program"] for record in records))
     whole = complete(found)
-    parts = [_settings(records), "### Test accuracy\n", _accuracy_table(found, programs)]
+    parts = [_settings(records), "### Test accuracy\n", _accuracy_table(records, found, programs)]
     if whole:
         parts += [f"\n### Mean rank and mean accuracy over {len(whole)} tables\n", _ranks_table(whole, programs)]
     parts += ["\n### Cells\n", _cells_table(records)]
@@ -102,13 +103,30 @@ def _settings(records: Sequence[Record]) -> str:
     )
 
 
-def _accuracy_table(found: Accuracies, programs: Sequence[str]) -> str:
+def _accuracy_table(records: Sequence[Record], found: Accuracies, programs: Sequence[str]) -> str:
+    record_of = {(record["table"], record["program"]): record for record in records}
     rows = []
     for table, row in found.items():
-        difference = gap(row)
         cells = [_percent(row[program]) if program in row else "" for program in programs]
-        rows.append([table, *cells, f"{difference[1]:+.1f} ({difference[0]})" if difference else ""])
-    return markdown(["", *programs, "bakeoff minus best peer, points"], rows)
+        said = ""
+        if (difference := gap(row)) is not None:
+            best, points = difference
+            said = f"{points:+.1f} ({best}{_interval(record_of[table, OURS], record_of[table, best])})"
+        rows.append([table, *cells, said])
+    return markdown(["", *programs, "bakeoff minus best peer, points (95 % interval)"], rows)
+
+
+def _interval(ours: Record, peer: Record) -> str:
+    """Return the interval of the difference over the test texts; nothing for records that do not have their answers."""
+    if "right" not in ours or "right" not in peer:
+        return ""
+    right = (np.unpackbits(np.frombuffer(bytes.fromhex(each["right"]), np.uint8)) for each in (ours, peer))
+    one, other = (bits[: ours["tested"]] for bits in right)
+    found = paired_bootstrap_ratio(one, other, np.ones(len(one)), confidence=0.95, resamples=2_000, seed=0)
+    if found is None:
+        return ""
+    (low, high), _ = found
+    return f", {100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def _ranks_table(found: Accuracies, programs: Sequence[str]) -> str:

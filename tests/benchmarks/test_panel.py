@@ -66,6 +66,18 @@ def test_the_gap_is_to_the_best_peer_in_points():
     assert summary.gap({"bakeoff": 0.5, "x": None}) is None
 
 
+def test_a_difference_has_an_interval_where_both_programs_kept_their_answers():
+    bits = np.random.default_rng(3).random((2, 500)) < [[0.8], [0.7]]
+    difference = 100 * (bits[0].astype(int) - bits[1])
+    low, high = stats.t.interval(0.95, 499, difference.mean(), stats.sem(difference))
+    ours, peer = ({"right": np.packbits(row).tobytes().hex(), "tested": 500} for row in bits)
+
+    said = summary._interval(ours, peer)
+
+    assert [float(word) for word in said.removeprefix(", ").split(" to ")] == pytest.approx([low, high], abs=0.5)
+    assert summary._interval(ours, {"accuracy": 0.7}) == ""
+
+
 def test_only_tables_with_every_program_are_ranked():
     assert list(summary.complete({**THREE, "d": {"bakeoff": 0.9, "x": 0.1}})) == ["a", "b", "c"]
 
@@ -124,6 +136,7 @@ def test_a_program_is_measured(cell: Cell):
     found = measure(cell)
 
     assert 0 < found["accuracy"] < 1
+    assert found["accuracy"] == bin(int(found["right"], 16)).count("1") / found["tested"]
     assert found["notes"]["tried"] >= 1
     assert found["versions"]["scikit-learn"] == sklearn.__version__
     assert found["model_bytes"] == (Path(cell.folder) / "model.joblib").stat().st_size
