@@ -69,6 +69,14 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def small_proposals() -> Iterator[None]:
+    """Let `init` propose the same whether or not the small language model is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bakeoff.config.starting.has_small_language_model", lambda: False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def own_vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the vectors that tests compute out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:

@@ -85,6 +85,20 @@ def test_an_encoder_for_english_is_proposed_for_english(table, text, more):
     assert list(config.contestants) == ["majority", "linear", "lstm", "corrector", *more, "ensemble"]
 
 
+@pytest.mark.parametrize(("words", "proposed"), [(20, ["embedding", "smollm2"]), (2_000, ["embedding"])])
+def test_where_a_language_model_is_installed_its_vectors_are_proposed_for_short_tables(
+    table, monkeypatch, words, proposed
+):
+    monkeypatch.setattr("bakeoff.config.starting.has_small_language_model", lambda: True)
+    text = "this is the one that I have seen " * (words // 8)
+    source = table({"note": [f"{text} part {number}" for number in range(200)], "kind": ["a", "b"] * 100})
+
+    config = load_config(yaml.safe_load(starting_config(source).yaml))
+
+    assert [name for name, each in config.contestants.items() if each.method == "embedding"] == proposed
+    assert set(proposed) <= set(config.contestants["ensemble"].members)
+
+
 def test_few_training_rows_count_as_few_beside_a_large_test_file(table):
     text = "This is the film that I have seen in {} number {} of my town"
 

