@@ -32,14 +32,12 @@ def train(cell: Cell) -> Trained:
     seconds["choosing"] = time.perf_counter() - started
 
     import bakeoff
-    from bakeoff.pretrained.pointer import pointed_base
 
     model = bakeoff.load_classifier(run, contestant=best)
     saved = run / "contestants" / best / "model"
-    encoder = () if pointed_base(saved) is None else (Path(cell.encoder),)  # which it needs beside its own files
     return Trained(
         predict=lambda texts: [prediction.nearest for prediction in model.predict(texts)],
-        saved=(saved, *encoder),
+        saved=(saved, *_bases(saved)),
         notes={"winner": best, "contestants": contestants, "seconds": seconds},
     )
 
@@ -74,6 +72,15 @@ def winner(contestants: Sequence[dict[str, Any]]) -> str:
     """Return who is best on the validation split; of equal accuracies, the one with the lower log loss."""
     best = max(contestants, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
     return str(best["name"])
+
+
+def _bases(saved: Path) -> list[Path]:
+    """Return the folders of pretrained models that a contestant, or a member of an ensemble, needs as they are."""
+    from bakeoff.pretrained.packaged_models import packaged_folder
+    from bakeoff.pretrained.pointer import pointed_base
+
+    names = {pointed_base(pointer.parent) for pointer in saved.rglob("base_model.json")}
+    return [packaged_folder(name) for name in sorted(filter(None, names))]
 
 
 def _bakeoff(*arguments: str) -> float:
