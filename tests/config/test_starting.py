@@ -85,13 +85,17 @@ def test_an_encoder_for_english_is_proposed_for_english(table, text, more):
     assert list(config.contestants) == ["majority", "linear", "lstm", "corrector", *more, "ensemble"]
 
 
-@pytest.mark.parametrize(("words", "proposed"), [(20, ["embedding", "smollm2"]), (2_000, ["embedding"])])
-def test_where_a_language_model_is_installed_its_vectors_are_proposed_for_short_tables(
-    table, monkeypatch, words, proposed
+@pytest.mark.parametrize(
+    ("rows", "words", "proposed"),
+    [(200, 20, ["embedding", "smollm2"]), (200, 2_000, ["embedding"]), (100, 20, ["embedding"])],
+)
+def test_where_a_language_model_is_installed_its_vectors_are_proposed_for_many_rows_of_few_words(
+    table, monkeypatch, rows, words, proposed
 ):
     monkeypatch.setattr("bakeoff.config.starting.has_small_language_model", lambda: True)
     text = "this is the one that I have seen " * (words // 8)
-    source = table({"note": [f"{text} part {number}" for number in range(200)], "kind": ["a", "b"] * 100})
+    notes = [f"{text} part {number}" for number in range(rows)]
+    source = table({"note": notes, "kind": ["a", "b"] * (rows // 2)})
 
     config = load_config(yaml.safe_load(starting_config(source).yaml))
 

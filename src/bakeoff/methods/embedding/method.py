@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bakeoff.sections import RequestedPrecision
 
 _MOST_WORDS_ON_A_CPU = 200_000  # of training texts: a small language model reads them in two minutes on two cores
+_ROWS_FOR_A_LAYER = 100  # with fewer, its layer is chosen by chance, and looks better than it is
 
 
 class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
@@ -105,7 +106,8 @@ class EmbeddingMethod(ClassificationMethod[EmbeddingConfig]):
             return []
         reason = "vectors of a frozen encoder for English, and logistic regression: strong on few rows"
         proposals = [Proposal("embedding", reason, promise=3)]
-        if facts.has_language_model and (facts.has_gpu or facts.training_words <= _MOST_WORDS_ON_A_CPU):
+        affordable = facts.has_gpu or facts.training_words <= _MOST_WORDS_ON_A_CPU
+        if facts.has_language_model and affordable and facts.training_rows >= _ROWS_FOR_A_LAYER:
             reason = "the same with a layer of a small language model: slower, and it knows more"
             settings = f"{{method: embedding, model: {SMALL_LANGUAGE_MODEL}}}"
             proposals.append(Proposal("smollm2", reason, settings, promise=3))
