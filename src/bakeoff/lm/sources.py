@@ -14,7 +14,7 @@ from bakeoff.lm.prompting import read_prompting
 from bakeoff.pretrained.sharded_loading import load_weights_for_sharding
 from bakeoff.pretrained.sources import context_length, load_weights
 from bakeoff.sections import Quantization, RequestedPrecision
-from bakeoff.training.precision import cast_parameters, choose_device, choose_precision
+from bakeoff.training.precision import Precision, cast_parameters, choose_device, choose_precision
 
 __all__ = ["LanguageModel", "load_for_sharding", "load_language_model", "ready"]
 
@@ -55,15 +55,7 @@ def load_for_sharding(name: str) -> LanguageModel:
         UserError: as `load_language_model`.
     """
     model, tokenizer, reference = load_weights_for_sharding(name)
-    return LanguageModel(
-        model=model,
-        tokenizer=tokenizer,
-        name=name,
-        reference=reference,
-        context_length=context_length(model.config, tokenizer),
-        precision="fp32",
-        forward=CausalForward(model, sharded=True),
-    )
+    return _language_model(model, tokenizer, name, reference, "fp32", sharded=True)
 
 
 def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: RequestedPrecision) -> LanguageModel:
@@ -77,12 +69,18 @@ def ready(model: Any, tokenizer: Any, *, name: str, reference: str, precision: R
     if chosen == "bf16":
         cast_parameters(model, torch.bfloat16)
     model.to(device).eval()
+    return _language_model(model, tokenizer, name, reference, chosen)
+
+
+def _language_model(
+    model: Any, tokenizer: Any, name: str, reference: str, precision: Precision, *, sharded: bool = False
+) -> LanguageModel:
     return LanguageModel(
         model=model,
         tokenizer=tokenizer,
         name=name,
         reference=reference,
         context_length=context_length(model.config, tokenizer),
-        precision=chosen,
-        forward=CausalForward(model),
+        precision=precision,
+        forward=CausalForward(model, sharded=sharded),
     )

