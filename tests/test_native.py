@@ -13,9 +13,10 @@ import transformers
 from bakeoff import native
 from bakeoff.lm import loss
 from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
+from bakeoff.pretrained.kernels import encoder_attention
 from bakeoff.pretrained.kernels.attention import causal_attention
 from bakeoff.pretrained.kernels.blocks import BLOCK, blocks_of_rows
-from bakeoff.pretrained.kernels.dropout import dropped
+from bakeoff.pretrained.kernels.dropout import dropped, random_bits
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
@@ -102,6 +103,22 @@ def test_attention(monkeypatch):
 
 
 @compiled
+@pytest.mark.parametrize("padding", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_attention_of_an_encoder(monkeypatch, padding, dropout):
+    visible = torch.arange(53)[None, None, None] < torch.tensor([53, 1, 40])[:, None, None, None] if padding else None
+    monkeypatch.setattr(encoder_attention, "_SCORES", 2 * 53**2)  # two heads at a time
+
+    def compute(dtype: torch.dtype) -> Computed:
+        torch.manual_seed(3)  # the same weights are dropped each time
+        inputs = [values(3, 5, 53, 8, dtype=dtype, seed=seed) for seed in range(3)]
+        attended = encoder_attention.encoder_attention(*inputs, visible=visible, scaling=0.4, dropout=dropout)
+        return with_gradients(attended, inputs)
+
+    check(compute, monkeypatch)
+
+
+@compiled
 @pytest.mark.parametrize("scale", [1.0, 30.0])
 def test_cross_entropy(monkeypatch, scale):
     targets = torch.arange(37) * 5 % 211
@@ -118,14 +135,46 @@ def test_cross_entropy(monkeypatch, scale):
 
 
 @compiled
-def test_dropout(monkeypatch):
+@pytest.mark.parametrize("factor", [1.0, 1.25])
+def test_dropout(monkeypatch, factor):
     inputs = values(9, 31, dtype=torch.bfloat16).detach()
     mask = (torch.arange(inputs.numel()).view(inputs.shape) % 3 > 0).to(torch.int8)
 
-    ours = dropped(inputs, mask)
+    ours = dropped(inputs, mask, factor)
     monkeypatch.setattr(native, "_library", lambda: None)
 
-    assert torch.equal(ours, dropped(inputs, mask))
+    assert torch.equal(ours, dropped(inputs, mask, factor))
+
+
+@compiled
+def test_the_same_random_bits(monkeypatch):
+    def drawn() -> Computed:
+        torch.manual_seed(4)
+        return list(random_bits([7, 4000, 12, 3999, 1]))
+
+    ours = drawn()
+    monkeypatch.setattr(native, "_library", lambda: None)
+
+    assert all(map(torch.equal, ours, drawn()))
+
+
+@compiled
+def test_gradients_of_micro_batches_add_up(monkeypatch):
+    def summed() -> torch.Tensor:
+        layer = torch.nn.Linear(30, 70)
+        weights = MasterWeights(layer, "bf16")
+        weights.zero_gradients()
+        for seed in range(3):
+            layer(values(5, 30, dtype=torch.bfloat16, seed=seed)).square().sum().backward()
+        weights.finish_gradients()
+        return weights.named["weight"].grad
+
+    torch.manual_seed(5)
+    ours = summed()
+    monkeypatch.setattr(native, "_library", lambda: None)
+    torch.manual_seed(5)
+
+    assert torch.equal(ours, summed())
 
 
 @compiled

@@ -75,9 +75,15 @@ void gate_backward(const bf16 *gate, const bf16 *up, bf16 *outer, bf16 *for_gate
 }
 
 /* All arrays: (count); mask: 1 for values that are kept, 0 for others. */
-void drop(const bf16 *values, const int8_t *mask, bf16 *outputs, size count) {
+void drop(const bf16 *values, const int8_t *mask, bf16 *outputs, size count, float factor) {
 #pragma omp parallel for simd schedule(static)
-    for (size i = 0; i < count; i++) outputs[i] = values[i] & (bf16)-mask[i];
+    for (size i = 0; i < count; i++) outputs[i] = narrow(wide(values[i] & (bf16)-mask[i]) * factor);
+}
+
+/* All arrays: (count). */
+void add(float *totals, const bf16 *values, size count) {
+#pragma omp parallel for simd schedule(static)
+    for (size i = 0; i < count; i++) totals[i] += wide(values[i]);
 }
 
 /* scores: (batch, lines, columns), in place; mask: (lines / group, masked), added to the last columns of each line. */
@@ -115,6 +121,72 @@ void softmax_backward(bf16 *outer, const bf16 *weights, const bf16 *mean, size r
         const bf16 *w = weights + row * columns;
 #pragma omp simd
         for (size i = 0; i < columns; i++) d[i] = narrow((wide(d[i]) - m) * wide(w[i]));
+    }
+}
+
+/* Attention of an encoder. scores: (rows, columns), in place; hidden: (rows / lines, columns), added to each of the lines,
+   or NULL. A weight gets a minus sign if its random bits, (rows, columns), say below `level` that it is dropped, and is
+   0 in `used`, shaped as scores. Without dropout both are NULL. */
+void attention_weights(bf16 *scores, const bf16 *hidden, const uint16_t *bits, bf16 *used, size rows, size columns,
+                       size lines, size level) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        bf16 *x = scores + row * columns;
+        const bf16 *h = hidden ? hidden + row / lines * columns : 0;
+        float values[columns], largest = -INFINITY, sum = 0.0f;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) values[i] = wide(x[i]) + (h ? wide(h[i]) : 0.0f);
+#pragma omp simd reduction(max : largest)
+        for (size i = 0; i < columns; i++) largest = values[i] > largest ? values[i] : largest;
+#pragma omp simd reduction(+ : sum)
+        for (size i = 0; i < columns; i++) sum += values[i] = exponential(values[i] - largest);
+        float scale = 1.0f / sum;
+        if (!bits) {
+#pragma omp simd
+            for (size i = 0; i < columns; i++) x[i] = narrow(values[i] * scale);
+            continue;
+        }
+        const uint16_t *b = bits + row * columns;
+        bf16 *kept = used + row * columns;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) {
+            bf16 weight = narrow(values[i] * scale), dropped = (b[i] & 0x7fff) < level ? 0x8000 : 0;
+            x[i] = weight | dropped;
+            kept[i] = dropped ? 0 : weight;
+        }
+    }
+}
+
+/* What `attention_weights` returned with dropout as weights, (rows, columns), and the mean gradient of each line, (rows).
+   outer, the gradient of the weights, becomes that of the scores; used is written again. */
+void attention_scores(bf16 *outer, const bf16 *weights, const bf16 *mean, bf16 *used, size rows, size columns) {
+#pragma omp parallel for schedule(static)
+    for (size row = 0; row < rows; row++) {
+        float m = wide(mean[row]);
+        bf16 *d = outer + row * columns, *kept = used + row * columns;
+        const bf16 *w = weights + row * columns;
+#pragma omp simd
+        for (size i = 0; i < columns; i++) {
+            bf16 weight = w[i] & 0x7fff, remaining = w[i] & 0x8000 ? 0 : weight;
+            d[i] = narrow(wide(d[i]) * wide(remaining) - m * wide(weight));
+            kept[i] = remaining;
+        }
+    }
+}
+
+/* numpy's SFC64 (Doty-Humphrey): states: (streams, 4), as numpy names them; outputs: (streams, count). */
+void random_bits(const uint64_t *states, uint64_t *outputs, size streams, size count) {
+#pragma omp parallel for schedule(static)
+    for (size stream = 0; stream < streams; stream++) {
+        const uint64_t *state = states + stream * 4;
+        uint64_t a = state[0], b = state[1], c = state[2], counter = state[3], *output = outputs + stream * count;
+        for (size i = 0; i < count; i++) {
+            uint64_t drawn = a + b + counter++;
+            a = b ^ (b >> 11);
+            b = c + (c << 3);
+            c = ((c << 24) | (c >> 40)) + drawn;
+            output[i] = drawn;
+        }
     }
 }
 

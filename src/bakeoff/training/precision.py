@@ -19,6 +19,7 @@ from typing import Literal
 
 import torch
 
+from bakeoff import native
 from bakeoff.sections import RequestedPrecision
 from bakeoff.training import sharding, torchrun
 
@@ -186,9 +187,17 @@ def _move_gradient(
             assert master.grad is not None  # since `zero_gradients`
             master.grad.copy_(weight.grad)
         elif master.grad is not None:
-            # In chunks: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
-            for ours, new in zip(master.grad.split(1024), weight.grad.split(1024), strict=True):
-                ours.add_(new)
+            _add(master.grad, weight.grad)
         weight.grad = None
 
     return move
+
+
+def _add(totals: torch.Tensor, values: torch.Tensor) -> None:
+    """Add bf16 values to fp32 ones in place."""
+    if native.fits(values) and totals.is_contiguous() and not sharding.is_sharded(values):
+        native.run("add", totals, values, values.numel())
+        return
+    # In chunks: torch adds bf16 to fp32 through an fp32 copy, which should fit into the cache.
+    for part, new in zip(totals.split(1024), values.split(1024), strict=True):
+        part.add_(new)

@@ -3,7 +3,8 @@
 torch's own kernel for CPUs (FlashAttention, Dao et al. 2022) is several times slower in bf16 than the products alone,
 and has no dropout: with it, torch makes the scores of a whole batch, several times over. Here the scores of a few heads
 at a time go through all steps while they are in the CPU's cache. What the backward pass needs of them is kept: the
-attention weights, whose sign says which were dropped.
+attention weights, whose sign says which were dropped. In bf16, native.c takes scores to weights, with their dropout, in
+one pass, and back in another.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import bidirectional_mask_function, sdpa_mask
 
-from bakeoff.pretrained.kernels.dropout import dropped_signs
+from bakeoff import native
+from bakeoff.pretrained.kernels.dropout import dropped_signs, random_bits, sign_level
 
 NAME = "bakeoff_encoder"
 
@@ -68,17 +70,15 @@ class _EncoderAttention(torch.autograd.Function):
         if visible is not None:
             hidden = torch.zeros_like(visible, dtype=query.dtype).masked_fill_(~visible, -torch.inf)
             hidden = hidden.expand(rows, heads, 1, length).reshape(-1, 1, length)
-        output, all_weights, factor = torch.empty_like(queries), [], 1.0
+        output, all_weights = torch.empty_like(queries), []
         training = any(ctx.needs_input_grad)
-        for part in _parts(len(queries), length):
+        level, factor = sign_level(dropout)
+        parts = _parts(len(queries), length)
+        random = random_bits([len(queries[part]) * length**2 for part in parts] if dropout else [])
+        for part in parts:
             scores = torch.bmm(queries[part], keys[part].transpose(1, 2))
-            if hidden is not None:
-                scores += hidden[part]
-            weights = torch.softmax(scores, -1, out=scores)
-            used = weights
-            if dropout:
-                factor = dropped_signs(weights, dropout)
-                used = weights.clamp_min(0)
+            bits = next(random).view(scores.shape) if dropout else None
+            weights, used = _weights(scores, None if hidden is None else hidden[part], bits, level)
             torch.bmm(used, values[part], out=output[part])
             if training:
                 all_weights.append(weights)
@@ -101,18 +101,63 @@ class _EncoderAttention(torch.autograd.Function):
             outer = outer * ctx.factor
         for_queries, for_keys, for_values = (torch.empty_like(each) for each in (queries, keys, values))
         for part, weights in zip(_parts(len(queries), length), all_weights, strict=True):
-            for_scores = torch.bmm(outer[part], values[part].transpose(1, 2))
-            if ctx.dropout:
-                used = weights.clamp_min(0)
-                for_scores.mul_(used).sub_(weights.abs().mul_(mean[part]))
-            else:
-                used = weights
-                for_scores.sub_(mean[part]).mul_(weights)
+            for_weights = torch.bmm(outer[part], values[part].transpose(1, 2))
+            for_scores, used = _scores_gradient(for_weights, weights, mean[part], dropout=ctx.dropout > 0)
             torch.bmm(used.transpose(1, 2), outer[part], out=for_values[part])
             torch.bmm(for_scores, keys[part], out=for_queries[part])
             torch.bmm(for_scores.transpose(1, 2), queries[part], out=for_keys[part])
         for_queries.mul_(ctx.scaling)
         return *(each.view(ctx.shape) for each in (for_queries, for_keys, for_values)), None, None, None
+
+
+def _weights(
+    scores: torch.Tensor, hidden: torch.Tensor | None, bits: torch.Tensor | None, level: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Replace scores by their weights, with a minus sign on those that are dropped; return also those that are used.
+
+    Args:
+        scores: Shape (heads, length, length).
+        hidden: -inf for keys that are not seen, otherwise 0; shape (heads, 1, length).
+        bits: Random, in the shape of scores, for dropout.
+        level: From `sign_level`.
+    """
+    used = scores if bits is None else torch.empty_like(scores)
+    if native.fits(scores):
+        length = scores.shape[-1]
+        rows, kept = len(scores) * length, None if bits is None else used
+        native.run("attention_weights", scores, hidden, bits, kept, rows, length, length, level)
+        return scores, used
+    if hidden is not None:
+        scores += hidden
+    weights = torch.softmax(scores, -1, out=scores)
+    if bits is not None:
+        dropped_signs(weights, bits, level)
+        torch.clamp_min(weights, 0, out=used)
+    return weights, used
+
+
+def _scores_gradient(
+    outer: torch.Tensor, weights: torch.Tensor, mean: torch.Tensor, *, dropout: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Replace the gradient of the weights by that of the scores; return also the weights that were used.
+
+    Args:
+        outer: Shape (heads, length, length).
+        weights: From `_weights`.
+        mean: The weights' mean gradient; shape (heads, length, 1).
+    """
+    used = torch.empty_like(weights) if dropout else weights
+    if native.fits(outer, weights, mean):
+        rows, length = mean.numel(), outer.shape[-1]
+        if dropout:
+            native.run("attention_scores", outer, weights, mean, used, rows, length)
+        else:
+            native.run("softmax_backward", outer, weights, mean, rows, length)
+        return outer, used
+    if not dropout:
+        return outer.sub_(mean).mul_(weights), used
+    torch.clamp_min(weights, 0, out=used)
+    return outer.mul_(used).sub_(weights.abs().mul_(mean)), used
 
 
 def _parts(heads: int, length: int) -> list[slice]:
