@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from bakeoff.methods.embedding.regression import STRENGTHS, Regression, choose_strength, fit
+from bakeoff.methods.embedding.regression import STRENGTHS, Regression, choose_strength, fit, held_out_parts
 
 
 def table(classes: int, rows: int = 300, values: int = 12, noise: float = 1.0, seed: int = 0):
@@ -49,6 +49,10 @@ def test_the_strength_generalizes():
 
     losses = [loss(strength) for strength in STRENGTHS]
     assert loss(choose_strength(vectors, labels, None)) < min(losses) * 1.1 < max(losses)
+
+
+def test_all_fifths_are_held_out_or_as_many_as_have_2000_texts():
+    assert [held_out_parts(texts) for texts in (10, 2_000, 4_000, 9_999, 1_000_000)] == [5, 5, 3, 2, 1]
 
 
 def test_rare_classes_and_few_texts():

@@ -103,13 +103,23 @@ def fit_chosen(
     """Return a regression and its inverse strength, chosen by cross-validation."""
     report("fitting", None)
     rule, size = _class_weight(config), columns.size if columns else 0
+    values = with_values(vectors, columns, train.texts)
+    if train.label_sets is not None:
+        strength = choose_label_strength(values, train.label_sets, rule, columns=size)
+    else:
+        strength = regression.choose_strength(values, np.asarray(train.labels), rule, columns=size)
+    return fit_at(strength, vectors, train, config, columns), strength
+
+
+def fit_at(
+    strength: float, vectors: Vectors, train: LabeledTexts, config: EmbeddingConfig, columns: ColumnEncoder | None
+) -> regression.Regression:
+    """Return a regression with this inverse strength."""
+    rule, size = _class_weight(config), columns.size if columns else 0
     vectors = with_values(vectors, columns, train.texts)
     if train.label_sets is not None:
-        strength = choose_label_strength(vectors, train.label_sets, rule, columns=size)
-        return fit_labels(vectors, train.label_sets, rule, strength, columns=size), strength
-    labels = np.asarray(train.labels)
-    strength = regression.choose_strength(vectors, labels, rule, columns=size)
-    return regression.fit(vectors, labels, rule, strength, columns=size), strength
+        return fit_labels(vectors, train.label_sets, rule, strength, columns=size)
+    return regression.fit(vectors, np.asarray(train.labels), rule, strength, columns=size)
 
 
 def saving_network(

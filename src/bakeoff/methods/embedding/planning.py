@@ -1,4 +1,4 @@
-"""Forecast a fit from a sample of the texts."""
+"""Forecast the embedding of texts from a sample of them, and the fit from one on the sample repeated."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.base import with_all_labels
+from bakeoff.methods.embedding.cache import Vectors
 from bakeoff.methods.embedding.config import EmbeddingConfig
 from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedder
 from bakeoff.methods.embedding.encoder import Encoder
-from bakeoff.methods.embedding.fitting import Report, columns_for, fit_chosen, saving_network, saving_static
+from bakeoff.methods.embedding.fitting import Report, columns_for, fit_at, saving_network, saving_static
+from bakeoff.methods.embedding.regression import DEFAULT_STRENGTH, STRENGTHS, Regression, held_out_parts
+from bakeoff.methods.table_columns.encoder import ColumnEncoder
 
 _SAMPLE = 256
 """Texts that are embedded, which takes a second with a small encoder."""
+
+
+_MOST_FITTED = 4_000
+"""Texts of the fit that is measured."""
+
+_LATER_FIT = 0.3
+"""Time of a fit on four fifths of the texts that begins where another one ended, compared with the first."""
 
 
 @dataclass
@@ -46,12 +58,9 @@ def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report
     read = [*data.train.texts, *(data.validation.texts if choosing else [])]
     fitted_texts = embedder.uncached(read)
     evaluated_texts = embedder.uncached([*([] if choosing else data.validation.texts), *data.test.texts])
-    started = time.perf_counter()
     columns = columns_for(data, config)
-    fitted, _ = fit_chosen(embedded.vectors[0], sample, config, report, columns)
-    regression_seconds = (time.perf_counter() - started) * len(data.train) / len(sample)
-    if choosing:  # a fit more for each layer, while the strength takes some fifty
-        regression_seconds *= 1 + len(encoder.layers) / 20
+    layers = len(encoder.layers) if choosing else 0
+    fitted, regression_seconds = _forecast_fit(embedded.vectors[0], sample, config, columns, len(data.train), layers)
     notes = [f"Measured on {len(sample):,} texts."]
     if cached := len(read) - len(fitted_texts):
         notes.append(f"Vectors of {cached:,} of {len(read):,} texts are in the cache.")
@@ -72,16 +81,39 @@ def _static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report:
     vectors = static.embed(sample.texts)
     embedding_seconds = time.perf_counter() - started
     columns = columns_for(data, config)
-    fitted, _ = fit_chosen(vectors, sample, config, report, columns)
-    total = time.perf_counter() - started
+    fitted, regression_seconds = _forecast_fit(vectors, sample, config, columns, len(data.train))
     return Forecast(
-        total * len(data.train) / len(sample),
+        embedding_seconds * len(data.train) / len(sample) + regression_seconds,
         embedding_seconds * (len(data.validation) + len(data.test)) / len(sample),
         fitted.parameters,
         static.parameters,
         saving_static(static, fitted, columns),
         [f"Measured on {len(sample):,} texts. The distillation, {seconds:.0f} seconds, is done and in the cache."],
     )
+
+
+def _forecast_fit(
+    vectors: Vectors,
+    sample: LabeledTexts,
+    config: EmbeddingConfig,
+    columns: ColumnEncoder | None,
+    texts: int,
+    layers: int = 0,
+) -> tuple[Regression, float]:
+    """Return a regression on the sample, and the seconds of a fit on so many texts with its strength chosen.
+
+    The sample is repeated up to their number: the time of a fit is in proportion to them only if they are many.
+
+    Args:
+        vectors: Of the sample, shape (texts, values).
+        layers: So many layers are compared by a fit each.
+    """
+    rows = np.resize(np.arange(len(sample)), max(len(sample), min(texts, _MOST_FITTED)))
+    started = time.perf_counter()
+    fitted = fit_at(DEFAULT_STRENGTH, vectors[rows], sample.of(rows.tolist()), config, columns)
+    one = (time.perf_counter() - started) * texts / len(rows)
+    parts = 1 if sample.label_sets is not None else held_out_parts(texts)
+    return fitted, one * (1 + layers + _LATER_FIT * parts * len(STRENGTHS))
 
 
 def _sample(data: SplitTable) -> LabeledTexts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 DEFAULT_STRENGTH = 1e-2
 _FOLDS = 5
+_ENOUGH = 2_000  # held-out texts to choose a strength by: more would choose the same
 PATIENCE = 2  # strengths without improvement before the search ends
 
 
@@ -74,7 +76,8 @@ def fit(vectors: Vectors, labels: Labels, class_weight: str | None, strength: fl
 def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None, *, columns: int = 0) -> float:
     """Return the inverse strength with the lowest log-loss on held-out fifths of the training texts.
 
-    With fewer than two texts of every class, nothing can be held out, and it is 0.01. Arguments as of `fit`.
+    All five are held out in turn, or as many as have 2,000 texts. With fewer than two texts of every class, nothing can
+    be held out, and it is 0.01. Arguments as of `fit`.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -83,7 +86,7 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None, 
         return DEFAULT_STRENGTH
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        splits = list(StratifiedKFold(count).split(vectors, labels))
+        splits = list(StratifiedKFold(count).split(vectors, labels))[: held_out_parts(len(labels))]
     folds = [
         _Fold(vectors, labels, class_weight, inside, outside, columns)
         for inside, outside in splits
@@ -96,6 +99,11 @@ def choose_strength(vectors: Vectors, labels: Labels, class_weight: str | None, 
         if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break
     return STRENGTHS[int(np.argmin(losses))]
+
+
+def held_out_parts(texts: int) -> int:
+    """Return how many parts of the training texts `choose_strength` holds out at most."""
+    return min(_FOLDS, math.ceil(_ENOUGH * _FOLDS / texts))
 
 
 def standard(vectors: Vectors, columns: int = 0) -> tuple[Vectors, Vectors]:
