@@ -58,12 +58,7 @@ def within(minutes, tmp_path, monkeypatch):
         )
 
     monkeypatch.setattr(lineup, "plan", planned)
-    return lineup.within_minutes(
-        lambda left_out, time, epochs: starting_config(
-            str(tmp_path / "a.tsv"), left_out=left_out, time=time, epochs=epochs
-        ),
-        minutes,
-    )
+    return lineup.within_minutes(starting_config(str(tmp_path / "a.tsv")), minutes)
 
 
 def test_those_that_promise_least_are_left_out_until_the_others_fit(tmp_path, monkeypatch):

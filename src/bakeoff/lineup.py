@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from bakeoff.config.starting import StartingConfig
 from bakeoff.evaluation.wording import duration
@@ -14,23 +14,17 @@ _SHARES = (1.0, 0.6, 0.4)
 """Of the usual epochs. Even fewer leave a network half trained."""
 
 
-def within_minutes(
-    start: Callable[[Mapping[str, str], str, int | None], StartingConfig],
-    minutes: float,
-    progress: Progress | None = None,
-) -> StartingConfig:
+def within_minutes(everything: StartingConfig, minutes: float, progress: Progress | None = None) -> StartingConfig:
     """Return a config whose forecast is within the time: those that promise most stay, with fewer epochs if need be.
 
     Args:
-        start: Makes the config, without some contestants (name -> how long they take), with a sentence on its time, and
-            with so many epochs.
+        everything: The config with all contestants that fit the table.
         progress: Is told how the planning proceeds.
 
     Raises:
         UserError: the data cannot be learned from, or a contestant cannot be planned.
     """
-    everything = start({}, "", None)
-    if everything.seen.task != "classification":
+    if everything.shorter is None:
         return everything  # its budget is in tokens, for a first look
     forecast = plan(everything.values, progress=progress)
     usual: int = everything.values["budget"]["epochs"]
@@ -41,7 +35,7 @@ def within_minutes(
     left_out = {name: f"about {duration(seconds)}" for name, seconds in too_slow.items()}
     asked = f"You asked for {minutes:g} minute{'' if minutes == 1 else 's'}."
     takes = f"On this machine, the contestants take about {duration(total)} (bakeoff plan)."
-    return start(left_out, f"{asked} {takes}", None if epochs == usual else epochs)
+    return everything.shorter(left_out, f"{asked} {takes}", None if epochs == usual else epochs)
 
 
 def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: float = 1.0) -> dict[str, float]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -43,7 +41,7 @@ def command(
 ) -> None:
     """Inspect your data and write a commented config for it that runs as it is."""
     from bakeoff.config.seen import describe, shown
-    from bakeoff.config.starting import StartingConfig, starting_config
+    from bakeoff.config.starting import starting_config
     from bakeoff.runs.writing import write_new_text
 
     path = output or Path(f"{Path(source).stem or 'bakeoff'}.yaml")
@@ -54,21 +52,13 @@ def command(
 
     labels = label[0] if label and len(label) == 1 else label
 
-    def begin(
-        left_out: Mapping[str, str] = MappingProxyType({}), time: str = "", epochs: int | None = None
-    ) -> StartingConfig:
-        return starting_config(
-            source, text, labels, validation=validation, test=test, left_out=left_out, time=time, epochs=epochs
-        )
-
-    if minutes is None:
-        start = begin()
-    else:
+    start = starting_config(source, text, labels, validation=validation, test=test)
+    if minutes is not None:
         from bakeoff.cli.progress_bar import ConsoleProgress
         from bakeoff.lineup import within_minutes
 
         with ConsoleProgress() as progress:
-            start = within_minutes(begin, minutes, progress)
+            start = within_minutes(start, minutes, progress)
     write_new_text(path, start.yaml)
     if json:
         print_json({"config": str(path), **start.seen.as_dict()})

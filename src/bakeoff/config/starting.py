@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +64,9 @@ class StartingConfig:
     seen: Seen
     lineup: list[Proposal] = field(default_factory=list)  # its contestants as proposed, and why
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
+    shorter: Callable[[Mapping[str, str], str, int | None], StartingConfig] | None = None
+    """Writes the config of a table once more without reading it again: without some contestants (name -> how long they
+    would take), with a sentence about the time that the others take, and with so many epochs, if fewer than usual."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -84,9 +87,6 @@ def starting_config(
     validation: str | None = None,
     test: str | None = None,
     names: Mapping[str, str] | None = None,
-    left_out: Mapping[str, str] = MappingProxyType({}),
-    time: str = "",
-    epochs: int | None = None,
     choices: Choices = _AS_PROPOSED,
 ) -> StartingConfig:
     """Look at a table or a text, and write a config for it.
@@ -99,9 +99,6 @@ def starting_config(
         label: Column of the labels, or a column of 0 and 1 for each label, if known.
         validation, test: Tables of these splits, where `source` has the training rows only.
         names: What the config calls sources, where that is not their path.
-        left_out: Contestants that the config shall not have, and how long they would take.
-        time: A sentence about the time that the others take, for a comment.
-        epochs: Passes over the training rows, where the usual number would take too long.
         choices: What somebody decided instead of taking what is proposed.
 
     Raises:
@@ -117,7 +114,7 @@ def starting_config(
     with naming_sheets(table.other_sheets):
         if not text and label is None and (found := find_examples(table)):
             return _examples(source, table, found, others, names, choices)
-        return _labeled_table(source, table, text, label, others, names, left_out, time, epochs, choices)
+        return _labeled_table(source, table, text, label, others, names, choices)
 
 
 def _examples(
@@ -146,9 +143,6 @@ def _labeled_table(
     label: str | list[str] | None,
     others: Mapping[str, str],
     names: Mapping[str, str],
-    left_out: Mapping[str, str],
-    time: str,
-    epochs: int | None,
     choices: Choices,
 ) -> StartingConfig:
     """Write a config for a table of texts with labels; for one without, that of a language model."""
@@ -213,11 +207,19 @@ def _labeled_table(
     seen.notes = [*seen.notes, *map(leak_note, leaks.items())]
     seen.files = {key: names.get(file, file) for key, file in files.items()}
     seen.classes = dict(classes.most_common())
-    seen.left_out, seen.time, seen.epochs = dict(left_out), time, epochs
-    words = sum(len(text.split()) for text in split.train.texts)
     seen.english = look_english(split.train.texts) if choices.english is None else choices.english
-    lineup = _lineup(seen, split.train, words, left_out, choices)
-    return StartingConfig(_classification_yaml(seen, table, len(split.train), words, lineup, choices), seen, lineup)
+    facts = _facts(seen, split.train)
+    taken = {*seen.text, *_listed(roles.label), seen.split}
+    others_read = [name for name in table.columns if name not in taken]
+    wordiest = max(others_read, key=lambda name: mean_words(table.columns[name]), default="title")
+
+    def write(left_out: Mapping[str, str], time: str, epochs: int | None) -> StartingConfig:
+        timed = dataclasses.replace(seen, left_out=dict(left_out), time=time, epochs=epochs)
+        lineup = _lineup(facts, left_out, choices)
+        page = _classification_yaml(timed, facts, wordiest, lineup, choices)
+        return StartingConfig(page, timed, lineup, shorter=write)
+
+    return write({}, "", None)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -292,18 +294,11 @@ def _chosen(proposals: Sequence[Proposal], choices: Choices) -> list[Proposal]:
     return [each for each in proposals if choices.contestants is None or each.name in choices.contestants]
 
 
-def _lineup(
-    seen: Seen,
-    training: LabeledTexts,
-    training_words: int,
-    left_out: Mapping[str, str],
-    choices: Choices,
-) -> list[Proposal]:
-    """Return the contestants that the methods propose for such a table."""
+def _facts(seen: Seen, training: LabeledTexts) -> TableFacts:
     assert seen.words is not None
-    facts = TableFacts(
+    return TableFacts(
         training_rows=len(training),
-        training_words=training_words,
+        training_words=sum(len(text.split()) for text in training.texts),
         smallest_class=min(filter(None, training.label_counts(len(seen.classes)))),
         long_text=seen.words.percentile_95,
         is_english=bool(seen.english),
@@ -311,8 +306,12 @@ def _lineup(
         has_language_model=has_small_language_model(),
         multilabel=seen.multilabel,
     )
+
+
+def _lineup(facts: TableFacts, left_out: Mapping[str, str], choices: Choices) -> list[Proposal]:
+    """Return the contestants that the methods propose for such a table."""
     methods = (get_classification_method(name) for name in method_names("classification"))
-    able = (method for method in methods if method.multilabel or not seen.multilabel)
+    able = (method for method in methods if method.multilabel or not facts.multilabel)
     kinds = {type(method): method for method in able}  # lstm and gru are names of one method
     proposed = [each for method in kinds.values() for each in method.propose(facts)]
     alone = [each for each in _chosen(proposed, choices) if each.name not in left_out]
@@ -321,21 +320,19 @@ def _lineup(
 
 
 def _classification_yaml(
-    seen: Seen,
-    table: RawTable,
-    training_rows: int,
-    training_words: int,
-    lineup: Sequence[Proposal],
-    choices: Choices,
+    seen: Seen, facts: TableFacts, wordiest: str, lineup: Sequence[Proposal], choices: Choices
 ) -> str:
+    """Write the config.
+
+    Args:
+        wordiest: The column with the most words besides the text and the label.
+    """
     labels = seen.label if isinstance(seen.label, list) else [seen.label or ""]
     label = scalar(labels[0]) if len(labels) == 1 else f"[{', '.join(map(scalar, labels))}] # 0 or 1 in each"
     if seen.separator is not None:
         label += f"\n  labels: {{separator: {scalar(seen.separator)}}} # between several labels of one text"
-    others = [name for name in table.columns if name not in (*seen.text, *labels, seen.split)]
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"
-    other = max(others, key=lambda name: mean_words(table.columns[name]), default="title")
-    several = f"[{scalar(other)}, {scalar(seen.text[0])}]"
+    several = f"[{scalar(wordiest)}, {scalar(seen.text[0])}]"
     rows = seen.rows - sum(seen.skipped.values())
     if seen.files:
         split = "{validation: 0.1, test: 0.2} # shares of all rows; only for a split that has no file"
@@ -357,12 +354,12 @@ def _classification_yaml(
         epochs, why = choices.epochs, "as chosen; the best epoch is kept"
     elif seen.epochs is not None:
         epochs, why = seen.epochs, "fewer passes than usual, for lack of time; the best epoch is kept"
-    elif training_rows < _VERY_FEW_ROWS:
+    elif facts.training_rows < _VERY_FEW_ROWS:
         epochs, why = 30, "very few rows, so many passes over them; the best epoch is kept"
-    elif training_rows < _FEW_ROWS:
+    elif facts.training_rows < _FEW_ROWS:
         epochs, why = 10, "few rows, so more passes over them; the best epoch is kept"
-    elif training_words > _MANY_WORDS:
-        epochs, why = 3, f"{training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"
+    elif facts.training_words > _MANY_WORDS:
+        epochs, why = 3, f"{facts.training_words / 1e6:.0f} million words per epoch: check the time with `bakeoff plan`"
     else:
         epochs, why = 5, "passes over the training rows for every contestant; the best epoch is kept"
     return _page(
