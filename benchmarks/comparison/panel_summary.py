@@ -94,9 +94,17 @@ def _settings(records: Sequence[Record]) -> str:
         for name, version in record.get("versions", {}).items():
             versions.setdefault(name, set()).add(version)
     loads = [record["load_average"] for record in records]
+    tables_of: dict[str, list[str]] = {}
+    for record in records:
+        tables = tables_of.setdefault(record["processor"], [])
+        tables += [record["table"]] * (record["table"] not in tables)
+    processors = [
+        processor if len(tables_of) == 1 else f"{processor}: {', '.join(tables)}"
+        for processor, tables in tables_of.items()
+    ]
     return (
         f"{first['minutes']:g} minutes a table on {first['cores']} core{'s' if first['cores'] > 1 else ''} "
-        f"({first['processor']}); load average when a cell started {min(loads):.1f} to {max(loads):.1f}. "
+        f"({'; '.join(processors)}); load average when a cell started {min(loads):.1f} to {max(loads):.1f}. "
         "bakeoff's answer is the contestant that is best on the validation split. Versions: "
         + "; ".join(f"{name} {', '.join(sorted(several))}" for name, several in versions.items())
         + ".\n"

@@ -171,6 +171,8 @@ def test_the_page_is_made_from_the_file_alone(tmp_path: Path, capsys: pytest.Cap
         {**shared, "program": "bakeoff", "status": "finished", "accuracy": 0.615, **figures, "model_bytes": 1e6}
         | {"versions": {"torch": "2.14", "bakeoff": "0.1"}, "notes": {"winner": "linear", "contestants": [chosen]}},
     ]
+    elsewhere = {**shared, "table": "titles", "processor": "6502"}
+    records.append({**elsewhere, "program": "bakeoff", "status": "did not finish"})
     file = tmp_path / "panel.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records))
 
@@ -183,3 +185,4 @@ def test_the_page_is_made_from_the_file_alone(tmp_path: Path, capsys: pytest.Cap
     assert "| medical | linear | 70.0 / 61.5 |" in printed
     assert "Versions: torch 2.14; bakeoff 0.1." in printed
     assert "killed" not in printed
+    assert "on 2 cores (Z80: medical; 6502: titles)" in printed
