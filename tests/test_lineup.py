@@ -84,6 +84,14 @@ def test_fewer_epochs_make_room_for_those_that_promise_most(tmp_path, monkeypatc
     assert "the contestants take about 12 min 21 s" in start.yaml
 
 
+def test_what_takes_next_to_no_time_stays(tmp_path, monkeypatch):
+    start = within(17.6, tmp_path, monkeypatch)
+
+    # All epochs would need 1 + 30 + 20 + 1,000 s and leave 5 s, too little for the embedding's 50.
+    assert yaml.safe_load(start.yaml)["budget"] == {"epochs": 6}
+    assert set(yaml.safe_load(start.yaml)["contestants"]) == set(SECONDS)
+
+
 def test_the_quick_ones_always_stay(tmp_path, monkeypatch):
     assert list(yaml.safe_load(within(0.1, tmp_path, monkeypatch).yaml)["contestants"]) == ["majority", "linear"]
 

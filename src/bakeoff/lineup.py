@@ -41,7 +41,8 @@ def within_minutes(everything: StartingConfig, minutes: float, progress: Progres
 def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: float = 1.0) -> dict[str, float]:
     """Return the contestants to leave out so that the others are within the time, and their seconds.
 
-    Whoever promises more is kept first, of equals the one that is quicker.
+    Those that take a twentieth of the time at most are kept first: they make nobody else too slow. Then whoever promises
+    more, of equals the one that is quicker.
 
     Args:
         forecast: With the usual number of epochs.
@@ -50,7 +51,8 @@ def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: f
     """
     seconds = {each.name: _seconds(each, share) for each in forecast.contestants if each.name in promises}
     total, left_out = _total(forecast, share) - sum(seconds.values()), dict[str, float]()
-    for name in sorted(seconds, key=lambda name: (-promises[name], seconds[name])):
+    cheap = 60 * minutes / 20
+    for name in sorted(seconds, key=lambda name: (seconds[name] > cheap, -promises[name], seconds[name])):
         if total + seconds[name] <= 60 * minutes:
             total += seconds[name]
         else:
@@ -59,13 +61,10 @@ def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: f
 
 
 def _epochs(forecast: Plan, promises: Mapping[str, int], minutes: float, usual: int) -> int:
-    """Return the most epochs with which all that promise most are kept; the usual number if there are none."""
+    """Return the number of epochs with which most of those that promise most are kept; of equals, the highest."""
     best = {name for name, promise in promises.items() if promise == max(promises.values())}
-    for share in _SHARES:
-        epochs = max(1, round(share * usual))
-        if not best & beyond(forecast, promises, minutes, epochs / usual).keys():
-            return epochs
-    return usual
+    choices = [max(1, round(share * usual)) for share in _SHARES]
+    return max(choices, key=lambda epochs: len(best - beyond(forecast, promises, minutes, epochs / usual).keys()))
 
 
 def _total(forecast: Plan, share: float) -> float:

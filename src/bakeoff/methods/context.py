@@ -56,6 +56,8 @@ class PlanContext(Context):
     """The circumstances of a plan."""
 
     plans: Mapping[str, ContestantPlan] = field(default_factory=dict, kw_only=True)  # of earlier contestants, by name
+    measured: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    """What a contestant has measured that later ones can use, by a name for it."""
 
 
 @dataclass

@@ -187,12 +187,13 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
 
     def plan(self, config: ClassificationConfig, data: SplitTable, progress: Progress) -> list[ContestantPlan]:
         plans: dict[str, ContestantPlan] = {}
+        measured: dict[str, Any] = {}
         folds, trainings = len(data.folds), data.trainings
         data = data.folds[0] if folds else data
         for number, (name, settings) in enumerate(config.contestants.items(), start=1):
             progress.contestant(name, number, len(config.contestants))
             machine.reset_peak_memory()
-            context = PlanContext(name, config.seed, config.budget, progress, plans=plans)
+            context = PlanContext(name, config.seed, config.budget, progress, plans=plans, measured=measured)
             plan = get_classification_method(settings.method).plan(settings, data, context)
             plans[name] = tuning.planned(plan, settings, config.budget.seconds)
             plans[name].folds, plans[name].trainings = folds, trainings + _trainings_on_parts(config, plans[name])

@@ -48,9 +48,8 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
 
     def plan(self, config: LinearConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
         settings, note = choose_for_plan(config, data)
-        plan = super().plan(settings, data, context)
-        plan.notes += [note] if note else []
-        return plan
+        plan, _ = plan_of_part(settings, data, context)
+        return plan.model_copy(update={"name": context.name, "notes": [*plan.notes, *([note] if note else [])]})
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> LinearModel:
         from bakeoff.methods.linear.model import LinearModel
@@ -74,6 +73,18 @@ class LinearMethod(ClassificationMethod[LinearConfig]):
         }[config.ngrams]
         weighted = " weighted by naive Bayes" if config.naive_bayes else ""
         return f"A logistic regression on the TF-IDF of {ngrams}{weighted}"
+
+
+def plan_of_part(settings: LinearConfig, data: SplitTable, context: PlanContext) -> tuple[ContestantPlan, LinearModel]:
+    """Return the plan that a fit on a part of the texts gives, and the model of that fit.
+
+    Contestants of one plan with the same settings share it: with many classes, it takes most of the time.
+    """
+    name = f"linear {settings.model_dump_json()}"
+    if name not in context.measured:
+        context.measured[name] = LinearMethod().plan_from_sample(settings, data, context)
+    plan, model = context.measured[name]
+    return plan, model
 
 
 def choose_for_plan(config: LinearConfig, data: SplitTable) -> tuple[LinearConfig, str]:

@@ -55,13 +55,11 @@ def prepare_linear_part(settings: LinearConfig, data: SplitTable, context: FitCo
 
 def plan_linear_part(settings: LinearConfig, data: SplitTable, context: PlanContext, prepared: Preparation) -> None:
     """Add the forecast of the linear part, from the plan of a linear contestant."""
-    from bakeoff.methods.linear.method import LinearMethod, choose_for_plan
-    from bakeoff.methods.linear.model import LinearModel
+    from bakeoff.methods.linear.method import choose_for_plan, plan_of_part
     from bakeoff.methods.linear_part.fitting import FITS_OF_ALL_TEXTS, LinearPart, unanswered
 
     settings, _ = choose_for_plan(settings, data)
-    linear, model = LinearMethod().plan_from_sample(settings, data, context)
-    assert isinstance(model, LinearModel)
+    linear, model = plan_of_part(settings, data, context)
     part = planned_part(data)
     answers = unanswered(len(data.train), len(data.label_names), settings)
     prepared.parts["linear_part"] = LinearPart(model, answers, settings)
