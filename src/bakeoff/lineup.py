@@ -41,8 +41,8 @@ def within_minutes(everything: StartingConfig, minutes: float, progress: Progres
 def beyond(forecast: Plan, promises: Mapping[str, int], minutes: float, share: float = 1.0) -> dict[str, float]:
     """Return the contestants to leave out so that the others are within the time, and their seconds.
 
-    Those that take a twentieth of the time at most are kept first: they make nobody else too slow. Then whoever promises
-    more, of equals the one that is quicker.
+    Those that take a twentieth of the time at most are kept first: they make nobody else too slow. Then whoever
+    promises more, of equals the one that is quicker.
 
     Args:
         forecast: With the usual number of epochs.
