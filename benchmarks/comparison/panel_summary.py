@@ -94,10 +94,9 @@ def _settings(records: Sequence[Record]) -> str:
         for name, version in record.get("versions", {}).items():
             versions.setdefault(name, set()).add(version)
     loads = [record["load_average"] for record in records]
-    tables_of: dict[str, list[str]] = {}
+    tables_of: dict[str, dict[str, None]] = {}  # in the order of the records, as a set is not
     for record in records:
-        tables = tables_of.setdefault(record["processor"], [])
-        tables += [record["table"]] * (record["table"] not in tables)
+        tables_of.setdefault(record["processor"], {})[record["table"]] = None
     processors = [
         processor if len(tables_of) == 1 else f"{processor}: {', '.join(tables)}"
         for processor, tables in tables_of.items()

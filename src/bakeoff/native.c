@@ -86,27 +86,31 @@ void add(float *totals, const bf16 *values, size count) {
     for (size i = 0; i < count; i++) totals[i] += wide(values[i]);
 }
 
+/* The softmax of a line of scores, but for the factor that is returned; hidden, (masked), is added to its last columns. */
+static inline float softmax_line(const bf16 *x, const bf16 *hidden, float *values, size columns, size masked) {
+    const bf16 *tail = x + columns - masked;
+    float largest = -INFINITY, sum = 0.0f;
+#pragma omp simd reduction(max : largest)
+    for (size i = 0; i < columns - masked; i++) largest = wide(x[i]) > largest ? wide(x[i]) : largest;
+#pragma omp simd reduction(max : largest)
+    for (size i = 0; i < masked; i++) {
+        float value = wide(tail[i]) + wide(hidden[i]);
+        largest = value > largest ? value : largest;
+    }
+#pragma omp simd reduction(+ : sum)
+    for (size i = 0; i < columns - masked; i++) sum += values[i] = exponential(wide(x[i]) - largest);
+    float *last = values + columns - masked;
+#pragma omp simd reduction(+ : sum)
+    for (size i = 0; i < masked; i++) sum += last[i] = exponential(wide(tail[i]) + wide(hidden[i]) - largest);
+    return 1.0f / sum;
+}
+
 /* scores: (batch, lines, columns), in place; mask: (lines / group, masked), added to the last columns of each line. */
 void softmax_forward(bf16 *scores, const bf16 *mask, size batch, size lines, size columns, size masked, size group) {
 #pragma omp parallel for schedule(static)
     for (size row = 0; row < batch * lines; row++) {
-        bf16 *x = scores + row * columns, *tail = x + columns - masked;
-        const bf16 *hidden = mask + row % lines / group * masked;
-        float largest = -INFINITY, sum = 0.0f;
-#pragma omp simd reduction(max : largest)
-        for (size i = 0; i < columns - masked; i++) largest = wide(x[i]) > largest ? wide(x[i]) : largest;
-#pragma omp simd reduction(max : largest)
-        for (size i = 0; i < masked; i++) {
-            float value = wide(tail[i]) + wide(hidden[i]);
-            largest = value > largest ? value : largest;
-        }
-        float values[columns];
-#pragma omp simd reduction(+ : sum)
-        for (size i = 0; i < columns - masked; i++) sum += values[i] = exponential(wide(x[i]) - largest);
-        float *last = values + columns - masked;
-#pragma omp simd reduction(+ : sum)
-        for (size i = 0; i < masked; i++) sum += last[i] = exponential(wide(tail[i]) + wide(hidden[i]) - largest);
-        float scale = 1.0f / sum;
+        bf16 *x = scores + row * columns;
+        float values[columns], scale = softmax_line(x, mask + row % lines / group * masked, values, columns, masked);
 #pragma omp simd
         for (size i = 0; i < columns; i++) x[i] = narrow(values[i] * scale);
     }
@@ -124,32 +128,25 @@ void softmax_backward(bf16 *outer, const bf16 *weights, const bf16 *mean, size r
     }
 }
 
-/* Attention of an encoder. scores: (rows, columns), in place; hidden: (rows / lines, columns), added to each of the lines,
-   or NULL. A weight gets a minus sign if its random bits, (rows, columns), say below `level` that it is dropped, and is
-   0 in `used`, shaped as scores. Without dropout both are NULL. */
-void attention_weights(bf16 *scores, const bf16 *hidden, const uint16_t *bits, bf16 *used, size rows, size columns,
-                       size lines, size level) {
+/* Attention of an encoder. scores: (heads, length, length), in place; hidden: (heads, length), added to each line of a
+   head, or NULL. A weight gets a minus sign if its random bits, shaped as scores, say below `level` that it is dropped,
+   and is 0 in `used`, also shaped as scores. Without dropout both are NULL. */
+void attention_weights(bf16 *scores, const bf16 *hidden, const uint16_t *bits, bf16 *used, size heads, size length,
+                       size level) {
 #pragma omp parallel for schedule(static)
-    for (size row = 0; row < rows; row++) {
-        bf16 *x = scores + row * columns;
-        const bf16 *h = hidden ? hidden + row / lines * columns : 0;
-        float values[columns], largest = -INFINITY, sum = 0.0f;
-#pragma omp simd
-        for (size i = 0; i < columns; i++) values[i] = wide(x[i]) + (h ? wide(h[i]) : 0.0f);
-#pragma omp simd reduction(max : largest)
-        for (size i = 0; i < columns; i++) largest = values[i] > largest ? values[i] : largest;
-#pragma omp simd reduction(+ : sum)
-        for (size i = 0; i < columns; i++) sum += values[i] = exponential(values[i] - largest);
-        float scale = 1.0f / sum;
+    for (size row = 0; row < heads * length; row++) {
+        bf16 *x = scores + row * length;
+        const bf16 *h = hidden ? hidden + row / length * length : 0;
+        float values[length], scale = softmax_line(x, h, values, length, h ? length : 0);
         if (!bits) {
 #pragma omp simd
-            for (size i = 0; i < columns; i++) x[i] = narrow(values[i] * scale);
+            for (size i = 0; i < length; i++) x[i] = narrow(values[i] * scale);
             continue;
         }
-        const uint16_t *b = bits + row * columns;
-        bf16 *kept = used + row * columns;
+        const uint16_t *b = bits + row * length;
+        bf16 *kept = used + row * length;
 #pragma omp simd
-        for (size i = 0; i < columns; i++) {
+        for (size i = 0; i < length; i++) {
             bf16 weight = narrow(values[i] * scale), dropped = (b[i] & 0x7fff) < level ? 0x8000 : 0;
             x[i] = weight | dropped;
             kept[i] = dropped ? 0 : weight;

@@ -295,6 +295,7 @@ def _chosen(proposals: Sequence[Proposal], choices: Choices) -> list[Proposal]:
 
 
 def _facts(seen: Seen, training: LabeledTexts) -> TableFacts:
+    """Return what the methods need to know to propose contestants."""
     assert seen.words is not None
     return TableFacts(
         training_rows=len(training),

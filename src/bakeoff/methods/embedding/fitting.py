@@ -108,18 +108,17 @@ def fit_chosen(
         strength = choose_label_strength(values, train.label_sets, rule, columns=size)
     else:
         strength = regression.choose_strength(values, np.asarray(train.labels), rule, columns=size)
-    return fit_at(strength, vectors, train, config, columns), strength
+    return fit_at(strength, values, train, config, columns), strength
 
 
 def fit_at(
-    strength: float, vectors: Vectors, train: LabeledTexts, config: EmbeddingConfig, columns: ColumnEncoder | None
+    strength: float, values: Vectors, train: LabeledTexts, config: EmbeddingConfig, columns: ColumnEncoder | None
 ) -> regression.Regression:
-    """Return a regression with this inverse strength."""
+    """Return a regression with this inverse strength on what `with_values` made of vectors."""
     rule, size = _class_weight(config), columns.size if columns else 0
-    vectors = with_values(vectors, columns, train.texts)
     if train.label_sets is not None:
-        return fit_labels(vectors, train.label_sets, rule, strength, columns=size)
-    return regression.fit(vectors, np.asarray(train.labels), rule, strength, columns=size)
+        return fit_labels(values, train.label_sets, rule, strength, columns=size)
+    return regression.fit(values, np.asarray(train.labels), rule, strength, columns=size)
 
 
 def saving_network(

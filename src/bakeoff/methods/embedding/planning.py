@@ -17,6 +17,7 @@ from bakeoff.methods.embedding.distillation import distill
 from bakeoff.methods.embedding.embedder import Embedder
 from bakeoff.methods.embedding.encoder import Encoder
 from bakeoff.methods.embedding.fitting import Report, columns_for, fit_at, saving_network, saving_static
+from bakeoff.methods.embedding.model import with_values
 from bakeoff.methods.embedding.regression import DEFAULT_STRENGTH, STRENGTHS, Regression, held_out_parts
 from bakeoff.methods.table_columns.encoder import ColumnEncoder
 
@@ -110,7 +111,9 @@ def _forecast_fit(
     """
     rows = np.resize(np.arange(len(sample)), max(len(sample), min(texts, _MOST_FITTED)))
     started = time.perf_counter()
-    fitted = fit_at(DEFAULT_STRENGTH, vectors[rows], sample.of(rows.tolist()), config, columns)
+    repeated = sample.of(rows.tolist())
+    values = with_values(vectors[rows], columns, repeated.texts)
+    fitted = fit_at(DEFAULT_STRENGTH, values, repeated, config, columns)
     one = (time.perf_counter() - started) * texts / len(rows)
     parts = 1 if sample.label_sets is not None else held_out_parts(texts)
     return fitted, one * (1 + layers + _LATER_FIT * parts * len(STRENGTHS))

@@ -118,7 +118,7 @@ class _CausalAttention(torch.autograd.Function):
             if all_masks:
                 part, used = dropped(part, all_masks[number]), dropped(weights, all_masks[number])
             for_values[:, columns] += torch.bmm(used.transpose(1, 2), outer[:, lines])
-            for_scores = _softmax_gradient(part, weights, mean[:, lines])
+            for_scores = softmax_gradient(part, weights, mean[:, lines])
             for_queries[:, lines] = torch.bmm(for_scores, keys[:, columns])
             for_keys[:, columns] += torch.bmm(for_scores.transpose(1, 2), queries[:, lines])
         if ctx.turned:
@@ -142,7 +142,7 @@ def _softmax(scores: torch.Tensor, mask: torch.Tensor, group: int) -> torch.Tens
     return torch.softmax(scores, -1, out=scores)
 
 
-def _softmax_gradient(outer: torch.Tensor, weights: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+def softmax_gradient(outer: torch.Tensor, weights: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
     """Replace the gradient of the weights by that of the scores."""
     mean = mean.contiguous()
     if native.fits(outer, weights, mean):

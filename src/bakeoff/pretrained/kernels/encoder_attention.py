@@ -17,6 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import bidirectional_mask_function, sdpa_mask
 
 from bakeoff import native
+from bakeoff.pretrained.kernels.attention import softmax_gradient
 from bakeoff.pretrained.kernels.dropout import dropped_signs, random_bits, sign_level
 
 NAME = "bakeoff_encoder"
@@ -123,9 +124,8 @@ def _weights(
     """
     used = scores if bits is None else torch.empty_like(scores)
     if native.fits(scores):
-        length = scores.shape[-1]
-        rows, kept = len(scores) * length, None if bits is None else used
-        native.run("attention_weights", scores, hidden, bits, kept, rows, length, length, level)
+        kept = None if bits is None else used
+        native.run("attention_weights", scores, hidden, bits, kept, *scores.shape[:2], level)
         return scores, used
     if hidden is not None:
         scores += hidden
@@ -146,16 +146,12 @@ def _scores_gradient(
         weights: From `_weights`.
         mean: The weights' mean gradient; shape (heads, length, 1).
     """
-    used = torch.empty_like(weights) if dropout else weights
-    if native.fits(outer, weights, mean):
-        rows, length = mean.numel(), outer.shape[-1]
-        if dropout:
-            native.run("attention_scores", outer, weights, mean, used, rows, length)
-        else:
-            native.run("softmax_backward", outer, weights, mean, rows, length)
-        return outer, used
     if not dropout:
-        return outer.sub_(mean).mul_(weights), used
+        return softmax_gradient(outer, weights, mean), weights
+    used = torch.empty_like(weights)
+    if native.fits(outer, weights, mean):
+        native.run("attention_scores", outer, weights, mean, used, mean.numel(), outer.shape[-1])
+        return outer, used
     torch.clamp_min(weights, 0, out=used)
     return outer.mul_(used).sub_(weights.abs().mul_(mean)), used
 
