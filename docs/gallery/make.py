@@ -245,7 +245,7 @@ INTRODUCTION = """# Gallery
 
 What people ask beyond "which is best?", each question with a small bake-off that answers it: the config, the verdict,
 what to look at, and the whole report. All of it runs offline, on texts that are packaged with bakeoff, each bake-off in
-less than 40 seconds on one core. `make gallery` makes this page and the reports from nothing.
+less than a minute on one core. `make gallery` makes this page and the reports from nothing.
 
 The texts are [sentences about films](reference/data.md) (Pang and Lee 2005, CC BY 4.0) and sentences of Wikipedia
 articles (WikiText-2, CC BY-SA 3.0). Where a question needs other tables, they are put together from these.

@@ -9,20 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from bakeoff.machine import default_cache
-
-_FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-fno-math-errno", "-fno-trapping-math")
-_SECONDS = 60.0
+from bakeoff.compiling import compiled
 
 
 def available() -> bool:
@@ -55,33 +46,3 @@ def as_c(argument: torch.Tensor | int | float | None) -> Any:
 @functools.cache
 def _library() -> ctypes.CDLL | None:
     return compiled("native.c")
-
-
-def compiled(source: str) -> ctypes.CDLL | None:
-    """Return the functions of a C file in this folder, or None where it cannot be compiled."""
-    compiler = shutil.which("cc")
-    if sys.platform != "linux" or compiler is None:
-        return None
-    try:
-        files = [Path(__file__).with_name(name) for name in (source, "native.h")]
-        facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-        processor = sorted({line for line in facts if line.startswith(("model", "flags"))})
-        openmp = sorted(map(str, (Path(torch.__file__).parent / "lib").glob("libgomp*.so*")))
-        made_of = "\n".join([*(file.read_text(encoding="ascii") for file in files), *_FLAGS, *openmp, *processor])
-        key = hashlib.sha256(made_of.encode()).hexdigest()
-        file = default_cache() / "kernels" / f"{key[:16]}.so"
-        if not file.exists():
-            _compile([compiler, *_FLAGS, str(files[0]), *openmp], file)
-        return ctypes.CDLL(str(file))
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _compile(command: list[str], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        made = Path(folder, file.name)
-        # torch's OpenMP comes first and serves already. A second one would have threads of its own, on a single core.
-        more = ["-shared", "-fPIC", "-Wl,--as-needed", "-lm", "-o", str(made)]
-        subprocess.run([*command, *more], check=True, capture_output=True, timeout=_SECONDS)
-        made.replace(file)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.data import word_ids
+from bakeoff.data import pieces, word_ids
+from bakeoff.data.pieces import PieceTable
 from bakeoff.data.word_ids import TokenizedTexts, encode_words
 
 texts_of_short_words = st.lists(st.text(alphabet="ab-é \t\u3000\x1c", max_size=12), max_size=11)
@@ -22,14 +23,21 @@ rewrites = pytest.mark.parametrize(
 )
 
 
+needs_compiler = pytest.mark.skipif(not pieces.available(), reason="there is no C compiler")
+
+
 @rewrites
+@pytest.mark.parametrize("in_c", [pytest.param(True, marks=needs_compiler, id="C"), pytest.param(False, id="Arrow")])
 @pytest.mark.parametrize("characters_at_once", [1, 20, 1000])
 @given(texts=texts_of_short_words)
-def test_the_words_are_those_of_a_plain_loop(rewrite: Callable[[str], str], characters_at_once: int, texts: list[str]):
+def test_the_words_are_those_of_a_plain_loop(
+    rewrite: Callable[[str], str], characters_at_once: int, in_c: bool, texts: list[str]
+):
     expected = [[word for piece in text.split() for word in rewrite(piece).split()] for text in texts]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word_ids, "_CHARACTERS_AT_ONCE", characters_at_once)
+        patch.setattr(pieces, "available", lambda: in_c)
         tokenized = encode_words(texts, lambda pieces: list(map(rewrite, pieces)))
 
     assert words_of(tokenized) == expected
@@ -52,6 +60,26 @@ def test_pieces_of_texts_may_overlap():
     tokenized = encode_words(["a b", "c d"], list)
 
     assert words_of(tokenized.pieces(np.array([0, 1, 3]), np.array([2, 4, 3]))) == [["a", "b"], ["b", "c", "d"], []]
+
+
+@needs_compiler
+def test_a_table_numbers_many_pieces_of_any_length():
+    """More than one block of memory holds, some of which begin alike, in several languages."""
+    random = np.random.default_rng(0)
+    texts = [
+        " ".join("".join(random.choice(list("abéж語"), random.integers(1, 20))) for _ in range(random.integers(40)))
+        for _ in range(2000)
+    ]
+    table = PieceTable()
+
+    added = [table.add(texts[:700]), table.add(texts[700:])]
+
+    found = table.pieces().to_pylist()
+    expected = [piece for text in texts for piece in text.split()]
+    assert len(found) > 10_000
+    assert found == list(dict.fromkeys(expected))
+    assert [found[id] for ids, _ in added for id in ids] == expected
+    assert [count for _, counts in added for count in counts] == [len(text.split()) for text in texts]
 
 
 def words_of(texts: TokenizedTexts) -> list[list[str]]:

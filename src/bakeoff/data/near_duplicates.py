@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from bakeoff.data.scripts import UNSPACED
-from bakeoff.data.word_ids import Ids, encode_words, offsets_of, positions
+from bakeoff.data.pieces import Ids
+from bakeoff.data.word_ids import encode_words, offsets_of, positions
 
 THRESHOLD = Fraction(4, 5)
 """Least Jaccard similarity of near-duplicates."""

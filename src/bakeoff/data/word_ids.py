@@ -1,4 +1,4 @@
-"""Turn texts into word ids. Arrow finds the distinct pieces between white space; only those are tokenized in Python."""
+"""Turn texts into word ids. C or Arrow finds the distinct pieces between white space; Python tokenizes only those."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as compute
 
 from bakeoff import machine
-
-Ids = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
+from bakeoff.data import pieces
+from bakeoff.data.pieces import Ids, Offsets, PieceTable
 
 _CHARACTERS_AT_ONCE = 1 << 20
 """Characters that a thread splits at a time. Each part has a dictionary: there are fewer of them where parts are large,
@@ -26,6 +25,8 @@ but the dictionary of a larger part would not fit into the cache."""
 
 _PIECES_AT_ONCE = 1 << 20
 """Pieces replaced by their words at a time, which bounds the memory of intermediate results."""
+
+_Split = tuple[pa.DictionaryArray, Offsets]  # the pieces of all texts of a part, and where those of each begin
 
 
 @dataclass(frozen=True)
@@ -57,39 +58,51 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
             words, separated by white space; an empty string for the empty piece.
     """
     # Other white space, such as no-break spaces, is rare. Looking for it in the distinct pieces alone is faster.
-    pieces = _split(texts, compute.ascii_split_whitespace)
-    words = _without_empty(_split(rewrite(pieces.words), compute.utf8_split_whitespace))
+    found = _split(texts, _numbered if pieces.available() else partial(_split_parts, compute.ascii_split_whitespace))
+    words = _without_empty(_split(rewrite(found.words), partial(_split_parts, compute.utf8_split_whitespace)))
+    spelled = (_spell_in_c if pieces.available() else _spell)(found, words)
+    if len(found.ids) > _PIECES_AT_ONCE:
+        machine.give_blocks_back()  # what splitting took is as much as all that follows
+    return spelled
+
+
+def _spell(found: TokenizedTexts, words: TokenizedTexts) -> TokenizedTexts:
+    """Put the words of each distinct piece in its places."""
     counts = np.diff(words.offsets).astype(np.int32)  # of the words in each distinct piece
-    offsets = offsets_of(counts[pieces.ids])[pieces.offsets]
+    offsets = offsets_of(counts[found.ids])[found.offsets]
     ids = np.empty(offsets[-1], dtype=np.int32)
     end = 0
-    for start in range(0, len(pieces.ids), _PIECES_AT_ONCE):
-        some = pieces.ids[start : start + _PIECES_AT_ONCE]
+    for start in range(0, len(found.ids), _PIECES_AT_ONCE):
+        some = found.ids[start : start + _PIECES_AT_ONCE]
         spelled = words.ids[positions(words.offsets[some], offsets_of(counts[some]))]
         ids[end : end + len(spelled)] = spelled
         end += len(spelled)
-    if len(pieces.ids) > _PIECES_AT_ONCE:
-        machine.give_blocks_back()  # what splitting took is as much as all that follows
     return TokenizedTexts(words.words, ids, offsets)
 
 
-def _split(texts: Sequence[str], split_arrow: Callable[[pa.Array], pa.Array]) -> TokenizedTexts:
+def _spell_in_c(found: TokenizedTexts, words: TokenizedTexts) -> TokenizedTexts:
+    return TokenizedTexts(words.words, *pieces.spell(found.ids, found.offsets, words.ids, words.offsets))
+
+
+def _split(texts: Sequence[str], split_parts: Callable[[list[Sequence[str]]], list[_Split]]) -> TokenizedTexts:
     """Split texts on white space. One of the distinct pieces may be empty: around leading or trailing white space.
 
     Args:
-        split_arrow: Arrow's function that does it.
+        split_parts: Splits some parts of the texts, one after the other.
     """
-    split_part = partial(_split_part, split_arrow)
     parts = _parts(texts)
-    if len(parts) == 1:  # splitting a few texts, such as those of one request, takes less time than starting a thread
-        split = [split_part(parts[0])]
+    cores = min(len(parts), os.cpu_count() or 1)
+    if cores == 1:  # splitting a few texts, such as those of one request, takes less time than starting a thread
+        split = split_parts(parts)
     else:
-        with machine.all_cores(), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
-            split = list(threads.map(split_part, parts))
-    pieces = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
+        bounds = [len(parts) * core // cores for core in range(cores + 1)]
+        shares = [parts[start:end] for start, end in pairwise(bounds)]
+        with machine.all_cores(), ThreadPoolExecutor(cores) as threads:
+            split = list(chain.from_iterable(threads.map(split_parts, shares)))
+    unified = pa.chunked_array([encoded for encoded, _ in split]).unify_dictionaries()
     lengths = np.concatenate([np.diff(offsets) for _, offsets in split])
-    ids = np.concatenate([_numbers(chunk.indices) for chunk in pieces.chunks])
-    return TokenizedTexts(pieces.chunk(0).dictionary.to_pylist(), ids, offsets_of(lengths))
+    ids = np.concatenate([_numbers(chunk.indices) for chunk in unified.chunks])
+    return TokenizedTexts(unified.chunk(0).dictionary.to_pylist(), ids, offsets_of(lengths))
 
 
 def _parts(texts: Sequence[str]) -> list[Sequence[str]]:
@@ -100,13 +113,25 @@ def _parts(texts: Sequence[str]) -> list[Sequence[str]]:
     return parts or [texts]
 
 
-def _split_part(
-    split_arrow: Callable[[pa.Array], pa.Array], texts: Sequence[str]
-) -> tuple[pa.DictionaryArray, Offsets]:
-    # Where the last text ends in white space, Arrow reads one byte beyond it. An extra text that does not end in white
-    # space keeps that read inside the buffer.
-    split = split_arrow(_arrow_strings([*texts, "end"]))[:-1]
-    return compute.dictionary_encode(split.flatten()), _numbers(split.offsets)
+def _numbered(parts: list[Sequence[str]]) -> list[_Split]:
+    """Split parts on ASCII white space in C, with one dictionary for all."""
+    table = PieceTable()
+    numbered = [table.add(part) for part in parts]
+    ids = np.concatenate([ids for ids, _ in numbered])
+    offsets = offsets_of(np.concatenate([counts for _, counts in numbered]))
+    indices = pa.Array.from_buffers(pa.int32(), len(ids), [None, pa.py_buffer(ids)])
+    return [(pa.DictionaryArray.from_arrays(indices, table.pieces()), offsets)]
+
+
+def _split_parts(split_arrow: Callable[[pa.Array], pa.Array], parts: list[Sequence[str]]) -> list[_Split]:
+    """Split parts with a function of Arrow, each with a dictionary of its own."""
+    split = []
+    for part in parts:
+        # Where the last text ends in white space, Arrow reads one byte beyond it. An extra text that does not end in
+        # white space keeps that read inside the buffer.
+        found = split_arrow(_arrow_strings([*part, "end"]))[:-1]
+        split.append((compute.dictionary_encode(found.flatten()), _numbers(found.offsets)))
+    return split
 
 
 def _arrow_strings(texts: Sequence[str]) -> pa.Array:

@@ -32,8 +32,9 @@ _PLACES: list[Place] = [
     (-7, -3, "right"),
     (0, 7, "center"),
     (0, -14, "center"),
-    *((across, up, side) for up in (5, -11, 14, -20, 23, -29) for across, side in _LEFT_AND_RIGHT),
+    *((across, up, side) for up in (5, -11, 14, -20, 23, -29, 32, -38) for across, side in _LEFT_AND_RIGHT),
 ]
+_NEAR = 8  # points; a name that is farther from its dot gets a line to it
 _TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("training time", duration),
     "peak_memory_bytes": ("peak memory", lambda value: size(round(value))),
@@ -134,14 +135,21 @@ def _names(plot: Figure, axes: Axes, points: dict[str, tuple[float, float]]) -> 
             at = box(place)
             outside: float = max(left - at[0], 0) + max(at[2] - right, 0) + max(bottom - at[1], 0) + max(at[3] - top, 0)
             above = sum(other[0] < at[2] and at[0] < other[2] and other[1] < at[1] for other in names)  # of higher dots
-            nearer = sum(_distance(at, dot) < _distance(at, (x, y)) - 1 for dot in dots.values())  # to another dot
+            nearer = sum(_distance(at, dot) < _distance(at, (x, y)) for dot in dots.values())  # to another dot
             covered = sum(_common(at, other) for other in drawn) + 9 * sum(_common(at, other) for other in names)
             return 99 * outside + 25 * above + 30 * nearer + covered + _PLACES.index(place)
 
         best = min(_PLACES, key=badness)
-        names.append(box(best))
+        at = box(best)
+        names.append(at)
         across, up, side = best
-        axes.annotate(one_line(name), point, (across, up), textcoords="offset points", color=TEXT, ha=side)
+        own = _distance(at, (x, y))
+        apart = own > _NEAR or any(_distance(at, dot) < own for dot in dots.values())
+        edge = (min(max((x - at[0]) / width, 0), 1), float(up < 0))  # of the name: the point nearest to the dot
+        line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkB": _DOT, "relpos": edge} if apart else None
+        axes.annotate(
+            one_line(name), point, (across, up), textcoords="offset points", color=TEXT, ha=side, arrowprops=line
+        )
 
 
 def _distance(box: Box, point: tuple[float, float]) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from bakeoff import native
+from bakeoff.compiling import compiled
 from bakeoff.lm.decoding.architectures import Architecture, Linear, Norm, read_architecture
 from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
 from bakeoff.lm.decoding.packing import KINDS, LANES, PackedMatrix, pack, pack_rounded
@@ -236,4 +237,4 @@ class _Model(ctypes.Structure):
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    return native.compiled("native_decoder.c")
+    return compiled("native_decoder.c")
