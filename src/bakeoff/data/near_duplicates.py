@@ -19,8 +19,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.data.scripts import UNSPACED
 from bakeoff.data.pieces import Ids
+from bakeoff.data.scripts import UNSPACED
 from bakeoff.data.word_ids import encode_words, offsets_of, positions
 
 THRESHOLD = Fraction(4, 5)
