@@ -20,6 +20,7 @@ from sklearn.utils.validation import validate_data
 
 import bakeoff
 from bakeoff import BakeoffClassifier, UserError
+from bakeoff.scikit_learn import _labels
 
 WORDS = {"good": "fine moving bright", "bad": "dull flat sour"}
 TEXTS = [f"a {word} film, number {row}" for row in range(15) for words in WORDS.values() for word in words.split()]
@@ -97,6 +98,7 @@ def test_the_winner_answers(fitted):
         (["1", "1.0"], ["0: '1'", "1: '1.0'"]),  # of these, the reader of tables makes one class each
         ([" a", "a "], ["0: ' a'", "1: 'a '"]),
         (["nan", "true"], ["0: 'nan'", "1: 'true'"]),
+        (["['x', 'y']", "z"], ["0: \"['x', 'y']\"", "1: 'z'"]),  # not a list of two labels
     ],
 )
 def test_classes_of_any_type(two, labels, monkeypatch):
@@ -108,6 +110,15 @@ def test_classes_of_any_type(two, labels, monkeypatch):
     assert trained.classes_.tolist() == sorted(two)
     assert np.mean(trained.predict(TEXTS) == y) > 0.9
     assert bakeoff.load_classifier(trained.folder_).labels == labels
+
+
+def test_names_that_a_table_would_read_otherwise_get_a_number():
+    combined = np.array(["a", "a,b", "b"])  # the reader of tables would take the second for two labels
+    many = np.arange(300)  # and so many numbers for a quantity
+
+    assert _labels(combined, np.arange(90) % 3) == ["0: 'a'", "1: 'a,b'", "2: 'b'"]
+    assert _labels(many, np.arange(900) % 300)[7] == "7: 7"
+    assert _labels(many[:3], np.arange(90) % 3) == ["0", "1", "2"]
 
 
 def test_the_costs_of_mistakes_count(fitted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -247,15 +248,16 @@ def _must_be_free(folder: RunFolder) -> None:
     Raises:
         UserError: it holds a run, or something else.
     """
+    here, free = (shlex.quote(str(path)) for path in (folder.path, free_name(folder.path)))
     if folder.holds_a_run:
         raise UserError(
             f"{folder.path} already holds a run.",
-            f"Continue it: `bakeoff resume {folder.path}`. Or choose another folder: `-o {free_name(folder.path)}`.",
+            f"Continue it: `bakeoff resume {here}`. Or choose another folder: `-o {free}`.",
         )
     if folder.holds_leftovers_only:
         return
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {free_name(folder.path)}`.")
+        raise UserError(f"{folder.path} exists and is not a run.", f"Choose another: `-o {free}`.")
 
 
 def free_name(path: Path) -> Path:

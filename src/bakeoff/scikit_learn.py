@@ -23,6 +23,8 @@ from sklearn.utils.validation import assert_all_finite, check_consistent_length,
 
 from bakeoff.config.init import init
 from bakeoff.data.cells import label_of, labels_of
+from bakeoff.data.label_sets import look_like_label_sets
+from bakeoff.data.profile import is_quantity
 from bakeoff.evaluation.choosing import choose
 from bakeoff.runner import RunOutcome, free_name, run
 from bakeoff.runs.folder import RunFolder
@@ -88,7 +90,7 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(texts, indices)
         if len(classes) < 2:
             raise ValueError(f"y has {len(classes)} class, but a classifier needs at least two.")
-        labels = _labels(classes)
+        labels = _labels(classes, indices)
         table = {"text": texts, "label": [labels[index] for index in indices]}
         values = init(table, text="text", label="label").values
         values |= {"seed": _seed(self.random_state)}
@@ -219,11 +221,18 @@ def _targets(y: Any) -> npt.NDArray[Any]:
     return targets
 
 
-def _labels(classes: npt.NDArray[Any]) -> list[str]:
-    """Return a name for each class that a table's reader does not change: the class itself wherever possible."""
+def _labels(classes: npt.NDArray[Any], indices: npt.NDArray[np.int64]) -> list[str]:
+    """Return a name for each class that a table's reader does not change: the class itself wherever possible.
+
+    Args:
+        indices: The class of every text.
+    """
     values = classes.tolist()
     labels = [label_of(value) or "" for value in values]
-    if len(set(labels)) == len(labels) and labels_of(labels)[0] == labels:
+    same = len(set(labels)) == len(labels) and labels_of(labels)[0] == labels
+    column = [labels[index] for index in indices]
+    # With every label twice: one that is the parts of others, such as "a,b", looks like several if they are frequent.
+    if same and not is_quantity(column) and look_like_label_sets(labels * 2) is None:
         return labels
     return [f"{index}: {value!r}" for index, value in enumerate(values)]
 

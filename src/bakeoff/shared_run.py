@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from bakeoff.elsewhere import train
 from bakeoff.errors import UserError
 from bakeoff.execution.exchange import LOGS, Exchange
 from bakeoff.execution.schedule import Ended
+from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.locking import LOCK
 from bakeoff.runs.writing import PART
@@ -65,7 +67,8 @@ class SharedRun:
         if self._exchange.index(_BEGINNING):
             raise UserError(
                 f"{self.url} already holds a run.",
-                f"Continue it where it began: bakeoff resume {self._folder.path} --on ... --storage ... "
+                f"Continue it where it began: bakeoff resume {shlex.quote(str(self._folder.path))} --on ... "
+                "--storage ... "
                 "Or give another name with -o, or another --storage.",
             )
 
@@ -76,6 +79,7 @@ class SharedRun:
             UserError: the storage holds another run, or cannot be read.
         """
         here = self._folder.files_of_its_beginning()
+        del here[MANIFEST]  # which gets more checksums until the run has ended
         if self._exchange.index(_BEGINNING) and self._exchange.differs(_BEGINNING, here):
             raise UserError(f"{self.url} holds another run.", "Give the --storage that this run began with.")
         for number, contestant in enumerate(self._contestants, start=1):

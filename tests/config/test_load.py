@@ -83,6 +83,11 @@ def test_pretraining_that_cannot_be(settings, said):
     assert said in problems({**MINIMAL, "contestants": {"lstm": settings}})
 
 
+def test_a_renamed_key_is_suggested_only_where_it_is_one():
+    assert "did you mean" not in problems({**MINIMAL, "contestants": {"linear": {"alpha": 0.1}}})
+    assert "did you mean 'lora_alpha'?" in problems({**MINIMAL, "contestants": {"transformer": {"alpha": 8}}})
+
+
 def test_pretraining_of_several_layers_in_one_direction():
     settings = {"pretrain": {"text": "more.txt"}, "layers": 2, "bidirectional": False}
     config = load_config({**MINIMAL, "contestants": {"gru": settings}}, ["contestants.gru.pretrain.epochs=5"])

@@ -113,6 +113,18 @@ def test_splits_are_the_same_and_the_fingerprint_is_not(write):
     assert with_them.test.ids == without.test.ids
     assert isinstance(without.train.texts, list)
     assert its.fingerprint != report.fingerprint
+    assert [part.fingerprint for part in its.splits] == [part.fingerprint for part in report.splits], "to be compared"
+
+
+def test_cells_of_out_of_scope_rows_count(write):
+    values = rows(90, label=("good", "bad", "oos"))
+    changed = [row | {"price": 5 if row["label"] == "oos" else row["price"]} for row in values]
+
+    one, other = (
+        prepare_table(data(write(given), ["price"], out_of_scope="oos"), seed=1)[1] for given in (values, changed)
+    )
+
+    assert one.fingerprint != other.fingerprint
 
 
 @pytest.mark.parametrize(

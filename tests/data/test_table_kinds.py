@@ -346,6 +346,8 @@ def test_fasttext_files(read):
 
     assert table.columns == {"text": [*TEXTS, "no label"], "label": [*LABELS, None]}
     assert "fastText" in table.notes[0]
+    tabs = read("c.txt", lines([row.replace(" ", "\t", 1) for row in rows]))
+    assert tabs.columns == {"text": TEXTS, "label": LABELS}
     several = read("b.txt", "__label__a x\n__label__a __label__b y\nz\n")
     assert several.columns == {"text": ["x", "y", "z"], "label": [["a"], ["a", "b"], []]}
 

@@ -81,6 +81,12 @@ def test_a_missing_split_is_taken_from_train_and_said(files, given, sizes, said)
     assert len({*split.train.texts, *split.validation.texts, *split.test.texts}) == sum(sizes)
 
 
+def test_a_large_test_file_leaves_training_rows(files):
+    split, _ = prepare_table(files({"train": rows(60), "test": rows(1000, "test")}), seed=1)
+
+    assert (len(split.train), len(split.validation)) == (48, 12)
+
+
 def test_texts_on_both_are_reported_and_stay(files):
     split, report = prepare_table(files({"train": rows(40), "test": rows(4)}), seed=1)
 

@@ -44,6 +44,20 @@ def test_a_scored_table_keeps_its_columns(reviews, tmp_path, suffix):
     assert [float(value) for value in written["probability"]] == SCORES["probability"]
 
 
+def test_scores_of_an_earlier_model_stay(reviews, tmp_path):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    write_scored(first, read_texts(reviews), SCORES)
+
+    write_scored(second, read_texts(first, ["review"]), {"label": ["bad", "bad"], "probability": [0.9, 0.8]})
+
+    written = read_table_file(second).columns
+    assert written["label"] == ["x", "y"]
+    assert written["predicted_label"] == SCORES["label"]
+    assert written["predicted_predicted_label"] == ["bad", "bad"]
+    assert [float(value) for value in written["probability"]] == SCORES["probability"]
+    assert [float(value) for value in written["predicted_probability"]] == [0.9, 0.8]
+
+
 def test_lines_of_a_text_file_and_texts_without_a_table(tmp_path):
     file = tmp_path / "lines.txt"
     file.write_text("A fine film\n\nA dull one\n")

@@ -76,7 +76,7 @@ def test_the_spec_of_a_text_runs(tmp_path, monkeypatch):
     typed = bakeoff("init", "book.txt", "-o", "my book.yaml")
 
     assert typed.code == 0, typed.err
-    assert "Next: bakeoff plan my book.yaml" in typed.out
+    assert "Next: bakeoff plan 'my book.yaml'" in typed.out
     smaller = ["model=stories260k", "precision=fp32", "budget.epochs=1", "evaluation.resamples=100"]
     ran = bakeoff("run", "my book.yaml", "-o", "run", "--json", *(f"--set={each}" for each in smaller))
     assert ran.code == 0, ran.err

@@ -69,12 +69,17 @@ def test_a_training_starts_when_those_that_it_needs_have_ended() -> None:
     assert not any({1, 2} <= beside or {4, 2} <= beside or {4, 3} <= beside for beside in executor.beside)
 
 
-def test_the_longest_start_first_if_they_were_planned() -> None:
+@pytest.mark.parametrize(("side_by_side", "started"), [(True, [2, 1, 3]), (False, [1, 2, 3])])
+def test_the_longest_start_first_if_they_were_planned(
+    side_by_side: bool, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, they keep their order, in which other processes of torchrun follow."""
+    monkeypatch.setattr(Imagined, "side_by_side", side_by_side)
     executor = Imagined(room=1)
 
     carry_out([job(1, seconds=1.0), job(2, seconds=5.0), job(3, 1, seconds=9.0)], executor, Progress())
 
-    assert executor.started == [2, 1, 3]
+    assert executor.started == started
 
 
 def test_what_ended_in_an_earlier_session_is_not_trained_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -74,5 +75,6 @@ def command(
         column = shown(start.seen.text[0])
         lines.append(f"No column looks like a label, so the config trains language models on {column}.")
         lines.append("If there is a label: remove the config and name the column with --label")
-    for line in [*lines, "", f"Written: {path}", f"Next: bakeoff plan {path}", f"      bakeoff run {path}"]:
+    typed = shlex.quote(str(path))
+    for line in [*lines, "", f"Written: {path}", f"Next: bakeoff plan {typed}", f"      bakeoff run {typed}"]:
         console().print(line, markup=False, soft_wrap=True)

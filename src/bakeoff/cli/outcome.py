@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
 
 def _how_to_go_on(folder: Path, is_kept: bool) -> str:
     if is_kept:
-        return f"Resume with: bakeoff resume {folder}"
+        return f"Resume with: bakeoff resume {shlex.quote(str(folder))}"
     return "Nothing had been trained: run the same command again."
 
 

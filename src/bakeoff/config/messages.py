@@ -32,7 +32,9 @@ def describe(problem: Any, located: Located, task: Task) -> str:
     field = ".".join(str(part) for part in path) or "the config"
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        near = _RENAMED.get(str(path[-1])) or nearest(str(path[-1]), _keys(path[:-1], located, task))
+        keys = _keys(path[:-1], located, task)
+        renamed = _RENAMED.get(str(path[-1]))
+        near = renamed if renamed in keys else nearest(str(path[-1]), keys)
         text = f"unknown key '{path[-1]}'" + (f"; did you mean '{near}'?" if near else "")
     elif kind == "missing":
         text = "is missing"

@@ -38,9 +38,10 @@ def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
 
 
 def contestants_files(config: BakeoffConfig) -> list[Path]:
-    """Return the files that contestants read besides the data."""
-    contestants: list[MethodConfig] = list(config.contestants.values())
-    paths = [Path(path).expanduser() for each in contestants for path in each.local_paths().values()]
+    """Return the files that contestants read besides the data, that of the language model they share among them."""
+    named = [path for each in config.contestants.values() for path in each.local_paths().values()]
+    named += [path for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
+    paths = [Path(path).expanduser() for path in named]
     return [path for path in paths if path.is_file()]
 
 

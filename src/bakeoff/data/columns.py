@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.data.cells import NotTextError, text_of
+from bakeoff.data.cells import NotTextError, is_unicode, text_of
 from bakeoff.data.nested import leaves, rows_with_more
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.reading import Counts, counted_notes
@@ -109,7 +109,7 @@ def row_names(table: RawTable) -> list[str]:
     """Return the file's own ids if every row has one and all differ, otherwise the row numbers, from 1."""
     own: list[Any] = next((values for name, values in table.columns.items() if name.lower() == "id"), [])
     names = [str(value) for value in own if value is not None and value != ""]
-    if names and len(names) == len(table) == len(set(names)):
+    if names and len(names) == len(table) == len(set(names)) and all(map(is_unicode, names)):
         return names
     return [str(number) for number in range(table.first_row, table.first_row + len(table))]
 

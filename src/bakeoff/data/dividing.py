@@ -118,7 +118,9 @@ def divide_as_given(
     def divide(keys: Keys) -> RowsBySplit:
         parts = dict(by_split)
         for left, name in zip(range(len(missing), 0, -1), missing, strict=True):
-            size = _size(getattr(split, name), rows)
+            share = getattr(split, name)
+            # Of all rows, but a large test file must not take the training rows for the validation split.
+            size = min(_size(share, rows), max(1, round(2 * share * len(by_split["train"]))))
             parts[name], parts["train"] = rows.carve(parts["train"], size, keys, random, leave=left)
         return parts
 

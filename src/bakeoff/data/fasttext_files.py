@@ -25,9 +25,9 @@ def read_fasttext(text: str, name: str) -> Reading:
         rest = line.strip()
         labels.append([])
         while rest.startswith(_PREFIX):
-            first, _, rest = rest.partition(" ") if " " in rest else rest.partition("\t")
+            first, *more = rest.split(maxsplit=1)
             labels[-1].append(first.removeprefix(_PREFIX))
-            rest = rest.strip()
+            rest = more[0] if more else ""
         texts.append(rest)
     several = any(len(of_line) > 1 for of_line in labels)
     column = labels if several else [of_line[0] if of_line else None for of_line in labels]

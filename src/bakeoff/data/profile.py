@@ -154,8 +154,8 @@ def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str
     words = [name for name in by_content if not _are_numbers(table.column(name))]
     by_name = [name for usual in LABEL_NAMES for name in others if _last(name) == usual]
     if by_name:
-        named = next((name for name in by_name if not _is_quantity(table.column(name))), by_name[0])
-        if not (_is_quantity(table.column(named)) and words):
+        named = next((name for name in by_name if not is_quantity(table.column(name))), by_name[0])
+        if not (is_quantity(table.column(named)) and words):
             _check_label(table, named, named=False)
             reasons.append(f"label: {named}, for its name")
             return named
@@ -213,7 +213,7 @@ def _can_be_classes(values: Sequence[Any]) -> bool:
     return 2 <= len(counts) <= min(MOST_CLASSES, counts.total() / FEWEST_ROWS_A_CLASS)
 
 
-def _is_quantity(values: Sequence[Any]) -> bool:
+def is_quantity(values: Sequence[Any]) -> bool:
     """Return whether a column holds numbers, too many different ones to be classes."""
     return not _can_be_classes(values) and len(_values(values)) > 1 and _are_numbers(values)
 

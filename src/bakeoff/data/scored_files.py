@@ -38,7 +38,7 @@ def scored_file(path: Path, source: TextSource) -> Iterator[Callable[[TextTable,
     """Yield a function that writes the rows of a part: all columns of the table, followed by new ones.
 
     The file is there when the block ends without an error. A new column with the name of an existing one is prefixed
-    with `predicted_`.
+    with `predicted_`, as often as it takes.
 
     Args:
         path: .csv, .tsv, .jsonl or .parquet.
@@ -57,8 +57,12 @@ def scored_file(path: Path, source: TextSource) -> Iterator[Callable[[TextTable,
             write = _json_writer(file) if ending == ".jsonl" else _delimited_writer(file, ending)
 
         def write_part(part: TextTable, new: Mapping[str, list[Any]]) -> None:
-            scored = part.all_columns(source.columns)
-            write(scored | {name if name not in scored else f"predicted_{name}": new[name] for name in new})
+            columns = part.all_columns(source.columns)
+            for name, values in new.items():
+                while name in columns:
+                    name = f"predicted_{name}"
+                columns[name] = values
+            write(columns)
 
         yield write_part
 

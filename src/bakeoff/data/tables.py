@@ -427,14 +427,16 @@ def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
 
     def sorted_rows(texts: LabeledTexts) -> Iterable[str]:
         order = sorted(range(len(texts)), key=texts.ids.__getitem__)
-        named = [texts.ids, *columns(texts)]
+        named = [texts.ids, texts.texts, split.written(texts)]
         return chain.from_iterable(zip(*([column[row] for row in order] for column in named), strict=True))
 
     apart = split.out_of_scope
     used: list[tuple[str, Iterable[str]]]
     used = [(name, chain.from_iterable(zip(*columns(texts), strict=True))) for name, texts in texts_of.items()]
     if apart is not None:
-        used += [("out of scope, choosing", apart.choosing.texts), ("out of scope, test", apart.test.texts)]
+        for name, part in (("out of scope, choosing", apart.choosing), ("out of scope, test", apart.test)):
+            cells = [part.texts, *cell_columns(part.texts)]
+            used.append((name, chain.from_iterable(zip(*cells, strict=True))))
     return DataReport(
         source=table.source,
         files=table.files,

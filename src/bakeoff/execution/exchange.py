@@ -102,8 +102,9 @@ class Exchange:
             return {name: (int(size), str(digest)) for name, (size, digest) in index.items()}
 
     def differs(self, unit: str, files: Files) -> bool:
-        """Return whether a unit has other content than `files`."""
-        return self.index(unit) != _index_of(files, _states(files))
+        """Return whether a unit lacks any of `files`, or has another one of that name."""
+        there = self.index(unit)
+        return any(there.get(name) != state for name, state in _index_of(files, _states(files)).items())
 
     @contextlib.contextmanager
     def pushing(self, unit: str, files: Callable[[], Files]) -> Iterator[None]:

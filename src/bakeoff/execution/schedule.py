@@ -111,7 +111,8 @@ def carry_out(jobs: Sequence[Job], executor: Executor, progress: Progress) -> No
         UserError: that of a training; or the process of one has died too often. The others are stopped first, so that
             the run can be resumed.
     """
-    waiting = sorted(jobs, key=lambda job: -job.seconds)
+    # One after the other, they keep their order: under torchrun, processes without a forecast follow it.
+    waiting = sorted(jobs, key=lambda job: -job.seconds) if executor.side_by_side else list(jobs)
     ended: set[int] = set()
     receivers: dict[int, Progress] = {}  # of the trainings that are running
     losses: Counter[int] = Counter()
