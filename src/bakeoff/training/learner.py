@@ -29,7 +29,8 @@ class Batch(Protocol):
     def split(self, parts: int) -> Sequence[Self]:
         """Divide the batch into at most `parts` batches of similar size, in order.
 
-        Together they hold the same texts, and their counts sum to `count`. A batch of one text returns only itself.
+        Together they hold the same texts, and their counts sum to `count`. A batch of one text returns only itself,
+        as does one whose loss is not a sum over its texts.
         """
 
 

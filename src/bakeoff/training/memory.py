@@ -66,14 +66,13 @@ class MicroBatches:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                alone = torchrun.world_size() == 1
-                smaller = _next_size(parts) if alone else None
-                if smaller is None:
+                smaller = _next_size(parts)
+                if smaller is None or torchrun.world_size() > 1:
                     largest = max((batch.tokens for batch in parts), default=0)
                     raise NotEnoughMemoryError(
-                        f"There is not enough memory {'even ' if alone else ''}for a micro-batch of {largest:,} tokens "
-                        f"({size(machine.available_memory_bytes())} are available).",
-                        SAVING_MEMORY if alone else f"{IN_ONE_PROCESS} {SAVING_MEMORY}",
+                        f"There is not enough memory {'even ' if smaller is None else ''}for a micro-batch of "
+                        f"{largest:,} tokens ({size(machine.available_memory_bytes())} are available).",
+                        SAVING_MEMORY if smaller is None else f"{IN_ONE_PROCESS} {SAVING_MEMORY}",
                     ) from None
             # The activations of the failed step are freed only here, after the `except` block.
             machine.give_memory_back()
@@ -125,8 +124,9 @@ class MicroBatches:
 IN_ONE_PROCESS = "Without torchrun, `bakeoff resume` goes on with smaller micro-batches. Or lower batch_size."
 
 SAVING_MEMORY = (
-    "Close other programs, or lower max_length (or hidden_size, where there is one). A language model needs less "
-    "memory with activation_checkpointing: true, still less with method: lora, and least with its quantization: nf4."
+    "Close other programs, or lower max_length (or hidden_size, where there is one; of setfit, batch_size). A language "
+    "model needs less memory with activation_checkpointing: true, still less with method: lora, and least with its "
+    "quantization: nf4."
 )
 
 

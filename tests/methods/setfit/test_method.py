@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bakeoff.errors import NotEnoughMemoryError
 from bakeoff.methods.embedding.pooling import Pooling, read_pooling
 from bakeoff.methods.proposals import TableFacts
 from bakeoff.methods.registry import get_classification_method
@@ -15,6 +16,9 @@ from bakeoff.methods.setfit.learner import SetFitLearner
 from bakeoff.methods.setfit.model import load_model
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
+from bakeoff.training import distributed
+from bakeoff.training.checkpoint import TrainingState
+from bakeoff.training.memory import MicroBatches
 from tests.baking import bake
 from tests.methods.small_data import config, small_table
 from tests.methods.small_transformers import KINDS, model_folder
@@ -87,6 +91,35 @@ def test_every_weight_that_makes_the_vectors_gets_a_gradient(tmp_path):
     without = [name for name, weight in learner.model.named_parameters() if weight.grad is None]
     assert all(name.startswith("pooler.") for name in without)
     assert batch.tokens == sum(batch.lengths)
+
+
+def test_a_step_is_never_divided(tmp_path, monkeypatch):
+    """Halves of a batch would have a class each, and none of the pairs of different classes."""
+    learner = learner_of(model_folder(tmp_path / "m", "bert"))
+    (step, *_) = learner.steps(1)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    shares = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        shares.append(distributed.share_of_step(step))
+
+    assert shares == [step, []]
+
+
+def test_too_little_memory_for_a_step_ends_the_training(tmp_path):
+    learner = learner_of(model_folder(tmp_path / "m", "bert"))
+    (step, *_) = learner.steps(1)
+    state = TrainingState()
+    batches = MicroBatches(state, lambda text: None)
+
+    def refuse(parts):
+        raise MemoryError
+
+    batches.look_ahead(learner, [step], 10**15)
+    with pytest.raises(NotEnoughMemoryError, match="batch_size"):
+        batches.compute(step, refuse)
+    assert state.micro_batch_tokens is None
 
 
 def test_texts_of_one_batch_do_not_change_each_other_s_vectors(tmp_path):

@@ -39,6 +39,13 @@ _SHORTEST = 0.8
 """The shortest of the texts that go through the network together has this share of the tokens of the longest."""
 
 
+class PairBatch(TextBatch):
+    """A batch that is never divided: its loss is that of pairs, of which parts have few, or none of two classes."""
+
+    def split(self, parts: int) -> list[TextBatch]:
+        return [self]
+
+
 class SetFitLearner:
     """An encoder under training by pairs of texts, with its texts tokenized once."""
 
@@ -80,12 +87,12 @@ class SetFitLearner:
             f"{padding_share(self.train.lengths, parts):.1%} of the work was padding.",
         ]
 
-    def steps(self, epoch: int) -> list[list[TextBatch]]:
+    def steps(self, epoch: int) -> list[list[PairBatch]]:
         batches = draw_batches(self._classes, self._config.batch_size, self._seed, epoch)
-        return [[TextBatch(rows, self.train.lengths[rows])] for rows in batches]
+        return [[PairBatch(rows, self.train.lengths[rows])] for rows in batches]
 
     def loss(self, batch: TextBatch) -> LossSum:
-        """Return the loss of all pairs in the batch. Where memory divides it, pairs across the parts are lost."""
+        """Return the loss of all pairs in the batch."""
         parts = _alike(batch)
         vectors = torch.cat([self._vectors(self.train, part.rows) for part in parts])
         rows = np.concatenate([part.rows for part in parts])
