@@ -13,11 +13,11 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import SavedClassifier
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.local import LocalModel
-from bakeoff.methods.prompt.method import PromptMethod
+from bakeoff.methods.prompt.method import MEASURED_TEXTS, PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.methods.prompt.template import Example, Question
 from bakeoff.runs.contestant_folder import ContestantFolder
-from tests.baking import bake
+from tests.baking import bake, plan
 from tests.methods.small_data import config as small_config
 from tests.methods.small_data import small_table
 
@@ -129,3 +129,18 @@ def test_nearest_examples_stand_before_each_text():
     assert len(question.examples) == 4
     assert question.examples[-1] == pool[7]
     assert model.probabilities([pool[7].text]).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("choose", "examples"), [("nearest", 2), ("random", 2), ("random", 4)])
+def test_the_bias_is_measured_on_texts_whose_labels_no_example_shows(monkeypatch, choose, examples):
+    """Of 8 training texts, 4 examples of each class leave none: validation texts take their place."""
+    table, asked = small_table(rows=8), []
+    monkeypatch.setattr(LocalModel, "measure_bias", lambda local, questions, shares: asked.extend(questions))
+    own = small_config({"prompt": {"model": "stories260k", "choose": choose, "examples": examples, "max_length": 6}})
+
+    plan(own, table)
+
+    assert len(asked) == MEASURED_TEXTS
+    for question in asked:
+        assert question.examples
+        assert question.text not in [example.text for example in question.examples]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.data.types import LabeledTexts
+from bakeoff.data.types import LabeledTexts, SplitTable
 from bakeoff.methods.prompt.template import Example
 
 POOL = 10_000
@@ -43,6 +43,19 @@ def pool(train: LabeledTexts, seed: int) -> list[Example]:
     return [_example(train, row) for row in rows]
 
 
+def draw_without(examples: Sequence[Example], data: SplitTable, most: int, seed: int) -> list[str]:
+    """Draw training texts that are not among the examples, which show their labels.
+
+    Where there are too few, validation texts take their place.
+    """
+    chance, shown = random.Random(seed), {example.text for example in examples}
+    count, texts = min(most, len(data.train)), list[str]()
+    for split in (data.train, data.validation):
+        others = [text for text in split.texts if text not in shown]
+        texts += chance.sample(others, min(count - len(texts), len(others)))
+    return texts
+
+
 def _example(train: LabeledTexts, row: int) -> Example:
     if train.label_sets is None:
         return Example(train.texts[row], train.labels[row])
@@ -63,13 +76,19 @@ class Nearest:
         classes = [set(_classes(example)) for example in examples]
         self._of_class = [np.array([label in own for own in classes]) for label in sorted(set().union(*classes))]
 
-    def of(self, text: str) -> tuple[Example, ...]:
-        """Return the nearest examples of each class, the nearest of all last."""
+    def of(self, text: str, *, itself: bool = True) -> tuple[Example, ...]:
+        """Return the nearest examples of each class, the nearest of all last.
+
+        Args:
+            itself: False leaves out the text itself, as which a training text is nearest: its label would stand there.
+        """
         vectorizer, vectors = self._fitted
         similarity = (vectors @ vectorizer.transform([text]).T).toarray().ravel()
         order = np.argsort(-similarity, kind="stable")
+        if not itself:
+            order = order[[self._examples[row].text != text for row in order]]
         nearest = (order[of_class[order]][: self._each].tolist() for of_class in self._of_class)
-        kept = np.array(list(dict.fromkeys(row for rows in nearest for row in rows)))
+        kept = np.array(list(dict.fromkeys(row for rows in nearest for row in rows)), dtype=np.int64)
         return tuple(self._examples[row] for row in kept[np.argsort(similarity[kept], kind="stable")])
 
     @cached_property

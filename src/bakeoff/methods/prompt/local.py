@@ -112,7 +112,7 @@ class LocalModel:
         """Set the bias so that the mean probabilities of texts are about the shares of the classes.
 
         Args:
-            questions: Training texts; their labels are not looked at.
+            questions: Texts whose labels stand nowhere, in no example either.
             shares: Share of each class, or of the texts with each label, in the training split, above 0.
         """
         if self._multilabel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import statistics
 import time
 from pathlib import Path
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from bakeoff.sections import RequestedPrecision
 
 BIAS_TEXTS = 64
-"""Training texts, without their labels, that show which labels a local model prefers."""
+"""Texts, without their labels, that show which labels a local model prefers."""
 
 MEASURED_TEXTS = 8
 """Texts by which a plan measures the speed of a local model."""
@@ -135,7 +134,7 @@ def _prompt(
     config: PromptConfig, data: SplitTable, context: Context, bias_texts: int = BIAS_TEXTS
 ) -> tuple[Prompt, LocalModel | None]:
     """Choose examples and, with a local model, measure which labels it prefers."""
-    from bakeoff.methods.prompt.examples import drawn, pool
+    from bakeoff.methods.prompt.examples import draw_without, drawn, pool
     from bakeoff.methods.prompt.model import Prompt, PromptModel
 
     train, classes = data.train, len(data.label_names)
@@ -152,8 +151,9 @@ def _prompt(
     model = PromptModel(config, data.label_names, prompt, multilabel=data.multilabel)
     local: LocalModel = model.backend  # type: ignore[assignment]  # without a base_url
     local.progress = context.progress
-    rows = random.Random(context.seed).sample(range(len(train)), min(bias_texts, len(train)))
-    local.measure_bias(model.questions([train.texts[row] for row in rows]), shares)
+    shown = [] if config.choose == "nearest" else examples  # the pool of the nearest is all training texts
+    texts = draw_without(shown, data, bias_texts, context.seed)
+    local.measure_bias(model.questions(texts, itself=False), shares)
     return Prompt(examples, shares, local.bias.tolist(), local.fingerprint), local
 
 

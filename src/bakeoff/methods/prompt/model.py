@@ -171,8 +171,10 @@ class PromptModel:
         """Return shape (texts, classes)."""
         return self.backend.probabilities(self.questions(texts))
 
-    def questions(self, texts: Sequence[str]) -> list[Question]:
-        return [Question(text, self._nearest.of(text) if self._nearest else self._shared) for text in texts]
+    def questions(self, texts: Sequence[str], *, itself: bool = True) -> list[Question]:
+        """Return what to ask; `itself` is False for training texts, which would be their own nearest examples."""
+        nearest = self._nearest
+        return [Question(text, nearest.of(text, itself=itself) if nearest else self._shared) for text in texts]
 
     @property
     def _shared(self) -> tuple[Example, ...]:
