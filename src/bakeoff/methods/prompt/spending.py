@@ -36,7 +36,7 @@ class Tokens:
 class Meter:
     """The money spent so far. Threads may use it together."""
 
-    def __init__(self, prices: Prices | None, limit: float | None, contestant: str = "") -> None:
+    def __init__(self, prices: Prices | None, limit: float | None) -> None:
         self._prices = prices
         self._limit = limit
         self._spent = 0.0
