@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,7 +86,14 @@ def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = T
                 )
             homes.append(home)
         trained[name] = homes
-    return contestants
+    whole = [contestant for contestant in contestants if not contestant.trial]
+    return [replace(contestant, before=_before(contestant, whole)) for contestant in contestants]
+
+
+def _before(contestant: Contestant, trainings: Sequence[Contestant]) -> list[Contestant]:
+    """Return those of the trainings that are of the same contestant and come before."""
+    own = [other for other in trainings if other.name == contestant.name]
+    return list(itertools.takewhile(lambda other: other.folder.path != contestant.folder.path, own))
 
 
 def _with_trials(config: BakeoffConfig, contestant: Contestant) -> list[Contestant]:
@@ -104,6 +112,8 @@ def describe(config: BakeoffConfig, contestants: Sequence[Contestant], number: i
     contestant = contestants[number - 1]
     settings, home = config.contestants[contestant.name], contestant.folder.path
     needed = {contestant.earlier[member].path for member in settings.builds_on}
+    if settings.limits_spending:  # each must know what those before it have cost
+        needed |= {other.folder.path for other in contestant.before}
     needs = frozenset(
         other
         for other, earlier in enumerate(contestants[: number - 1], start=1)

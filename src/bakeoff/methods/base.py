@@ -83,6 +83,11 @@ class MethodConfig(Section):
         """Return the pretrained model that the contestant starts from, or None."""
         return None
 
+    @property
+    def limits_spending(self) -> bool:
+        """Return whether a limit holds for what all trainings of the contestant cost: they then run one by one."""
+        return False
+
 
 class UnknownTextError(UserError):
     """A text for which a model has no answer, because it only knows the answers to certain texts."""
@@ -115,6 +120,9 @@ class AskedModel(Protocol):
     @property
     def usage(self) -> Usage | None:
         """Return what all answers so far took, or None if they cost nothing but time."""
+
+    def add_spent(self, money: float) -> None:
+        """Count USD that earlier trainings of the contestant have cost toward a limit, though not in `usage`."""
 
     @property
     def notes(self) -> list[str]:
@@ -203,6 +211,16 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
     def learns(self, config: Config) -> bool:
         """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
         return True
+
+    def check_together(self, name: str, config: Config, trainings: Sequence[SplitTable]) -> None:
+        """Refuse what all trainings of a contestant cannot do together, though each could alone: `check` sees one.
+
+        Args:
+            trainings: The rows of each training that asks something new.
+
+        Raises:
+            UserError: naming `contestants.NAME` and the setting.
+        """
 
     def columns(self, config: Config, data: SplitTable) -> list[str]:
         """Return the columns that a contestant reads beside the text; what builds on it then reads them as well.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -41,6 +41,7 @@ class Contestant:
     fold: int = 0  # from 1; 0: there are no folds, or all of them are trained and this is the model that is kept
     part: int = 0  # of the training rows, from 1; 0: all of them
     trial: int = 0  # of its search, from 1, made by itself; 0: the whole search, or there is none
+    before: Sequence[Contestant] = ()  # its earlier trainings: with other seeds, on other folds and parts
 
     @property
     def own_folder(self) -> ContestantFolder:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bakeoff import machine
 from bakeoff.config.classification import ClassificationConfig
-from bakeoff.config.repeats import parts, shares
+from bakeoff.config.repeats import parts, seeds, shares
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError, UserError
@@ -59,8 +59,10 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             if data.multilabel and not method.multilabel:
                 raise _learns_one_label(name, settings.method)
             smaller = [data.with_part(number) for number, _ in enumerate(parts(config, name), start=1)]
-            for table in (data, *data.folds, *smaller):
+            tables = [data, *data.folds, *smaller]
+            for table in tables:
                 method.check(name, settings, table)
+            method.check_together(name, settings, tables * (len(seeds(config, name)) if method.learns(settings) else 1))
             tuning.check(name, settings, config.budget.seconds)
         report.notes += feature_notes(config, data)
         return data, report
@@ -112,6 +114,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         asked = model if isinstance(model, AskedModel) else None
         if asked:
             asked.progress = progress
+            asked.add_spent(_paid_before(contestant, learns=method.learns(settings)))
 
         def load_fold(fold: ContestantFolder) -> TextModel:
             return method.load(fold.model, read_classifier(fold.model))
@@ -284,6 +287,22 @@ def _with_folds(
     ]
     training = mean_cost([each.training for each in trainings], last.training)
     return last.model_copy(update={"training": training, "usage": usage, "notes": [*last.notes, *notes]})
+
+
+def _paid_before(contestant: Contestant, *, learns: bool) -> float:
+    """Return the USD that earlier trainings of a contestant have cost.
+
+    Args:
+        learns: False if every seed asks the same, and finds the answers in a cache.
+    """
+    paid = [
+        other.folder.result()
+        for other in contestant.before
+        if other.folder.finished
+        and (other.seed == contestant.seed or (learns and not other.fold))  # the result of a whole seed has its folds
+    ]
+    usage = _usage(paid)
+    return (usage.money or 0.0) if usage else 0.0
 
 
 def _usage(results: Sequence[ContestantResult]) -> Usage | None:

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bakeoff.config.classification import ClassificationConfig
 from bakeoff.errors import UserError
 from bakeoff.methods.prompt import endpoint as endpoint_module
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.method import PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.folder import RunFolder
+from bakeoff.tasks.base import Contestant
+from bakeoff.tasks.classification import ClassificationTask
 from bakeoff.training.progress import Progress
+from bakeoff.trainings import describe, list_trainings
 from tests.baking import bake, plan
 from tests.methods.prompt.conftest import KEY
 from tests.methods.prompt.fake_endpoint import FakeEndpoint, chat, last_text, refusal, rule
@@ -451,9 +456,71 @@ def test_a_run_that_would_cost_too_much_is_refused_before_it_begins(endpoint):
     config = small_config({"prompt": settings(endpoint, **cost(endpoint, max_cost=1e-6))})
 
     with pytest.raises(UserError, match=r"contestants\.prompt would cost about \$0\.00.* max_cost is") as caught:
-        PromptMethod().check("prompt", config.contestants["prompt"], small_table())
+        PromptMethod().check_together("prompt", config.contestants["prompt"], [small_table()])
 
     assert "Raise max_cost" in caught.value.hint
+
+
+@pytest.mark.parametrize(("examples", "repeats", "split", "trainings"), [
+    (1, 3, {}, 3),
+    (0, 3, {}, None),  # every seed asks the same
+    (0, 1, {"folds": 4}, 5),
+])  # fmt: skip
+def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, repeats, split, trainings):
+    table = small_table().train
+    lines = [f"{text},{('bad', 'good')[label]}" for text, label in zip(table.texts, table.labels, strict=True)]
+    (tmp_path / "table.csv").write_text("\n".join(["text,label", *lines]))
+
+    def config(max_cost: float, **more: Any) -> ClassificationConfig:
+        contestant = {"method": "prompt", **settings(endpoint, **cost(endpoint, examples=examples, max_cost=max_cost))}
+        values = {"task": "classification", "contestants": {"prompt": contestant}, **more}
+        values["data"] = {"table": str(tmp_path / "table.csv"), **more.get("data", {})}
+        return ClassificationConfig.model_validate(values)
+
+    data, _ = ClassificationTask().prepare(config(1))
+    once = plan(config(1), data)["prompt"].money
+    all_of_them = config(1.5 * once, repeats=repeats, data={"split": split})
+
+    if trainings is None:
+        ClassificationTask().prepare(all_of_them)
+    else:
+        with pytest.raises(UserError, match=f"in {trainings} trainings"):
+            ClassificationTask().prepare(all_of_them)
+
+
+@pytest.mark.parametrize(("examples", "asks"), [(1, True), (0, False)])
+def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, examples, asks):
+    """A training costs at least 64 answers of 102 millionths of a dollar: 0.0065."""
+    config = small_config({"prompt": settings(endpoint, **cost(endpoint, examples=examples, max_cost=0.01))})
+    table = small_table()
+    first = Contestant("prompt", config.seed, ContestantFolder(tmp_path / "1"), "first", {})
+    first.folder.write_result(bake(config, "prompt", table, first.folder))
+    asked = len(endpoint.requests)
+
+    def bake_second() -> None:
+        folder = ContestantFolder(tmp_path / "2")
+        second = Contestant("prompt", config.seed + 1, folder, "second", {}, before=[first])
+        ClassificationTask().bake(config, second, table, Progress())
+
+    if asks:
+        with pytest.raises(UserError, match="could exceed max_cost"):
+            bake_second()
+    else:
+        bake_second()
+        assert len(endpoint.requests) == asked
+    assert len(endpoint.requests) < 0.01 / 102e-6
+
+
+def test_trainings_that_share_a_limit_run_one_after_the_other(endpoint, tmp_path):
+    shared, free = (
+        settings(endpoint, method="prompt", examples=1, **more) for more in (cost(endpoint), {"prices": None})
+    )
+    config = small_config({"prompt": shared, "free": free}).model_copy(update={"repeats": 3})
+    trainings = list_trainings(RunFolder(tmp_path), config)
+
+    needs = [set(describe(config, trainings, number, None).needs) for number in range(1, 7)]
+
+    assert needs == [set(), {1}, {1, 2}, set(), set(), set()]
 
 
 def test_a_run_without_a_key_is_refused_before_it_begins(endpoint, monkeypatch):

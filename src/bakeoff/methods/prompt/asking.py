@@ -62,6 +62,9 @@ class EndpointModel:
         distributed.broadcast_tensors([rows])
         return rows.numpy()
 
+    def add_spent(self, money: float) -> None:
+        self._meter.earlier += money
+
     @property
     def usage(self) -> Usage:
         """What all answers took, whether they were asked for now or earlier."""

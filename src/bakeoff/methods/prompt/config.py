@@ -89,8 +89,8 @@ class PromptConfig(MethodConfig):
     )
     max_cost: Dollars | None = Field(
         None,
-        description="With `prices`, required: the most USD that the contestant may cost. Asking ends before it is "
-        "exceeded.",
+        description="With `prices`, required: the most USD that all trainings of the contestant may cost together. "
+        "Asking ends before it is exceeded.",
     )
     parallel: PositiveInt = Field(8, description="With `base_url`: most requests at a time.")
     timeout: PositiveFloat = Field(60.0, description="With `base_url`: seconds to wait for an answer.")
@@ -158,6 +158,10 @@ class PromptConfig(MethodConfig):
     @property
     def pretrained_model(self) -> str | None:
         return None if self.base_url else self.model
+
+    @property
+    def limits_spending(self) -> bool:
+        return self.max_cost is not None
 
 
 def is_this_machine(url: str) -> bool:

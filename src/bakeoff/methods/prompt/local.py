@@ -108,6 +108,9 @@ class LocalModel:
         found: Array = expit(scores) if self._multilabel else softmax(scores, axis=1)
         return found
 
+    def add_spent(self, money: float) -> None:
+        """Do nothing: it costs nothing."""
+
     def measure_bias(self, questions: Sequence[Question], shares: Sequence[float]) -> None:
         """Set the bias so that the mean probabilities of texts are about the shares of the classes.
 

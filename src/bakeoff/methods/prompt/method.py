@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,21 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
             )
         if config.base_url is not None:
             _check_endpoint(name, config, data)
+
+    def check_together(self, name: str, config: PromptConfig, trainings: Sequence[SplitTable]) -> None:
+        from bakeoff.methods.prompt.spending import Tokens
+
+        if config.prices is None or config.max_cost is None:
+            return
+        tokens = sum((_estimate(config, data)[1] for data in trainings), Tokens())
+        cost = tokens.cost(config.prices)
+        if cost > config.max_cost:
+            each = f" in {len(trainings)} trainings" if len(trainings) > 1 else ""
+            raise UserError(
+                f"contestants.{name} would cost about {money(cost)}{each} ({count(tokens.input)} tokens of prompts and "
+                f"{count(tokens.output)} of answers), and its max_cost is {money(config.max_cost)}.",
+                "Raise max_cost, lower examples or max_length, or evaluate fewer texts: data.rows.",
+            )
 
     def fit(self, config: PromptConfig, data: SplitTable, context: FitContext) -> FitReport:
         started = time.perf_counter()
@@ -158,7 +174,7 @@ def _prompt(
 
 
 def _check_endpoint(name: str, config: PromptConfig, data: SplitTable) -> None:
-    """Refuse what would end the run when it begins to ask: no package, no key, too little money."""
+    """Refuse what would end the run when it begins to ask: no package, no key, too short answers."""
     from bakeoff.methods.prompt.endpoint import api_key
     from bakeoff.packages import require
 
@@ -173,15 +189,6 @@ def _check_endpoint(name: str, config: PromptConfig, data: SplitTable) -> None:
             f"max_tokens is {config.max_tokens:,}: such answers would be cut off.",
             f"Raise it: max_tokens: {2 * math.ceil(most)}.",
         )
-    if config.prices is not None and config.max_cost is not None:
-        _, tokens = _estimate(config, data)
-        cost = tokens.cost(config.prices)
-        if cost > config.max_cost:
-            raise UserError(
-                f"contestants.{name} would cost about {money(cost)} ({count(tokens.input)} tokens of prompts and "
-                f"{count(tokens.output)} of answers), and its max_cost is {money(config.max_cost)}.",
-                "Raise max_cost, lower examples or max_length, or evaluate fewer texts: data.rows.",
-            )
 
 
 def _list_tokens(config: PromptConfig, data: SplitTable) -> list[float]:
@@ -204,7 +211,8 @@ def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
     most = CHARACTERS_PER_TOKEN * config.max_length
     several = data.multilabel
     template = Template.of(config, data.label_names, lambda text: cut_characters(text, most), multilabel=several)
-    texts = list(dict.fromkeys([*data.validation.texts, *data.test.texts]))
+    tested = [] if data.folds else data.test.texts  # the folds are asked for them
+    texts = list(dict.fromkeys([*data.validation.texts, *tested]))
     frame = template.chat(Question(""))
     around = sum(len(message["content"].encode()) / BYTES_PER_TOKEN + MESSAGE_TOKENS for message in frame)
     own = sum(len(template.cut(text).encode()) for text in texts) / BYTES_PER_TOKEN

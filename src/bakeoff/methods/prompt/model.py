@@ -43,6 +43,8 @@ class Backend(Protocol):
     @property
     def notes(self) -> list[str]: ...
 
+    def add_spent(self, money: float) -> None: ...
+
     def probabilities(self, questions: Sequence[Question]) -> npt.NDArray[np.float64]: ...
 
 
@@ -154,6 +156,9 @@ class PromptModel:
     @property
     def usage(self) -> Usage | None:
         return self.backend.usage
+
+    def add_spent(self, money: float) -> None:
+        self.backend.add_spent(money)
 
     @property
     def notes(self) -> list[str]:

@@ -34,11 +34,12 @@ class Tokens:
 
 
 class Meter:
-    """The money spent so far. Threads may use it together."""
+    """The money spent so far by a training. Threads may use it together."""
 
     def __init__(self, prices: Prices | None, limit: float | None) -> None:
         self._prices = prices
         self._limit = limit
+        self.earlier = 0.0  # USD that other trainings of the contestant have cost; they count toward the limit
         self._spent = 0.0
         self._reserved = 0.0
         self._changed = threading.Condition()
@@ -65,10 +66,11 @@ class Meter:
             return
         bound = most.cost(self._prices)
         with self._changed:
-            while self._spent + self._reserved + bound > self._limit:
+            while self.earlier + self._spent + self._reserved + bound > self._limit:
                 if not self._reserved:
+                    spent = money(self.earlier + self._spent)
                     raise UserError(
-                        f"The next request could exceed max_cost: {money(self._spent)} of {money(self._limit)} are "
+                        f"The next request could exceed max_cost: {spent} of {money(self._limit)} are "
                         f"spent, and it may cost {money(bound)}.",
                         "Raise max_cost and go on: the answers so far are kept, and are not paid for again.",
                     )
