@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from bakeoff.config.classification import ClassificationConfig
+from bakeoff.data.types import LabeledTexts, OutOfScopeTexts
 from bakeoff.errors import UserError
 from bakeoff.methods.prompt import endpoint as endpoint_module
 from bakeoff.methods.prompt.config import PromptConfig
@@ -450,6 +452,22 @@ def test_an_estimate_is_near_what_is_then_sent(endpoint, tmp_path):
     messages = [message for asked in endpoint.requests for message in asked["messages"]]
     sent = sum(len(message["content"]) / 4 + 5 for message in messages)
     assert sent < planned.input_tokens < 1.5 * sent
+
+
+def test_texts_that_belong_to_no_class_are_planned_and_asked(endpoint, tmp_path):
+    table = small_table()
+    unknown = OutOfScopeTexts(
+        "oos", *(LabeledTexts([f"{part}-oos"], [f"a recipe for the {part}"], [0]) for part in ("choosing", "test"))
+    )
+    table = replace(table, out_of_scope=unknown)
+    config = small_config({"prompt": settings(endpoint, **cost(endpoint))})
+
+    planned = plan(config, table)["prompt"]
+    result = bake(config, "prompt", table, ContestantFolder(tmp_path / "prompt"))
+
+    assert planned.requests == result.usage.requests == len(endpoint.requests)
+    assert "a recipe for the test" in "".join(last_text(body) for body in endpoint.requests)
+    assert "that belong to no class" in planned.notes[0]
 
 
 def test_a_run_that_would_cost_too_much_is_refused_before_it_begins(endpoint):

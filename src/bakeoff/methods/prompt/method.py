@@ -212,7 +212,9 @@ def _estimate(config: PromptConfig, data: SplitTable) -> tuple[int, Tokens]:
     several = data.multilabel
     template = Template.of(config, data.label_names, lambda text: cut_characters(text, most), multilabel=several)
     tested = [] if data.folds else data.test.texts  # the folds are asked for them
-    texts = list(dict.fromkeys([*data.validation.texts, *tested]))
+    scope = data.out_of_scope
+    unknown = [*scope.choosing.texts, *scope.test.texts] if scope else []
+    texts = list(dict.fromkeys([*data.validation.texts, *tested, *unknown]))
     frame = template.chat(Question(""))
     around = sum(len(message["content"].encode()) / BYTES_PER_TOKEN + MESSAGE_TOKENS for message in frame)
     own = sum(len(template.cut(text).encode()) for text in texts) / BYTES_PER_TOKEN
@@ -234,6 +236,7 @@ def _endpoint_plan(config: PromptConfig, data: SplitTable, context: PlanContext)
     requests, tokens = _estimate(config, data)
     prompt, _ = _prompt(config, data, context)
     seconds = requests * ANSWER_SECONDS / config.parallel
+    unknown = ", those that belong to no class" if data.out_of_scope else ""
     limit = f" Asking ends before it costs more than {money(config.max_cost)}." if config.max_cost is not None else ""
     return ContestantPlan(
         name=context.name,
@@ -250,8 +253,8 @@ def _endpoint_plan(config: PromptConfig, data: SplitTable, context: PlanContext)
         output_tokens=tokens.output,
         money=tokens.cost(config.prices) if config.prices is not None else None,
         notes=[
-            f"The texts of the validation and test splits{' and examples' * bool(config.examples)} leave this machine: "
-            f"they are sent to {config.base_url}. Nothing was sent for this plan.{limit} Tokens are estimated from the "
-            f"lengths of the texts, and time at {ANSWER_SECONDS:g} second per answer."
+            f"The texts of the validation and test splits{unknown}{' and examples' * bool(config.examples)} leave this "
+            f"machine: they are sent to {config.base_url}. Nothing was sent for this plan.{limit} Tokens are estimated "
+            f"from the lengths of the texts, and time at {ANSWER_SECONDS:g} second per answer."
         ],
     )
