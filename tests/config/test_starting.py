@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakeoff.config.choices import Choices
 from bakeoff.config.load import load_config
 from bakeoff.config.seen import describe, shown
 from bakeoff.config.starting import scalar, starting_config
@@ -201,6 +202,16 @@ def test_prompts_with_answers_become_examples(table, names):
     assert labeled.seen.task == "classification"
     text = starting_config(source, [names[1]])
     assert yaml.safe_load(text.yaml)["task"] in ("language-model", "classification")
+
+
+@pytest.mark.parametrize("rows", [40, 4_000])  # the budget of many rows is in tokens, unless somebody chooses epochs
+def test_epochs_and_repeats_of_examples_can_be_chosen(table, rows):
+    source = table({"prompt": [f"What is number {n}?" for n in range(rows)], "completion": ["yes", "no"] * (rows // 2)})
+
+    found = starting_config(source, choices=Choices(epochs=10, repeats=3))
+
+    config = load_config(yaml.safe_load(found.yaml))
+    assert (config.budget.epochs, config.repeats) == (10, 3)
 
 
 def test_files_of_examples(table):

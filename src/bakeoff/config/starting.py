@@ -131,9 +131,7 @@ def _examples(
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
     lines = _files_yaml(seen, "examples") + _format_line(seen.format)
     lineup = _chosen(EXAMPLES_LINEUP, choices)
-    return StartingConfig(
-        _page(seen, examples_yaml(found, corpora, lines, scalar, choices.applied(lineup))), seen, lineup
-    )
+    return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup, choices)), seen, lineup)
 
 
 def _labeled_table(

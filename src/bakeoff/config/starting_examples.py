@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bakeoff.config.choices import Choices
 from bakeoff.config.seen import Seen
 from bakeoff.data.config import TableFormat
 from bakeoff.data.example_config import ExampleData
@@ -80,7 +81,12 @@ def _stand_in(messages: Sequence[Message], answering: bool) -> str:
 
 
 def examples_yaml(
-    found: ExampleColumns, split: SplitCorpus, files: str, scalar: Callable[[str], str], lineup: Sequence[Proposal]
+    found: ExampleColumns,
+    split: SplitCorpus,
+    files: str,
+    scalar: Callable[[str], str],
+    lineup: Sequence[Proposal],
+    choices: Choices,
 ) -> str:
     """Return the keys of a config.
 
@@ -100,7 +106,11 @@ def examples_yaml(
   completion: {scalar(str(found.completion))}
   template: "{{prompt}}\\n{{completion}}" # try: "Question: {{prompt}}\\nAnswer: {{completion}}\""""
     many = len(split.train.documents) > _MANY
-    budget = "{tokens: 65536, evaluations: 4} # for a first look" if many else "{epochs: 3} # passes over the examples"
+    budget = (
+        "{tokens: 65536, evaluations: 4} # for a first look"
+        if many and not choices.epochs
+        else f"{{epochs: {choices.epochs or 3}}} # passes over the examples"
+    )
     longest = word_counts([document.reference for document in split.test.documents])
     words = longest.percentile_95 if longest.units == "words" else longest.percentile_95 // 2
     return f"""\
@@ -112,10 +122,10 @@ data:
   split: {{validation: 0.1, test: 0.2}} # random, near-identical prompts kept together
 budget: {budget}; the same for every contestant that is trained
 contestants: # to change a setting: lora: {{r: 64}}
-{lineup_yaml(lineup)}
+{lineup_yaml(choices.applied(lineup))}
 evaluation:
   answers: {min(_MOST_ANSWERED, len(split.test.documents))} # test prompts that every contestant answers
   max_new_tokens: {max(8, min(_MOST_ANSWERED, words * _TOKENS_A_WORD))} # most tokens of an answer
   metric: token_f1 # decides; also exact_match, rouge_l, chrf, perplexity
 seed: 12 # for the split, the examples in prompts and the order of texts
-"""
+{choices.repeats_yaml}"""
