@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakeoff.evaluation.classifier import Answers, evaluate_classifier
 from bakeoff.evaluation.selective_prediction import WANTED, choose_threshold, coverage_curve, selective_prediction
+from bakeoff.evaluation.stakes import Stakes
 
 answers = st.lists(
     st.tuples(st.sampled_from([0.5, 0.50004, 0.6, 0.87, 0.99994, 1.0]) | st.floats(0.5, 1), st.booleans()),
@@ -72,3 +74,22 @@ def test_who_is_never_right_has_no_threshold_and_who_never_differs_has_one_point
     found = selective_prediction([0, 1], [[0.4, 0.6]] * 2, [0, 0], [[0.4, 0.6]] * 2, 0.95)
     assert [choice.threshold for choice in found.choices] == [None] * len(WANTED)
     assert [point.coverage for point in found.curve] == [1]
+
+
+def test_with_costs_the_label_of_least_expected_cost_is_answered_at_its_probability() -> None:
+    answers = Answers([1, 0], np.array([[0.6, 0.4], [0.95, 0.05]]))
+
+    found = evaluate_classifier(
+        answers,
+        answers,
+        ["no", "yes"],
+        calibrate=False,
+        stakes=Stakes(costs=[[0, 1], [10, 0]]),  # `yes` is predicted from a probability of 1 / 11
+        metric="cost",
+        confidence=0.95,
+        resamples=10,
+        seed=0,
+    ).selective_prediction
+
+    assert [(point.threshold, point.accuracy.value) for point in found.curve] == [(0.95, 1), (0.4, 1)]
+    assert {choice.threshold for choice in found.choices} == {0.0}

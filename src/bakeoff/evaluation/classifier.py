@@ -121,6 +121,7 @@ def evaluate_classifier(
             validation.labels,
             with_temperature(validation.probabilities, temperature),
             confidence,
+            stakes.costs,
         ),
         label_issues=label_issues(test.labels, probabilities),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.evaluation.choosing import Costs, choose
 from bakeoff.evaluation.per_class import share
 from bakeoff.runs.results import CoveragePoint, SelectivePrediction, ThresholdChoice
 
@@ -22,6 +23,7 @@ def selective_prediction(
     validation_labels: npt.ArrayLike,
     validation_probabilities: npt.ArrayLike,
     confidence: float,
+    costs: Costs | None = None,
 ) -> SelectivePrediction:
     """Return the accuracy-coverage curve of the evaluated split, and thresholds for some accuracies.
 
@@ -32,9 +34,10 @@ def selective_prediction(
         labels, validation_labels: Class indices, shape (texts,).
         probabilities, validation_probabilities: Shape (texts, classes).
         confidence: Level of the intervals, e.g. 0.95.
+        costs: What mistakes cost, which changes the predicted labels.
     """
-    top, right = _answers(labels, probabilities)
-    chosen_on = _answers(validation_labels, validation_probabilities)
+    top, right = _answers(labels, probabilities, costs)
+    chosen_on = _answers(validation_labels, validation_probabilities, costs)
     choices = []
     for wanted in WANTED:
         threshold = choose_threshold(*chosen_on, wanted)
@@ -90,7 +93,9 @@ def coverage_curve(top: npt.ArrayLike, right: npt.ArrayLike, confidence: float) 
 
 
 def _answers(
-    labels: npt.ArrayLike, probabilities: npt.ArrayLike
+    labels: npt.ArrayLike, probabilities: npt.ArrayLike, costs: Costs | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the probability of each text's predicted label, and where it is the true one."""
     rows = np.asarray(probabilities, dtype=np.float64)
-    return rows.max(axis=1), rows.argmax(axis=1) == np.asarray(labels)
+    predicted = choose(rows, costs)
+    return rows[np.arange(len(rows)), predicted], predicted == np.asarray(labels)
