@@ -98,6 +98,19 @@ def test_few_texts_draw_the_weights_to_equal_ones_and_lower_the_loss_of_others()
     assert np.mean(drawn) < np.mean(free) - 0.02
 
 
+def test_a_text_with_several_labels_is_one_text():
+    """Four labels that are the same question say no more about the weights than one."""
+    noise = np.random.default_rng(0).normal(size=(2, len(TEXTS), 1))
+    second = expit(np.reshape([1.0, 0.5], (2, 1, 1)) * (2 * LABELS[:, None] - 1) + 1.5 * noise)
+    members = {name: Guess(np.concatenate([1 - rows, rows], axis=1)) for name, rows in zip("ab", second, strict=True)}
+    fourfold = {name: Guess(np.repeat(rows, 4, axis=1)) for name, rows in zip("ab", second, strict=True)}
+
+    once = EnsembleModel.fit(members, TEXTS[:60], LABELS[:60].tolist())
+    four = EnsembleModel.fit(fourfold, TEXTS[:60], np.repeat(LABELS[:60, None] == 1, 4, axis=1))
+
+    assert four.weights == pytest.approx(once.weights, abs=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_handful_of_texts_gives_usable_weights(count):
     found = EnsembleModel.fit({"one": guess(1.0), "two": guess(0.5)}, TEXTS[:count], LABELS[:count].tolist())

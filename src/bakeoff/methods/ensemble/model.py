@@ -51,7 +51,7 @@ class EnsembleModel:
         several = truth.ndim == 2
         answers = [member.probabilities(texts) for member in members.values()]
         logits = np.stack([logits_of(_questions(each) if several else each) for each in answers])
-        weights = weigh(logits, truth.ravel().astype(np.int64))
+        weights = weigh(logits, truth.ravel().astype(np.int64), truth.shape[1] if several else 1)
         return cls(members, dict(zip(members, weights.tolist(), strict=True)), multilabel=several)
 
     @property

@@ -20,7 +20,7 @@ _LARGEST_WEIGHT = 10.0
 """An upper bound, because weights would grow forever if no validation text is misclassified."""
 
 
-def weigh(logits: Array, labels: npt.NDArray[np.int64]) -> Array:
+def weigh(logits: Array, labels: npt.NDArray[np.int64], questions: int = 1) -> Array:
     """Return the weights of the lowest cross-entropy, shape (members,).
 
     With fewer than `FEW_TEXTS` texts, their squared distance from equal weights of calibrated members is penalized. The
@@ -28,18 +28,22 @@ def weigh(logits: Array, labels: npt.NDArray[np.int64]) -> Array:
     fitted on (as the weights of stacking, Wolpert 1992).
 
     Args:
-        logits: Shape (members, texts, classes).
-        labels: Class indices, shape (texts,).
+        logits: Shape (members, texts * questions, classes).
+        labels: Class indices, shape (texts * questions,).
+        questions: How many rows, one after the other, are of the same text.
     """
-    if len(labels) >= FEW_TEXTS:
+    texts = len(labels) // questions
+    if texts >= FEW_TEXTS:
         return _fitted(logits, labels, 0.0, np.full(len(logits), 1 / len(logits)))
-    penalty = _cross_fitted_penalty(logits, labels) if len(labels) > 1 else np.inf
+    penalty = _cross_fitted_penalty(logits, labels, questions) if texts > 1 else np.inf
     return _fitted(logits, labels, penalty, _equal(logits, labels))
 
 
-def _cross_fitted_penalty(logits: Array, labels: npt.NDArray[np.int64]) -> float:
-    fold = np.empty(len(labels), dtype=np.int64)
-    fold[np.argsort(labels, kind="stable")] = np.arange(len(labels)) % _FOLDS  # each class in all folds
+def _cross_fitted_penalty(logits: Array, labels: npt.NDArray[np.int64], questions: int) -> float:
+    of_texts = labels.reshape(-1, questions)
+    fold_of_text = np.empty(len(of_texts), dtype=np.int64)
+    fold_of_text[np.lexsort(of_texts.T)] = np.arange(len(of_texts)) % _FOLDS  # each class, or set of labels, in all
+    fold = np.repeat(fold_of_text, questions)
     losses = np.zeros(len(_PENALTIES))
     for number in np.unique(fold):
         own, others = fold == number, fold != number
