@@ -118,6 +118,15 @@ def test_an_empty_answer_is_a_missing_one(tmp_path):
     assert "39 of 40 test texts" in baked(tmp_path, [*RIGHT[:-1], {**RIGHT[-1], "predicted": " "}]).notes[0]
 
 
+@pytest.mark.parametrize("empty", [None, "", " "])
+def test_a_row_without_any_probability_is_a_missing_answer(tmp_path, empty):
+    rows = [*WITH_PROBABILITIES[:-1], {**WITH_PROBABILITIES[-1], "probability_bad": empty, "probability_good": empty}]
+
+    assert "39 of 40 test texts" in baked(tmp_path, rows).notes[0]
+    rows[-1]["probability_good"] = 0.9
+    assert "row 64, column 'probability_bad'" in refusal(tmp_path, rows)
+
+
 def test_answers_to_the_test_split_alone_are_enough_but_not_calibrated(tmp_path):
     result = baked(tmp_path, WITH_PROBABILITIES[24:])
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.cells import labels_of
+from bakeoff.data.cells import label_of, labels_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
 from bakeoff.data.label_sets import label_lists
 from bakeoff.data.raw_tables import RawTable, read_raw_table
@@ -64,7 +64,9 @@ def read_answers(
         return _read_label_sets(config, table, label_names, text)
     prefix = None if config.labels_only else _prefix(table, label_names)
     if prefix is not None and config.label is None and not _has(table, ANSWER_NAMES):
-        names: list[str | None] = [label_names[0]] * len(table)  # replaced by the most probable one
+        filled = set(_filled(table, [prefix + name for name in label_names]))
+        # Any label, which the most probable one replaces.
+        names: list[str | None] = [label_names[0] if row in filled else None for row in range(len(table))]
         label = None
     else:
         label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
@@ -95,8 +97,7 @@ def _read_label_sets(
     """Read a column of probabilities (or of 0 and 1) for each label, or one column of lists of labels."""
     prefix = None if config.labels_only or config.label is not None else _prefix(table, label_names)
     if prefix is not None:
-        filled = [table.column(prefix + name) for name in label_names]
-        rows = [row for row, cells in enumerate(zip(*filled, strict=True)) if cells[0] not in (None, "")]
+        rows = _filled(table, [prefix + name for name in label_names])
         probabilities = np.stack([_numbers(table, prefix + name, rows) for name in label_names], axis=1)
         kind: Literal["probabilities", "labels"] = "probabilities"
         if np.isin(probabilities, (0, 1)).all():
@@ -122,6 +123,12 @@ def _has(table: RawTable, names: Sequence[str]) -> str | None:
 def _prefix(table: RawTable, label_names: Sequence[str]) -> str | None:
     """Return what the names of the columns of probabilities begin with, or None if a class has no such column."""
     return next((each for each in _PREFIXES if all(each + name in table.columns for name in label_names)), None)
+
+
+def _filled(table: RawTable, columns: Sequence[str]) -> list[int]:
+    """Return the rows that have a value in any of the columns."""
+    cells = zip(*(table.column(name) for name in columns), strict=True)
+    return [row for row, own in enumerate(cells) if any(label_of(cell) is not None for cell in own)]
 
 
 def _confidence(config: PredictionsConfig, table: RawTable) -> str | None:
@@ -160,7 +167,8 @@ def _numbers(table: RawTable, column: str, rows: Sequence[int]) -> Array:
         if not 0 <= numbers[place] <= 1:
             raise UserError(
                 f"{table.source}, row {row + 1}, column {column!r}: {values[row]!r} is not a probability from 0 to 1.",
-                "Correct it, or set `labels_only: true` to judge the labels alone.",
+                "Correct it, or leave the answer of that row empty. If the file has labels, `labels_only: true` judges "
+                "them alone.",
             )
     return numbers
 
@@ -169,7 +177,7 @@ def _scaled(table: RawTable, given: Array, rows: Sequence[int], notes: list[str]
     sums = given.sum(axis=1)
     if (sums == 0).any():
         row = rows[int(np.flatnonzero(sums == 0)[0])]
-        raise UserError(f"{table.source}, row {row + 1}: all its probabilities are 0.", "Leave its label empty.")
+        raise UserError(f"{table.source}, row {row + 1}: all its probabilities are 0.", "Leave its answer empty.")
     if others := int((np.abs(sums - 1) > _ROUNDED).sum()):
         notes.append(f"The probabilities of {row_count(others, 'row', 'rows')} did not add up to 1 and were scaled.")
     return np.asarray(given / sums[:, None])
