@@ -149,9 +149,10 @@ def prepare_table(data: TableData, seed: int, shares: Sequence[float] = ()) -> t
     split, order = table(rows_of)
     tested_rows = order["test"]
     if division.folds:
-        folds = [table(fold) for fold in division.folds]
-        tested_rows = [row for _, its_order in folds for row in its_order["test"]]
-        split = replace(split, test=joined([fold.test for fold, _ in folds]), folds=[fold for fold, _ in folds])
+        tables = [table(fold) for fold in division.folds]
+        tested_rows = [row for _, its_order in tables for row in its_order["test"]]
+        folds = [replace(fold, is_fold=True) for fold, _ in tables]
+        split = replace(split, test=joined([fold.test for fold in folds]), folds=folds)
     groups = None if data.split.group is None else rows.split_values
     if shares and sets is not None:
         raise UserError(

@@ -85,6 +85,7 @@ class SplitTable:
     folds: Sequence[SplitTable] = ()
     """The splits of each fold of a cross-validation. `test` of this table is then that of all folds, one after the
     other, and `train` and `validation` are all rows: they make the models that are kept."""
+    is_fold: bool = False  # one of these: it tests only a part of the rows that are tested
     out_of_scope: OutOfScopeTexts | None = None  # they are in none of the splits above
     parts: Sequence[LabeledTexts] = ()  # of `train`, for a learning curve: each is in the next, the smallest first
     test_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bakeoff.data.config import TableData, TableSplit
 from bakeoff.data.raw_tables import read_raw_table
+from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
+from bakeoff.methods.predictions.config import PredictionsConfig
 from bakeoff.methods.predictions.method import PredictionsMethod
 from bakeoff.runner import resume, run
 from bakeoff.runs.contestant_folder import ContestantFolder
@@ -116,6 +120,23 @@ def test_few_missing_answers_get_class_frequencies_and_more_are_refused(tmp_path
 
 def test_an_empty_answer_is_a_missing_one(tmp_path):
     assert "39 of 40 test texts" in baked(tmp_path, [*RIGHT[:-1], {**RIGHT[-1], "predicted": " "}]).notes[0]
+
+
+def test_missing_answers_are_counted_among_the_test_texts_of_all_folds(tmp_path):
+    rows = [*zip(TABLE.train.texts, TABLE.train.labels, strict=True), *(asked[1:] for asked in ASKED)]
+    (tmp_path / "table.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    data, _ = prepare_table(TableData(table=str(tmp_path / "table.csv"), split=TableSplit(folds=5)), seed=1)
+    first = data.folds[0]
+    unanswered = first.test.texts[:3]  # of 37, which is more than 5 %; of all 184 it is less
+    answers = "".join(f"{text},{label}\n" for text, label in rows if text not in unanswered)
+    (tmp_path / "answers.csv").write_text(f"text,predicted\n{answers}")
+    api = PredictionsConfig(file=str(tmp_path / "answers.csv"))
+
+    for table in (data, *data.folds):
+        PredictionsMethod().check("api", api, table)
+
+    with pytest.raises(UserError, match="has no answer for 3 of"):
+        PredictionsMethod().check("api", api, replace(first, is_fold=False))
 
 
 @pytest.mark.parametrize("empty", [None, "", " "])
