@@ -100,5 +100,6 @@ def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
     if result.search is None:
         return epochs
     best = next(trial for trial in result.search.trials if trial.number == result.search.best)
-    others = result.training.seconds - best.training.seconds
+    # Not from the result's time, which is a mean where there are folds: the log is that of the search on all rows.
+    others = sum(trial.training.seconds for trial in result.search.trials) - best.training.seconds
     return [line.model_copy(update={"seconds": line.seconds + others}) for line in epochs]
