@@ -9,10 +9,12 @@ import math
 import pytest
 import yaml
 
+from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
 from bakeoff.evaluation.calibration import calibration_error, fit_temperature
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
+from bakeoff.tasks.base import get_task
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training.progress import Progress
 from tests.baking import bake
@@ -195,6 +197,29 @@ def test_a_class_may_be_missing_from_the_test_split(tmp_path):
     )
     assert [score.texts for score in result.classes] == [14, 13, 0]
     assert result.classes[2].recall is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "said"),
+    [("average_precision", "label", "1 of 2 labels occur"), ("mean_average_precision", ["a", "b"], "0 of 2 labels")],
+)
+def test_a_deciding_metric_that_the_test_texts_do_not_define_is_refused(tmp_path, metric, label, said):
+    answers = [{"label": "x", "a": 1, "b": 0}, {"label": "y", "a": 0, "b": 1}, {"label": "x", "a": 0, "b": 0}]
+    rows = [
+        {"text": f"text {number}", "split": split, **answers[2 if split == "test" else number % 2]}
+        for number, split in enumerate(["train"] * 12 + ["validation"] * 4 + ["test"] * 4)
+    ]
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    values = {
+        "task": "classification",
+        "data": {"table": str(tmp_path / "table.jsonl"), "label": label, "split": {"column": "split"}},
+        "contestants": {"majority": {}},
+    }
+    task = get_task(load_config(values))
+    task.prepare(load_config(values))  # the metric that decides by default is defined
+
+    with pytest.raises(UserError, match=f"evaluation.metric: {metric} is not defined on the test split, where {said}"):
+        task.prepare(load_config({**values, "evaluation": {"metric": metric}}))
 
 
 def test_three_classes(tmp_path):

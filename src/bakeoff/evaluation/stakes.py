@@ -19,6 +19,9 @@ from bakeoff.evaluation.metrics.predictions import TOP, Predictions
 POSITIVE = ("1", "true", "yes", "positive", "pos")
 """Names of a positive label, in lower case, which the config need not name."""
 
+_FEWEST_LABELS = {"average_precision": 2, "mean_average_precision": 1}
+"""How many labels must occur among the texts for a metric to be defined; the others always are."""
+
 
 @dataclass(frozen=True)
 class Stakes:
@@ -90,6 +93,24 @@ def refuse_stakes_of_several(config: ClassificationEvaluationConfig) -> None:
                 f"evaluation.{key} is for tables in which every text has one label, and here a text can have several.",
                 f"Leave out evaluation.{key}.",
             )
+
+
+def refuse_undefined(metric: str, test_texts: Sequence[int]) -> None:
+    """Refuse a deciding metric that the test split does not define: another one would decide in its place.
+
+    Args:
+        test_texts: How many test texts have each label.
+
+    Raises:
+        UserError: too few labels occur among the test texts.
+    """
+    occurring = sum(texts > 0 for texts in test_texts)
+    if occurring < _FEWEST_LABELS.get(metric, 0):
+        raise UserError(
+            f"evaluation.metric: {metric} is not defined on the test split, where {occurring} of {len(test_texts)} "
+            f"labels occur: it needs at least {_FEWEST_LABELS[metric]}.",
+            "Use another metric, or other test rows.",
+        )
 
 
 def _positive(cost: BinaryCost, labels: Sequence[str]) -> int:

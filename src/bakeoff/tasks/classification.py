@@ -17,7 +17,7 @@ from bakeoff.data.types import SplitTable
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.evaluation.classifier import NO_STAKES
 from bakeoff.evaluation.repeats import mean_cost
-from bakeoff.evaluation.stakes import refuse_stakes_of_several, resolve
+from bakeoff.evaluation.stakes import refuse_stakes_of_several, refuse_undefined, resolve
 from bakeoff.evaluation.thresholds import best_micro_f1
 from bakeoff.methods.base import AskedModel, ClassificationMethod, MethodConfig, SavedClassifier, TextModel
 from bakeoff.methods.context import FitContext, PlanContext
@@ -49,7 +49,8 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             check_installed(settings.pretrained_model or "")
         data, report = prepare_table(config.data, config.seed, shares(config))
         # Refuse before anything is trained.
-        config.evaluation.deciding(multilabel=data.multilabel)
+        metric = config.evaluation.deciding(multilabel=data.multilabel)
+        refuse_undefined(metric, data.test.label_counts(len(data.label_names)))
         if data.multilabel:
             refuse_stakes_of_several(config.evaluation)
         else:
