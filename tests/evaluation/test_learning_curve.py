@@ -116,6 +116,14 @@ def test_too_few_rows_per_class_are_drawn_but_not_extrapolated() -> None:
     ]
 
 
+def test_one_test_text_is_too_few_for_a_forecast() -> None:
+    wrong = result("a", 0.0, documents=1, classes=CLASSES)
+    points = [Sized(rows, wrong.model_copy(), [classified(np.array([False]))]) for rows in SIZES]
+    found = learning_curve([points[-1].result], {"a": points}, [], Draws(**DRAWS))
+    assert found is not None
+    assert found.lines[0].no_forecast == "there is only one test text"
+
+
 def test_a_size_that_failed_is_left_out() -> None:
     points = {"a": sized("a", [0.6, 0.7, 0.8]), "b": sized("b", [0.9, 0.6, 0.7])[1:]}
     results = [each[-1].result for each in points.values()]

@@ -117,8 +117,12 @@ def _forecast(sized: Sequence[Sized], confidence: float) -> Forecast | str:
     sign = -1 if deciding.higher_is_better else 1
     perfect = metric.bounds[1] if deciding.higher_is_better else metric.bounds[0]
     errors = [sign * (each.result.metrics[0].value - perfect) for each in used]
-    if not math.isfinite(perfect) or min(errors) <= 0 or texts < 2:
-        return "a result is perfect already" if math.isfinite(perfect) else f"{metric.title} has no best value"
+    if texts < 2:
+        return "there is only one test text"
+    if not math.isfinite(perfect):
+        return f"{metric.title} has no best value"
+    if min(errors) <= 0:
+        return "a result is perfect already"
     found = extrapolate(
         [each.rows for each in used],
         errors,
