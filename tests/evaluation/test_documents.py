@@ -27,5 +27,11 @@ def test_perplexities_of_documents_and_of_groups_by_hand():
     assert [group.spread for group in by_document([a, b])] == pytest.approx([1.0, 0.5, 1.5])
 
 
+def test_each_contestant_has_its_own_tokens():
+    (group,) = by_document([{"d": DocumentLoss(60.0, 20)}, {"d": DocumentLoss(60.0, 30)}])
+
+    assert group.perplexities == pytest.approx([math.exp(3), math.exp(2)])
+
+
 def test_there_are_no_more_groups_than_documents():
     assert len(by_length([{"only": DocumentLoss(1.0, 1)}], groups=4)) == 1

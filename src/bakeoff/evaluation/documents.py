@@ -25,7 +25,7 @@ class DocumentGroup:
     """Documents, and each contestant's perplexity on all of them together."""
 
     documents: list[str]
-    shortest: int  # tokens
+    shortest: int  # tokens, of the first contestant: other tokenizers may have another number
     longest: int
     tokens: int  # of all
     perplexities: list[float]  # in the order of the contestants
@@ -70,13 +70,14 @@ def by_length(losses: Sequence[Mapping[str, DocumentLoss]], groups: int) -> list
 
 def _group(documents: list[str], losses: Sequence[Mapping[str, DocumentLoss]]) -> DocumentGroup:
     lengths = [losses[0][document].tokens for document in documents]
-    tokens = sum(lengths)
     return DocumentGroup(
         documents=documents,
         shortest=min(lengths),
         longest=max(lengths),
-        tokens=tokens,
-        perplexities=[
-            math.exp(sum(contestant[document].nats for document in documents) / tokens) for contestant in losses
-        ],
+        tokens=sum(lengths),
+        perplexities=[_perplexity([contestant[document] for document in documents]) for contestant in losses],
     )
+
+
+def _perplexity(losses: Sequence[DocumentLoss]) -> float:
+    return math.exp(sum(loss.nats for loss in losses) / sum(loss.tokens for loss in losses))
