@@ -31,6 +31,7 @@ _FIGURES = {
     "cost": "The metric by training time",
     "loss": "Training and validation loss of this contestant",
     "accuracy": "Training and validation accuracy of this contestant",
+    "micro-F1": "Validation micro-F1 of this contestant",
 }
 
 
@@ -147,13 +148,14 @@ def _figures(run: RunFolder, contestant: ContestantFolder, folder: Path) -> str:
     (own,) = (each for each in loaded.contestants if each.name == contestant.name)
     curves = learning_curves(own)
     drawn = {"intervals": interval_plot(loaded), "cost": cost_plot(loaded, "training_seconds")}
-    drawn |= dict(zip(("loss", "accuracy"), curves, strict=False))
+    drawn |= dict(zip(("loss", *(line.measure for line in own.epochs[:1])), curves, strict=False))
     lines = ["", "## Figures", ""]
     for name, plot in drawn.items():
         if plot is not None:
             (folder / "figures").mkdir(exist_ok=True)
-            (folder / "figures" / f"{name}.png").write_bytes(plot.file("png"))
-            lines += [f"![{_FIGURES[name]}](figures/{name}.png)", ""]
+            file = f"figures/{name.lower()}.png"
+            (folder / file).write_bytes(plot.file("png"))
+            lines += [f"![{_FIGURES[name]}]({file})", ""]
     return "\n".join(lines)
 
 
