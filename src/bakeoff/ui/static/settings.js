@@ -72,7 +72,7 @@ export function prepareSettings(form, change) {
     field.addEventListener("change", () => {
       if (!field.reportValidity()) return;
       const { [name]: before, ...others } = chosen[contestant] ?? {};
-      const value = field.value === "" ? {} : { [name]: JSON.parse(field.value) };
+      const value = field.value === "" ? {} : { [name]: values ? JSON.parse(field.value) : Number(field.value) };
       change({ settings: { ...chosen, [contestant]: { ...others, ...value } } });
     });
     if (!values) enterEnds(field);
