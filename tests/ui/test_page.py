@@ -206,6 +206,7 @@ def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client)
         page.evaluate(DROP, ["one.csv", base64.b64encode(b"text,label\n" + b"A fine one here,a\n" * 30).decode()])
         page.get_by_role("heading", name="one.csv").wait_for()
         page.get_by_text("has one class only").wait_for()
+        assert page.get_by_role("button", name="Undo").count() == 0  # nobody has decided anything
         opening.complaints = [each for each in opening.complaints if "400" not in each]
 
 

@@ -70,7 +70,7 @@ export function showFile(page) {
 
   // A button that takes back what cannot be learned from, if it was somebody's choice.
   function undo() {
-    const decided = (each) => JSON.stringify(Object.entries(each).filter(([, value]) => value !== null && value.length !== 0));
+    const decided = (each) => JSON.stringify(Object.entries(each).filter(([, value]) => !["null", "[]", "{}"].includes(JSON.stringify(value))));
     if (decided(good) === decided(choices)) return [];
     const button = element("button", { type: "button", class: "link" }, "Undo");
     button.addEventListener("click", () => look(post(`${path}/choices`, (choices = good))));
