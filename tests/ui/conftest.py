@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 import bakeoff
+from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.ui import processes
 from bakeoff.ui.app import create_app
 from bakeoff.ui.bakeoffs import Bakeoff, BakeoffRecord
@@ -80,6 +81,34 @@ def upload(client: httpx.Client, content: bytes | None = None, name: str = "Bewe
     answer = client.post("/v1/files", params={"name": name}, content=reviews() if content is None else content)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+def planned(seconds: dict[str, float]) -> Plan:
+    """A forecast, by contestant."""
+    return Plan(
+        name="",
+        task="classification",
+        contestants=[
+            ContestantPlan(
+                name=name,
+                method="linear",
+                evaluation_seconds=0,
+                total_seconds=each,
+                peak_memory_bytes=0,
+                model_bytes=0,
+                disk_bytes=0,
+                total_parameters=0,
+                trainable_parameters=0,
+            )
+            for name, each in seconds.items()
+        ],
+        total_seconds=sum(seconds.values()) + 2,
+        peak_memory_bytes=0,
+        disk_bytes=0,
+        available_memory_bytes=0,
+        free_disk_bytes=0,
+        measuring_seconds=0,
+    )
 
 
 @pytest.fixture(scope="session")

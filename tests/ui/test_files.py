@@ -12,11 +12,10 @@ import pytest
 import yaml
 
 from bakeoff.config.load import load_config
-from bakeoff.runs.plans import ContestantPlan, Plan
 from bakeoff.serve.limits import Limits
 from bakeoff.ui.files import Files, bakeoff_name, ending
 from bakeoff.ui.limits import PageLimits
-from tests.ui.conftest import FakeProcesses, reviews, running, upload
+from tests.ui.conftest import FakeProcesses, planned, reviews, running, upload
 
 
 def test_what_is_found_in_a_file(client: httpx.Client, fake: FakeProcesses) -> None:
@@ -376,30 +375,3 @@ def test_what_is_not_there(client: httpx.Client, path: str) -> None:
 )
 def test_the_name_of_a_bake_off_names_no_folder_elsewhere(name: str, expected: str) -> None:
     assert bakeoff_name(name) == expected
-
-
-def planned(seconds: dict[str, float]) -> Plan:
-    return Plan(
-        name="",
-        task="classification",
-        contestants=[
-            ContestantPlan(
-                name=name,
-                method="linear",
-                evaluation_seconds=0,
-                total_seconds=each,
-                peak_memory_bytes=0,
-                model_bytes=0,
-                disk_bytes=0,
-                total_parameters=0,
-                trainable_parameters=0,
-            )
-            for name, each in seconds.items()
-        ],
-        total_seconds=sum(seconds.values()) + 2,
-        peak_memory_bytes=0,
-        disk_bytes=0,
-        available_memory_bytes=0,
-        free_disk_bytes=0,
-        measuring_seconds=0,
-    )

@@ -20,7 +20,7 @@ import pytest
 import bakeoff
 from tests.command import start
 from tests.serve.test_page import opened
-from tests.ui.conftest import FakeProcesses, reviews, running
+from tests.ui.conftest import FakeProcesses, planned, reviews, running
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
@@ -183,6 +183,34 @@ def test_settings_the_config_and_a_file_that_is_deleted(
         page.get_by_text("Drop a file here").wait_for()
     assert fake.of("run") == []
     assert list((tmp_path / "home" / "files" / file).iterdir()) == []
+
+
+def test_who_was_left_out_stays_out_until_the_times_are_others(
+    browser: Any, client: httpx.Client, fake: FakeProcesses, tmp_path: Path
+) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    client.get(f"/v1/files/{file}")
+    fake.alive.clear()
+    plan = tmp_path / "home" / "files" / file / "plan.json"
+    plan.write_text(planned({"majority": 1.0, "linear": 20.0, "corrector": 90.0}).model_dump_json())
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "minutes" in request.url else None)
+        page.get_by_text("was measured on this machine").wait_for()
+        page.get_by_role("radio", name="10 minutes").check()
+        page.get_by_text("3 contestants, about").wait_for()
+        page.get_by_role("checkbox", name="corrector").uncheck()
+        page.get_by_text("How they are compared").click()
+        for metric in ("macro-F1", "accuracy"):  # for which nothing is measured again
+            with page.expect_response("**/forecast"):
+                page.get_by_label("Decided by").select_option(metric)
+            page.get_by_text(f"by {metric}").wait_for()
+        assert len(asked) == 1
+        assert not page.get_by_role("checkbox", name="corrector").is_checked()
+
+        plan.write_text(planned({"majority": 1.0, "linear": 20.0, "corrector": 700.0}).model_dump_json())
+        with page.expect_response("**/forecast?minutes=10"):
+            page.get_by_label("Decided by").select_option("macro-F1")
 
 
 def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client) -> None:

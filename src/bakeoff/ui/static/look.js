@@ -153,11 +153,14 @@ export function showFile(page) {
     disturbed = false;
     await page.every(1.5, async () => {
       if (own !== round) return false;
-      forecast = await get(`${path}/forecast`);
-      if (forecast.state === "measuring") disturbed ||= (await get("/v1/bakeoffs")).data.some(({ state }) => state === "running");
+      const now = await get(`${path}/forecast`);
+      if (now.state === "measuring") disturbed ||= (await get("/v1/bakeoffs")).data.some(({ state }) => state === "running");
       if (own !== round) return false;
+      const measured = now.state === "ready" && JSON.stringify(now.seconds) !== JSON.stringify(forecast.seconds);
+      forecast = now;
       showForecast();
-      if (forecast.state === "ready" && form.elements.minutes.value) fit(); // it may have been chosen before a change
+      // The time may have been chosen before a change. Where no other times were found, the ticks are somebody's choice.
+      if (measured && form.elements.minutes.value) fit();
       return forecast.state === "measuring";
     });
   }
