@@ -213,6 +213,25 @@ def test_who_was_left_out_stays_out_until_the_times_are_others(
             page.get_by_label("Decided by").select_option("macro-F1")
 
 
+def test_a_bake_off_starts_once(browser: Any, client: httpx.Client, fake: FakeProcesses) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        held: list[Any] = []
+        page.route(
+            "**/v1/bakeoffs", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+        )
+        page.get_by_role("button", name="Start the bake-off").click()
+        for _ in range(2):  # before and after the page asks for the forecast, which is still measured
+            page.get_by_role("checkbox", name="majority").press("Control+Enter")
+            with page.expect_response("**/forecast"):
+                pass
+        assert page.get_by_role("button", name="Start the bake-off").is_disabled()
+        assert len(held) == 1
+        held[0].continue_()
+        page.get_by_role("button", name="Stop").wait_for()
+    assert len(fake.of("run")) == 1
+
+
 def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client) -> None:
     opening = opened(browser, str(client.base_url))
     with opening as page:

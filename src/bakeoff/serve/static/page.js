@@ -25,7 +25,7 @@ export function tokenForm(problem, signedIn) {
   return form;
 }
 
-// Ctrl+Enter submits the form.
+// Ctrl+Enter submits the form, unless its button is disabled.
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) event.target.form.requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) event.target.form.querySelector("[type=submit]").click();
 });

@@ -20,6 +20,7 @@ export function showFile(page) {
   let good = {}; // the last ones with which something could be learned
   let forecast = { state: "none", seconds: {} };
   let disturbed = false; // by a bake-off that was running while the forecast was measured
+  let starting = false;
   let round = 0; // a look that was replaced by a newer one is not shown
 
   // Ask for another look, with some of the choices changed.
@@ -207,6 +208,7 @@ export function showFile(page) {
   const ticked = () => boxes().filter((box) => box.checked).map((box) => box.value);
 
   function sum() {
+    if (starting) return; // the button stays disabled: a second click would start it twice
     const names = ticked();
     const total = names.reduce((seconds, name) => seconds + (forecast.seconds[name] ?? 0), forecast.reading_seconds ?? 0);
     const words = names.length ? plural(names.length, "contestant") : "Choose at least one contestant";
@@ -234,13 +236,14 @@ export function showFile(page) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("[type=submit]");
-    button.disabled = true;
+    starting = button.disabled = true;
     place.querySelector(".total").textContent = "Starting …";
     try {
       const bakeoff = await post("/v1/bakeoffs", { file: id, contestants: ticked() });
       location.hash = `#/bakeoffs/${bakeoff.id}`;
     } catch (error) {
       page.fail(error);
+      starting = false;
       sum();
     }
   });
