@@ -278,6 +278,25 @@ def test_waiting_stopping_and_going_on(browser: Any, client: httpx.Client, fake:
         page.get_by_text("It could not go on").wait_for()
 
 
+def test_who_leaves_a_bake_off_stops_its_answers(browser: Any, finished: Path, fake: FakeProcesses) -> None:
+    with running(finished) as client, opened(browser, f"{client.base_url}/#/bakeoffs/1") as page:
+        page.get_by_label("Text", exact=True).wait_for()
+        page.evaluate(
+            """() => {
+              window.stopped = [];
+              window.fetch = (path, { signal }) =>
+                new Promise(() => signal?.addEventListener("abort", () => window.stopped.push(path)));
+              for (const form of document.querySelectorAll(".classify form, .write form")) {
+                form.querySelector("textarea").value = "Once";
+                form.requestSubmit();
+              }
+            }"""
+        )
+        page.get_by_role("link", name="bakeoff", exact=True).click()
+        page.get_by_text("Drop a file here").wait_for()
+        assert set(page.evaluate("window.stopped")) == {"/v1/classify", "/v1/completions"}
+
+
 @pytest.mark.parametrize("colors", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_everyone_can_read_it(browser: Any, finished: Path, fake: FakeProcesses, colors: str, size: dict) -> None:

@@ -1,11 +1,11 @@
-// Sends a text to every classifier and shows each answer in its own box.
+// Sends a text to every classifier and shows each answer in its own box. Leaving the page aborts, as in write.js.
 
 import { post } from "./api.js";
 import { element } from "./dom.js";
 
 const MOST_LABELS = 8;
 
-export function prepareClassify(section, contestants) {
+export function prepareClassify(section, contestants, leaving) {
   const form = section.querySelector("form");
   const status = section.querySelector(".status");
   const answers = section.querySelector(".answers");
@@ -24,6 +24,7 @@ export function prepareClassify(section, contestants) {
     await Promise.all(asked.map((contestant, index) => answer(contestant, text, features(form, contestant), boxes[index], signal)));
     if (!signal.aborted) status.textContent = `${asked.length} answered.`;
   });
+  leaving?.addEventListener("abort", () => asking.abort());
 }
 
 // Show a field for each column that a contestant reads beside the text; what is typed in them stays.

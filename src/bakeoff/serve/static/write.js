@@ -1,9 +1,10 @@
 // Sends a prompt to every language model. They generate side by side, taking turns on the machine.
+// Whoever leaves the page aborts `leaving`, if there is something else to go to.
 
 import { stream } from "./api.js";
 import { count, element } from "./dom.js";
 
-export function prepareWrite(section, contestants) {
+export function prepareWrite(section, contestants, leaving) {
   const form = section.querySelector("form");
   const status = section.querySelector(".status");
   const stop = section.querySelector(".stop");
@@ -33,6 +34,7 @@ export function prepareWrite(section, contestants) {
     status.textContent = signal.aborted ? "Stopped." : `${asked.length} finished.`;
   });
   stop.addEventListener("click", () => writing.abort());
+  leaving?.addEventListener("abort", () => writing.abort());
 }
 
 async function write(contestant, request, box, signal) {

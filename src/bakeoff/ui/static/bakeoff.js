@@ -132,8 +132,8 @@ export function showBakeoff(page) {
     await navigator.clipboard.writeText(place.querySelector(".repeat code").textContent);
     event.target.textContent = "Copied";
   });
-  prepareClassify(place.querySelector(".classify"), () => contestants);
-  prepareWrite(place.querySelector(".write"), () => contestants);
+  prepareClassify(place.querySelector(".classify"), () => contestants, page.signal);
+  prepareWrite(place.querySelector(".write"), () => contestants, page.signal);
   watch();
 }
 
