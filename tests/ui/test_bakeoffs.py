@@ -76,6 +76,26 @@ def test_an_ensemble_is_made_of_those_who_were_chosen(client: httpx.Client, tmp_
 
 
 @pytest.mark.parametrize(
+    ("names", "said"),
+    [(["ensemble"], "none was chosen"), (["majority", "linear", "ensemble"], "only linear was chosen")],
+)
+def test_an_ensemble_of_too_few_is_refused(
+    client: httpx.Client, fake: FakeProcesses, tmp_path: Path, names: list[str], said: str
+) -> None:
+    file = upload(client)["id"]
+
+    answer = client.post("/v1/bakeoffs", json={"file": file, "contestants": names})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == (
+        f"Choose more contestants: ensemble is made of others that learn, and of those {said}."
+    )
+    assert client.get(f"/v1/files/{file}/config", params={"contestant": names}).status_code == 400
+    assert fake.of("run") == []
+    assert not list((tmp_path / "home").glob("runs/*"))
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"contestants": ["estimator"]},

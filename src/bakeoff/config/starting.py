@@ -32,6 +32,7 @@ from bakeoff.data.text_cells import ExampleColumns, refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES
 from bakeoff.data.types import LabeledTexts, SplitCorpus
 from bakeoff.errors import UserError
+from bakeoff.evaluation.wording import listed
 from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
 from bakeoff.methods.registry import get_classification_method, method_names
 from bakeoff.methods.table_columns.leaks import leak_note, leaking_columns
@@ -308,13 +309,26 @@ def _facts(seen: Seen, training: LabeledTexts) -> TableFacts:
 
 
 def _lineup(facts: TableFacts, left_out: Mapping[str, str], choices: Choices) -> list[Proposal]:
-    """Return the contestants that the methods propose for such a table."""
+    """Return the contestants that the methods propose for such a table.
+
+    Raises:
+        UserError: one was chosen that is made of others, and too few of those were.
+    """
     methods = (get_classification_method(name) for name in method_names("classification"))
     able = (method for method in methods if method.multilabel or not facts.multilabel)
     kinds = {type(method): method for method in able}  # lstm and gru are names of one method
     proposed = [each for method in kinds.values() for each in method.propose(facts)]
     alone = [each for each in _chosen(proposed, choices) if each.name not in left_out]
     joint = [each for method in kinds.values() for each in method.propose_jointly(alone)]
+    if choices.contestants is not None:
+        of_all = [each for method in kinds.values() for each in method.propose_jointly(proposed)]
+        missing = {each.name for each in _chosen(of_all, choices)} - {each.name for each in joint}
+        if missing:
+            members = [each.name for each in alone if not each.is_baseline]
+            raise UserError(
+                f"Choose more contestants: {listed(sorted(missing))} is made of others that learn, and of those "
+                f"{f'only {listed(members)} was' if members else 'none was'} chosen."
+            )
     return [*alone, *(each for each in _chosen(joint, choices) if each.name not in left_out)]
 
 

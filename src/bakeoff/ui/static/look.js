@@ -140,7 +140,10 @@ export function showFile(page) {
     place.querySelector(".contestants ul").replaceChildren(...offered.map(({ name, reason }) => {
       const box = element("input", { type: "checkbox", name: "contestant", value: name });
       box.checked = !left.includes(name);
-      box.addEventListener("change", sum);
+      box.addEventListener("change", () => {
+        page.calm(); // what was said of the contestants that were ticked before
+        sum();
+      });
       return element(
         "li", {},
         element("label", {}, box, element("b", {}, name), element("span", { class: "reason" }, reason)),
