@@ -169,6 +169,19 @@ def test_settings_that_are_not_offered(client: httpx.Client, settings: dict, mes
     assert (look["found"], look["problem"]["message"]) == (None, message)
 
 
+def test_settings_of_a_contestant_that_is_no_longer_offered_wait(client: httpx.Client) -> None:
+    id = upload(client)["id"]
+    settings = {"embedding": {"pooling": "first"}, "linear": {"max_ngram": 2}}
+    client.post(f"/v1/files/{id}/choices", json={"english": True, "settings": settings})
+
+    other = client.post(f"/v1/files/{id}/choices", json={"english": False, "settings": settings}).json()
+    shown = client.get(f"/v1/files/{id}/config", params={"contestant": ["linear"]}).json()["yaml"]
+
+    assert "embedding" not in [each["name"] for each in other["look"]["found"]["lineup"]]
+    assert other["choices"]["settings"] == settings
+    assert load_config(yaml.safe_load(shown)).contestants["linear"].max_ngram == 2
+
+
 def test_a_removed_file_is_gone_and_its_number_is_not_given_again(
     client: httpx.Client, tmp_path: Path, fake: FakeProcesses
 ) -> None:

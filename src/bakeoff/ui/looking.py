@@ -55,7 +55,7 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
         if choices.metric is not None and choices.metric not in [each.name for each in found.metrics]:
             title = get_metric(choices.metric).title
             raise UserError(f"{title} cannot decide the verdict on these labels.", "Choose another metric.")
-        check_settings(choices.settings, {each.name: each.settings for each in found.lineup})
+        check_settings(found.task, choices.settings, {each.name: each.settings for each in found.lineup})
         return Look(columns=columns, rows=rows, lines=lines, found=found), start
     except UserError as error:
         instead = _CHOOSE if len(columns) > 1 else "Take another file, or save this one again, as CSV for example."

@@ -9,7 +9,7 @@ import yaml
 
 from bakeoff.errors import UserError
 from bakeoff.methods.proposals import Proposal
-from bakeoff.methods.registry import get_method
+from bakeoff.methods.registry import get_method, method_names
 from bakeoff.methods.search_space import Choice, Range
 from bakeoff.serve.shapes import Task
 from bakeoff.ui.shapes import Setting, Value
@@ -34,19 +34,29 @@ def settings_of(task: Task, proposal: Proposal) -> list[Setting]:
     ]
 
 
-def check_settings(chosen: Mapping[str, Mapping[str, Value]], offered: Mapping[str, Sequence[Setting]]) -> None:
-    """Refuse settings that were not offered.
+def check_settings(
+    task: Task, chosen: Mapping[str, Mapping[str, Value]], offered: Mapping[str, Sequence[Setting]]
+) -> None:
+    """Refuse settings that are never offered.
+
+    Those of a contestant that is no longer offered, because of another language or other test rows, are used by nobody.
 
     Raises:
-        UserError: one of them was not, or has a value beyond its limits.
+        UserError: one of them is never offered, or has a value beyond its limits.
     """
     for contestant, values in chosen.items():
         settings = {setting.name: setting for setting in offered.get(contestant, ())}
         for name, value in values.items():
+            if contestant not in offered and _is_of_some_method(task, name):
+                continue
             if name not in settings:
                 raise UserError(f"{contestant}.{name} cannot be set on this page.")
             if not _fits(value, settings[name]):
                 raise UserError(f"{contestant}.{name} cannot be {value!r}: {_limits(settings[name])}.")
+
+
+def _is_of_some_method(task: Task, setting: str) -> bool:
+    return any(setting in get_method(task, method).config.search_space for method in method_names(task))
 
 
 def _fits(value: Value, setting: Setting) -> bool:

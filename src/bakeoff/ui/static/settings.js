@@ -55,7 +55,7 @@ export function prepareSettings(form, change) {
     ));
     place.hidden = !groups.length;
     place.querySelector(".groups").replaceChildren(...groups);
-    const words = Object.entries(chosen).flatMap(([name, values]) => Object.entries(values).map(([key, value]) => `${name}: ${spoken(key)} ${value}`));
+    const words = lineup.flatMap(({ name }) => Object.entries(chosen[name] ?? {}).map(([key, value]) => `${name}: ${spoken(key)} ${value}`));
     place.querySelector(".summary").textContent = words.join(", ") || "as proposed";
     if (focused) document.getElementById(focused)?.focus();
   }
