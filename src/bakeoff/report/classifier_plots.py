@@ -43,7 +43,8 @@ def reliability_plot(contestant: LoadedContestant) -> Plot | None:
         given, share = ("probability of a label", "share of texts") if several else (_PREDICTED, "accuracy")
         percent_axes(axes, given, share)
         add_legend(axes)
-    errors = [number(metric.value) for metric in contestant.result.metrics if metric.name == "calibration_error"]
+    metrics = contestant.result.metrics
+    errors = [number(metric.of_first_seed) for metric in metrics if metric.name == "calibration_error"]
     change = f"{errors[-1]} before and {errors[0]} after" if len(errors) > 1 else "".join(errors)
     words = f"{contestant.name}: {share} by {given}; calibration error {change}."
     return Plot(plot, f"reliability-{file_name(contestant.name)}", words)

@@ -76,7 +76,10 @@ def _with_interval(estimate: Estimate | None) -> tuple[str, str]:
 
 
 def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
-    """Return a row per calibrated contestant: (value, interval) for each column of `CALIBRATION_TITLES`."""
+    """Return a row per calibrated contestant: (value, interval) for each column of `CALIBRATION_TITLES`.
+
+    With several seeds, all of it is of the first one, whose temperature it is. Means of errors have no interval.
+    """
     rows = []
     for result in run.results:
         calibration, loss = result.calibration, result.metric("loss")
@@ -91,14 +94,20 @@ def calibration_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
                     f"{calibration.temperature:.2f}",
                     f"{'median; ' * result.multilabel}from {count(calibration.validation_texts)} texts",
                 ),
-                (number(before.value), interval(before)),
-                (number(after.value), interval(after)),
+                (number(before.of_first_seed), interval(before)),
+                (number(after.of_first_seed), interval(after)),
                 (number(calibration.chance), ""),
                 (number(calibration.loss_before), ""),
-                (number(loss.value), ""),
+                (number(loss.of_first_seed), ""),
             ]
         )
     return rows
+
+
+def first_seed_note(run: LoadedRun) -> str:
+    """Say whose numbers stand in tables of single trainings; "" where there is one seed."""
+    several = any(result.seeds for result in run.results)
+    return "Of contestants with several seeds, these are the numbers of the first one." * several
 
 
 def threshold_titles(run: LoadedRun) -> list[str]:

@@ -6,6 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bakeoff.evaluation.wording import count, level
+from bakeoff.report.classifier_tables import first_seed_note
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, add_legend, percent_axes
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
@@ -24,12 +25,15 @@ OUT_OF_SCOPE_TITLES = [
 
 
 def _judged(run: LoadedRun) -> list[tuple[str, OutOfScope, float]]:
-    """Return name, measures, and the accuracy without a threshold of the contestants that have them."""
+    """Return name, measures, and the accuracy without a threshold of the contestants that have them.
+
+    With several seeds, all of it is of the first one.
+    """
     judged = []
     for result in run.results:
         accuracy = result.metric("accuracy")
         if result.out_of_scope is not None and accuracy is not None:
-            judged.append((result.name, result.out_of_scope, accuracy.value))
+            judged.append((result.name, result.out_of_scope, accuracy.of_first_seed))
     return judged
 
 
@@ -64,8 +68,8 @@ def out_of_scope_note(run: LoadedRun) -> str:
         "that are refused. Precision: share of the refused texts that are these. In-scope accuracy: share of the "
         f"{count(found.in_scope_texts)} other test texts that are answered, and answered right. Joint accuracy: share "
         f"of all test texts that are answered right or rightly refused. Intervals of {level(_confidence(run))}: "
-        "bootstrap over the texts of either kind."
-    )
+        f"bootstrap over the texts of either kind. {first_seed_note(run)}"
+    ).rstrip()
 
 
 def roc_plot(run: LoadedRun) -> Plot | None:

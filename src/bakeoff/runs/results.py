@@ -32,6 +32,11 @@ class MetricValue(Record):
     )
     by_fold: list[float] = Field([], description="The value of each fold alone, if all of them have one.")
 
+    @property
+    def of_first_seed(self) -> float:
+        """The value with the first seed, beside what is known of that seed alone."""
+        return self.by_seed[0] if self.by_seed else self.value
+
 
 class RangeTest(Record):
     """A learning-rate range test: short trial trainings, each undone, and the held-out loss after each."""
