@@ -7,10 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+import bakeoff
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import EpochLine, StepLine
 from bakeoff.serve.progress import MOST_POINTS, MetricsReader, curves
 from tests.real_runs import copy_run
+from tests.serve.conftest import SENTIMENT
 from tests.serve.servers import running
 
 
@@ -62,6 +64,32 @@ def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) ->
         assert curve["validation"] == [{"tokens": 100, "loss": 0.6}]
         assert (curve["step"], curve["tokens_per_second"], curve["validation_accuracy"]) == (2, 200, 0.7)
         assert not look()["run"]["finished"]
+
+
+def test_a_contestant_trains_until_its_last_seed_has_ended(tmp_path: Path) -> None:
+    lstm = {"embedding_size": 8, "hidden_size": 8}
+    config = {**SENTIMENT, "repeats": 2, "contestants": {"majority": {}, "lstm": lstm}}
+    runs = [RunFolder(bakeoff.run(config, tmp_path / "good").folder), copy_run(tmp_path / "good", tmp_path / "bad")]
+    mean = runs[0].contestant("lstm").average()
+    seconds = [run.contestant("lstm").repeat(2) for run in runs]
+    for run, second in zip(runs, seconds, strict=True):
+        (run.path / "verdict.json").unlink()
+        (second.path / "result.json").rename(tmp_path / f"{run.path.name}.json")
+
+    with running([run.path for run in runs]) as client:
+
+        def look(name: str) -> dict:
+            return client.get(f"/v1/runs/{name}").json()["run"]["contestants"][1]
+
+        assert [(look(name)["state"], look(name)["metric"]) for name in ("good", "bad")] == [("training", None)] * 2
+
+        (tmp_path / "good.json").rename(seconds[0].path / "result.json")
+        seconds[1].write_failure("It diverged.")
+        assert look("bad")["state"] == "failed"
+        found, metric = look("good"), mean.metrics[0]
+        assert found["state"] == "finished"
+        assert [found["metric"][key] for key in ("value", "low", "high")] == [metric.value, metric.low, metric.high]
+        assert found["training_seconds"] == mean.training.seconds
 
 
 def test_a_line_that_is_half_written_waits(young: RunFolder) -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from bakeoff.tasks.classifier import Classifier, addresses, load_classifier, run
 
 if TYPE_CHECKING:
     from bakeoff.lm.language_model import LanguageModel
+    from bakeoff.tasks.base import Contestant
 
 BYTES_A_WEIGHT = 12
 """Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
@@ -51,9 +53,50 @@ class ServedRun:
             self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
             self.methods: dict[str, str] = {name: config["method"] for name, config in values["contestants"].items()}
         self._models: dict[str, ServedModel] = {}  # a result never changes once it exists
+        self._results: dict[str, ContestantResult] = {}
+
+    @cached_property
+    def _trainings(self) -> list[Contestant]:
+        from bakeoff.config.load import load_config
+        from bakeoff.trainings import list_trainings
+
+        return list_trainings(self.folder, load_config(self.folder.config_values()), writes=False)
+
+    def ended(self, contestant: str) -> bool:
+        """Return whether all trainings of a contestant have ended: with each seed, on each fold and part of the rows.
+
+        Raises:
+            UserError: the config cannot be read any more.
+        """
+        if self.folder.concluded:
+            return True
+        return all(training.folder.ended for training in self._trainings if training.name == contestant)
+
+    def result(self, contestant: str) -> ContestantResult | None:
+        """Return the means over the seeds of a contestant, or None until all of its trainings have a result.
+
+        Raises:
+            UserError: a file of the contestant is damaged.
+        """
+        if contestant not in self._results:
+            folder = self.folder.contestant(contestant, writes=False)
+            if not self.ended(contestant) or folder.failure() is not None:
+                return None
+            self._results[contestant] = folder.average() if self.folder.concluded else self._mean(folder)
+        return self._results[contestant]
+
+    def _mean(self, folder: ContestantFolder) -> ContestantResult:
+        """Return what `conclude` will write, which waits for the other contestants."""
+        from bakeoff.evaluation.repeats import average
+
+        results = [repeat.result() for repeat in folder.repeats()]
+        if len(results) == 1:
+            return results[0]
+        confidence = self.folder.config_values()["evaluation"]["confidence"]
+        return average(results, [repeat.scores() for repeat in folder.repeats()], confidence=confidence)
 
     def model(self, contestant: str) -> ServedModel | None:
-        """Return a contestant, or None if it has not finished."""
+        """Return a contestant, which can answer as soon as its first seed has finished; None before."""
         folder = self.folder.contestant(contestant, writes=False)
         if contestant not in self._models:
             try:

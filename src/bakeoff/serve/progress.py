@@ -70,21 +70,21 @@ def run_view(run: ServedRun) -> RunView:
 
 
 def _contestant_view(run: ServedRun, name: str) -> ContestantView:
-    model = run.model(name)
-    if model is not None:
-        return ContestantView(
-            name=name,
-            method=run.methods[name],
-            state="finished",
-            model=model.id,
-            metric=_metric_view(model.result.metrics[0]),
-            training_seconds=model.result.training.seconds,
-            columns=model.result.columns,
-        )
     folder = run.folder.contestant(name, writes=False)
     try:
-        started = bool(folder.metrics_size() or folder.folds() or folder.open_trials())
-        failed = folder.failure() is not None
+        result = run.result(name)
+        if result is not None and (model := run.model(name)) is not None:
+            return ContestantView(
+                name=name,
+                method=run.methods[name],
+                state="finished",
+                model=model.id,
+                metric=_metric_view(result.metrics[0]),
+                training_seconds=result.training.seconds,
+                columns=result.columns,
+            )
+        started = bool(folder.ended or folder.metrics_size() or folder.folds() or folder.open_trials())
+        failed = run.ended(name)
     except UserError:  # damaged: the others are still shown
         started, failed = True, True
     return ContestantView(
