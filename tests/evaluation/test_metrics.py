@@ -115,6 +115,18 @@ def test_a_row_makes_a_metric_appear_in_results_tables_and_explanations(monkeypa
     ]
 
 
+@pytest.mark.parametrize("word_perplexity", [math.inf, math.nan])
+def test_a_text_without_words_has_all_metrics_but_the_word_perplexity(word_perplexity):
+    def names(loss: Perplexity) -> list[str]:
+        values = language_model_metrics(loss, whole_text=True, version=1, split="test", documents=1, confidence=0.95)
+        return [value.name for value in values]
+
+    assert names(MEASURED) == ["perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"]
+    assert names(replace(MEASURED, word_perplexity=word_perplexity)) == [
+        *("perplexity", "byte_perplexity", "bits_per_byte")
+    ]
+
+
 @pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 def test_every_row_says_what_it_is_and_how_it_is_compared(metric):
     assert METRICS[metric.name] is metric

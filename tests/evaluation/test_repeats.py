@@ -75,6 +75,16 @@ def test_perplexities_are_averaged_as_losses() -> None:
     assert math.log(low) + math.log(high) == pytest.approx(5.0)  # around 2.5 on the scale of losses
 
 
+def test_a_metric_that_a_seed_lacks_is_left_out() -> None:
+    runs = [result("lora", math.exp(2), task="language-model", documents=8) for _ in range(2)]
+    perplexity, names = runs[0].metrics[0], ("word_perplexity", "bits_per_byte")
+    words, bits = (perplexity.model_copy(update={"name": name}) for name in names)
+    runs[0].metrics, runs[1].metrics = [perplexity, words, bits], [perplexity, bits]
+    found = average(runs, [modelled(np.full(8, 2.0))] * 2, confidence=0.95)
+
+    assert [metric.name for metric in found.metrics] == ["perplexity", "bits_per_byte"]
+
+
 def decided(contestants: list[tuple[ContestantResult, list[pa.Table]]]) -> Verdict:
     return decide(
         [result for result, _ in contestants], {result.name: tables for result, tables in contestants}, **DRAWS

@@ -18,16 +18,19 @@ from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, Trai
 def average(results: Sequence[ContestantResult], scores: Sequence[pa.Table], *, confidence: float) -> ContestantResult:
     """Return one result whose metrics and times are means over the seeds; its memory is the largest of them.
 
-    Everything else (settings, confusion matrix, notes) is that of the first seed.
+    A metric that is not defined with every seed is left out. Everything else (settings, confusion matrix, notes) is
+    that of the first seed.
 
     Args:
         results: One per seed, at least two, all of one contestant.
         scores: scores.parquet of each.
     """
     first = results[0]
+    by_seed = [{(metric.name, metric.protocol): metric for metric in result.metrics} for result in results]
     metrics = [
-        _average_metric([result.metrics[index] for result in results], scores, confidence)
-        for index in range(len(first.metrics))
+        _average_metric([metrics[key] for metrics in by_seed], scores, confidence)
+        for key in by_seed[0]
+        if all(key in metrics for metrics in by_seed)
     ]
     training = mean_cost([result.training for result in results], first.training)
     usages = [result.usage for result in results if result.usage]

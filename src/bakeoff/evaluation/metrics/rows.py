@@ -297,7 +297,8 @@ WORD_PERPLEXITY = Metric(
     meaning="exp of the summed loss divided by the words of the text, so that models with different tokenizers "
     "compare.",
     higher_is_better=False,
-    value=attrgetter("word_perplexity"),
+    # Infinite where no blanks separate words, as in Chinese: a word is then a whole line. The others stay defined.
+    value=lambda loss: loss.word_perplexity if loss.word_perplexity < math.inf else None,
     needs_whole_text=True,
     unpaired_because=_SAME_AS_PERPLEXITY,
     logarithmic=True,
