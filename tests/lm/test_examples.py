@@ -146,6 +146,15 @@ def test_long_examples_keep_their_answer():
     assert cut_note([example], 10, "training") == []
 
 
+@pytest.mark.parametrize("size", range(2, 9))
+def test_a_chat_that_is_cut_inside_an_answer_predicts_nothing_from_before_its_first_token(size):
+    turn = [GIVEN, ANSWER, ANSWER, END]
+    row = ExampleTokens(np.arange(8), np.array(turn * 2, dtype=np.int8)).cut(size).row((ANSWER, END))
+
+    assert row.predicting.min() >= 0
+    assert row.targets.tolist() == [row.inputs[place] + 1 for place in row.predicting]  # the next token of 0, 1, 2, ...
+
+
 def test_the_perplexity_of_answers_is_that_of_transformers(stories):
     corpus = pairs()
     tokenizer, total, count = stories.tokenizer, 0.0, 0

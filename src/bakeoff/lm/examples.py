@@ -35,13 +35,16 @@ class ExampleTokens:
         """Cut an example of more than `size` tokens, at least 2.
 
         Its beginning is left out, so that the last answer and what stands before it stay. Of an answer that is itself
-        too long, the end is left out as well: a token remains before it.
+        too long, the end is left out as well: a token remains before it. The first token counts as given, for nothing
+        is left to predict it from.
         """
         if len(self.ids) <= size:
             return self
         others = np.flatnonzero(self.parts == GIVEN)
         end = min(len(self.ids), int(others[-1]) + size)
-        return ExampleTokens(self.ids[end - size : end], self.parts[end - size : end])
+        parts = self.parts[end - size : end].copy()
+        parts[0] = GIVEN
+        return ExampleTokens(self.ids[end - size : end], parts)
 
 
 def example_tokens(tokenizer: Any, corpus: Corpus) -> list[ExampleTokens]:
