@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from bakeoff.errors import UserError
+from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.lora.adapters import add_lora, rate_multipliers
 from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained.adapters import save_adapter, trained_weights
+from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
 
@@ -62,6 +64,14 @@ def test_plain_peft_computes_the_same_on_the_original_model(base, variant, tmp_p
     assert (logits(adapted) - logits(base)).abs().max() > 0.1
     torch.testing.assert_close(logits(plain), logits(adapted), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(logits(plain.merge_and_unload()), logits(adapted), rtol=1e-4, atol=1e-4)
+
+
+def test_a_merged_model_can_be_trained_further(stories, tmp_path):
+    adapted = adapt(stories.model)
+    save_adapter(adapted, tmp_path, MasterWeights(adapted, "fp32").state())
+    write_pointer(tmp_path, "stories260k")
+
+    assert all(weight.requires_grad for weight in load_language_model(str(tmp_path)).model.parameters())
 
 
 def test_pissa_is_saved_in_full_precision_after_training_in_bf16(base, tmp_path):

@@ -253,7 +253,7 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
         if merged and not quantization:  # quantized again, the sum would lose most of what was learned
-            adapted = adapted.merge_and_unload()
+            adapted = adapted.merge_and_unload().requires_grad_(True)  # PEFT has frozen all but the adapter
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise UserError(
             f"The adapter in {folder} cannot be put on {base}: {_first_line(error)}",

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from bakeoff.errors import UserError
 from bakeoff.methods.fine_tuning.method import FineTuningMethod
 from bakeoff.methods.full.config import FullConfig
+
+if TYPE_CHECKING:
+    from bakeoff.lm.language_model import LanguageModel
 
 
 class FullMethod(FineTuningMethod[FullConfig]):
     """Full fine-tuning."""
 
     config: ClassVar[type[FullConfig]] = FullConfig
+
+    def adapted(self, config: FullConfig, base: LanguageModel, seed: int) -> Any:
+        from bakeoff.pretrained.quantization import is_quantized
+
+        if any(is_quantized(module) for module in base.model.modules()):
+            raise UserError(
+                f"Full fine-tuning cannot train {base.name}: its weights are quantized.",
+                "Name a model whose weights are not, such as a contestant that was trained without `quantization`.",
+            )
+        return base.model
 
     def describe(self, config: FullConfig) -> str:
         return "Full fine-tuning: every weight was trained"
