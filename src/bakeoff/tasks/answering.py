@@ -54,8 +54,13 @@ def answered_prompts(
     model: LanguageModel, examples: Sequence[ExampleTokens], config: LanguageModelEvaluationConfig
 ) -> list[list[int]]:
     """Return the tokens of the prompts of the first examples, cut so that there is room for an answer."""
-    room = max(1, _context(model, config) - config.max_new_tokens)
+    room = prompt_room(model, config)
     return [prompt_of(example, room) for example in examples[: config.answers]]
+
+
+def prompt_room(model: LanguageModel, config: LanguageModelEvaluationConfig) -> int:
+    """Return the most tokens of a prompt that leave room for an answer."""
+    return max(1, _context(model, config) - config.max_new_tokens)
 
 
 def answering_notes(

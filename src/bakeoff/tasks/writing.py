@@ -13,6 +13,7 @@ from bakeoff.lm.perplexity import Perplexity
 from bakeoff.lm.protocols.registry import get_protocol
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.runs.results import MetricValue, Sample
+from bakeoff.tasks.answering import prompt_room
 from bakeoff.training.progress import Progress
 
 
@@ -24,10 +25,11 @@ def check_prompt(model: LanguageModel, prompt: str) -> None:
 def write_samples(
     model: LanguageModel, config: LanguageModelEvaluationConfig, training: Corpus, progress: Progress
 ) -> list[Sample]:
-    """Let the model continue every prompt."""
+    """Let the model continue every prompt. With a template and the examples of few-shot, one that is long is cut."""
+    room = prompt_room(model, config) if model.prompting else model.context_length
     known = word_counts(document.text for document in training.documents) if config.prompts else None
     texts = model.write_all(
-        [model.prompt_ids(prompt) for prompt in config.prompts],
+        [model.prompt_ids(prompt)[-room:] for prompt in config.prompts],
         max_new_tokens=config.max_new_tokens,
         whole=True,
         share=lambda share: progress.stage("writing texts", share),
