@@ -51,6 +51,10 @@ def test_a_server_says_where_texts_go_and_survives_an_endpoint_that_does_not_ans
         }
         run(config, tmp_path / "run")
         asked = len(endpoint.requests)
+        with running([tmp_path / "run"]) as client:
+            question = {"texts": ["A text of many words"], "explain": True}
+            explained = client.post("/v1/classify", json=question).json()["data"]
+        asked_to_explain = len(endpoint.requests) - asked
         typed = bakeoff("predict", tmp_path / "run", "--contestant", "prompt", "A text")
         endpoint.answer = lambda body: refusal(500, "down")
 
@@ -59,6 +63,9 @@ def test_a_server_says_where_texts_go_and_survives_an_endpoint_that_does_not_ans
 
     assert typed.code == 0
     assert f"prompt sends the texts to {endpoint.url}." in typed.err
+    words = {answer["model"]: answer["predictions"][0]["words"] for answer in explained}
+    assert words == {"run/majority": [], "run/prompt": None, "run/both": None}
+    assert asked_to_explain <= 2  # for the answers of two contestants, and not for each word
     assert asked <= 60  # the ensemble asks for nothing more, and no sample is explained
     assert answer.status_code == 503
     assert "run/prompt cannot answer now" in answer.json()["error"]["message"]

@@ -48,9 +48,10 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
             chosen = [models.find(id, "classification") for id in dict.fromkeys(asked.models)]
         inputs = _inputs(asked, chosen)
         ends = time.monotonic() + limits.seconds
-        size = 1 if asked.explain else TEXTS_A_TURN
         answers = []
         for model in chosen:
+            explain = bool(asked.explain) and model.address is None  # an endpoint would be asked for every word
+            size = 1 if explain else TEXTS_A_TURN
             predictions: list[PredictedLabel] = []
             while len(predictions) < len(asked.texts) and not await request.is_disconnected():
                 if time.monotonic() >= ends:
@@ -59,7 +60,7 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
                     )
                 batch = inputs[len(predictions) : len(predictions) + size]
                 try:
-                    predictions += await worker.do(_predict, models, model, batch, asked)
+                    predictions += await worker.do(_predict, models, model, batch, asked.threshold, explain)
                 except UnknownTextError as error:
                     if asked.models is not None:
                         raise ApiError(400, f"{model.id}: {error.message}", param="models") from error
@@ -100,11 +101,16 @@ def _missing(asked: ClassifyRequest, model: ServedModel) -> list[str]:
     return [name for name in model.result.columns if not all(name in values for values in given)]
 
 
-def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: ClassifyRequest) -> list[PredictedLabel]:
+def _predict(
+    models: Models, model: ServedModel, texts: Sequence[str], threshold: float | None, explain: bool
+) -> list[PredictedLabel]:
     classifier = models.classifier(model)
     try:
         predictions = classifier.predict(texts)
-        return [_labeled(classifier, texts, row, prediction, asked) for row, prediction in enumerate(predictions)]
+        return [
+            _labeled(classifier, texts, row, prediction, threshold, explain)
+            for row, prediction in enumerate(predictions)
+        ]
     except UnknownTextError:
         raise
     except UserError as error:  # such as a service that it asks and that does not answer
@@ -113,11 +119,16 @@ def _predict(models: Models, model: ServedModel, texts: Sequence[str], asked: Cl
 
 
 def _labeled(
-    classifier: Classifier, texts: Sequence[str], row: int, prediction: Prediction, asked: ClassifyRequest
+    classifier: Classifier,
+    texts: Sequence[str],
+    row: int,
+    prediction: Prediction,
+    threshold: float | None,
+    explain: bool,
 ) -> PredictedLabel:
     text = texts[row]
     cells = {name: cells_at(texts, row).get(name) for name in classifier.columns}
-    labels, threshold = prediction.labels, asked.threshold
+    labels = prediction.labels
     if labels is not None and threshold is not None:
         labels = prediction.labels_from(threshold)
     return PredictedLabel(
@@ -126,9 +137,9 @@ def _labeled(
         probability=prediction.probability,
         probabilities=prediction.probabilities,
         out_of_scope=prediction.out_of_scope,
-        words=_strongest_words(classifier, text, cells, prediction.nearest) if asked.explain else None,
+        words=_strongest_words(classifier, text, cells, prediction.nearest) if explain else None,
         columns=column_contributions(classifier, text, cells, classifier.labels.index(prediction.nearest))
-        if asked.explain and cells
+        if explain and cells
         else None,
     )
 

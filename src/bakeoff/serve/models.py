@@ -39,6 +39,7 @@ class ServedModel:
     run: str
     folder: ContestantFolder
     result: ContestantResult
+    address: str | None = None  # that it sends texts to for an answer
 
 
 class ServedRun:
@@ -52,6 +53,7 @@ class ServedRun:
             self.task: Task = values["task"]
             self.created = int(datetime.fromisoformat(folder.environment().created).timestamp())
             self.methods: dict[str, str] = {name: config["method"] for name, config in values["contestants"].items()}
+            self.addresses = addresses(folder)
         self._models: dict[str, ServedModel] = {}  # a result never changes once it exists
         self._results: dict[str, ContestantResult] = {}
 
@@ -106,8 +108,9 @@ class ServedRun:
             except UserError as error:  # a damaged contestant must not take the others down
                 _log.warning("%s", error.message)
                 return None
-            served = ServedModel(f"{self.name}/{contestant}", self.name, folder, result)
-            self._models[contestant] = served
+            self._models[contestant] = ServedModel(
+                f"{self.name}/{contestant}", self.name, folder, result, self.addresses.get(contestant)
+            )
         return self._models.get(contestant)
 
     def models(self) -> Iterator[ServedModel]:
@@ -136,7 +139,7 @@ def find_runs(paths: Sequence[Path]) -> dict[str, ServedRun]:
         try:
             folder.must_hold_a_run()
             runs[name] = ServedRun(name, folder)
-            for contestant, address in addresses(folder).items():
+            for contestant, address in runs[name].addresses.items():
                 _log.warning("%s/%s sends the texts of all clients to %s.", name, contestant, address)
             for contestant in running_code(folder):
                 _log.warning("%s/%s may run code that its config names when it is loaded.", name, contestant)

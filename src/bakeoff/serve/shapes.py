@@ -211,10 +211,13 @@ class PredictedLabel(BaseModel):
         "the threshold that was chosen in training. Null where the data had no such texts.",
     )
     words: list[WordAttribution] | None = Field(
-        None, description="The strongest words first; null if not requested or the text is too long."
+        None,
+        description="The strongest words first; null if not requested, if the text is too long, or if the model asks "
+        "an endpoint, which would be asked for each word.",
     )
     columns: list[ColumnAttribution] | None = Field(
-        None, description="The strongest columns first; null if not requested, or the model reads none."
+        None,
+        description="The strongest columns first; null if not requested, or the model reads none or asks an endpoint.",
     )
 
 
