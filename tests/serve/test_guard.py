@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from bakeoff.serve.limits import Limits
+from bakeoff.serve.server import answered_hosts
 from tests.real_runs import copy_run
 from tests.serve.servers import measured, running, until
 
@@ -90,6 +91,18 @@ def test_a_name_that_was_made_to_point_here_is_refused(client: httpx.Client, hos
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
 def test_the_names_of_this_machine(client: httpx.Client, host: str) -> None:
     assert client.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+def test_the_address_that_the_server_listens_on_is_a_name_of_this_machine(copied: Path) -> None:
+    assert answered_hosts("0.0.0.0") == ["*"]
+    assert "[::1]" in answered_hosts("::1")
+    with running([copied], hosts=answered_hosts("127.0.0.2")) as client:
+        statuses = [
+            client.get("/v1/models", headers={"Host": host}).status_code
+            for host in ("127.0.0.2:8000", "127.0.0.3:8000")
+        ]
+
+    assert statuses == [200, 400]
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/v1/nothing", "/static/app.js", "/docs", "/healthz"])

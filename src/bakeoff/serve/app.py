@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -29,14 +29,18 @@ Errors follow OpenAI's format. With 429 and 503, `Retry-After` says when to try 
 
 
 def create_app(
-    runs: dict[str, ServedRun], *, token: str | None = None, only_loopback: bool = True, limits: Limits | None = None
+    runs: dict[str, ServedRun],
+    *,
+    token: str | None = None,
+    hosts: Sequence[str] = LOOPBACK_NAMES,
+    limits: Limits | None = None,
 ) -> Guard:
     """Create the application that serves these runs.
 
     Args:
         token: The token that clients must send; None: no token is needed.
-        only_loopback: Answer only requests whose Host header names this machine, as `localhost` does. This stops DNS
-            rebinding, where another site's name is made to resolve to this server.
+        hosts: Answer only requests whose Host header names one of these (`*`: any). This stops DNS rebinding, where
+            another site's name is made to resolve to this server.
     """
     limits = limits or Limits()
     worker, measures, models = Worker(), Measures(), Models(runs)
@@ -48,8 +52,7 @@ def create_app(
 
     api = create_api(models, worker, limits, measures, token, lifespan=lifespan)
     pages.add_pages(api)
-    names = LOOPBACK_NAMES if only_loopback else ["*"]
-    return Guard(TrustedHostMiddleware(api, names, www_redirect=False), token=token, limits=limits, measures=measures)
+    return Guard(TrustedHostMiddleware(api, hosts, www_redirect=False), token=token, limits=limits, measures=measures)
 
 
 def create_api(

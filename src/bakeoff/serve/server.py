@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from bakeoff.errors import UserError
-from bakeoff.serve.app import create_app
+from bakeoff.serve.app import LOOPBACK_NAMES, create_app
 from bakeoff.serve.guard import Guard
 from bakeoff.serve.limits import Limits
 from bakeoff.serve.models import find_runs
@@ -38,15 +38,14 @@ def serve(
         UserError: a folder holds no run, the address is not available, or a token is missing.
     """
     limits = limits or Limits()
-    only_loopback = is_loopback(host)
-    if not only_loopback and not token:
+    if not is_loopback(host) and not token:
         raise UserError(
             f"Without a token, anyone who can reach {host} could use this server.",
             "Set the environment variable BAKEOFF_TOKEN or pass --token.",
         )
     check_token(token)
     runs = find_runs(paths)
-    app = create_app(runs, token=token or None, only_loopback=only_loopback, limits=limits)
+    app = create_app(runs, token=token or None, hosts=answered_hosts(host), limits=limits)
     run_until_stopped(app, host, port, limits, lambda address: ready(address, list(runs)))
 
 
@@ -103,6 +102,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def answered_hosts(host: str) -> list[str]:
+    """Return the hosts that requests may name: any, or if only this machine can reach `host`, its names and `host`."""
+    return [*LOOPBACK_NAMES, _in_url(host)] if is_loopback(host) else ["*"]
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket.
 
@@ -124,4 +128,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{_in_url(host)}:{port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
