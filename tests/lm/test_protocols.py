@@ -12,6 +12,7 @@ from bakeoff.errors import UserError
 from bakeoff.lm.config import LanguageModelEvaluationConfig
 from bakeoff.lm.perplexity import plan_scoring
 from bakeoff.lm.protocols.registry import PROTOCOLS, ProtocolName, get_protocol
+from tests.lm.conftest import corpus_of
 
 
 def test_protocols_are_listed_in_the_order_in_which_users_see_them():
@@ -37,6 +38,23 @@ def test_a_plan_predicts_the_targets_of_every_row_once(stories, corpus, name):
     for number, row in enumerate(plan.rows):
         covered = [place for piece in plan.pieces if piece.row == number for place in range(piece.first, piece.last)]
         assert covered == list(range(len(row.targets)))
+
+
+@pytest.mark.parametrize("text", ["a", "a b", "a b c", "a b c d", "a b c d e"])
+def test_windows_of_any_context_and_stride_are_those_of_a_plain_loop(stories, text):
+    corpus = corpus_of({"letters": text})
+    ids = stories.tokenizer(text)["input_ids"]
+    for context in range(2, len(ids) + 1):
+        for stride in range(1, context + 1):
+            plan = plan_scoring(
+                stories.tokenizer, corpus, "window", model_context=512, context_length=context, stride=stride
+            )
+
+            expected, reached = [], 0
+            for begin in range(0, len(ids), stride):
+                expected.append(ids[max(reached, begin + 1) : begin + context])
+                reached = max(reached, begin + context)
+            assert [row.targets.tolist() for row in plan.rows] == [targets for targets in expected if targets]
 
 
 @pytest.mark.parametrize("name", ["window", "document"])

@@ -55,7 +55,7 @@ class WindowProtocol(PerplexityProtocol):
         rows: list[Row] = []
         pieces: list[Piece] = []
         reached = 0
-        for begin in range(0, length, stride):
+        for begin in range(0, length - 1, stride):  # a window of the last token alone predicts nothing
             end = min(begin + context, length)
             first = max(reached, begin + 1)
             changes = first + 1 + np.flatnonzero(np.diff(document_of_token[first:end]))
