@@ -217,7 +217,11 @@ def test_word_perplexity_beyond_a_float_is_infinite(stories):
 @pytest.mark.parametrize(
     ("text", "settings", "expected"),
     [
-        ("Too short.", {"protocol": "window"}, ["fewer than one window of 512", "--context-length", "`document`"]),
+        (
+            "Too short.",
+            {"protocol": "window"},
+            ["fewer than one window of 512", "--context-length ", "--set evaluation.context_length=", "`document`"],
+        ),
         ("A text. " * 300, {"context_length": 513}, ["between 2 and 512", "not 513"]),
         ("A text. " * 300, {"context_length": 64, "stride": 65}, ["stride of 65", "64 or less"]),
         ("a\nb\n", {"protocol": "lab", "context_length": 2}, []),

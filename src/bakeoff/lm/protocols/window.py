@@ -44,10 +44,11 @@ class WindowProtocol(PerplexityProtocol):
         (tokens,) = tokenize(tokenizer, [stream], special_tokens=True, split=corpus.split_special_tokens)
         length = len(tokens.ids)
         if length < context:
+            most = max(length, 2)
             raise UserError(
                 f"{corpus.name} has {length} tokens, fewer than one window of {context}.",
-                f"Set the context length to {max(length, 2)} or less (--context-length {max(length, 2)}), or use "
-                "protocol `document`.",
+                f"Set the context length to {most} or less (--context-length {most}; in a bake-off, --set "
+                f"evaluation.context_length={most}), or use protocol `document`.",
             )
         lengths = [len(document.text) + len(corpus.separator) for document in corpus.documents[:-1]]
         document_of_token = np.searchsorted(np.cumsum([0, *lengths]), tokens.starts, side="right") - 1
