@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ class FineTuningConfig(MethodConfig):
         description="`blocks`: documents are joined by end-of-text tokens and cut into blocks; `lines`: every line is "
         "a sequence of its own, as in the lab but without padding. With `data.examples`, every example is one.",
     )
-    max_length: PositiveInt = Field(
+    max_length: Annotated[PositiveInt, Field(ge=2)] = Field(
         512,
         description="Longest sequence in tokens: the size of a block, or the longest line or example. Of a longer "
         "example, the beginning is cut, so that the answer stays whole.",

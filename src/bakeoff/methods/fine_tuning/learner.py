@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bakeoff.data.types import SplitCorpus
+from bakeoff.errors import UserError
 from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.examples import cut_note, example_tokens, training_rows
 from bakeoff.lm.forward import CausalForward
@@ -48,6 +49,9 @@ class FineTuningLearner:
             model: `base`'s network in fp32, perhaps with adapters on it.
             base: Blocks and lines are never longer than its context.
             seed: Of the order of blocks or lines.
+
+        Raises:
+            UserError: no line has a token that is predicted.
         """
         self.model = model
         self.trained_parameters = count_parameters(model, trained_only=True)
@@ -67,6 +71,9 @@ class FineTuningLearner:
         else:
             self._train, self._notes = cut(base.tokenizer, data.train, size), []
         self._validation = cut(base.tokenizer, data.validation, size)
+        for split, rows in (("training", self._train), ("validation", self._validation)):
+            if kind == "lines" and not rows:
+                raise UserError(f"No {split} line has two tokens or more.", "Set `sequences: blocks`.")
 
     def notes(self) -> list[str]:
         return self._notes
