@@ -109,6 +109,14 @@ def test_a_training_that_diverges_is_told(tmp_path):
         baked(tmp_path, learning_rate=1e30)
 
 
+@pytest.mark.parametrize("max_ngram", [1, 2])
+def test_a_vocabulary_without_words_is_told(tmp_path, max_ngram):
+    with pytest.raises(UserError, match="no word occurs 1,000 times") as caught:
+        baked(tmp_path, min_frequency=1000, max_ngram=max_ngram)
+
+    assert caught.value.hint == "Lower its min_frequency."
+
+
 def test_a_range_of_subwords_must_be_one():
     with pytest.raises(ValueError, match="min_subword must be from 1 to max_subword"):
         FastTextConfig(max_subword=3)

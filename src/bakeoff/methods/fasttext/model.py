@@ -54,7 +54,7 @@ class FastTextModel:
             labels: Class indices; or the labels of each text, shape (texts, classes).
 
         Raises:
-            UserError: the training diverged.
+            UserError: the training diverged, or no word is frequent enough.
         """
         import fasttext
 
@@ -89,6 +89,11 @@ class FastTextModel:
                     f"fastText could not be trained: {str(error).rstrip('.')}.",
                     "Lower its learning_rate.",
                 ) from error
+        if not model.words:  # fastText learns nothing, and has no answer for texts without n-grams
+            raise UserError(
+                f"fastText could not be trained: no word occurs {config.min_frequency:,} times.",
+                "Lower its min_frequency.",
+            )
         return cls(model, classes, multilabel=several)
 
     @property
