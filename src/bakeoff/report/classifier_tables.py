@@ -22,7 +22,7 @@ def class_rows(classes: Sequence[ClassScore]) -> list[list[tuple[str, str]]]:
     return [
         [
             (score.label, ""),
-            *(_with_interval(estimate) for estimate in (score.precision, score.recall, score.f1)),
+            *(with_interval(estimate) for estimate in (score.precision, score.recall, score.f1)),
             (count(score.texts), ""),
         ]
         for score in classes
@@ -34,7 +34,7 @@ def label_rows(labels: Sequence[ClassScore]) -> list[list[tuple[str, str]]]:
     return [
         [
             (score.label, ""),
-            *map(_with_interval, (score.precision, score.recall, score.f1, score.average_precision)),
+            *map(with_interval, (score.precision, score.recall, score.f1, score.average_precision)),
             (_three(score.calibration_error), "" if score.temperature in (None, 1) else f"T {score.temperature:.2f}"),
             (_three(score.threshold), ""),
             (count(score.texts), f"{count(score.predicted)} predicted"),
@@ -57,7 +57,7 @@ def label_f1_rows(run: LoadedRun) -> list[list[str]]:
         [
             score.label,
             count(score.texts),
-            *(_with_interval(scores[score.label].f1)[0] if score.label in scores else "–" for scores in by_name),
+            *(with_interval(scores[score.label].f1)[0] if score.label in scores else "–" for scores in by_name),
         ]
         for score in labels
     ]
@@ -67,7 +67,8 @@ def _three(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _with_interval(estimate: Estimate | None) -> tuple[str, str]:
+def with_interval(estimate: Estimate | None) -> tuple[str, str]:
+    """Return an estimate and its interval as they read in a table."""
     if estimate is None:
         return "–", ""
     if estimate.low is None or estimate.high is None:

@@ -6,11 +6,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bakeoff.evaluation.wording import count, level
-from bakeoff.report.classifier_tables import first_seed_note
+from bakeoff.report.classifier_tables import first_seed_note, with_interval
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, WIDTH, Plot, add_legend, percent_axes
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.safe_text import one_line
-from bakeoff.runs.results import Estimate, OutOfScope
+from bakeoff.runs.results import OutOfScope
 
 OUT_OF_SCOPE_TITLES = [
     "Contestant",
@@ -42,13 +42,13 @@ def out_of_scope_rows(run: LoadedRun) -> list[list[tuple[str, str]]]:
     return [
         [
             (name, ""),
-            _cell(found.auroc),
+            with_interval(found.auroc),
             (f"{found.threshold:.4f}", ""),
-            _cell(found.recall),
-            _cell(found.precision),
-            _cell(found.in_scope_accuracy),
+            with_interval(found.recall),
+            with_interval(found.precision),
+            with_interval(found.in_scope_accuracy),
             (f"{accuracy:.3f}", ""),
-            _cell(found.joint_accuracy),
+            with_interval(found.joint_accuracy),
         ]
         for name, found, accuracy in _judged(run)
     ]
@@ -95,14 +95,6 @@ def roc_plot(run: LoadedRun) -> Plot | None:
         add_legend(axes)
     words = "; ".join(f"{name} has an area of {found.auroc.value:.3f} under it" for name, found, _ in judged)
     return Plot(plot, "out-of-scope", f"ROC curve of out-of-scope texts: {words}.")
-
-
-def _cell(estimate: Estimate | None) -> tuple[str, str]:
-    if estimate is None:
-        return "–", ""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}", ""
-    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def _confidence(run: LoadedRun) -> float:
