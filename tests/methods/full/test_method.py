@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import pytest
+import torch
 
 from bakeoff.errors import UserError
-from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.full.config import FullConfig
 from bakeoff.methods.full.method import FullMethod
-from bakeoff.pretrained.pointer import write_pointer
 
 
-def test_a_contestant_with_quantized_weights_is_refused(tmp_path):
-    pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the extra `quantization`")
-    write_pointer(tmp_path, "stories260k", "nf4")
+def test_quantized_weights_are_refused(stories):
+    model = copy.deepcopy(stories.model)
+    model.model.layers[0].mlp.up_proj.weight.SCB = torch.ones(172)  # as int8 has the scales of its rows
 
-    with pytest.raises(UserError, match=r"cannot train .*: its weights are quantized"):
-        FullMethod().adapted(FullConfig(), load_language_model(str(tmp_path)), seed=1)
+    with pytest.raises(UserError, match="cannot train stories260k: its weights are quantized"):
+        FullMethod().adapted(FullConfig(), replace(stories, model=model), seed=1)
+    assert FullMethod().adapted(FullConfig(), stories, seed=1) is stories.model
