@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
@@ -244,6 +244,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
             folder: The contestant's model/, or a copy of it.
             precision: Precision of the arithmetic, if the user asks for one; methods without a choice ignore it.
         """
+
+    def with_answers(self, model: TextModel, members: Mapping[str, ContestantFolder]) -> TextModel:
+        """Return a loaded model that need not compute again what its members have answered in this process."""
+        return model
 
     def propose(self, facts: TableFacts) -> list[Proposal]:
         """Return the contestants of this method that a first bake-off on such a table should have."""

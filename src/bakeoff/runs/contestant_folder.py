@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -44,6 +46,9 @@ class ContestantFolder:
         self.path = path
         self.name = name or path.name
         self.writes = writes
+        self.answers: list[tuple[Sequence[str], npt.NDArray[np.float64]]] = []
+        """Texts and what the model answered to them, as long as the process lasts that has evaluated it."""
+        self._inner: dict[str, ContestantFolder] = {}
         self.model = path / "model"
         self.checkpoint = path / "checkpoint"
         self.tracking = path / "tracking"
@@ -60,8 +65,12 @@ class ContestantFolder:
 
     def repeat(self, number: int) -> ContestantFolder:
         """Return the folder of a further seed, which has the same layout; 1 is this folder."""
-        path = self.path / f"repeat-{number}"
-        return self if number == 1 else ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+        return self if number == 1 else self._inside(f"repeat-{number}")
+
+    def _inside(self, name: str) -> ContestantFolder:
+        if name not in self._inner:
+            self._inner[name] = ContestantFolder(self.path / name, writes=self.writes, name=f"{self.name}, {name}")
+        return self._inner[name]
 
     def repeats(self) -> list[ContestantFolder]:
         """Return this folder and those of the further seeds, in the order of the seeds."""
@@ -69,8 +78,7 @@ class ContestantFolder:
 
     def fold(self, number: int) -> ContestantFolder:
         """Return the folder of a fold; the first one is 1."""
-        path = self.path / f"fold-{number}"
-        return ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+        return self._inside(f"fold-{number}")
 
     def folds(self) -> list[ContestantFolder]:
         """Return the folders of the folds that have begun, in their order."""
@@ -82,8 +90,7 @@ class ContestantFolder:
 
     def part(self, number: int) -> ContestantFolder:
         """Return the folder of a training on a part of the training rows; the smallest part is 1."""
-        path = self.path / f"part-{number}"
-        return ContestantFolder(path, writes=self.writes, name=f"{self.name}, {path.name}")
+        return self._inside(f"part-{number}")
 
     def stage(self, name: str) -> StageFolder:
         """Return the folder of a training that precedes the contestant's own, such as `pretraining`.

@@ -37,7 +37,7 @@ from bakeoff.tasks.evaluating_labels import SeveralLabels
 from bakeoff.tasks.evaluating_one_label import OneLabel
 from bakeoff.tasks.features import columns_read, feature_notes
 from bakeoff.tasks.traits import text_traits
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.progress import Progress
 
 
@@ -109,7 +109,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         method = get_classification_method(settings.method)
         progress.stage("evaluating")
         saved = _saved(settings, data, columns)
-        model = method.load(folder.model, saved)
+        model = method.with_answers(method.load(folder.model, saved), context.members)
         if (address := _address(config, contestant.name)) is not None:
             progress.message(f"{contestant.name} sends texts to {address}.")
         asked = model if isinstance(model, AskedModel) else None
@@ -131,6 +131,9 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             folder,
             attribute=address is None and not contestant.fold and not contestant.part,
             load_fold=load_fold if data.folds else None,
+            # Under torchrun, processes that compute together must not differ in what they know.
+            keep_answers=any(contestant.name in other.builds_on for other in config.contestants.values())
+            and torchrun.world_size() == 1,
         )
         if folder.writes:
             calibrated = CalibratedClassifier(

@@ -90,6 +90,7 @@ def evaluate(
     *,
     attribute: bool = True,
     load_fold: Callable[[ContestantFolder], TextModel] | None = None,
+    keep_answers: bool = False,
 ) -> Evaluation:
     """Calibrate a model on the validation split and measure it on the test split; write its scores and samples.
 
@@ -100,12 +101,17 @@ def evaluate(
         folder: That of the model; the folders of the folds are in it, finished.
         attribute: False marks no words in the samples, which asks the model about hundreds of further texts.
         load_fold: Loads the model of a fold. None where the data have no folds.
+        keep_answers: Others build on the model, and will ask for its answers to the same texts.
     """
     data = evaluator.data
     validation = model.probabilities(data.validation.texts)
     folds = folder.folds() if load_fold else []
     results, tables = [fold.result() for fold in folds], [fold.scores() for fold in folds]
     answers = evaluator.of_folds(results, tables) if load_fold else (model.probabilities(data.test.texts), None)
+    if keep_answers:
+        folder.answers = [(data.validation.texts, validation)]
+        if not load_fold:
+            folder.answers.append((data.test.texts, answers[0]))
     evaluation = evaluator.measure(validation, *answers)
     folder.write_scores(evaluator.scores(evaluation))
     evaluation = evaluator.measure_more(evaluation, model, validation, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from bakeoff.runs.results import TrainingCost
 
 if TYPE_CHECKING:
     from bakeoff.data.types import SplitTable
+    from bakeoff.methods.base import TextModel
     from bakeoff.methods.ensemble.model import EnsembleModel
+    from bakeoff.runs.contestant_folder import ContestantFolder
     from bakeoff.sections import RequestedPrecision
 
 
@@ -42,7 +44,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         return report or FitReport(TrainingCost())  # for which nobody asks the other processes
 
     def _weigh(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
-        from bakeoff.methods.ensemble.model import EnsembleModel
+        from bakeoff.methods.ensemble.model import Answered, EnsembleModel
         from bakeoff.methods.ensemble.weights import FEW_TEXTS
         from bakeoff.methods.saved import load_text_model, read_classifier
         from bakeoff.runs.checksums import write_manifest
@@ -52,7 +54,10 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         results = [member.result() for member in members.values()]
         costs = [result.training for result in results]
         started = time.perf_counter()
-        models = {name: load_text_model(each.model, read_classifier(each.model)) for name, each in members.items()}
+        models = {
+            name: Answered(load_text_model(each.model, read_classifier(each.model)), each.answers)
+            for name, each in members.items()
+        }
         ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.targets)
         seconds = time.perf_counter() - started
 
@@ -87,23 +92,29 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         members = {name: load_text_model(each, read_classifier(each), precision) for name, each in folders.items()}
         return EnsembleModel.load(folder, members, multilabel=saved.multilabel)
 
+    def with_answers(self, model: TextModel, members: Mapping[str, ContestantFolder]) -> TextModel:
+        from bakeoff.methods.ensemble.model import Answered, EnsembleModel
+
+        assert isinstance(model, EnsembleModel)
+        known = {name: Answered(member, members[name].answers) for name, member in model.members.items()}
+        return EnsembleModel(known, model.weights, multilabel=model.multilabel)
+
     def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
-        """Forecast what the members' plans do not count: every member evaluates all texts once more."""
+        """Forecast nothing but memory and disk: the members' plans count their trainings and their answers."""
         members = [context.plans[name] for name in config.members]
-        evaluating = sum(member.evaluation_seconds for member in members)
         model_bytes = sum(member.model_bytes for member in members)
         parameters = [member.total_parameters for member in members]
         return ContestantPlan(
             name=context.name,
             method=config.method,
-            evaluation_seconds=evaluating,
-            total_seconds=evaluating,
+            evaluation_seconds=0.0,
+            total_seconds=0.0,
             peak_memory_bytes=max(member.peak_memory_bytes for member in members),
             model_bytes=model_bytes,
             disk_bytes=2 * model_bytes,
             trainable_parameters=0,
             total_parameters=None if None in parameters else sum(filter(None, parameters)) + len(members),
-            notes=["The training of its members is counted in their own plans."],
+            notes=["The training and the answers of its members are counted in their own plans."],
         )
 
     def describe(self, config: EnsembleConfig) -> str:

@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 
+class Answered:
+    """A member that has been evaluated in this process: it need not answer the same texts again."""
+
+    def __init__(self, model: TextModel, answers: Sequence[tuple[Sequence[str], Array]]) -> None:
+        self._model = model
+        self._answers = answers
+
+    @property
+    def parameters(self) -> int:
+        return self._model.parameters
+
+    def probabilities(self, texts: Sequence[str]) -> Array:
+        known = next((answers for asked, answers in self._answers if asked is texts), None)
+        return self._model.probabilities(texts) if known is None else known
+
+
 class EnsembleModel:
     """A logarithmic opinion pool (Heskes 1998, *Selecting weighting factors in logarithmic opinion pools*).
 
