@@ -146,6 +146,7 @@ def test_settings_the_config_and_a_file_that_is_deleted(
     file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
     with opened(browser, f"{client.base_url}/#/files/{file}") as page:
         page.get_by_role("checkbox", name="corrector").uncheck()
+        page.get_by_role("checkbox", name="ensemble").uncheck()
         page.get_by_text("How they are compared").click()
         page.get_by_text("The config that will run", exact=True).click()
         page.get_by_label("Tested on").select_option("20% of the rows")
@@ -204,7 +205,7 @@ def test_who_was_left_out_stays_out_until_the_times_are_others(
         for metric in ("macro-F1", "accuracy"):  # for which nothing is measured again
             with page.expect_response("**/forecast"):
                 page.get_by_label("Decided by").select_option(metric)
-            page.get_by_text(f"by {metric}").wait_for()
+            page.locator(".how .summary").get_by_text(f"by {metric}").wait_for()
         assert len(asked) == 1
         assert not page.get_by_role("checkbox", name="corrector").is_checked()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pydantic import Field, ValidationError
 
+from bakeoff.config.load import load_config
 from bakeoff.config.starting import StartingConfig, scalar
 from bakeoff.data.compression import COMPRESSED, LINES, ending_of
 from bakeoff.data.raw_tables import is_table_name
@@ -140,7 +141,7 @@ class UploadedFile(RecordedFolder[FileRecord]):
             look = read_record(self._look, Look)
             offered = look.found.lineup if look.found else []
             left_out = beyond(plan, {each.name: each.promise for each in offered if not each.quick}, minutes)
-            chosen = [name for name in seconds if name not in left_out]
+            chosen = self._without_incomplete([name for name in seconds if name not in left_out])
         return ForecastView(
             state="ready",
             seconds=seconds,
@@ -149,6 +150,12 @@ class UploadedFile(RecordedFolder[FileRecord]):
             warnings=plan.warnings,
             chosen=chosen,
         )
+
+    def _without_incomplete(self, chosen: Sequence[str]) -> list[str]:
+        """Leave out whoever is made of several others, such as an ensemble, of which fewer than two were chosen."""
+        contestants = load_config(self._everything).contestants
+        members = {name: set(contestants[name].builds_on) for name in chosen}
+        return [name for name in chosen if len(members[name]) < 2 or len(members[name] & set(chosen)) >= 2]
 
 
 def bakeoff_name(name: str) -> str:
