@@ -164,12 +164,15 @@ def test_settings_the_config_and_a_file_that_is_deleted(
         page.get_by_text("Settings of the contestants").click()
         page.locator("#set-linear-ngrams").select_option("words")
         page.get_by_text("linear: ngrams words").wait_for()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
         page.locator("#set-linear-max_ngram").fill("2")
         page.locator("#set-linear-max_ngram").press("Enter")
         page.get_by_text("linear: {ngrams: words, max_ngram: 2}").wait_for()
         page.locator("#set-linear-inverse_regularization").fill(".5")  # no number in JSON
         page.locator("#set-linear-inverse_regularization").press("Enter")
         page.get_by_text("inverse_regularization: 0.5}").wait_for()
+        assert len(asked) == 2  # once for each: Enter ends a change, and leaving the field is no other one
         page.reload()
         page.get_by_text("by macro-F1, after 4 passes").wait_for()
         page.get_by_role("button", name="Label: Nr").click()

@@ -69,8 +69,10 @@ export function prepareSettings(form, change) {
       ? element("select", { id }, element("option", { value: "" }, usual), ...values.map((each) => element("option", { value: JSON.stringify(each) }, String(each))))
       : element("input", { id, type: "number", min: low, max: high, step: whole ? 1 : "any", placeholder: usual });
     field.value = now === null ? "" : values ? JSON.stringify(now) : now;
+    let asked = field.value;
     field.addEventListener("change", () => {
-      if (!field.reportValidity()) return;
+      if (field.value === asked || !field.reportValidity()) return; // after Enter, leaving the field is no other change
+      asked = field.value;
       const { [name]: before, ...others } = chosen[contestant] ?? {};
       const value = field.value === "" ? {} : { [name]: values ? JSON.parse(field.value) : Number(field.value) };
       change({ settings: { ...chosen, [contestant]: { ...others, ...value } } });
