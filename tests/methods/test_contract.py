@@ -219,7 +219,8 @@ def test_what_is_counted_in_a_plan_is_what_then_happens(train, data, task, name)
     assert planned.total_parameters in (None, result.total_parameters)
     assert planned.model_bytes == pytest.approx(result.model_bytes, rel=0.25, abs=2000)
     assert planned.disk_bytes >= planned.model_bytes
-    assert planned.total_seconds >= planned.training_seconds + planned.evaluation_seconds > 0
+    assert planned.total_seconds >= planned.training_seconds + planned.evaluation_seconds
+    assert planned.total_seconds > 0 or trained.members  # who have answered by then
     assert planned.peak_memory_bytes > 0
     if not trained.members:
         assert planned.trainable_parameters in (None, result.trainable_parameters)
