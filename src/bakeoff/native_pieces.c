@@ -129,10 +129,10 @@ size table_add(Table *table, const char *text, const size *offsets, size texts, 
             while (at < end && white[at]) at++;
             if (at >= end) break;
             size start = at;
-            uint64_t eight; /* most pieces end within one read */
-            while (memcpy(&eight, white + at, 8), !eight) at += 8;
-            at += __builtin_ctzll(eight) / 8;
-            at = at < end ? at : end;
+            uint64_t eight = 0; /* most pieces end within one read */
+            while (at < end && (memcpy(&eight, white + at, 8), !eight)) at += 8;
+            if (eight) at += __builtin_ctzll(eight) / 8;
+            at = at < end ? at : end; /* white space may come in a later text only */
             uint64_t head;
             memcpy(&head, text + start, 8);
             if (at - start < 8) head &= ((uint64_t)1 << 8 * (at - start)) - 1;

@@ -50,7 +50,8 @@ def changed_source(config: BakeoffConfig, now: DataReport, before: DataReport) -
     if now.fingerprint != before.fingerprint:
         return now.source
     files = map(str, contestants_files(config))
-    return next((file for file in files if now.files[file] != before.files.get(file)), None)
+    # A run of an earlier version may have recorded fewer files.
+    return next((file for file in files if now.files[file] != before.files.get(file, now.files[file])), None)
 
 
 def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = True) -> list[Contestant]:

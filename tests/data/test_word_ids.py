@@ -63,6 +63,17 @@ def test_pieces_of_texts_may_overlap():
 
 
 @needs_compiler
+def test_texts_without_white_space_end_where_they_end():
+    """A scan to the next white space, in whichever text that is, would take minutes for these."""
+    texts = [f"語{number}" for number in range(300_000)]
+
+    ids, counts = PieceTable().add(texts)
+
+    assert ids.tolist() == list(range(300_000))
+    assert set(counts.tolist()) == {1}
+
+
+@needs_compiler
 def test_a_table_numbers_many_pieces_of_any_length():
     """More than one block of memory holds, some of which begin alike, in several languages."""
     random = np.random.default_rng(0)

@@ -1,6 +1,6 @@
 """Number the pieces of texts between white space, in C where a compiler is installed: see native_pieces.c.
 
-Arrow can do the same. With C, splitting long texts into words takes three fifths of the time.
+Arrow can do the same. With C, splitting long texts into words takes two thirds of the time.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -63,7 +64,10 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             tables = [data, *data.folds, *smaller]
             for table in tables:
                 method.check(name, settings, table)
-            method.check_together(name, settings, tables * (len(seeds(config, name)) if method.learns(settings) else 1))
+            asked = tables * len(seeds(config, name))
+            if not method.learns(settings):  # all of them ask the same: the whole table has every text
+                asked = [replace(data, folds=())]
+            method.check_together(name, settings, asked)
             tuning.check(name, settings, config.budget.seconds)
         report.notes += feature_notes(config, data)
         return data, report

@@ -479,12 +479,13 @@ def test_a_run_that_would_cost_too_much_is_refused_before_it_begins(endpoint):
     assert "Raise max_cost" in caught.value.hint
 
 
-@pytest.mark.parametrize(("examples", "repeats", "split", "trainings"), [
-    (1, 3, {}, 3),
+@pytest.mark.parametrize(("examples", "repeats", "split", "said"), [
+    (1, 3, {}, "in 3 trainings"),
     (0, 3, {}, None),  # every seed asks the same
-    (0, 1, {"folds": 4}, 5),
+    (1, 1, {"folds": 4}, "in 5 trainings"),
+    (0, 1, {"folds": 4}, "would cost about"),  # each text once, of which there are more than without folds
 ])  # fmt: skip
-def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, repeats, split, trainings):
+def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, repeats, split, said):
     table = small_table().train
     lines = [f"{text},{('bad', 'good')[label]}" for text, label in zip(table.texts, table.labels, strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(["text,label", *lines]))
@@ -499,10 +500,10 @@ def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, rep
     once = plan(config(1), data)["prompt"].money
     all_of_them = config(1.5 * once, repeats=repeats, data={"split": split})
 
-    if trainings is None:
+    if said is None:
         ClassificationTask().prepare(all_of_them)
     else:
-        with pytest.raises(UserError, match=f"in {trainings} trainings"):
+        with pytest.raises(UserError, match=said):
             ClassificationTask().prepare(all_of_them)
 
 

@@ -114,7 +114,10 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
             disk_bytes=2 * model_bytes,
             trainable_parameters=0,
             total_parameters=None if None in parameters else sum(filter(None, parameters)) + len(members),
-            notes=["The training and the answers of its members are counted in their own plans."],
+            notes=[
+                "The trainings and answers of its members are counted in their own plans. Not counted: words that are "
+                "marked in its answers, and answers that are asked for again in other processes or after a resume."
+            ],
         )
 
     def describe(self, config: EnsembleConfig) -> str:
