@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from sklearn.preprocessing import label_binarize
 
 from bakeoff.evaluation import classification
+from bakeoff.evaluation.measuring import _measure
 from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.evaluation.metrics.predictions import Predictions
 
@@ -139,3 +140,17 @@ def test_the_lead_of_a_smaller_error_reads_as_one() -> None:
     assert get_metric("matthews").paired.difference.lead(pair.model_copy(update={"difference": 0.25})).lead == (
         "0.2500 higher"
     )
+
+
+def test_an_interval_of_average_precision_ends_at_1() -> None:
+    labels = np.array([1, 0, 1, 0])
+    of_1 = np.array([0.9, 0.5, 0.3, 0.1])  # the influences of the first text take its own value beyond 1
+    predictions = Predictions(labels, np.stack([1 - of_1, of_1], axis=1))
+    metric, draws = get_metric("average_precision"), Draws(0.95, 500, 1)
+    assert metric.interval is not None
+
+    found = _measure(metric, predictions, draws, "", split="test", documents=4, unit="text")
+
+    assert metric.interval(predictions, draws)[1] > 1
+    assert found is not None
+    assert found.high == 1

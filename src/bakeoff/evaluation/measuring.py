@@ -94,6 +94,8 @@ def _measure(
     if value is None:
         return None
     interval = metric.interval(evidence, draws) if metric.interval else None
+    if interval:  # that of influences can leave what is possible
+        interval = max(metric.bounds[0], interval[0]), min(metric.bounds[1], interval[1])
     return MetricValue(
         name=metric.name,
         value=value,

@@ -341,7 +341,9 @@ def _answer_metric(name: str, title: str, meaning: str, interval: str, interval_
         interval=partial(lazy(f"{_ANSWERS}:{interval}"), name),
         interval_meaning=interval_meaning,
         units=partial(lazy(f"{_ANSWERS}:units"), name),
-        paired=PairedComparison(partial(lazy(f"{_ANSWERS}:compare"), name), Points()),
+        paired=PairedComparison(
+            partial(lazy(f"{_ANSWERS}:compare"), name), Points(), "McNemar" if name == "exact_match" else "bootstrap"
+        ),
         protocols=(GREEDY,),
         of_answers=True,
         bounds=(0.0, 1.0),
