@@ -9,11 +9,13 @@ import peft
 import pytest
 import torch
 import transformers
+from transformers.models.falcon_h1.modeling_falcon_h1 import FalconH1MLP
 
 from bakeoff.lm.forward import CausalForward
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.lora import install_lora
+from bakeoff.pretrained.kernels.mlp import install_mlp
 from bakeoff.pretrained.kernels.norm import install_norm
 
 IDS = torch.arange(3, 153).view(2, 75)
@@ -24,6 +26,20 @@ def llama(**changes) -> transformers.PreTrainedModel:
     sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
     return transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes, **heads, **changes))
+
+
+def test_a_gated_layer_that_scales_is_left_alone():
+    config = transformers.FalconH1Config(hidden_size=24, intermediate_size=40, mlp_multipliers=[0.5, 2.0])
+    scaling = FalconH1MLP(config)
+    plain = llama().model.layers[0].mlp
+    state = torch.get_rng_state()
+
+    install_mlp(scaling)
+    install_mlp(plain)
+
+    assert "forward" not in vars(scaling)
+    assert "forward" in vars(plain)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def gpt2(**changes) -> transformers.PreTrainedModel:

@@ -6,6 +6,7 @@ rows at a time, while they are in the CPU's cache.
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import Any
 
@@ -25,11 +26,27 @@ def install_mlp(module: Any) -> None:
     parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     activation = getattr(module, "act_fn", None)
     is_silu = isinstance(activation, torch.nn.SiLU) or type(activation).__name__ == "SiLUActivation"
-    if type(module).__name__.endswith("MLP") and is_silu and None not in parts:
+    if type(module).__name__.endswith("MLP") and is_silu and None not in parts and _is_plain(module):
         module.forward = partial(_gated, module)
     for name, child in module.named_children():
         if type(child) is NewGELUActivation:  # eight operations; torch has one for them
             setattr(module, name, torch.nn.GELU(approximate="tanh"))
+
+
+def _is_plain(module: Any) -> bool:
+    """Return whether a gated layer computes nothing else: some scale or clamp, as those of Falcon-H1 do."""
+    if {name for name, _ in module.named_children()} - {"gate_proj", "up_proj", "down_proj", "act_fn"}:
+        return False
+    small = copy.copy(module)  # with weights of its own: there may be none yet, or quantized ones
+    small._modules = dict(module._modules)
+    for name, sizes in (("gate_proj", (2, 3)), ("up_proj", (2, 3)), ("down_proj", (3, 2))):
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, *sizes, bias=False)  # draws no random numbers
+        torch.nn.init.constant_(layer.weight, 0.5)
+        small._modules[name] = layer
+    sample = torch.linspace(-60, 60, 8).view(4, 2)
+    with torch.no_grad():
+        inner = F.silu(small.gate_proj(sample)) * small.up_proj(sample)
+        return torch.allclose(type(module).forward(small, sample), small.down_proj(inner))
 
 
 def _gated(module: Any, inputs: torch.Tensor) -> torch.Tensor:
