@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,36 +64,30 @@ def list_trainings(folder: RunFolder, config: BakeoffConfig, *, writes: bool = T
     count = folds(config)
     for name in config.contestants:
         homes: list[ContestantFolder] = []
+        own: list[Contestant] = []
         for number, seed in enumerate(seeds(config, name), start=1):
             home = folder.contestant(name, writes=writes).repeat(number)
             label = name if config.repeats == 1 else f"{name}, seed {seed}"
             earlier = {other: theirs[min(number, len(theirs)) - 1] for other, theirs in trained.items()}
+            trainings: list[Contestant] = []
             for fold in range(1, count + 1):
                 its_earlier = {other: before.fold(fold) for other, before in earlier.items()}
                 its_label = f"{label}, fold {fold} of {count}"
-                contestants += _with_trials(
-                    config, Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold)
-                )
+                trainings.append(Contestant(name, seed, home.fold(fold), its_label, its_earlier, fold))
             its_label = f"{label}, all rows" if count else label
-            contestants += _with_trials(config, Contestant(name, seed, home, its_label, earlier))
+            trainings.append(Contestant(name, seed, home, its_label, earlier))
             for part, share in enumerate(parts(config, name), start=1):
                 its_earlier = {
                     other: before.part(part) if parts(config, other) else before for other, before in earlier.items()
                 }
                 its_label = f"{label}, {share * 100:g}% of the rows"
-                contestants += _with_trials(
-                    config, Contestant(name, seed, home.part(part), its_label, its_earlier, part=part)
-                )
+                trainings.append(Contestant(name, seed, home.part(part), its_label, its_earlier, part=part))
+            for training in trainings:
+                contestants += _with_trials(config, replace(training, before=list(own)))
+                own.append(training)
             homes.append(home)
         trained[name] = homes
-    whole = [contestant for contestant in contestants if not contestant.trial]
-    return [replace(contestant, before=_before(contestant, whole)) for contestant in contestants]
-
-
-def _before(contestant: Contestant, trainings: Sequence[Contestant]) -> list[Contestant]:
-    """Return those of the trainings that are of the same contestant and come before."""
-    own = [other for other in trainings if other.name == contestant.name]
-    return list(itertools.takewhile(lambda other: other.folder.path != contestant.folder.path, own))
+    return contestants
 
 
 def _with_trials(config: BakeoffConfig, contestant: Contestant) -> list[Contestant]:

@@ -423,21 +423,23 @@ def _check_splits(
 def _report(table: RawTable, rows: _Rows, split: SplitTable) -> DataReport:
     texts_of = {"train": split.train, "validation": split.validation, "test": split.test}
 
-    def columns(texts: LabeledTexts) -> list[Sequence[str]]:
-        return [texts.texts, split.written(texts), *cell_columns(texts.texts)]
+    def by_row(*columns: Sequence[str]) -> Iterable[str]:
+        return chain.from_iterable(zip(*columns, strict=True))
 
     def sorted_rows(texts: LabeledTexts) -> Iterable[str]:
         order = sorted(range(len(texts)), key=texts.ids.__getitem__)
-        named = [texts.ids, texts.texts, split.written(texts)]
-        return chain.from_iterable(zip(*([column[row] for row in order] for column in named), strict=True))
+        named = (texts.ids, texts.texts, split.written(texts))
+        return by_row(*([column[row] for row in order] for column in named))
 
     apart = split.out_of_scope
     used: list[tuple[str, Iterable[str]]]
-    used = [(name, chain.from_iterable(zip(*columns(texts), strict=True))) for name, texts in texts_of.items()]
+    used = [
+        (name, by_row(texts.texts, split.written(texts), *cell_columns(texts.texts)))
+        for name, texts in texts_of.items()
+    ]
     if apart is not None:
-        for name, part in (("out of scope, choosing", apart.choosing), ("out of scope, test", apart.test)):
-            cells = [part.texts, *cell_columns(part.texts)]
-            used.append((name, chain.from_iterable(zip(*cells, strict=True))))
+        parts = {"out of scope, choosing": apart.choosing.texts, "out of scope, test": apart.test.texts}
+        used += [(name, by_row(texts, *cell_columns(texts))) for name, texts in parts.items()]
     return DataReport(
         source=table.source,
         files=table.files,

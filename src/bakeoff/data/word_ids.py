@@ -20,8 +20,8 @@ from bakeoff.data import pieces
 from bakeoff.data.pieces import Ids, Offsets, PieceTable
 
 _CHARACTERS_AT_ONCE = 1 << 20
-"""Characters that a thread splits at a time. Each part has a dictionary: there are fewer of them where parts are large,
-but the dictionary of a larger part would not fit into the cache."""
+"""Characters that a thread splits at a time. Arrow makes a dictionary for each part: there are fewer where parts are
+large, but the dictionary of a larger part would not fit into the cache."""
 
 _PIECES_AT_ONCE = 1 << 20
 """Pieces replaced by their words at a time, which bounds the memory of intermediate results."""
@@ -58,30 +58,27 @@ def encode_words(texts: Sequence[str], rewrite: Callable[[list[str]], list[str]]
             words, separated by white space; an empty string for the empty piece.
     """
     # Other white space, such as no-break spaces, is rare. Looking for it in the distinct pieces alone is faster.
-    found = _split(texts, _numbered if pieces.available() else partial(_split_parts, compute.ascii_split_whitespace))
+    in_c = pieces.available()
+    found = _split(texts, _numbered if in_c else partial(_split_parts, compute.ascii_split_whitespace))
     words = _without_empty(_split(rewrite(found.words), partial(_split_parts, compute.utf8_split_whitespace)))
-    spelled = (_spell_in_c if pieces.available() else _spell)(found, words)
+    ids, offsets = (pieces.spell if in_c else _spell)(found.ids, found.offsets, words.ids, words.offsets)
     if len(found.ids) > _PIECES_AT_ONCE:
         machine.give_blocks_back()  # what splitting took is as much as all that follows
-    return spelled
-
-
-def _spell(found: TokenizedTexts, words: TokenizedTexts) -> TokenizedTexts:
-    """Put the words of each distinct piece in its places."""
-    counts = np.diff(words.offsets).astype(np.int32)  # of the words in each distinct piece
-    offsets = offsets_of(counts[found.ids])[found.offsets]
-    ids = np.empty(offsets[-1], dtype=np.int32)
-    end = 0
-    for start in range(0, len(found.ids), _PIECES_AT_ONCE):
-        some = found.ids[start : start + _PIECES_AT_ONCE]
-        spelled = words.ids[positions(words.offsets[some], offsets_of(counts[some]))]
-        ids[end : end + len(spelled)] = spelled
-        end += len(spelled)
     return TokenizedTexts(words.words, ids, offsets)
 
 
-def _spell_in_c(found: TokenizedTexts, words: TokenizedTexts) -> TokenizedTexts:
-    return TokenizedTexts(words.words, *pieces.spell(found.ids, found.offsets, words.ids, words.offsets))
+def _spell(ids: Ids, offsets: Offsets, words: Ids, word_offsets: Offsets) -> tuple[Ids, Offsets]:
+    """Do what `pieces.spell` does, without C."""
+    counts = np.diff(word_offsets).astype(np.int32)  # of the words in each distinct piece
+    found = offsets_of(counts[ids])[offsets]
+    spelled = np.empty(found[-1], dtype=np.int32)
+    end = 0
+    for start in range(0, len(ids), _PIECES_AT_ONCE):
+        some = ids[start : start + _PIECES_AT_ONCE]
+        own = words[positions(word_offsets[some], offsets_of(counts[some]))]
+        spelled[end : end + len(own)] = own
+        end += len(own)
+    return spelled, found
 
 
 def _split(texts: Sequence[str], split_parts: Callable[[list[Sequence[str]]], list[_Split]]) -> TokenizedTexts:

@@ -14,13 +14,11 @@ import numpy.typing as npt
 from bakeoff.errors import UserError
 from bakeoff.evaluation.choosing import Costs, choose
 from bakeoff.evaluation.config import BinaryCost, ClassificationEvaluationConfig
+from bakeoff.evaluation.metrics import get_metric
 from bakeoff.evaluation.metrics.predictions import TOP, Predictions
 
 POSITIVE = ("1", "true", "yes", "positive", "pos")
 """Names of a positive label, in lower case, which the config need not name."""
-
-_FEWEST_LABELS = {"average_precision": 2, "mean_average_precision": 1}
-"""How many labels must occur among the texts for a metric to be defined; the others always are."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,11 @@ def refuse_undefined(metric: str, test_texts: Sequence[int]) -> None:
     Raises:
         UserError: too few labels occur among the test texts.
     """
-    occurring = sum(texts > 0 for texts in test_texts)
-    if occurring < _FEWEST_LABELS.get(metric, 0):
+    occurring, fewest = sum(texts > 0 for texts in test_texts), get_metric(metric).fewest_labels
+    if occurring < fewest:
         raise UserError(
             f"evaluation.metric: {metric} is not defined on the test split, where {occurring} of {len(test_texts)} "
-            f"labels occur: it needs at least {_FEWEST_LABELS[metric]}.",
+            f"labels occur: it needs at least {fewest}.",
             "Use another metric, or other test rows.",
         )
 

@@ -71,9 +71,8 @@ class OnRay(Executor):
         asked = os.environ.get("OMP_NUM_THREADS", "")
         by_gpu = [cpu // gpu for cpu, gpu in zip(cpus, gpus, strict=True) if gpu]
         share = min(by_gpu) if by_gpu else sum(cpus) // trainings
-        self.threads = (
-            int(asked) if asked.isdecimal() and int(asked) else max(1, min([share, *(cpu for cpu in cpus if cpu)]))
-        )
+        share = min([share, *filter(None, cpus)])  # a head node may have none
+        self.threads = int(asked) if asked.isdecimal() and int(asked) else max(1, share)
         self._has_gpus = bool(by_gpu)
         self.at_once = self._most_at_once()
         self._inbox = ray.remote(num_cpus=0, resources={_HEAD: 0.001}, max_restarts=-1)(_Inbox).remote()

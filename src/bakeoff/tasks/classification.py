@@ -64,9 +64,9 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             tables = [data, *data.folds, *smaller]
             for table in tables:
                 method.check(name, settings, table)
-            asked = tables * len(seeds(config, name))
-            if not method.learns(settings):  # all of them ask the same: the whole table has every text
-                asked = [replace(data, folds=())]
+            # Where nothing is learned, all ask the same, and the whole table has every text.
+            learns = method.learns(settings)
+            asked = tables * len(seeds(config, name)) if learns else [replace(data, folds=())]
             method.check_together(name, settings, asked)
             tuning.check(name, settings, config.budget.seconds)
         report.notes += feature_notes(config, data)

@@ -121,6 +121,7 @@ class Metric:
     needs_whole_text: bool = False  # defined only by perplexity protocols that predict every token
     logarithmic: bool = False  # means and intervals are taken of its logarithm
     bounds: tuple[float, float] = (-math.inf, math.inf)  # the values that it can have
+    fewest_labels: int = 0  # that must occur among the texts, or it has no value
 
     @property
     def heading(self) -> str:

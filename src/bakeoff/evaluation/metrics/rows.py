@@ -144,6 +144,7 @@ MEAN_AVERAGE_PRECISION = _row(
     Points(),
     module=_MULTILABEL,
     labels="several",
+    fewest_labels=1,
 )
 
 ABSOLUTE_ERROR = _row(
@@ -205,6 +206,7 @@ AVERAGE_PRECISION = _row(
     "weighs as much as a frequent one. No threshold is involved.",
     Points(),
     main=False,
+    fewest_labels=2,
 )
 
 TOP_ACCURACY = _row(
