@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import bakeoff
@@ -127,12 +129,13 @@ def test_a_contestant_that_diverges_is_ranked_last_and_the_others_go_on(tmp_path
 
     assert [result.name for result in outcome.results] == ["linear", "majority"]
     last = [sentence for sentence in outcome.verdict.sentences if "ranked last" in sentence]
-    assert last[0].startswith("lstm is ranked last, without a result: the validation loss is nan after")
+    # Where the first nan appears, in a step or in the validation after it, depends on the processor.
+    assert re.match("lstm is ranked last, without a result: the (validation )?loss is nan", last[0])
     assert last[1] == "both is ranked last, without a result: its member lstm has no result."
     assert any("the bake-off goes on" in message for message in messages)
     assert runner.resume(tmp_path / "run").verdict == outcome.verdict
     assert "lstm is ranked last" in outcome.report.read_text()
-    with pytest.raises(UserError, match=r"Contestant 'lstm' of .* has no model: lstm: the validation loss is nan"):
+    with pytest.raises(UserError, match=r"Contestant 'lstm' of .* has no model: lstm: the (validation )?loss is nan"):
         bakeoff.load_classifier(tmp_path / "run", contestant="lstm")
 
 
@@ -140,7 +143,7 @@ def test_a_bake_off_without_any_result_says_why(tmp_path):
     config = {**CONFIG, "budget": {"epochs": 2}, "contestants": {"lstm": DIVERGING}}
 
     for go in (lambda path: runner.run(config, path), runner.resume):
-        with pytest.raises(UserError, match=r"has a result:\n  - lstm: the validation loss is nan after step"):
+        with pytest.raises(UserError, match=r"has a result:\n  - lstm: the (validation )?loss is nan"):
             go(tmp_path / "run")
 
 

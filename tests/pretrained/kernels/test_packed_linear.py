@@ -23,8 +23,17 @@ def test_the_same_numbers(shape, dtype, tolerance):
     pack_linear_layers(packed)
     inputs = torch.randn(shape, dtype=dtype)
 
-    assert all(type(layer) is PackedLinear for layer in packed)
+    ordered = dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert all((type(layer) is PackedLinear) == ordered for layer in packed)
     assert torch.allclose(packed(inputs), plain(inputs), atol=tolerance, rtol=tolerance)
+
+
+def test_bf16_stays_where_the_processor_has_avx2_alone(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    network_of_both = torch.nn.Sequential(network(torch.bfloat16)[0], network()[0])
+    pack_linear_layers(network_of_both)
+
+    assert [type(layer) for layer in network_of_both] == [torch.nn.Linear, PackedLinear]
 
 
 def test_the_original_weights_are_freed():

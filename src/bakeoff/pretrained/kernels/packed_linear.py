@@ -35,13 +35,19 @@ class PackedLinear(torch.nn.Module):
 
 
 def pack_linear_layers(model: Any) -> None:
-    """Replace all linear layers of a frozen model on the CPU, where torch has these operations; others stay."""
+    """Replace all linear layers of a frozen model on the CPU, where oneDNN can order their weights; others stay."""
     if not available():
         return
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if child is not None and next(iter(child.parameters()), torch.empty(0)).device.type == "cpu":
-                if type(child) is torch.nn.Linear:
-                    setattr(module, name, PackedLinear(child.weight, child.bias))
-                elif type(child) is Conv1D:  # GPT-2's, which store their weights transposed
-                    setattr(module, name, PackedLinear(child.weight.t(), child.bias))
+            if type(child) not in (torch.nn.Linear, Conv1D) or not _can_order(child.weight):
+                continue
+            weight = child.weight if type(child) is torch.nn.Linear else child.weight.t()  # GPT-2's are transposed
+            setattr(module, name, PackedLinear(weight, child.bias))
+
+
+def _can_order(weight: torch.Tensor) -> bool:
+    if weight.device.type != "cpu":
+        return False
+    # In bf16 oneDNN refuses processors with AVX2 alone.
+    return weight.dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
