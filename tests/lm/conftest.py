@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
 from bakeoff.data.types import Corpus, Document, SplitCorpus
+from bakeoff.lm.batching import TokenBatch, pack_rows
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.sources import load_language_model, ready
 
 ARTICLES = {
@@ -45,6 +48,12 @@ def stories() -> LanguageModel:
 def gpt2(stories: LanguageModel) -> LanguageModel:
     """GPT-2 with random weights, large enough for confident predictions, and the tokenizer of stories260k."""
     return ready(random_gpt2(), stories.tokenizer, name="random", reference="random", precision="fp32")
+
+
+def pack_texts(texts: Sequence[Sequence[int]]) -> TokenBatch:
+    """Put texts one after the other into a single row; the first token of a text is not predicted."""
+    arrays = [np.array(text) for text in texts]
+    return pack_rows([Row(ids, ids[1:], np.arange(len(ids) - 1)) for ids in arrays])
 
 
 def random_gpt2() -> transformers.GPT2LMHeadModel:

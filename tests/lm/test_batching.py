@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.lm.batching import pack_rows, pack_texts, pad_rows
+from bakeoff.lm.batching import pack_rows, pad_rows
 from bakeoff.lm.scoring_plan import Row
+from tests.lm.conftest import pack_texts
 
 LENGTHS = st.lists(st.integers(2, 20), min_size=1, max_size=8)
 KINDS = {

@@ -62,7 +62,7 @@ def test_gradients_are_those_of_a_masked_loss_of_transformers(stories, corpus, n
     _, rounded = plain_gradients(name, stories.tokenizer, corpus, torch.float32)
     theirs = max(relative_errors(rounded, oracle).values())  # beyond 1e-5 for weights of LoRA on some processors
 
-    batches = sequences.batch_examples(sequences.examples(stories.tokenizer, corpus, 64), 50)
+    batches = sequences.batch_packed(sequences.examples(stories.tokenizer, corpus, 64), 50)
     model = MODELS[name]()
 
     assert len(batches) > 1
@@ -74,7 +74,7 @@ def test_gradients_are_those_of_a_masked_loss_of_transformers(stories, corpus, n
 @both
 def test_an_example_does_not_see_those_that_share_its_row(stories, corpus):
     rows = sequences.examples(stories.tokenizer, corpus, 1000)
-    (packed,) = sequences.batch_examples(rows, 10_000)
+    (packed,) = sequences.batch_packed(rows, 10_000)
 
     together = stories.forward.losses(packed)
     alone = torch.cat([stories.forward.losses(pad_rows([row])) for row in rows])

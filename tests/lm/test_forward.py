@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
-from bakeoff.lm.batching import pack_texts, pad_rows
+from bakeoff.lm.batching import pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
-from tests.lm.conftest import random_gpt2
+from tests.lm.conftest import pack_texts, random_gpt2
 
 TEXTS = st.lists(st.lists(st.integers(3, 511), min_size=2, max_size=20), min_size=1, max_size=6)
 
@@ -157,3 +157,46 @@ def test_the_check_restores_training_mode():
     CausalForward(model)
 
     assert model.training
+
+
+HYBRIDS = {
+    "convolutions": (
+        transformers.Lfm2ForCausalLM,
+        transformers.Lfm2Config,
+        {"layer_types": ["conv", "full_attention"]},
+    ),
+    "Mamba": (
+        transformers.BambaForCausalLM,
+        transformers.BambaConfig,
+        {"attn_layer_indices": [1], "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_chunk_size": 8},
+    ),
+}
+
+
+def hybrid(name: str):
+    """Return a small model with one layer that carries a state along the row, and one of attention."""
+    model, config, more = HYBRIDS[name]
+    torch.manual_seed(4)
+    sizes = {
+        "vocab_size": 512, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "initializer_range": 0.3, "pad_token_id": 0,
+    }  # fmt: skip
+    return model(config(**sizes, **more)).eval()
+
+
+@pytest.mark.parametrize("name", HYBRIDS)
+def test_texts_that_a_model_would_mix_do_not_share_a_row(name):
+    forward = CausalForward(hybrid(name))
+    texts = [[5, 9, 3, 77, 8, 31], [8, 8, 400, 12, 90], [12, 13, 40, 41]]
+    rows = [Row(np.array(text[:-1]), np.array(text[1:])) for text in texts]
+    expected = [alone(forward, text) for text in texts]
+
+    assert not forward.separates
+    assert np.abs(forward.losses(pack_texts(texts)).numpy() - np.concatenate(expected)).max() > 0.01  # what it avoids
+    for numbers, batch in forward.batches(rows, 1000):
+        found = forward.losses(batch).numpy()
+        np.testing.assert_allclose(found, np.concatenate([expected[n] for n in numbers]), rtol=1e-4, atol=1e-4)
+
+
+def test_models_of_attention_alone_keep_texts_apart(language_model):
+    assert language_model.forward.separates

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bakeoff.data.types import SplitCorpus
 from bakeoff.lm import loss
-from bakeoff.lm.batching import TokenBatch, pack_texts, pad_rows
+from bakeoff.lm.batching import TokenBatch, pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.methods.fine_tuning import sequences
@@ -35,7 +35,7 @@ from bakeoff.training import loop
 from bakeoff.training.learner import TrainingSettings
 from bakeoff.training.precision import MasterWeights
 from bakeoff.training.progress import Progress
-from tests.lm.conftest import ARTICLES, corpus_of
+from tests.lm.conftest import ARTICLES, corpus_of, pack_texts
 
 VOCABULARY = 512
 EXACT = 1e-5
@@ -226,7 +226,7 @@ def test_blocks_of_which_one_may_be_short(models, name, lengths):
 @given(lengths=LENGTHS, room=st.integers(2, 120))
 def test_accumulation_over_lines_of_unequal_counts(models, name, lengths, room):
     model, texts = models(name), some_texts(lengths)
-    batches = sequences.batch_lines([Row(np.array(text), np.array(text[1:])) for text in texts], room)
+    batches = sequences.batch_packed([row_of(text) for text in texts], room)
 
     assert_same(our_gradients(model, batches), padded_gradients(name, texts))
 

@@ -11,7 +11,6 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from bakeoff.errors import UserError
-from bakeoff.lm.batching import pack_texts
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.fine_tuning.activation_checkpointing import checkpoint_activations
@@ -21,7 +20,7 @@ from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.quantization import dequantized, is_quantized
 from bakeoff.training.precision import MasterWeights
-from tests.lm.conftest import random_gpt2
+from tests.lm.conftest import pack_texts, random_gpt2
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the extra `quantization`")
 pytestmark = pytest.mark.usefixtures("one_thread")

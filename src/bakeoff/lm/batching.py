@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from bakeoff.lm.scoring_plan import Row
-from bakeoff.lm.tokens import Ids
 
 MOST_PADDING = 0.1
 """Largest share of padding in a batch."""
@@ -164,23 +163,4 @@ def pack_rows(rows: Sequence[Row], *, shared: int = 0) -> TokenBatch:
         position_ids=torch.from_numpy(np.concatenate([beginning, *(shared + np.arange(length) for length in lengths)]))[
             None
         ],
-    )
-
-
-def pack_texts(texts: Sequence[Ids]) -> TokenBatch:
-    """Put texts one after the other into a single row, without padding. None of them sees another.
-
-    The first token of a text is not predicted.
-    """
-    ends = np.cumsum([len(text) for text in texts])
-    ids = np.concatenate(texts)
-    inner = np.ones(len(ids), dtype=bool)
-    inner[ends - 1] = False  # the last token of a text predicts nothing
-    predicted = np.flatnonzero(inner)
-    return TokenBatch(
-        torch.from_numpy(ids)[None],
-        torch.from_numpy(predicted),
-        torch.from_numpy(ids[predicted + 1]),
-        tokens=len(ids),
-        position_ids=torch.from_numpy(np.concatenate([np.arange(len(text)) for text in texts]))[None],
     )

@@ -52,9 +52,30 @@ class CausalForward:
 
     @property
     def packs(self) -> bool:
-        """True if texts one after the other in a row cost no more than texts side by side."""
-        packs: bool = self.model.config._attn_implementation == transformers_attention.NAME
-        return packs
+        """True if texts one after the other in a row cost no more than texts side by side, and are kept apart."""
+        return self.model.config._attn_implementation == transformers_attention.NAME and self.separates
+
+    @cached_property
+    def separates(self) -> bool:
+        """True if texts that share a row do not see each other.
+
+        Models with layers that carry a state along the row (Mamba, convolutions), or without positions, mix them. What
+        comes before a text in its row must change its losses by much less than what comes before it in the text.
+        """
+        first, other, text = np.split(np.arange(12) % self._vocabulary(), 3)
+
+        def losses_after(beginning: Ids, *, apart: bool) -> torch.Tensor:
+            if apart:
+                return self.losses(pack_rows([Row(ids[:-1], ids[1:]) for ids in (beginning, text)]))[-3:]
+            return self.losses(pad_rows([Row(np.concatenate([beginning, text[:-1]]), text[1:])]))
+
+        training = self.model.training
+        self.model.eval()
+        mixed, changed = (
+            (losses_after(first, apart=apart) - losses_after(other, apart=apart)).abs().max() for apart in (True, False)
+        )
+        self.model.train(training)
+        return bool(mixed < 0.05 * changed)
 
     @cached_property
     def shares(self) -> bool:

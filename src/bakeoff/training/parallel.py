@@ -72,8 +72,9 @@ class _Together(SummingLearner):
     def model(self) -> torch.nn.Module:
         return self._learner.model
 
+    @torch.no_grad()
     def steps(self, epoch: int) -> Sequence[Sequence[Any]]:
-        return self._learner.steps(epoch)
+        return self._computed(lambda: self._learner.steps(epoch))  # some ask their model how texts may share a row
 
     def loss(self, batch: Any) -> LossSum:
         def compute() -> tuple[torch.Tensor, int | None]:

@@ -10,12 +10,11 @@ import torch
 import transformers
 
 from bakeoff.errors import UserError
-from bakeoff.lm.batching import pack_texts
 from bakeoff.lm.forward import CausalForward
 from bakeoff.methods.fine_tuning.activation_checkpointing import checkpoint_activations
 from bakeoff.methods.lora.adapters import add_lora
 from bakeoff.methods.lora.config import LoraConfig
-from tests.lm.conftest import random_gpt2
+from tests.lm.conftest import pack_texts, random_gpt2
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

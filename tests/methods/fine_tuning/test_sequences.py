@@ -46,7 +46,7 @@ def test_lines_leave_out_blank_ones_and_are_cut(stories, corpus):
 
 
 @pytest.mark.parametrize(("cut", "batch"), [(sequences.blocks, sequences.batch_blocks),
-                                            (sequences.lines, sequences.batch_lines)])  # fmt: skip
+                                            (sequences.lines, sequences.batch_packed)])  # fmt: skip
 def test_batches_hold_no_padding_and_stay_small(stories, cut, batch):
     rows = cut(stories.tokenizer, corpus_of(ARTICLES), 40)
 

@@ -17,6 +17,7 @@ from bakeoff.lm.batching import TokenBatch
 from bakeoff.lm.examples import cut_note, example_tokens, training_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.language_model import LanguageModel
+from bakeoff.lm.scoring_plan import Row
 from bakeoff.methods.fine_tuning import sequences
 from bakeoff.methods.fine_tuning.config import FineTuningConfig
 from bakeoff.pretrained.adapters import count_parameters
@@ -61,7 +62,7 @@ class FineTuningLearner:
         self._seed = seed
         self._forward = CausalForward(model, sharded=base.forward.sharded)
         kind = "examples" if data.train.has_examples else config.sequences
-        cut, self._batch = sequences.KINDS[kind]
+        cut, self._batch_kind = sequences.KINDS[kind]
         on_cpu = choose_device().type == "cpu"
         self._most_tokens = self.micro_batch_tokens if on_cpu else MICRO_BATCH_TOKENS
         size = min(config.max_length, base.context_length)
@@ -101,6 +102,11 @@ class FineTuningLearner:
             self._batch([self._train[number] for number in order[start : start + size]], self._most_tokens)
             for start in range(0, len(order), size)
         ]
+
+    def _batch(self, rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+        if self._batch_kind is sequences.batch_packed and not self._forward.separates:
+            return sequences.batch_padded(rows, most_tokens)
+        return self._batch_kind(rows, most_tokens)
 
     def loss(self, batch: TokenBatch) -> LossSum:
         return LossSum(self._forward.summed_loss(batch))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.data.types import Corpus
-from bakeoff.lm.batching import TokenBatch, pack_rows, pack_texts, pad_rows
+from bakeoff.lm.batching import TokenBatch, batches_of_rows, pack_rows, pad_rows
 from bakeoff.lm.examples import example_tokens, training_rows
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import beginning_token, end_token, tokenize
@@ -41,9 +41,9 @@ def blocks(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
 def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     """Every line on its own, cut to `size` tokens; its first token is not predicted, so a single one is left out."""
     return [
-        Row(tokens.ids[:size], tokens.ids[1:size])
+        Row(ids, ids[1:], np.arange(len(ids) - 1))
         for tokens in tokenize(tokenizer, corpus.lines, special_tokens=True, split=corpus.split_special_tokens)
-        if len(tokens.ids) >= 2
+        if len(ids := tokens.ids[:size]) >= 2
     ]
 
 
@@ -64,15 +64,14 @@ def batch_blocks(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
     return [pad_rows(part) for part in parts]
 
 
-def batch_lines(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
-    """Micro-batches of lines, packed behind one another, of at most so many tokens (or one line)."""
-    parts = _divided(rows, lambda row: len(row.inputs), most_tokens)
-    return [pack_texts([row.inputs for row in part]) for part in parts]
-
-
-def batch_examples(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
-    """Micro-batches of examples, packed behind one another, of at most so many tokens (or one example)."""
+def batch_packed(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+    """Micro-batches of lines or examples one after the other, of at most so many tokens (or one of them)."""
     return [pack_rows(part) for part in _divided(rows, lambda row: len(row.inputs), most_tokens)]
+
+
+def batch_padded(rows: Sequence[Row], most_tokens: int) -> list[TokenBatch]:
+    """Micro-batches of rows side by side, for models that cannot keep those of a packed row apart."""
+    return [batch for _, batch in batches_of_rows(rows, most_tokens)]
 
 
 def _divided(rows: Sequence[Row], tokens: Callable[[Row], int], most_tokens: int) -> list[list[Row]]:
@@ -88,5 +87,5 @@ def _divided(rows: Sequence[Row], tokens: Callable[[Row], int], most_tokens: int
     return parts
 
 
-KINDS = {"blocks": (blocks, batch_blocks), "lines": (lines, batch_lines), "examples": (examples, batch_examples)}
+KINDS = {"blocks": (blocks, batch_blocks), "lines": (lines, batch_packed), "examples": (examples, batch_packed)}
 """For each kind of sequences, how a corpus is cut into them, and how they become micro-batches."""
