@@ -13,6 +13,8 @@ from bakeoff.errors import UserError
 from bakeoff.lm.batching import pad_rows
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
+from bakeoff.methods.lora.adapters import add_lora
+from bakeoff.methods.lora.config import LoraConfig
 from tests.lm.conftest import pack_texts, random_gpt2
 
 TEXTS = st.lists(st.lists(st.integers(3, 511), min_size=2, max_size=20), min_size=1, max_size=6)
@@ -150,6 +152,21 @@ def test_a_model_that_looks_ahead_is_refused():
 
     with pytest.raises(UserError, match="bert models look at later tokens"):
         CausalForward(transformers.BertLMHeadModel(config))
+
+
+def test_adapters_on_the_input_embeddings():
+    config = transformers.LlamaConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    adapted = add_lora(
+        transformers.LlamaForCausalLM(config),
+        LoraConfig(target_modules=["embed_tokens", "q_proj"]),
+        reference="",
+        seed=0,
+    )
+    forward = CausalForward(adapted)
+
+    assert len(forward.losses(pack_texts([[5, 7, 9]]))) == 2
 
 
 def test_the_check_restores_training_mode():

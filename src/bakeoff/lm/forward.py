@@ -16,6 +16,7 @@ from bakeoff.lm.loss import cross_entropies, summed_cross_entropy
 from bakeoff.lm.scoring_plan import Row
 from bakeoff.lm.tokens import Ids
 from bakeoff.pretrained.cache_name import cache_name
+from bakeoff.pretrained.causality import sees_later_tokens
 from bakeoff.pretrained.kernels import transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.training.memory import by_parts
@@ -161,21 +162,23 @@ class CausalForward:
         """Compare the logits of the halves with those of the whole model, and check that the model is causal."""
         training = self.model.training
         self.model.eval()
-        ids = torch.arange(8, device=self.device)[None] % self._vocabulary()
-        logits = self.model(input_ids=ids, use_cache=False).logits.float()
-        changed = ids.clone()
-        changed[0, -1] = ids[0, 0]
-        if not torch.allclose(logits[0, :-1], self.model(input_ids=changed, use_cache=False).logits.float()[0, :-1]):
+
+        def logits_of(ids: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.model(input_ids=ids.to(self.device), use_cache=False).logits.float()
+            return logits
+
+        if sees_later_tokens(logits_of, self._vocabulary()):
             raise UserError(
                 f"{self.model.config.model_type} models look at later tokens, so they cannot predict text.",
                 "Choose a causal language model, such as gpt2 or smollm2-135m.",
             )
         same = False
         if isinstance(self._backbone, torch.nn.Module) and isinstance(self._head, torch.nn.Linear):
+            ids = torch.arange(8, device=self.device)[None] % self._vocabulary()
             hidden = self._backbone(input_ids=ids, use_cache=False).last_hidden_state
-            same = torch.allclose(self._head(hidden).float(), logits, rtol=1e-4, atol=1e-4)
+            same = torch.allclose(self._head(hidden).float(), logits_of(ids), rtol=1e-4, atol=1e-4)
         self.model.train(training)
         return same
 
     def _vocabulary(self) -> int:
-        return int(self.model.get_input_embeddings().num_embeddings)
+        return len(self.model.get_input_embeddings().weight)

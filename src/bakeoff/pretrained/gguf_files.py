@@ -60,7 +60,8 @@ def load_gguf(path: Path, labels: Sequence[str] | None = None) -> tuple[Any, Any
     model.tie_weights()
     if labels is None:
         model.generation_config = loaded.generation_config
-    tokenizer.model_max_length = config.max_position_embeddings
+    if (length := getattr(config, "max_position_embeddings", None)) is not None:  # BLOOM has no limit
+        tokenizer.model_max_length = length
     return model.eval(), tokenizer
 
 

@@ -299,7 +299,8 @@ def _stored(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
 
 def context_length(config: Any, tokenizer: Any) -> int:
     """Return the number of positions that the model was built for; 1,024 if neither config nor tokenizer says."""
-    for length in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length):
+    own = getattr(config.get_text_config(), "max_position_embeddings", None)  # beside that of images, if there are any
+    for length in (own, tokenizer.model_max_length):
         if isinstance(length, int) and 0 < length < 1_000_000_000:
             return length
     return 1024

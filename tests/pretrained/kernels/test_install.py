@@ -9,10 +9,11 @@ import peft
 import pytest
 import torch
 import transformers
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.falcon_h1.modeling_falcon_h1 import FalconH1MLP
 
 from bakeoff.lm.forward import CausalForward
-from bakeoff.pretrained.kernels import transformers_attention
+from bakeoff.pretrained.kernels import encoder_attention, transformers_attention
 from bakeoff.pretrained.kernels.install import install_kernels
 from bakeoff.pretrained.kernels.lora import install_lora
 from bakeoff.pretrained.kernels.mlp import install_mlp
@@ -58,6 +59,57 @@ def qwen() -> transformers.PreTrainedModel:
 
 
 MODELS = {"llama": llama, "tied": lambda: llama(tie_word_embeddings=True), "gpt2": gpt2, "qwen": qwen}
+
+
+def deepseek() -> transformers.PreTrainedModel:
+    """Make a DeepSeek-V3: values have another head size than keys, and experts share products."""
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16}
+    head_sizes = {"qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8}
+    experts = {
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "n_group": 1,
+        "topk_group": 1,
+        "moe_intermediate_size": 16,
+    }
+    return transformers.DeepseekV3ForCausalLM(
+        transformers.DeepseekV3Config(**sizes, **heads, **head_sizes, **experts, first_k_dense_replace=1)
+    )
+
+
+def nanochat() -> transformers.PreTrainedModel:
+    """Make a NanoChat, whose norms have no weights."""
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "vocab_size": 160}
+    return transformers.NanoChatForCausalLM(
+        transformers.NanoChatConfig(**sizes, num_attention_heads=4, num_key_value_heads=2)
+    )
+
+
+@pytest.mark.parametrize("make", [deepseek, nanochat])
+def test_what_the_kernels_do_not_know_is_left_alone(make):
+    model = make().eval()
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits
+    CausalForward(model)
+
+    with torch.no_grad():
+        torch.testing.assert_close(model(input_ids=IDS).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [transformers_attention, encoder_attention])
+def test_a_bias_of_positions_is_respected(kernel):
+    module = torch.nn.Module()
+    module.is_causal = kernel is transformers_attention
+    query, key, value = torch.randn(3, 2, 4, 10, 8).to(torch.bfloat16)
+    bias = torch.randn(1, 4, 10, 10).to(torch.bfloat16)
+
+    found, _ = kernel.attention_forward(module, query, key, value, None, position_bias=bias)
+    expected, _ = sdpa_attention_forward(module, query, key, value, None, position_bias=bias)
+
+    torch.testing.assert_close(found, expected)
 
 
 def adapted(model: transformers.PreTrainedModel, dropout: float = 0.0) -> peft.PeftModel:

@@ -174,7 +174,8 @@ def attention_forward(
 ) -> tuple[torch.Tensor, None]:
     """Compute attention, by torch's own kernel where that is faster, or where not every token sees the same others."""
     causal = kwargs.get("is_causal", getattr(module, "is_causal", True))
-    plain = attention_mask is None or (attention_mask.dtype == torch.bool and attention_mask.shape[1:3] == (1, 1))
+    one_line = attention_mask is None or (attention_mask.dtype == torch.bool and attention_mask.shape[1:3] == (1, 1))
+    plain = one_line and kwargs.get("position_bias") is None
     faster = query.dtype == torch.bfloat16 or dropout > 0
     same_shape = query.shape == key.shape == value.shape
     if causal or not plain or not faster or not same_shape or query.shape[2] > _LONGEST:

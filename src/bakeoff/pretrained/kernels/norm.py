@@ -24,6 +24,8 @@ def install_norm(module: Any) -> None:
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(epsilon, float):
         return
+    if getattr(module, "weight", None) is None:  # Gemma 4 normalizes values without one
+        return
     # A copy: in fp32, as the two round differently in bf16, and with weights of its own, as there may be none yet.
     in_fp32 = copy.deepcopy(module).to_empty(device="cpu").float()
     sample = torch.linspace(-3, 3, 2 * module.weight.shape[0]).view(2, -1)

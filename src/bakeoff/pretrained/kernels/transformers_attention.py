@@ -29,7 +29,9 @@ def attention_forward(
 ) -> tuple[torch.Tensor, None]:
     """Compute attention, by torch's own kernel unless it is plain causal attention over whole rows."""
     causal = kwargs.get("is_causal", getattr(module, "is_causal", True))
-    if attention_mask is not None or query.shape[2] != key.shape[2] or not causal:
+    plain = attention_mask is None and kwargs.get("position_bias") is None
+    same_sizes = query.shape[2] == key.shape[2] and key.shape == value.shape  # values may have another head size
+    if not causal or not plain or not same_sizes:
         attended, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
