@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 
 from bakeoff.data.corpora import corpus_from_text
 from bakeoff.errors import UserError
@@ -13,7 +14,7 @@ from bakeoff.lm.perplexity import plan_scoring
 from bakeoff.lm.sources import load_language_model
 from bakeoff.lm.tokens import prompt_tokens
 from bakeoff.methods.fine_tuning import sequences
-from bakeoff.pretrained.sources import load_weights
+from bakeoff.pretrained.sources import context_length, load_weights
 from tests.command import bakeoff
 from tests.lm.tokenizers import WORDS, save_model, word_tokenizer
 
@@ -145,3 +146,9 @@ def test_a_padding_token_beyond_the_embeddings_is_no_harm_where_nothing_is_padde
     assert max(model.tokenizer.get_vocab().values()) == size - 1
     with pytest.raises(UserError, match="does not fit its model"):
         load_weights(folder, labels=["a", "b"])
+
+
+def test_the_context_of_a_multimodal_model_is_that_of_its_text():
+    config = transformers.Gemma3Config(text_config={"max_position_embeddings": 4096, "num_hidden_layers": 1})
+
+    assert context_length(config, word_tokenizer()) == 4096
