@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 import pytest
 
@@ -29,8 +31,10 @@ def sized(name: str, shares: list[float]) -> list[Sized]:
     ]
 
 
-def curve(lines: dict[str, list[float]]) -> LearningCurve:
-    all_sized = {name: sized(name, shares) for name, shares in lines.items()}
+def curve(lines: dict[str, list[float]], failed: Set[tuple[str, int]] = frozenset()) -> LearningCurve:
+    all_sized = {
+        name: [each for each in sized(name, shares) if (name, each.rows) not in failed] for name, shares in lines.items()
+    }
     whole = {name: each[-1] for name, each in all_sized.items()}
     scores = {name: each.scores for name, each in whole.items()}
     verdict = decide([each.result for each in whole.values()], scores, sized=all_sized, **DRAWS)
@@ -62,6 +66,23 @@ def test_lines_that_meet_are_not_said_to_cross() -> None:
     found = curve({"large": [0.5, 0.6, 0.805], "small": [0.7, 0.75, 0.8]})
     assert found.sentences[0].startswith("With 900 training rows small leads large; the lines cross at about 2,9")
     assert found.sentences[0].endswith("above they are not told apart.")
+
+
+def test_lines_that_are_told_apart_in_the_middle_again() -> None:
+    found = curve({"large": [0.5, 0.85, 0.805], "small": [0.7, 0.75, 0.8]})
+    assert found.sentences[0].startswith(
+        "With 300 training rows small leads large, with 900 large leads; the lines cross at about "
+    )
+    assert found.sentences[0].endswith("With 3,000 they are not told apart.")
+
+
+def test_nothing_is_said_of_sizes_without_a_result() -> None:
+    lines = {"a": [0.6, 0.7, 0.8], "b": [0.3, 0.3, 0.3]}
+    without_300 = curve(lines, failed={("b", 300)}).sentences[0]
+    assert without_300 == "a leads with 900 and 3,000 training rows."
+    alone = curve(lines, failed={("b", 300), ("b", 900)})
+    assert not any("leads" in sentence for sentence in alone.sentences)
+    assert alone.lines[1].no_forecast == "it has no result with fewer rows"
 
 
 def test_one_that_always_leads() -> None:

@@ -136,6 +136,38 @@ def test_how_many_texts_it_would_take() -> None:
     )
 
 
+def test_an_ensemble_of_both_precisions_is_not_said_to_compute_in_the_higher_one() -> None:
+    results = [language("a", precision="bf16"), language("b", precision="fp64, bf16"), language("c", precision="fp64")]
+    assert "The arithmetic differs: a computed in bf16, c in higher precision;" in said(*results)
+    assert "arithmetic" not in said(*results[:2])
+
+
+def undecided(pair: Comparison) -> str:
+    found = cautions(result("a", 0.9), [result("b", 0.89)], [pair])
+    return next(each.sentence for each in found if each.concern == Concern.UNDECIDED)
+
+
+def test_a_correction_of_the_p_value_asks_for_more_texts() -> None:
+    """An interval that excludes 0 is not enough where four differences were tested: 2.50 errors instead of 1.96."""
+    found = undecided(
+        PAIR.model_copy(update={"difference": 0.065, "low": 0.005, "high": 0.125, "p_value": 0.03, "corrected_p_value": 0.12})
+    )
+    assert found.endswith("it takes about 250.")  # 100 * ((2.50 + 0.84) / 1.96 * 60 / 65) ** 2
+
+
+def test_more_texts_do_not_narrow_what_seeds_contribute() -> None:
+    assert undecided(PAIR.model_copy(update={"by_seed": [0.02, 0.0]})) == (
+        "100 test texts and 2 seeds are too few to tell a from b."
+    )
+
+
+def test_few_answers_are_not_said_to_have_pieces() -> None:
+    few = [language(name, 3) for name in "ab"]
+    for contestant in few:
+        contestant.metrics[0] = contestant.metrics[0].model_copy(update={"name": "exact_match"})
+    assert "3 answers are too few for an interval that can be trusted." in said(*few)
+
+
 @pytest.mark.parametrize(
     ("lines", "falls"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,10 @@ def learning_curve(
     ]
     found = LearningCurve(metric=best.metrics[0].name, lines=lines, crossings=crossings)
     alike = [name for name, points in by_other.items() if not all(pair.distinguishable for _, pair in points)]
-    return found.model_copy(update={"sentences": _sentences(found, best, alike, draws.confidence)})
+    compared = {each.rows for each in sized[best.name]}.intersection(
+        *({rows for rows, _ in points} for points in by_other.values())
+    )
+    return found.model_copy(update={"sentences": _sentences(found, best, compared, alike, draws.confidence)})
 
 
 def _both(mine: Sequence[Sized], its: Sequence[Sized]) -> list[tuple[Sized, Sized]]:
@@ -104,6 +107,8 @@ def _forecast(sized: Sequence[Sized], confidence: float) -> Forecast | str:
     last = sized[-1]
     deciding = last.result.metrics[0]
     metric = get_metric(deciding.name)
+    if len(sized) < 2:
+        return "it has no result with fewer rows"
     if all(each.result is last.result for each in sized):
         return "it does not learn from training rows"
     classes = len(last.result.classes)
@@ -212,10 +217,13 @@ def _training_variance(sized: Sized, metric: Metric, line: Sequence[Sized]) -> f
     return (TYPICAL_NOISE * (deciding.value - perfect)) ** 2 / max(sized.rows, 1) / len(sized.scores)
 
 
-def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str], confidence: float) -> list[str]:
+def _sentences(
+    curve: LearningCurve, best: ContestantResult, compared: Set[int], alike: Sequence[str], confidence: float
+) -> list[str]:
     """Put the crossings and the forecast of the best contestant into words.
 
     Args:
+        compared: The training rows with which it was compared with all others.
         alike: The contestants that it is not told apart from at some size.
     """
     sizes = [point.rows for point in curve.lines[0].points]
@@ -227,9 +235,11 @@ def _sentences(curve: LearningCurve, best: ContestantResult, alike: Sequence[str
             f"{listed(vague)} {was} ahead of {best.name} with fewer training rows, but {are} not told apart from it "
             f"there: {'that' if len(vague) == 1 else 'each'} may be chance."
         )
-    if not curve.crossings and len(curve.lines) > 1:
+    if not curve.crossings and len(compared) > 1:
         but = f", though it is not told apart from {listed(list(alike))} at each of them" if alike else ""
-        words.append(f"{best.name} leads with every number of training rows ({listed(list(map(count, sizes)))}){but}.")
+        numbers = listed([count(rows) for rows in sorted(compared)])
+        every = f"every number of training rows ({numbers})" if compared == set(sizes) else f"{numbers} training rows"
+        words.append(f"{best.name} leads with {every}{but}.")
     return words + [forecast_sentence(line, curve.metric) for line in curve.lines[:1]]
 
 
@@ -239,11 +249,17 @@ def _overtaken(crossing: Crossing, sizes: Sequence[int], confidence: float) -> s
     last = max(crossing.told_below)
     about = f"about {count(_rounded(crossing.rows))}"
     ends = _ends(crossing, sizes, confidence)
-    if all_rows in crossing.told_above:
-        first = min(rows for rows in crossing.told_above if rows > last)
+    again = [rows for rows in crossing.told_above if rows > last]
+    if all_rows in again:
+        first = min(again)
         return (
             f"Below {about} training rows {crossing.below} leads {crossing.above}, above it {crossing.above}: they are "
             f"told apart at {count(last)} rows and again at {count(first)}, in between the lines cross{ends}."
+        )
+    if again:
+        return (
+            f"With {count(last)} training rows {crossing.below} leads {crossing.above}, with {count(again[-1])} "
+            f"{crossing.above} leads; the lines cross at {about}{ends}. With {count(all_rows)} they are not told apart."
         )
     return (
         f"With {count(last)} training rows {crossing.below} leads {crossing.above}; the lines cross at {about}{ends}, "

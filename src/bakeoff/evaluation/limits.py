@@ -6,6 +6,7 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
@@ -28,8 +29,8 @@ _SAME_TOKENS = 1.05
 # A validation loss that the last evaluation has lowered by at least this share was still falling.
 _STILL_FALLING = 0.02
 
-# Multiplies the texts at which the interval of a difference just excludes 0: so many find it in four cases of five.
-_POWER = ((1.96 + 0.84) / 1.96) ** 2
+# Standard errors that a difference must be beyond what tells it apart, to be found in four cases of five.
+_POWER = 0.84
 
 _MANY_TEXTS = 1_000_000
 
@@ -109,21 +110,35 @@ def _leaks(data: DataReport | None) -> list[str]:
 
 
 def _undecided(best: ContestantResult, comparisons: Sequence[Comparison]) -> list[str]:
-    """Say how many texts it would take to tell the best from the next one, if their difference is what it seems."""
+    """Say how many texts it would take to tell the best from the next one, if their difference is what it seems.
+
+    With several seeds that is left open: more texts narrow only a part of the interval.
+    """
     first = next((comparison for comparison in comparisons if not comparison.distinguishable), None)
     if first is None:
         return []
     metric = best.metrics[0]
-    too_few = f"{documents(metric)} are too few to tell {first.better} from {first.worse}"
+    evaluated = f"{documents(metric)} and {len(first.by_seed)} seeds" if first.by_seed else documents(metric)
+    too_few = f"{evaluated} are too few to tell {first.better} from {first.worse}"
     half = (first.high - first.low) / 2
     if first.difference == 0 or half == 0:
         same = f"their {metric_name(metric.name)} on {documents(metric)} is the same"
         return [f"Nothing tells {first.better} from {first.worse}: {same}."]
-    needed = metric.documents * _POWER * (half / first.difference) ** 2
+    if first.by_seed:
+        return [f"{too_few}."]
+    needed = metric.documents * (_errors_wanted(first, metric.confidence) * half / first.difference) ** 2
     if needed > _MANY_TEXTS:
         return [f"{too_few}; if their difference is what it seems, it takes more than a million."]
     rounded = math.ceil(needed / (digit := 10 ** max(0, math.floor(math.log10(needed)) - 1))) * digit
     return [f"{too_few}; if their difference is what it seems, it takes about {count(int(rounded))}."]
+
+
+def _errors_wanted(comparison: Comparison, confidence: float) -> float:
+    """Return how large the difference must be in halves of its interval, after the correction of its p-value."""
+    corrections = (comparison.corrected_p_value or 1) / (comparison.p_value or 1)
+    single = NormalDist().inv_cdf(0.5 + confidence / 2)
+    corrected = -NormalDist().inv_cdf((1 - confidence) / 2 / max(corrections, 1))
+    return (corrected + _POWER) / single
 
 
 def _ranked_last(name: str, reason: str) -> str:
@@ -229,6 +244,8 @@ def _few(best: ContestantResult, *, alone: bool) -> list[str]:
         return []
     if number >= FEWEST_DOCUMENTS:
         return [f"{number} {counted}s are few: 95% intervals from so few hold the truth about nine times in ten."]
+    if counted == "answer":
+        return [f"{number} answer{'s' * (number != 1)} are too few for an interval that can be trusted."]
     return [
         f"With fewer than {FEWEST_DOCUMENTS} {counted}s, their pieces were resampled; pieces of one document resemble "
         f"each other, so the intervals are too narrow."
@@ -237,7 +254,7 @@ def _few(best: ContestantResult, *, alone: bool) -> list[str]:
 
 def _precision(results: Sequence[ContestantResult]) -> list[str]:
     half = [result.name for result in results if result.training.precision == "bf16"]
-    full = [result.name for result in results if result.training.precision != "bf16"]
+    full = [result.name for result in results if "bf16" not in result.training.precision]  # ensembles have several
     if not half or not full:
         return []
     return [
