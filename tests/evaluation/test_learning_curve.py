@@ -33,7 +33,8 @@ def sized(name: str, shares: list[float]) -> list[Sized]:
 
 def curve(lines: dict[str, list[float]], failed: Set[tuple[str, int]] = frozenset()) -> LearningCurve:
     all_sized = {
-        name: [each for each in sized(name, shares) if (name, each.rows) not in failed] for name, shares in lines.items()
+        name: [each for each in sized(name, shares) if (name, each.rows) not in failed]
+        for name, shares in lines.items()
     }
     whole = {name: each[-1] for name, each in all_sized.items()}
     scores = {name: each.scores for name, each in whole.items()}

@@ -150,7 +150,9 @@ def undecided(pair: Comparison) -> str:
 def test_a_correction_of_the_p_value_asks_for_more_texts() -> None:
     """An interval that excludes 0 is not enough where four differences were tested: 2.50 errors instead of 1.96."""
     found = undecided(
-        PAIR.model_copy(update={"difference": 0.065, "low": 0.005, "high": 0.125, "p_value": 0.03, "corrected_p_value": 0.12})
+        PAIR.model_copy(
+            update={"difference": 0.065, "low": 0.005, "high": 0.125, "p_value": 0.03, "corrected_p_value": 0.12}
+        )
     )
     assert found.endswith("it takes about 250.")  # 100 * ((2.50 + 0.84) / 1.96 * 60 / 65) ** 2
 

@@ -12,6 +12,8 @@ from bakeoff.sections import Section
 
 AnySection = TypeVar("AnySection", bound=Section)
 
+_OF_MODELS = (".safetensors", ".gguf", ".json", ".txt", ".model", ".jinja")  # weights, config, tokenizer, chat template
+
 
 def with_absolute_paths(config: BakeoffConfig) -> BakeoffConfig:
     """Return the config with the full path of every local file or folder that exists."""
@@ -38,11 +40,19 @@ def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
 
 
 def contestants_files(config: BakeoffConfig) -> list[Path]:
-    """Return the files that contestants read besides the data, that of the language model they share among them."""
-    named = [path for each in config.contestants.values() for path in each.local_paths().values()]
-    named += [path for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
-    paths = [Path(path).expanduser() for path in named]
-    return [path for path in paths if path.is_file()]
+    """Return the files that contestants read besides the data, those of pretrained models in folders among them."""
+    named = [item for each in config.contestants.values() for item in each.local_paths().items()]
+    named += [(key, path) for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
+    files: list[Path] = []
+    for key, name in named:
+        path = Path(name).expanduser()
+        if path.is_file():
+            files.append(path)
+        elif key == "model" and path.is_dir():
+            # A contestant of another run keeps its weights in a folder `model`.
+            inside = sorted((*path.glob("*"), *path.glob("model/*")))
+            files += [file for file in inside if file.suffix in _OF_MODELS and file.is_file()]
+    return files
 
 
 def _moved(section: AnySection, paths: Mapping[str, str | list[str]], move: Callable[[str], str]) -> AnySection:

@@ -235,7 +235,7 @@ def _sentences(
             f"{listed(vague)} {was} ahead of {best.name} with fewer training rows, but {are} not told apart from it "
             f"there: {'that' if len(vague) == 1 else 'each'} may be chance."
         )
-    if not curve.crossings and len(compared) > 1:
+    if len(curve.lines) > 1 and not curve.crossings and len(compared) > 1:
         but = f", though it is not told apart from {listed(list(alike))} at each of them" if alike else ""
         numbers = listed([count(rows) for rows in sorted(compared)])
         every = f"every number of training rows ({numbers})" if compared == set(sizes) else f"{numbers} training rows"
