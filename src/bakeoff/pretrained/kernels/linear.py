@@ -1,8 +1,8 @@
 """Linear layers in fp32 on a CPU, by oneDNN where it is faster than what torch takes.
 
 torch multiplies fp32 matrices by MKL, which does not use AVX-512 on processors of other makers. oneDNN does, and is 2.3
-times faster on an AMD EPYC that has it. Where there is only AVX2, MKL is the faster one: a training step of an encoder
-takes 0.7 times as long. torch uses oneDNN for bf16 of its own accord.
+times faster on an AMD EPYC that has it. Where there is only AVX2, MKL is faster, above all in the backward pass. torch
+uses oneDNN for bf16 of its own accord.
 """
 
 from __future__ import annotations
