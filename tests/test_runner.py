@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
 import bakeoff
 from bakeoff import runner
+from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
+from bakeoff.execution.exchange import Exchange
+from bakeoff.execution.schedule import Ended, Executor, Job
 from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
+from bakeoff.shared_run import SharedRun
 from bakeoff.training.progress import Progress
 
 CONFIG = {
@@ -29,6 +34,55 @@ def test_a_failure_before_the_spec_is_written_is_told_and_leaves_no_folder(tmp_p
 
     with pytest.raises(UserError, match="The disk is full"):
         runner.run(CONFIG, tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+class Unreachable(Executor):
+    """A cluster whose storage can be written once, and not be read."""
+
+    def __init__(self, carrier: SharedRun) -> None:
+        self.carrier = carrier
+
+    def has_room(self) -> bool:
+        return True
+
+    def start(self, job: Job, progress: Progress) -> None:
+        self.carrier.publish()
+
+    def wait(self) -> Iterator[tuple[Job, Ended | Exception]]:
+        raise UserError("The storage cannot be read.")
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_run_that_is_in_a_storage_is_kept(tmp_path, monkeypatch):
+    """What the cluster has trained of it may be there, and no new run of its name can begin."""
+    monkeypatch.setattr(runner, "elsewhere", lambda *arguments: Unreachable(arguments[-1]))
+    store = (tmp_path / "store").as_uri()
+
+    with pytest.raises(UserError, match="cannot be read"):
+        runner.run(CONFIG, tmp_path / "run", on="ray", storage=store)
+
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="already holds a run"):
+        SharedRun(store, RunFolder(tmp_path / "run"), load_config(CONFIG)).must_be_free()
+    assert runner.resume(tmp_path / "run").results
+
+
+def test_a_run_that_has_not_reached_its_storage_leaves_no_folder(tmp_path, monkeypatch):
+    def full(*_):
+        raise UserError("The storage is full.")
+
+    monkeypatch.setattr(runner, "elsewhere", lambda *arguments: Unreachable(arguments[-1]))
+    monkeypatch.setattr(Exchange, "push", full)
+
+    with pytest.raises(UserError, match="is full"):
+        runner.run(CONFIG, tmp_path / "run", on="ray", storage=(tmp_path / "store").as_uri())
 
     assert not (tmp_path / "run").exists()
 

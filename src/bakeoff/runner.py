@@ -95,12 +95,12 @@ def run(
     _must_be_free(folder)
     trackers.must_be_installed(checked.tracker)
     progress = progress or Progress()
+    carrier = _carrier(storage, on, folder, checked)
     first_of_its_place = not folder.path.parent.exists()
     # Locked before the data are read: that may take long, and no other run may begin in the folder meanwhile.
     with folder.locked(), contextlib.ExitStack() as stack:
         _must_be_free(folder)  # another run may have ended between the first look and the lock
-        stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place))
-        carrier = _carrier(storage, on, folder, checked)
+        stack.enter_context(_removed_if_nothing_was_trained(folder, first_of_its_place, carrier))
         if carrier is not None:
             carrier.must_be_free()
         executor = stack.enter_context(elsewhere(folder, checked, workers, on, carrier))
@@ -269,15 +269,19 @@ def free_name(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _removed_if_nothing_was_trained(folder: RunFolder, first_of_its_place: bool) -> Iterator[None]:
+def _removed_if_nothing_was_trained(
+    folder: RunFolder, first_of_its_place: bool, carrier: SharedRun | None
+) -> Iterator[None]:
     """Remove the folder of a run that fails before its first step, so that it is not in the way of the next try.
 
-    The folder around it, such as `runs`, goes as well if this run was the first there.
+    The folder around it, such as `runs`, goes as well if this run was the first there. A published run is kept: what
+    others have trained of it may not have arrived here, and its storage lets no new run of its name begin.
     """
     try:
         yield
     except BaseException as error:
-        could_resume = folder.holds_a_run and not isinstance(error, UserError)
+        published = carrier is not None and carrier.published
+        could_resume = folder.holds_a_run and (published or not isinstance(error, UserError))
         if not could_resume and not folder.begun:
             shutil.rmtree(folder.path, ignore_errors=True)
             if first_of_its_place:

@@ -54,6 +54,7 @@ class SharedRun:
                     "Put the run and the code on a disk that all machines share, and leave --storage out.",
                 )
         self.url = f"{storage.rstrip('/')}/{folder.path.resolve().name}"
+        self.published = False
         self._exchange = Exchange(self.url)
         self._folder = folder
         self._contestants = list_trainings(folder, config)
@@ -97,6 +98,7 @@ class SharedRun:
         for number, contestant in enumerate(self._contestants, start=1):
             if files := own_files(self._folder, contestant, self._contestants):
                 self._exchange.push(_unit(number), files)
+        self.published = True  # even if the next line fails, which may be after it has written
         self._exchange.push(_BEGINNING, self._folder.files_of_its_beginning())
 
     def collect(self, number: int) -> None:

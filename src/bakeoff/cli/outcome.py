@@ -24,6 +24,7 @@ def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
     from bakeoff.cli.progress_bar import ConsoleProgress
     from bakeoff.runs.folder import RunFolder
     from bakeoff.runs.writing import DiskFullError
+    from bakeoff.training import torchrun
 
     try:
         with ConsoleProgress() as progress:
@@ -31,7 +32,10 @@ def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
     except KeyboardInterrupt:
         raise InterruptedWorkError("Interrupted.", _how_to_go_on(folder, RunFolder(folder).holds_a_run)) from None
     except (DiskFullError, NotEnoughMemoryError) as error:
-        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder, RunFolder(folder).begun)}") from error
+        run = RunFolder(folder)
+        # The main process has removed a run that is not kept; for the other ones of torchrun, it may be about to.
+        is_kept = run.holds_a_run if torchrun.is_main_process() else run.begun
+        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder, is_kept)}") from error
 
 
 def _how_to_go_on(folder: Path, is_kept: bool) -> str:

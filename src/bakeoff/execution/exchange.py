@@ -40,6 +40,7 @@ class Carrier(Protocol):
     """What brings the files of a run to machines that share no disk with this one, and back."""
 
     url: str
+    published: bool  # from then on, the run can be resumed with what the machines have trained
 
     def publish(self) -> None:
         """Bring what the run is, and what has been trained of it, before the first training starts."""

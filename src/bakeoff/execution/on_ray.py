@@ -62,7 +62,6 @@ class OnRay(Executor):
             )
         self._assignment = assignment
         self._carrier = carrier
-        self._published = False
         self._jobs: dict[Any, tuple[Job, Progress]] = {}  # what is running or queued, by Ray's reference to its end
         self._connected_here = _connect(address)
         import ray
@@ -86,9 +85,8 @@ class OnRay(Executor):
         return len(self._jobs) <= self._most_at_once()
 
     def start(self, job: Job, progress: Progress) -> None:
-        if self._carrier is not None and not self._published:
+        if self._carrier is not None and not self._carrier.published:
             self._carrier.publish()
-            self._published = True
         task = self._remote(_carry_out, job).options(name=job.label)
         self._jobs[task.remote(self._assignment, job.number, self._inbox)] = job, progress
 
@@ -116,7 +114,8 @@ class OnRay(Executor):
         while left and time.monotonic() < deadline:
             _, left = ray.wait(left, num_returns=1, timeout=POLL_SECONDS)
         for job, _ in self._jobs.values():
-            self._collect(job)
+            with contextlib.suppress(UserError):  # it stays in the storage for `resume`, and the first error counts
+                self._collect(job)
 
     def close(self) -> None:
         import ray
