@@ -87,3 +87,17 @@ def test_a_storage_that_cannot_be_read_is_asked_for_every_training_and_the_first
 
     assert storage.asked == [1, 2, 3]
     assert not cluster.connected
+
+
+def test_a_cluster_without_bakeoff_is_left_again(cluster, monkeypatch):
+    """Otherwise the next address would be ignored, because this process is connected already."""
+
+    def look_around(_: OnRay) -> None:
+        raise UserError("The cluster cannot run bakeoff.")
+
+    monkeypatch.setattr(OnRay, "_look_around", look_around)
+
+    with pytest.raises(UserError, match="cannot run bakeoff"):
+        OnRay("ray://other:10001", 3, Assignment("", "", ""))
+
+    assert not cluster.connected

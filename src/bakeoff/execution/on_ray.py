@@ -64,6 +64,14 @@ class OnRay(Executor):
         self._carrier = carrier
         self._jobs: dict[Any, tuple[Job, Progress]] = {}  # what is running or queued, by Ray's reference to its end
         self._connected_here = _connect(address)
+        try:
+            self._divide(trainings)
+        except BaseException:  # nobody else can close it
+            self.close()
+            raise
+
+    def _divide(self, trainings: int) -> None:
+        """Look at the cluster, and choose the threads of each training."""
         import ray
 
         cpus, gpus = self._nodes("CPU"), self._nodes("GPU")
