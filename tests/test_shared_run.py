@@ -10,6 +10,7 @@ import pytest
 from bakeoff import runner
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
+from bakeoff.execution.exchange import Exchange
 from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from bakeoff.shared_run import SharedRun, train_copy
@@ -57,6 +58,35 @@ def test_in_copies_as_here(config, tmp_path):
 
     assert everything_measured(run.path) == everything_measured(whole)
     assert not [*run.path.rglob("trials"), *run.path.rglob("checkpoint")]
+
+
+def test_what_has_come_in_part_comes_again(config, tmp_path, monkeypatch):
+    """A contestant would be finished without its model, which would then be removed from the storage, too."""
+    run = RunFolder(
+        runner.run({**config, "contestants": {"lstm": CONFIG["contestants"]["lstm"]}}, tmp_path / "run").folder
+    )
+    checked, own = load_config(run.config_values()), run.contestant("lstm").path
+    before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    SharedRun((tmp_path / "store").as_uri(), run, checked).publish()
+    shutil.rmtree(own)
+    receive = Exchange._receive
+
+    def cut_off(self: Exchange, source: str, file: Path, *rest: object) -> None:
+        if file.parent.name == "model":
+            raise UserError("The storage cannot be read.")
+        receive(self, source, file, *rest)  # type: ignore[arg-type]
+
+    shared = SharedRun((tmp_path / "store").as_uri(), run, checked)
+    monkeypatch.setattr(Exchange, "_receive", cut_off)
+    with pytest.raises(UserError, match="cannot be read"):
+        shared.collect(1)
+    monkeypatch.undo()
+    shared.fetch()
+    shared.publish()
+
+    assert {path: path.read_bytes() for path in own.rglob("*") if path.is_file()} == before
+    names = {path.relative_to(run.path).as_posix() for path in before}
+    assert set(Exchange(shared.url).index("trainings/1")) == names
 
 
 def test_a_storage_that_holds_another_run_is_refused(config, tmp_path):

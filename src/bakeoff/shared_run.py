@@ -25,6 +25,7 @@ from bakeoff.errors import UserError
 from bakeoff.execution.exchange import LOGS, Exchange
 from bakeoff.execution.schedule import Ended
 from bakeoff.runs.checksums import MANIFEST
+from bakeoff.runs.contestant_folder import ENDS
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.locking import LOCK
 from bakeoff.runs.writing import PART
@@ -156,7 +157,10 @@ def _copied(url: str, session: str) -> _Copy:
 
 
 def own_files(folder: RunFolder, contestant: Contestant, contestants: Sequence[Contestant]) -> dict[str, Path]:
-    """Return the files that a training alone writes, by their path from the run folder."""
+    """Return the files that a training alone writes, by their path from the run folder.
+
+    Those that say that others are complete come last, so that nobody reads them who has not got the others.
+    """
     own = contestant.own_folder.path
     others = {other.own_folder.path for other in contestants} - {own}
     found: dict[str, Path] = {}
@@ -165,7 +169,7 @@ def own_files(folder: RunFolder, contestant: Contestant, contestants: Sequence[C
         for path in (Path(parent, name) for name in names if name != LOCK and not name.endswith(PART)):
             if path.is_file() and not path.is_symlink():
                 found[path.relative_to(folder.path).as_posix()] = path
-    return found
+    return dict(sorted(found.items(), key=lambda file: (file[1].name in ENDS, -len(file[1].parts))))
 
 
 def _needed(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> set[int]:

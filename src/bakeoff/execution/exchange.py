@@ -66,7 +66,7 @@ class Exchange:
                 self._store.auto_mkdir = True  # files of a disk need folders, objects do not
 
     def push(self, unit: str, files: Files) -> None:
-        """Make `files` the content of a unit. Nobody sees it half done."""
+        """Make `files` the content of a unit. Nobody sees it half done; who pulls it gets them in their order."""
         for _ in range(_TRIES):
             before = _states(files)
             index = _index_of(files, before)

@@ -24,6 +24,9 @@ from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, rep
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
+_RESULT, _FAILURE, _SUMMARY = ENDS = ("result.json", "failure.json", "summary.json")
+"""Names of files that are written last, and say that the others are complete."""
+
 _LINES: dict[str, type[StepLine | EpochLine]] = {"step": StepLine, "epoch": EpochLine}
 
 
@@ -59,9 +62,9 @@ class ContestantFolder:
         self._scores = path / "scores.parquet"
         self._out_of_scope = path / "out_of_scope.parquet"
         self._samples = path / "samples.jsonl"
-        self._result = path / "result.json"
+        self._result = path / _RESULT
         self._average = path / self.average_file
-        self._failure = path / "failure.json"
+        self._failure = path / _FAILURE
 
     def repeat(self, number: int) -> ContestantFolder:
         """Return the folder of a further seed, which has the same layout; 1 is this folder."""
@@ -331,7 +334,7 @@ class StageFolder(ContestantFolder):
         """
         super().__init__(path, writes=writes, name=name)
         self._metrics = metrics or self._metrics
-        self._summary = path / "summary.json"
+        self._summary = path / _SUMMARY
 
     def write_summary(self, summary: Record) -> None:
         """Write the last file of the training, which marks the weights in ``model`` as final."""
