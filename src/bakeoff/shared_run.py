@@ -95,12 +95,14 @@ class SharedRun:
 
     def publish(self) -> None:
         """Put the run, and what has been trained of it, into the storage."""
-        self._exchange.push(_FILES, _named_files(load_config(self._folder.config_values())))  # with its full paths
+        config = load_config(self._folder.config_values())  # with its full paths
+        self._exchange.push(_FILES, lambda: _named_files(config))
         for number, contestant in enumerate(self._contestants, start=1):
-            if files := own_files(self._folder, contestant, self._contestants):
+            files = functools.partial(own_files, self._folder, contestant, self._contestants)
+            if files():
                 self._exchange.push(_unit(number), files)
         self.published = True  # even if the next line fails, which may be after it has written
-        self._exchange.push(_BEGINNING, self._folder.files_of_its_beginning())
+        self._exchange.push(_BEGINNING, self._folder.files_of_its_beginning)
 
     def collect(self, number: int) -> None:
         """Get what a training has written."""
@@ -131,7 +133,7 @@ def train_copy(url: str, session: str, number: int, progress: Progress) -> Ended
     for each in sorted({number, *_needed(copy.config, contestants, number)}):
         copy.exchange.pull(_unit(each), copy.folder.path)
     contestant = contestants[number - 1]
-    with copy.exchange.pushing(_unit(number), lambda: own_files(copy.folder, contestant, contestants)):
+    with copy.exchange.pushing(_unit(number), functools.partial(own_files, copy.folder, contestant, contestants)):
         return train(str(copy.folder.path), session, number, progress)
 
 

@@ -33,7 +33,8 @@ def found(folder: Path) -> dict[str, str]:
 
 
 def test_files_come_out_as_they_went_in(store, tmp_path):
-    store.push("trainings/1", written(tmp_path / "a", weights="1", empty=""))
+    files = written(tmp_path / "a", weights="1", empty="")
+    store.push("trainings/1", lambda: files)
     assert store.pull("trainings/1", tmp_path / "b")
 
     assert found(tmp_path / "b") == {"model/weights": "1", "model/empty": ""}
@@ -45,12 +46,14 @@ def test_a_unit_that_nobody_pushed_is_empty(store, tmp_path):
 
 
 def test_what_is_the_same_is_not_sent_again_and_what_is_old_is_removed(store, tmp_path, monkeypatch):
-    store.push("x", written(tmp_path / "a", weights="1", state="1"))
+    before = written(tmp_path / "a", weights="1", state="1")
+    store.push("x", lambda: before)
     sent: list[str] = []
-    send = Exchange._send
-    monkeypatch.setattr(Exchange, "_send", lambda self, file, *rest: (sent.append(file.name), send(self, file, *rest)))
+    put = store._store.put_file
+    monkeypatch.setattr(store._store, "put_file", lambda file, to: (sent.append(Path(file).name), put(file, to)))
 
-    store.push("x", written(tmp_path / "a", weights="2", state="1"))
+    now = written(tmp_path / "a", weights="2", state="1")
+    store.push("x", lambda: now)
 
     assert sent == ["weights"]
     assert len(store._objects("x")) == 3  # two files and the index
@@ -58,40 +61,51 @@ def test_what_is_the_same_is_not_sent_again_and_what_is_old_is_removed(store, tm
     assert found(tmp_path / "b") == {"model/weights": "2", "model/state": "1"}
 
 
+def in_folder(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_checkpoint_that_changes_meanwhile_is_never_mixed(store, tmp_path, monkeypatch):
-    files = written(tmp_path / "a", state="1", weights="1")
-    send = Exchange._send
+    """Nor does it lack a file that it has now, or name one that is gone."""
+    written(tmp_path / "a", state="1", weights="1")
+    put = store._store.put_file
     replaced = iter([True])
 
-    def replace_meanwhile(self: Exchange, *arguments: object) -> None:
-        send(self, *arguments)
+    def replace_meanwhile(*arguments: str) -> None:
+        put(*arguments)
         if next(replaced, False):
-            written(tmp_path / "a", state="22", weights="22")
+            (tmp_path / "a" / "weights").unlink()
+            written(tmp_path / "a", state="22", shard="22")
 
-    monkeypatch.setattr(Exchange, "_send", replace_meanwhile)
-    store.push("x", files)
+    monkeypatch.setattr(store._store, "put_file", replace_meanwhile)
+    store.push("x", lambda: in_folder(tmp_path / "a"))
 
     store.pull("x", tmp_path / "b")
-    assert found(tmp_path / "b") == {"model/state": "22", "model/weights": "22"}
+    assert found(tmp_path / "b") == {"state": "22", "shard": "22"}
 
 
-def test_a_log_may_grow_while_it_is_sent(store, tmp_path, monkeypatch):
-    log = tmp_path / "metrics.jsonl"
-    log.write_text("1\n")
-    digest = exchange.digest_of
+@pytest.mark.parametrize("name", ["contestants/lstm/metrics.jsonl", "contestants/lstm/tracking/events"])
+def test_a_log_or_a_trackers_file_may_change_while_it_is_sent(store, tmp_path, monkeypatch, name):
+    (tmp_path / "a" / name).parent.mkdir(parents=True)
+    (tmp_path / "a" / name).write_text("1\n")
+    pipe = store._store.pipe_file
 
-    def grow(path: Path, size: int) -> str:
-        found = digest(path, size)
-        with log.open("a") as file:
+    def change(*arguments: object) -> None:
+        pipe(*arguments)
+        with (tmp_path / "a" / name).open("a") as file:
             file.write("2\n")
-        return found
 
-    monkeypatch.setattr(exchange, "digest_of", grow)
-    store.push("x", {"metrics.jsonl": log})
+    monkeypatch.setattr(store._store, "pipe_file", change)
+    store.push("x", lambda: in_folder(tmp_path / "a"))
     monkeypatch.undo()
 
     store.pull("x", tmp_path / "b")
-    assert found(tmp_path / "b") == {"metrics.jsonl": "1\n"}
+    assert found(tmp_path / "b") == {name: "1\n"}
+
+
+def test_a_contestant_of_any_name_is_no_tracker():
+    assert exchange._changes_at_any_time("contestants/lstm/repeat-2/tracking/wandb/run")
+    assert not exchange._changes_at_any_time("contestants/tracking/checkpoint/state")
 
 
 def test_what_a_training_writes_is_pushed_while_it_runs_and_when_it_fails(store, tmp_path, monkeypatch):
@@ -115,7 +129,8 @@ def test_what_a_training_writes_is_pushed_while_it_runs_and_when_it_fails(store,
 
 @pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside", "..\\outside", ""])
 def test_a_name_never_leads_out_of_the_folder(store, tmp_path, name):
-    store.push("x", {name: written(tmp_path / "a", it="1")["model/it"]})
+    file = written(tmp_path / "a", it="1")["model/it"]
+    store.push("x", lambda: {name: file})
 
     with pytest.raises(UserError, match="is no name of a file"):
         store.pull("x", tmp_path / "b" / "c")
@@ -124,5 +139,7 @@ def test_a_name_never_leads_out_of_the_folder(store, tmp_path, name):
 
 @pytest.mark.parametrize("url", ["nothing://bucket/x", "s3"])
 def test_a_storage_that_cannot_be_used_is_one_sentence(url, tmp_path):
+    files = written(tmp_path / "a", it="1")
+
     with pytest.raises(UserError, match=r"--storage"):
-        Exchange(url).push("x", written(Path(tmp_path / "a"), it="1"))
+        Exchange(url).push("x", lambda: files)

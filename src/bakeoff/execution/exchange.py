@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeAlias
 
 import fsspec
+import xxhash
 
 from bakeoff.errors import UserError
 from bakeoff.runs.checksums import digest_of
@@ -23,7 +24,7 @@ from bakeoff.runs.writing import replaced_file
 Files: TypeAlias = Mapping[str, Path]  # by their name in the unit, with "/" between folders
 
 LOGS = (".jsonl",)
-"""Endings of files that only grow, a line at a time. All others are replaced as a whole."""
+"""Endings of files that only grow, a line at a time."""
 
 PUSH_SECONDS = 5.0
 """Time between two looks at whether a training has written something new."""
@@ -65,17 +66,18 @@ class Exchange:
             if hasattr(self._store, "auto_mkdir"):
                 self._store.auto_mkdir = True  # files of a disk need folders, objects do not
 
-    def push(self, unit: str, files: Files) -> None:
+    def push(self, unit: str, files: Callable[[], Files]) -> None:
         """Make `files` the content of a unit. Nobody sees it half done; who pulls it gets them in their order."""
         for _ in range(_TRIES):
-            before = _states(files)
-            index = _index_of(files, before)
+            listed = files()
+            before = _states(listed)
+            index: dict[str, tuple[int, str]] = {}
             with self._explained("written"):
                 there = set(self._objects(unit))
-                for name, (size, digest) in index.items():
-                    if digest not in there:
-                        self._send(files[name], size, f"{self._root}/{unit}/{digest}")
-                if _replaced(before, _states(files)):
+                for name, (size, _, _) in before.items():
+                    with contextlib.suppress(FileNotFoundError):  # a tracker removed it; for others, see below
+                        index[name] = self._send(unit, name, listed[name], size, there)
+                if _replaced(before, _states(files())):
                     continue  # so that a checkpoint's weights never come with another one's state
                 self._store.pipe_file(f"{self._root}/{unit}/{_INDEX}", json.dumps(index).encode())
                 for digest in there - {digest for _, digest in index.values()} - {_INDEX}:
@@ -105,11 +107,13 @@ class Exchange:
     def differs(self, unit: str, files: Files) -> bool:
         """Return whether a unit lacks any of `files`, or has another one of that name."""
         there = self.index(unit)
-        return any(there.get(name) != state for name, state in _index_of(files, _states(files)).items())
+        return any(
+            there.get(name) != (size, digest_of(files[name], size)) for name, (size, _, _) in _states(files).items()
+        )
 
     @contextlib.contextmanager
     def pushing(self, unit: str, files: Callable[[], Files]) -> Iterator[None]:
-        """Push a unit whenever a file other than a log is new, and at the end of the block, however it ends."""
+        """Push a unit whenever a file that is replaced as a whole is new, and at the end, however the block ends."""
         ended = threading.Event()
         first = _states(files())
 
@@ -118,7 +122,7 @@ class Exchange:
             while not ended.wait(PUSH_SECONDS):
                 if _replaced(pushed, now := _states(files())):
                     with contextlib.suppress(UserError):  # the next try, or the last one, tells
-                        self.push(unit, files())
+                        self.push(unit, files)
                         pushed = now
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -128,7 +132,7 @@ class Exchange:
         finally:
             ended.set()
             watcher.join()
-            self.push(unit, files())
+            self.push(unit, files)
 
     def _objects(self, unit: str) -> list[str]:
         try:
@@ -136,12 +140,18 @@ class Exchange:
         except FileNotFoundError:
             return []
 
-    def _send(self, file: Path, size: int, target: str) -> None:
-        if file.suffix in LOGS:  # it may have grown since its checksum was computed
-            with file.open("rb") as content:
-                self._store.pipe_file(target, content.read(size))
+    def _send(self, unit: str, name: str, file: Path, size: int, there: Collection[str]) -> tuple[int, str]:
+        """Put a file into a unit unless it is there; return its size and checksum."""
+        if _changes_at_any_time(name):  # what goes is what was read, whatever is written meanwhile
+            content = file.read_bytes()
+            size, digest = len(content), xxhash.xxh3_128_hexdigest(content)
+            if digest not in there:
+                self._store.pipe_file(f"{self._root}/{unit}/{digest}", content)
         else:
-            self._store.put_file(str(file), target)
+            digest = digest_of(file, size)
+            if digest not in there:
+                self._store.put_file(str(file), f"{self._root}/{unit}/{digest}")
+        return size, digest
 
     def _receive(self, source: str, file: Path, size: int, digest: str) -> None:
         if file.is_file() and not file.is_symlink() and file.stat().st_size == size and digest_of(file, size) == digest:
@@ -180,15 +190,15 @@ def _states(files: Files) -> dict[str, tuple[int, int, int]]:
 
 
 def _replaced(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Return whether a file other than a log is new, changed or gone."""
-    return {name: state for name, state in before.items() if Path(name).suffix not in LOGS} != {
-        name: state for name, state in now.items() if Path(name).suffix not in LOGS
+    """Return whether a file other than those that change at any time is new, changed or gone."""
+    return {name: state for name, state in before.items() if not _changes_at_any_time(name)} != {
+        name: state for name, state in now.items() if not _changes_at_any_time(name)
     }
 
 
-def _index_of(files: Files, states: Mapping[str, tuple[int, int, int]]) -> dict[str, tuple[int, str]]:
-    """Return size and checksum of the files whose states are known; of a log, up to that size."""
-    return {name: (size, digest_of(files[name], size)) for name, (size, _, _) in states.items()}
+def _changes_at_any_time(name: str) -> bool:
+    """Return whether a file is a log, or a tracker's (contestants/NAME/tracking). Others are replaced as a whole."""
+    return name.endswith(LOGS) or "tracking" in PurePosixPath(name).parts[2:]
 
 
 def _below(folder: Path, name: str) -> Path:
