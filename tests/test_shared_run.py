@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bakeoff import runner
+from bakeoff import runner, shared_run
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
 from bakeoff.execution.exchange import Exchange
+from bakeoff.execution.schedule import Job
 from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.folder import RunFolder
 from bakeoff.shared_run import SharedRun, train_copy
 from bakeoff.training.progress import Progress
-from bakeoff.trainings import list_trainings
+from bakeoff.trainings import describe, list_trainings
 from tests.command import refused
 from tests.end_to_end.test_kill import everything_measured
 from tests.real_runs import write_config_file
@@ -121,3 +123,21 @@ def test_code_of_this_machine_goes_nowhere(tmp_path):
     assert "mine runs code of this machine, which --storage does not carry" in said
     assert not (tmp_path / "store").exists()
     assert not (tmp_path / "run").exists()
+
+
+def test_each_training_that_another_one_builds_on_is_looked_at_once(tmp_path, monkeypatch):
+    """Each trial of a search needs all of the rounds before it: there are millions of ways from one to another."""
+    values = {**CONFIG, "data": {"table": "sentence-polarity"}}
+    tune = {"trials": 100, "at_once": 10, "settings": ["inverse_regularization"]}
+    checked = load_config({**values, "contestants": {"linear": {"tune": tune}}})
+    trainings = list_trainings(RunFolder(tmp_path / "run"), checked)
+    looked_at: list[int] = []
+
+    def counted(*arguments: Any) -> Job:
+        looked_at.append(arguments[2])
+        return describe(*arguments)
+
+    monkeypatch.setattr(shared_run, "describe", counted)
+
+    assert shared_run._with_needed(checked, trainings, 101) == set(range(1, 102))
+    assert sorted(looked_at) == list(range(1, 102))

@@ -130,7 +130,7 @@ def train_copy(url: str, session: str, number: int, progress: Progress) -> Ended
     """
     copy = _copied(url, session)
     contestants = list_trainings(copy.folder, copy.config)
-    for each in sorted({number, *_needed(copy.config, contestants, number)}):
+    for each in sorted(_with_needed(copy.config, contestants, number)):
         copy.exchange.pull(_unit(each), copy.folder.path)
     contestant = contestants[number - 1]
     with copy.exchange.pushing(_unit(number), functools.partial(own_files, copy.folder, contestant, contestants)):
@@ -174,10 +174,13 @@ def own_files(folder: RunFolder, contestant: Contestant, contestants: Sequence[C
     return dict(sorted(found.items(), key=lambda file: (file[1].name in ENDS, -len(file[1].parts))))
 
 
-def _needed(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> set[int]:
-    """Return the numbers of the trainings that one builds on, and of those that they build on."""
-    direct = describe(config, contestants, number, None).needs
-    return set(direct).union(*(_needed(config, contestants, each) for each in direct))
+def _with_needed(config: BakeoffConfig, contestants: Sequence[Contestant], number: int) -> set[int]:
+    """Return the numbers of a training, of those that it builds on, and of those that they build on."""
+    needed, new = {number}, {number}
+    while new:
+        new = set().union(*(describe(config, contestants, each, None).needs for each in new)) - needed
+        needed |= new
+    return needed
 
 
 def _named_files(config: BakeoffConfig) -> dict[str, Path]:
