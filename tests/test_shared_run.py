@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bakeoff
 from bakeoff import runner, shared_run
 from bakeoff.config.load import load_config
 from bakeoff.errors import UserError
@@ -20,6 +22,7 @@ from bakeoff.training.progress import Progress
 from bakeoff.trainings import describe, list_trainings
 from tests.command import refused
 from tests.end_to_end.test_kill import everything_measured
+from tests.methods.small_transformers import model_folder
 from tests.real_runs import write_config_file
 
 CONFIG = {
@@ -44,22 +47,82 @@ def config(tmp_path: Path) -> dict[str, object]:
     return {**CONFIG, "data": {"table": str(tmp_path / "parts" / "*.csv")}}
 
 
-def test_in_copies_as_here(config, tmp_path):
-    whole = runner.run(config, tmp_path / "whole").folder
-    run = RunFolder(tmp_path / "run")
-    shutil.copytree(whole, run.path)
+def in_copies(config: dict[str, Any], path: Path, *hidden: Path) -> tuple[RunFolder, RunFolder]:
+    """Return a run of this process, and one whose trainings were carried out in a copy that names no place of its own.
+
+    Args:
+        path: Where both are, and the storage.
+        hidden: Files and folders that the other machine does not see.
+    """
+    whole = RunFolder(runner.run(config, path / "whole").folder)
+    run = RunFolder(path / "run")
+    shutil.copytree(whole.path, run.path)
     shutil.rmtree(run.path / "contestants")
     checked = load_config(run.config_values())
-    shared = SharedRun((tmp_path / "store").as_uri(), run, checked)
+    shared = SharedRun((path / "store").as_uri(), run, checked)
     shared.publish()
-    shutil.move(tmp_path / "parts", tmp_path / "elsewhere")  # the other machine does not see them
-
+    for place in hidden:
+        place.rename(place.with_name(f"hidden-{place.name}"))
     for number in range(1, len(list_trainings(run, checked)) + 1):
         train_copy(shared.url, "session", number, Progress())
         shared.collect(number)
+    for place in hidden:
+        place.with_name(f"hidden-{place.name}").rename(place)
+    home = shared_run._copied(shared.url, "session").home
+    home.cleanup()
+    shared_run._copied.cache_clear()
+    for file in run.path.rglob("*"):
+        assert file.is_dir() or home.name.encode() not in file.read_bytes(), file
+    return whole, run
 
-    assert everything_measured(run.path) == everything_measured(whole)
+
+def test_in_copies_as_here(config, tmp_path):
+    whole, run = in_copies(config, tmp_path, tmp_path / "parts")
+
+    assert everything_measured(run.path) == everything_measured(whole.path)
     assert not [*run.path.rglob("trials"), *run.path.rglob("checkpoint")]
+
+
+def test_classifiers_name_the_files_of_the_machine_where_the_run_began(config, tmp_path):
+    encoder = model_folder(tmp_path / "encoder", "bert")
+    rows = [row for part in (tmp_path / "parts").iterdir() for row in part.read_text().splitlines()[1:]]
+    (tmp_path / "answers.csv").write_text("\n".join(["text,prediction", *rows]))
+    (tmp_path / "unlabeled.txt").write_text("good film\nbad film\n" * 20)
+    contestants = {
+        "adapted": {"method": "transformer", "model": str(encoder), "tuning": "lora", "max_length": 32},
+        "tuned": {"method": "transformer", "model": str(encoder), "max_length": 32},
+        "embedding": {"model": str(encoder)},
+        "lstm": {**CONFIG["contestants"]["lstm"], "pretrain": {"text": str(tmp_path / "unlabeled.txt"), "epochs": 1}},
+        "answers": {"method": "predictions", "file": str(tmp_path / "answers.csv")},
+    }
+    files = (encoder, tmp_path / "answers.csv", tmp_path / "unlabeled.txt", tmp_path / "parts")
+
+    _, run = in_copies({**config, "contestants": contestants}, tmp_path, *files)
+
+    for name in ("adapted", "embedding"):
+        pointer = run.path / "contestants" / name / "model" / "base_model.json"
+        assert json.loads(pointer.read_text()) == {"base_model": str(encoder)}
+        assert bakeoff.load_classifier(run.path, contestant=name).predict(["a good film"])
+
+
+def test_language_models_name_the_files_of_the_machine_where_the_run_began(tmp_path):
+    model = model_folder(tmp_path / "model", "llama")
+    config = {
+        "task": "language-model",
+        "model": str(model),
+        "data": {"text": "wikitext-2-part", "fraction": {"train": 0.01, "validation": 0.01, "test": 0.005}},
+        "budget": {"tokens": 500},
+        "contestants": {"pretrained": {}, "lora": {"max_length": 32}},
+        "evaluation": {"protocols": ["document"], "resamples": 20, "context_length": 64},
+    }
+
+    whole, run = in_copies(config, tmp_path, model)
+
+    assert everything_measured(run.path) == everything_measured(whole.path)
+    for name in ("pretrained", "lora"):
+        assert bakeoff.load_language_model(str(run.path / "contestants" / name)).name
+    adapter = json.loads((run.path / "contestants" / "lora" / "model" / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == str(model)
 
 
 def test_what_has_come_in_part_comes_again(config, tmp_path, monkeypatch):

@@ -1,8 +1,9 @@
 """Carry out trainings on machines that share no disk: what each reads and writes goes through a storage.
 
 The machine of the command puts there what the run is: config, record of the data, data files, local models. Another one
-makes a copy of that, whose config names its own paths, gets what a training builds on, and pushes its checkpoints and
-results. The machine of the command collects them, so that its run folder ends up complete.
+makes a copy of that, gets what a training builds on, and pushes its checkpoints and results. The machine of the command
+collects them, so that its run folder ends up complete. The config of a copy names its own data files; models and the
+files of contestants keep their names, which are saved with what is trained.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import xxhash
 
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.load import load_config
-from bakeoff.config.paths import folder_of_pattern, with_moved_paths
+from bakeoff.config.paths import contestants_paths, folder_of_pattern, with_moved_data, with_moved_paths
+from bakeoff.copied_files import copied
 from bakeoff.elsewhere import train
 from bakeoff.errors import UserError
 from bakeoff.execution.exchange import LOGS, Exchange
@@ -120,6 +122,7 @@ class _Copy:
     home: tempfile.TemporaryDirectory[str]  # removed with the process
     folder: RunFolder
     config: BakeoffConfig
+    files: dict[str, str]  # where the files and folders are that contestants name
 
 
 def train_copy(url: str, session: str, number: int, progress: Progress) -> Ended:
@@ -133,15 +136,16 @@ def train_copy(url: str, session: str, number: int, progress: Progress) -> Ended
     for each in sorted(_with_needed(copy.config, contestants, number)):
         copy.exchange.pull(_unit(each), copy.folder.path)
     contestant = contestants[number - 1]
-    with copy.exchange.pushing(_unit(number), functools.partial(own_files, copy.folder, contestant, contestants)):
+    own = functools.partial(own_files, copy.folder, contestant, contestants)
+    with copied(copy.files), copy.exchange.pushing(_unit(number), own):
         return train(str(copy.folder.path), session, number, progress)
 
 
 @functools.lru_cache(maxsize=1)
 def _copied(url: str, session: str) -> _Copy:
-    """Return a copy of what a run is, in which the config and the record of the data name this machine's paths."""
+    """Return a copy of what a run is, in which the config names this machine's paths of the data."""
     home = tempfile.TemporaryDirectory(prefix="bakeoff-")
-    exchange, files = Exchange(url), Path(home.name) / "files"
+    exchange, files = Exchange(url), Path(home.name).resolve() / "files"
     folder = RunFolder(Path(home.name) / url.rpartition("/")[2])
     exchange.pull(_FILES, files)
     exchange.pull(_BEGINNING, folder.path)
@@ -151,11 +155,10 @@ def _copied(url: str, session: str) -> _Copy:
         there = files / _name(str(folder_of_pattern(path) or path))
         return str(files / _name(path)) if there.exists() else path
 
-    config = with_moved_paths(load_config(folder.config_values()), here)
-    data = folder.data()
-    folder.write_data(data.model_copy(update={"files": {here(path): digest for path, digest in data.files.items()}}))
+    config = with_moved_data(load_config(folder.config_values()), here)
     folder.write_config_file(config.model_dump(mode="json"))
-    return _Copy(exchange, home, folder, config)
+    named = {path: here(path) for path in contestants_paths(config)}
+    return _Copy(exchange, home, folder, config, {path: copy for path, copy in named.items() if copy != path})
 
 
 def own_files(folder: RunFolder, contestant: Contestant, contestants: Sequence[Contestant]) -> dict[str, Path]:

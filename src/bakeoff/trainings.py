@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bakeoff import machine
 from bakeoff.config.bakeoff import BakeoffConfig
 from bakeoff.config.paths import contestants_files
 from bakeoff.config.repeats import folds, parts, seeds
+from bakeoff.copied_files import here
 from bakeoff.data.files import sha256_of_file
 from bakeoff.environment import other_circumstances
 from bakeoff.errors import DivergedError, NotEnoughMemoryError, UserError
@@ -36,7 +38,7 @@ def prepare_data(config: BakeoffConfig, progress: Progress) -> tuple[Any, DataRe
     """
     progress.stage("reading data")
     prepared, report = get_task(config).prepare(config)
-    report.files.update({str(file): sha256_of_file(file) for file in contestants_files(config)})
+    report.files.update({str(file): sha256_of_file(Path(here(str(file)))) for file in contestants_files(config)})
     for reason, count in report.skipped.items():
         progress.message(f"Skipped {count:,} rows of {report.source}: {reason}.")
     for note in report.notes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.copied_files import here
 from bakeoff.methods.base import MethodConfig
 from bakeoff.sections import Section
 
@@ -26,6 +27,12 @@ def with_moved_paths(config: BakeoffConfig, move: Callable[[str], str]) -> Bakeo
     return _moved(config, config.local_paths(), move).model_copy(update={"contestants": contestants})
 
 
+def with_moved_data(config: BakeoffConfig, move: Callable[[str], str]) -> BakeoffConfig:
+    """Return the config with `move(path)` for the paths of its data; those of models and contestants stay."""
+    paths = {key: path for key, path in config.local_paths().items() if key.startswith("data.")}
+    return _moved(config, paths, move)
+
+
 def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
     """Return the config with the full path of every file or folder of a contestant that exists in the config's folder.
 
@@ -41,18 +48,27 @@ def with_paths_beside(config: BakeoffConfig, folder: Path) -> BakeoffConfig:
 
 def contestants_files(config: BakeoffConfig) -> list[Path]:
     """Return the files that contestants read besides the data, those of pretrained models in folders among them."""
-    named = [item for each in config.contestants.values() for item in each.local_paths().items()]
-    named += [(key, path) for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
     files: list[Path] = []
-    for key, name in named:
+    for key, name in _named_by_contestants(config):
         path = Path(name).expanduser()
-        if path.is_file():
+        local = Path(here(str(path)))
+        if local.is_file():
             files.append(path)
-        elif key == "model" and path.is_dir():
+        elif key == "model" and local.is_dir():
             # A contestant of another run keeps its weights in a folder `model`.
-            inside = sorted((*path.glob("*"), *path.glob("model/*")))
-            files += [file for file in inside if file.suffix in _OF_MODELS and file.is_file()]
+            inside = sorted((*local.glob("*"), *local.glob("model/*")))
+            files += [path / each.relative_to(local) for each in inside if each.suffix in _OF_MODELS and each.is_file()]
     return files
+
+
+def contestants_paths(config: BakeoffConfig) -> list[str]:
+    """Return everything besides the data that may be the path of a local file or folder."""
+    return [path for _, path in _named_by_contestants(config)]
+
+
+def _named_by_contestants(config: BakeoffConfig) -> list[tuple[str, str]]:
+    named = [item for each in config.contestants.values() for item in each.local_paths().items()]
+    return named + [(key, path) for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
 
 
 def _moved(section: AnySection, paths: Mapping[str, str | list[str]], move: Callable[[str], str]) -> AnySection:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.copied_files import here
 from bakeoff.data.example_texts import Message, Render
 from bakeoff.data.types import Answer, Corpus, Document
 from bakeoff.errors import UserError
@@ -62,19 +63,20 @@ def read_prompting(name: str) -> Prompting | None:
     Raises:
         UserError: the file is damaged.
     """
-    for folder in (Path(name).expanduser(), Path(name).expanduser() / "model"):
-        path = prompting_path(folder)
-        if not path.is_file():
+    path = Path(here(name)).expanduser()
+    for folder in (path, path / "model"):
+        file = prompting_path(folder)
+        if not file.is_file():
             continue
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(file.read_text(encoding="utf-8"))
             template = values["template"]
             known = template is None or isinstance(template, str)
             if not known:
                 raise TypeError
             return Prompting(template, tuple(map(str, values["stops"])), read_shots(folder))
         except (OSError, ValueError, KeyError, TypeError):
-            raise UserError(f"{path} is damaged.", "Train the contestant again.") from None
+            raise UserError(f"{file} is damaged.", "Train the contestant again.") from None
     return None
 
 

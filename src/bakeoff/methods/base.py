@@ -69,7 +69,8 @@ class MethodConfig(Section):
     def local_paths(self) -> dict[str, str]:
         """Return the files and folders that the settings name, by dotted key: `{"pretrain.text": "a.csv"}`.
 
-        The run stores those that exist by their full path, and fingerprints files.
+        The run stores those that exist by their full path, and fingerprints files. Open them by
+        `bakeoff.copied_files.here(path)`: another machine of a cluster may have a copy.
         """
         return {}
 

@@ -19,6 +19,7 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub import snapshot_download, try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 
+from bakeoff.copied_files import here, original
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf, load_gguf_tokenizer
 from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
@@ -43,7 +44,7 @@ class Source:
     """The place of a model on disk."""
 
     path: Path  # a folder, or a GGUF file
-    reference: str  # what plain transformers would load
+    reference: str  # what plain transformers would load, on the machine where the run began
     quantization: Quantization | None = None  # of a contestant that points at its base model
 
 
@@ -137,7 +138,7 @@ def find(name: str, cache: Path | None = None) -> Source:
     if name in PACKAGED_MODELS:
         folder = packaged_folder(name, cache)
         return Source(folder, str(folder))
-    path = Path(name).expanduser()
+    path = Path(here(name)).expanduser()
     if path.exists():
         return _local(path, cache)
     if name.startswith((".", "/", "~")) or path.suffix == ".gguf" or not _HUB_ID.fullmatch(name):
@@ -151,14 +152,14 @@ def _local(path: Path, cache: Path | None) -> Source:
             raise UserError(
                 f"{path} is not a model that can be read.", "Give the folder it is in, or a file that ends in .gguf."
             )
-        return Source(path.resolve(), str(path.resolve()))
+        return _found(path)
     for folder in (path, path / "model"):
         check_folder(folder)
         pointer = read_pointer(folder)
         if pointer is not None and not (folder / "adapter_config.json").exists():
             return replace(find(pointer.base_model, cache), quantization=pointer.quantization)
         if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
-            return Source(folder.resolve(), str(folder.resolve()))
+            return _found(folder)
     contestants = sorted(str(folder) for folder in path.glob("contestants/*"))
     if contestants:
         raise UserError(f"{path} is a run with several models.", f"Choose one: {', '.join(contestants)}.")
@@ -166,6 +167,10 @@ def _local(path: Path, cache: Path | None) -> Source:
         f"The folder {path} has no model: there is neither config.json nor adapter_config.json.",
         "Give a folder that `save_pretrained` wrote, or a contestant of a run (RUN/contestants/NAME).",
     )
+
+
+def _found(path: Path) -> Source:
+    return Source(path.resolve(), original(str(path.resolve())))
 
 
 def _hub_folder(name: str) -> Path:

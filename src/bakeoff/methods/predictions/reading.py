@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.copied_files import here, original
 from bakeoff.data.cells import label_of, labels_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
 from bakeoff.data.label_sets import label_lists
@@ -59,7 +60,8 @@ def read_answers(
     Raises:
         UserError: the file cannot be read, lacks a column, holds an unknown label, or probabilities that are none.
     """
-    table = read_raw_table(config.file)
+    table = read_raw_table(here(config.file))
+    table = replace(table, source=original(table.source))
     if multilabel:
         return _read_label_sets(config, table, label_names, text)
     prefix = None if config.labels_only else _prefix(table, label_names)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from bakeoff.copied_files import here
 from bakeoff.methods.base import MethodConfig
 from bakeoff.methods.linear_part.config import LinearPartSettings
 from bakeoff.methods.search_space import Choice, Range, SearchSpace
@@ -60,7 +61,7 @@ class Pretraining(Section):
 
     @property
     def path(self) -> Path:
-        return Path(self.text).expanduser()
+        return Path(here(self.text)).expanduser()
 
 
 class RecurrentConfig(MethodConfig):
