@@ -68,7 +68,9 @@ def contestants_paths(config: BakeoffConfig) -> list[str]:
 
 def _named_by_contestants(config: BakeoffConfig) -> list[tuple[str, str]]:
     named = [item for each in config.contestants.values() for item in each.local_paths().items()]
-    return named + [(key, path) for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)]
+    return named + [
+        (key, path) for key, path in config.local_paths().items() if key == "model" and isinstance(path, str)
+    ]
 
 
 def _moved(section: AnySection, paths: Mapping[str, str | list[str]], move: Callable[[str], str]) -> AnySection:
