@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -198,6 +200,21 @@ def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):
     for trial in pruned:
         assert 0 < len(trial.values) < 3
         assert trial.training.steps < search.trials[0].training.steps
+
+
+def test_ctrl_c_in_a_trial_that_then_falls_behind_is_not_lost(tmp_path, monkeypatch):
+    """The trial is then not stopped early: its resume looks at it again."""
+    monkeypatch.setattr(suggestions.Suggestions, "falls_behind", lambda *_: True)
+
+    class CtrlC(Progress):
+        def step(self, line, share):
+            if share == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    folder = ContestantFolder(tmp_path / "lstm")
+    with pytest.raises(KeyboardInterrupt):
+        bake(config({"lstm": LSTM}, epochs=1), "lstm", TABLE, folder, CtrlC())
+    assert not folder.has_trial(1)
 
 
 def test_a_trial_that_diverges_does_not_end_the_search(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def losses(folder: ContestantFolder) -> list[float]:
 def without_time(folder: ContestantFolder) -> list[StepLine | EpochLine]:
     steps, epochs = folder.training_log()
     return [line.model_copy(update={"seconds": 0.0}) for line in [*steps, *epochs]]
+
+
+class CtrlC(Progress):
+    """Ctrl-C in the first step or evaluation for which `at` is true."""
+
+    def __init__(self, at: Callable[[StepLine | EpochLine], bool]) -> None:
+        self.at = at
+
+    def step(self, line: StepLine, share: float) -> None:
+        self.epoch(line)
+
+    def epoch(self, line: StepLine | EpochLine) -> None:
+        if self.at(line):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_equals_a_plain_pytorch_loop(tmp_path):
@@ -179,19 +194,46 @@ def test_a_finished_training_is_not_repeated(tmp_path):
 
 
 def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(tmp_path):
-    class CtrlC(Progress):
-        def step(self, line, share):
-            if line.step == 4:
-                os.kill(os.getpid(), signal.SIGINT)
-
     with pytest.raises(KeyboardInterrupt):
-        train(TinyLearner(), tmp_path, progress=CtrlC())
+        train(TinyLearner(), tmp_path, progress=CtrlC(lambda line: line.step == 4))
 
     folder = ContestantFolder(tmp_path)
     assert (folder.checkpoint / "state.json").exists()
     assert len(folder.training_log()[0]) == 4
     train(TinyLearner(), tmp_path)
     assert len(folder.training_log()[0]) == 18
+
+
+@pytest.mark.parametrize("kind", [StepLine, EpochLine])
+def test_ctrl_c_at_the_end_of_a_training_is_not_lost(tmp_path, kind):
+    with pytest.raises(KeyboardInterrupt):
+        train(TinyLearner(), tmp_path, progress=CtrlC(lambda line: isinstance(line, kind) and line.step == 18))
+
+    cost, folder = train(TinyLearner(), tmp_path)
+    assert cost.stopped_by == "epochs"
+    assert len(folder.training_log()[0]) == 18
+
+
+def test_ctrl_c_while_the_last_checkpoint_is_written_is_not_lost(tmp_path, monkeypatch):
+    save = loop.save_checkpoint
+
+    def interrupted(folder, state, *others):
+        save(folder, state, *others)
+        if state.finished_by:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "save_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(TinyLearner(), tmp_path)
+
+
+def test_ctrl_c_counts_also_where_the_loss_is_then_not_a_number(tmp_path):
+    class Diverging(TinyLearner):
+        def validate(self):
+            return type(super().validate())(loss=float("nan"))
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Diverging(), tmp_path, progress=CtrlC(lambda line: line.step == 6))
 
 
 def test_bf16_follows_fp32_because_the_masters_are_fp32(tmp_path):

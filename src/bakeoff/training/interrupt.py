@@ -13,7 +13,8 @@ from types import FrameType
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Make the yielded function return True after the first Ctrl-C (or SIGTERM) inside the block.
 
-    A second one interrupts at once. Outside the main thread, where Python handles no signals, nothing changes.
+    However the block then ends, KeyboardInterrupt follows. A second signal interrupts at once. Signals that are ignored
+    stay ignored. Outside the main thread, where Python handles no signals, nothing changes.
     """
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -25,9 +26,15 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         requested.set()
 
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A shell ignores SIGINT for what it starts in the background; None is a handler that Python cannot put back.
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            previous[number] = signal.signal(number, note)
     try:
         yield requested.is_set
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        if requested.is_set():
+            raise KeyboardInterrupt

@@ -152,7 +152,7 @@ class _Training(TrainingSteps):
                     ):
                         self._save_checkpoint()
                         last_checkpoint = state.seconds
-                    if stop and state.finished_by is None:
+                    if stop:
                         raise KeyboardInterrupt
                     if state.finished_by or epoch_ended:
                         break
