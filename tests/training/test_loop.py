@@ -183,6 +183,42 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, monkeypatch, precision, ki
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_the_log_tells_where_the_weights_come_from_after_a_kill(tmp_path):
+    """The process dies after an evaluation within an epoch, and what it does again turns out worse."""
+    settings = TrainingSettings(budget=Budget(tokens=100, evaluations=4), learning_rate=0.01)  # at steps 4, 7, 10, 13
+
+    class KilledError(Exception):
+        pass
+
+    class Killer(Progress):
+        def step(self, line, share):
+            if line.step == 8:
+                raise KilledError
+
+    class Evaluated(TinyLearner):
+        """Its model says how good it is."""
+
+        def __init__(self, *losses):
+            super().__init__()
+            self.losses = list(losses)
+
+        def validate(self):
+            self.last = self.losses.pop(0)
+            return type(super().validate())(self.last)
+
+        def save_model(self, folder, weights):
+            super().save_model(folder, weights)
+            (folder / "loss").write_text(str(self.last))
+
+    with pytest.raises(KilledError):
+        train(Evaluated(2.0, 1.0), tmp_path, settings, Killer())
+    _, folder = train(Evaluated(3.0, 3.0, 3.0), tmp_path, settings)
+
+    evaluations = folder.training_log()[1]
+    assert [(line.step, line.best) for line in evaluations] == [(4, True), (7, True), (10, False), (13, False)]
+    assert (folder.model / "loss").read_text() == "1.0" == str(evaluations[1].validation_loss)
+
+
 def test_a_finished_training_is_not_repeated(tmp_path):
     cost, folder = train(TinyLearner(), tmp_path)
     before = folder.training_log()

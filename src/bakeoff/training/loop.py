@@ -27,7 +27,11 @@ from bakeoff.training.range_test import find_learning_rate
 from bakeoff.training.steps import TrainingSteps
 
 CHECKPOINT_SECONDS = 300.0
-"""Training time between checkpoints within an epoch, and so the most that a kill can lose."""
+"""Training time between checkpoints within an epoch, and so the most that a kill can lose, beside the evaluations in it.
+
+An evaluation that saves the weights is followed by a checkpoint. A resume from an earlier one might otherwise reach no
+result as good, and the log would not tell where the weights in model/ come from.
+"""
 
 
 @distributed.explained()
@@ -139,13 +143,13 @@ class _Training(TrainingSteps):
                     if share >= 1:
                         state.finished_by = limit
                     epoch_ended = state.step_in_epoch == self.steps_per_epoch
-                    if self._evaluation_is_due(share, epoch_ended):
-                        self._evaluate()
+                    saved = self._evaluation_is_due(share, epoch_ended) and self._evaluate()
                     if epoch_ended and state.finished_by is None:
                         self._start_epoch()
                     stop = bool(distributed.broadcast(interrupted()))
                     if (
-                        epoch_ended
+                        saved
+                        or epoch_ended
                         or state.finished_by
                         or stop
                         or state.seconds - last_checkpoint >= CHECKPOINT_SECONDS
@@ -163,8 +167,12 @@ class _Training(TrainingSteps):
         wanted = self.settings.budget.evaluations
         return epoch_ended if wanted is None else math.floor(share * wanted) > self.state.evaluations
 
-    def _evaluate(self) -> None:
-        """Evaluate on the validation split, report, and save the weights if they are the best so far."""
+    def _evaluate(self) -> bool:
+        """Evaluate on the validation split, report, and save the weights if they are the best so far.
+
+        Returns:
+            Whether they are.
+        """
         state = self.state
         self.learner.model.eval()
         self.progress.stage("validating")
@@ -193,6 +201,7 @@ class _Training(TrainingSteps):
             self._save_model()
         self.folder.append_metrics(line)
         self.progress.epoch(line)
+        return best
 
     def _start_epoch(self) -> None:
         state = self.state
