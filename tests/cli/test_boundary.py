@@ -130,7 +130,7 @@ def test_a_full_disk_before_training_does_not_recommend_resume(tmp_path, monkeyp
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bakeoff.runs.writing._sync", full)
+    monkeypatch.setattr("bakeoff.runs.writing.sync", full)
     config = write_config_file(tmp_path / "config.yaml", SENTIMENT)
 
     said = refused("run", config, "-o", tmp_path / "out")

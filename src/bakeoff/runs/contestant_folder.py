@@ -20,7 +20,7 @@ from bakeoff.runs.locking import LOCK, locked
 from bakeoff.runs.reading import exists, read_lines, read_record, read_table
 from bakeoff.runs.record import Record
 from bakeoff.runs.results import ContestantResult, EpochLine, Failure, Sample, StepLine, Trial
-from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, replaced_folder, write_text
+from bakeoff.runs.writing import explain_disk_errors, remove, replaced_file, replaced_folder, sync, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -202,6 +202,12 @@ class ContestantFolder:
             return self._metrics.stat().st_size if exists(self._metrics) else 0
         return 0
 
+    def _sync_metrics(self) -> None:
+        """Wait until metrics.jsonl is on the disk. Checksums vouch for it next, and outlive a power failure."""
+        if exists(self._metrics):
+            with explain_disk_errors(self._metrics):
+                sync(self._metrics)
+
     def cut_metrics(self, size: int) -> None:
         """Remove the lines that were written after the checkpoint from which a run resumes."""
         if self.writes and exists(self._metrics):
@@ -259,6 +265,7 @@ class ContestantFolder:
         text = record.model_dump_json(indent=2) + "\n"
         if self.model.is_dir():
             checksums.write_manifest(self.model)
+        self._sync_metrics()
         logs = sorted(self.path.glob("*.jsonl"))
         files = [file for file in (*logs, self._scores, self._out_of_scope) if file.exists()]
         checksums.write_manifest(self.path, files, texts={path.name: text})
@@ -297,6 +304,7 @@ class ContestantFolder:
         log = os.path.relpath(self._metrics, self.checkpoint)
         model = os.path.relpath(self.model / checksums.MANIFEST, self.checkpoint)
         files = [file for file in folder.iterdir() if file.is_file()]
+        self._sync_metrics()
         checksums.write_manifest(folder, files, beginnings={log: metrics_size, model: 0})
 
     def result(self) -> ContestantResult:
@@ -343,6 +351,7 @@ class StageFolder(ContestantFolder):
         if self.model.is_dir():
             checksums.write_manifest(self.model)
             weights.append(self.model / checksums.MANIFEST)
+        self._sync_metrics()
         logs = {os.path.relpath(log, self.path): log.stat().st_size for log in self._logs()}
         checksums.write_manifest(self.path, weights, texts={self._summary.name: text}, beginnings=logs)
         write_text(self._summary, text)

@@ -57,9 +57,9 @@ def replaced_file(path: Path) -> Iterator[Path]:
         temporary.touch(exist_ok=False)
         try:
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -112,7 +112,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             for item in (*temporary.rglob("*"), temporary):
-                _sync(item)
+                sync(item)
         except BaseException:
             remove(temporary)
             raise
@@ -120,7 +120,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rename(old)
         temporary.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
         remove(old)
 
 
@@ -133,7 +133,7 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     if sys.platform != "win32":  # which does so only for files that are open for writing
         handle = os.open(path, os.O_RDONLY)

@@ -27,7 +27,7 @@ from bakeoff.training.range_test import find_learning_rate
 from bakeoff.training.steps import TrainingSteps
 
 CHECKPOINT_SECONDS = 300.0
-"""Training time between checkpoints within an epoch, and so the most that a kill can lose, beside the evaluations in it.
+"""Training time between checkpoints within an epoch, and so the most that a kill can lose, beside evaluations in it.
 
 An evaluation that saves the weights is followed by a checkpoint. A resume from an earlier one might otherwise reach no
 result as good, and the log would not tell where the weights in model/ come from.
