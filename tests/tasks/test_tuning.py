@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bakeoff import packages
 from bakeoff.config.load import load_config
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.linear.method import LinearMethod
+from bakeoff.methods.linear_part import preparation
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.report import search_view
 from bakeoff.runner import resume, run
@@ -22,9 +24,11 @@ from bakeoff.runs.contestant_folder import ContestantFolder, StageFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
 from bakeoff.runs.writing import remove
-from bakeoff.tasks import suggestions, tuning
+from bakeoff.tasks import classification, suggestions, tuning
 from bakeoff.tasks.base import Contestant, get_task
+from bakeoff.training import steps
 from bakeoff.training.progress import Progress
+from bakeoff.training.steps import TrainingSteps
 from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
 from tests.plots import plots
@@ -119,6 +123,33 @@ def test_a_search_that_is_resumed_ends_as_one_that_was_not_interrupted(tmp_path)
     assert comparable(parts) == comparable(whole)
 
 
+def let_steps_take(monkeypatch, seconds: float) -> None:
+    """Let the steps of trainings take that long by the clock, and everything else no time."""
+    now, take = [0.0], TrainingSteps._step
+
+    def step(self, batches):
+        now[0] += seconds
+        return take(self, batches)
+
+    monkeypatch.setattr(TrainingSteps, "_step", step)
+    for module in (steps, tuning, classification):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+
+def test_the_time_of_a_search_that_is_resumed_counts_once(tmp_path, monkeypatch):
+    let_steps_take(monkeypatch, 10.0)
+    values = config({"lstm": LSTM}, epochs=2)
+    folder = ContestantFolder(tmp_path / "lstm")
+    for epochs in (3, 2):  # the second time, the second trial goes on from a checkpoint
+        with pytest.raises(KeyboardInterrupt):
+            bake(values, "lstm", TABLE, folder, Interrupting(epochs))
+
+    training = bake(values, "lstm", TABLE, folder).training
+
+    assert training.seconds == 10.0 * training.steps
+    assert training.total_seconds == pytest.approx(training.seconds)
+
+
 def test_trials_of_a_round_can_be_made_by_themselves_in_any_order(tmp_path):
     values = config({"lstm": {**LSTM, "tune": {"trials": 5, "at_once": 2}}}, epochs=2)
     whole = bake(values, "lstm", TABLE, ContestantFolder(tmp_path / "whole"))
@@ -200,6 +231,33 @@ def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):
     for trial in pruned:
         assert 0 < len(trial.values) < 3
         assert trial.training.steps < search.trials[0].training.steps
+
+
+@pytest.mark.parametrize("stopped", ["pruned", "failed"])
+def test_trials_that_end_early_cost_what_came_before_their_training(tmp_path, monkeypatch, stopped):
+    """The second trial ends in its only evaluation, and has then cost as much as the first."""
+    let_steps_take(monkeypatch, 10.0)
+    fitting = iter(range(100))
+    monkeypatch.setattr(preparation, "time", SimpleNamespace(perf_counter=lambda: 500.0 * next(fitting)))
+
+    def ends(self, known, values):
+        if known and stopped == "failed":
+            raise DivergedError("the loss is not a number")
+        return bool(known)
+
+    monkeypatch.setattr(suggestions.Suggestions, "falls_behind", ends)
+    (tmp_path / "more.txt").write_text("a film that was seen by many in a cinema\n" * 30)
+    pretrain = {"text": str(tmp_path / "more.txt"), "epochs": 1}
+    tune = {"trials": 2, "settings": ["learning_rate"]}
+    lstm = {**LSTM, "vocabulary": {"min_frequency": 2}, "pretrain": pretrain, "linear_part": {}, "tune": tune}
+
+    search = bake(config({"lstm": lstm}, epochs=1), "lstm", TABLE, ContestantFolder(tmp_path / "lstm")).search
+
+    whole, early = (trial.training for trial in search.trials)
+    assert [trial.state for trial in search.trials] == ["finished", stopped]
+    assert (early.steps, early.tokens, early.seconds) == (whole.steps, whole.tokens, whole.seconds)
+    assert whole.seconds == 10.0 * whole.steps + 500.0
+    assert early.peak_memory_bytes > 0
 
 
 def test_ctrl_c_in_a_trial_that_then_falls_behind_is_not_lost(tmp_path, monkeypatch):

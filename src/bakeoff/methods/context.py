@@ -35,6 +35,8 @@ class FitContext(Context):
 
     folder: ContestantFolder = field(kw_only=True)
     members: Mapping[str, ContestantFolder] = field(default_factory=dict, kw_only=True)  # of `builds_on`, by name
+    fitted_before: list[TrainingCost] = field(default_factory=list, kw_only=True)
+    """What was fitted before the training and has no log, so that it counts even if the training does not end."""
 
     def save(self, write: Callable[[Path], None]) -> None:
         """Fill the contestant's model/: `write` gets an empty folder, which moves into place when it is complete.

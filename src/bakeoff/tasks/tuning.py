@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from bakeoff import machine
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.base import Method, MethodConfig
 from bakeoff.methods.context import FitContext, FitReport
@@ -160,10 +161,10 @@ class _Searching:
         self.higher_is_better = method.task == "classification"
         self.limit = tune.seconds or (context.budget.seconds if tune.trials is None else None)
         self.trials = _ended_trials(context.folder)
+        self.making_seconds = 0.0  # in this session
         self.suggestions = Suggestions(self.space, context.seed, tune.trials, higher_is_better=self.higher_is_better)
 
     def run(self) -> Fitted:
-        earlier = sum(trial.training.total_seconds for trial in self.trials)
         self._keep_the_best()  # of those that were made by themselves; and a kill may have come before it
         while self._goes_on():
             number = len(self.trials) + 1  # it may have ended, if one before it was damaged and made again
@@ -183,7 +184,8 @@ class _Searching:
             notes=[*best.notes, _note(best, self.trials, metric, cost.seconds)],
             trainable_parameters=best.trainable_parameters,
             total_parameters=best.total_parameters,
-            earlier_seconds=earlier,
+            # Also those of a trial that an earlier session has begun and this one has ended.
+            earlier_seconds=sum(trial.training.total_seconds for trial in self.trials) - self.making_seconds,
             settings=best.chosen,
         )
         search = Search(
@@ -221,22 +223,23 @@ class _Searching:
             lambda: self.suggestions.falls_behind(known, _validations(folder)),
         )
         state: Literal["finished", "pruned", "failed"] = "finished"
-        value, report = None, FitReport(TrainingCost())
+        context = replace(self.context, folder=folder, progress=progress, budget=self._budget(), fitted_before=[])
+        value, report = None, FitReport(TrainingCost(), earlier_seconds=_trained_seconds(folder))
         try:
-            report = self.method.fit(
-                config, self.data, replace(self.context, folder=folder, progress=progress, budget=self._budget())
-            )
+            report = self.method.fit(config, self.data, context)
             if values := _validations(folder):
                 value = max(values) if self.higher_is_better else min(values)
             elif self.evaluate is not None:
                 value = self.evaluate(config, folder)
         except _PrunedError:
             state, value = "pruned", _validations(folder)[-1]
-            report.cost = _cost_so_far(folder)
+            report.cost = _cost_so_far(context)
         except DivergedError:
             state = "failed"
-            report.cost = _cost_so_far(folder)
-        report.cost.total_seconds = report.earlier_seconds + time.perf_counter() - started
+            report.cost = _cost_so_far(context)
+        seconds = time.perf_counter() - started
+        self.making_seconds += seconds
+        report.cost.total_seconds = report.earlier_seconds + seconds
         trial = Trial(
             number=number,
             settings={name: settings.get(name, getattr(config, name)) for name in self.space},
@@ -289,12 +292,25 @@ def _validations(folder: ContestantFolder) -> list[float]:
     ]
 
 
-def _cost_so_far(folder: ContestantFolder) -> TrainingCost:
-    """Return the cost of a training that did not end, from its log."""
-    steps, _ = folder.training_log()
-    if not steps:
-        return TrainingCost()
-    return TrainingCost(steps=steps[-1].step, tokens=steps[-1].tokens, seconds=steps[-1].seconds)
+def _trained_seconds(folder: ContestantFolder) -> float:
+    """Return how long earlier sessions trained, in the stages before the training itself, too."""
+    if not folder.begun:
+        return 0.0
+    from bakeoff.training.checkpoint import trained_seconds
+
+    return sum(trained_seconds(training.checkpoint) for training in (*folder.stages(), folder))
+
+
+def _cost_so_far(context: FitContext) -> TrainingCost:
+    """Return the cost of a training that did not end, from its log and those of the stages before it."""
+    logs = [training.training_log()[0] for training in (*context.folder.stages(), context.folder)]
+    lasts = [steps[-1] for steps in logs if steps]
+    return TrainingCost(
+        steps=sum(last.step for last in lasts),
+        tokens=sum(last.tokens for last in lasts),
+        seconds=sum(last.seconds for last in lasts) + sum(cost.seconds for cost in context.fitted_before),
+        peak_memory_bytes=machine.peak_memory_bytes(),
+    )
 
 
 def _sum_of_costs(best: Trial, trials: Sequence[Trial]) -> TrainingCost:

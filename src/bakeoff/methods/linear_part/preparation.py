@@ -46,6 +46,7 @@ def prepare_linear_part(settings: LinearConfig, data: SplitTable, context: FitCo
     started = time.perf_counter()
     linear = fit_linear_part(data.train, settings, context.seed)
     seconds = time.perf_counter() - started
+    context.fitted_before.append(TrainingCost(seconds=seconds))
     prepared.parts["linear_part"] = linear
     prepared.parameters = linear.model.parameters
     prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
