@@ -94,12 +94,21 @@ def _training_rows(data: DataReport) -> int:
 
 
 def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
-    """Return the evaluations of a contestant, after the time that other trials of its search took."""
-    epochs = contestant.training_log()[1]
+    """Return the evaluations of a contestant, after all else that its training took.
+
+    That is its pretraining, its linear part, and the other trials of its search: its log begins after them.
+    """
+    lines = contestant.training_log()[1]
+    if not lines:
+        return []
+    earlier = max(0.0, _training_seconds(contestant) - lines[-1].seconds)
+    return [line.model_copy(update={"seconds": line.seconds + earlier}) for line in lines]
+
+
+def _training_seconds(contestant: ContestantFolder) -> float:
+    """Return the training time on all rows. That of the result is a mean where there are folds."""
     result = contestant.result()
-    if result.search is None:
-        return epochs
-    best = next(trial for trial in result.search.trials if trial.number == result.search.best)
-    # Not from the result's time, which is a mean where there are folds: the log is that of the search on all rows.
-    others = sum(trial.training.seconds for trial in result.search.trials) - best.training.seconds
-    return [line.model_copy(update={"seconds": line.seconds + others}) for line in epochs]
+    if result.search is not None:
+        return sum(trial.training.seconds for trial in result.search.trials)
+    folds = [fold.result().training.seconds for fold in contestant.folds()]
+    return result.training.seconds * (len(folds) + 1) - sum(folds)
