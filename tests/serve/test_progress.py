@@ -66,6 +66,15 @@ def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) ->
         assert not look()["run"]["finished"]
 
 
+def test_a_contestant_that_pretrains_is_training(young: RunFolder) -> None:
+    young.contestant("lstm").stage("pretraining").append_metrics(step(1))
+
+    with running([young.path]) as client:
+        states = [each["state"] for each in client.get("/v1/runs/young").json()["run"]["contestants"]]
+
+    assert states == ["finished", "waiting", "training"]
+
+
 def test_a_contestant_trains_until_its_last_seed_has_ended(tmp_path: Path) -> None:
     lstm = {"embedding_size": 8, "hidden_size": 8}
     config = {**SENTIMENT, "repeats": 2, "contestants": {"majority": {}, "lstm": lstm}}

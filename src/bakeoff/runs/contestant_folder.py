@@ -30,6 +30,13 @@ _RESULT, _FAILURE, _SUMMARY = ENDS = ("result.json", "failure.json", "summary.js
 _LINES: dict[str, type[StepLine | EpochLine]] = {"step": StepLine, "epoch": EpochLine}
 
 
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes; 0 if there is none."""
+    with contextlib.suppress(FileNotFoundError):  # removed between the two, as the log of a trial is
+        return path.stat().st_size if exists(path) else 0
+    return 0
+
+
 class ContestantFolder:
     """contestants/NAME/ of a run: the files of the first seed. Further seeds have subfolders: repeat-2/, repeat-3/.
 
@@ -176,7 +183,7 @@ class ContestantFolder:
     @property
     def begun(self) -> bool:
         """True once a step was taken, in this training or in a stage before it."""
-        own = self.ended or any(log.stat().st_size for log in self.path.glob("*.jsonl"))
+        own = self.ended or any(map(_size, self.path.glob("*.jsonl")))
         return own or any(training.begun for training in (*self.folds(), *self.open_trials()))
 
     @property
@@ -198,9 +205,7 @@ class ContestantFolder:
 
     def metrics_size(self) -> int:
         """Return the size of metrics.jsonl in bytes, which a checkpoint stores."""
-        with contextlib.suppress(FileNotFoundError):  # removed between the two, as that of a trial is
-            return self._metrics.stat().st_size if exists(self._metrics) else 0
-        return 0
+        return _size(self._metrics)
 
     def _sync_metrics(self) -> None:
         """Wait until metrics.jsonl is on the disk. Checksums vouch for it next, and outlive a power failure."""

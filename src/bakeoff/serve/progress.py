@@ -83,7 +83,7 @@ def _contestant_view(run: ServedRun, name: str) -> ContestantView:
                 training_seconds=result.training.seconds,
                 columns=result.columns,
             )
-        started = bool(folder.ended or folder.metrics_size() or folder.folds() or folder.open_trials())
+        started = bool(folder.begun or folder.folds() or folder.open_trials())
         failed = run.ended(name)
     except UserError:  # damaged: the others are still shown
         started, failed = True, True
