@@ -17,7 +17,15 @@ import bakeoff as library
 from bakeoff.comparing import compare
 from bakeoff.errors import DamagedError, UserError
 from bakeoff.report.loaded import load_run
-from bakeoff.runs.checksums import MANIFEST, announce, check_folder, read_checked, remove_manifest, write_manifest
+from bakeoff.runs.checksums import (
+    MANIFEST,
+    announce,
+    check_folder,
+    read_checked,
+    read_manifest,
+    remove_manifest,
+    write_manifest,
+)
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.mending import mend
@@ -334,6 +342,47 @@ def test_resume_gives_no_contestant_the_log_of_another(small_run, tmp_path, monk
     assert typed.code == 0, typed.err
     assert "is not what belongs there, but lstm/checkpoint. linear starts again" in typed.err
     assert everything_measured(tmp_path / "run") == everything_measured(small_run)
+
+
+def begun_at(run: Path, moment: str) -> RunFolder:
+    """Let a copy of a run have begun at another time than its contestants say."""
+    folder = RunFolder(run)
+    folder.write_environment(folder.environment().model_copy(update={"created": moment}))
+    folder.write_config_file(folder.config_values())
+    return folder
+
+
+def test_resume_takes_over_no_contestant_of_another_run(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    run = begun_at(copy_run(small_run, tmp_path / "run").path, "2020-02-02T02:02:02+00:00")
+
+    typed = bakeoff("resume", run.path)
+
+    assert typed.code == 0, typed.err
+    assert typed.err.count("is not of this run, but of one that began at") == 4  # majority, linear, lstm, both
+    assert "linear starts again" in typed.err
+    assert everything_measured(run.path) == everything_measured(small_run)
+    for name in ("linear", "lstm"):
+        assert check_folder(run.contestant(name).model)
+
+
+def test_manifests_of_earlier_versions_do_not_name_the_run(small_run, tmp_path, monkeypatch):
+    run = copy_run(small_run, tmp_path / "run")
+    for manifest in run.path.glob("contestants/**/checksums.json"):
+        with monkeypatch.context() as patch:
+            patch.setattr("bakeoff.runs.checksums._beginning", lambda run: {})
+            write_manifest(manifest.parent, [manifest.parent / name for name in read_manifest(manifest.parent) or {}])
+        assert '"run"' not in manifest.read_text()
+        begun_at(run.path, "2020-02-02T02:02:02+00:00")
+        assert read_manifest(manifest.parent)
+
+
+def test_a_damaged_record_of_the_beginning_costs_no_contestant(small_run, tmp_path):
+    run = copy_run(small_run, tmp_path / "run")
+    environment = run.path / "environment.json"
+    environment.write_text(environment.read_text().replace('"created": "20', '"created": "19'))
+
+    assert list(mend(run.contestant("lstm"))) == []
 
 
 def test_a_kill_before_the_means_were_written_costs_no_training(small_run, tmp_path):

@@ -1,9 +1,9 @@
 """Checksums of the files that a result rests on, so that a damaged disk never changes an answer without a word.
 
 A folder's manifest, checksums.json, lists its files. It is written before the file that declares them complete, and
-checked where they are read. In a run it also says whose folder it is, because each of two folders that have changed
-places is intact. XXH3 reads as fast as memory; it finds damage, not forgery: whoever can change a file can
-change the manifest, too. A folder without a manifest is read unchecked.
+checked where they are read. In a run it also says whose folder it is, and of which run, because each of two folders
+that have changed places is intact. XXH3 reads as fast as memory; it finds damage, not forgery: whoever can change a
+file can change the manifest, too. A folder without a manifest is read unchecked.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ UNCHECKED = (MANIFEST, "README.md")
 """Names of files that no manifest lists: itself, and model cards, which are written again with every report."""
 
 Entry: TypeAlias = tuple[int, str]  # bytes from the beginning of the file, and their checksum
+
+_OWNER = ("place", "run")
+"""Keys that say whose folder it is, where it is in a run. Earlier versions have not written `run`."""
 
 _CHUNK = 1 << 20
 
@@ -79,8 +82,8 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
     try:
         values = json.loads(_read(path))
         entries = {str(name): (int(size), str(digest)) for name, (size, digest) in values["files"].items()}
-        place = values.get("place")
-        intact = values["checksum"] == _checksum_of(entries, place)
+        owner = {key: values[key] for key in _OWNER if key in values}
+        intact = values["checksum"] == _checksum_of(entries, owner)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -89,8 +92,12 @@ def read_manifest(folder: Path) -> dict[str, Entry] | None:
         intact = False
     if not intact:
         raise DamagedError(path, "is damaged")
-    if place is not None and (here := _place(folder)) is not None and here != place:
-        raise DamagedError(folder, f"is not what belongs there, but {place}")
+    here = _owner(folder)
+    differing = [key for key in owner if key in here and here[key] != owner[key]]
+    if "place" in differing:
+        raise DamagedError(folder, f"is not what belongs there, but {owner['place']}")
+    if "run" in differing:
+        raise DamagedError(folder, f"is not of this run, but of one that began at {owner['run']}")
     return entries
 
 
@@ -102,14 +109,26 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _place(folder: Path) -> str | None:
-    """Return the path of a folder below contestants/ of a run, as it will be once it is complete; None outside."""
+def _owner(folder: Path) -> dict[str, str]:
+    """Return whose a folder below contestants/ of a run is; nothing outside a run.
+
+    That is its path there, as it will be once it is complete, and when the run began, which tells it from others.
+    """
     folder = folder.absolute()
     parents = [each for each in (folder, *folder.parents) if each.name == "contestants"]
     if not parents or not (parents[0].parent / "bakeoff.yaml").exists():
-        return None
+        return {}
     parts = folder.relative_to(parents[0]).parts
-    return "/".join(part[1:].removesuffix(PART) if _is_temporary(part) else part for part in parts)
+    place = "/".join(part[1:].removesuffix(PART) if _is_temporary(part) else part for part in parts)
+    return {"place": place, **_beginning(parents[0].parent)}
+
+
+def _beginning(run: Path) -> dict[str, str]:
+    """Return when a run began; nothing where its record of that is missing or damaged."""
+    try:
+        return {"run": str(json.loads(read_checked(run / "environment.json"))["created"])}
+    except (DamagedError, FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def _is_temporary(name: str) -> bool:
@@ -193,10 +212,8 @@ def remove_manifest(folder: Path) -> None:
 
 
 def _write(folder: Path, entries: Mapping[str, Entry]) -> None:
-    place = _place(folder)
-    values: dict[str, object] = {"format": "xxh3_128", "checksum": _checksum_of(entries, place), "files": entries}
-    if place is not None:
-        values["place"] = place
+    owner = _owner(folder)
+    values = {"format": "xxh3_128", "checksum": _checksum_of(entries, owner), "files": entries, **owner}
     write_text(folder / MANIFEST, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -210,8 +227,8 @@ def _entry_of_text(text: str) -> Entry:
     return len(content), xxhash.xxh3_128_hexdigest(content)
 
 
-def _checksum_of(entries: Mapping[str, Entry], place: str | None) -> str:
-    own = [] if place is None else [place]
+def _checksum_of(entries: Mapping[str, Entry], owner: Mapping[str, str]) -> str:
+    own = [owner[key] for key in _OWNER if key in owner]
     return xxhash.xxh3_128_hexdigest(json.dumps([*sorted(entries.items()), *own]).encode())
 
 
