@@ -357,6 +357,16 @@ def test_a_plan_counts_the_trials():
     assert "A search of 10 trials" in ten["linear"].notes[-1]
 
 
+def test_a_plan_counts_what_every_trial_begins_with():
+    one = plan(config({"lstm": {}}), TABLE)["lstm"].model_copy(
+        update={"training_seconds": 10.0, "evaluation_seconds": 3.0, "total_seconds": 15.0}
+    )
+
+    ten = tuning.planned(one, config({"lstm": {"tune": {"trials": 10}}}).contestants["lstm"], None)
+
+    assert (ten.training_seconds, ten.total_seconds) == (100.0, 10 * (10.0 + 2.0) + 3.0)
+
+
 def test_a_run_with_a_search_can_be_resumed_and_reported(tmp_path):
     values = {
         "task": "classification",

@@ -108,10 +108,12 @@ def planned(plan: ContestantPlan, config: MethodConfig, budget_seconds: float | 
     limit = config.tune.seconds or (budget_seconds if config.tune.trials is None else None)
     trials = config.tune.trials or max(1, round((limit or 0) / max(plan.training_seconds, 0.1)))
     training = plan.training_seconds * trials if limit is None else min(plan.training_seconds * trials, limit)
+    # Loading, encoding and a range test: every trial begins with them.
+    preparing = max(0.0, plan.total_seconds - plan.training_seconds - plan.evaluation_seconds)
     return plan.model_copy(
         update={
             "training_seconds": training,
-            "total_seconds": plan.total_seconds + training - plan.training_seconds,
+            "total_seconds": trials * preparing + training + plan.evaluation_seconds,
             "disk_bytes": plan.disk_bytes + plan.model_bytes,
             "notes": [
                 *plan.notes,
