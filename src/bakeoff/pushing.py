@@ -1,4 +1,7 @@
-"""Upload a contestant to the Hugging Face Hub: its model, its model card and figures of the run, and nothing else."""
+"""Upload a contestant to the Hugging Face Hub: its model, its model card and figures of the run, and nothing else.
+
+The model of a prompt has examples, which are texts of the training data: a note counts them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub import errors as hub_errors
 
 from bakeoff.errors import UserError
+from bakeoff.methods.saved import classifier_path, kept_training_texts
 from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import load_run
 from bakeoff.report.model_card import model_card
@@ -78,6 +82,11 @@ def prepare_upload(
     files = {name: path for name, path in files.items() if path.is_file()}
     if named := _machine_paths(files, run):
         notes.append(f"{', '.join(named)} name{'s' * (len(named) == 1)} folders of this machine.")
+    if classifier_path(chosen.model).exists() and (texts := kept_training_texts(chosen.model)):
+        notes.append(
+            f"Warning: these files hold {texts:,} text{'s' * (texts != 1)} of your training data, with their labels. "
+            "Whoever sees the repository can read them."
+        )
     url = f"{constants.ENDPOINT}/{repository}"
     return Upload(repository, url, user, exists, is_public if exists else public, files, notes)
 

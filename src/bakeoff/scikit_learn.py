@@ -54,8 +54,8 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):
         contestant_: The name of the contestant that answers.
         folder_: The run folder. `bakeoff.load_classifier(folder_, contestant=NAME)` loads any contestant.
 
-    A pickle holds the files of the winner, the results and the report, but no code and no training data. The report
-    quotes test texts.
+    A pickle holds the files of the winner, the results and the report, but no code and no training data other than the
+    examples of a `prompt`. The report quotes test texts.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,29 @@ def hub(monkeypatch) -> Iterator[FakeHub]:
     yield hub
     hub.shutdown()
     hub.server_close()
+
+
+@pytest.fixture(scope="module")
+def untuned_run(tmp_path_factory) -> Path:
+    """Contestants on pretrained networks that stay as they are."""
+    folder = tmp_path_factory.mktemp("untuned")
+    (folder / "texts.jsonl").write_text(
+        "".join(json.dumps({"text": f"{word} {number}", "label": label}) + "\n"
+                for number in range(20) for word, label in (("fine", "good"), ("dull", "bad")))
+    )  # fmt: skip
+    config = {
+        "task": "classification",
+        "data": {"table": str(folder / "texts.jsonl")},
+        "budget": {"epochs": 1},
+        "contestants": {
+            "linear": {},
+            "few-shot": {"method": "prompt", "model": "stories260k", "examples": 2},
+            "nearest": {"method": "prompt", "model": "stories260k", "examples": 1, "choose": "nearest"},
+            "both": {"method": "ensemble", "members": ["linear", "few-shot"]},
+        },
+        "evaluation": {"resamples": 50},
+    }
+    return Path(library.run(config, folder / "run").folder)
 
 
 def downloaded(hub: FakeHub, repository: str, folder: Path) -> Path:
@@ -69,6 +93,23 @@ def test_an_adapter_on_a_model_that_is_not_on_the_hub_is_merged(hub, language_mo
     assert card.data.library_name == "transformers"
     assert 'load_language_model("ada/stories")' in card.text
     assert str(Path.home()) not in "".join(path.read_text() for path in folder.glob("*.json"))
+
+
+@pytest.mark.parametrize("contestant", ["few-shot", "nearest", "both"])
+def test_training_texts_in_a_prompt_are_counted_before_the_question(hub, untuned_run, contestant):
+    typed = bakeoff("push", untuned_run, "ada/films", "--contestant", contestant, stdin="n\n")
+
+    (count,) = re.findall(r"^Warning: these files hold (\d+) texts of your training data", typed.out, re.MULTILINE)
+    folder = untuned_run / "contestants" / contestant / "model"
+    (prompt,) = folder.rglob("prompt.json")
+    examples = json.loads(prompt.read_text())["examples"]
+    assert int(count) == len(examples) >= 4
+    assert typed.out.index("Warning") < typed.out.index("Go on?")
+    assert hub.files == {}
+
+
+def test_no_warning_where_no_text_leaves(hub, untuned_run):
+    assert "Warning" not in bakeoff("push", untuned_run, "ada/films", "--contestant", "linear", "--yes").out
 
 
 @pytest.mark.parametrize("answer", ["", "n\n", "\n"])

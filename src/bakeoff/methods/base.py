@@ -265,6 +265,10 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         """
         return None
 
+    def training_texts(self, folder: Path, saved: SavedClassifier) -> int:
+        """Return how many texts of the training split the saved files hold word for word; `push` says so."""
+        return 0
+
     def export(
         self, format: ExportFormat, source: Path, saved: SavedClassifier, temperature: float, folder: Path
     ) -> Callable[[Sequence[str]], npt.NDArray[Any]]:

@@ -76,3 +76,14 @@ def load_text_model(folder: Path, saved: SavedClassifier, precision: RequestedPr
         if not checked:
             refuse_weights_that_are_no_numbers(folder)
         return method.load(folder, saved, precision)
+
+
+def kept_training_texts(folder: Path) -> int:
+    """Return how many texts of the training split a saved classifier holds word for word.
+
+    Raises:
+        UserError: no such method is installed, or the classifier is damaged.
+    """
+    saved = read_classifier(folder)
+    with explained_damage(folder):
+        return get_classification_method(saved.method).training_texts(folder, saved)

@@ -92,6 +92,11 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         members = {name: load_text_model(each, read_classifier(each), precision) for name, each in folders.items()}
         return EnsembleModel.load(folder, members, multilabel=saved.multilabel)
 
+    def training_texts(self, folder: Path, saved: SavedClassifier) -> int:
+        from bakeoff.methods.saved import kept_training_texts
+
+        return sum(kept_training_texts(_member_folder(folder, name)) for name in saved.settings["members"])
+
     def with_answers(self, model: TextModel, members: Mapping[str, ContestantFolder]) -> TextModel:
         from bakeoff.methods.ensemble.model import Answered, EnsembleModel
 

@@ -142,6 +142,11 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
     def sends_to(self, config: PromptConfig) -> str | None:
         return config.base_url
 
+    def training_texts(self, folder: Path, saved: SavedClassifier) -> int:
+        from bakeoff.methods.prompt.model import Prompt
+
+        return len(Prompt.load(folder).examples)
+
     def memory_advice(self, config: PromptConfig) -> str:
         return "choose a smaller model"
 
