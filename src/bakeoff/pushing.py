@@ -121,7 +121,7 @@ def _collect(run: RunFolder, contestant: ContestantFolder, repository: str, fold
     """Copy the files of a contestant; return notes."""
     model, notes = contestant.model, []
     adapter = model / "adapter_config.json"
-    if not adapter.exists() and (model / "base_model.json").exists():
+    if (model / "base_model.json").exists() and not contestant.result().trainable_parameters:
         raise UserError(
             f"Contestant '{contestant.name}' has no weights of its own: nothing was trained.",
             "Choose one that was trained: --contestant NAME.",

@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 import bakeoff as library
 from tests.command import bakeoff, refused
 from tests.fake_hub import TOKEN, FakeHub
+from tests.methods.small_transformers import model_folder
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def untuned_run(tmp_path_factory) -> Path:
             "few-shot": {"method": "prompt", "model": "stories260k", "examples": 2},
             "nearest": {"method": "prompt", "model": "stories260k", "examples": 1, "choose": "nearest"},
             "both": {"method": "ensemble", "members": ["linear", "few-shot"]},
+            "embedding": {"model": str(model_folder(folder / "bert", "bert")), "precision": "fp32"},
         },
         "evaluation": {"resamples": 50},
     }
@@ -110,6 +112,15 @@ def test_training_texts_in_a_prompt_are_counted_before_the_question(hub, untuned
 
 def test_no_warning_where_no_text_leaves(hub, untuned_run):
     assert "Warning" not in bakeoff("push", untuned_run, "ada/films", "--contestant", "linear", "--yes").out
+
+
+def test_a_regression_on_frozen_vectors_was_trained(hub, untuned_run, tmp_path):
+    typed = bakeoff("push", untuned_run, "ada/films", "--contestant", "embedding", "--yes")
+
+    assert typed.code == 0, typed.err
+    folder, texts = downloaded(hub, "ada/films", tmp_path), ["a fine day", "a dull day"]
+    expected = library.load_classifier(untuned_run, contestant="embedding").predict(texts)
+    assert library.load_classifier(folder).predict(texts) == expected
 
 
 @pytest.mark.parametrize("answer", ["", "n\n", "\n"])
