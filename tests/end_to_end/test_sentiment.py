@@ -10,7 +10,7 @@ import pytest
 
 import bakeoff as library
 from bakeoff.tasks.classifier import Classifier
-from tests.command import bakeoff
+from tests.command import bakeoff, refused
 from tests.real_runs import write_config_file
 
 
@@ -177,6 +177,11 @@ def test_predict_leaves_unsure_texts_without_a_label(sentiment_run, tmp_path):
     assert sorted(row["abstained"] for row in rows) == ["False", "False", "True", "True"]
     printed = bakeoff("predict", sentiment_run, *texts, *options).out
     assert printed.count("no label (") == 2
+
+
+def test_a_column_is_one_of_a_file(sentiment_run):
+    said = refused("predict", sentiment_run, "A fine film", "--column", "review")
+    assert "--column names a column of --file, and no file is given." in said
 
 
 def test_a_threshold_is_a_probability(sentiment_run):

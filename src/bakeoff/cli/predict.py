@@ -72,6 +72,8 @@ def command(
 
     if texts and file:
         raise UserError("Give texts or --file, not both.")
+    if columns and file is None:
+        raise UserError("--column names a column of --file, and no file is given.", "Add --file, or leave it out.")
     if out is not None:
         from bakeoff.data.scored_files import check_scored_name
 
