@@ -13,7 +13,7 @@ from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from bakeoff.runner import run
 from bakeoff.runs.folder import RunFolder
-from bakeoff.tasks.classifier import load_classifier
+from bakeoff.tasks.classifier import Classifier, load_classifier
 from tests.command import bakeoff
 from tests.serve.servers import running
 
@@ -93,6 +93,36 @@ def test_predict_says_so(finished):
     answer = json.loads(bakeoff("predict", str(finished.path), FAR, "--contestant", "linear", "--json").out)
     (prediction,) = answer["predictions"]["linear"]
     assert (prediction["label"], prediction["out_of_scope"]) == (None, True)
+
+
+@pytest.mark.parametrize(("threshold", "abstained"), [("0", False), ("1", True)])
+def test_a_threshold_is_not_the_reason_of_what_is_out_of_scope(finished, threshold, abstained):
+    asked = ("predict", str(finished.path), FAR, "--contestant", "linear", "--threshold", threshold)
+    typed = bakeoff(*asked, "--json")
+    (prediction,) = typed.json["predictions"]["linear"]
+    assert (prediction["label"], prediction["out_of_scope"], prediction["abstained"]) == (None, True, abstained)
+    assert ("no label for 1 of 1 texts" in typed.err) == abstained
+    assert "none of these" in bakeoff(*asked).out
+
+
+def test_explain_says_so(finished):
+    asked = ("explain", str(finished.path), "--contestant", "linear")
+    classifier = load_classifier(finished.path, contestant="linear")
+    near, far = (classifier.predict([text])[0].nearest for text in ("refund my invoice refund", FAR))
+    assert f"linear: none of these ({far}?) 0." in bakeoff(*asked, FAR).out
+    assert f"linear: {near} 0." in bakeoff(*asked, "refund my invoice refund").out
+    (explanation,) = bakeoff(*asked, FAR, "--json").json["explanations"]["linear"]
+    assert (explanation["label"], explanation["out_of_scope"]) == (far, True)
+
+
+def test_the_most_probable_label_is_explained_although_costs_prefer_another(finished):
+    classifier = load_classifier(finished.path, contestant="linear")
+    far = classifier.predict([FAR])[0].nearest
+    wrong = [[0.0, 100.0], [0.0, 0.0]] if far == classifier.labels[1] else [[0.0, 0.0], [100.0, 0.0]]
+    costly = Classifier(
+        classifier.labels, classifier.model, costs=wrong, out_of_scope_threshold=classifier.out_of_scope_threshold
+    )
+    assert costly.explain(FAR).label == costly.predict([FAR])[0].nearest == far
 
 
 def test_the_server_says_so(finished):

@@ -27,7 +27,8 @@ def command(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Explain this label. Default: the predicted one; where a text can have several, the most probable one."
+            help="Explain this label. Default: the predicted one; the most probable one where a text can have several, "
+            "or belongs to none."
         ),
     ] = None,
     json: Json = False,

@@ -238,10 +238,10 @@ def _new_columns(
 
 
 def _unanswered(predictions: dict[str, list[Prediction]], threshold: float) -> Counter[str]:
-    """Count the texts that get no label, by contestant; where a text can have several labels, nothing is counted."""
+    """Count the texts below the threshold, by contestant; where a text can have several labels, nothing is counted."""
     return Counter(
         {
-            name: sum(answer.answer(threshold) is None for answer in answers)
+            name: sum(answer.probability < threshold for answer in answers)
             for name, answers in predictions.items()
             if answers[0].labels is None
         }
@@ -257,7 +257,7 @@ def _as_json(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
     if prediction.out_of_scope is not None:
         values["out_of_scope"] = prediction.out_of_scope
     if threshold is not None:
-        values |= {"label": prediction.answer(threshold), "abstained": prediction.answer(threshold) is None}
+        values |= {"label": prediction.answer(threshold), "abstained": prediction.probability < threshold}
     return {**values, "probabilities": prediction.probabilities}
 
 
@@ -282,7 +282,7 @@ def _print(
                 nearest = f"no label ({printable(answer.nearest)} {answer.probability:.4f}?)"
                 console.print(f"{name:<{width}}  {found or nearest}", markup=False)
                 continue
-            unsure = threshold is not None and answer.answer(threshold) is None
+            unsure = threshold is not None and answer.probability < threshold
             words = f"no label ({answer.nearest}?)" if unsure else answer.nearest
             label = printable(f"none of these ({answer.nearest}?)" if answer.out_of_scope else words)
             console.print(f"{name:<{width}}  {label}  {answer.probability:.4f}", markup=False)

@@ -32,7 +32,9 @@ class AttributionView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for name, explanation in self._explanations.items():
-            yield Text(f"{one_line(name)}: {one_line(explanation.label)} {explanation.probability:.4f}", "bold")
+            label = one_line(explanation.label)
+            answer = f"none of these ({label}?)" if explanation.out_of_scope else label
+            yield Text(f"{one_line(name)}: {answer} {explanation.probability:.4f}", "bold")
             yield Padding(highlighted(explanation, self._top), (0, 0, 1, 2))
         if any(explanation.words or explanation.columns for explanation in self._explanations.values()):
             yield self._table()

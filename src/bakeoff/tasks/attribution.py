@@ -64,6 +64,7 @@ class Explanation:
     words_at_once: int  # 1, or more in a long text, where several words are removed at a time
     check: DeletionCheck | None  # None if the text has fewer than two words
     columns: list[ColumnAttribution] = field(default_factory=list)  # strongest first
+    out_of_scope: bool | None = None  # the text belongs to no class; None where the data had no such texts
 
 
 def explain(
@@ -72,6 +73,7 @@ def explain(
     text: str,
     choose: Callable[[npt.NDArray[np.float64]], int] = lambda row: int(row.argmax()),
     cells: Mapping[str, Cell] | None = None,
+    is_out_of_scope: Callable[[npt.NDArray[np.float64]], bool | None] = lambda row: None,
 ) -> Explanation:
     """Explain the label of a text.
 
@@ -79,6 +81,7 @@ def explain(
         labels: In the order of the model's probabilities.
         choose: Returns the class of a row of probabilities; by default the most probable one.
         cells: Of the columns that the model reads beside the text, by name.
+        is_out_of_scope: Tells from a row of probabilities whether the text belongs to no class.
     """
     cells = cells or {}
     of_words = of_row(model, cells)
@@ -87,7 +90,7 @@ def explain(
     words, at_once = contributions(of_words, text, label)
     check = _check(of_words, text, label, words) if len(words) > 1 else None
     columns = column_contributions(model, text, cells, label)
-    return Explanation(text, labels[label], float(row[label]), words, at_once, check, columns)
+    return Explanation(text, labels[label], float(row[label]), words, at_once, check, columns, is_out_of_scope(row))
 
 
 @dataclass(frozen=True)

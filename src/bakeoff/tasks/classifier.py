@@ -140,11 +140,13 @@ class Classifier:
 
     def _prediction(self, row: npt.NDArray[np.float64], chosen: int) -> Prediction:
         probabilities = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
-        if self.out_of_scope_threshold is None:
-            return Prediction(self.labels[chosen], float(row[chosen]), probabilities, self._label_set(row))
-        if row.max() < self.out_of_scope_threshold:
+        out_of_scope = self._is_out_of_scope(row)
+        if out_of_scope:
             return Prediction(None, float(row.max()), probabilities, out_of_scope=True)
-        return Prediction(self.labels[chosen], float(row[chosen]), probabilities, out_of_scope=False)
+        return Prediction(self.labels[chosen], float(row[chosen]), probabilities, self._label_set(row), out_of_scope)
+
+    def _is_out_of_scope(self, row: npt.NDArray[np.float64]) -> bool | None:
+        return None if self.out_of_scope_threshold is None else bool(row.max() < self.out_of_scope_threshold)
 
     def _label_set(self, row: npt.NDArray[np.float64]) -> list[str] | None:
         if self.decision is None:
@@ -156,7 +158,8 @@ class Classifier:
         """Return the words, and the columns, that moved the decision.
 
         Args:
-            label: Explain this one. If absent, the predicted label; where a text can have several, the most probable.
+            label: Explain this one. If absent, the predicted label; the most probable where a text can have several, or
+                belongs to no class.
             features: The values of columns, by name, as for `predict`.
 
         Raises:
@@ -164,15 +167,19 @@ class Classifier:
         """
         self._check_names(features or {})
         cells = {name: cell_of((features or {}).get(name)) for name in self.columns}
-        if label is None:
-            return explain(self, self.labels, text, lambda row: int(choose(row[None], self.costs)[0]), cells)
-        if label not in self.labels:
+        if label is not None and label not in self.labels:
             near = nearest(label, self.labels)
             raise UserError(
                 f"There is no label '{label}'" + (f"; did you mean '{near}'?" if near else "."),
                 f"Labels: {', '.join(self.labels[:20])}.",
             )
-        return explain(self, self.labels, text, lambda _: self.labels.index(label), cells)
+
+        def explained(row: npt.NDArray[np.float64]) -> int:
+            if label is not None:
+                return self.labels.index(label)
+            return int(row.argmax()) if self._is_out_of_scope(row) else int(choose(row[None], self.costs)[0])
+
+        return explain(self, self.labels, text, explained, cells, self._is_out_of_scope)
 
 
 def addresses(run: RunFolder) -> dict[str, str]:
