@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from bakeoff.errors import UserError
 from bakeoff.packages import require
 from bakeoff.sections import Quantization
 
@@ -51,6 +52,23 @@ def is_quantized(layer: Any) -> bool:
         return False
     weight = layer.weight
     return getattr(weight, "quant_state", None) is not None or getattr(weight, "SCB", None) is not None
+
+
+def refuse_quantized(model: Any, name: str, training: str) -> None:
+    """Refuse to train a model that was loaded with quantized weights, which its contestant brought along.
+
+    Args:
+        training: The beginning of the message: what cannot train `name`.
+
+    Raises:
+        UserError: a layer is quantized.
+    """
+    if any(is_quantized(module) for module in model.modules()):
+        raise UserError(
+            f"{training} cannot train {name}: its weights are quantized.",
+            "Name a model whose weights are not: the one it was made from, or a contestant that was trained without "
+            "`quantization`.",
+        )
 
 
 def dequantized(layer: Any, dtype: torch.dtype) -> torch.Tensor:

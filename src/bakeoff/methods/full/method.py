@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bakeoff.errors import UserError
 from bakeoff.methods.fine_tuning.method import FineTuningMethod
 from bakeoff.methods.full.config import FullConfig
 
@@ -18,13 +17,9 @@ class FullMethod(FineTuningMethod[FullConfig]):
     config: ClassVar[type[FullConfig]] = FullConfig
 
     def adapted(self, config: FullConfig, base: LanguageModel, seed: int) -> Any:
-        from bakeoff.pretrained.quantization import is_quantized
+        from bakeoff.pretrained.quantization import refuse_quantized
 
-        if any(is_quantized(module) for module in base.model.modules()):
-            raise UserError(
-                f"Full fine-tuning cannot train {base.name}: its weights are quantized.",
-                "Name a model whose weights are not, such as a contestant that was trained without `quantization`.",
-            )
+        refuse_quantized(base.model, base.name, "Full fine-tuning")
         return base.model
 
     def describe(self, config: FullConfig) -> str:

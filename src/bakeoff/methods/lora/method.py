@@ -37,7 +37,10 @@ class LoraMethod(FineTuningMethod[LoraConfig]):
 
     def adapted(self, config: LoraConfig, base: LanguageModel, seed: int) -> Any:
         from bakeoff.methods.lora.adapters import add_lora
+        from bakeoff.pretrained.quantization import refuse_quantized
 
+        if config.quantization is None:  # such as of a contestant with an adapter, in whose place PEFT puts the new one
+            refuse_quantized(base.model, base.name, "LoRA without `quantization`")
         return add_lora(base.model, config, reference=base.reference, seed=seed)
 
     def make_learner(
