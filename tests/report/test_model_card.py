@@ -11,9 +11,13 @@ import pytest
 from huggingface_hub import ModelCard
 from transformers import AutoModelForCausalLM
 
+from bakeoff.methods.setfit.config import SetFitConfig
+from bakeoff.methods.setfit.learner import SetFitLearner
 from bakeoff.report.model_card import model_card, write_model_card
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
+from tests.methods.small_data import small_table
+from tests.methods.small_transformers import model_folder
 
 
 def with_result(folder: ContestantFolder, copy: Path, **values: Any) -> ContestantFolder:
@@ -115,6 +119,49 @@ def test_a_network_with_a_linear_part_is_not_the_classifier_to_other_libraries(
     (folder.model / "linear_part").mkdir()
 
     assert ModelCard(model_card(folder, classification_run)).data.library_name == "bakeoff"
+
+
+def test_the_folder_of_setfit_is_not_the_classifier_to_other_libraries(
+    classification_run: RunFolder, tmp_path: Path
+) -> None:
+    config = SetFitConfig(model=str(model_folder(tmp_path / "bert", "bert")))
+    (tmp_path / "saved").mkdir()
+    SetFitLearner(small_table(rows=8), config, seed=1).save_model(tmp_path / "saved", {})
+    assert (tmp_path / "saved" / "config.json").exists()
+    linear = classification_run.contestant("linear")
+    calibration = linear.result().calibration.model_copy(update={"temperature": 1.25})
+
+    card = ModelCard(model_card(with_result(linear, tmp_path / "setfit", calibration=calibration), classification_run,
+                                tmp_path / "saved"))  # fmt: skip
+
+    assert card.data.library_name == "bakeoff"
+    assert "transformers" not in card.text
+    assert "divide the logits" not in card.text
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.25])
+def test_each_of_several_labels_has_a_temperature_and_a_threshold(
+    classification_run: RunFolder, tmp_path: Path, temperature: float
+) -> None:
+    linear = classification_run.contestant("linear")
+    result = linear.result()
+    folder = with_result(
+        linear,
+        tmp_path / "transformer",
+        multilabel=True,
+        calibration=result.calibration.model_copy(update={"temperature": 1.0}),  # the median of all labels
+        classes=[score.model_copy(update={"temperature": temperature, "threshold": 0.3}) for score in result.classes],
+    )
+    card = model_card(folder, classification_run)
+    assert '(["A text to classify"])[0].labels)' in card
+    assert "threshold" not in card
+
+    (folder.model / "config.json").write_text("{}")
+
+    card = model_card(folder, classification_run)
+    assert "divide the logits" not in card
+    assert ("divide the logit of each label" in card) == (temperature != 1)
+    assert "reach their own thresholds (`thresholds` in `classifier.json`)" in card
 
 
 def test_known_models_keep_their_name_and_license(language_model_run: RunFolder, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
 from bakeoff.evaluation.metrics import documents
+from bakeoff.methods.embedding.config import REGRESSION
 from bakeoff.methods.linear_part.config import LINEAR_PART
 from bakeoff.report.explanations import protocol_of, title_of
 from bakeoff.report.rendering import markdown_environment
@@ -65,6 +66,7 @@ def model_card(folder: ContestantFolder, run: RunFolder, files: Path | None = No
             base_model=Path(result.pretrained_model).name if result.pretrained_model else None,
             unknown_license=bool(result.pretrained_model) and metadata.license == "unknown",
             library=library,
+            calibrated=_is_calibrated(result),
             data=data,
             data_source=_file_names(data.source),
             metrics=[
@@ -91,11 +93,18 @@ def _file_names(source: str) -> str:
 
 def _library(model: Path) -> Library:
     """Return the library that loads the files of a model's folder."""
-    if (model / LINEAR_PART).exists() or (model / "columns").exists():  # to others it is the folder of a network alone
-        return "bakeoff"
+    if any((model / part).exists() for part in (LINEAR_PART, "columns", REGRESSION)):
+        return "bakeoff"  # to others it is the folder of a network alone
     if (model / "adapter_config.json").exists():
         return "peft"
     return "transformers" if (model / "config.json").exists() else "bakeoff"
+
+
+def _is_calibrated(result: ContestantResult) -> bool:
+    """Return whether the logits are divided by other temperatures than 1."""
+    if result.multilabel:
+        return any(score.temperature not in (None, 1) for score in result.classes)
+    return result.calibration is not None and result.calibration.temperature != 1
 
 
 def _metadata(name: str, result: ContestantResult, source: str | None, library: Library) -> ModelCardData:

@@ -12,6 +12,9 @@ from bakeoff.methods.table_columns.config import ReadsFeatures
 from bakeoff.pretrained.names import DEFAULT_ENCODER, local_model
 from bakeoff.sections import ClassWeights, PositiveInt, RequestedPrecision
 
+REGRESSION = "regression.safetensors"
+"""File with the weights of the regression in a contestant's model/, also in that of `setfit`."""
+
 
 def _layer(value: Any) -> Any:
     """Validate a layer. A pydantic union would report one problem for each of its two types."""

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
 from bakeoff.methods.embedding.cache import Vectors
+from bakeoff.methods.embedding.config import REGRESSION
 from bakeoff.methods.scores import class_probabilities
 
 Array = npt.NDArray[np.float64]
@@ -49,11 +50,11 @@ class Regression:
         tensors = {"weights": self.weights, "intercepts": self.intercepts}
         # safetensors writes the bytes as they lie, whatever the strides.
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        save_file(contiguous, folder / "regression.safetensors")
+        save_file(contiguous, folder / REGRESSION)
 
     @classmethod
     def load(cls, folder: Path, *, multilabel: bool = False) -> Regression:
-        tensors = load_file(folder / "regression.safetensors")
+        tensors = load_file(folder / REGRESSION)
         return cls(tensors["weights"], tensors["intercepts"], multilabel)
 
 
