@@ -18,6 +18,8 @@ from huggingface_hub import errors as hub_errors
 
 from bakeoff.errors import UserError
 from bakeoff.methods.saved import classifier_path, kept_training_texts
+from bakeoff.pretrained.names import PACKAGED_MODELS
+from bakeoff.pretrained.pointer import pointed_base
 from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import load_run
 from bakeoff.report.model_card import model_card
@@ -131,6 +133,8 @@ def _collect(run: RunFolder, contestant: ContestantFolder, repository: str, fold
         notes.append("The adapter was merged into its model, because its base model is not one of the hub.")
     else:
         shutil.copytree(model, folder)
+    if bases := _local_bases(folder):
+        notes.append(f"Not uploaded, though nobody can load the model without it: {', '.join(bases)}.")
     card = model_card(contestant, run, folder)
     write_text(folder / "README.md", _with_repository(card, repository) + _figures(run, contestant, folder))
     return notes
@@ -139,6 +143,12 @@ def _collect(run: RunFolder, contestant: ContestantFolder, repository: str, fold
 def _on_hub(adapter: Path) -> bool:
     base = str(json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path"))
     return not Path(base).exists() and not Path(base).is_absolute()
+
+
+def _local_bases(folder: Path) -> list[str]:
+    """Return the folders of this machine that base_model.json names, also those of an ensemble's members."""
+    bases = {pointed_base(pointer.parent) for pointer in folder.rglob("base_model.json")}
+    return sorted(base for base in bases if base and base not in PACKAGED_MODELS and Path(base).exists())
 
 
 def _with_repository(card: str, repository: str) -> str:
