@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bakeoff.methods.linear.config import LinearConfig
+from bakeoff.methods.linear_part.config import LinearPartConfig
 from bakeoff.methods.linear_part.fitting import fit_linear_part
 from bakeoff.methods.recurrent.learner import RecurrentLearner
 from bakeoff.methods.recurrent.model import RecurrentModel
@@ -15,7 +15,7 @@ from tests.methods.small_data import SMALL_LSTM, config, small_table
 from tests.real_runs import write_config_file
 
 TABLE = small_table(classes=3)
-LINEAR = LinearConfig(ngrams="words", min_document_frequency=1)
+LINEAR = LinearPartConfig(ngrams="words", min_document_frequency=1)
 
 
 def test_an_untrained_network_leaves_the_linear_models_answers_as_they_are():
@@ -36,7 +36,7 @@ def test_an_untrained_network_leaves_the_linear_models_answers_as_they_are():
 
 
 def test_a_saved_network_still_tells_a_good_beginning_from_a_good_end(tmp_path):
-    words_only = LinearConfig(ngrams="words", min_document_frequency=1, max_ngram=1)
+    words_only = LinearPartConfig(ngrams="words", min_document_frequency=1, max_ngram=1)
     settings = config({"lstm": {**SMALL_LSTM, "linear_part": words_only.model_dump()}}).contestants["lstm"]
     learner = RecurrentLearner(TABLE, settings, seed=1, linear_part=fit_linear_part(TABLE.train, words_only, seed=1))
     torch.nn.init.normal_(learner.model.evidence.output.weight)

@@ -243,3 +243,14 @@ def test_a_network_with_a_linear_part_reads_columns_too(tmp_path):
     rows = trained.classifier.probabilities(row_texts(["the film was seen"] * 2, cells))
     assert rows[0, 1] > rows[1, 1]
     assert trained.classifier.model.parameters == folder.result().total_parameters
+
+
+@pytest.mark.parametrize("name", ["transformer", "lstm"])
+def test_a_linear_part_reads_the_text_alone_in_plans_too(monkeypatch, name):
+    monkeypatch.setattr(measuring, "MEASURED_SECONDS", 0.05)
+    config = small_config("classification", name, linear_part={"min_document_frequency": 1})
+
+    assert plan(config, TABLE)[name].total_parameters
+
+    with pytest.raises(UserError, match="linear_part reads the text alone"):
+        small_config("classification", name, linear_part={"features": True})

@@ -80,6 +80,7 @@ def plan_of_part(settings: LinearConfig, data: SplitTable, context: PlanContext)
 
     Contestants of one plan with the same settings share it: with many classes, it takes most of the time.
     """
+    settings = settings.model_copy(update={"features": settings.features and bool(data.features)})
     name = f"linear {settings.model_dump_json()}"
     if name not in context.measured:
         context.measured[name] = LinearMethod().plan_from_sample(settings, data, context)
