@@ -199,7 +199,7 @@ class Trial(Record):
     settings: dict[str, Any] = Field(description="The settings that were searched, with the values of this trial.")
     state: Literal["finished", "pruned", "failed"] = Field(
         description="`pruned`: stopped early, because earlier trials were better at the same point; `failed`: the loss "
-        "was not a number, or the settings did not fit."
+        "was not a number."
     )
     value: float | None = Field(None, description="None where the trial failed.")
     values: list[float] = Field([], description="The value after each evaluation during training.")

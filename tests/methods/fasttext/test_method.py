@@ -8,7 +8,7 @@ from pathlib import Path
 import fasttext
 import pytest
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.fasttext.config import FastTextConfig
 from bakeoff.methods.fasttext.method import FastTextMethod, epochs_of
 from bakeoff.methods.fasttext.model import lines_of
@@ -16,6 +16,7 @@ from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.tasks.classifier import load_classifier
+from bakeoff.tasks.suggestions import Suggestions
 from tests.baking import bake
 from tests.methods.small_data import config, small_table
 from tests.test_packages import hide
@@ -104,9 +105,13 @@ def test_words_are_explained(tmp_path):
     assert explanation.words[0].word == "dull"
 
 
-def test_a_training_that_diverges_is_told(tmp_path):
-    with pytest.raises(UserError, match="fastText could not be trained: Encountered NaN"):
+def test_a_training_that_diverges_is_told_and_ends_neither_the_bake_off_nor_a_search(tmp_path, monkeypatch):
+    with pytest.raises(DivergedError, match="fastText could not be trained: Encountered NaN"):
         baked(tmp_path, learning_rate=1e30)
+
+    monkeypatch.setattr(Suggestions, "settings", lambda *_: {"learning_rate": 1e30})
+    result, _ = baked(tmp_path / "search", tune={"trials": 2, "settings": ["learning_rate"]})
+    assert [trial.state for trial in result.search.trials] == ["finished", "failed"]
 
 
 @pytest.mark.parametrize("max_ngram", [1, 2])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.data.words import tokenize
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.fasttext.config import FastTextConfig
 
 _LABEL = "__label__"  # no word begins with it, because `lines_of` separates its underscores
@@ -54,7 +54,8 @@ class FastTextModel:
             labels: Class indices; or the labels of each text, shape (texts, classes).
 
         Raises:
-            UserError: the training diverged, or no word is frequent enough.
+            DivergedError: the training diverged.
+            UserError: no word is frequent enough.
         """
         import fasttext
 
@@ -84,8 +85,9 @@ class FastTextModel:
                     thread=1,
                     verbose=0,
                 )
-            except (RuntimeError, ValueError) as error:  # "Encountered NaN."
-                raise UserError(
+            except (RuntimeError, ValueError) as error:
+                kind = DivergedError if "NaN" in str(error) else UserError  # "Encountered NaN."
+                raise kind(
                     f"fastText could not be trained: {str(error).rstrip('.')}.",
                     "Lower its learning_rate.",
                 ) from error
