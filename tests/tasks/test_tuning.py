@@ -30,7 +30,7 @@ from bakeoff.training import steps
 from bakeoff.training.progress import Progress
 from bakeoff.training.steps import TrainingSteps
 from tests.baking import bake, plan
-from tests.methods.small_data import config, small_table
+from tests.methods.small_data import config, small_label_table, small_table
 from tests.plots import plots
 
 TABLE = small_table()
@@ -91,6 +91,15 @@ def test_the_report_lists_the_best_trials(searched):
     plot = search_view.parallel_plot("<i>", result.search)
     assert plot is not None
     assert "6 trials of &lt;i&gt;" in plot.__html__()
+
+
+def test_a_search_with_several_labels_names_its_metric(tmp_path):
+    values = config({"linear": {"tune": {"trials": 2}}})
+    result = bake(values, "linear", small_label_table(), ContestantFolder(tmp_path / "linear"))
+
+    assert result.search.metric == "micro-F1"
+    assert search_view.trial_titles(result.search)[1] == "Validation micro-F1"
+    assert "micro-F1" in result.notes[-1]
 
 
 class Interrupting(Progress):

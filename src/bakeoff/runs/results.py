@@ -213,7 +213,9 @@ class Trial(Record):
 class Search(Record):
     """A search for better settings, which cost what all its trials cost."""
 
-    metric: Literal["accuracy", "loss"] = Field(description="Of the validation split.")
+    metric: Literal["accuracy", "micro-F1", "loss"] = Field(
+        description="Of the validation split. `micro-F1` where a text can have several labels."
+    )
     higher_is_better: bool
     importance: dict[str, float] = Field(
         {}, description="Share of the variance of the metric that each setting explains (fANOVA, Hutter et al. 2014)."

@@ -37,7 +37,7 @@ class Fitted:
 
 
 Evaluate = Callable[[Any, ContestantFolder], float]
-"""Return the accuracy on the validation split of the model that was trained with a config."""
+"""Return the accuracy (or micro-F1) on the validation split of the model that was trained with a config."""
 
 
 def fit(
@@ -179,7 +179,7 @@ class _Searching:
                 f"Look at the data, or leave out --set contestants.{self.context.name}.tune",
             )
         self.context.folder.adopt(self.context.folder.trial(best.number))
-        metric: Literal["accuracy", "loss"] = "accuracy" if self.higher_is_better else "loss"
+        metric = self._metric()
         cost = _sum_of_costs(best, self.trials)
         report = FitReport(
             cost,
@@ -198,6 +198,12 @@ class _Searching:
             trials=self.trials,
         )
         return Fitted(self._with(best.settings), report, search)
+
+    def _metric(self) -> Literal["accuracy", "micro-F1", "loss"]:
+        """Return what the values of the trials are."""
+        if not self.higher_is_better:
+            return "loss"
+        return "micro-F1" if self.data.multilabel else "accuracy"
 
     def _goes_on(self) -> bool:
         if self.tune.trials is not None and len(self.trials) >= self.tune.trials:
