@@ -102,6 +102,18 @@ def test_a_search_with_several_labels_names_its_metric(tmp_path):
     assert "micro-F1" in result.notes[-1]
 
 
+def test_the_note_shows_what_was_chosen_and_whose_settings_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(suggestions.Suggestions, "settings", lambda *_: {"inverse_regularization": 1e-9})
+    values = config({"linear": {"tune": {"trials": 2, "settings": ["ngrams", "inverse_regularization"]}}})
+    result = bake(values, "linear", TABLE, ContestantFolder(tmp_path / "linear"))
+    note, chosen = result.notes[-1], result.search.trials[0].chosen
+
+    assert result.search.best == 1
+    shown = f"Trial 1 (ngrams {chosen['ngrams']}, inverse_regularization {chosen['inverse_regularization']:g})"
+    assert f"{shown} was best on the validation split, with accuracy" in note
+    assert note.endswith("It has the settings of the config.")
+
+
 class Interrupting(Progress):
     """Ctrl-C in an epoch of a training."""
 

@@ -52,10 +52,7 @@ def parallel_plot(name: str, search: Search) -> Plot | None:
     if len(trials) < _FEWEST_FOR_LINES:
         return None
     settings = list(search.trials[0].settings)
-    axes_of = {
-        setting: _heights([trial.chosen.get(setting, trial.settings[setting]) for trial in trials])
-        for setting in settings
-    }
+    axes_of = {setting: _heights([trial.used[setting] for trial in trials]) for setting in settings}
     results, result_ends = _heights([trial.value for trial in trials])
     with mpl.rc_context(STYLE):
         plot = Figure(figsize=(WIDTH, 3.0), layout="constrained")
@@ -96,7 +93,7 @@ def _ranked(search: Search) -> list[Trial]:
 
 
 def _row(search: Search, trial: Trial) -> list[str]:
-    settings = [_shown(trial.chosen.get(name, value)) for name, value in trial.settings.items()]
+    settings = [_shown(value) for value in trial.used.values()]
     remarks = ["kept"] * (trial.number == search.best) + ["as in the config"] * (trial.number == 1)
     return [str(trial.number), _shown(trial.value), *settings, duration(trial.training.seconds), ", ".join(remarks)]
 

@@ -209,6 +209,11 @@ class Trial(Record):
     total_parameters: int | None = None
     notes: list[str] = Field([], description="As of a contestant.")
 
+    @property
+    def used(self) -> dict[str, Any]:
+        """Return the searched settings, those that were left open as they were chosen."""
+        return {name: self.chosen.get(name, value) for name, value in self.settings.items()}
+
 
 class Search(Record):
     """A search for better settings, which cost what all its trials cost."""

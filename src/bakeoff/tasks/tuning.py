@@ -336,11 +336,18 @@ def _sum_of_costs(best: Trial, trials: Sequence[Trial]) -> TrainingCost:
 
 def _note(best: Trial, trials: Sequence[Trial], metric: str, seconds: float) -> str:
     states = Counter(trial.state for trial in trials)
-    settings = ", ".join(f"{name} {_shown(value)}" for name, value in best.settings.items())
+    settings = ", ".join(f"{name} {_shown(value)}" for name, value in best.used.items())
+    first = trials[0]
+    if best is first:
+        compared = "It has the settings of the config."
+    elif first.value is None:
+        compared = "With the settings of the config, the loss was not a number."
+    else:
+        compared = f"The settings of the config reached {_shown(first.value)}."
     return (
         f"A search of {len(trials)} trials ({states['pruned']} stopped early, {states['failed']} diverged) took "
-        f"{seconds:.0f} s of training, all counted as its cost. Trial {best.number} was best on the validation split, "
-        f"{metric} {_shown(best.value)} against {_shown(trials[0].value)} with the settings of the config: {settings}."
+        f"{seconds:.0f} s of training, all counted as its cost. Trial {best.number} ({settings}) was best on the "
+        f"validation split, with {metric} {_shown(best.value)}. {compared}"
     )
 
 
