@@ -15,6 +15,7 @@ import pytest
 from bakeoff.data.config import TableData, TableSplit
 from bakeoff.data.raw_tables import read_raw_table
 from bakeoff.data.tables import prepare_table
+from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.methods.predictions.config import PredictionsConfig
@@ -165,6 +166,38 @@ def test_surplus_and_repeated_rows_are_counted(tmp_path):
     assert "1 answer belongs to no row of the data." in result.notes
     assert "2 rows repeat a text of the file, 1 of them with another answer; the first one counts." in result.notes
     assert load_classifier(tmp_path / "api" / "model").predict(["something\nelse"])[0].label == "good"
+
+
+def with_out_of_scope_texts() -> SplitTable:
+    def texts(part: str) -> LabeledTexts:
+        return LabeledTexts([f"{part}-{row}" for row in range(8)], [f"{part} weather {row}" for row in range(8)], [])
+
+    return replace(TABLE, out_of_scope=OutOfScopeTexts("oos", texts("choosing"), texts("judging")))
+
+
+@pytest.mark.parametrize("by", ["id", "text"])
+def test_answers_to_texts_that_belong_to_no_class_are_used(tmp_path, by):
+    table = with_out_of_scope_texts()
+    rows = [
+        {"id": id, "text": text, "predicted": TABLE.label_names[label], "confidence": 0.9} for id, text, label in ASKED
+    ]
+    for part in (table.out_of_scope.choosing, table.out_of_scope.test):
+        rows += [
+            {"id": id, "text": text, "predicted": "bad", "confidence": 0.6}
+            for id, text in zip(part.ids, part.texts, strict=True)
+        ]
+
+    result = baked(tmp_path, rows, table, **{by: by})
+
+    assert result.out_of_scope is not None
+    assert result.out_of_scope.auroc.value == 1
+    assert not [note for note in result.notes if "no row of the data" in note]
+
+
+def test_the_label_of_texts_that_belong_to_no_class_is_no_answer(tmp_path):
+    said = refusal(tmp_path, [*RIGHT[:-1], {**RIGHT[-1], "predicted": "oos"}], with_out_of_scope_texts())
+
+    assert "row 64, column 'predicted': 'oos' is the label of texts that belong to no class" in said
 
 
 def test_a_text_that_is_not_in_the_file_has_no_answer(tmp_path):

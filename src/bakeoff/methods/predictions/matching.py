@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,13 +33,21 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     """Read the file and match its answers by text or id, whichever fits more of the test texts.
 
     A validation or test text without an answer gets the class frequencies of the training split, as from `majority`.
+    One that belongs to no class gets none: its confidence would say nothing.
 
     Raises:
         UserError: the file cannot be read, or has no answer for more than `MOST_MISSING` of the test texts; of a
             fold, that is left to the check of the whole table.
     """
-    file = read_answers(config, data.label_names, data.text_columns, multilabel=data.multilabel)
-    splits = {"training": data.train, "validation": data.validation, "test": data.test}
+    apart = data.out_of_scope
+    file = read_answers(
+        config,
+        data.label_names,
+        data.text_columns,
+        multilabel=data.multilabel,
+        out_of_scope=apart.label if apart else None,
+    )
+    splits = [data.train, data.validation, data.test, *([apart.choosing, apart.test] if apart else [])]
     by = max(file.keys, key=lambda kind: len(data.test) - len(_missing(data.test, kind, set(_keys(file, kind)))))
     first: dict[str | bytes, int] = {}  # key -> place of its first answer
     repeated = conflicting = 0
@@ -49,13 +56,13 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
             repeated += 1
             conflicting += not np.array_equal(file.probabilities[first[key]], file.probabilities[place])
     known = set(first)
-    missing = {name: _missing(split, by, known) for name, split in splits.items()}
-    _refuse(file, by, data, missing["test"], known)
+    missing = {"validation": _missing(data.validation, by, known), "test": _missing(data.test, by, known)}
+    _refuse(file, by, data, missing["test"], known, {id for split in splits for id in split.ids})
     answers: dict[bytes, Array] = {}
     if by == "text":
         answers = {key: file.probabilities[place] for key, place in first.items() if isinstance(key, bytes)}
     differing = 0
-    for split in splits.values():
+    for split in splits:
         for id, text in zip(split.ids, split.texts, strict=True):
             if by == "id" and id in first:
                 answer = file.probabilities[first[id]]
@@ -65,7 +72,7 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
         for text in split.texts:
             answers.setdefault(key_of(text), frequencies)
     few = len(missing["validation"]) > MOST_MISSING * len(data.validation)
-    used = {key for split in splits.values() for key in _split_keys(split, by)}
+    used = {key for split in splits for key in _split_keys(split, by)}
     notes = [
         f"Answers from {file.source}, matched by {by} (column {file.columns[by]}): "
         f"{len(data.test) - len(missing['test']):,} of {len(data.test):,} test texts and "
@@ -113,8 +120,10 @@ def _missing(split: LabeledTexts, by: str, known: set[str | bytes] | set[str | b
     return [row for row, key in enumerate(_split_keys(split, by)) if key not in known]
 
 
-def _refuse(file: FileAnswers, by: str, data: SplitTable, missing: list[int], known: set[str | bytes]) -> None:
-    """Refuse a file that lacks too many test texts, and ids that count from 0 where rows count from 1."""
+def _refuse(
+    file: FileAnswers, by: str, data: SplitTable, missing: list[int], known: set[str | bytes], ids: set[str]
+) -> None:
+    """Refuse a file that lacks too many test texts, and ids that count from 0 where those of the data count from 1."""
     # Those of all folds count together: few that are missing can be many of one fold.
     if len(missing) > MOST_MISSING * len(data.test) and not data.is_fold:
         row = missing[0]
@@ -126,7 +135,6 @@ def _refuse(file: FileAnswers, by: str, data: SplitTable, missing: list[int], kn
             f"At most {MOST_MISSING:.0%} may be missing.",
             "Add their answers, or name the columns to match by with the contestant's `text` or `id`.",
         )
-    ids = Counter(id for split in (data.train, data.validation, data.test) for id in split.ids)
     if by == "id" and "0" in known and "0" not in ids and "1" in ids and all(id.isdecimal() for id in ids):
         raise UserError(
             f"{file.source}: its ids (column {file.columns['id']}) begin at 0, those of the data at 1.",

@@ -49,6 +49,7 @@ def read_answers(
     text: str | Sequence[str] | None,
     *,
     multilabel: bool = False,
+    out_of_scope: str | None = None,
 ) -> FileAnswers:
     """Read the file of a config.
 
@@ -56,6 +57,7 @@ def read_answers(
         label_names: The classes, in the order of the probabilities.
         text: `data.text` of the bake-off.
         multilabel: A text can have several labels.
+        out_of_scope: The label of texts that belong to no class, where the data have some.
 
     Raises:
         UserError: the file cannot be read, lacks a column, holds an unknown label, or probabilities that are none.
@@ -73,6 +75,13 @@ def read_answers(
     else:
         label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
         names, _ = labels_of(table.column(label))
+        if out_of_scope is not None and out_of_scope in names:
+            raise UserError(
+                f"{table.source}, row {names.index(out_of_scope) + 1}, column {label!r}: {out_of_scope!r} is the label "
+                "of texts that belong to no class, and an answer must be a class.",
+                "Give the most probable class with its confidence, which tells such texts apart, or leave the cell "
+                "empty.",
+            )
         _refuse_unknown(table, label, names, label_names)
     rows = [row for row, name in enumerate(names) if name is not None]
     answers = np.array([label_names.index(str(names[row])) for row in rows], dtype=np.int64)
