@@ -178,6 +178,19 @@ def test_a_table_is_written_as_if_it_had_been_read_at_once(tmp_path, ending):
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
+@pytest.mark.parametrize("labels", [[None, "x"], [[], ["x"]]], ids=["one", "several"])
+def test_the_first_part_may_have_no_labels(tmp_path, labels):
+    (tmp_path / "a.csv").write_text(CSV)
+    source, out = open_texts(tmp_path / "a.csv"), tmp_path / "out.parquet"
+
+    with scored_file(out, source) as write:
+        for number, part in enumerate(source.parts()):
+            write(part, {"label": [labels[min(number, 1)]] * len(part.texts)})
+
+    written = pq.read_table(out).column("label").to_pylist()
+    assert (written[0], written[-1]) == tuple(labels)
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_file_is_written_completely_or_not_at_all(tmp_path, ending):
     (tmp_path / "a.csv").write_text(CSV)

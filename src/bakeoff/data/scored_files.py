@@ -95,8 +95,7 @@ def _parquet_writer(path: Path, source: TextSource) -> Iterator[_Write]:
         nonlocal writer
         if writer is None:
             for name in [name for name in columns if name not in types]:
-                found = _arrow_column(columns[name]).type
-                types[name] = pa.string() if pa.types.is_null(found) else found  # a later part may have labels
+                types[name] = _with_labels(_arrow_column(columns[name]).type)
         table = pa.table({name: _arrow_column(values, types[name]) for name, values in columns.items()})
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
@@ -106,6 +105,13 @@ def _parquet_writer(path: Path, source: TextSource) -> Iterator[_Write]:
     finally:
         if writer is not None:
             writer.close()
+
+
+def _with_labels(found: pa.DataType) -> pa.DataType:
+    """Return the type of a new column whose first part may have no labels: a later part may have some."""
+    if pa.types.is_null(found):
+        return pa.string()
+    return pa.list_(pa.string()) if found == pa.list_(pa.null()) else found
 
 
 def _arrow_types(source: TextSource) -> dict[str, pa.DataType]:
