@@ -8,9 +8,10 @@ import math
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from bakeoff.data.cells import cell_of
+from bakeoff.data.cells import cell_of, label_of
 from bakeoff.data.config import TableData
 from bakeoff.data.row_texts import RowTexts, concatenated, picked, row_texts, with_columns
 from bakeoff.data.tables import prepare_table
@@ -63,6 +64,12 @@ def data(table: str, features, **settings) -> TableData:
 )
 def test_a_cell_is_one_text_however_a_file_stores_it(value, cell):
     assert cell_of(value) == cell
+
+
+def test_the_missing_value_of_pandas_is_missing():
+    assert cell_of(pd.NA) is None
+    assert label_of(pd.NA) is None
+    assert cell_of("<NA>") == "<NA>"
 
 
 @pytest.mark.parametrize("split", [{}, {"folds": 3}, {"group": "author"}, {"time": "price"}])

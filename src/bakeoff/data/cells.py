@@ -76,7 +76,7 @@ def label_of(value: Any) -> str | None:
     """
     if isinstance(value, list):
         return label_of(value[0]) if len(value) == 1 else (str(value) if value else None)
-    if value is None:
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA, which cannot be compared
         return None
     if isinstance(value, float):
         if math.isnan(value):
