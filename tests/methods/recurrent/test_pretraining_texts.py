@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bakeoff.config.paths import contestants_files
-from bakeoff.data.types import joined
+from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, joined
 from bakeoff.errors import UserError
 from bakeoff.methods.recurrent.config import Pretraining, RecurrentConfig
 from bakeoff.methods.recurrent.method import RecurrentMethod
@@ -46,6 +46,16 @@ def test_texts_of_the_validation_and_test_split_are_left_out_and_those_of_traini
 
     assert found.texts == [TABLE.train.texts[0], "Two words"]
     assert found.held_out == 2
+
+
+def test_texts_that_belong_to_no_class_are_left_out_too(tmp_path):
+    apart = [LabeledTexts([part], [f"a recipe for the {part}"], [0]) for part in ("choosing", "test")]
+    table = replace(TABLE, out_of_scope=OutOfScopeTexts("oos", *apart))
+    (tmp_path / "more.txt").write_text("a recipe for the test\nWeird\na recipe for the choosing\n")
+
+    found = pretraining_texts(Pretraining(text=str(tmp_path / "more.txt")), table)
+
+    assert (found.texts, found.held_out) == (["Weird"], 2)
 
 
 def test_columns_are_those_of_the_table_unless_others_are_named(tmp_path):

@@ -21,7 +21,7 @@ class PretrainingTexts:
 
 
 def pretraining_texts(pretrain: Pretraining, data: SplitTable) -> PretrainingTexts:
-    """Read the unlabeled texts, and leave out those that occur in the validation or test split.
+    """Read the unlabeled texts, and leave out those that occur in the validation or test split, of no class too.
 
     As in splitting, two texts are identical if they differ in white space alone.
 
@@ -31,7 +31,9 @@ def pretraining_texts(pretrain: Pretraining, data: SplitTable) -> PretrainingTex
     table = read_pretraining_texts(pretrain, data.text_columns)
     texts = [text for text in table.texts if text]
     # With folds, these are the data of the model that is kept, which is not tested: the folds have tables of their own.
-    splits = (data.validation,) if data.folds else (data.validation, data.test)
+    splits = [data.validation] if data.folds else [data.validation, data.test]
+    if data.out_of_scope:
+        splits += [data.out_of_scope.choosing, data.out_of_scope.test]
     evaluated = {folded(text) for split in splits for text in split.texts}
     used = [text for text in texts if folded(text) not in evaluated]
     return PretrainingTexts(table.source, used, len(texts) - len(used))
