@@ -35,8 +35,7 @@ def label_probabilities(
     """Return shape (texts, labels) from what a function of an estimator gives; None if it is something else.
 
     Args:
-        answers: Of `predict_proba` a column for each label, or for each label an array of two columns (or one, where
-            all training texts were alike in it).
+        answers: Of `predict_proba` a column for each label, or for each label an array of two columns.
     """
     if isinstance(answers, list):
         if len(answers) != labels or not all(np.ndim(each) == 2 and np.shape(each)[1] == 2 for each in answers):
