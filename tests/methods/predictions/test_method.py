@@ -20,6 +20,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.methods.predictions.config import PredictionsConfig
 from bakeoff.methods.predictions.method import PredictionsMethod
+from bakeoff.methods.predictions.reading import read_answers
 from bakeoff.runner import resume, run
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
@@ -39,10 +40,14 @@ WITH_PROBABILITIES = [
 ]
 
 
-def baked(folder: Path, rows: list[dict], table=TABLE, **settings):
+def written(folder: Path, rows: list[dict]) -> str:
     file = folder / "answers.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = config({"api": {"method": "predictions", "file": str(file), **settings}})
+    return str(file)
+
+
+def baked(folder: Path, rows: list[dict], table=TABLE, **settings):
+    made = config({"api": {"method": "predictions", "file": written(folder, rows), **settings}})
     PredictionsMethod().check("api", made.contestants["api"], table)
     return bake(made, "api", table, ContestantFolder(folder / "api"))
 
@@ -224,6 +229,16 @@ def test_cells_that_cannot_be_are_refused_with_their_row(tmp_path, change, said)
     rows = [{**row, "confidence": 0.9} for row in RIGHT]
 
     assert said in refusal(tmp_path, [*rows[:-1], {**rows[-1], **change}])
+
+
+def test_a_confidence_that_is_named_counts_instead_of_columns_of_the_classes(tmp_path):
+    rows = [{**row, **both, "sure": 0.6} for row, both in zip(RIGHT, WITH_PROBABILITIES, strict=True)]
+
+    table = read_answers(PredictionsConfig(file=written(tmp_path, rows), confidence="sure"), TABLE.label_names, "text")
+
+    assert table.given == "confidences"
+    assert table.probabilities.max(axis=1) == pytest.approx(0.6)
+    assert "no column 'shure'" in refusal(tmp_path, rows, confidence="shure")
 
 
 def test_a_confidence_below_chance_does_not_change_the_answer(tmp_path):

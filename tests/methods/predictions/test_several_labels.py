@@ -80,3 +80,8 @@ def test_unknown_labels_and_wrong_probabilities_are_refused(tmp_path):
     wrong = [{"text": text, **dict.fromkeys(TABLE.label_names, 1.5)} for text, _ in ASKED]
     with pytest.raises(UserError, match=r"1\.5 is not a probability"):
         baked(tmp_path, wrong)
+
+
+def test_a_confidence_is_refused(tmp_path):
+    with pytest.raises(UserError, match="`confidence` names the probability of a single answer"):
+        baked(tmp_path, [{"text": text, "predicted": labels} for text, labels in ASKED], confidence="sure")

@@ -27,7 +27,9 @@ class PredictionsConfig(MethodConfig):
         None, description="Column of the answers. If absent, `predicted`, `prediction`, `answer` or a usual name."
     )
     confidence: str | None = Field(
-        None, description="Column with the probability of the answer. If absent, `confidence` or `probability`."
+        None,
+        description="Column with the probability of the answer, which then counts instead of columns for each class. "
+        "If absent, those or `confidence` or `probability`. Not where a text can have several labels.",
     )
     labels_only: bool = Field(False, description="Ignore the file's probabilities.")
 

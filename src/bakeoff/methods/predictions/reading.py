@@ -66,7 +66,8 @@ def read_answers(
     table = replace(table, source=original(table.source))
     if multilabel:
         return _read_label_sets(config, table, label_names, text)
-    prefix = None if config.labels_only else _prefix(table, label_names)
+    # A confidence that is named counts, though the classes have columns, too.
+    prefix = None if config.labels_only or config.confidence is not None else _prefix(table, label_names)
     if prefix is not None and config.label is None and not _has(table, ANSWER_NAMES):
         filled = set(_filled(table, [prefix + name for name in label_names]))
         # Any label, which the most probable one replaces.
@@ -105,7 +106,16 @@ def read_answers(
 def _read_label_sets(
     config: PredictionsConfig, table: RawTable, label_names: Sequence[str], text: str | Sequence[str] | None
 ) -> FileAnswers:
-    """Read a column of probabilities (or of 0 and 1) for each label, or one column of lists of labels."""
+    """Read a column of probabilities (or of 0 and 1) for each label, or one column of lists of labels.
+
+    Raises:
+        UserError: as `read_answers`, or the config names a confidence.
+    """
+    if config.confidence is not None:
+        raise UserError(
+            "`confidence` names the probability of a single answer, and here a text can have several labels.",
+            "Leave it out, and give each label a column of probabilities.",
+        )
     prefix = None if config.labels_only or config.label is not None else _prefix(table, label_names)
     if prefix is not None:
         rows = _filled(table, [prefix + name for name in label_names])
