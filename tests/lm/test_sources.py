@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from importlib import metadata
 
+import peft
 import pytest
 import torch
 import transformers
@@ -13,7 +15,10 @@ from huggingface_hub import errors as hub_errors
 
 from bakeoff.errors import UserError
 from bakeoff.lm.sources import load_language_model
+from bakeoff.methods.lora.adapters import add_lora
+from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.pretrained import packaged_models, sources
+from bakeoff.pretrained.adapters import save_adapter, trained_weights
 from bakeoff.pretrained.pointer import write_pointer
 from tests.lm.conftest import random_gpt2
 from tests.pretrained.small_gguf import write_gguf
@@ -57,6 +62,36 @@ def test_a_pretrained_contestant_points_at_its_base(tmp_path):
     write_pointer(tmp_path / "model", "stories260k")
 
     assert load_language_model(str(tmp_path)).generate(PROMPT, max_new_tokens=3) == ", there was"
+
+
+@pytest.fixture
+def fake_int8(monkeypatch):
+    """Round weights to int8 as bitsandbytes does, which need not be installed."""
+    load_folder = sources._load_folder
+
+    def rounded(folder, labels, quantization=None):
+        model, tokenizer = load_folder(folder, labels)
+        for layer in [model.model.layers[0].mlp.up_proj] if quantization == "int8" else []:
+            scales = layer.weight.detach().abs().amax(1)
+            values = (layer.weight / scales[:, None] * 127).round().to(torch.int8)
+            layer.weight = torch.nn.Parameter(values, requires_grad=False)
+            layer.weight.SCB = scales
+        return model, tokenizer
+
+    monkeypatch.setattr(sources, "_load_folder", rounded)
+
+
+@pytest.mark.usefixtures("fake_int8")
+def test_what_points_at_a_quantized_contestant_is_as_quantized(stories, tmp_path):
+    """An adapter on it stays apart: rounded again, the sum would lose most of what was learned."""
+    write_pointer(tmp_path / "int8/model", "stories260k", "int8")
+    write_pointer(tmp_path / "again/model", str(tmp_path / "int8"))
+    write_pointer(tmp_path / "lora/model", str(tmp_path / "int8"))
+    adapted = add_lora(copy.deepcopy(stories.model), LoraConfig(r=2), reference="stories260k", seed=1)
+    save_adapter(adapted, tmp_path / "lora/model", trained_weights(adapted))
+
+    assert sources.find(str(tmp_path / "again")).quantization == "int8"
+    assert isinstance(load_language_model(str(tmp_path / "lora")).model, peft.PeftModel)
 
 
 def test_the_hub_cache_works_offline(stories_folder, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_wei
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base, read_pointer
-from bakeoff.pretrained.quantization import quantizer
+from bakeoff.pretrained.quantization import is_quantized, quantizer
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.vocabulary import fit_vocabulary
 from bakeoff.runs.checksums import check_folder
@@ -157,7 +157,8 @@ def _local(path: Path, cache: Path | None) -> Source:
         check_folder(folder)
         pointer = read_pointer(folder)
         if pointer is not None and not (folder / "adapter_config.json").exists():
-            return replace(find(pointer.base_model, cache), quantization=pointer.quantization)
+            base = find(pointer.base_model, cache)
+            return replace(base, quantization=pointer.quantization or base.quantization)
         if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
             return _found(folder)
     contestants = sorted(str(folder) for folder in path.glob("contestants/*"))
@@ -257,7 +258,8 @@ def _load_adapter(folder: Path, labels: Sequence[str] | None, cache: Path | None
     model, tokenizer, _ = load_weights(base, labels=labels or None, cache=cache, quantization=quantization)
     try:
         adapted = peft.PeftModel.from_pretrained(model, folder)
-        if merged and not quantization:  # quantized again, the sum would lose most of what was learned
+        # Quantized again, the sum would lose most of what was learned.
+        if merged and not any(map(is_quantized, model.modules())):
             adapted = adapted.merge_and_unload().requires_grad_(True)  # PEFT has frozen all but the adapter
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise UserError(
