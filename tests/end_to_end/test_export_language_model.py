@@ -18,6 +18,8 @@ from bakeoff.lm.exporting import gguf_model
 from bakeoff.methods.few_shot.method import FewShotMethod
 from bakeoff.methods.lora.config import LoraConfig
 from bakeoff.methods.lora.method import LoraMethod
+from bakeoff.methods.pretrained.config import PretrainedConfig
+from bakeoff.methods.pretrained.method import PretrainedMethod
 from bakeoff.pretrained.packaged_models import packaged_folder
 from tests.command import bakeoff, refused
 
@@ -152,4 +154,6 @@ def test_a_method_says_for_which_settings_it_has_no_file():
     assert "dora" in str(method.export_refusal(LoraConfig(variant="dora"), "gguf-adapter"))
     assert "stored in" in str(method.export_refusal(LoraConfig(quantization="int8"), "merged"))
     assert method.export_refusal(LoraConfig(variant="dora"), "gguf") is None
+    assert "stored in nf4" in str(PretrainedMethod().export_refusal(PretrainedConfig(quantization="nf4"), "gguf"))
+    assert PretrainedMethod().export_refusal(PretrainedConfig(), "gguf") is None
     assert FewShotMethod().exports == ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bakeoff import machine
 from bakeoff.methods.base import LanguageModelMethod
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
+from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.pretrained.config import PretrainedConfig, UntrainedConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
@@ -61,6 +62,9 @@ class UntrainedMethod(LanguageModelMethod[Config]):
             trainable_parameters=0,
             total_parameters=parameters,
         )
+
+    def export_refusal(self, config: Config, format: ExportFormat) -> str | None:
+        return f"its weights are stored in {config.quantization}" if config.quantization else None
 
     def _write(self, config: Config, data: SplitCorpus, context: Context, folder: Path) -> None:
         from bakeoff.pretrained.pointer import write_pointer
