@@ -14,7 +14,7 @@ from bakeoff.lm.batching import pad_rows
 from bakeoff.lm.examples import ANSWER, END, GIVEN, ExampleTokens, cut_note, example_tokens, prompt_of
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.perplexity import score, summary
-from bakeoff.lm.prompting import Prompting, chat_renderer, stops_of
+from bakeoff.lm.prompting import Prompting, chat_renderer, prompting_of_chats, prompting_of_pairs, read_prompting
 from bakeoff.methods.fine_tuning import sequences
 from tests.lm.example_corpora import PAIRS, TEMPLATE, chats, pairs
 from tests.lm.test_gradients import EXACT, MODELS, assert_same, our_gradients, relative_errors, trained_gradients
@@ -179,10 +179,27 @@ def test_plain_texts_have_no_answers(stories, corpus):
 
 
 def test_generated_answers_end_where_those_of_the_training_do():
-    assert stops_of(pairs()) == ("\n",)
-    assert stops_of(pairs([("a", "one\ntwo"), ("b", "c")])) == ("\n\n",)
-    assert stops_of(pairs([("a", "one\n\ntwo"), ("b", "c")])) == ()
-    assert stops_of(chats(*TALKS)) == ()
+    assert prompting_of_pairs(pairs(), TEMPLATE).stops == ("\n",)
+    assert prompting_of_pairs(pairs([("a", "one\ntwo"), ("b", "c")]), TEMPLATE).stops == ("\n\n",)
+    assert prompting_of_pairs(pairs([("a", "one\n\ntwo"), ("b", "c")]), TEMPLATE).stops == ()
+
+
+def test_answers_of_chats_end_by_the_mark_of_the_template(tmp_path):
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}<end>\n{% endfor %}"
+    corpus = chats(*TALKS, render=chat_renderer(tokenizer))
+
+    assert prompting_of_chats(corpus, tokenizer) == Prompting(None, stops=("<end>",))  # text like any other
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<end>"]})
+    prompting = prompting_of_chats(corpus, tokenizer)
+
+    assert prompting == Prompting(None, ends=(tokenizer.convert_tokens_to_ids("<end>"),))
+    prompting.write(tmp_path)
+    assert read_prompting(str(tmp_path)) == prompting
+    assert prompting_of_chats(chats(*TALKS), tokenizer).stops == ("\n",)
+    assert prompting_of_chats(chats(["a", "b\nc"]), tokenizer) == Prompting(None)  # the mark is part of an answer
+    (tmp_path / "prompting.json").write_text('{"template": null, "stops": []}')  # as before there were `ends`
+    assert read_prompting(str(tmp_path)) == Prompting(None)
 
 
 def test_the_chat_template_of_the_tokenizer(stories):

@@ -11,6 +11,7 @@ from bakeoff.lm.decoding.decoder import Decoder
 from bakeoff.lm.decoding.native_decoder import NativeDecoder, NoDecoderError
 from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.forward import CausalForward
+from bakeoff.lm.tokens import end_tokens
 from bakeoff.training.precision import Precision
 
 DECODER_PAYS_FROM = 32
@@ -32,6 +33,11 @@ class CausalModel:
     context_length: int  # most tokens that the model can see
     precision: Precision
     forward: CausalForward
+
+    @property
+    def ends(self) -> set[int]:
+        """Return the tokens that end a text."""
+        return end_tokens(self.model, self.tokenizer)
 
     def decoder_for(self, tokens: int) -> Decoder:
         """Return the decoder for a text of this many new tokens.

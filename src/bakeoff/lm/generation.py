@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import torch
 
@@ -92,7 +92,7 @@ def _stream_tokens(
     new_ids = decoder.decode(
         prompt_ids,
         limit=limit,
-        ends=end_tokens(model.model, model.tokenizer),
+        ends=model.ends,
         choose=choose,
         random=random,
         counts=counts,
@@ -133,13 +133,6 @@ def _most_probable(probabilities: torch.Tensor, top_k: int | None, top_p: float 
         # Keep a token if the ones before it do not reach top_p yet, so that the first one is always kept.
         ranked = ranked * (ranked.cumsum(-1) - ranked < max(top_p, 1e-9) * ranked.sum())
     return torch.zeros_like(probabilities).scatter(0, ids, ranked)
-
-
-def end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Return the tokens that end a text, by the model's generation config and by its tokenizer."""
-    ends = model.generation_config.eos_token_id if model.generation_config is not None else None
-    ends = ends if isinstance(ends, list) else [ends]
-    return {int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None}
 
 
 def _check(

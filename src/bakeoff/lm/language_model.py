@@ -13,7 +13,7 @@ from bakeoff.data.text_cleaning import LineEnds
 from bakeoff.data.types import Corpus
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.decoding.batched import decode_all
-from bakeoff.lm.generation import WritingOptions, WritingReport, end_tokens, stream_tokens
+from bakeoff.lm.generation import WritingOptions, WritingReport, stream_tokens
 from bakeoff.lm.perplexity import Perplexity, score, summary
 from bakeoff.lm.prompting import Prompting
 from bakeoff.lm.special_tokens import special_token_notes
@@ -27,6 +27,11 @@ class LanguageModel(CausalModel):
     """A causal language model that scores and generates text. `load_language_model` makes one."""
 
     prompting: Prompting | None = None  # of a contestant that was trained on, or evaluated by, examples
+
+    @property
+    def ends(self) -> set[int]:
+        """Return the tokens that end a text, or an answer of a contestant that was trained on chats."""
+        return super().ends.union(self.prompting.ends if self.prompting else ())
 
     def prompt_ids(self, prompt: str) -> list[int]:
         """Return the tokens of a prompt, in the template of the examples that the contestant is for, if any.
@@ -124,8 +129,7 @@ class LanguageModel(CausalModel):
             deque(self._text(prompts[number], iter(ids), found=found), 0)
             return bool(found)
 
-        ends = end_tokens(self.model, self.tokenizer)
-        answers = decode_all(self.forward, prompts, limit=max_new_tokens, ends=ends, ended=ended, share=share)
+        answers = decode_all(self.forward, prompts, limit=max_new_tokens, ends=self.ends, ended=ended, share=share)
         return [
             (
                 "".join(self._text(ids, iter(answer.ids), whole=whole)),

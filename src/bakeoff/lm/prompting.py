@@ -25,6 +25,7 @@ class Prompting:
 
     template: str | None  # as `data.template`; None: the chat template of the tokenizer
     stops: tuple[str, ...] = ()  # what ends an answer, besides the end-of-text token
+    ends: tuple[int, ...] = ()  # tokens that do; they are not part of the text
     shots: Shots | None = None
 
     def document(self, tokenizer: Any, question: str) -> Document:
@@ -45,7 +46,7 @@ class Prompting:
 
     def write(self, folder: Path) -> None:
         """Write everything but the examples into a model's folder."""
-        values = {"template": self.template, "stops": list(self.stops)}
+        values = {"template": self.template, "stops": list(self.stops), "ends": list(self.ends)}
         write_text(prompting_path(folder), json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -74,7 +75,8 @@ def read_prompting(name: str) -> Prompting | None:
             known = template is None or isinstance(template, str)
             if not known:
                 raise TypeError
-            return Prompting(template, tuple(map(str, values["stops"])), read_shots(folder))
+            stops, ends = map(str, values["stops"]), map(int, values.get("ends", []))  # older files have no ends
+            return Prompting(template, tuple(stops), tuple(ends), read_shots(folder))
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{file} is damaged.", "Train the contestant again.") from None
     return None
@@ -104,14 +106,31 @@ def chat_renderer(tokenizer: Any) -> Render:
     return render
 
 
-def stops_of(corpus: Corpus) -> tuple[str, ...]:
-    """Return what ends a generated answer, by the answers of the training examples.
+def prompting_of_pairs(corpus: Corpus, template: str) -> Prompting:
+    """Return how a model is asked that learns from prompts with answers.
 
-    Where none of them has a line break, an answer ends at the first one; where none has a blank line, at the first
-    blank line. An untrained model, which does not know where to end, is then judged by its answer as well. Chats end
-    by their own mark.
+    Where no training answer has a line break, a generated one ends at the first one; where none has a blank line, at
+    the first blank line. An untrained model, which does not know where to end, is then judged by its answer as well.
     """
-    if corpus.chat:
-        return ()
     references = [document.reference for document in corpus.documents]
-    return next(((stop,) for stop in ("\n", "\n\n") if not any(stop in reference for reference in references)), ())
+    stop = next((stop for stop in ("\n", "\n\n") if not any(stop in reference for reference in references)), None)
+    return Prompting(template, () if stop is None else (stop,))
+
+
+def prompting_of_chats(corpus: Corpus, tokenizer: Any) -> Prompting:
+    """Return how a model is asked that learns from chats: answers end by what the chat template writes after them.
+
+    Where that has a special token, which a generated text does not show, the token ends an answer.
+    """
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    answers = [(document.text, answer) for document in corpus.documents for answer in document.answers]
+    stops, ends = set(), set()
+    for mark in {text[answer.end : answer.closed] for text, answer in answers}:
+        ids = tokenizer(mark, add_special_tokens=False)["input_ids"]
+        end = next((token for token in ids if token in special), None)
+        if end is None:
+            stops.add(mark.strip() or mark)
+        else:
+            ends.add(int(end))
+    unique = (stop for stop in stops if not any(stop in text[answer.start : answer.end] for text, answer in answers))
+    return Prompting(None, tuple(sorted(unique)), tuple(sorted(ends)))

@@ -76,22 +76,32 @@ def end_token(tokenizer: Any, needed_by: str, instead: str) -> int:
     return beginning_token(tokenizer, needed_by, instead)
 
 
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """Return the tokens that end a text, by the model's generation config and by its tokenizer."""
+    ends = model.generation_config.eos_token_id if model.generation_config is not None else None
+    ends = ends if isinstance(ends, list) else [ends]
+    return {int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None}
+
+
 def _beginning(tokenizer: Any) -> int | None:
     token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     return None if token is None else int(token)
 
 
-def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
+def prompt_tokens(tokenizer: Any, prompt: str, *, split: bool = False) -> list[int]:
     """Return the ids of a prompt as the model expects it.
 
     A BOS of its own (stories260k, Llama) is put first if the tokenizer does not add it. A BOS that is also the end of
     text (GPT-2) is put only before an empty prompt: those models are prompted without it. A prompt that spells out the
     BOS which its tokenizer adds as well gets one, not two.
 
+    Args:
+        split: Read special tokens that are spelled out in the prompt as characters.
+
     Raises:
         UserError: the prompt is empty, and the tokenizer has neither BOS nor EOS.
     """
-    ids = [int(token) for token in tokenizer(prompt, verbose=False)["input_ids"]]
+    ids = [int(token) for token in tokenizer(prompt, split_special_tokens=split or None, verbose=False)["input_ids"]]
     if not ids:
         return [beginning_token(tokenizer, "An empty prompt", "Give a prompt of a word or more")]
     own = own_beginning(tokenizer)

@@ -68,9 +68,9 @@ def answering_notes(
 ) -> list[str]:
     """Say how many examples are longer than what the model is shown, and how generated answers end."""
     notes = cut_note(examples, _context(model, config), config.split)
-    stops = model.prompting.stops if model.prompting else ()
-    if stops:
-        mark = "line break" if stops[0] == "\n" else "blank line"
+    prompting = model.prompting
+    if prompting and prompting.stops and prompting.template is not None:  # chats end by the mark of their template
+        mark = "line break" if prompting.stops[0] == "\n" else "blank line"
         notes.append(f"No training answer has a {mark}, so generated ones end at the first one.")
     return notes
 

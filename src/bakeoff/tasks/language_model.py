@@ -18,7 +18,7 @@ from bakeoff.errors import UserError
 from bakeoff.lm.examples import example_tokens
 from bakeoff.lm.language_model import LanguageModel
 from bakeoff.lm.perplexity import plan_scoring, score_plan, summary
-from bakeoff.lm.prompting import Prompting, chat_renderer, stops_of
+from bakeoff.lm.prompting import chat_renderer, prompting_of_chats, prompting_of_pairs
 from bakeoff.lm.protocols.registry import EXAMPLES
 from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
@@ -245,8 +245,11 @@ def read_splits(config: LanguageModelConfig) -> tuple[SplitCorpus, DataReport]:
 def write_prompting(config: LanguageModelConfig, data: SplitCorpus, folder: ContestantFolder) -> None:
     """Write beside a model how it is asked, where it is for examples."""
     if folder.writes and isinstance(config.data, ExampleData):
-        template = None if data.train.chat else config.data.template
-        Prompting(template, stops_of(data.train)).write(folder.model)
+        if data.train.chat:
+            prompting = prompting_of_chats(data.train, load_tokenizer(config.model))
+        else:
+            prompting = prompting_of_pairs(data.train, config.data.template)
+        prompting.write(folder.model)
 
 
 def scoring_plans(config: LanguageModelConfig, model: LanguageModel, text: Corpus) -> list[ScoringPlan]:

@@ -15,7 +15,8 @@ from torch import nn
 from transformers import AutoTokenizer
 
 from bakeoff.lm.exporting.reading import ReadBack, RuntimeForward
-from bakeoff.lm.tokens import own_beginning
+from bakeoff.lm.prompting import read_prompting
+from bakeoff.lm.tokens import end_tokens, own_beginning
 from bakeoff.packages import require
 from bakeoff.pretrained.quiet import quiet_exporter
 from bakeoff.pretrained.sources import load_weights
@@ -107,8 +108,8 @@ def _write_graph(source: Path, path: Path) -> tuple[Any, list[int]]:
         )
     assert program is not None
     program.save(path)
-    ends = model.generation_config.eos_token_id
-    return tokenizer, ends if isinstance(ends, list) else [] if ends is None else [ends]
+    prompting = read_prompting(str(source))
+    return tokenizer, sorted(end_tokens(model, tokenizer).union(prompting.ends if prompting else ()))
 
 
 def _write_beside(folder: Path, tokenizer: Any, ends: list[int]) -> None:
