@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from bakeoff.lm import choices as choices_module
 from bakeoff.lm.choices import Choices
+from bakeoff.lm.sources import ready
 
 BEGINNING = [1, 5, 6, 7]
 CONTINUATIONS = [[3], [4, 5], [4, 6, 7]]
@@ -45,6 +47,21 @@ def test_a_model_without_trees_scores_texts_one_by_one(stories, monkeypatch):
     assert choices.log_probabilities(PROMPTS)[1, 2] == pytest.approx(
         alone(stories, PROMPTS[1], CONTINUATIONS[2]), abs=1e-3
     )
+
+
+def test_a_model_with_a_window_scores_texts_one_by_one(stories):
+    torch.manual_seed(3)
+    config = transformers.MistralConfig(
+        vocab_size=512, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, sliding_window=16,
+    )  # fmt: skip
+    network = transformers.MistralForCausalLM(config).eval()
+    model = ready(network, stories.tokenizer, name="tiny", reference="tiny", precision="fp32")
+
+    found = Choices(model, BEGINNING, CONTINUATIONS).log_probabilities(PROMPTS)
+
+    expected = [[alone(model, prompt, continuation) for continuation in CONTINUATIONS] for prompt in PROMPTS]
+    assert found == pytest.approx(np.array(expected), abs=1e-3)
 
 
 def test_the_beginning_is_computed_once(stories, monkeypatch):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
 from bakeoff.lm.generation import draw, stream_tokens
+from bakeoff.lm.prompting import Prompting
+from bakeoff.lm.sources import ready
 from bakeoff.lm.streaming import text_pieces
 from bakeoff.lm.tokens import prompt_tokens
 
@@ -26,6 +32,47 @@ def test_greedy_equals_plain_transformers(request, name, prompt):
     new_ids = list(stream_tokens(language_model, ids, max_new_tokens=40))
 
     assert new_ids == (plain[: plain.index(2)] if 2 in plain else plain)
+
+
+def test_an_answer_ends_at_a_token_of_its_template(stories):
+    prompts = [prompt_tokens(stories.tokenizer, text) for text in ("Once upon a time", "Lily was")]
+    first, second = (list(stream_tokens(stories, ids, max_new_tokens=12)) for ids in prompts)
+    model = replace(stories, prompting=Prompting(None, ends=(first[5], second[7])))
+    expected = [
+        [*itertools.takewhile(lambda token: token not in (first[5], second[7]), ids)] for ids in (first, second)
+    ]
+
+    assert [list(stream_tokens(model, ids, max_new_tokens=12)) for ids in prompts] == expected
+    assert [report.tokens for _, report in model.write_all(prompts, max_new_tokens=12)] == [*map(len, expected)]
+
+
+SIZES = {"vocab_size": 512, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": 0.3}
+WITHOUT_KEYS = {
+    "Mamba": (transformers.MambaForCausalLM, transformers.MambaConfig(**SIZES, state_size=4, pad_token_id=0)),
+    "RWKV": (transformers.RwkvForCausalLM, transformers.RwkvConfig(**SIZES)),
+    "GPT-1": (
+        transformers.OpenAIGPTLMHeadModel,
+        transformers.OpenAIGPTConfig(vocab_size=512, n_positions=64, n_embd=32, n_layer=2, n_head=4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_KEYS)
+def test_models_that_keep_a_state_or_nothing(stories, name):
+    kind, config = WITHOUT_KEYS[name]
+    torch.manual_seed(3)
+    network = kind(config).eval()
+    model = ready(network, stories.tokenizer, name="tiny", reference="tiny", precision="fp32")
+    prompt = [5, 6, 7]
+    expected = list(prompt)
+    with torch.no_grad():
+        while len(expected) < 11:
+            expected.append(int(network(torch.tensor([expected]), use_cache=False).logits[0, -1].argmax()))
+
+    new_ids = list(stream_tokens(model, prompt, max_new_tokens=8))
+
+    assert new_ids == expected[3:]
+    assert not model.decodes_batches  # padding would enter the state
 
 
 def test_the_published_beginning(stories):

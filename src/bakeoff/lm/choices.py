@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.scoring_plan import Row
-from bakeoff.pretrained.cache_name import cache_name
+from bakeoff.pretrained.cache_name import cache_argument
 from bakeoff.training import distributed, torchrun
 
 TOKENS_AT_ONCE = 768
@@ -86,7 +87,7 @@ class Choices:
         cache = DynamicCache(config=self.model.model.config)
         ids = torch.tensor([list(self.beginning)], device=self.model.forward.device)
         model = self.model.model
-        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_name(model): cache})
+        model(input_ids=ids, use_cache=True, logits_to_keep=1, **cache_argument(model, cache))
         return cache
 
     @cached_property
@@ -94,6 +95,8 @@ class Choices:
         """Compare both ways on two short prompts: some architectures take no mask of one's own, or keep no keys."""
         prompts = [list(self.beginning)[:3], list(self.continuations[0])[:1]]
         try:
+            if not all(type(layer) is DynamicLayer for layer in self._cache.layers):  # such as a window of keys
+                return False
             packed = self._packed(prompts)
         except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
             return False
@@ -132,7 +135,7 @@ class Choices:
             attention_mask=mask.to(device),
             position_ids=torch.tensor([positions], device=device),
             use_cache=True,
-            **{cache_name(decoder): cache},
+            **cache_argument(decoder, cache),
         )
         cache.crop(-len(ids))
         flat = [index for by_branch in predicted for indices in by_branch for index in indices]

@@ -139,12 +139,16 @@ class CausalForward:
         """
         rows = torch.arange(len(input_ids))
         last = torch.full_like(rows, -1) if last is None else last
-        inputs |= {"input_ids": input_ids, "use_cache": True, self._cache_name: cache}
+        if self._cache_name is None:  # the text so far stands for a cache, and is read again
+            input_ids = input_ids if cache is None else torch.cat([cache, input_ids], 1)
+            inputs |= {"use_cache": False}
+        else:
+            inputs |= {"use_cache": True, self._cache_name: cache}
+        output = (self._backbone if self.has_halves else self.model)(input_ids=input_ids, **inputs)
+        kept = input_ids if self._cache_name is None else getattr(output, self._cache_name)
         if not self.has_halves:
-            output = self.model(**inputs)
-            return output.logits[rows, last].float(), getattr(output, self._cache_name)
-        output = self._backbone(**inputs)
-        return self._head(output.last_hidden_state[rows, last]).float(), getattr(output, self._cache_name)
+            return output.logits[rows, last].float(), kept
+        return self._head(output.last_hidden_state[rows, last]).float(), kept
 
     def _hidden(self, batch: TokenBatch) -> torch.Tensor:
         # With a cache, even an empty one, transformers would mix the texts of a row.

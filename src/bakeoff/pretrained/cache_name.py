@@ -1,4 +1,4 @@
-"""The name of the cache of keys and values, which transformers changed in 5.24."""
+"""The name of the cache of keys and values, which transformers changed in 5.24, or of a recurrent model's state."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import inspect
 from typing import Any
 
 CACHE_NAMES = ("cache", "past_key_values")
+_STATE_NAMES = ("cache_params", "state")  # of Mamba and xLSTM; of RWKV
 
 
-def cache_name(model: Any) -> str:
-    """Return what a model or one of its layers calls the cache, as an argument and in its output."""
+def cache_name(model: Any) -> str | None:
+    """Return what a model calls its cache, as an argument and in its output; None if it has none, as GPT-1."""
     parameters = inspect.signature(model.forward).parameters
-    return next((name for name in CACHE_NAMES if name in parameters), CACHE_NAMES[-1])
+    return next((name for name in (*CACHE_NAMES, *_STATE_NAMES) if name in parameters), None)
+
+
+def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
+    """Return the keyword argument by which a model takes a cache; nothing if it takes none."""
+    name = cache_name(model)
+    return {} if name is None else {name: cache}
