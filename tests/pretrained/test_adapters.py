@@ -8,12 +8,13 @@ import peft
 import peft.optimizers
 import pytest
 import torch
+import transformers
 
 from bakeoff.errors import UserError
 from bakeoff.lm.sources import load_language_model
 from bakeoff.methods.lora.adapters import add_lora, rate_multipliers
 from bakeoff.methods.lora.config import LoraConfig
-from bakeoff.pretrained.adapters import save_adapter, trained_weights
+from bakeoff.pretrained.adapters import adapted_layers, save_adapter, trained_weights
 from bakeoff.pretrained.pointer import write_pointer
 from bakeoff.training.precision import MasterWeights
 from tests.lm.conftest import random_gpt2
@@ -135,3 +136,18 @@ def test_pissa_is_refused_if_there_are_too_few_singular_values(base):
 def test_layers_that_do_not_exist_are_refused(base, variant):
     with pytest.raises(UserError, match=r"LoRA finds no layers(.|\n)*`all-linear`"):
         adapt(base, variant, target_modules=["query"])
+
+
+def test_layers_whose_weights_are_read_without_calling_them_get_no_adapter():
+    config = transformers.FalconH1Config(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8, mamba_chunk_size=8,
+    )  # fmt: skip
+    model = transformers.FalconH1ForCausalLM(config)
+
+    names = {name.rsplit(".", 1)[-1] for name, _ in adapted_layers(adapt(model))}
+
+    assert names == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "in_proj"}
+    with pytest.raises(UserError, match="in_proj") as caught:
+        adapt(model, target_modules=["out_proj"])
+    assert "out_proj" not in caught.value.hint

@@ -20,6 +20,12 @@ from bakeoff.training import sharding, torchrun
 
 Weights = dict[str, torch.Tensor]
 
+_MAMBA = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
+_PASSED_BY = frozenset({"conv1d", "dt_proj", "out_proj", "x_proj"})
+"""Layers of those architectures whose weights are read without calling the layer, so that an adapter would do nothing.
+
+PEFT refuses two of them."""
+
 
 def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: int) -> Any:
     """Freeze `model` and put the adapters of `config` on it.
@@ -34,18 +40,16 @@ def put_adapters(model: Any, config: peft.LoraConfig, *, reference: str, seed: i
     """
     # GPT-2's layers store their weights transposed.
     config.fan_in_fan_out = any(isinstance(module, Conv1D) for module in model.modules())
+    passed_by = _PASSED_BY if model.config.model_type in _MAMBA else frozenset()
+    if config.target_modules == "all-linear":
+        config.exclude_modules = sorted(passed_by) or None
     torch.manual_seed(seed)
     try:
         with quiet_libraries():
             adapted = peft.get_peft_model(model, config)
     except ValueError as error:
-        names = sorted(
-            {
-                name.rsplit(".", 1)[-1]
-                for name, module in model.named_modules()
-                if isinstance(module, torch.nn.Linear | Conv1D)
-            }
-        )
+        linear = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear | Conv1D))
+        names = sorted({name.rsplit(".", 1)[-1] for name in linear} - passed_by)
         raise UserError(
             f"LoRA finds no layers to adapt: {str(error).splitlines()[0]}",
             f"Set target_modules to `all-linear`, or to some of {', '.join(names)}.",
