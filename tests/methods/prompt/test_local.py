@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ from scipy.special import log_softmax
 
 from bakeoff.errors import UserError
 from bakeoff.methods.base import SavedClassifier
+from bakeoff.methods.prompt import local as local_module
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.local import LocalModel
 from bakeoff.methods.prompt.method import MEASURED_TEXTS, PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
 from bakeoff.methods.prompt.template import Example, Question
+from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.runs.contestant_folder import ContestantFolder
 from tests.baking import bake, plan
 from tests.methods.small_data import config as small_config
@@ -81,6 +85,20 @@ def test_long_texts_keep_both_ends_and_special_tokens_are_characters():
     assert cut.endswith("words")
     assert len(cut) < 60
     assert local.model.tokenizer.eos_token_id not in local._ids("an </s> end")
+    local = LocalModel(config(), NAMES, [Example("an </s> end", 0)], [0.0, 0.0])
+    assert local._choices.beginning[0] == local.model.tokenizer.bos_token_id
+    assert local.model.tokenizer.eos_token_id not in local._choices.beginning
+
+
+def test_parameters_of_4_bits_are_counted_as_such(stories, monkeypatch):
+    network = copy.deepcopy(stories.model)
+    norm = network.model.norm.weight
+    norm.quant_state = SimpleNamespace(shape=(2 * len(norm),))  # as nf4 has it, which packs two of them into a byte
+    monkeypatch.setattr(local_module, "load_weights", lambda name: (network, stories.tokenizer, name))
+
+    local = LocalModel(config(), NAMES, [], [0.0, 0.0])
+
+    assert local.parameters == count_parameters(stories.model) + len(norm)
 
 
 def test_a_text_that_does_not_fit_behind_its_own_examples_loses_the_first_of_them():

@@ -28,6 +28,7 @@ from bakeoff.lm.sources import ready
 from bakeoff.lm.tokens import prompt_tokens, tokenize
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.template import NO, YES, Example, Question, Template
+from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.training.progress import Progress
 
@@ -70,7 +71,7 @@ class LocalModel:
         """
         model, tokenizer, reference = load_weights(config.model)
         self.fingerprint = _fingerprint(model)
-        self.parameters = sum(weights.numel() for weights in model.parameters())
+        self.parameters = count_parameters(model)
         self.model: CausalModel = ready(
             model, tokenizer, name=config.model, reference=reference, precision=config.precision
         )
@@ -86,9 +87,8 @@ class LocalModel:
         self._ending = endings[0][:common]
         continuations = [ending[common:] for ending in endings]
         self._lengths = np.array([len(continuation) for continuation in continuations])
-        self._choices = Choices(
-            self.model, prompt_tokens(tokenizer, self._template.beginning(self._examples)), continuations
-        )
+        beginning = prompt_tokens(tokenizer, self._template.beginning(self._examples), split=True)
+        self._choices = Choices(self.model, beginning, continuations)
         self._room = (
             self.model.context_length
             - len(self._choices.beginning)
