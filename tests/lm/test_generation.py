@@ -50,6 +50,12 @@ SIZES = {"vocab_size": 512, "hidden_size": 32, "num_hidden_layers": 2, "initiali
 WITHOUT_KEYS = {
     "Mamba": (transformers.MambaForCausalLM, transformers.MambaConfig(**SIZES, state_size=4, pad_token_id=0)),
     "RWKV": (transformers.RwkvForCausalLM, transformers.RwkvConfig(**SIZES)),
+    "RecurrentGemma": (
+        transformers.RecurrentGemmaForCausalLM,
+        transformers.RecurrentGemmaConfig(
+            **SIZES | {"num_hidden_layers": 3}, intermediate_size=64, num_attention_heads=2, lru_width=32
+        ),
+    ),
     "GPT-1": (
         transformers.OpenAIGPTLMHeadModel,
         transformers.OpenAIGPTConfig(vocab_size=512, n_positions=64, n_embd=32, n_layer=2, n_head=4),

@@ -145,7 +145,9 @@ class CausalForward:
         else:
             inputs |= {"use_cache": True, self._cache_name: cache}
         output = (self._backbone if self.has_halves else self.model)(input_ids=input_ids, **inputs)
-        kept = input_ids if self._cache_name is None else getattr(output, self._cache_name)
+        kept = input_ids if self._cache_name is None else getattr(output, self._cache_name, None)
+        if kept is None:  # RecurrentGemma takes a cache, and keeps its state elsewhere
+            self._cache_name, kept = None, input_ids
         if not self.has_halves:
             return output.logits[rows, last].float(), kept
         return self._head(output.last_hidden_state[rows, last]).float(), kept
