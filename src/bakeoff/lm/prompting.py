@@ -25,8 +25,8 @@ class Prompting:
 
     template: str | None  # as `data.template`; None: the chat template of the tokenizer
     stops: tuple[str, ...] = ()  # what ends an answer, besides the end-of-text token
-    ends: tuple[int, ...] = ()  # tokens that do; they are not part of the text
     shots: Shots | None = None
+    ends: tuple[int, ...] = ()  # tokens that end an answer, as `stops` do
 
     def document(self, tokenizer: Any, question: str) -> Document:
         """Return an example whose answer is still to be generated."""
@@ -76,7 +76,7 @@ def read_prompting(name: str) -> Prompting | None:
             if not known:
                 raise TypeError
             stops, ends = map(str, values["stops"]), map(int, values.get("ends", []))  # older files have no ends
-            return Prompting(template, tuple(stops), tuple(ends), read_shots(folder))
+            return Prompting(template, tuple(stops), read_shots(folder), tuple(ends))
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{file} is damaged.", "Train the contestant again.") from None
     return None
@@ -133,4 +133,4 @@ def prompting_of_chats(corpus: Corpus, tokenizer: Any) -> Prompting:
         else:
             ends.add(int(end))
     unique = (stop for stop in stops if not any(stop in text[answer.start : answer.end] for text, answer in answers))
-    return Prompting(None, tuple(sorted(unique)), tuple(sorted(ends)))
+    return Prompting(None, tuple(sorted(unique)), ends=tuple(sorted(ends)))
