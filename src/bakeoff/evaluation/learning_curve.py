@@ -75,10 +75,10 @@ def learning_curve(
     ]
     found = LearningCurve(metric=best.metrics[0].name, lines=lines, crossings=crossings)
     alike = [name for name, points in by_other.items() if not all(pair.distinguishable for _, pair in points)]
-    compared = {each.rows for each in sized[best.name]}.intersection(
-        *({rows for rows, _ in points} for points in by_other.values())
-    )
-    return found.model_copy(update={"sentences": _sentences(found, best, compared, alike, draws.confidence)})
+    common = {each.rows for each in sized[best.name]}
+    for points in by_other.values():
+        common &= {rows for rows, _ in points}
+    return found.model_copy(update={"sentences": _sentences(found, best, common, alike, draws.confidence)})
 
 
 def _both(mine: Sequence[Sized], its: Sequence[Sized]) -> list[tuple[Sized, Sized]]:
@@ -218,12 +218,12 @@ def _training_variance(sized: Sized, metric: Metric, line: Sequence[Sized]) -> f
 
 
 def _sentences(
-    curve: LearningCurve, best: ContestantResult, compared: Set[int], alike: Sequence[str], confidence: float
+    curve: LearningCurve, best: ContestantResult, common: Set[int], alike: Sequence[str], confidence: float
 ) -> list[str]:
     """Put the crossings and the forecast of the best contestant into words.
 
     Args:
-        compared: The training rows with which it was compared with all others.
+        common: The training rows with which it was compared with all others.
         alike: The contestants that it is not told apart from at some size.
     """
     sizes = [point.rows for point in curve.lines[0].points]
@@ -235,10 +235,10 @@ def _sentences(
             f"{listed(vague)} {was} ahead of {best.name} with fewer training rows, but {are} not told apart from it "
             f"there: {'that' if len(vague) == 1 else 'each'} may be chance."
         )
-    if len(curve.lines) > 1 and not curve.crossings and len(compared) > 1:
+    if len(curve.lines) > 1 and not curve.crossings and len(common) > 1:
         but = f", though it is not told apart from {listed(list(alike))} at each of them" if alike else ""
-        numbers = listed([count(rows) for rows in sorted(compared)])
-        every = f"every number of training rows ({numbers})" if compared == set(sizes) else f"{numbers} training rows"
+        numbers = listed([count(rows) for rows in sorted(common)])
+        every = f"every number of training rows ({numbers})" if common == set(sizes) else f"{numbers} training rows"
         words.append(f"{best.name} leads with {every}{but}.")
     return words + [forecast_sentence(line, curve.metric) for line in curve.lines[:1]]
 
