@@ -144,6 +144,35 @@ def test_a_column_that_names_the_splits_is_used(table):
     assert load_config(yaml.safe_load(found.yaml)).data.split.column == "set"
 
 
+def test_rows_without_a_label_do_not_decide_about_a_column_of_splits(table):
+    names = ("train", "train", "test", "unsupervised")
+    splits = [names[number % 4] for number in range(80)]
+    labels = [None if split == "unsupervised" else number % 3 for number, split in enumerate(splits)]
+    texts = [f"text number {number}" for number in range(80)]
+
+    found = starting_config(table({"text": texts, "stars": labels, "split": splits}))
+
+    data = load_config(yaml.safe_load(found.yaml)).data
+    assert (data.label, data.split.column, found.seen.features) == ("stars", "split", [])
+    assert found.seen.skipped == {"the label is missing": 20}
+
+
+@pytest.mark.parametrize("rest", ["test", "validation_matched"])
+def test_a_column_of_splits_without_labeled_test_rows_is_not_used(table, rest):
+    splits = [("train", "train", rest, "validation")[number % 4] for number in range(80)]
+    labels = [None if split == "test" else "ab"[number % 2] for number, split in enumerate(splits)]
+    texts = [f"text number {number}" for number in range(80)]
+    source = table({"text": texts, "label": labels, "split": splits})
+
+    found = starting_config(source)
+
+    assert load_config(yaml.safe_load(found.yaml)).data.split.column is None
+    assert found.seen.features == []
+    reason = "split: at random, because column split does not divide the rows with a label into train and test"
+    assert reason in found.seen.reasons
+    assert reason not in starting_config(source, choices=Choices(test=0.3)).seen.reasons
+
+
 def test_texts_without_labels_make_a_config_for_language_models(table, tmp_path):
     source = table({"no": list(range(40)), "story": [f"once upon a time {number}" for number in range(40)]})
     book = tmp_path / "book.txt"

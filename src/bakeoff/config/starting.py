@@ -158,7 +158,8 @@ def _labeled_table(
             refuse_other_shapes(table.columns, "text", source, "--text")
         return _language_model(source, roles.text[0], list(table.columns), names, choices)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
-    others_usable = usable_columns(table.columns, [*roles.text, *_listed(roles.label), *_listed(roles.split)])
+    taken = {*roles.text, *_listed(roles.label), *_listed(roles.split), *roles.unused_splits}
+    others_usable = usable_columns(table.columns, taken)
     files = {"train": source, **others} if others else {}
     format, labels = table.format, LabelFormat(separator=roles.separator)
     if files:
@@ -179,6 +180,9 @@ def _labeled_table(
     else:
         if choices.split:
             roles = dataclasses.replace(roles, split=None)
+        elif roles.split is None and roles.unused_splits:
+            why = f"{roles.unused_splits[0]} does not divide the rows with a label into train and test"
+            roles.reasons.append(f"split: at random, because column {why}")
         data = TableData(
             table=source,
             format=format or TableFormat(),
@@ -208,7 +212,6 @@ def _labeled_table(
     seen.classes = dict(classes.most_common())
     seen.english = look_english(split.train.texts) if choices.english is None else choices.english
     facts = _facts(seen, split.train)
-    taken = {*seen.text, *_listed(roles.label), seen.split}
     others_read = [name for name in table.columns if name not in taken]
     wordiest = max(others_read, key=lambda name: mean_words(table.columns[name]), default="title")
 

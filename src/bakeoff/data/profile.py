@@ -70,6 +70,9 @@ class ColumnRoles:
     reasons: list[str] = field(
         default_factory=list, compare=False
     )  # why these, in words; not for columns that are given
+    unused_splits: list[str] = field(
+        default_factory=list, compare=False
+    )  # name splits, but do not divide the rows with a label into train and test
 
 
 def guess_columns(
@@ -90,17 +93,26 @@ def guess_columns(
     known = label if isinstance(label, list) else [label]
     texts = choose_text_columns(table, text, "--text") if text else [_text_column(table, known, reasons)]
     others = [name for name in leaves(table.columns) if name not in texts and name.lower() != "id"]
-    split = next((name for name in others if name not in known and _names_splits(table.column(name))), None)
-    if split not in table.columns:
-        split = None
+    splits = [name for name in others if name not in known and _may_name_splits(name, table.column(name))]
     if label is not None:
         for name in known:
             choose_column(table, name, (), "--label")
         if isinstance(label, str):
             _check_label(table, label, named=True)
     else:
-        label = _label_column(table, [name for name in others if name != split], reasons)
-    return ColumnRoles(texts, label, split, _separator(table, label, reasons), reasons)
+        label = _label_column(table, [name for name in others if name not in splits], reasons)
+    labels = [label] if isinstance(label, str) else label or []
+    rows = _labeled_rows(table, labels)
+    candidates = [name for name in others if name in table.columns and name not in labels]
+    split = next((name for name in candidates if _names_splits([table.columns[name][row] for row in rows])), None)
+    unused = [name for name in splits if name != split]
+    return ColumnRoles(texts, label, split, _separator(table, label, reasons), reasons, unused)
+
+
+def _labeled_rows(table: RawTable, labels: Sequence[str]) -> list[int]:
+    """Return the rows in which no label is missing: the others, such as a test split without answers, are not used."""
+    columns = [table.column(name) for name in labels]
+    return [row for row in range(len(table)) if all(cells[row] == [] or label_of(cells[row]) for cells in columns)]
 
 
 def _separator(table: RawTable, label: str | list[str] | None, reasons: list[str]) -> str | None:
@@ -196,8 +208,17 @@ def _last(name: str) -> str:
 
 
 def _names_splits(values: Sequence[Any]) -> bool:
-    names = {SPLIT_NAMES.get(value.lower()) for value in _values(values)}
+    names = _split_names(values)
     return None not in names and {"train", "test"} <= names
+
+
+def _may_name_splits(name: str, values: Sequence[Any]) -> bool:
+    """Return whether a column names splits, be it that some have other names or that there is no test split."""
+    return _names_splits(values) or (name.lower() == "split" and "train" in _split_names(values))
+
+
+def _split_names(values: Sequence[Any]) -> set[str | None]:
+    return {SPLIT_NAMES.get(value.lower()) for value in _values(values)}
 
 
 def _values(values: Sequence[Any]) -> Counter[str]:
