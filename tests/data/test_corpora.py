@@ -160,17 +160,45 @@ def test_rows_without_text_are_counted(tmp_path):
         ("train.txt", "validation.txt", "test.txt"),
         ("wiki.train.raw", "wiki.valid.raw", "wiki.test.raw"),
         ("train-00000-of-00001.parquet.txt", "my-val.txt", "TEST.tokens"),
+        ("training.txt", "dev.txt", "testing.txt"),
     ],
 )
 def test_a_folder_with_three_files(tmp_path, names):
     for name, text in zip(names, ("to learn\n", "to choose\n", "to test\n"), strict=True):
         (tmp_path / name).write_text(text)
     (tmp_path / "LICENSE.txt").write_text("not a split")
+    (tmp_path / "dev.pdf").write_text("no text")
+    (tmp_path / ".hidden").write_text("not a split")
 
     split, report = prepare_corpus(TextData(text=str(tmp_path)), seed=1)
 
     assert [corpus.stream for corpus in splits_of(split).values()] == ["to learn\n", "to choose\n", "to test\n"]
     assert len(report.files) == 3
+    assert report.notes == ["Not read, because their names tell no split or they are no texts: LICENSE.txt, dev.pdf."]
+
+
+def test_how_a_table_of_texts_was_read_is_reported(tmp_path):
+    file = tmp_path / "texts.csv"
+    lines = ["no;text", *(f"{number};Die Straße {number} ist schön." for number in range(30)), "30;Süß;;"]
+    file.write_text("\n".join(lines), encoding="cp1252")
+
+    corpus = read_corpus(str(file))
+    _, report = prepare_corpus(TextData(text=str(file)), seed=1)
+
+    read_as, empty = corpus.notes
+    assert read_as == 'Read as: semicolons, quotes ", header, windows-1252.'
+    assert empty.startswith("1 row ends with more separators")
+    assert report.notes[:2] == [f"texts.csv: {read_as}", f"texts.csv: {empty}"]
+
+
+def test_the_splits_of_a_data_set_on_the_hub(monkeypatch):
+    rows = {name: [f"A text to {name}."] for name in ("train", "dev", "test", "validation", "unsupervised")}
+    monkeypatch.setattr("bakeoff.data.hub.load_texts", lambda *_: rows)
+
+    split, report = prepare_corpus(TextData(text="some/texts"), seed=1)
+
+    assert split.validation.stream == "A text to dev."
+    assert report.notes == ["Splits of some/texts that are not used: validation, unsupervised."]
 
 
 def test_shards_are_joined_and_rivals_are_refused(tmp_path):

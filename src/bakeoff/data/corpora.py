@@ -94,8 +94,8 @@ def read_corpus(
         notes = cleaning.notes("--line-ends keep")
         return _corpus(name, pieces, name, notes, split_special_tokens=split_special_tokens)
     path = Path(source).expanduser()
-    pieces, _ = read_text_file(path, column, Counter(), cleaning, "--column")
-    notes = cleaning.notes("--line-ends keep")
+    pieces, _, notes = read_text_file(path, column, Counter(), cleaning, "--column")
+    notes = [*notes, *cleaning.notes("--line-ends keep")]
     return _corpus(path.name, pieces, source, notes, split_special_tokens=split_special_tokens)
 
 
@@ -188,7 +188,7 @@ def _report(source_name: str, source: TextSource, corpora: dict[str, Corpus], se
             for name, corpus in corpora.items()
         ],
         skipped=dict(source.skipped),
-        notes=source.cleaning.notes("data.line_ends: keep"),
+        notes=[*source.notes, *source.cleaning.notes("data.line_ends: keep")],
     )
     rows_of: dict[str, range] = {}
     everything: list[Document] = []

@@ -16,6 +16,7 @@ from bakeoff.data.config import PACKAGED_TEXTS, TableFormat
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
 from bakeoff.data.files import may_be_on_the_hub, missing, packaged_file, read_bytes, sha256
 from bakeoff.data.raw_tables import READERS, is_table_name, read_table_file
+from bakeoff.data.split_rules import SPLIT_NAMES
 from bakeoff.data.text_cells import cell_text, refuse_other_shapes
 from bakeoff.data.text_cleaning import TextCleaning
 from bakeoff.errors import UserError
@@ -24,13 +25,7 @@ HUB_NAMES = {"wikitext-2": ("Salesforce/wikitext", "wikitext-2-raw-v1")}
 """Short names of data sets on the hub -> id and configuration."""
 
 _OWN_NAMES = (*PACKAGED_TEXTS, *HUB_NAMES)
-_SPLIT_WORDS = {
-    "train": "train",
-    "valid": "validation",
-    "validation": "validation",
-    "val": "validation",
-    "test": "test",
-}
+_LISTED = 10
 
 
 @dataclass
@@ -41,10 +36,12 @@ class TextSource:
     files: dict[str, str] = field(default_factory=dict)  # file or packaged name -> SHA-256 of its content
     skipped: Counter[str] = field(default_factory=Counter)
     cleaning: TextCleaning = field(default_factory=TextCleaning)
+    notes: list[str] = field(default_factory=list)  # sentences on how tables were read, and what was not
 
     def add_file(self, split: str, path: Path, column: str) -> None:
         """Read one file and append it to a split."""
-        pieces, self.files[str(path)] = read_text_file(path, column, self.skipped, self.cleaning)
+        pieces, self.files[str(path)], notes = read_text_file(path, column, self.skipped, self.cleaning)
+        self.notes += [f"{path.name}: {note}" for note in notes]
         before = self.splits[split].pieces if split in self.splits else []
         self.splits[split] = Pieces([*before, *pieces.pieces], pieces.separator)
 
@@ -66,20 +63,28 @@ def read_text_source(source: str, column: str, cleaning: TextCleaning) -> TextSo
             texts.files[f"{source}/{split}"] = sha256(content)
             texts.splits[split] = pieces_of_rows(hugging_face_rows(lzma.decompress(content).decode()), source)
     elif path.is_dir():
-        for split, files in _splits_of_folder(path).items():
+        splits, others = _splits_of_folder(path)
+        for split, files in splits.items():
             for file in files:
                 texts.add_file(split, file, column)
+        if others:
+            texts.notes.append(f"Not read, because their names tell no split or they are no texts: {_listed(others)}.")
     elif path.exists():
         texts.add_file("train", path, column)
     elif source in HUB_NAMES or may_be_on_the_hub(source, (*READERS, *TEXT_ENDINGS), _OWN_NAMES):
         from bakeoff.data.hub import load_texts
 
         name, config = HUB_NAMES.get(source, (source, None))
+        unused = []
         for split, rows in load_texts(name, config, column).items():
-            if split in _SPLIT_WORDS:
-                texts.splits[_SPLIT_WORDS[split]] = _pieces_of_texts(
-                    _texts(rows, column, f"{name}, split {split}", cleaning), split, texts.skipped
-                )
+            ours = SPLIT_NAMES.get(split)
+            if ours is None or ours in texts.splits:
+                unused.append(split)
+                continue
+            values = _texts(rows, column, f"{name}, split {split}", cleaning)
+            texts.splits[ours] = _pieces_of_texts(values, split, texts.skipped)
+        if unused:
+            texts.notes.append(f"Splits of {name} that are not used: {_listed(unused)}.")
     else:
         raise missing(source, _OWN_NAMES)
     return texts
@@ -87,7 +92,7 @@ def read_text_source(source: str, column: str, cleaning: TextCleaning) -> TextSo
 
 def read_text_file(
     path: Path, column: str, skipped: Counter[str], cleaning: TextCleaning, key: str = "data.column"
-) -> tuple[Pieces, str]:
+) -> tuple[Pieces, str, list[str]]:
     """Read a table of texts (one document per row), or plain text under any other name; compressed or not.
 
     Args:
@@ -96,7 +101,7 @@ def read_text_file(
         key: How a user names the column, for messages.
 
     Returns:
-        The texts, and the SHA-256 of the file.
+        The texts, the SHA-256 of the file, and sentences on how a table was read.
     """
     if not path.exists():
         raise missing(str(path))
@@ -110,10 +115,10 @@ def read_text_file(
         pieces = _pieces_of_texts(texts, "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
-        return pieces, table.files[str(path)]
+        return pieces, table.files[str(path)], table.notes
     stored = read_bytes(path)
     content, _ = unpack(stored, path.name, TEXT_ENDINGS)
-    return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(stored)
+    return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(stored), []
 
 
 def _texts(values: list[Any], column: str, source: str, cleaning: TextCleaning) -> list[str]:
@@ -132,14 +137,21 @@ def _pieces_of_texts(texts: list[str], name: str, skipped: Counter[str]) -> Piec
     return pieces
 
 
-def _splits_of_folder(folder: Path) -> dict[str, list[Path]]:
-    """Sort files by the split in their name: train.txt, wiki.valid.raw, test-00000-of-00001.parquet."""
+def _splits_of_folder(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Sort files by the split in their name: train.txt, wiki.valid.raw, test-00000-of-00001.parquet.
+
+    Returns:
+        The files of each split, and the names of the others that are not hidden.
+    """
     splits: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
+    others: list[str] = []
+    for file in sorted(file for file in folder.iterdir() if file.is_file()):
         words = re.split(r"[^a-z0-9]+", file.name.lower())
-        named = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
-        if file.is_file() and ending_of(file.name) in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
+        named = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
+        if ending_of(file.name) in (*READERS, *TEXT_ENDINGS) and len(named) == 1:
             splits.setdefault(named.pop(), []).append(file)
+        elif not file.name.startswith("."):
+            others.append(file.name)
     for split, files in splits.items():
         shards = [re.sub(r"\d+-of-\d+", "", file.name) for file in files if re.search(r"\d+-of-\d+", file.name)]
         if len(files) > 1 and not (len(shards) == len(files) and len(set(shards)) == 1):
@@ -150,7 +162,11 @@ def _splits_of_folder(folder: Path) -> dict[str, list[Path]]:
     if "train" not in splits:
         raise UserError(
             f"{folder} has no file for the training split.",
-            f"Its files must be named train, validation (or valid) and test, and end in "
+            f"Its files must be named train, validation (or valid, dev) and test, and end in "
             f"{', '.join((*TEXT_ENDINGS, *READERS))}; or name them with data.train, data.validation and data.test.",
         )
-    return splits
+    return splits, others
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + f" and {len(names) - _LISTED} more" * (len(names) > _LISTED)
