@@ -29,8 +29,8 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on different documents
             or in different ways; every difference is named.
     """
-    folders = [RunFolder(path) for path in paths]
-    if len({folder.path.resolve() for folder in folders}) < 2:
+    folders = list({Path(path).resolve(): RunFolder(path) for path in paths}.values())  # each run once
+    if len(folders) < 2:
         raise UserError("There is nothing to compare: give two or more runs.", "bakeoff compare runs/a runs/b")
     runs = [load_run(folder) for folder in folders]
     names = _names([folder.path for folder in folders])

@@ -45,6 +45,14 @@ def test_a_run_beside_its_own_copy_is_level(wide, tmp_path):
     assert (comparison["difference"], comparison["p_value"]) == (0, 1)
 
 
+def test_a_run_that_is_named_twice_is_compared_once(sentiment_run, wide):
+    once = bakeoff("compare", sentiment_run, wide, "--json").json
+    twice = bakeoff("compare", sentiment_run, sentiment_run, wide, wide / ".." / wide.name, "--json").json
+
+    assert twice["verdict"] == once["verdict"]
+    assert twice["results"] == once["results"]
+
+
 def test_the_table_and_the_report(sentiment_run, wide, tmp_path):
     typed = bakeoff("compare", sentiment_run, wide, "-o", tmp_path / "both")
 

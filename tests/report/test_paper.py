@@ -104,6 +104,19 @@ def test_results_have_every_main_metric_of_every_contestant(loaded: LoadedRun) -
     assert f"**{number(loaded.primary_metric.value)}**" in markdown_table(table)
 
 
+def test_every_header_of_a_table_of_splits_is_another_one(classification_run: RunFolder) -> None:
+    loaded = load_run(classification_run)
+    labels = {"A": 1, "a": 2, "texts": 3}
+    splits = [split.model_copy(update={"labels": labels}) for split in loaded.data.splits]
+    loaded = replace(loaded, data=loaded.data.model_copy(update={"splits": splits}))
+
+    (table,) = [table for table in paper_tables(loaded) if table.name == "data"]
+
+    header, first, *_ = csv.reader(io.StringIO(csv_table(table)))
+    assert header == ["split", "texts", "characters", "A", "a", "texts_2"]
+    assert first[3:] == ["1", "2", "3"]
+
+
 def test_wide_tables_fit_the_page() -> None:
     def table(columns: int) -> str:
         return latex_table(

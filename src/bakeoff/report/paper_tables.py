@@ -263,7 +263,9 @@ def _documents(run: LoadedRun) -> PaperTable:
 def _data(run: LoadedRun) -> PaperTable:
     titles, rows = data_rows(run)
     cells = [[_word(name), *(Cell(text, exact=_counted(text)) for text in counts)] for name, *counts in rows]
-    return PaperTable("data", "Splits of the data.", [Column(title.lower(), title) for title in titles], cells)
+    fixed = titles.index("Characters") + 1  # behind it stand labels, which may differ in case alone
+    columns = [*(Column(title.lower(), title) for title in titles[:fixed]), *(Column(t, t) for t in titles[fixed:])]
+    return PaperTable("data", "Splits of the data.", columns, cells)
 
 
 def _counted(text: str) -> int | None:

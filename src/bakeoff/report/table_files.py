@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from bakeoff.report.latex import latex_sentence, latex_table
@@ -47,13 +48,22 @@ def csv_table(table: PaperTable) -> str:
     header: list[str] = []
     for column, wide in zip(table.columns, has_interval, strict=True):
         header += [column.key, f"{column.key}_low", f"{column.key}_high"] if wide else [column.key]
-    writer.writerow(header)
+    writer.writerow(_unique(header))
     for row in table.rows:
         values: list[float | str | None] = []
         for cell, wide in zip(row, has_interval, strict=True):
             values += [cell.exact, cell.low, cell.high] if wide else [cell.exact]
         writer.writerow(values)
     return text.getvalue()
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    """Number names that stood before, such as that of a label `texts` behind a column of texts: `texts_2`."""
+    unique: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(2))
+        unique[name if name not in unique else next(other for other in numbered if other not in unique)] = None
+    return list(unique)
 
 
 def markdown_table(table: PaperTable) -> str:
