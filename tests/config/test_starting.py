@@ -233,6 +233,16 @@ def test_prompts_with_answers_become_examples(table, names):
     assert yaml.safe_load(text.yaml)["task"] in ("language-model", "classification")
 
 
+@pytest.mark.parametrize("name", ["conversation", "Chat", "messages", "conversations"])
+def test_a_text_may_be_called_a_chat(table, name):
+    texts = [None, *(f"please help me with order {n}" for n in range(39))]
+    source = table({name: texts, "label": ["a", "b"] * 20})
+
+    data = load_config(yaml.safe_load(starting_config(source).yaml)).data
+
+    assert (data.text, data.label) == (name, "label")
+
+
 @pytest.mark.parametrize("rows", [40, 4_000])  # the budget of many rows is in tokens, unless somebody chooses epochs
 def test_epochs_and_repeats_of_examples_can_be_chosen(table, rows):
     source = table({"prompt": [f"What is number {n}?" for n in range(rows)], "completion": ["yes", "no"] * (rows // 2)})
@@ -295,6 +305,15 @@ def test_an_encoder_is_not_trained_on_long_tables_without_a_gpu(table, monkeypat
     assert "transformer" not in yaml.safe_load(starting_config(source).yaml)["contestants"]
     monkeypatch.setattr(Path, "exists", lambda path: True)
     assert "transformer" in yaml.safe_load(starting_config(source).yaml)["contestants"]
+
+
+@pytest.mark.parametrize("labels", [["kind"], ["kind", "kind"]])
+def test_a_column_that_is_named_in_a_list_or_twice_is_one(table, labels):
+    source = table({"note": [f"text {n} has words" for n in range(60)], "kind": ["a", "b"] * 30})
+
+    data = load_config(yaml.safe_load(starting_config(source, ["note", "note"], labels).yaml)).data
+
+    assert (data.text, data.label) == ("note", "kind")
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(999, 5), (1000, None)])

@@ -75,6 +75,13 @@ def test_a_column_of_texts_beside_a_chat(tmp_path):
     assert read_corpus(rows(tmp_path / "both.jsonl", {"messages": CHAT, "text": "A text."})).stream == "A text."
 
 
+def test_a_message_of_a_chat_by_its_path(tmp_path):
+    corpus = read_corpus(rows(tmp_path / "chat.jsonl", *[{"messages": CHAT}] * 2), column="messages.1.content")
+
+    assert corpus.stream == "Fine.\n\nFine."
+    assert corpus.notes[0].startswith("2 rows have more than one element")
+
+
 @pytest.mark.parametrize(("value", "what"), [({"a": 1}, "an object"), ([1, 2], "a list"), ([["a"], 2], "a list")])
 def test_cells_that_are_no_text(tmp_path, value, what):
     file = rows(tmp_path / "odd.jsonl", {"text": "A text."}, {"text": value})

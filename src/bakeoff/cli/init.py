@@ -51,9 +51,7 @@ def command(
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} does not exist.", "Create it first, or choose another with -o.")
 
-    labels = label[0] if label and len(label) == 1 else label
-
-    start = starting_config(source, text, labels, validation=validation, test=test)
+    start = starting_config(source, text, label, validation=validation, test=test)
     if minutes is not None:
         from bakeoff.cli.progress_bar import ConsoleProgress
         from bakeoff.lineup import within_minutes

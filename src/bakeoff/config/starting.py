@@ -106,6 +106,9 @@ def starting_config(
         UserError: the source cannot be read, has no texts, or labels that cannot be learned.
     """
     names = names or {}
+    text = list(dict.fromkeys(text or []))  # a column that is named twice is one
+    labels = list(dict.fromkeys(_listed(label)))
+    label = labels[0] if len(labels) == 1 else labels or None
     others = {key: file for key, file in (("validation", validation), ("test", test)) if file is not None}
     if _is_text(source):
         if others:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bakeoff.data.nested import resolve
 from bakeoff.errors import UserError
 
 _CHAT_KEYS = ({"role", "content"}, {"from", "value"})
@@ -26,18 +27,18 @@ _MORE_OF_A_PROMPT = {"instruction": ("input",)}  # as in Alpaca
 
 @dataclass(frozen=True)
 class ExampleColumns:
-    """The columns of a table that hold prompts with answers, or chats, by their usual names."""
+    """The columns of a table that hold prompts with answers, or chats."""
 
     prompt: list[str] = field(default_factory=list)
     completion: str | None = None
     messages: str | None = None
 
 
-def example_columns(columns: Iterable[str]) -> ExampleColumns:
+def example_columns(columns: Mapping[str, list[Any]]) -> ExampleColumns:
     """Find chats, or else prompts with their answers; nothing where no usual names stand side by side."""
     by_lower_case = {name.lower(): name for name in columns}
     for name in _CHAT_COLUMNS:
-        if name in by_lower_case:
+        if name in by_lower_case and _begins_with_a_chat(columns[by_lower_case[name]]):
             return ExampleColumns(messages=by_lower_case[name])
     for first, second in _PAIRS:
         if first in by_lower_case and second in by_lower_case:
@@ -48,20 +49,25 @@ def example_columns(columns: Iterable[str]) -> ExampleColumns:
     return ExampleColumns()
 
 
-def refuse_other_shapes(columns: Iterable[str], column: str, source: str, key: str) -> None:
+def _begins_with_a_chat(cells: Sequence[Any]) -> bool:
+    """Return whether the first cell that is filled holds objects: a text may be called a message or a chat, too."""
+    first = next((cell for cell in cells if cell is not None and cell not in ("", [])), None)
+    return isinstance(first[0] if isinstance(first, list) else first, dict)
+
+
+def refuse_other_shapes(columns: Mapping[str, list[Any]], column: str, source: str, key: str) -> None:
     """Check that a table which lacks the wanted column does not hold chats, or prompts with their answers.
 
     Args:
-        column: The wanted column, `text` unless somebody named another.
+        column: The wanted column or dotted path, `text` unless somebody named another.
         key: How a user names the column: `data.column`.
 
     Raises:
         UserError: it does; the message says how to learn from them.
     """
-    names = list(columns)
-    if column in names:
+    if column in columns or resolve(columns, column) is not None:
         return
-    found = example_columns(names)
+    found = example_columns(columns)
     if found.messages is not None:
         raise _chats(source, found.messages)
     if found.completion is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.data.cells import text_of
-from bakeoff.data.columns import choose_column
+from bakeoff.data.columns import choose_column, path_notes
 from bakeoff.data.compression import TEXT_ENDINGS, ending_of, unpack
 from bakeoff.data.config import PACKAGED_TEXTS, TableFormat
 from bakeoff.data.documents import Pieces, hugging_face_rows, pieces_of_file, pieces_of_rows
@@ -115,7 +115,7 @@ def read_text_file(
         pieces = _pieces_of_texts(texts, "row", skipped)
         if not pieces.pieces:
             raise UserError(f"{path} is empty: column {column!r} holds no text.", "Name another column.")
-        return pieces, table.files[str(path)], table.notes
+        return pieces, table.files[str(path)], [*table.notes, *path_notes(table, [column])]
     stored = read_bytes(path)
     content, _ = unpack(stored, path.name, TEXT_ENDINGS)
     return pieces_of_file(cleaning.read(content, str(path)), path.name), sha256(stored), []
