@@ -21,3 +21,8 @@ def test_packets_of_an_answer_do_not_wait_for_acknowledgments():
 def test_tokens_that_no_header_carries_are_refused(token, tmp_path):
     with pytest.raises(UserError, match="The token must consist of ASCII"):
         serve([tmp_path], token=token, ready=lambda *_: None)
+
+
+def test_an_empty_token_is_refused(tmp_path):
+    with pytest.raises(UserError, match="The token is empty"):
+        serve([tmp_path], token="", ready=lambda *_: None)

@@ -80,4 +80,5 @@ def test_the_command_refuses_what_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     assert "could not be written" in refused("ui", "--folder", tmp_path / "file" / "folder")
+    assert "The token is empty" in refused("ui", "--folder", tmp_path / "home", "--token", "")
     assert "The token must consist of ASCII" in refused("ui", "--folder", tmp_path / "home", "--token", "two words")

@@ -35,7 +35,7 @@ def serve(
         ready: Called with the address and the names of the runs once the server listens.
 
     Raises:
-        UserError: a folder holds no run, the address is not available, or a token is missing.
+        UserError: a folder holds no run, the address is not available, or a token is missing or cannot be used.
     """
     limits = limits or Limits()
     if not is_loopback(host) and not token:
@@ -45,17 +45,19 @@ def serve(
         )
     check_token(token)
     runs = find_runs(paths)
-    app = create_app(runs, token=token or None, hosts=answered_hosts(host), limits=limits)
+    app = create_app(runs, token=token, hosts=answered_hosts(host), limits=limits)
     run_until_stopped(app, host, port, limits, lambda address: ready(address, list(runs)))
 
 
 def check_token(token: str | None) -> None:
-    """Check that a token can be sent in a header.
+    """Check that a token, if there is one, protects anything and can be sent in a header.
 
     Raises:
-        UserError: it cannot.
+        UserError: it does not, or cannot.
     """
-    if token and not (token.isascii() and token.isprintable() and " " not in token):
+    if token == "":
+        raise UserError("The token is empty, so it would protect nothing.", "Give another one, or leave --token out.")
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
         raise UserError(
             "The token must consist of ASCII letters, digits and signs, without spaces: HTTP headers carry no others.",
             "Make one: openssl rand -hex 16",

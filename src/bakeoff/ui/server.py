@@ -30,10 +30,10 @@ def serve(
         ready: Called with the address once the server listens.
 
     Raises:
-        UserError: the folder is in use or cannot be written, the port is not available, or the token cannot be sent.
+        UserError: the folder is in use or cannot be written, the port is not available, or the token cannot be used.
     """
     check_token(token)
     limits = limits or PageLimits()
     folder = folder.expanduser().resolve()
     with locked(folder):
-        run_until_stopped(create_app(folder, token=token or None, limits=limits), HOST, port, limits.requests, ready)
+        run_until_stopped(create_app(folder, token=token, limits=limits), HOST, port, limits.requests, ready)
