@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from bakeoff.errors import NotEnoughMemoryError
+from bakeoff.errors import NotEnoughMemoryError, UserError
 from bakeoff.methods.embedding.pooling import Pooling, read_pooling
 from bakeoff.methods.proposals import TableFacts
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.setfit.learner import SetFitLearner
 from bakeoff.methods.setfit.model import load_model
+from bakeoff.pretrained import sources
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.training import distributed
@@ -34,6 +35,16 @@ def config_of(model, epochs=12, **settings):
 
 def learner_of(model, **settings) -> SetFitLearner:
     return SetFitLearner(TABLE, config_of(model, **settings).contestants["setfit"], seed=1)
+
+
+def test_quantized_weights_are_refused(tmp_path, monkeypatch):
+    """Of a contestant that brings them along: training would change only the weights that are no integers."""
+    model, tokenizer, _ = sources.load_weights(str(model_folder(tmp_path / "m", "llama")), labels=())
+    next(layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)).weight.SCB = torch.ones(1)
+    monkeypatch.setattr("bakeoff.methods.setfit.learner.load_weights", lambda *_, **__: (model, tokenizer, "int8"))
+
+    with pytest.raises(UserError, match="`setfit` cannot train some-model: its weights are quantized"):
+        learner_of("some-model")
 
 
 def test_it_learns_what_one_word_says_and_explains_it(tmp_path):

@@ -41,6 +41,17 @@ class StopsAt(Progress):
 
 
 @pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_quantized_weights_are_refused(tmp_path, monkeypatch, tuning):
+    """Of a contestant that brings them along: training would change only the weights that are no integers."""
+    model, tokenizer, _ = sources.load_weights(str(model_folder(tmp_path / "m", "llama")), labels=TABLE.label_names)
+    next(layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)).weight.SCB = torch.ones(1)
+    monkeypatch.setattr("bakeoff.methods.transformer.learner.load_weights", lambda *_, **__: (model, tokenizer, "int8"))
+
+    with pytest.raises(UserError, match="`transformer` cannot train some-model: its weights are quantized"):
+        plan(config_of("some-model", tuning=tuning), TABLE)
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
 @pytest.mark.parametrize("kind", ["llama", "bert"])
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, kind, tuning):
     """BERT has dropout of its own, and its pooler and head begin with random weights."""

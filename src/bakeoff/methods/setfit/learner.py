@@ -21,6 +21,7 @@ from bakeoff.methods.setfit.pairs import draw_batches, pair_loss, rarest_labels
 from bakeoff.pretrained.adapters import count_parameters
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.kernels.install import install_kernels
+from bakeoff.pretrained.quantization import refuse_quantized
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import load_weights
 from bakeoff.training import distributed
@@ -55,10 +56,11 @@ class SetFitLearner:
             seed: Seed for the choice of pairs, and for weights that the model's files lack.
 
         Raises:
-            UserError: the model cannot be loaded, or reads fewer tokens than `max_length`.
+            UserError: the model cannot be loaded, is quantized, or reads fewer tokens than `max_length`.
         """
         torch.manual_seed(seed)
         network, self.tokenizer, _ = load_weights(config.model, labels=())
+        refuse_quantized(network, config.model, "Method `setfit`")
         self.pooling = resolve_pooling(config.model, network, self.tokenizer, config.pooling, config.max_length)
         self.causal = is_causal(network)
         for name, parameter in network.named_parameters():

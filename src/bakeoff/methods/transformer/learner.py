@@ -31,6 +31,7 @@ from bakeoff.pretrained.adapters import count_parameters, put_adapters, save_ada
 from bakeoff.pretrained.causality import is_causal
 from bakeoff.pretrained.heads import answer_zero, head_modules
 from bakeoff.pretrained.pointer import write_pointer
+from bakeoff.pretrained.quantization import refuse_quantized
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sharded_loading import load_weights_for_sharding
 from bakeoff.pretrained.sources import context_length, load_weights
@@ -72,12 +73,14 @@ class TransformerLearner:
             sharded: Training is going to shard the model. Until then it cannot compute.
 
         Raises:
-            UserError: the model cannot be loaded, reads fewer tokens than `max_length`, or has no layers to adapt.
+            UserError: the model cannot be loaded, is quantized, reads fewer tokens than `max_length`, or has no layers
+                to adapt.
         """
         assert (linear_part is None) == (config.linear_part is None)
         torch.manual_seed(seed)  # a head that is not in the model's files gets random weights
         load = load_weights_for_sharding if sharded else load_weights
         model, tokenizer, reference = load(config.model, labels=data.label_names)
+        refuse_quantized(model, config.model, "Method `transformer`")
         if data.multilabel:
             model.config.problem_type = "multi_label_classification"  # for those who load the folder with transformers
         _check_length(config, model, tokenizer)
