@@ -50,6 +50,24 @@ def test_guesses(columns, expected):
     assert roles(columns) == ColumnRoles(*expected)
 
 
+def test_every_column_of_a_wide_table_is_seen():
+    topics = {f"topic{n:02}": BITS for n in range(60)}
+    numbers = {f"number{n:02}": NUMBERS for n in range(45)}
+
+    assert roles({"text": TEXTS, **topics}).label == list(topics)
+    assert roles({"data": [{"text": text, **dict.fromkeys(topics, n % 2)} for n, text in enumerate(TEXTS)]}).label == [
+        f"data.{name}" for name in topics
+    ]
+    assert roles({**numbers, "comment": TEXTS, "label": KINDS}) == ColumnRoles(["comment"], "label", None)
+
+
+def test_messages_do_not_list_every_column_of_a_wide_table():
+    with pytest.raises(UserError) as error:
+        roles({f"number{n:02}": NUMBERS for n in range(60)})
+
+    assert "number39, ..." in error.value.message
+
+
 def test_known_columns_are_not_guessed():
     columns = {"title": TITLES, "body": TEXTS, "stars": STARS, "kind": KINDS}
 

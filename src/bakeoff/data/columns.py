@@ -16,6 +16,13 @@ from bakeoff.spelling import nearest
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "tweet", "message", "document", "title")
 LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "labels", "polarity", "opinion", "rating", "stars")
 
+_LISTED = 40
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names of columns for a message, which a wide table would flood."""
+    return ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
+
 
 def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], key: str) -> str:
     """Return the requested column, or the first column with one of the usual names (case-insensitive).
@@ -28,7 +35,7 @@ def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], k
     Raises:
         UserError: there is no such column; the message lists the columns of the table.
     """
-    names = ", ".join(leaves(table.columns))
+    names = listed(leaves(table.columns))
     if wanted is not None:
         if table.has_column(wanted):
             return wanted
@@ -71,7 +78,7 @@ def row_texts(table: RawTable, columns: Sequence[str]) -> list[str | None]:
             raise UserError(
                 f"{table.source}, row {row_names(table)[number]}: the text in column {' or '.join(map(repr, columns))} "
                 f"is {error.what}: {error.shown()}.",
-                f"Name a path inside it: {', '.join(paths)}." if paths else "Name a column of texts.",
+                f"Name a path inside it: {listed(paths)}." if paths else "Name a column of texts.",
             ) from None
     return texts
 

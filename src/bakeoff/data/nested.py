@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _ROWS_LOOKED_AT = 200
-_MOST_PATHS = 40
+_MOST_PATHS = 200  # inside one column
 _DEEPEST = 6
 
 
@@ -39,8 +39,9 @@ def leaves(columns: Mapping[str, list[Any]]) -> list[str]:
     for name, values in columns.items():
         cells = [value for value in values[:_ROWS_LOOKED_AT] if value is not None]
         inside = [path for cell in cells for path in _paths(cell, _DEEPEST)]
-        found.update(dict.fromkeys(f"{name}{path}" for path in inside or [""]))
-    return list(found)[:_MOST_PATHS]
+        paths = list(dict.fromkeys(inside or [""]))[:_MOST_PATHS]
+        found.update(dict.fromkeys(f"{name}{path}" for path in paths))
+    return list(found)
 
 
 def rows_with_more(columns: Mapping[str, list[Any]], path: str) -> int:

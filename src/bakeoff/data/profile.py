@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bakeoff.data.cells import NotTextError, label_of, text_of
-from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns
+from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, listed
 from bakeoff.data.headers import is_number
 from bakeoff.data.label_sets import look_like_label_sets, refuse_objects
 from bakeoff.data.nested import leaves
@@ -150,7 +150,7 @@ def _text_column(table: RawTable, labels: Sequence[str | None], reasons: list[st
     if longest is None or words[longest] < _FEWEST_WORDS:
         raise UserError(
             f"{table.source} has no column of texts: none holds more than a word or two. "
-            f"Its columns are {', '.join(names)}.",
+            f"Its columns are {listed(names)}.",
             "If one of them is the text anyway, name it: --text COLUMN",
         )
     reasons.append(f"text: {longest}, the column with the most words")
