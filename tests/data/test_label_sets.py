@@ -72,10 +72,38 @@ def test_every_form_gives_the_same_labels(write):
     assert found(write({"labels": [str(labels) for labels in SETS]}, "csv")) == expected
     assert found(write({"labels": [json.dumps(labels) for labels in SETS]}, "csv")) == expected
     assert found(write({label: bits(label) for label in LABELS}, "csv"), label=LABELS) == expected
+    assert found(write({"labels": [str(np.array(labels)) for labels in SETS]}, "csv")) == expected
     words = {label: ["yes" if bit else "False" for bit in bits(label)] for label in LABELS}
     assert found(write(words), label=LABELS) == expected
     assert found(write(shares), label=LABELS) == expected
     assert found(write(shares), label=LABELS, labels={"threshold": 0.7}) == expected
+
+
+def test_arrays_of_numpy_spelled_out(write):
+    table, _ = prepare_table(TableData(table=write({"labels": ["[27]", "[0 3]", "[3]", "[0]"] * 20}, "csv")), 3)
+    assert table.multilabel
+    assert table.label_names == ["0", "27", "3"]
+
+    quoted = {"labels": ["[\"it's\" 'a, b'\n 'c']", "['c']", '["it\'s"]', "['a, b']"] * 20}
+    table, _ = prepare_table(TableData(table=write(quoted, "csv")), 3)
+    assert table.label_names == ["a, b", "c", "it's"]
+
+
+@pytest.mark.parametrize("spell", [str, json.dumps, lambda labels: str(np.array(labels))])
+def test_spelled_out_lists_of_one_label_each_are_that_label(write, spell):
+    table, report = prepare_table(
+        TableData(table=write({"labels": [spell([LABELS[row % 3]]) for row in range(60)]}, "csv")), 3
+    )
+
+    assert not table.multilabel
+    assert table.label_names == LABELS
+    assert not any("written" in note for note in report.notes)
+
+
+def test_classes_in_brackets_are_no_lists(write):
+    table, _ = prepare_table(TableData(table=write({"label": ["[spam]", "[ham]"] * 20}, "csv")), 3)
+
+    assert table.label_names == ["[ham]", "[spam]"]
 
 
 def test_labels_that_are_numbers_have_one_name_and_columns_keep_their_order(write):
@@ -126,6 +154,7 @@ def test_labels_that_exclude_each_other_get_a_note(write):
         ({"labels": ["a|b", "b"] * 20}, {"labels": {"separator": ","}}, "no cell of column 'labels' has labels separ"),
         ({"labels": ["a|b", "b", "a"] * 20}, {}, r"row 1: the label 'a\|b'(.|\n)*data.labels.separator=\"\|\""),
         ({"labels": [["a", "b"], "b"] * 20}, {}, "row 2: column 'labels' holds 'b', and lists of labels in other rows"),
+        ({"labels": ["['a']", "[a, b]"] * 20}, {}, r"row 2: column 'labels' holds '\[a, b\]', and lists of labels"),
         ({"labels": [["a", ["b"]], ["b"]] * 20}, {}, "row 1: the labels in column 'labels' are"),
         ({"labels": [["a", "b"], ["b"]] * 20}, {}, r"1 label that can be learned: 'a'"),
         ({"labels": [{"a": 1}] * 20}, {}, "row 1: the label in column 'labels' is"),

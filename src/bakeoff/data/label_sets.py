@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _SEPARATORS = (",", ";", "|")
 _FEWEST_ROWS = 2
 _TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 _LISTED = 10
+_ITEM = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[-+]?\d+(?:\.\d*)?)"""
+_ARRAY = re.compile(rf"\[\s*{_ITEM}(?:\s+{_ITEM})*\s*\]")  # numpy writes blanks between labels, and no commas
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,26 @@ def read_label_sets(
     if format.separator is not None:
         return _separated(source, column, cells, format.separator, unlabeled)
     lists = _lists(cells)
-    if all(cell is None or len(cell) < 2 for cell in lists):
-        _refuse_hidden_sets(column, cells, refusal)
+    several = any(found is not None and len(found) > 1 for found in lists)
+    if any(found is not None for found in lists):
+        for row, (cell, found) in enumerate(zip(cells, lists, strict=True)):
+            is_odd = found is None and (several or _in_brackets(cell))
+            if is_odd and label_of(cell) is not None and label_of(cell) != unlabeled:
+                raise refusal(
+                    row,
+                    f"column {column!r} holds {str(cell)[:60]!r}, and lists of labels in other rows.",
+                    "Write a list in every row, one of one label as well.",
+                )
+    if not several:
+        _refuse_hidden_sets(column, single_labels(cells), refusal)
         return None
     rows: list[frozenset[str] | None] = []
-    for row, (cell, found) in enumerate(zip(cells, lists, strict=True)):
-        if found is None and label_of(cell) is not None and label_of(cell) != unlabeled:
-            raise refusal(
-                row,
-                f"column {column!r} holds {str(cell)[:60]!r}, and lists of labels in other rows.",
-                "Write a list in every row, one of one label as well.",
-            )
+    for row, found in enumerate(lists):
         if found is not None and any(isinstance(label, dict | list) for label in found):
             raise refusal(
-                row, f"the labels in column {column!r} are {str(cell)[:60]}.", "Labels are words, numbers or phrases."
+                row,
+                f"the labels in column {column!r} are {str(cells[row])[:60]}.",
+                "Labels are words, numbers or phrases.",
             )
         rows.append(None if found is None else _named(found, unlabeled))
     return LabelSets(_names(rows), rows, f"Column {column!r} holds lists: a text can have several labels.")
@@ -96,6 +105,11 @@ def look_like_label_sets(cells: Sequence[Any]) -> str | None:
         return "lists"
     counts = Counter(cell.strip() for cell in cells if isinstance(cell, str))
     return next((separator for separator in _SEPARATORS if _joined(counts, separator)), None)
+
+
+def single_labels(cells: Sequence[Any]) -> list[Any]:
+    """Return the cells of a column in which no text has several labels, with the lists that some of them spell out."""
+    return [cell if found is None else found for cell, found in zip(cells, _lists(cells), strict=True)]
 
 
 def label_lists(cells: Sequence[Any], label_names: Sequence[str]) -> list[list[str] | None]:
@@ -175,18 +189,24 @@ def _share(name: str) -> float | None:
 
 
 def _lists(cells: Sequence[Any]) -> list[list[Any] | None]:
-    """Return the cells that are lists; also those that spell out one, as pandas writes them into a CSV."""
+    """Return the cells that are lists; also those that spell out one, as pandas and numpy write them into a CSV."""
     found = [cell if isinstance(cell, list) else None for cell in cells]
     spelled = [row for row, cell in enumerate(cells) if isinstance(cell, str) and cell.strip()]
-    first = cells[spelled[0]].strip() if spelled else ""
-    if not (first.startswith("[") and first.endswith("]")):
+    if not spelled or not _in_brackets(cells[spelled[0]]):
         return found
     for row in spelled:
         found[row] = _spelled_out(cells[row].strip())
     return found
 
 
+def _in_brackets(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.strip().startswith("[") and cell.strip().endswith("]")
+
+
 def _spelled_out(cell: str) -> list[Any] | None:
+    if _ARRAY.fullmatch(cell):
+        # Python would join the strings: 'news' 'war' is one.
+        cell = f"[{', '.join(re.findall(_ITEM, cell))}]"
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(cell)

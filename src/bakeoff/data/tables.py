@@ -17,7 +17,7 @@ from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
 from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.label_sets import read_label_sets
+from bakeoff.data.label_sets import read_label_sets, single_labels
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.out_of_scope import check_label, missing_texts, moved_note, set_apart
 from bakeoff.data.parts import nested_parts
@@ -189,7 +189,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     cells = [table.column(name) for name in source.label]
     found = read_label_sets(table.source, source.label, cells, source.names, data.labels, data.unlabeled)
     labels: Sequence[str | frozenset[str] | None]
-    labels, notes = labels_of(cells[0]) if found is None else (found.rows, [found.note])
+    labels, notes = labels_of(single_labels(cells[0])) if found is None else (found.rows, [found.note])
     rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, source.label), *notes])
     if found is not None:
         rows.label_sets, rows.label_names = [], found.names
