@@ -43,6 +43,8 @@ def read(values: list) -> list:
     "format",
     ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d %B %Y",
      "%B %d, %Y", "%b %d, %Y", "%m/%d/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y%m%d", "%Y.%m.%d",
+     "%B %d, %Y %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %H:%M:%S UTC", "%d/%m/%Y %H:%M GMT",
+     "%a, %d %b %Y %H:%M:%S GMT",
      "%a, %d %b %Y %H:%M:%S +0000", "%a %b %d %H:%M:%S +0000 %Y"],
 )  # fmt: skip
 def test_every_usual_way_to_write_dates_gives_the_same_order(format):
@@ -60,6 +62,24 @@ def test_values_of_parquet_and_numbers():
     assert shown(read(["2024-03-01 10:30"])[0]) == "2024-03-01 10:30:00"
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Apr 2, 2024 5:00 PM", datetime(2024, 4, 2, 17, tzinfo=UTC)),
+        ("2 April 2024 12:30:10 AM", datetime(2024, 4, 2, 0, 30, 10, tzinfo=UTC)),
+        ("2024-04-02 5:00 PM", datetime(2024, 4, 2, 17, tzinfo=UTC)),
+        ("2024-3-1", datetime(2024, 3, 1, tzinfo=UTC)),
+        ("2024-03-01 9:05", datetime(2024, 3, 1, 9, 5, tzinfo=UTC)),
+        ("2024-03-01 10:05:00 UTC", datetime(2024, 3, 1, 10, 5, tzinfo=UTC)),
+        ("2024-03-01 10:05:00.250 UTC", datetime(2024, 3, 1, 10, 5, 0, 250_000, tzinfo=UTC)),
+        ("3/25/2024 10:05 GMT", datetime(2024, 3, 25, 10, 5, tzinfo=UTC)),
+        ("Apr 2, 2024 at 5:00 p.m.", None),
+    ],
+)
+def test_clocks_and_zones(cell, expected):
+    assert read([cell, "2024-03-01", "2024-03-02"])[0] == expected
+
+
 def test_how_slashes_and_zones_were_read_is_said():
     assert read_times(["1/2/2020", "25/12/2020"], "t.csv", "when").notes == [
         "Dates such as '1/2/2020' in column 'when' are read as day/month/year."
@@ -68,6 +88,7 @@ def test_how_slashes_and_zones_were_read_is_said():
         "2 values of 'when' name no time zone and are taken as UTC."
     ]
     assert read_times(["2020-01-01", "2020-01-02"], "t.csv", "when").notes == []
+    assert read_times(["2020-01-01 10:00:00 UTC", "2020-01-02T10:00:00Z"], "t.csv", "when").notes == []
 
 
 @pytest.mark.parametrize(

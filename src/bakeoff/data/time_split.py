@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,10 +16,15 @@ from bakeoff.errors import UserError
 Moment = datetime | float
 """A time in UTC, or a number such as a year or a Unix time. All of a column are of the same kind."""
 
-_DAYS = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %Y", "%Y-%m", "%Y")
-_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+_DAYS = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %Y"),
+    *("%Y-%m", "%Y"),
+)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMATS = (*(day + clock for clock in _CLOCKS for day in _DAYS), "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Y")
 _SLASHES = {"month/day/year": "%m/%d/%Y", "day/month/year": "%d/%m/%Y"}
+_UTC = re.compile(r"\s+(?:UTC|GMT|Z)$")
+_HALF_OF_THE_DAY = re.compile(r"(?<![a-z])[ap]\.?m\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,8 @@ def slash_order(cells: Sequence[str], source: str, column: str, notes: list[str]
     """
     if not cells:
         return None
-    read = {name: sum(_parsed(cell, _with_clocks(day)) is not None for cell in cells) for name, day in _SLASHES.items()}
+    times = [_UTC.sub("", cell) for cell in cells]
+    read = {name: sum(_parsed(time, _with_clocks(day)) is not None for time in times) for name, day in _SLASHES.items()}
     first, second = read
     if read[first] == read[second]:
         if not read[first]:
@@ -141,7 +148,7 @@ def slash_order(cells: Sequence[str], source: str, column: str, notes: list[str]
 
 
 def _with_clocks(day: str) -> tuple[str, ...]:
-    return tuple(day + clock for clock in (*_CLOCKS, " %I:%M %p", " %I:%M:%S %p"))
+    return tuple(day + clock for clock in _CLOCKS)
 
 
 def _parsed(text: str, formats: Sequence[str]) -> datetime | None:
@@ -168,6 +175,7 @@ def date_reader(slashes: str | None) -> Callable[[Any], datetime | None]:
             return datetime(cell.year, cell.month, cell.day, tzinfo=UTC)
         if not isinstance(cell, str):
             return None
+        cell = _UTC.sub("", cell)
         try:
             return _in_utc(datetime.fromisoformat(cell))
         except ValueError:
@@ -176,6 +184,8 @@ def date_reader(slashes: str | None) -> Callable[[Any], datetime | None]:
             if (parsed := _parsed(cell, [format])) is not None:
                 formats.insert(0, formats.pop(number))  # the next cell is probably written in the same way
                 return _in_utc(parsed)
+        if _HALF_OF_THE_DAY.search(cell):  # which e-mail dates do not have: the afternoon would become the morning
+            return None
         try:
             return _in_utc(parsedate_to_datetime(cell))
         except ValueError:
@@ -196,6 +206,8 @@ def _has_zone(cell: Any) -> bool:
         return cell.tzinfo is not None
     if not isinstance(cell, str):
         return False
+    if _UTC.search(cell):
+        return True
     try:
         return datetime.fromisoformat(cell).tzinfo is not None
     except ValueError:
