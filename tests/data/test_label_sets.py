@@ -156,6 +156,8 @@ def test_labels_that_exclude_each_other_get_a_note(write):
         ({"labels": [["a", "b"], "b"] * 20}, {}, "row 2: column 'labels' holds 'b', and lists of labels in other rows"),
         ({"labels": ["['a']", "[a, b]"] * 20}, {}, r"row 2: column 'labels' holds '\[a, b\]', and lists of labels"),
         ({"labels": [["a", ["b"]], ["b"]] * 20}, {}, "row 1: the labels in column 'labels' are"),
+        ({"labels": [["a", "b"], ["b"], ["?"]] * 20}, {"unlabeled": "-"}, "data.unlabeled: no row of .* the label '-'"),
+        ({"a": [0, 1] * 20, "b": [1, 0] * 20}, {"label": ["a", "b"], "unlabeled": "-1"}, "has the label '-1'"),
         ({"labels": [["a", "b"], ["b"]] * 20}, {}, r"1 label that can be learned: 'a'"),
         ({"labels": [{"a": 1}] * 20}, {}, "row 1: the label in column 'labels' is"),
     ],

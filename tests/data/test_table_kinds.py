@@ -300,8 +300,18 @@ def test_minus_one_may_mark_rows_without_a_label(tmp_path):
     labels, report = prepared(file, unlabeled=-1)
     assert set(labels.values()) == {"0", "1"}
     assert report.skipped == {"the label is '-1', which marks rows without one": 7}
+    assert prepared(file, unlabeled="-1.0")[0] == labels
     _, report = prepared(write_rows(tmp_path / "b.jsonl", TEXTS, [n % 2 * 2 - 1 for n in range(20)]))
     assert not any("-1" in note for note in report.notes)
+
+
+def test_a_mark_of_rows_without_a_label_that_no_row_has_is_refused(tmp_path):
+    file = write_rows(tmp_path / "a.jsonl", TEXTS, [["good", "bad", "unknown"][n % 3] for n in range(20)])
+
+    with pytest.raises(
+        UserError, match=r"data.unlabeled: no row of .* has the label 'unknwon'; did you mean 'unknown'"
+    ):
+        prepared(file, unlabeled="unknwon")
 
 
 def test_class_names_from_the_metadata_of_parquet(tmp_path):

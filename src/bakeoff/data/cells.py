@@ -8,11 +8,12 @@ import math
 import numbers
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bakeoff.data.reading import row_count
 from bakeoff.errors import UserError
+from bakeoff.spelling import nearest
 
 _WITH_A_ZERO = re.compile(r"[+-]?\d{1,15}\.0")
 _TRUTH = {"true": "True", "false": "False"}
@@ -152,6 +153,24 @@ def unlabeled_note(counts: Counter[str]) -> str | None:
         f"The label '-1' ({rows}) often marks rows without a label; here it is a class. To leave these rows out: "
         "--set data.unlabeled=-1"
     )
+
+
+def check_occurs(source: str, setting: str, label: str, labels: Collection[str]) -> None:
+    """Refuse a setting that names a label which no row has.
+
+    Args:
+        labels: Of the rows.
+
+    Raises:
+        UserError: it is not among them.
+    """
+    names = sorted(set(labels))
+    if label not in names:
+        near = nearest(label, names)
+        raise UserError(
+            f"{setting}: no row of {source} has the label '{label}'" + (f"; did you mean '{near}'?" if near else "."),
+            f"Labels: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}.",
+        )
 
 
 def is_unicode(text: str) -> bool:

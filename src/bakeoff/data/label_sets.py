@@ -71,7 +71,7 @@ def read_label_sets(
                     "Write a list in every row, one of one label as well.",
                 )
     if not several:
-        _refuse_hidden_sets(column, single_labels(cells), refusal)
+        _refuse_hidden_sets(column, cells, refusal)
         return None
     rows: list[frozenset[str] | None] = []
     for row, found in enumerate(lists):
@@ -107,8 +107,8 @@ def look_like_label_sets(cells: Sequence[Any]) -> str | None:
     return next((separator for separator in _SEPARATORS if _joined(counts, separator)), None)
 
 
-def single_labels(cells: Sequence[Any]) -> list[Any]:
-    """Return the cells of a column in which no text has several labels, with the lists that some of them spell out."""
+def with_lists(cells: Sequence[Any]) -> list[Any]:
+    """Return the cells of a column, those that spell out a list as that list."""
     return [cell if found is None else found for cell, found in zip(cells, _lists(cells), strict=True)]
 
 

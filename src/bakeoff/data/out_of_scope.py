@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bakeoff.data.cells import check_occurs
 from bakeoff.data.dividing import SPLITS, RowsBySplit
 from bakeoff.errors import UserError
-from bakeoff.spelling import nearest
 
 
 def check_label(source: str, label: str, labels: Sequence[str] | None) -> None:
@@ -23,14 +23,7 @@ def check_label(source: str, label: str, labels: Sequence[str] | None) -> None:
             f"data.out_of_scope: '{label}' needs one label for each text, but in {source} a text can have several.",
             "Leave it out: a text without any label is already none of these.",
         )
-    names = sorted(set(labels))
-    if label not in names:
-        near = nearest(label, names)
-        raise UserError(
-            f"data.out_of_scope: no row of {source} has the label '{label}'"
-            + (f"; did you mean '{near}'?" if near else "."),
-            f"Labels: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}.",
-        )
+    check_occurs(source, "data.out_of_scope", label, labels)
 
 
 def set_apart(parts: RowsBySplit, labels: Sequence[int], label: int) -> tuple[RowsBySplit, RowsBySplit, int]:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.cells import NotTextError, cell_of, labels_of, unlabeled_note
+from bakeoff.data.cells import NotTextError, cell_of, check_occurs, label_of, labels_of, unlabeled_note
 from bakeoff.data.columns import look_alikes, path_notes, row_texts, text_notes
 from bakeoff.data.config import TableData
 from bakeoff.data.dividing import SPLITS, Rows, RowsBySplit
 from bakeoff.data.fingerprint import fingerprint
-from bakeoff.data.label_sets import read_label_sets, single_labels
+from bakeoff.data.label_sets import read_label_sets, with_lists
 from bakeoff.data.leakage import find_duplicates, report_leakage
 from bakeoff.data.out_of_scope import check_label, missing_texts, moved_note, set_apart
 from bakeoff.data.parts import nested_parts
@@ -187,9 +187,14 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
     """Collect the rows that have a text, a label and what the split needs, and count the others by reason."""
     table = source.table
     cells = [table.column(name) for name in source.label]
-    found = read_label_sets(table.source, source.label, cells, source.names, data.labels, data.unlabeled)
+    unlabeled = label_of(data.unlabeled)
+    found = read_label_sets(table.source, source.label, cells, source.names, data.labels, unlabeled)
     labels: Sequence[str | frozenset[str] | None]
-    labels, notes = labels_of(single_labels(cells[0])) if found is None else (found.rows, [found.note])
+    labels, notes = labels_of(with_lists(cells[0])) if found is None else (found.rows, [found.note])
+    if unlabeled is not None:
+        marks = labels if found is None else [label_of(cell) for column in cells for cell in with_lists(column)]
+        names = {name for name in marks if isinstance(name, str)}
+        check_occurs(table.source, "data.unlabeled", unlabeled, names)
     rows = _Rows(notes=[*text_notes(table, source.text), *path_notes(table, source.label), *notes])
     if found is not None:
         rows.label_sets, rows.label_names = [], found.names
@@ -201,7 +206,7 @@ def _usable_rows(source: TableSource, data: TableData) -> _Rows:
         if label is None:
             rows.skipped["the label is missing"] += 1
             continue
-        if label == data.unlabeled:
+        if label == unlabeled:
             rows.skipped[f"the label is {label!r}, which marks rows without one"] += 1
             continue
         if problem:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bakeoff.copied_files import here, original
 from bakeoff.data.cells import label_of, labels_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
-from bakeoff.data.label_sets import label_lists, single_labels
+from bakeoff.data.label_sets import label_lists, with_lists
 from bakeoff.data.raw_tables import RawTable, read_raw_table
 from bakeoff.data.reading import row_count
 from bakeoff.errors import UserError
@@ -75,7 +75,7 @@ def read_answers(
         label = None
     else:
         label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
-        names, _ = labels_of(single_labels(table.column(label)))
+        names, _ = labels_of(with_lists(table.column(label)))
         if out_of_scope is not None and out_of_scope in names:
             raise UserError(
                 f"{table.source}, row {names.index(out_of_scope) + 1}, column {label!r}: {out_of_scope!r} is the label "
