@@ -77,6 +77,14 @@ def test_names_of_classes_and_chosen_rows_of_datasets():
     assert table.schema.metadata is None
 
 
+def test_names_of_classes_in_lists():
+    tags = datasets.Sequence(datasets.ClassLabel(names=["news", "war"]))
+    features = datasets.Features({"text": datasets.Value("string"), "tags": tags})
+    dataset = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "tags": [[0, 1], [], [1]]}, features=features)
+
+    assert to_arrow(dataset, "data.table").to_pydict()["tags"] == [["news", "war"], [], ["war"]]
+
+
 def test_rows_with_different_keys_have_gaps():
     assert to_arrow([{"text": "a"}, {"text": "b", "label": "x"}], "data.table").to_pydict() == {
         "text": ["a", "b"],

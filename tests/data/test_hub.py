@@ -85,6 +85,17 @@ def test_a_fraction_is_that_of_datasets(cached):
         assert split.train.lines == theirs["text"]
 
 
+def test_classes_in_lists_get_their_names(cached):
+    tags = datasets.Sequence(datasets.ClassLabel(names=["news", "war"]))
+    features = datasets.Features({"text": datasets.Value("string"), "label": tags})
+    rows = {"text": [f"text {number}" for number in range(40)], "label": [[[0], [0, 1], [1]][n % 3] for n in range(40)]}
+    cached("some-one/tags", "default", {"train": datasets.Dataset.from_dict(rows, features=features)})
+
+    split, _ = prepare_table(TableData(table="some-one/tags"), seed=1)
+
+    assert split.label_names == ["news", "war"]
+
+
 def test_classes_get_their_names_and_rows_without_one_are_skipped(cached):
     cached(
         "some-one/reviews",

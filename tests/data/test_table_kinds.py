@@ -308,9 +308,7 @@ def test_minus_one_may_mark_rows_without_a_label(tmp_path):
 def test_a_mark_of_rows_without_a_label_that_no_row_has_is_refused(tmp_path):
     file = write_rows(tmp_path / "a.jsonl", TEXTS, [["good", "bad", "unknown"][n % 3] for n in range(20)])
 
-    with pytest.raises(
-        UserError, match=r"data.unlabeled: no row of .* has the label 'unknwon'; did you mean 'unknown'"
-    ):
+    with pytest.raises(UserError, match=r"unlabeled: no row of .* has the label 'unknwon'; did you mean 'unknown'"):
         prepared(file, unlabeled="unknwon")
 
 
@@ -325,6 +323,20 @@ def test_class_names_from_the_metadata_of_parquet(tmp_path):
 
     assert labels == dict(zip(TEXTS[1:], LABELS[1:], strict=True))
     assert report.skipped == {"the label is missing": 1}
+    assert any("neg, pos" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("wrap", [list, lambda inner: {"_type": "Sequence", "feature": inner[0], "length": -1}])
+def test_class_names_in_lists_from_the_metadata_of_parquet(tmp_path, wrap):
+    feature = wrap([{"_type": "ClassLabel", "names": ["neg", "pos"]}])
+    table = pa.table({"text": TEXTS, "label": [[n % 2] if n % 4 else [0, 1] for n in range(20)]})
+    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+
+    split, report = prepare_table(TableData(table=str(tmp_path / "a.parquet")), seed=1)
+
+    assert split.multilabel
+    assert split.label_names == ["neg", "pos"]
     assert any("neg, pos" in note for note in report.notes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bakeoff.data.class_names import named, names_of
 from bakeoff.errors import UserError
 
 KINDS = (
@@ -86,12 +87,12 @@ def _from_dataset(value: Any) -> pa.Table:
     stored = value.with_format("arrow")
     table = stored[:] if hasattr(stored, "__len__") else pa.concat_tables(list(stored.iter(batch_size=1000)))
     for position, name in enumerate(table.column_names):
-        names = getattr((value.features or {}).get(name), "names", None)
-        if isinstance(names, list):
-            # Data sets mark rows without a label, such as IMDB's unsupervised ones, with -1.
-            ids = table.column(name).to_pylist()
-            labels = [names[id] if id is not None and id >= 0 else None for id in ids]
-            table = table.set_column(position, name, pa.array(labels, pa.string()))
+        names = names_of((value.features or {}).get(name))
+        if names is not None:
+            ids = table.column(name)
+            kind = pa.string() if pa.types.is_integer(ids.type) else None
+            labels = pa.array([named(id, names) for id in ids.to_pylist()], kind)
+            table = table.set_column(position, name, labels)
     return table
 
 

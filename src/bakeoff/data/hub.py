@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import huggingface_hub
 
+from bakeoff.data.class_names import named, names_of
 from bakeoff.errors import FormatError, UserError
 
 _PROBE_SECONDS = 5.0
@@ -114,8 +115,5 @@ def _offline_if_the_hub_does_not_answer() -> Iterator[None]:
 
 def _values(split: Any, column: str) -> list[Any]:
     """Return a column's values, with class ids replaced by class names."""
-    feature = split.features[column]
-    if isinstance(feature, datasets.ClassLabel):
-        # Data sets mark rows without a label, such as IMDB's unsupervised ones, with -1.
-        return [feature.names[value] if value is not None and value >= 0 else None for value in split[column]]
-    return list(split[column])
+    names = names_of(split.features[column])
+    return list(split[column]) if names is None else [named(value, names) for value in split[column]]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.data.class_names import named, names_of
 from bakeoff.data.reading import Reading
 from bakeoff.errors import UserError
 
@@ -39,8 +40,8 @@ def of_arrow(table: pa.Table) -> Reading:
     for column in table.column_names:
         columns[column], reading.counts[f"Column {column!r}: ", _LOST] = _values(table.column(column))
     for column, names in _class_names(table.schema.metadata or {}).items():
-        if column in columns and pa.types.is_integer(table.schema.field(column).type):
-            columns[column] = [class_name(value, names) for value in columns[column]]
+        if column in columns and pa.types.is_integer(_element_type(table.schema.field(column).type)):
+            columns[column] = [named(value, names) for value in columns[column]]
             said = f"Column {column!r} holds class ids, which have their names from the file: {_listed(names)}."
             reading.notes.append(said)
     return reading
@@ -62,20 +63,17 @@ def _value(scalar: pa.Scalar) -> Any:
         return None
 
 
-def class_name(value: int | None, names: list[str]) -> str | None:
-    """Return the name of a class id. Data sets mark rows without a label with -1."""
-    return names[value] if value is not None and 0 <= value < len(names) else None
+def _element_type(kind: pa.DataType) -> pa.DataType:
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind = kind.value_type
+    return kind
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     try:
         features: dict[str, Any] = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return {
-            column: feature["names"]
-            for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-        }
-    except (KeyError, ValueError, TypeError):
+        return {column: names for column, feature in features.items() if (names := names_of(feature)) is not None}
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 
