@@ -87,6 +87,29 @@ def test_semicolons_single_quotes_no_header_windows_1252(read):
     assert read("a.csv", lines(rows).encode("cp1252"), **table.format.model_dump()).notes == []
 
 
+@pytest.mark.parametrize("header", ["label, text", "label,text"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_quotes_behind_a_blank_are_no_part_of_the_text(read, header, separator):
+    texts = [f'{text}; said "yes"' for text in TEXTS]
+    cells = [text.replace('"', '""') for text in texts]
+    rows = [f'{label}, "{cell}"' for cell, label in zip(cells, LABELS, strict=True)]
+    content = lines(row.replace(", ", f"{separator} ", 1) for row in rows)
+
+    table = read("a.csv", header.replace(",", separator) + "\n" + content)
+
+    assert table.columns == {"label": LABELS, "text": texts}
+    assert (
+        read("a.csv", header.replace(",", separator) + "\n" + content, **table.format.model_dump()).columns
+        == table.columns
+    )
+
+
+def test_quotes_behind_a_blank_that_end_inside_the_cell_are_part_of_it(read):
+    table = read("a.csv", lines(["label,text", *(f'{label}, "Yes" she said' for label in LABELS)]))
+
+    assert set(table.columns["text"]) == {' "Yes" she said'}
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [("neg,the first film", False), ("opinion,what was said", True), ("label,neg", True), ("3,a text of a row", False)],

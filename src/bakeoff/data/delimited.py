@@ -125,6 +125,8 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
         try:
             records = records_of(text, dialect)
             _check_widths(records, fallback=number >= usual, unquoted=dialect.quote == "none")
+            if dialect.blanks and text.count(f'{dialect.separator} "') < len(records) - 1:
+                raise MalformedError("too few quotes have a blank before them")
         except MalformedError as error:
             problem = problem or error
             continue
@@ -159,12 +161,16 @@ def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]
             yield Dialect(separator, settings.quote)
             if settings.quote != "none" and "\\" in text:
                 yield Dialect(separator, settings.quote, backslash=True)
+            if settings.quote == "double" and f'{separator} "' in text:
+                yield Dialect(separator, settings.quote, blanks=True)
             continue
         yield Dialect(separator, "double")
         if '\\"' in text:  # only then: this dialect accepts stray text between a closing quote and the separator
             yield Dialect(separator, "double", backslash=True)
         if number == 0 and separator == "\t":  # unquoted texts hold commas, but hardly ever tabs
             yield Dialect(separator, "none")
+        if f'{separator} "' in text:
+            yield Dialect(separator, "double", blanks=True)
         if "'" in text:
             yield Dialect(separator, "single")
         yield Dialect(separator, "none")
@@ -191,9 +197,15 @@ def _check_width(record: Record, width: int) -> None:
 
 
 def _has_blanks(records: list[Record]) -> bool:
-    """Return whether all cells of a column begin with a blank, as the parts of a sentence do behind a comma."""
+    """Return whether all cells of a column begin with a blank, as the parts of a sentence do behind a comma.
+
+    Or with a blank and a quote, whatever its header begins with.
+    """
     later = list(zip(*(record.fields[1:] for record in records), strict=True))
-    return len(records) > 1 and any(all(cell.startswith(" ") for cell in cells) for cells in later)
+    return len(records) > 1 and any(
+        all(cell.startswith(" ") for cell in cells) or all(cell.startswith(' "') for cell in cells[1:])
+        for cells in later
+    )
 
 
 def _better(text: str, fit: _Fit, settings: TableFormat) -> _Fit:

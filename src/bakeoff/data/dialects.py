@@ -26,6 +26,7 @@ class Dialect:
     separator: str
     quote: Literal["double", "single", "none"]
     backslash: bool = False
+    blanks: bool = False  # before the quotes
 
     @property
     def separator_name(self) -> str:
@@ -35,7 +36,10 @@ class Dialect:
         """Return the keyword arguments of Python's csv.reader."""
         if self.quote == "none":
             return {"delimiter": self.separator, "quoting": csv.QUOTE_NONE, "strict": True}
-        quoting = {"doublequote": False, "escapechar": "\\"} if self.backslash else {"doublequote": True}
+        quoting: dict[str, Any] = (
+            {"doublequote": False, "escapechar": "\\"} if self.backslash else {"doublequote": True}
+        )
+        quoting["skipinitialspace"] = self.blanks
         return {"delimiter": self.separator, "quotechar": _QUOTES[self.quote], "strict": True, **quoting}
 
 
