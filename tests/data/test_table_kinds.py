@@ -87,6 +87,27 @@ def test_semicolons_single_quotes_no_header_windows_1252(read):
     assert read("a.csv", lines(rows).encode("cp1252"), **table.format.model_dump()).notes == []
 
 
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+@pytest.mark.parametrize("rows", [1, 20])
+def test_the_line_in_which_excel_names_the_separator_is_no_row(read, separator, rows):
+    expected = {"label": LABELS[:rows], "text": TEXTS[:rows]}
+    written = [f'{label}{separator}"{text}"' for text, label in zip(TEXTS[:rows], LABELS, strict=False)]
+    content = lines([f"sep={separator}", f"label{separator}text", *written], end="\r\n")
+
+    table = read("a.csv", content)
+
+    assert table.columns == expected
+    assert read("a.csv", content, **table.format.model_dump()).columns == expected
+    with pytest.raises(UserError, match="line 4: 3 fields, but the header has 2"):
+        read("a.csv", lines([f"sep={separator}", f"label{separator}text", "", separator.join("abc")]))
+
+
+def test_lines_of_blanks_are_skipped(read):
+    rows = [f"{label},on film {n}" for n, label in enumerate(LABELS)]
+
+    assert read("a.csv", lines(["label,text", *rows[:3], "  ", *rows[3:], " "])).columns["label"] == LABELS
+
+
 @pytest.mark.parametrize("header", ["label, text", "label,text"])
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_quotes_behind_a_blank_are_no_part_of_the_text(read, header, separator):

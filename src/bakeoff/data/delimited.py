@@ -14,6 +14,7 @@ from bakeoff.data.dialects import (
     Record,
     is_wrapped_in,
     joins_lines_that_stand_alone,
+    named_separator,
     read_records,
     records_of,
 )
@@ -120,7 +121,7 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
     second: _Fit | None = None  # right unless another separator fits, too
     dialects = list(_dialects(text, tabs, settings))
     given = settings.separator is not None or settings.quote is not None
-    usual = len(dialects) if given else _usual(text, tabs)
+    usual = len(dialects) if given else _usual(text, dialects[0])
     for number, dialect in enumerate(dialects):
         try:
             records = records_of(text, dialect)
@@ -152,6 +153,8 @@ def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]
     header = next((line for line in text.splitlines() if line.strip()), "")
     if settings.separator is not None:
         separators = [SEPARATORS.get(settings.separator, settings.separator)]
+    elif named := named_separator(text):
+        separators = [named]
     else:
         first = "\t" if tabs else max(",;\t|", key=header.count)
         others = sorted((each for each in ",;\t|" if each != first and each in header), key=header.count, reverse=True)
@@ -176,11 +179,9 @@ def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]
         yield Dialect(separator, "none")
 
 
-def _usual(text: str, tabs: bool) -> int:
+def _usual(text: str, first: Dialect) -> int:
     """Return how many of the first dialects are right wherever they fit, however few the rows are."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    separator = "\t" if tabs else max(",;\t|", key=header.count)
-    return 1 + ('\\"' in text) + (separator == "\t")
+    return 1 + ('\\"' in text) + (first.separator == "\t")
 
 
 def _check_widths(records: list[Record], *, fallback: bool, unquoted: bool) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _NAMES = {separator: name for name, separator in SEPARATORS.items()}
 _QUOTES = {"double": '"', "single": "'"}
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\r?\n', re.IGNORECASE)
 _MOST_DISTINCT = 0.5  # of the rows: a column with more different values holds no classes
 
 
@@ -36,11 +39,9 @@ class Dialect:
         """Return the keyword arguments of Python's csv.reader."""
         if self.quote == "none":
             return {"delimiter": self.separator, "quoting": csv.QUOTE_NONE, "strict": True}
-        quoting: dict[str, Any] = (
-            {"doublequote": False, "escapechar": "\\"} if self.backslash else {"doublequote": True}
-        )
-        quoting["skipinitialspace"] = self.blanks
-        return {"delimiter": self.separator, "quotechar": _QUOTES[self.quote], "strict": True, **quoting}
+        quoting = {"doublequote": False, "escapechar": "\\"} if self.backslash else {"doublequote": True}
+        quotes = {"quotechar": _QUOTES[self.quote], "skipinitialspace": self.blanks}
+        return {"delimiter": self.separator, "strict": True, **quotes, **quoting}
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,19 @@ class Record:
     fields: list[str]
 
 
+def named_separator(first_line: str) -> str | None:
+    """Return the separator that Excel's first line `sep=;` names, or None where the first line is another one."""
+    found = _SEPARATOR_LINE.match(first_line)
+    return found and found[1]
+
+
 def records_of(text: str, dialect: Dialect) -> list[Record]:
     """Return the rows of a file, as `read_records` does."""
     return list(read_records(io.StringIO(text, newline=""), dialect))
 
 
 def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
-    """Yield the rows of a file, its header among them, without blank lines.
+    """Yield the rows of a file, its header among them, without blank lines and Excel's `sep=;`.
 
     Args:
         lines: With their line ends.
@@ -66,16 +73,19 @@ def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
         MalformedError: the quotes are broken.
     """
     csv.field_size_limit(2**31 - 1)  # Python's default limit of 128 kB is shorter than many documents
-    reader = csv.reader(lines, **dialect.options())
+    lines = iter(lines)
+    first = next(lines, "")
+    skipped = int(named_separator(first) is not None)
+    reader = csv.reader(lines if skipped else chain([first], lines), **dialect.options())
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + skipped
         try:
             fields = next(reader, None)
         except csv.Error as error:
             raise MalformedError(f"line {line}: {error}") from None
         if fields is None:
             return
-        if fields:
+        if len(fields) > 1 or (fields and (not fields[0] or fields[0].strip())):
             yield Record(line, fields)
 
 
