@@ -144,6 +144,13 @@ def test_a_header_is_told_from_a_row(read, first, expected):
     assert next(iter(other.columns)) == ("column_1" if expected else first.split(",")[0])
 
 
+def test_a_class_with_a_usual_name_is_no_header(read):
+    rows = [f"what number {n} is it,{('date', 'number', 'name')[n % 3]}" for n in range(20)]
+
+    assert len(read("a.csv", lines(rows))) == 20
+    assert len(read("a.csv", lines(["question,topic", *rows, "which topic is it,topic"]))) == 21
+
+
 def test_surplus_separators_belong_to_a_last_column_of_texts_only(read):
     rows = [f"{label},{text}" for text, label in zip(TEXTS, LABELS, strict=True)]
     table = read("a.csv", lines(["label,text", *rows]))

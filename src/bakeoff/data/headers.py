@@ -18,19 +18,22 @@ _FEWEST_ROWS = 4
 def has_header(records: list[Record]) -> bool:
     """Return whether the first row holds the names of the columns.
 
-    It does not if one of its values is a class, which occurs in other rows of the same column, or if it holds a number
-    in a column of numbers and nothing that can be a name.
+    It does if one of them is a usual name, which is no class. It does not if one of its values is a class, which occurs
+    in other rows of the same column, or if it holds a number in a column of numbers and nothing that can be a name.
     """
-    if len(records) <= 1 or any(cell.strip().lower() in USUAL_NAMES for cell in records[0].fields):
-        return True
-    first = records[0].fields
+    first = records[0].fields if records else []
     rows = [record.fields for record in records[1:] if record.fields != first]
     if len(rows) < _FEWEST_ROWS:
         return True
     columns = [list(cells) for cells in zip(*rows, strict=True)]
-    for cell, values in zip(first, columns, strict=True):
-        if cell.strip() and cell in values and holds_classes(values):
-            return False
+    counts = [
+        values.count(cell) if cell.strip() and holds_classes(values) else 0
+        for cell, values in zip(first, columns, strict=True)
+    ]
+    if any(cell.strip().lower() in USUAL_NAMES and count < 2 for cell, count in zip(first, counts, strict=True)):
+        return True
+    if any(counts):
+        return False
     numbers = len(first) > 1 and any(
         is_number(cell) and all(is_number(value) for value in values if value.strip())
         for cell, values in zip(first, columns, strict=True)
