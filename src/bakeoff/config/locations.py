@@ -65,7 +65,7 @@ def _locate(node: yaml.Node, path: Path, file: str, located: Located) -> None:
 
 
 def apply_override(located: Located, assignment: str) -> None:
-    """Set one value from `--set data.table=reviews.csv`; the value is read as YAML.
+    """Set one value from `--set data.table=reviews.csv`; the value is read as YAML, but has no comments.
 
     Raises:
         UserError: there is no `=`, or the key leads through a value that is not a section.
@@ -75,11 +75,15 @@ def apply_override(located: Located, assignment: str) -> None:
     if not equals or not all(path):
         raise UserError(f"--set {assignment}: this is not KEY=VALUE.", "For example --set budget.epochs=3")
     try:
-        _, value = parse_yaml(text)
+        node, value = parse_yaml(text)
     except MalformedError as error:
         if error.oversized:
             raise UserError(f"--set {key}: the value is too large: {error.problem}.") from None
-        value = text
+        node, value = None, text
+    whole = text.strip()
+    shortened = isinstance(node, yaml.ScalarNode) and not node.style and node.value != whole  # `Comment #1`
+    if shortened or (whole.startswith(("#", "|", ">")) and "\n" not in whole):
+        value = whole
     if isinstance(value, dict) and not text.lstrip().startswith("{"):
         value = text  # `a: b.csv` is the name of a file
     section = located.values
