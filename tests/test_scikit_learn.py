@@ -99,6 +99,7 @@ def test_the_winner_answers(fitted):
         ([" a", "a "], ["0: ' a'", "1: 'a '"]),
         (["nan", "true"], ["0: 'nan'", "1: 'true'"]),
         (["['x', 'y']", "z"], ["0: \"['x', 'y']\"", "1: 'z'"]),  # not a list of two labels
+        (["Spam", "[3]"], ["0: 'Spam'", "1: '[3]'"]),  # nor one of one label
     ],
 )
 def test_classes_of_any_type(two, labels, monkeypatch):

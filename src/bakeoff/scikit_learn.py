@@ -23,7 +23,7 @@ from sklearn.utils.validation import assert_all_finite, check_consistent_length,
 
 from bakeoff.config.init import init
 from bakeoff.data.cells import label_of, labels_of
-from bakeoff.data.label_sets import look_like_label_sets
+from bakeoff.data.label_sets import look_like_label_sets, with_lists
 from bakeoff.data.profile import is_quantity
 from bakeoff.evaluation.choosing import choose
 from bakeoff.runner import RunOutcome, free_name, run
@@ -230,6 +230,7 @@ def _labels(classes: npt.NDArray[Any], indices: npt.NDArray[np.int64]) -> list[s
     values = classes.tolist()
     labels = [label_of(value) or "" for value in values]
     same = len(set(labels)) == len(labels) and labels_of(labels)[0] == labels
+    same = same and all(with_lists([label]) == [label] for label in labels)
     column = [labels[index] for index in indices]
     # With every label twice: one that is the parts of others, such as "a,b", looks like several if they are frequent.
     if same and not is_quantity(column) and look_like_label_sets(labels * 2) is None:
