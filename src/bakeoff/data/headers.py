@@ -25,20 +25,23 @@ def has_header(records: list[Record]) -> bool:
     rows = [record.fields for record in records[1:] if record.fields != first]
     if len(rows) < _FEWEST_ROWS:
         return True
-    columns = [list(cells) for cells in zip(*rows, strict=True)]
-    counts = [
-        values.count(cell) if cell.strip() and holds_classes(values) else 0
-        for cell, values in zip(first, columns, strict=True)
-    ]
-    if any(cell.strip().lower() in USUAL_NAMES and count < 2 for cell, count in zip(first, counts, strict=True)):
+    usual = (number for number, cell in enumerate(first) if cell.strip().lower() in USUAL_NAMES)
+    if any(not _is_a_class(first[number], [row[number] for row in rows]) for number in usual):
         return True
-    if any(counts):
-        return False
+    columns = [list(cells) for cells in zip(*rows, strict=True)]
+    for cell, values in zip(first, columns, strict=True):
+        if cell.strip() and cell in values and holds_classes(values):
+            return False
     numbers = len(first) > 1 and any(
         is_number(cell) and all(is_number(value) for value in values if value.strip())
         for cell, values in zip(first, columns, strict=True)
     )
     return not numbers or any(_can_be_a_name(cell) for cell in first)
+
+
+def _is_a_class(cell: str, values: list[str]) -> bool:
+    """Return whether a usual name is one of the classes of its column: a column is called `date`, and so is a class."""
+    return values.count(cell) >= 2 and holds_classes(values)
 
 
 def fit_to_header(records: list[Record], separator: str, *, enough: int) -> tuple[list[Record], list[str]]:

@@ -191,11 +191,11 @@ def _share(name: str) -> float | None:
 def _lists(cells: Sequence[Any]) -> list[list[Any] | None]:
     """Return the cells that are lists; also those that spell out one, as pandas and numpy write them into a CSV."""
     found = [cell if isinstance(cell, list) else None for cell in cells]
-    spelled = [row for row, cell in enumerate(cells) if isinstance(cell, str) and cell.strip()]
-    if not spelled or not _in_brackets(cells[spelled[0]]):
+    if not _in_brackets(next((cell for cell in cells if isinstance(cell, str) and cell.strip()), None)):
         return found
-    for row in spelled:
-        found[row] = _spelled_out(cells[row].strip())
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and cell.strip():
+            found[row] = _spelled_out(cell.strip())
     return found
 
 
