@@ -140,6 +140,17 @@ def test_pasted_rows_and_a_click_on_another_column(browser: Any, client: httpx.C
         page.get_by_text("2 classes in kind").wait_for()
 
 
+def test_classes_that_are_numbers_are_shown_by_their_rows(browser: Any, client: httpx.Client) -> None:
+    rows = [f"A fine line {row} of it\t{int(row % 10 > 0)}" for row in range(100)]
+    table = "\n".join(["text\tlabel", *rows]).encode()
+    file = client.post("/v1/files", params={"name": "a.tsv"}, content=table).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        page.get_by_text("2 classes in label").wait_for()
+        assert page.locator(".classes li").all_inner_texts() == ["1\n90 · 90.0%", "0\n10 · 10.0%"]
+        bars = page.locator(".classes .bar > div").all()
+        assert [bar.evaluate("each => each.style.width") for bar in bars] == ["100%", "11.1111%"]
+
+
 def test_settings_the_config_and_a_file_that_is_deleted(
     browser: Any, client: httpx.Client, fake: FakeProcesses, tmp_path: Path
 ) -> None:

@@ -284,7 +284,7 @@ function facts(section, found) {
 }
 
 function bars({ classes, label }) {
-  const all = Object.entries(classes);
+  const all = Object.entries(classes).sort(([, first], [, second]) => second - first); // an object puts numbers first, in their order
   const total = all.reduce((sum, [, rows]) => sum + rows, 0);
   const most = all[0][1];
   const lines = all.slice(0, MOST_CLASSES).map(([name, rows]) => {
