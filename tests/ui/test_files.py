@@ -44,7 +44,7 @@ def test_columns_of_0_and_1_are_labels_of_which_a_text_can_have_several(client: 
 
     found = client.get(f"/v1/files/{id}").json()["look"]["found"]
 
-    assert found["label"] == ["news", "war"]
+    assert (found["label"], found["multilabel"]) == (["news", "war"], True)
     assert found["classes"] == {"news": 20, "war": 20}
 
 

@@ -151,6 +151,16 @@ def test_classes_that_are_numbers_are_shown_by_their_rows(browser: Any, client: 
         assert [bar.evaluate("each => each.style.width") for bar in bars] == ["100%", "11.1111%"]
 
 
+def test_shares_of_labels_are_those_of_the_texts(browser: Any, client: httpx.Client) -> None:
+    rows = [f"A fine line about things {row},{row & 1},{int(row % 4 > 0)}" for row in range(80)]
+    table = "\n".join(["text,news,war", *rows, ",1,1"]).encode()  # the last has no text
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=table).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        page.get_by_role("heading", name="2 labels, of which a text can have several").wait_for()
+        assert page.locator(".classes li").all_inner_texts() == ["war\n60 · 75.0%", "news\n40 · 50.0%"]
+        page.get_by_text("81, 1 of them not used").wait_for()
+
+
 def test_settings_the_config_and_a_file_that_is_deleted(
     browser: Any, client: httpx.Client, fake: FakeProcesses, tmp_path: Path
 ) -> None:

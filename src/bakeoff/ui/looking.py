@@ -98,6 +98,7 @@ def found_in(start: StartingConfig) -> Found:
         rows=seen.rows,
         text=seen.text,
         label=seen.label,
+        multilabel=seen.multilabel,
         split=seen.split,
         english=seen.english,
         epochs=start.values["budget"].get("epochs"),

@@ -70,6 +70,7 @@ class Found(Record):
     rows: int
     text: list[str] = Field(description="Columns of the texts.")
     label: str | list[str] | None = Field(description="Column of the labels; a list: a column of 0 and 1 for each.")
+    multilabel: bool = Field(description="A text can have several labels.")
     split: str | None = Field(description="Column that names the split of each row.")
     english: bool | None = Field(description="Whether the texts are English, for which there are pretrained encoders.")
     epochs: int | None = Field(description="Passes over the training rows; null: the budget is in tokens.")

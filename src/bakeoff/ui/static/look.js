@@ -275,7 +275,7 @@ function facts(section, found) {
   section.querySelector(".facts").replaceChildren(
     ...rows.filter(([, value]) => value).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, value))),
   );
-  section.querySelector(".classes").replaceChildren(...(Object.keys(found.classes).length ? bars(found) : []));
+  section.querySelector(".classes").replaceChildren(...(Object.keys(found.classes).length ? bars(found, found.rows - skipped) : []));
   const copies = found.duplicate_texts + found.near_duplicate_texts > 0 && !found.split
     ? ["Texts that are the same or nearly the same are kept on one side of the split, so that no contestant is tested on what it has seen."]
     : [];
@@ -283,9 +283,9 @@ function facts(section, found) {
   section.querySelector(".notes").replaceChildren(...[...skips, ...copies, ...found.notes].map((note) => element("li", {}, note)));
 }
 
-function bars({ classes, label }) {
+// The classes or labels, each with its share of the rows that are used.
+function bars({ classes, label, multilabel }, used) {
   const all = Object.entries(classes).sort(([, first], [, second]) => second - first); // an object puts numbers first, in their order
-  const total = all.reduce((sum, [, rows]) => sum + rows, 0);
   const most = all[0][1];
   const lines = all.slice(0, MOST_CLASSES).map(([name, rows]) => {
     const bar = element("div");
@@ -293,10 +293,11 @@ function bars({ classes, label }) {
     return element(
       "li", {},
       element("span", { dir: "auto" }, name),
-      element("span", {}, `${count(rows)} · ${((100 * rows) / total).toFixed(1)}%`),
+      element("span", {}, `${count(rows)} · ${((100 * rows) / used).toFixed(1)}%`),
       element("div", { class: "bar" }, bar),
     );
   });
   const rest = all.length > MOST_CLASSES ? [element("p", { class: "note" }, `and ${count(all.length - MOST_CLASSES)} more`)] : [];
-  return [element("h3", {}, `${count(all.length)} classes in ${label}`), element("ul", { class: "shares" }, ...lines), ...rest];
+  const title = multilabel ? `${count(all.length)} labels, of which a text can have several` : `${count(all.length)} classes in ${label}`;
+  return [element("h3", {}, title), element("ul", { class: "shares" }, ...lines), ...rest];
 }
