@@ -45,4 +45,4 @@ def command(
     console = standard_output()
     console.print(comparison(loaded))
     if folder:
-        console.print(f"Report: {folder.html_report}", markup=False, soft_wrap=True)
+        console.print(f"Report: {folder.html_report}", soft_wrap=True)

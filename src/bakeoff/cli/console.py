@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 def output() -> Console:
-    """Return standard output, as wide as the terminal, or 100 columns wide in a pipe."""
+    """Return standard output, as wide as the terminal, or 100 columns wide in a pipe. Strings are printed as they are."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100, highlight=False)
+    width = None if sys.stdout.isatty() else 100
+    return Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
 
 
 def print_error(error: UserError) -> None:

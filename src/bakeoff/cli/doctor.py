@@ -24,9 +24,9 @@ def command(json: Json = False) -> None:
     for name, value in findings.items():
         if name != "advice":
             shown = ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else value
-            console.print(f"{name.replace('_', ' '):<24}{shown}", markup=False, soft_wrap=True)
+            console.print(f"{name.replace('_', ' '):<24}{shown}", soft_wrap=True)
     for advice in findings["advice"]:
-        console.print(f"-> {advice}", markup=False, soft_wrap=True)
+        console.print(f"-> {advice}", soft_wrap=True)
     if not findings["advice"]:
         console.print("Nothing is missing.")
 

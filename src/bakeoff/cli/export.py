@@ -48,4 +48,4 @@ def command(
     if abs(difference) > (remarkable := FORMATS[exported.format].remarkable):
         lines.insert(2, f"Caution: the format itself changes the perplexity by more than {remarkable:.0%}.")
     for line in lines:
-        console().print(printable(line), markup=False, soft_wrap=True)
+        console().print(printable(line), soft_wrap=True)

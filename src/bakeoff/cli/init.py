@@ -75,4 +75,4 @@ def command(
         lines.append("If there is a label: remove the config and name the column with --label")
     typed = shlex.quote(str(path))
     for line in [*lines, "", f"Written: {path}", f"Next: bakeoff plan {typed}", f"      bakeoff run {typed}"]:
-        console().print(line, markup=False, soft_wrap=True)
+        console().print(line, soft_wrap=True)

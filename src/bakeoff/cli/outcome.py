@@ -79,4 +79,4 @@ def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:
 
     console = output()
     console.print(summary(RunFolder(outcome.folder)))
-    console.print(f"Report: {outcome.report}", markup=False, soft_wrap=True)
+    console.print(f"Report: {outcome.report}", soft_wrap=True)

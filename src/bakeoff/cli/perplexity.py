@@ -58,13 +58,10 @@ def command(
     low, high = measured.interval
     interval = "" if math.isnan(low) else f"  (95 % interval {low:.4f} to {high:.4f})"
     console = output()
-    console.print(f"perplexity {measured.perplexity:.4f}{interval}", markup=False)
-    console.print(f"protocol   {measured.protocol}, {language_model.precision}", markup=False)
-    console.print(
-        f"counted    {measured.tokens:,} tokens, {measured.words:,} words, {measured.bytes:,} bytes", markup=False
-    )
+    console.print(f"perplexity {measured.perplexity:.4f}{interval}")
+    console.print(f"protocol   {measured.protocol}, {language_model.precision}")
+    console.print(f"counted    {measured.tokens:,} tokens, {measured.words:,} words, {measured.bytes:,} bytes")
     console.print(
         f"per word {measured.word_perplexity:.4f}, per byte {measured.byte_perplexity:.4f}, "
         f"{measured.bits_per_byte:.4f} bits per byte",
-        markup=False,
     )

@@ -273,16 +273,16 @@ def _print(
     width = max(len(name) for name in predictions)
     for index, text in enumerate(texts):
         if with_texts:
-            console.print(printable(text), markup=False, overflow="ellipsis", no_wrap=True)
+            console.print(printable(text), overflow="ellipsis", no_wrap=True)
         for name, answers in predictions.items():
             answer = answers[index]
             if answer.labels is not None:
                 chosen = sorted(_labels(answer, threshold), key=lambda label: -answer.probabilities[label])
                 found = ", ".join(f"{printable(label)} {answer.probabilities[label]:.4f}" for label in chosen)
                 nearest = f"no label ({printable(answer.nearest)} {answer.probability:.4f}?)"
-                console.print(f"{name:<{width}}  {found or nearest}", markup=False)
+                console.print(f"{name:<{width}}  {found or nearest}", soft_wrap=True)
                 continue
             unsure = threshold is not None and answer.probability < threshold
             words = f"no label ({answer.nearest}?)" if unsure else answer.nearest
             label = printable(f"none of these ({answer.nearest}?)" if answer.out_of_scope else words)
-            console.print(f"{name:<{width}}  {label}  {answer.probability:.4f}", markup=False)
+            console.print(f"{name:<{width}}  {label}  {answer.probability:.4f}", soft_wrap=True)

@@ -37,9 +37,9 @@ class ConsoleProgress(Progress):
         self._console = Console(file=sys.stderr, highlight=False)
         self._live = self._console.is_terminal
         self._bar = RichProgress(
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[news]}", markup=False),
             console=self._console,
             transient=True,
             disable=not self._live,

@@ -28,7 +28,7 @@ def command(
     from bakeoff.runs.folder import RunFolder
 
     def say(line: str) -> None:
-        console().print(printable(line), markup=False, soft_wrap=True)
+        console().print(printable(line), soft_wrap=True)
 
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare_upload(RunFolder(run), repository, Path(folder), contestant, public=public)
