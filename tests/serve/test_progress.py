@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 import bakeoff
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import EpochLine, StepLine
-from bakeoff.serve.progress import MOST_POINTS, MetricsReader, curves
+from bakeoff.serve.progress import MOST_POINTS, Lines, MetricsReader, curves
 from tests.real_runs import copy_run
 from tests.serve.conftest import SENTIMENT
 from tests.serve.servers import running
@@ -110,6 +113,38 @@ def test_a_line_that_is_half_written_waits(young: RunFolder) -> None:
     steps, _ = MetricsReader()(folder)
 
     assert [line.step for line in steps] == [1]
+
+
+def test_who_asks_while_another_reads_gets_the_curves_too(young: RunFolder, monkeypatch) -> None:
+    folder = young.contestant("lstm")
+    folder.append_metrics(step(1))
+    metrics, reads = MetricsReader(), ContestantFolder.training_log
+    reading, asked = threading.Event(), threading.Event()
+
+    def slow(folder: ContestantFolder) -> Lines:
+        reading.set()
+        asked.wait(60)
+        return reads(folder)
+
+    with ThreadPoolExecutor(1) as other:
+        monkeypatch.setattr(ContestantFolder, "training_log", slow)
+        first = other.submit(metrics, folder)
+        reading.wait(60)
+        monkeypatch.setattr(ContestantFolder, "training_log", reads)
+        second = metrics(folder)
+        asked.set()
+
+    assert [line.step for line in second[0]] == [line.step for line in first.result()[0]] == [1]
+
+
+def test_a_damaged_log_is_read_once(young: RunFolder, monkeypatch) -> None:
+    folder = young.contestant("lstm")
+    (folder.path / "metrics.jsonl").write_text("{]\n{]\n")
+    metrics = MetricsReader()
+
+    assert metrics(folder) == ([], [])
+    monkeypatch.delattr(ContestantFolder, "training_log")
+    assert metrics(folder) == ([], [])
 
 
 def test_a_long_training_is_told_in_few_points() -> None:

@@ -119,12 +119,16 @@ class MetricsReader:
         try:
             folder = contestant.latest
             size = folder.metrics_size()
-            if self._read.get(folder.path, (None,))[0] != size:
-                self._read[folder.path] = size, ([], [])
-                self._read[folder.path] = size, folder.training_log()
         except UserError:  # damaged: the others are still shown
             return [], []
-        return self._read[folder.path][1]
+        known = self._read.get(folder.path)
+        if known is None or known[0] != size:
+            try:
+                known = size, folder.training_log()
+            except UserError:
+                known = size, ([], [])
+            self._read[folder.path] = known  # once it is read: other threads ask meanwhile
+        return known[1]
 
 
 def curves(contestant: str, steps: Sequence[StepLine], evaluations: Sequence[EpochLine]) -> Curves:
