@@ -108,6 +108,14 @@ def test_metrics_that_few_ask_for_are_folded(classification_run: RunFolder) -> N
     assert "<summary>5 more metrics</summary>" in render_markdown(loaded)
 
 
+def test_one_reason_is_one_sentence(one_contestant: LoadedRun) -> None:
+    verdict = one_contestant.verdict
+    sentences = [*verdict.summary, "linear was trained once."]
+    loaded = replace(one_contestant, verdict=verdict.model_copy(update={"sentences": sentences}))
+    for page in (render_html(loaded), render_markdown(loaded)):
+        assert "<summary>The reasons, in 1 sentence</summary>" in page
+
+
 def test_the_page_has_all_it_takes_to_reproduce_the_run(run: RunFolder, page: Page) -> None:
     assert shlex.join(run.environment().command) in page.text
     assert run.data().fingerprint in page.text

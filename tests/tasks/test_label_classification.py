@@ -95,6 +95,8 @@ def test_reports_have_every_label(finished):
     for label in TELLING:
         assert f">{label}<" in page
         assert f"| {label} |" in markdown
+    assert "<summary>1 more metric</summary>" in page
+    assert "<summary>1 more metric</summary>" in markdown
     assert "F1 by label" in page
     assert "classwise ECE" in page
     assert "Confusion" not in page
