@@ -257,6 +257,30 @@ def test_a_bake_off_starts_once(browser: Any, client: httpx.Client, fake: FakePr
     assert len(fake.of("run")) == 1
 
 
+def test_it_starts_with_the_number_in_the_field(browser: Any, client: httpx.Client, tmp_path: Path) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    opening = opened(browser, f"{client.base_url}/#/files/{file}")
+    with opening as page:
+        page.get_by_text("How they are compared").click()
+        page.get_by_label("Passes over").fill("4")
+        page.get_by_label("Passes over").press("Control+Enter")
+        page.get_by_role("button", name="Stop").wait_for()
+        (config,) = (tmp_path / "home" / "runs").glob("*/bakeoff.yaml")
+        assert "budget: {epochs: 4}" in config.read_text()
+
+        page.goto(f"{client.base_url}/#/files/{file}")
+        page.get_by_text("How they are compared").click()
+        page.get_by_label("Passes over").fill("5")
+        page.route("**/choices", lambda route: route.fulfill(status=400, json={"error": {"message": "Not now."}}))
+        page.get_by_label("Passes over").press("Control+Enter")
+        page.get_by_text("Not now.").wait_for()
+        page.unroute("**/choices")
+        page.get_by_role("button", name="Start the bake-off", disabled=False).click()
+        page.get_by_text("Waiting for its turn").wait_for()
+        opening.complaints = [each for each in opening.complaints if "400" not in each]
+    assert "budget: {epochs: 5}" in (tmp_path / "home" / "runs" / "2" / "bakeoff.yaml").read_text()
+
+
 def test_what_is_dropped_and_cannot_be_taken(browser: Any, client: httpx.Client) -> None:
     opening = opened(browser, str(client.base_url))
     with opening as page:

@@ -22,6 +22,7 @@ export function showFile(page) {
   let disturbed = false; // by a bake-off that was running while the forecast was measured
   let starting = false;
   let round = 0; // a look that was replaced by a newer one is not shown
+  let looking; // the last look: a promise of whether something can be learned
 
   // Ask for another look, with some of the choices changed.
   function change(changes) {
@@ -29,7 +30,11 @@ export function showFile(page) {
     look(post(`${path}/choices`, choices));
   }
 
-  async function look(request) {
+  function look(request) {
+    looking = read(request);
+  }
+
+  async function read(request) {
     const own = ++round;
     page.calm();
     status.textContent = "Looking at the rows …";
@@ -40,6 +45,7 @@ export function showFile(page) {
       status.textContent = "";
       show(file);
       if (file.look.found) watchForecast(own);
+      return Boolean(file.look.found);
     } catch (error) {
       status.textContent = "";
       if (!place.querySelector(".preview").children.length) page.title("Your file");
@@ -236,19 +242,29 @@ export function showFile(page) {
   }
   spec.addEventListener("toggle", showSpec);
 
+  // Wait for the last look, and take another one if it failed. Return whether something can be learned.
+  async function settled() {
+    if (!(await looking) && !page.signal.aborted) look(post(`${path}/choices`, choices));
+    return looking;
+  }
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("[type=submit]");
     starting = button.disabled = true;
     place.querySelector(".total").textContent = "Starting …";
     try {
-      const bakeoff = await post("/v1/bakeoffs", { file: id, contestants: ticked() });
-      location.hash = `#/bakeoffs/${bakeoff.id}`;
+      if (await settled()) {
+        const bakeoff = await post("/v1/bakeoffs", { file: id, contestants: ticked() });
+        location.hash = `#/bakeoffs/${bakeoff.id}`;
+        return;
+      }
     } catch (error) {
       page.fail(error);
-      starting = false;
-      sum();
     }
+    if (page.signal.aborted) return;
+    starting = false;
+    sum();
   });
 
   look(get(path));

@@ -86,10 +86,10 @@ export function prepareSettings(form, change) {
 
 const spoken = (name) => name.replaceAll("_", " ");
 
-// Enter ends the number, and does not start the bake-off.
+// Enter ends the number, and does not start the bake-off. Ctrl+Enter does both.
 function enterEnds(field) {
   field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+    if (event.key !== "Enter") return;
     event.preventDefault();
     event.target.dispatchEvent(new Event("change"));
   });
