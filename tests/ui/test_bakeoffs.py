@@ -14,6 +14,7 @@ import yaml
 
 import bakeoff
 from bakeoff.config.load import load_config
+from tests.serve.servers import measured
 from tests.ui.conftest import FakeProcesses, running, upload
 
 NAMES = ["majority", "linear"]
@@ -233,6 +234,19 @@ def test_only_what_does_not_run_can_be_removed(client: httpx.Client) -> None:
     assert client.delete(f"/v1/bakeoffs/{running['id']}").status_code == 409
     assert client.delete(f"/v1/bakeoffs/{waiting['id']}").status_code == 204
     assert [each["id"] for each in client.get("/v1/bakeoffs").json()["data"]] == [running["id"]]
+
+
+def test_models_of_a_removed_one_leave_the_memory(finished: Path, tmp_path: Path, fake: FakeProcesses) -> None:
+    home = shutil.copytree(finished, tmp_path / "home")
+    shutil.copytree(home / "runs" / "1", home / "runs" / "11")
+    with running(home) as client:
+        for models in (["1/linear", "1/majority"], ["11/linear"]):
+            assert client.post("/v1/classify", json={"texts": ["süß"], "models": models}).status_code == 200
+        assert measured(client, "bakeoff_loaded_models") == 3
+
+        assert client.delete("/v1/bakeoffs/1").status_code == 204
+
+        assert measured(client, "bakeoff_loaded_models") == 1
 
 
 def test_an_unfinished_one_has_no_winner(client: httpx.Client) -> None:

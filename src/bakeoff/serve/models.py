@@ -224,6 +224,12 @@ class Models:
         self.loaded.move_to_end(model.id)
         return self.loaded[model.id]
 
+    def forget(self, run: str) -> None:
+        """Drop the models of a run from memory. Their files may be gone already."""
+        for id in [id for id in self.loaded if id.partition("/")[0] == run]:
+            del self.loaded[id]
+        machine.give_memory_back()
+
     def _make_room(self, needed: int) -> None:
         """Evict the least recently used models until this many bytes are free."""
         while machine.available_memory_bytes() < needed:

@@ -60,7 +60,7 @@ def create_app(folder: Path, *, token: str | None = None, limits: PageLimits | N
         description=DESCRIPTION,
         more={
             "Files": file_routes.routes(files, bakeoffs, reader, limits),
-            "Bake-offs": bakeoff_routes.routes(bakeoffs, files, reader, limits),
+            "Bake-offs": bakeoff_routes.routes(bakeoffs, files, reader, limits, models, asked),
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import zipfile
 from pathlib import Path as File
@@ -14,6 +15,7 @@ from starlette.background import BackgroundTask
 from bakeoff.errors import UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.serve.errors import ApiError, documented
+from bakeoff.serve.models import Models
 from bakeoff.serve.progress import MetricsReader, curves_of
 from bakeoff.serve.worker import Worker
 from bakeoff.ui.bakeoffs import Bakeoff, Bakeoffs
@@ -27,7 +29,15 @@ from bakeoff.ui.shapes import Bakeoffs as BakeoffList
 Id = Annotated[str, Path(pattern=ID)]
 
 
-def routes(bakeoffs: Bakeoffs, files: Files, worker: Worker, limits: PageLimits) -> APIRouter:
+def routes(
+    bakeoffs: Bakeoffs, files: Files, reader: Worker, limits: PageLimits, models: Models, compute: Worker
+) -> APIRouter:
+    """Return the routes.
+
+    Args:
+        reader: The thread that reads files.
+        compute: The thread that runs the models.
+    """
     router = APIRouter()
     metrics = MetricsReader()
 
@@ -42,16 +52,16 @@ def routes(bakeoffs: Bakeoffs, files: Files, worker: Worker, limits: PageLimits)
         file = files.find(asked.file)
         if file is None:
             raise ApiError(404, f"There is no file {asked.file}.", param="file")
-        look = await worker.do(file.look, limits)
+        look = await reader.do(file.look, limits)
         offered = [each.name for each in look.found.lineup] if look.found else []
         if unknown := [name for name in asked.contestants if name not in offered]:
             known = ", ".join(offered) or "none, because the file has a problem"
             raise ApiError(400, f"{unknown[0]!r} was not proposed. These were: {known}.", param="contestants")
         try:
-            bakeoff = await worker.do(bakeoffs.add, file, asked.contestants)
+            bakeoff = await reader.do(bakeoffs.add, file, asked.contestants)
         except UserError as error:
             raise ApiError(400, problem_of(error, file.content, file.record.name).message, param="file") from error
-        await worker.do(bakeoffs.tend)
+        await reader.do(bakeoffs.tend)
         return bakeoffs.view(bakeoff)
 
     @router.get("/v1/bakeoffs", responses=documented(400))
@@ -67,10 +77,11 @@ def routes(bakeoffs: Bakeoffs, files: Files, worker: Worker, limits: PageLimits)
         return BakeoffProgress(**dict(bakeoffs.view(bakeoff)), curves=curves)
 
     @router.delete("/v1/bakeoffs/{id}", status_code=204, responses=documented(400, 403, 404, 409))
-    def remove_bakeoff(id: Id) -> None:
+    async def remove_bakeoff(id: Id) -> None:
         """Remove a bake-off with its contestants. Its file stays."""
-        if not bakeoffs.remove(find(id)):
+        if not await asyncio.to_thread(bakeoffs.remove, find(id)):
             raise ApiError(409, "This bake-off is running. Stop it first.", param="id")
+        await compute.do(models.forget, id)
 
     @router.post("/v1/bakeoffs/{id}/stop", responses=documented(400, 403, 404, 408, 413, 429))
     def stop(id: Id) -> BakeoffView:
