@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,6 +184,40 @@ def test_a_run_is_watched(browser, young: RunFolder) -> None:
         (lstm.path / "later.json").rename(lstm.path / "result.json")
         row.get_by_text("finished").wait_for()
         assert "2 classifiers" in page.locator("#summary").inner_text()
+
+
+def test_many_curves_have_a_legend_that_fits(browser, client: httpx.Client) -> None:
+    with opened(browser, str(client.base_url)) as page:
+        names = [f"embedding-minilm-{number}" for number in range(10)]
+        names[9] = "an-endlessly-long-name-of-a-contestant-" * 3
+        svg = page.evaluate_handle(
+            """async (names) => {
+              const { charts } = await import("/static/runs.js");
+              const training = [{ tokens: 0, loss: 1 }, { tokens: 100, loss: 0.5 }];
+              const curves = names.map((contestant) => ({ contestant, training, validation: training.slice(1) }));
+              const drawn = charts({ task: "classification", contestants: names.map((name) => ({ name })) }, curves);
+              document.getElementById("main").append(drawn);
+              return drawn.firstChild;
+            }""",
+            names,
+        ).as_element()
+        width, height = svg.evaluate("each => [each.viewBox.baseVal.width, each.viewBox.baseVal.height]")
+        box = "each => { const { x, y, width, height } = each.getBBox(); return [x, y, x + width, y + height]; }"
+        top = min(line.evaluate(box)[1] for line in svg.query_selector_all(".grid"))
+        texts = [
+            text for text in svg.query_selector_all("text") if text.text_content()[:9] in ("embedding", "an-endles")
+        ]
+        places = [text.evaluate(box) for text in texts]
+        lines = svg.query_selector_all("polyline")
+
+        assert len(places) == 10
+        assert all(left >= 0 and right <= width and lower < top for left, _, right, lower in places)
+        for (_, y, right, _), (left, below, _, _) in itertools.pairwise(places):
+            assert right < left or y < below
+        assert height - top == pytest.approx(204)  # the plot stays as high as with one name
+        looks = [(line.get_attribute("class"), line.get_attribute("stroke-dasharray")) for line in lines]
+        assert len(set(looks)) == 10
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def test_the_token_is_asked_for(browser, sentiment: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def output() -> Console:
-    """Return standard output, as wide as the terminal, or 100 columns wide in a pipe. Strings are printed as they are."""
+    """Return standard output, as wide as the terminal, or 100 columns wide in a pipe. It prints strings as they are."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 100

@@ -112,8 +112,7 @@ export function charts(run, curves) {
   const tokens = run.task === "classification" ? "training words" : "training tokens";
   const series = (key) => curves.map((curve) => ({
     name: curve.contestant,
-    // A contestant keeps its color when others start training.
-    color: 1 + (run.contestants.findIndex(({ name }) => name === curve.contestant) % 8),
+    index: run.contestants.findIndex(({ name }) => name === curve.contestant), // it keeps its color when others start training
     points: curve[key].filter((point) => point.loss !== null).map((point) => [point.tokens, point.loss]),
   }));
   return element(
