@@ -69,6 +69,23 @@ def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) ->
         assert not look()["run"]["finished"]
 
 
+def test_the_curve_is_that_of_the_seed_that_trains(young: RunFolder) -> None:
+    lstm = young.contestant("lstm")
+
+    def steps() -> list[int]:
+        return [line.step for line in MetricsReader()(young.contestant("lstm"))[0]]
+
+    lstm.append_metrics(step(9))
+    (lstm.path / "later.json").rename(lstm.path / "result.json")
+    assert steps() == [9]
+    (lstm.path / "repeat-2").mkdir()
+    assert steps() == [9]  # until the next seed has taken a step
+    lstm.repeat(2).fold(1).append_metrics(step(3))
+    assert steps() == [3]
+    lstm.repeat(2).append_metrics(step(1))
+    assert steps() == [1]
+
+
 def test_a_contestant_that_pretrains_is_training(young: RunFolder) -> None:
     young.contestant("lstm").stage("pretraining").append_metrics(step(1))
 

@@ -188,11 +188,14 @@ class ContestantFolder:
 
     @property
     def latest(self) -> ContestantFolder:
-        """The folder of the training that is under way or was the last: this one, or that of a trial or a fold."""
-        if self.metrics_size() or self.ended:
-            return self
-        others = [*self.folds(), *self.open_trials()]
-        return next((training for training in reversed(others) if training.metrics_size()), self)
+        """The folder of the training that is under way or was the last: of a seed, or of a trial or a fold of one."""
+        for seed in reversed(self.repeats()):
+            if seed.metrics_size() or seed.ended:
+                return seed
+            for training in reversed([*seed.folds(), *seed.open_trials()]):
+                if training.metrics_size():
+                    return training
+        return self
 
     # metrics.jsonl
 
