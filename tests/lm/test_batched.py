@@ -13,6 +13,7 @@ from bakeoff.lm.decoding import batched
 from bakeoff.lm.decoding.batched import can_batch, decode_all
 from bakeoff.lm.generation import stream_tokens
 from bakeoff.lm.prompting import Prompting
+from bakeoff.pretrained import cache_name
 
 PROMPTED = ("Once upon a time", "The big dog", "Lily and Tom went to")
 PROMPTS = st.lists(st.lists(st.integers(3, 511), min_size=1, max_size=12), min_size=2, max_size=6)
@@ -28,7 +29,7 @@ def test_models_that_keep_all_keys_can_batch(request, name):
 
 
 def test_models_with_another_cache_cannot(stories, monkeypatch):
-    monkeypatch.setattr(batched, "DynamicLayer", SimpleNamespace)
+    monkeypatch.setattr(cache_name, "DynamicLayer", SimpleNamespace)
 
     assert not can_batch(stories.forward)
 

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
 from bakeoff.lm.causal_model import CausalModel
 from bakeoff.lm.scoring_plan import Row
-from bakeoff.pretrained.cache_name import cache_argument
+from bakeoff.pretrained.cache_name import cache_argument, keeps_every_key
 from bakeoff.training import distributed, torchrun
 
 TOKENS_AT_ONCE = 768
@@ -95,7 +94,7 @@ class Choices:
         """Compare both ways on two short prompts: some architectures take no mask of one's own, or keep no keys."""
         prompts = [list(self.beginning)[:3], list(self.continuations[0])[:1]]
         try:
-            if not all(type(layer) is DynamicLayer for layer in self._cache.layers):  # such as a window of keys
+            if not keeps_every_key(self._cache):  # or it could not be cut back
                 return False
             packed = self._packed(prompts)
         except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import DynamicLayer
 
 from bakeoff.lm.batching import common_beginning
 from bakeoff.lm.forward import CausalForward
 from bakeoff.lm.scoring_plan import Row
+from bakeoff.pretrained.cache_name import keeps_every_key
 
 TOKENS_AT_ONCE = 4096
 """Tokens of prompts and answers that are decoded together: bounds the cache."""
@@ -44,7 +44,7 @@ def can_batch(forward: CausalForward) -> bool:
     prompts = [[3, 4, 5, 6, 7], [8, 9, 10]]
     try:
         batch = _Batch(forward, prompts, None)
-        if not all(type(layer) is DynamicLayer for layer in batch.cache.layers):  # padding would enter a state
+        if not keeps_every_key(batch.cache):  # padding would enter a state
             return False
         batch.append([11, 12])
     except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
