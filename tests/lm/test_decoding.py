@@ -15,6 +15,8 @@ from bakeoff.lm.decoding.speculation import repeated, speculate
 from bakeoff.lm.decoding.transformers_decoder import TransformersDecoder
 from bakeoff.lm.generation import WritingReport, stream_tokens
 from bakeoff.lm.sources import load_language_model, ready
+from bakeoff.methods.lora.adapters import add_lora
+from bakeoff.methods.lora.config import LoraConfig
 from tests.lm.conftest import random_gpt2
 
 SHAPE = {
@@ -275,6 +277,17 @@ def test_transformers_runs_other_architectures(build, reason, stories):
     assert new_ids == plain(language_model, [1, 17, 300], 64)
     assert report.engine == "transformers"
     assert reason in report.engine_reason
+
+
+@pytest.mark.parametrize("build", [tied, qwen2, random_gpt2])
+def test_transformers_runs_adapters_that_are_not_merged(build, stories):
+    language_model = made(lambda: add_lora(build(), LoraConfig(r=2), reference="random", seed=1), stories)
+    report = WritingReport()
+
+    new_ids = list(stream_tokens(language_model, [1, 17, 300], max_new_tokens=48, report=report))
+
+    assert new_ids == plain(language_model, [1, 17, 300], 48)
+    assert (report.engine, report.engine_reason) == ("transformers", "its adapters are not merged")
 
 
 def test_without_a_compiler_transformers_takes_over(stories, monkeypatch):

@@ -35,7 +35,8 @@ class NativeDecoder:
     """A model that is decoded in C. Any number of texts may be in progress.
 
     Raises:
-        NoDecoderError: there is no C compiler, the architecture is unknown, or the logits differ from the model's own.
+        NoDecoderError: there is no C compiler, the architecture is unknown, adapters are not merged, or the logits
+            differ from the model's own.
     """
 
     engine: Engine = "native"
@@ -44,6 +45,8 @@ class NativeDecoder:
     def __init__(self, model: Any, context_length: int) -> None:
         if {(weight.dtype, weight.device.type) for weight in model.parameters()} != {(torch.float32, "cpu")}:
             raise NoDecoderError("the model does not compute in fp32 on the CPU")
+        if hasattr(model, "get_base_model"):  # PEFT's, whose layers show the weights that they adapt as their own
+            raise NoDecoderError("its adapters are not merged")
         architecture = read_architecture(model, context_length)
         if architecture is None:
             raise NoDecoderError(f"this kind of {model.config.model_type} model is not among those that it knows")
