@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bakeoff import machine
+from bakeoff.pretrained.pointer import write_pointer
+from bakeoff.runs.checksums import remove_manifest
 from bakeoff.serve.errors import ApiError
-from bakeoff.serve.models import BYTES_A_WEIGHT, Models, find_runs
+from bakeoff.serve.models import BYTES_A_WEIGHT, QUANTIZED_BYTES_A_WEIGHT, Models, find_runs
+from tests.real_runs import copy_run
 
 
 @pytest.fixture
@@ -26,6 +30,7 @@ def test_a_model_is_loaded_once(models: Models) -> None:
 def test_the_least_recently_used_model_is_evicted(models: Models, monkeypatch) -> None:
     pretrained, lora = models.find("stories/pretrained"), models.find("stories/lora")
     needed = BYTES_A_WEIGHT * lora.result.total_parameters
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 1000 * len(models.loaded))
     models.language_model(pretrained)
     models.classifier(models.find("sentiment/linear"))
     # There is room for one language model only.
@@ -36,6 +41,37 @@ def test_the_least_recently_used_model_is_evicted(models: Models, monkeypatch) -
     models.language_model(lora)
 
     assert list(models.loaded) == ["sentiment/linear", "stories/lora"]
+
+
+def test_nothing_is_evicted_for_a_model_that_would_not_fit_alone(models: Models, monkeypatch) -> None:
+    lora = models.find("stories/lora")
+    needed = BYTES_A_WEIGHT * lora.result.total_parameters
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 1000 * len(models.loaded))
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: needed - 1 - 1000 * len(models.loaded))
+    for name in ("majority", "linear"):
+        models.loaded[f"sentiment/{name}"] = None
+
+    with pytest.raises(ApiError, match="not enough memory"):
+        models.language_model(lora)
+    assert list(models.loaded) == ["sentiment/majority", "sentiment/linear"]
+
+
+def test_a_quantized_model_needs_less_memory(stories: Path, tmp_path: Path, monkeypatch) -> None:
+    """Also one that only points at quantized weights."""
+    run = copy_run(stories, tmp_path / "stories")
+    write_pointer(tmp_path / "int8", "stories260k", "int8")
+    write_pointer(run.contestant("pretrained").model, str(tmp_path / "int8"))
+    remove_manifest(run.contestant("pretrained").path)
+    models = Models(find_runs([run.path]))
+    pretrained, lora = models.find("stories/pretrained"), models.find("stories/lora")
+    room = QUANTIZED_BYTES_A_WEIGHT * lora.result.total_parameters
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: room)
+    monkeypatch.setattr("bakeoff.lm.sources.load_language_model", lambda path: SimpleNamespace(decoder_for=int))
+
+    models.language_model(pretrained)
+
+    with pytest.raises(ApiError, match="not enough memory"):
+        models.language_model(lora)
 
 
 def test_there_is_not_enough_memory(models: Models, monkeypatch) -> None:

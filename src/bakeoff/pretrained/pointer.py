@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from bakeoff.copied_files import here
 from bakeoff.errors import UserError
 from bakeoff.runs.writing import write_text
 from bakeoff.sections import Quantization
@@ -59,3 +60,19 @@ def pointed_base(folder: Path) -> str | None:
     """
     pointer = read_pointer(folder)
     return pointer.base_model if pointer else None
+
+
+def stored_quantization(name: str) -> Quantization | None:
+    """Return how the weights behind a contestant are quantized, by its own setting or that of one it points at.
+
+    Args:
+        name: A folder; any other name of a model is that of weights as they are.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    path = Path(here(name)).expanduser()
+    for folder in (path, path / "model"):
+        if (pointer := read_pointer(folder)) is not None:
+            return pointer.quantization or stored_quantization(pointer.base_model)
+    return None

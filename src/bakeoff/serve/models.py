@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import machine
 from bakeoff.errors import DamagedError, UserError
+from bakeoff.pretrained.pointer import stored_quantization
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import explained_damage
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
     from bakeoff.tasks.base import Contestant
 
 BYTES_A_WEIGHT = 12
-"""Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs."""
+"""Peak memory of loading: the weights in fp32, the decoder's copies, and what building the decoder needs.
+
+Those of a GGUF file and of a run in bf16 are in fp32 here, too."""
+
+QUANTIZED_BYTES_A_WEIGHT = 4
+"""The same for weights in 8 or 4 bits, of which the decoder has no copies: no weight takes more than in fp32, as those
+of the embeddings are, and the model is never whole in memory before it is quantized."""
 
 _log = logging.getLogger(__name__)
 
@@ -160,6 +167,7 @@ class Models:
     def __init__(self, runs: Mapping[str, ServedRun]) -> None:
         self.runs = runs
         self.loaded: OrderedDict[str, Any] = OrderedDict()  # least recently used first
+        self._memory_without = 0  # bytes of the process before any of them was loaded
 
     def listed(self, task: Task | None = None) -> list[ServedModel]:
         """Return the contestants that have finished, of one task or of both."""
@@ -215,8 +223,8 @@ class Models:
 
     def _load(self, model: ServedModel, load: Callable[[], Any]) -> Any:
         if model.id not in self.loaded:
-            self._make_room(BYTES_A_WEIGHT * model.result.total_parameters)
             try:
+                self._make_room(_loading_bytes(model))
                 self.loaded[model.id] = load()
             except (UserError, OSError) as error:  # the message contains paths on the server
                 _log.error("%s cannot be loaded: %s", model.id, error)
@@ -231,9 +239,28 @@ class Models:
         machine.give_memory_back()
 
     def _make_room(self, needed: int) -> None:
-        """Evict the least recently used models until this many bytes are free."""
+        """Evict the least recently used models until this many bytes are free.
+
+        Raises:
+            ApiError: there would be too little memory without any model, so none is evicted.
+        """
+        if not self.loaded:
+            machine.give_memory_back()
+            self._memory_without = machine.memory_bytes()
+        most = machine.available_memory_bytes() + machine.memory_bytes() - self._memory_without
         while machine.available_memory_bytes() < needed:
-            if not self.loaded:
+            if not self.loaded or most < needed:
                 raise ApiError(503, "There is not enough memory to load this model right now.", code="out_of_memory")
             self.loaded.popitem(last=False)
             machine.give_memory_back()
+
+
+def _loading_bytes(model: ServedModel) -> int:
+    """Return about the most memory that loading a model takes.
+
+    Raises:
+        UserError: a file of the contestant is damaged.
+    """
+    behind = (str(model.folder.model), model.result.pretrained_model)  # its own, or the one that a `prompt` asks
+    quantized = any(stored_quantization(name) for name in behind if name)
+    return (QUANTIZED_BYTES_A_WEIGHT if quantized else BYTES_A_WEIGHT) * model.result.total_parameters
