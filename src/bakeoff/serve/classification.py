@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from fastapi import APIRouter, Request
 
@@ -18,13 +18,13 @@ from bakeoff.serve.models import Models, ServedModel
 from bakeoff.serve.shapes import Classified, ClassifyAnswer, ClassifyRequest, PredictedLabel
 from bakeoff.serve.worker import Worker
 from bakeoff.spelling import nearest
-from bakeoff.tasks.attribution import column_contributions, of_row, strongest_words
-from bakeoff.tasks.classifier import Classifier, Prediction
+from bakeoff.tasks.attribution import column_contributions, highlighted, log_odds, of_row, variants
+from bakeoff.tasks.classifier import Prediction
 
 _log = logging.getLogger(__name__)
 
 TEXTS_A_TURN = 16
-"""Texts to classify before other requests get a turn. With `explain` it is one text, which takes as long."""
+"""Texts to classify before other requests get a turn. With `explain`, they are variants of one text."""
 
 LONGEST_MARKED = 20_000
 """Characters. Marking the words of a longer text would keep other requests waiting."""
@@ -51,16 +51,14 @@ def routes(models: Models, worker: Worker, limits: Limits) -> APIRouter:
         answers = []
         for model in chosen:
             explain = bool(asked.explain) and model.address is None  # an endpoint would be asked for every word
-            size = 1 if explain else TEXTS_A_TURN
+            labeling = _label(models, model, inputs, asked.threshold, explain, ends)
             predictions: list[PredictedLabel] = []
             while len(predictions) < len(asked.texts) and not await request.is_disconnected():
-                if time.monotonic() >= ends:
-                    raise ApiError(
-                        504, f"Not finished in {limits.seconds:g} seconds. Send fewer texts.", code="timeout"
-                    )
-                batch = inputs[len(predictions) : len(predictions) + size]
                 try:
-                    predictions += await worker.do(_predict, models, model, batch, asked.threshold, explain)
+                    predictions += await worker.do(_take_turn, labeling, model)
+                except TimeoutError as error:
+                    message = f"Not finished in {limits.seconds:g} seconds. Send fewer texts."
+                    raise ApiError(504, message, code="timeout") from error
                 except UnknownTextError as error:
                     if asked.models is not None:
                         raise ApiError(400, f"{model.id}: {error.message}", param="models") from error
@@ -101,16 +99,9 @@ def _missing(asked: ClassifyRequest, model: ServedModel) -> list[str]:
     return [name for name in model.result.columns if not all(name in values for values in given)]
 
 
-def _predict(
-    models: Models, model: ServedModel, texts: Sequence[str], threshold: float | None, explain: bool
-) -> list[PredictedLabel]:
-    classifier = models.classifier(model)
+def _take_turn(labeling: Iterator[list[PredictedLabel]], model: ServedModel) -> list[PredictedLabel]:
     try:
-        predictions = classifier.predict(texts)
-        return [
-            _labeled(classifier, texts, row, prediction, threshold, explain)
-            for row, prediction in enumerate(predictions)
-        ]
+        return next(labeling)
     except UnknownTextError:
         raise
     except UserError as error:  # such as a service that it asks and that does not answer
@@ -118,16 +109,34 @@ def _predict(
         raise ApiError(503, f"{model.id} cannot answer now. The server's log says why.") from error
 
 
-def _labeled(
-    classifier: Classifier,
-    texts: Sequence[str],
-    row: int,
-    prediction: Prediction,
-    threshold: float | None,
-    explain: bool,
-) -> PredictedLabel:
-    text = texts[row]
-    cells = {name: cells_at(texts, row).get(name) for name in classifier.columns}
+def _label(
+    models: Models, model: ServedModel, texts: Sequence[str], threshold: float | None, explain: bool, ends: float
+) -> Iterator[list[PredictedLabel]]:
+    """Yield the labels of all texts, turn by turn; none in a turn that only looks for words.
+
+    The classifier is looked up in every turn, because it may have been evicted since the last one.
+
+    Raises:
+        TimeoutError: `ends` has come, by `time.monotonic`.
+    """
+    size = 1 if explain else TEXTS_A_TURN
+    for first in range(0, len(texts), size):
+        if time.monotonic() >= ends:
+            raise TimeoutError
+        batch = texts[first : first + size]
+        predictions = models.classifier(model).predict(batch)
+        labels = [_labeled(prediction, threshold) for prediction in predictions]
+        if explain:
+            cells = {name: cells_at(batch, 0).get(name) for name in model.result.columns}
+            label = list(predictions[0].probabilities).index(predictions[0].nearest)
+            labels[0].words = yield from _strongest_words(models, model, batch[0], cells, label, ends)
+            if cells:
+                yield []
+                labels[0].columns = column_contributions(models.classifier(model), batch[0], cells, label)
+        yield labels
+
+
+def _labeled(prediction: Prediction, threshold: float | None) -> PredictedLabel:
     labels = prediction.labels
     if labels is not None and threshold is not None:
         labels = prediction.labels_from(threshold)
@@ -137,20 +146,28 @@ def _labeled(
         probability=prediction.probability,
         probabilities=prediction.probabilities,
         out_of_scope=prediction.out_of_scope,
-        words=_strongest_words(classifier, text, cells, prediction.nearest) if explain else None,
-        columns=column_contributions(classifier, text, cells, classifier.labels.index(prediction.nearest))
-        if explain and cells
-        else None,
     )
 
 
 def _strongest_words(
-    classifier: Classifier, text: str, cells: Mapping[str, Cell], label: str
-) -> list[WordAttribution] | None:
-    """Return the words that drove the decision, strongest first, or None if it is too long or must be whole."""
+    models: Models, model: ServedModel, text: str, cells: Mapping[str, Cell], label: int, ends: float
+) -> Generator[list[PredictedLabel], None, list[WordAttribution] | None]:
+    """Yield nothing, turn by turn, and return the words that drove the decision, strongest first.
+
+    Returns:
+        None if the text is too long or must be whole, or if time is up: the label is known all the same.
+    """
     if len(text) > LONGEST_MARKED:
         return None
-    try:
-        return strongest_words(of_row(classifier, cells), text, classifier.labels.index(label), len(text))
-    except UnknownTextError:  # it has no answer without a word
-        return None
+    asked = variants(text)
+    odds: list[float] = []
+    while len(odds) < len(asked.texts):
+        yield []
+        if time.monotonic() >= ends:
+            return None
+        batch = asked.texts[len(odds) : len(odds) + TEXTS_A_TURN]
+        try:
+            odds += log_odds(of_row(models.classifier(model), cells), batch, label).tolist()
+        except UnknownTextError:  # it has no answer without a word
+            return None
+    return highlighted(asked.contributions(odds))

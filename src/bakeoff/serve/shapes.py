@@ -212,8 +212,8 @@ class PredictedLabel(BaseModel):
     )
     words: list[WordAttribution] | None = Field(
         None,
-        description="The strongest words first; null if not requested, if the text is too long, or if the model asks "
-        "an endpoint, which would be asked for each word.",
+        description="The strongest words first; null if not requested, if the text is too long or the time of the "
+        "request is up, or if the model asks an endpoint, which would be asked for each word.",
     )
     columns: list[ColumnAttribution] | None = Field(
         None,

@@ -116,7 +116,7 @@ def column_contributions(
     if not cells:
         return []
     columns = {name: [cell, *(None if name == other else cell for other in cells)] for name, cell in cells.items()}
-    odds = _log_odds(model, RowTexts([text] * (1 + len(cells)), columns), label)
+    odds = log_odds(model, RowTexts([text] * (1 + len(cells)), columns), label)
     found = [
         ColumnAttribution(column=name, value=cell, contribution=float(odds[0] - remaining))
         for (name, cell), remaining in zip(cells.items(), odds[1:], strict=True)
@@ -137,15 +137,32 @@ def contributions(
     Returns:
         The words, and how many were removed at a time: 1, unless more than `MOST_QUESTIONS` are distinct.
     """
+    asked = variants(text, within)
+    return asked.contributions(log_odds(model, asked.texts, label).tolist()), asked.words_at_once
+
+
+@dataclass(frozen=True)
+class Variants:
+    """A text with and without each of its words: what to ask a model, whose answers tell their contributions."""
+
+    texts: list[str]  # the text itself first
+    occurrences: list[list[Span]]  # of the words that are removed from each of the others
+    words_at_once: int
+
+    def contributions(self, odds: Sequence[float]) -> list[WordAttribution]:
+        """Return the contribution of each word to the log-odds of a label, which are given for each text."""
+        words = [
+            WordAttribution(word=self.texts[0][slice(*places[0])], spans=places, contribution=odds[0] - remaining)
+            for places, remaining in zip(self.occurrences, odds[1:], strict=True)
+        ]
+        return sorted(words, key=lambda word: -abs(word.contribution))
+
+
+def variants(text: str, within: int | None = None) -> Variants:
+    """Return what to ask about a text; see `contributions`."""
     spans = [span for span in word_spans(text) if within is None or span[1] <= within]
     occurrences, at_once = _occurrences(text, spans)
-    texts = [text, *(without(text, removed) for removed in occurrences)]
-    odds = _log_odds(model, texts, label)
-    words = [
-        WordAttribution(word=text[slice(*places[0])], spans=places, contribution=float(odds[0] - remaining))
-        for places, remaining in zip(occurrences, odds[1:], strict=True)
-    ]
-    return sorted(words, key=lambda word: -abs(word.contribution)), at_once
+    return Variants([text, *(without(text, removed) for removed in occurrences)], occurrences, at_once)
 
 
 def strongest_words(model: Probabilities, text: str, label: int, shown: int) -> list[WordAttribution]:
@@ -156,6 +173,11 @@ def strongest_words(model: Probabilities, text: str, label: int, shown: int) -> 
         shown: Number of characters of the text that are shown. Only their words are removed, which bounds the cost.
     """
     words, _ = contributions(model, text, label, within=shown)
+    return highlighted(words)
+
+
+def highlighted(words: Sequence[WordAttribution]) -> list[WordAttribution]:
+    """Return those words, of all words by strength, that are shown."""
     return [word for word in words[:HIGHLIGHTED_WORDS] if abs(word.contribution) >= _NOTICEABLE]
 
 
@@ -247,7 +269,8 @@ def _check(model: Probabilities, text: str, label: int, words: Sequence[WordAttr
     return DeletionCheck(removed, float(remaining[0]), float(remaining[1:].mean()))
 
 
-def _log_odds(model: Probabilities, texts: Sequence[str], label: int) -> npt.NDArray[np.float64]:
+def log_odds(model: Probabilities, texts: Sequence[str], label: int) -> npt.NDArray[np.float64]:
+    """Return the log-odds of a label for each text, which are finite."""
     odds: npt.NDArray[np.float64] = logit(np.clip(model.probabilities(texts)[:, label], _SURE, 1 - _SURE))
     return odds
 
