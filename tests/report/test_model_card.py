@@ -84,6 +84,16 @@ def test_the_training_is_told_without_tokens_where_there_are_none(classification
         assert not re.search(r"\b0 (words|tokens|optimizer steps)\b", card)
 
 
+def test_a_card_counts_all_parameters_where_they_are_known(classification_run: RunFolder, tmp_path: Path) -> None:
+    linear = classification_run.contestant("linear")
+    untold = with_result(linear, tmp_path / "untold", total_parameters=None)
+
+    assert re.search(
+        r"^\S+( k)? of \S+( k)? parameters were trained", model_card(linear, classification_run), re.MULTILINE
+    )
+    assert re.search(r"^\S+( k)? parameters were trained", model_card(untold, classification_run), re.MULTILINE)
+
+
 def test_a_method_of_somebody_else_may_have_any_setting(classification_run: RunFolder, tmp_path: Path) -> None:
     settings = {"method": "theirs", "model": "a/b", "tuning": None, "pretrain": True, "members": 3}
     folder = with_result(

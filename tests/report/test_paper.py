@@ -17,7 +17,7 @@ from bakeoff.report.paper import results_sentence
 from bakeoff.report.paper_tables import Column, PaperTable, paper_tables
 from bakeoff.report.safe_text import one_line
 from bakeoff.report.table_files import csv_table, markdown_table, write_tables
-from bakeoff.report.tables import Cell
+from bakeoff.report.tables import Cell, cost_rows
 from bakeoff.runs.folder import RunFolder
 from tests.report.hostile import HOSTILE
 from tests.report.pages import Page
@@ -82,6 +82,21 @@ def test_every_table_says_the_same_in_its_three_forms(loaded: LoadedRun, tmp_pat
             for column, cell in zip(table.columns, cells, strict=True):
                 assert row[column.key] == ("" if cell.exact is None else str(cell.exact))
                 assert cell.low is None or float(row[f"{column.key}_low"]) == cell.low
+
+
+def test_parameters_that_nobody_tells_are_unknown(loaded: LoadedRun) -> None:
+    first, *others = loaded.contestants
+    untold = replace(first, result=first.result.model_copy(update={"total_parameters": None}))
+    loaded = replace(loaded, contestants=[untold, *others])
+
+    (costs,) = [table for table in paper_tables(loaded) if table.name == "costs"]
+    rows = list(csv.DictReader(io.StringIO(csv_table(costs))))
+    (row,) = [row for row in cost_rows(loaded) if row.title == "All parameters"]
+
+    assert [row["contestant"] for row in rows if not row["total_parameters"]] == [first.name]
+    assert all(row["trainable_parameters"] for row in rows)
+    assert all("unknown" in table for table in (latex_table(costs), markdown_table(costs)))
+    assert [cell.value == "unknown" for cell in row.cells] == [True, *(False for _ in others)]
 
 
 def test_results_have_every_main_metric_of_every_contestant(loaded: LoadedRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,16 @@ def test_a_quantized_model_needs_less_memory(stories: Path, tmp_path: Path, monk
 
     with pytest.raises(ApiError, match="not enough memory"):
         models.language_model(lora)
+
+
+def test_where_parameters_are_unknown_the_files_tell_the_memory(models: Models, monkeypatch) -> None:
+    lstm = models.find("sentiment/lstm")
+    untold = replace(lstm, result=lstm.result.model_copy(update={"total_parameters": None}))
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 0)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 2 * lstm.result.model_bytes)
+
+    with pytest.raises(ApiError, match="not enough memory"):
+        models.classifier(untold)
 
 
 def test_there_is_not_enough_memory(models: Models, monkeypatch) -> None:

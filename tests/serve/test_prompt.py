@@ -73,5 +73,6 @@ def test_a_server_says_where_texts_go_and_survives_an_endpoint_that_does_not_ans
     folder = RunFolder(tmp_path / "run")
     assert addresses(folder) == {"prompt": endpoint.url, "both": endpoint.url}
     results = {name: ContestantFolder(folder.contestant(name).path).result() for name in ("prompt", "both")}
+    assert [result.total_parameters for result in results.values()] == [None, None]  # of an ensemble with it, too
     assert results["both"].usage is not None
     assert results["both"].usage.requests == results["prompt"].usage.requests

@@ -103,8 +103,10 @@ def passes(value: float) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if value >= 0.01 else f"{value:.1g}"
 
 
-def parameters(value: int) -> str:
-    """Format a number of parameters: `0`, `950`, `1.3 k`, `134.5 M`."""
+def parameters(value: int | None) -> str:
+    """Format a number of parameters: `0`, `950`, `1.3 k`, `134.5 M`, or `unknown`."""
+    if value is None:
+        return "unknown"
     for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= factor:
             return f"{value / factor:.1f} {unit}"

@@ -101,8 +101,8 @@ class TextModel(Protocol):
     """
 
     @property
-    def parameters(self) -> int:
-        """Return the number of parameters."""
+    def parameters(self) -> int | None:
+        """Return the number of parameters, or None where nobody tells."""
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return the probabilities of the labels, shape (texts, labels). A row must not depend on the other texts.

@@ -198,10 +198,10 @@ def _costs(run: LoadedRun) -> PaperTable:
         ("model_bytes", "Model on disk", attrgetter("model_bytes"), size),
     ]
     if any(result.usage for result in run.results):
-        costs.append(("money", "USD", lambda result: result.usage.money if result.usage else 0.0, money))
+        costs.append(("money", "USD", lambda result: result.usage.money if result.usage else 0.0, _dollars))
     columns = [_METHOD, *(Column(key, title) for key, title, _, _ in costs)]
     rows = [
-        [_word(result.name), *(_number(measure(result), show) for _, _, measure, show in costs)]
+        [_word(result.name), *(Cell(show(measure(result)), exact=measure(result)) for _, _, measure, show in costs)]
         for result in run.results
     ]
     machine = run.environment
@@ -209,6 +209,10 @@ def _costs(run: LoadedRun) -> PaperTable:
     hardware = ", ".join(filter(None, (machine.processor, threads, machine.accelerator)))
     caption = f"Costs of training; the total includes preparing, evaluating and saving. Measured on {hardware}."
     return PaperTable("costs", caption, columns, rows)
+
+
+def _dollars(paid: float | None) -> str:
+    return "–" if paid is None else money(paid)
 
 
 def _classes(run: LoadedRun) -> PaperTable:

@@ -90,15 +90,11 @@ def plan_rows(plan: Plan) -> list[tuple[str, Callable[[ContestantPlan], str]]]:
         ("Peak memory", lambda plan: size(plan.peak_memory_bytes)),
         ("Model on disk", lambda plan: size(plan.model_bytes)),
         ("Peak disk", lambda plan: size(plan.disk_bytes)),
-        ("Trainable parameters", lambda plan: _parameters(plan.trainable_parameters)),
-        ("All parameters", lambda plan: _parameters(plan.total_parameters)),
+        ("Trainable parameters", lambda plan: parameters(plan.trainable_parameters)),
+        ("All parameters", lambda plan: parameters(plan.total_parameters)),
         *(asked if any(contestant.requests for contestant in plan.contestants) else []),
     ]
 
 
 def _or_dash(value: float, show: Callable[..., str]) -> str:
     return show(value) if value else "–"
-
-
-def _parameters(value: int | None) -> str:
-    return "unknown" if value is None else parameters(value)

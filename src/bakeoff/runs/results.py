@@ -246,7 +246,7 @@ class ContestantResult(Record):
     pretrained_model: str | None = Field(None, description="The model that it started from.")
     multilabel: bool = Field(False, description="A text can have several labels, or none.")
     columns: list[str] = Field([], description="Columns of the table that it reads beside the text.")
-    total_parameters: int
+    total_parameters: int | None = Field(None, description="None where nobody tells, such as an endpoint.")
     trainable_parameters: int
     model_bytes: int = Field(description="Size of model/ on disk.")
     confusion: Confusion | None = None

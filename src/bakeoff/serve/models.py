@@ -261,6 +261,10 @@ def _loading_bytes(model: ServedModel) -> int:
     Raises:
         UserError: a file of the contestant is damaged.
     """
-    behind = (str(model.folder.model), model.result.pretrained_model)  # its own, or the one that a `prompt` asks
+    result = model.result
+    weights = result.total_parameters
+    if weights is None:  # such as an endpoint's in an ensemble, whose other members are on the disk in fp32
+        weights = result.model_bytes // 4
+    behind = (str(model.folder.model), result.pretrained_model)  # its own, or the one that a `prompt` asks
     quantized = any(stored_quantization(name) for name in behind if name)
-    return (QUANTIZED_BYTES_A_WEIGHT if quantized else BYTES_A_WEIGHT) * model.result.total_parameters
+    return (QUANTIZED_BYTES_A_WEIGHT if quantized else BYTES_A_WEIGHT) * weights

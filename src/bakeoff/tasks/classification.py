@@ -166,7 +166,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             pretrained_model=settings.pretrained_model,
             columns=columns,
             total_parameters=model.parameters,
-            trainable_parameters=model.parameters
+            trainable_parameters=model.parameters or 0
             if report.trainable_parameters is None
             else report.trainable_parameters,
             model_bytes=folder_bytes(folder.model),

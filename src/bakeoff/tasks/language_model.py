@@ -157,7 +157,7 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
             token_unit=method.token_unit,
             description=method.describe(settings),
             pretrained_model=config.model,
-            total_parameters=report.total_parameters or 0,
+            total_parameters=report.total_parameters,
             trainable_parameters=report.trainable_parameters or 0,
             model_bytes=folder_bytes(folder.model),
             search=fitted.search,

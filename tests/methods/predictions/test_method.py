@@ -69,6 +69,7 @@ def test_right_answers_are_right(tmp_path, rows):
 
     assert accuracy(result) == 1
     assert "40 of 40 test texts and 24 of 24 validation texts" in result.notes[0]
+    assert (result.total_parameters, result.trainable_parameters) == (None, 0)  # of a model that nobody has told
 
 
 def test_labels_alone_are_certain_and_not_calibrated(tmp_path):

@@ -29,7 +29,7 @@ class Answered:
         self._answers = answers
 
     @property
-    def parameters(self) -> int:
+    def parameters(self) -> int | None:
         return self._model.parameters
 
     def probabilities(self, texts: Sequence[str]) -> Array:
@@ -71,8 +71,9 @@ class EnsembleModel:
         return cls(members, dict(zip(members, weights.tolist(), strict=True)), multilabel=several)
 
     @property
-    def parameters(self) -> int:
-        return sum(member.parameters for member in self.members.values()) + len(self.weights)
+    def parameters(self) -> int | None:
+        parameters = [member.parameters for member in self.members.values()]
+        return None if None in parameters else sum(filter(None, parameters)) + len(self.weights)
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return shape (texts, classes)."""

@@ -79,7 +79,7 @@ class PredictionsMethod(ClassificationMethod[PredictionsConfig]):
             model_bytes=size,
             disk_bytes=2 * size,
             trainable_parameters=0,
-            total_parameters=0,
+            total_parameters=None,
             notes=["Nothing is trained, and what the answers cost is not counted."],
         )
 

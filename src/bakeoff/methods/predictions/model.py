@@ -24,7 +24,7 @@ def key_of(text: str) -> bytes:
 class PredictionsModel:
     """The answers of a file. They are saved with the hashes of their texts, not the texts."""
 
-    parameters = 0
+    parameters = None  # of the model that gave the answers
 
     def __init__(self, answers: dict[bytes, Array], calibrates: bool) -> None:
         self.answers = answers  # key of a text -> shape (classes,)

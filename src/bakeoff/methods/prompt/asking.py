@@ -27,7 +27,7 @@ from bakeoff.training.progress import Progress
 class EndpointModel:
     """A language model behind an endpoint. Every answer comes from the cache, or is put there as soon as it arrives."""
 
-    parameters = 0  # nobody but the endpoint knows
+    parameters = None  # nobody but the endpoint knows
     fingerprint = ""
 
     def __init__(self, config: PromptConfig, template: Template, shares: Sequence[float]) -> None:

@@ -35,7 +35,7 @@ class Backend(Protocol):
     def fingerprint(self) -> str: ...  # of a local model's weights
 
     @property
-    def parameters(self) -> int: ...
+    def parameters(self) -> int | None: ...  # None: only an endpoint knows
 
     @property
     def usage(self) -> Usage | None: ...
@@ -150,7 +150,7 @@ class PromptModel:
         return self._multilabel and self._config.base_url is not None
 
     @property
-    def parameters(self) -> int:
+    def parameters(self) -> int | None:
         return self.backend.parameters
 
     @property
