@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
-from bakeoff.evaluation.limits import Caution, Concern
+from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.verdict import decide
 from bakeoff.evaluation.wording import count, listed
@@ -61,7 +61,6 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
-            data=runs[0].data,
             circumstances=_circumstances(names, runs),
         )
     except ValueError as error:  # the same documents, but other tokens or another number of seeds
@@ -119,8 +118,8 @@ def _described(run: LoadedRun, name: str) -> str:
 
 
 def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caution]:
-    """Return differences between the runs that do not rule out a comparison."""
-    found = []
+    """Return what is to be said of the data of each run, and differences that do not rule out a comparison."""
+    found = _data_cautions(names, runs)
     if len({_fingerprint(run, "train") for run in runs}) > 1:
         sentence = "were not trained on the same texts: differences are not due to the methods alone."
         found.append(Caution(Concern.OTHER_TRAINING_DATA, f"{listed(list(names))} {sentence}"))
@@ -129,6 +128,23 @@ def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caut
         sentence = "ran on different machines or with different versions: their times and memory cannot be compared."
         found.append(Caution(Concern.OTHER_MACHINE, f"{listed(list(names))} {sentence}"))
     return found
+
+
+def _data_cautions(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caution]:
+    """Return what the data of the runs give reason to doubt, each with the names of its runs if it is not said of all.
+
+    The first run's alone would be said or not by the order in which the runs are given: another one may have a leak.
+    """
+    said: dict[Caution, list[str]] = {}
+    for name, run in zip(names, runs, strict=True):
+        for caution in data_cautions(run.data, run.results[0].metrics[0].split):
+            said.setdefault(caution, []).append(name)
+    return [
+        caution
+        if len(concerned) == len(runs)
+        else replace(caution, sentence=f"In {listed(concerned)}: {caution.sentence}")
+        for caution, concerned in said.items()
+    ]
 
 
 def _machine(found: Environment, bf16: bool) -> tuple[object, ...]:

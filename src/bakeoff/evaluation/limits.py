@@ -82,22 +82,32 @@ def cautions(
     """
     results = [best, *others]
     by_concern: dict[Concern, list[str]] = {
-        Concern.LEAK: _leaks(data),
         Concern.UNDECIDED: _undecided(best, comparisons),
         Concern.FEW_TEXTS: _few(best, alone=not others),
         Concern.FAILED: [_ranked_last(name, reason) for name, reason in (failed or {}).items()],
         Concern.UNFINISHED: _unfinished(results, epochs or {}),
         Concern.RARE_CLASS: _rare_classes(best),
         Concern.UNEQUAL_TRAINING: _tokens(results),
-        Concern.SPLIT_RULE: _split(results, data),
         Concern.UNEQUAL_PRECISION: _precision(results),
         Concern.SEEDS: [_seeds(results)],
     }
-    return [Caution(concern, sentence) for concern in Concern for sentence in by_concern.get(concern, [])]
+    found = [Caution(concern, sentence) for concern, sentences in by_concern.items() for sentence in sentences]
+    found += data_cautions(data, best.metrics[0].split) if data else []
+    return sorted(found, key=lambda caution: caution.concern)
 
 
-def _leaks(data: DataReport | None) -> list[str]:
-    if data is None or not (data.across_splits or data.near_across_splits):
+def data_cautions(data: DataReport, evaluated: str) -> list[Caution]:
+    """Return what the data of a run give reason to doubt.
+
+    Args:
+        evaluated: The split that the contestants were evaluated on.
+    """
+    by_concern = {Concern.LEAK: _leaks(data), Concern.SPLIT_RULE: _split(data, evaluated)}
+    return [Caution(concern, sentence) for concern, sentences in by_concern.items() for sentence in sentences]
+
+
+def _leaks(data: DataReport) -> list[str]:
+    if not (data.across_splits or data.near_across_splits):
         return []
     exact, near = data.across_splits, data.near_across_splits
     leaked = [f"{count(exact)} text{'s' * (exact != 1)}"] if exact else []
@@ -208,10 +218,9 @@ def _seeds_and_folds(results: Sequence[ContestantResult], evaluated: str) -> str
     )
 
 
-def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list[str]:
+def _split(data: DataReport, evaluated: str) -> list[str]:
     """Say what a split by groups or by time measures."""
-    rule = data.split_rule if data else None
-    evaluated = results[0].metrics[0].split
+    rule = data.split_rule
     if isinstance(rule, TimeSplit):
         return [
             f"The {evaluated} texts are the latest ones (from {rule.first[evaluated]}, column '{rule.time}'): the "
@@ -222,7 +231,7 @@ def _split(results: Sequence[ContestantResult], data: DataReport | None) -> list
         values = f"the {evaluated} texts have {count(rule.groups[evaluated])} values of it"
         apart = (
             f"No '{rule.group}' is in two folds: {values}, each tested by models that were not trained on it."
-            if data and data.folds
+            if data.folds
             else f"No '{rule.group}' is in two splits: {values} that no contestant was trained on."
         )
         return [

@@ -1,0 +1,90 @@
+"""What a comparison says of runs that were read from their folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from bakeoff import comparing
+from bakeoff.environment import current_environment
+from bakeoff.evaluation.verdict import decide
+from bakeoff.report.loaded import LoadedContestant, LoadedRun
+from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport
+from bakeoff.runs.results import ContestantResult, Verdict
+from tests.evaluation.test_verdict import DRAWS, classified, result
+
+Trained = tuple[ContestantResult, list[pa.Table]]
+
+
+def trained(name: str, right: int, **more: Any) -> Trained:
+    """A contestant that gets the first `right` of 200 texts right."""
+    return result(name, right / 200, documents=200, **more), [classified(np.arange(200) < right)]
+
+
+class Run:
+    """A run as its folder has it."""
+
+    def __init__(self, name: str, *contestants: Trained, processor: str = "", **data: Any) -> None:
+        self.path = Path("runs", name)
+        self._scores = [scores for _, scores in contestants]
+        splits = [SplitReport(name=split, rows=200, fingerprint=split) for split in ("train", "test")]
+        results = [contestant for contestant, _ in contestants]
+        self.loaded = LoadedRun(
+            name,
+            {"task": "classification", "evaluation": DRAWS, "seed": 12},
+            DataReport(source="reviews.csv", fingerprint="", splits=splits, **data),
+            current_environment().model_copy(update={"processor": processor}),
+            decide(results, {each.name: tables for each, tables in contestants}, **DRAWS),
+            [LoadedContestant(each, [], [], []) for each in results],
+        )
+
+    def evaluated(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(repeats=lambda tables=tables: [_scored(table) for table in tables]) for tables in self._scores]
+
+
+def _scored(table: pa.Table) -> SimpleNamespace:
+    return SimpleNamespace(scores=lambda: table)
+
+
+@pytest.fixture
+def compare(monkeypatch):
+    def compared(*runs: Run) -> Verdict:
+        by_path = {run.path: run for run in runs}
+        monkeypatch.setattr(comparing, "RunFolder", by_path.__getitem__)
+        monkeypatch.setattr(comparing, "load_run", lambda run: run.loaded)
+        return comparing.compare([run.path for run in runs]).verdict
+
+    return compared
+
+
+LEAK = "25 texts are in more than one split: the metrics flatter contestants that remember."
+
+
+@pytest.mark.parametrize("first", ["clean", "leaky"])
+def test_a_leak_in_one_of_the_runs_is_said_in_any_order(compare, first):
+    runs = [Run("clean", trained("linear", 150)), Run("leaky", trained("lstm", 190), across_splits=25)]
+
+    verdict = compare(*sorted(runs, key=lambda run: run.path.name != first))
+
+    assert verdict.summary[-1] == f"Caution: In leaky: {LEAK}"
+    assert sum(LEAK in sentence for sentence in verdict.sentences) == 1
+
+
+def test_a_leak_in_all_runs_is_said_once(compare):
+    verdict = compare(*(Run(name, trained("linear", 150), across_splits=25) for name in "ab"))
+
+    assert verdict.summary[-1] == f"Caution: {LEAK}"
+    assert sum(LEAK in sentence for sentence in verdict.sentences) == 1
+
+
+def test_a_split_by_groups_is_said_of_the_run_that_has_it(compare):
+    groups = GroupSplit(group="author", groups={"train": 40, "test": 12})
+
+    verdict = compare(Run("random", trained("linear", 150)), Run("grouped", trained("lstm", 190), split_rule=groups))
+
+    assert "In grouped: No 'author' is in two splits" in " ".join(verdict.sentences)
