@@ -12,10 +12,12 @@ import pytest
 
 from bakeoff import comparing
 from bakeoff.environment import current_environment
+from bakeoff.errors import UserError
 from bakeoff.evaluation.verdict import decide
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport
 from bakeoff.runs.results import ContestantResult, Verdict
+from tests.evaluation.test_repeats import with_seeds
 from tests.evaluation.test_verdict import DRAWS, classified, result
 
 Trained = tuple[ContestantResult, list[pa.Table]]
@@ -36,7 +38,13 @@ class Run:
         results = [contestant for contestant, _ in contestants]
         self.loaded = LoadedRun(
             name,
-            {"task": "classification", "evaluation": DRAWS, "seed": 12},
+            {
+                "task": "classification",
+                "data": {"table": "sentence-polarity"},
+                "contestants": {each.name: {"method": each.method} for each in results},
+                "evaluation": {key: value for key, value in DRAWS.items() if key != "seed"},
+                "seed": 12,
+            },
             DataReport(source="reviews.csv", fingerprint="", splits=splits, **data),
             current_environment().model_copy(update={"processor": processor}),
             decide(results, {each.name: tables for each, tables in contestants}, **DRAWS),
@@ -44,7 +52,7 @@ class Run:
         )
 
     def evaluated(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(repeats=lambda tables=tables: [_scored(table) for table in tables]) for tables in self._scores]
+        return [SimpleNamespace(repeats=lambda tables=tables: list(map(_scored, tables))) for tables in self._scores]
 
 
 def _scored(table: pa.Table) -> SimpleNamespace:
@@ -88,3 +96,53 @@ def test_a_split_by_groups_is_said_of_the_run_that_has_it(compare):
     verdict = compare(Run("random", trained("linear", 150)), Run("grouped", trained("lstm", 190), split_rule=groups))
 
     assert "In grouped: No 'author' is in two splits" in " ".join(verdict.sentences)
+
+
+def repeated(name: str, *rights: int) -> Trained:
+    return with_seeds(name, [np.arange(200) < right for right in rights])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_seed_is_not_compared_with_the_mean_of_several(compare, order):
+    """The interval would leave out what the one seed contributes."""
+    runs = [Run("once", trained("lstm", 150)), Run("often", repeated("lstm", 170, 160, 180))]
+
+    with pytest.raises(UserError, match="once was trained with one seed, often with 3"):
+        compare(*runs[::order])
+
+
+def test_a_contestant_that_ignores_the_seed_is_compared_with_the_mean_of_several(compare):
+    verdict = compare(Run("once", trained("linear", 150)), Run("often", repeated("lstm", 170, 160, 180)))
+
+    assert verdict.comparisons[0].by_seed == pytest.approx([0.1, 0.05, 0.15])
+
+
+def test_an_ensemble_ignores_the_seed_if_all_of_its_members_do(compare):
+    members = [trained(name, right, method="linear") for name, right in (("a", 140), ("b", 145))]
+    ensemble = trained("both", 150, method="ensemble")
+    run = Run("once", *members, ensemble)
+    run.loaded.config["contestants"]["both"]["members"] = ["a", "b"]
+
+    assert compare(run, Run("often", repeated("lstm", 170, 160, 180))).best == "often"
+
+
+def test_three_seeds_are_not_compared_with_two(compare):
+    with pytest.raises(UserError, match="a was trained with 2 seeds, b with 3"):
+        compare(Run("a", repeated("lstm", 150, 160)), Run("b", repeated("lstm", 170, 160, 180)))
+
+
+def test_any_number_of_seeds_is_compared_with_a_contestant_that_ignores_them(compare):
+    runs = [
+        Run("linear", trained("linear", 190)),
+        Run("one", trained("lstm", 120)),
+        Run("two", repeated("lstm", 150, 160)),
+        Run("three", repeated("lstm", 170, 160, 180)),
+    ]
+
+    verdict = compare(*runs)
+
+    assert [len(comparison.by_seed) for comparison in verdict.comparisons] == [3, 2, 0]
+    assert [rank.name for rank in verdict.ranks] == ["linear", "three", "two", "one"]
+    said = " ".join(verdict.sentences)
+    assert "three trained with 3 seeds (12 to 14), two with 2 seeds (12 to 13), linear and one once" in said
+    assert "one was trained with one seed: its intervals do not cover the choice of it." in said

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
+from bakeoff.config.load import load_config
+from bakeoff.config.repeats import uses_seed
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
-from bakeoff.evaluation.verdict import decide
+from bakeoff.evaluation.verdict import decide, ranking
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.data_report import SplitReport
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.results import Environment
+from bakeoff.runs.results import ContestantResult, Environment
 
 
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
@@ -46,22 +48,28 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         )
     contestants: list[LoadedContestant] = []
     scores: dict[str, list[pa.Table]] = {}
+    several = any(result.seeds for run in runs for result in run.results)
+    lone: set[str] = set()  # contestants that depend on the seed and have one, where others have several
     for folder, run, name in zip(folders, runs, names, strict=True):
         for home, contestant in zip(folder.evaluated(), run.contestants, strict=True):
             label = name if len(run.contestants) == 1 else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
             scores[label] = [repeat.scores() for repeat in home.repeats()]
+            if several and not contestant.result.seeds and _uses_seed(run, contestant.name):
+                lone.add(label)
+    results = [contestant.result for contestant in contestants]
+    _refuse_unequal_seeds(results, lone)
     evaluation = runs[0].config["evaluation"]
     try:
         verdict = decide(
-            [contestant.result for contestant in contestants],
+            results,
             scores,
             confidence=evaluation["confidence"],
             resamples=evaluation["resamples"],
             seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
-            circumstances=_circumstances(names, runs),
+            circumstances=[*_circumstances(names, runs), *_lone_seeds(sorted(lone))],
         )
     except ValueError as error:  # the same documents, but other tokens or another number of seeds
         raise UserError(
@@ -128,6 +136,46 @@ def _circumstances(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caut
         sentence = "ran on different machines or with different versions: their times and memory cannot be compared."
         found.append(Caution(Concern.OTHER_MACHINE, f"{listed(list(names))} {sentence}"))
     return found
+
+
+def _uses_seed(run: LoadedRun, name: str) -> bool:
+    try:
+        return uses_seed(load_config(run.config), name)
+    except UserError:  # a method of a package that is not installed here; most depend on the seed
+        return True
+
+
+def _refuse_unequal_seeds(results: Sequence[ContestantResult], lone: Set[str]) -> None:
+    """Check that the best contestant and each other one were trained with as many seeds, where they depend on them.
+
+    Seeds are paired. One that stands alone says nothing about how much the next one would differ, so that an interval
+    over the several seeds of the other contestant would be too narrow.
+
+    Args:
+        lone: The contestants that depend on the seed and were trained with one.
+
+    Raises:
+        UserError: the numbers differ.
+    """
+    best, *others = ranking(results)
+    for other in others:
+        fewer, more = sorted((best, other), key=lambda result: len(result.seeds))
+        if len(fewer.seeds) != len(more.seeds) and (fewer.seeds or fewer.name in lone):
+            trained = f"{len(fewer.seeds)} seeds" if fewer.seeds else "one seed"
+            raise UserError(
+                f"These runs cannot be compared: {fewer.name} was trained with {trained}, {more.name} with "
+                f"{len(more.seeds)}.",
+                "Seeds are compared in pairs: train both contestants with the same number of `repeats`.",
+            )
+
+
+def _lone_seeds(names: Sequence[str]) -> list[Caution]:
+    """Say which contestants that depend on the seed have one, where others have several."""
+    if not names:
+        return []
+    was, their = ("was", "its") if len(names) == 1 else ("were", "their")
+    sentence = f"{listed(list(names))} {was} trained with one seed: {their} intervals do not cover the choice of it."
+    return [Caution(Concern.SEEDS, sentence)]
 
 
 def _data_cautions(names: Sequence[str], runs: Sequence[LoadedRun]) -> list[Caution]:

@@ -12,11 +12,16 @@ def seeds(config: BakeoffConfig, name: str) -> list[int]:
 
     The data are always split with the first of them.
     """
+    repeats = config.repeats if uses_seed(config, name) else 1
+    return [config.seed + number for number in range(repeats)]
+
+
+def uses_seed(config: BakeoffConfig, name: str) -> bool:
+    """Return whether a contestant depends on the seed, itself or by one that it builds on."""
     settings = config.contestants[name]
     if settings.builds_on:
-        return max((seeds(config, member) for member in settings.builds_on), key=len)
-    repeats = config.repeats if get_method(config.task, settings.method).uses_seed else 1
-    return [config.seed + number for number in range(repeats)]
+        return any(uses_seed(config, member) for member in settings.builds_on)
+    return get_method(config.task, settings.method).uses_seed
 
 
 def folds(config: BakeoffConfig) -> int:

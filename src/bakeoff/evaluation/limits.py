@@ -191,21 +191,29 @@ def _seeds(results: Sequence[ContestantResult]) -> str:
     evaluated = documents(results[0].metrics[0])
     if results[0].metrics[0].folds:
         return _seeds_and_folds(results, evaluated)
-    repeated = [result for result in results if result.seeds]
+    repeated: dict[tuple[int, ...], list[str]] = {}
+    for result in results:
+        if result.seeds:
+            repeated.setdefault(tuple(result.seeds), []).append(result.name)
     if not repeated:
         seeds = sorted({str(result.seed) for result in results})
         return (
             f"Each contestant was trained once, with seed {listed(seeds)}: another seed, another split or other data "
             f"may change the result. The intervals cover only the choice of the {evaluated}."
         )
-    seeds_of_first = repeated[0].seeds
+    (first, names), *more = repeated.items()
+    trained = [f"{listed(names)} trained with {_range(first)}"]
+    trained += [f"{listed(names)} with {_range(seeds)}" for seeds, names in more]
     once = [result.name for result in results if not result.seeds]
-    rest = f", {listed(once)} once" if once else ""
+    trained += [f"{listed(once)} once"] if once else []
     return (
-        f"{listed([result.name for result in repeated])} trained with {len(seeds_of_first)} seeds ({seeds_of_first[0]} "
-        f"to {seeds_of_first[-1]}){rest}: another split or other data may change the result. The intervals cover only "
-        f"the choice of the {evaluated} and of the seeds."
+        f"{', '.join(trained)}: another split or other data may change the result. The intervals cover only the choice "
+        f"of the {evaluated} and of the seeds."
     )
+
+
+def _range(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
 
 
 def _seeds_and_folds(results: Sequence[ContestantResult], evaluated: str) -> str:
