@@ -146,3 +146,14 @@ def test_any_number_of_seeds_is_compared_with_a_contestant_that_ignores_them(com
     said = " ".join(verdict.sentences)
     assert "three trained with 3 seeds (12 to 14), two with 2 seeds (12 to 13), linear and one once" in said
     assert "one was trained with one seed: its intervals do not cover the choice of it." in said
+
+
+def test_an_error_of_the_computation_is_no_message_for_users(compare, monkeypatch):
+    def broken(*_: object, **__: object) -> Verdict:
+        raise ValueError("operands could not be broadcast together")
+
+    runs = [Run(name, trained("linear", 150)) for name in "ab"]
+    monkeypatch.setattr(comparing, "decide", broken)
+
+    with pytest.raises(ValueError, match="broadcast"):
+        compare(*runs)

@@ -14,6 +14,7 @@ from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
 from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
+from bakeoff.evaluation.pairing import IncomparableError
 from bakeoff.evaluation.verdict import decide, ranking
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
@@ -71,10 +72,10 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             samples={contestant.name: contestant.samples for contestant in contestants},
             circumstances=[*_circumstances(names, runs), *_lone_seeds(sorted(lone))],
         )
-    except ValueError as error:  # the same documents, but other tokens or another number of seeds
+    except IncomparableError as error:  # the same documents, but other tokens
         raise UserError(
             f"These runs cannot be compared: {error}.",
-            "Perplexities compare between models with the same tokenizer, and means between equal numbers of seeds.",
+            "Perplexities compare between models with the same tokenizer.",
         ) from None
     return replace(
         runs[0],

@@ -68,3 +68,14 @@ def test_a_lead_that_hangs_on_one_seed_is_not_sure() -> None:
     steady = result("steady", 0.6)
     first, _ = ranks([swinging, steady], {"swinging": tables, "steady": [classified(texts < 3000)]}, DRAWS)
     assert 0.6 < first.among_best[0] < 0.97
+
+
+def test_contestants_with_different_numbers_of_seeds_have_ranks() -> None:
+    texts = np.arange(200)
+    two, tables_of_two = with_seeds("two", [texts < 150, texts < 140])
+    three, tables_of_three = with_seeds("three", [texts < 130, texts < 120, texts < 110])
+    once = result("once", 0.95)
+    found = ranks(
+        [once, two, three], {"once": [classified(texts < 190)], "two": tables_of_two, "three": tables_of_three}, DRAWS
+    )
+    assert [(rank.name, rank.low, rank.high) for rank in found] == [("once", 1, 1), ("two", 2, 2), ("three", 3, 3)]

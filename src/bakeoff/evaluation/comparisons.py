@@ -10,7 +10,7 @@ import pyarrow as pa
 from bakeoff.evaluation.folds import larger_p_value, wider_level
 from bakeoff.evaluation.intervals import holm
 from bakeoff.evaluation.metrics import Draws, get_metric
-from bakeoff.evaluation.pairing import UnpairedScoresError, protocol_name
+from bakeoff.evaluation.pairing import IncomparableError, UnpairedScoresError, protocol_name
 from bakeoff.evaluation.repeats import compare_over_seeds
 from bakeoff.runs.results import Comparison, ContestantResult
 
@@ -43,7 +43,7 @@ def compare(
         wider = replace(draws, confidence=wider_level(draws.confidence, deciding.folds))
         paired = metric.paired.compare(scores[better.name][0], scores[worse.name][0], deciding.protocol, wider)
     except UnpairedScoresError as error:
-        raise ValueError(f"{better.name} and {worse.name} {error}") from None
+        raise IncomparableError(f"{better.name} and {worse.name} {error}") from None
     if paired is None:
         return None
     low, high = paired.interval

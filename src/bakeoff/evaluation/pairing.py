@@ -14,6 +14,10 @@ import pyarrow.compute as pc
 FEWEST_DOCUMENTS = 5
 
 
+class IncomparableError(ValueError):
+    """Two contestants cannot be compared. The message names them, and is a clause without a period."""
+
+
 class UnpairedScoresError(ValueError):
     """Two contestants' scores cannot be paired. The message completes a sentence that begins with their names."""
 

@@ -66,7 +66,7 @@ def _resampled_means(
     values: Sequence[npt.NDArray[np.float64]], weights: npt.NDArray[np.float64], draws: Draws
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Yield weighted means, shape (some of the resamples, contestants)."""
-    seeds = max(map(len, values))
+    several = sorted({len(contestant) for contestant in values} - {1})
     table = np.concatenate([*values, weights[None]])  # (seeds of all contestants and 1, units)
     # Documents that are alike for everyone are drawn together.
     distinct, times = np.unique(table, axis=1, return_counts=True)
@@ -74,11 +74,14 @@ def _resampled_means(
     for counts in resample_counts(times, draws.resamples, draws.seed):
         sums = counts @ distinct.T
         means = sums[:, :-1] / sums[:, -1:]
-        drawn = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(counts)) / seeds
+        # Contestants with as many seeds get the same ones: a seed is paired with its like.
+        drawn = {
+            seeds: random.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(counts)) / seeds for seeds in several
+        }
         columns, start = [], 0
         for contestant in values:
             its = means[:, start : start + len(contestant)]
-            columns.append((its * (drawn if len(contestant) > 1 else 1)).sum(axis=1))
+            columns.append((its * drawn.get(len(contestant), 1)).sum(axis=1))
             start += len(contestant)
         yield np.stack(columns, axis=1)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from bakeoff.evaluation.folds import widening
 from bakeoff.evaluation.intervals import Interval, crossed_interval, crossed_p_value
 from bakeoff.evaluation.metrics import get_metric
-from bakeoff.evaluation.pairing import Units, protocol_name
+from bakeoff.evaluation.pairing import IncomparableError, Units, protocol_name
 from bakeoff.runs.results import Comparison, ContestantResult, MetricValue, TrainingCost, Usage
 
 
@@ -123,16 +123,16 @@ def compare_over_seeds(
         None where there is a single unit of text.
 
     Raises:
-        ValueError: They were not evaluated on the same documents, or have different numbers of seeds.
+        IncomparableError: They were not evaluated on the same documents, or have different numbers of seeds.
     """
     deciding = better.metrics[0]
     a, b = _units(better_scores, deciding), _units(worse_scores, deciding)
     seeds = max(len(a), len(b))
     if {len(a), len(b)} - {1, seeds}:
-        raise ValueError(f"{better.name} and {worse.name} were not trained with the same number of seeds")
+        raise IncomparableError(f"{better.name} and {worse.name} were not trained with the same number of seeds")
     weights = a[0].weights
     if a[0].names != b[0].names or not np.array_equal(weights, b[0].weights):
-        raise ValueError(f"{better.name} and {worse.name} were not evaluated on the same documents")
+        raise IncomparableError(f"{better.name} and {worse.name} were not evaluated on the same documents")
     differences = np.stack([units.values for units in a]) - np.stack([units.values for units in b])
     wider = widening(deciding.folds)
     interval = crossed_interval(differences, weights, confidence=confidence, widening=wider)

@@ -69,7 +69,7 @@ def decide(
         out_of_scope: out_of_scope.parquet of each contestant that has one, by name, of the first seed.
 
     Raises:
-        ValueError: Two contestants were not evaluated on the same documents.
+        IncomparableError: Two contestants were not evaluated on the same documents.
     """
     best, *others = ranking(results)
     draws = Draws(confidence, resamples, seed)
