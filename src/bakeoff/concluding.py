@@ -10,7 +10,8 @@ from bakeoff.errors import UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.folder import RunFolder
-from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
+from bakeoff.runs.results import ContestantResult, Verdict
+from bakeoff.runs.training_time import on_the_clock
 from bakeoff.training import distributed
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
         confidence=evaluation.confidence,
         resamples=evaluation.resamples,
         seed=config.seed,
-        epochs={contestant.name: _on_the_clock(contestant) for contestant in contestants},
+        epochs={each.name: on_the_clock(each, each.training_log()[1]) for each in contestants},
         samples={contestant.name: contestant.samples() for contestant in contestants},
         data=folder.data(),
         failed=failed,
@@ -91,24 +92,3 @@ def _sized(contestant: ContestantFolder, config: BakeoffConfig, data: DataReport
 
 def _training_rows(data: DataReport) -> int:
     return next((split.rows for split in data.splits if split.name == "train"), 0)
-
-
-def _on_the_clock(contestant: ContestantFolder) -> list[EpochLine]:
-    """Return the evaluations of a contestant, after all else that its training took.
-
-    That is its pretraining, its linear part, and the other trials of its search: its log begins after them.
-    """
-    lines = contestant.training_log()[1]
-    if not lines:
-        return []
-    earlier = max(0.0, _training_seconds(contestant) - lines[-1].seconds)
-    return [line.model_copy(update={"seconds": line.seconds + earlier}) for line in lines]
-
-
-def _training_seconds(contestant: ContestantFolder) -> float:
-    """Return the training time on all rows. That of the result is a mean where there are folds."""
-    result = contestant.result()
-    if result.search is not None:
-        return sum(trial.training.seconds for trial in result.search.trials)
-    folds = [fold.result().training.seconds for fold in contestant.folds()]
-    return result.training.seconds * (len(folds) + 1) - sum(folds)

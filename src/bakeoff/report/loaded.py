@@ -21,6 +21,7 @@ from bakeoff.runs.results import (
     StepLine,
     Verdict,
 )
+from bakeoff.runs.training_time import on_the_clock
 from bakeoff.targets import load_target
 
 
@@ -30,7 +31,7 @@ class LoadedContestant:
 
     result: ContestantResult
     steps: list[StepLine]
-    epochs: list[EpochLine]
+    epochs: list[EpochLine]  # their seconds include pretraining, a linear part, and the other trials of a search
     samples: list[Sample]
     losses: dict[str, DocumentLoss] = field(default_factory=dict)  # of a language model: by test document
     suggested_labels: dict[str, str] = field(default_factory=dict)  # test text with a label issue -> likelier label
@@ -86,7 +87,9 @@ def load_contestant(folder: ContestantFolder) -> LoadedContestant:
     steps, epochs = folder.training_log()
     perplexity = result.metric("perplexity")
     losses = document_losses(scores, perplexity.protocol) if perplexity else {}
-    return LoadedContestant(result, steps, epochs, folder.samples(), losses, _suggested_labels(scores))
+    return LoadedContestant(
+        result, steps, on_the_clock(folder, epochs), folder.samples(), losses, _suggested_labels(scores)
+    )
 
 
 def _suggested_labels(scores: pa.Table) -> dict[str, str]:
