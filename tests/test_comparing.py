@@ -31,7 +31,9 @@ def trained(name: str, right: int, **more: Any) -> Trained:
 class Run:
     """A run as its folder has it."""
 
-    def __init__(self, name: str, *contestants: Trained, processor: str = "", **data: Any) -> None:
+    def __init__(
+        self, name: str, *contestants: Trained, processor: str = "", failed: dict[str, str] | None = None, **data: Any
+    ) -> None:
         self.path = Path("runs", name)
         self._scores = [scores for _, scores in contestants]
         splits = [SplitReport(name=split, rows=200, fingerprint=split) for split in ("train", "test")]
@@ -47,7 +49,7 @@ class Run:
             },
             DataReport(source="reviews.csv", fingerprint="", splits=splits, **data),
             current_environment().model_copy(update={"processor": processor}),
-            decide(results, {each.name: tables for each, tables in contestants}, **DRAWS),
+            decide(results, {each.name: tables for each, tables in contestants}, failed=failed, **DRAWS),
             [LoadedContestant(each, [], [], []) for each in results],
         )
 
@@ -157,3 +159,13 @@ def test_an_error_of_the_computation_is_no_message_for_users(compare, monkeypatc
 
     with pytest.raises(ValueError, match="broadcast"):
         compare(*runs)
+
+
+def test_a_contestant_that_failed_is_named_with_its_reason(compare):
+    failed = {"lstm": "lstm: its loss became infinite."}
+
+    verdict = compare(Run("monday", trained("linear", 150), failed=failed), Run("tuesday", trained("linear", 190)))
+
+    assert verdict.failed == {"monday/lstm": "its loss became infinite."}
+    assert "monday/lstm is ranked last, without a result: its loss became infinite." in " ".join(verdict.sentences)
+    assert [comparison.worse for comparison in verdict.comparisons] == ["monday/linear"]

@@ -26,7 +26,7 @@ from bakeoff.runs.results import ContestantResult, Environment
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
     """Combine several runs into one: their contestants, named RUN/CONTESTANT, and a verdict over all of them.
 
-    A contestant that is alone in its run gets the run's name. Confidence and resamples are those of the first run.
+    A contestant that is alone in its run gets the run's name; those without a result are named in the verdict. Confidence and resamples are those of the first run.
 
     Raises:
         UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on different documents
@@ -51,13 +51,16 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
     scores: dict[str, list[pa.Table]] = {}
     several = any(result.seeds for run in runs for result in run.results)
     lone: set[str] = set()  # contestants that depend on the seed and have one, where others have several
+    failed: dict[str, str] = {}
     for folder, run, name in zip(folders, runs, names, strict=True):
+        alone = len(run.contestants) + len(run.verdict.failed) == 1
         for home, contestant in zip(folder.evaluated(), run.contestants, strict=True):
-            label = name if len(run.contestants) == 1 else f"{name}/{contestant.name}"
+            label = name if alone else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
             scores[label] = [repeat.scores() for repeat in home.repeats()]
             if several and not contestant.result.seeds and _uses_seed(run, contestant.name):
                 lone.add(label)
+        failed |= {f"{name}/{each}": reason.removeprefix(f"{each}: ") for each, reason in run.verdict.failed.items()}
     results = [contestant.result for contestant in contestants]
     _refuse_unequal_seeds(results, lone)
     evaluation = runs[0].config["evaluation"]
@@ -70,6 +73,7 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
             seed=runs[0].config["seed"],
             epochs={contestant.name: contestant.epochs for contestant in contestants},
             samples={contestant.name: contestant.samples for contestant in contestants},
+            failed=failed,
             circumstances=[*_circumstances(names, runs), *_lone_seeds(sorted(lone))],
         )
     except IncomparableError as error:  # the same documents, but other tokens
