@@ -16,7 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.evaluation.verdict import decide
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
 from bakeoff.runs.data_report import DataReport, GroupSplit, SplitReport
-from bakeoff.runs.results import ContestantResult, Verdict
+from bakeoff.runs.results import ContestantResult, EpochLine, Verdict
 from tests.evaluation.test_repeats import with_seeds
 from tests.evaluation.test_verdict import DRAWS, classified, result
 
@@ -169,3 +169,37 @@ def test_a_contestant_that_failed_is_named_with_its_reason(compare):
     assert verdict.failed == {"monday/lstm": "its loss became infinite."}
     assert "monday/lstm is ranked last, without a result: its loss became infinite." in " ".join(verdict.sentences)
     assert [comparison.worse for comparison in verdict.comparisons] == ["monday/linear"]
+
+
+def line(seconds: float) -> EpochLine:
+    return EpochLine(epoch=1, step=1, validation_loss=0.5, seconds=seconds, best=True)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_nothing_is_concluded_from_times_on_different_machines(compare, same):
+    runs = [
+        Run("slow", trained("lstm", 160, seconds=100)),
+        Run("quick", trained("gru", 159, seconds=1), processor="" if same else "another"),
+    ]
+    for run in runs:
+        run.loaded.contestants[0].epochs.append(line(run.loaded.results[0].training.seconds))
+
+    verdict = compare(*runs)
+
+    said = " ".join(verdict.sentences)
+    assert verdict.recommended == ("quick" if same else "slow")
+    assert (verdict.time_limit is not None) == same
+    assert ("quick trained for 1.0 s" in said) == same
+    assert ("times on different machines do not tell which is cheaper" in verdict.summary[1]) != same
+    assert ("Times do not count" in verdict.rule) != same
+    assert ("quick has 10 trainable parameters (against 10) and takes 100 B on disk" in said) != same
+
+
+def test_money_counts_on_different_machines_too(compare):
+    usage = {"requests": 200, "input_tokens": 1, "output_tokens": 1, "money": 0.84}
+    asked = Run("asked", trained("prompt", 160, usage=usage), processor="another")
+
+    verdict = compare(asked, Run("own", trained("linear", 159)))
+
+    assert verdict.recommended == "own"
+    assert "it costs nothing where asked costs $0.84" in verdict.summary[1]

@@ -26,7 +26,8 @@ from bakeoff.runs.results import ContestantResult, Environment
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
     """Combine several runs into one: their contestants, named RUN/CONTESTANT, and a verdict over all of them.
 
-    A contestant that is alone in its run gets the run's name; those without a result are named in the verdict. Confidence and resamples are those of the first run.
+    A contestant that is alone in its run gets the run's name; the verdict names those without a result. Confidence and
+    resamples are those of the first run.
 
     Raises:
         UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on different documents

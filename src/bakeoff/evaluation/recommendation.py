@@ -11,21 +11,35 @@ RULE = (
     "the least time for everything (training and predicting); the best itself unless another saves a fifth."
 )
 
+RULE_BY_MONEY = (
+    "Of the best and those not told apart from it, the one whose answers cost the least money; the best itself unless "
+    "another saves a fifth. Times do not count, because the runs used different machines or versions."
+)
+
 _SAVES = 0.8  # at most this share of the best one's cost
 
 
 def recommend(
-    best: ContestantResult, others: Sequence[ContestantResult], comparisons: Sequence[Comparison]
+    best: ContestantResult,
+    others: Sequence[ContestantResult],
+    comparisons: Sequence[Comparison],
+    *,
+    same_machine: bool = True,
 ) -> ContestantResult:
-    """Return the contestant that `RULE` names.
+    """Return the contestant that `RULE` names, or `RULE_BY_MONEY` where times cannot be compared.
 
     Money is what the answers of an endpoint cost; a contestant that asks one whose prices are unknown comes after those
     that ask nobody. Time is training, predicting the evaluated texts and everything around it, so that a contestant is
     not cheap because it trains for no time.
     """
     tied = {comparison.worse for comparison in comparisons if not comparison.distinguishable}
-    cheapest = min([best, *(other for other in others if other.name in tied)], key=cost)
-    return cheapest if _saves(cost(cheapest), cost(best)) else best
+
+    def counted(result: ContestantResult) -> tuple[float, bool, float]:
+        money, unknown, seconds = cost(result)
+        return money, unknown, seconds if same_machine else 0.0
+
+    cheapest = min([best, *(other for other in others if other.name in tied)], key=counted)
+    return cheapest if _saves(counted(cheapest), counted(best)) else best
 
 
 def cost(result: ContestantResult) -> tuple[float, bool, float]:

@@ -39,6 +39,7 @@ def sentences(
     confidence: float,
     limit: TimeLimit | None = None,
     texts: Sequence[TextAverages] = (),
+    same_machine: bool = True,
 ) -> list[str]:
     """Say by how much the best leads, whether that is more than luck, at what cost, and who leads under a time limit.
 
@@ -48,11 +49,12 @@ def sentences(
         comparisons: `best` with each of the others for which a paired interval exists.
         limit: How good the contestants were when the quickest had been trained.
         texts: Averages over the generated texts.
+        same_machine: Whether times and memory can be compared.
     """
     by_name = {comparison.worse: comparison for comparison in comparisons}
     words = [_reached(best)]
     words += [_lead(best, other, by_name.get(other.name), confidence, len(comparisons)) for other in others]
-    words += [_cost(best, other) for other in others if other.trainable_parameters][:_COSTS]
+    words += [_cost(best, other, same_machine) for other in others if other.trainable_parameters][:_COSTS]
     return words + _money([best, *others]) + _time_limit(limit) + _texts(texts)
 
 
@@ -94,16 +96,18 @@ def _lead(
     return f"{lead}: within chance; these {sampled} cannot tell the two apart."
 
 
-def _cost(best: ContestantResult, other: ContestantResult) -> str:
+def _cost(best: ContestantResult, other: ContestantResult, same_machine: bool) -> str:
     """Compare the costs of another trained contestant with those of the best one."""
     spent = other.training
     if not best.training.seconds:
         return f"{best.name} needed no training; {other.name} trained for {duration(spent.seconds)}."
-    parts = [
-        f"trained for {duration(spent.seconds)} ({times(spent.seconds / best.training.seconds)} the "
-        f"{duration(best.training.seconds)} of {best.name})"
-    ]
-    if spent.peak_memory_bytes and best.training.peak_memory_bytes:
+    parts = []
+    if same_machine:
+        parts.append(
+            f"trained for {duration(spent.seconds)} ({times(spent.seconds / best.training.seconds)} the "
+            f"{duration(best.training.seconds)} of {best.name})"
+        )
+    if same_machine and spent.peak_memory_bytes and best.training.peak_memory_bytes:
         parts.append(
             f"peaked at {size(spent.peak_memory_bytes)} of memory (against {size(best.training.peak_memory_bytes)})"
         )
@@ -112,7 +116,8 @@ def _cost(best: ContestantResult, other: ContestantResult) -> str:
             f"has {parameters(other.trainable_parameters)} trainable parameters (against "
             f"{parameters(best.trainable_parameters)})"
         )
-    parts.append(f"takes {size(other.model_bytes)} on disk (against {size(best.model_bytes)})")
+    of = "" if same_machine else f" of {best.name}"
+    parts.append(f"takes {size(other.model_bytes)} on disk (against {size(best.model_bytes)}{of})")
     return f"{other.name} {listed(parts)}."
 
 

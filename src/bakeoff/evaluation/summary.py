@@ -53,6 +53,7 @@ def recommendation_line(
     recommended: ContestantResult,
     others: Sequence[ContestantResult],
     comparisons: Sequence[Comparison],
+    same_machine: bool = True,
 ) -> str:
     """Say which contestant `recommendation.recommend` has chosen, and why."""
     tied = _tied(others, comparisons)
@@ -64,6 +65,11 @@ def recommendation_line(
         return (
             f"Recommended: {recommended.name}, the cheapest of {among}: {_cheaper(recommended, best)}. "
             f"Its {metric_name(best.metrics[0].name)} may be up to {lead.most}."
+        )
+    if tied and not same_machine:
+        return (
+            f"Recommended: {best.name}. Nothing that is tied with it costs a fifth less money, and times on different "
+            f"machines do not tell which is cheaper."
         )
     if tied:
         return f"Recommended: {best.name}. Nothing that is tied with it is cheaper by a fifth or more."

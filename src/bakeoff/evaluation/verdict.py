@@ -9,12 +9,12 @@ import pyarrow as pa
 from bakeoff.evaluation.comparisons import compare, corrected
 from bakeoff.evaluation.feature_worth import feature_sentences, feature_worth
 from bakeoff.evaluation.learning_curve import Sized, learning_curve
-from bakeoff.evaluation.limits import Caution, cautions
+from bakeoff.evaluation.limits import Caution, Concern, cautions
 from bakeoff.evaluation.metrics import Draws
 from bakeoff.evaluation.out_of_scope import compare_out_of_scope, leader, out_of_scope_sentences
 from bakeoff.evaluation.pareto import fronts
 from bakeoff.evaluation.ranks import ranks
-from bakeoff.evaluation.recommendation import RULE, recommend
+from bakeoff.evaluation.recommendation import RULE, RULE_BY_MONEY, recommend
 from bakeoff.evaluation.sentences import sentences
 from bakeoff.evaluation.slices import find_leads, find_slices, slice_sentences
 from bakeoff.evaluation.summary import recommendation_line, winner_line
@@ -62,7 +62,7 @@ def decide(
         samples: Generated texts by name, of the first seed; they tell whose texts are the most diverse.
         data: The data report: leaks between the splits, and the rule of a split that is neither random nor given.
         failed: Contestants without a result, and why.
-        circumstances: Further cautions.
+        circumstances: Further cautions. With `OTHER_MACHINE`, nothing is concluded from times and memory.
         sized: Of a learning curve, the trainings of each contestant by name.
         traits: Of the test texts, to find those on which contestants fail.
         without_features: Contestants that read columns beside the text -> those that differ in nothing else.
@@ -75,16 +75,20 @@ def decide(
     draws = Draws(confidence, resamples, seed)
     candidates = (compare(best, other, scores, draws) for other in others)
     comparisons = corrected([comparison for comparison in candidates if comparison], confidence)
-    limit, texts = time_limit(results, epochs or {}), text_averages(samples or {})
-    recommended = recommend(best, others, comparisons)
+    same_machine = all(caution.concern != Concern.OTHER_MACHINE for caution in circumstances)
+    limit = time_limit(results, epochs or {}) if same_machine else None
+    recommended = recommend(best, others, comparisons, same_machine=same_machine)
     found = [*cautions(best, others, comparisons, data, epochs, failed), *circumstances]
     main, *more = sorted(found, key=lambda caution: caution.concern)
     summary = [
         winner_line(best, others, comparisons, confidence),
-        *([recommendation_line(best, recommended, others, comparisons)] if others else []),
+        *([recommendation_line(best, recommended, others, comparisons, same_machine)] if others else []),
         f"Caution: {main.sentence}",
     ]
-    words = sentences(best, others, comparisons, confidence=confidence, limit=limit, texts=texts)
+    texts = text_averages(samples or {})
+    words = sentences(
+        best, others, comparisons, confidence=confidence, limit=limit, texts=texts, same_machine=same_machine
+    )
     worth = feature_worth([best, *others], without_features or {}, scores, draws)
     words += feature_sentences([best, *others], worth, without_features or {}, confidence)
     curve = learning_curve([best, *others], sized or {}, comparisons, draws)
@@ -98,7 +102,7 @@ def decide(
     return Verdict(
         best=best.name,
         recommended=recommended.name if others else None,
-        rule=RULE if others else "",
+        rule=(RULE if same_machine else RULE_BY_MONEY) if others else "",
         summary=summary,
         sentences=[*summary, *words, *(caution.sentence for caution in more)],
         comparisons=comparisons,

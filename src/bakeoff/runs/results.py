@@ -337,7 +337,9 @@ class Verdict(Record):
     learning_curve: LearningCurve | None = Field(None, description="Where `learning_curve` was asked for.")
     slices: Slices | None = Field(None, description="Where classifiers fail; null where there are too few test texts.")
     failed: dict[str, str] = Field({}, description="Contestants without a result, and why: they are ranked last.")
-    time_limit: TimeLimit | None = Field(None, description="None where fewer than two contestants were trained.")
+    time_limit: TimeLimit | None = Field(
+        None, description="None where fewer than two contestants were trained, or not on one machine."
+    )
     fronts: list[Front] = Field([], description="One Pareto front for each kind of cost.")
     out_of_scope: list[OutOfScopeComparison] = Field(
         [], description="The contestant that tells texts of no class apart best, by AUROC, with each of the others."
