@@ -318,3 +318,18 @@ def test_a_lead_that_only_the_number_of_comparisons_explains_is_a_tie() -> None:
     assert len(many.tied) == 5
     assert many.comparisons[0].corrected_p_value == pytest.approx(5 * 0.01294, abs=5e-4)
     assert any("within chance, given 5 comparisons" in sentence for sentence in many.details)
+
+
+def test_what_the_exact_test_does_not_tell_apart_is_not_put_down_to_the_number_of_comparisons() -> None:
+    """Of 5 disagreements all favor the best: the interval excludes 0, and the exact p is 0.0625."""
+    texts = np.arange(100)
+    verdict = verdict_on({"a": texts >= 20, "b": texts >= 25})
+    (comparison,) = verdict.comparisons
+    assert (comparison.low > 0, comparison.p_value) == (True, pytest.approx(0.0625))
+    assert any(
+        sentence.endswith(
+            "within chance; McNemar's exact test does not tell the two apart, although the interval excludes 0."
+        )
+        for sentence in verdict.details
+    )
+    assert "given" not in " ".join(verdict.sentences)

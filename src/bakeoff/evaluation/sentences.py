@@ -92,7 +92,10 @@ def _lead(
         choice = f"{sampled} and seeds" if comparison.by_seed else sampled
         return f"{lead}: more than chance in the choice of {choice} can explain."
     if not comparison.low <= 0 <= comparison.high:
-        return f"{lead}: within chance, given {comparisons} comparisons."
+        if comparison.p_value is not None and comparison.p_value < 1 - confidence:
+            return f"{lead}: within chance, given {comparisons} comparisons."
+        test = "McNemar's exact test" if comparison.test == "McNemar" else "the test"
+        return f"{lead}: within chance; {test} does not tell the two apart, although the interval excludes 0."
     return f"{lead}: within chance; these {sampled} cannot tell the two apart."
 
 
