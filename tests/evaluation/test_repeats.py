@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score
 
 from bakeoff.evaluation.intervals import crossed_interval
 from bakeoff.evaluation.metrics import get_metric
+from bakeoff.evaluation.metrics.predictions import MACRO_F1, MATTHEWS, Counted
 from bakeoff.evaluation.repeats import average, compare_over_seeds
 from bakeoff.evaluation.verdict import decide
 from bakeoff.runs.results import ContestantResult, Verdict
@@ -160,6 +161,27 @@ def test_the_units_of_macro_f1_are_its_value_and_spread(classes: int, texts: int
     weights[0] += little
     more = f1_score(labels, guesses, average="macro", sample_weight=weights)
     assert (units.values[0] - whole) / texts == pytest.approx((more - whole) / little, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("metric", [MACRO_F1, MATTHEWS], ids=["macro-F1", "MCC"])
+def test_the_influence_of_many_classes_is_computed_in_parts(metric: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(20, size=300)
+    guesses = np.where(random.random(300) < 0.5, labels, random.integers(20, size=300))
+    table = pa.table(
+        {"document": [f"{i:04d}" for i in range(300)], "label": labels.astype(str), "predicted": guesses.astype(str)}
+    )
+    whole, numbers = metric.units(table, "").values, []
+
+    def counted(counts: np.ndarray) -> np.ndarray:
+        numbers.append(counts.size)
+        return metric.of_counts(counts)
+
+    monkeypatch.setattr("bakeoff.evaluation.intervals._NUMBERS_PER_CHUNK", 7 * 20**2)
+    in_parts = Counted(counted).units(table, "").values
+
+    assert max(numbers) == 7 * 20**2
+    assert np.array_equal(in_parts, whole)
 
 
 def test_with_equal_units_of_equal_weight_only_the_seeds_count() -> None:

@@ -153,7 +153,7 @@ def bootstrap_metric(
     cells, counts = np.unique(rows * classes + columns, return_counts=True)
     random = np.random.default_rng(seed)
     values = []
-    for size in _chunks(resamples, classes * classes):
+    for size in chunks(resamples, classes * classes):
         drawn = np.zeros((size, classes * classes), dtype=np.int64)
         drawn[:, cells] = random.multinomial(rows.size, counts / rows.size, size=size)
         values.append(metric(drawn.reshape(size, classes, classes)))
@@ -184,7 +184,7 @@ def paired_bootstrap_metric(
     triples, counts = np.unique(np.stack([rows, a, b]), axis=1, return_counts=True)
     random = np.random.default_rng(seed)
     values = []
-    for size in _chunks(resamples, 2 * classes * classes + counts.size):
+    for size in chunks(resamples, 2 * classes * classes + counts.size):
         drawn = random.multinomial(rows.size, counts / rows.size, size=size)
         matrices = np.zeros((2, size, classes, classes), dtype=np.int64)
         for (label, guess_a, guess_b), times in zip(triples.T, drawn.T, strict=True):
@@ -290,7 +290,7 @@ def _resampled_ratios(numerators: Floats, denominators: Floats, resamples: int, 
 def resampled_rows(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
     """Yield row indices drawn with replacement, in chunks of shape (some of the resamples, units)."""
     random = np.random.default_rng(seed)
-    for size in _chunks(resamples, units):
+    for size in chunks(resamples, units):
         yield random.integers(units, size=(size, units), dtype=np.int32)
 
 
@@ -302,12 +302,12 @@ def resample_counts(times: npt.ArrayLike, resamples: int, seed: int) -> Iterator
     """
     kinds = np.asarray(times, dtype=np.int64)
     random = np.random.default_rng(seed)
-    for size in _chunks(resamples, kinds.size):
+    for size in chunks(resamples, kinds.size):
         yield random.multinomial(kinds.sum(), kinds / kinds.sum(), size=size)
 
 
-def _chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
-    """Yield chunk sizes that add up to `resamples`."""
+def chunks(resamples: int, numbers_per_resample: int) -> Iterator[int]:
+    """Yield chunk sizes that add up to `resamples`, so that a chunk takes little memory."""
     at_once = max(1, _NUMBERS_PER_CHUNK // numbers_per_resample)
     for start in range(0, resamples, at_once):
         yield min(at_once, resamples - start)

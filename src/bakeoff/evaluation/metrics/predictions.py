@@ -15,6 +15,7 @@ from bakeoff.evaluation.intervals import (
     Interval,
     bootstrap_metric,
     bootstrap_ratio,
+    chunks,
     mcnemar,
     paired_bootstrap_metric,
     paired_bootstrap_ratio,
@@ -110,12 +111,16 @@ class Counted:
         occurring, place = np.unique(cells, return_inverse=True)
         # The metric does not change where all counts grow alike.
         fine = 1000 * np.bincount(cells, minlength=classes**2)
-        more = np.tile(fine, (len(occurring), 1))
-        more[np.arange(len(occurring)), occurring] += 1
         shape = (-1, classes, classes)
         whole = self.of_counts(fine.reshape(shape))
+        with_more, start = [], 0
+        for size in chunks(len(occurring), classes**2):  # with many classes there are many cells of large matrices
+            more = np.tile(fine, (size, 1))
+            more[np.arange(size), occurring[start : start + size]] += 1
+            with_more.append(self.of_counts(more.reshape(shape)))
+            start += size
         # The derivative of the metric by the share of texts like this one.
-        slopes = (self.of_counts(more.reshape(shape)) - whole) * 1000 * len(cells)
+        slopes = (np.concatenate(with_more) - whole) * 1000 * len(cells)
         return _text_units(answers(scores), whole + slopes[place])
 
     def compare(self, better: pa.Table, worse: pa.Table, protocol: str, draws: Draws) -> Paired | None:
