@@ -142,19 +142,26 @@ def test_an_ensemble_of_both_precisions_is_not_said_to_compute_in_the_higher_one
     assert "arithmetic" not in said(*results[:2])
 
 
-def undecided(pair: Comparison) -> str:
-    found = cautions(result("a", 0.9), [result("b", 0.89)], [pair])
+def undecided(*pairs: Comparison) -> str:
+    found = cautions(result("a", 0.9), [result("b", 0.89)], pairs)
     return next(each.sentence for each in found if each.concern == Concern.UNDECIDED)
 
 
 def test_a_correction_of_the_p_value_asks_for_more_texts() -> None:
     """An interval that excludes 0 is not enough where four differences were tested: 2.50 errors instead of 1.96."""
-    found = undecided(
-        PAIR.model_copy(
-            update={"difference": 0.065, "low": 0.005, "high": 0.125, "p_value": 0.03, "corrected_p_value": 0.12}
-        )
+    pair = PAIR.model_copy(
+        update={"difference": 0.065, "low": 0.005, "high": 0.125, "p_value": 0.03, "corrected_p_value": 0.12}
     )
+    found = undecided(pair, *[pair.model_copy(update={"p_value": 0.5, "corrected_p_value": 1.0})] * 3)
     assert found.endswith("it takes about 250.")  # 100 * ((2.50 + 0.84) / 1.96 * 60 / 65) ** 2
+
+
+def test_a_corrected_p_value_of_1_hides_no_correction() -> None:
+    """Ten differences were tested: 2.81 errors instead of 1.96, although the p-value rose from 0.7 to 1 alone."""
+    pair = PAIR.model_copy(update={"p_value": 0.7, "corrected_p_value": 1.0})
+    assert undecided(*[pair] * 10).endswith("it takes about 13,000.")  # 100 * ((2.81 + 0.84) / 1.96 * 6) ** 2
+    told = pair.model_copy(update={"p_value": 0.001, "distinguishable": True})
+    assert undecided(*[pair, told]).endswith("it takes about 7,400.")  # Holm no longer counts what is told apart
 
 
 def test_more_texts_do_not_narrow_what_seeds_contribute() -> None:

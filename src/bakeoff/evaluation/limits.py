@@ -136,18 +136,18 @@ def _undecided(best: ContestantResult, comparisons: Sequence[Comparison]) -> lis
         return [f"Nothing tells {first.better} from {first.worse}: {same}."]
     if first.by_seed:
         return [f"{too_few}."]
-    needed = metric.documents * (_errors_wanted(first, metric.confidence) * half / first.difference) ** 2
+    tests = sum((comparison.p_value or 0) >= (first.p_value or 0) for comparison in comparisons)  # that Holm counts
+    needed = metric.documents * (_errors_wanted(tests, metric.confidence) * half / first.difference) ** 2
     if needed > _MANY_TEXTS:
         return [f"{too_few}; if their difference is what it seems, it takes more than a million."]
     rounded = math.ceil(needed / (digit := 10 ** max(0, math.floor(math.log10(needed)) - 1))) * digit
     return [f"{too_few}; if their difference is what it seems, it takes about {count(int(rounded))}."]
 
 
-def _errors_wanted(comparison: Comparison, confidence: float) -> float:
-    """Return how large the difference must be in halves of its interval, after the correction of its p-value."""
-    corrections = (comparison.corrected_p_value or 1) / (comparison.p_value or 1)
+def _errors_wanted(tests: int, confidence: float) -> float:
+    """Return how large the difference must be in halves of its interval, if its p-value is multiplied by `tests`."""
     single = NormalDist().inv_cdf(0.5 + confidence / 2)
-    corrected = -NormalDist().inv_cdf((1 - confidence) / 2 / max(corrections, 1))
+    corrected = -NormalDist().inv_cdf((1 - confidence) / 2 / tests)
     return (corrected + _POWER) / single
 
 
