@@ -127,7 +127,8 @@ def test_the_script_of_an_export_runs_from_anywhere(exported, tmp_path):
     )
 
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [sum(answer.values()) for answer in answers] == pytest.approx([1, 1])
+    assert [sum(answer["probabilities"].values()) for answer in answers] == pytest.approx([1, 1])
+    assert all(answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get) for answer in answers)
 
 
 def test_an_export_that_differs_is_not_left(sentiment_run, tmp_path):

@@ -124,7 +124,10 @@ class Classifier:
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: predict([text])")
         self._check_names(features or {})
-        rows = self.probabilities(texts if features is None else row_texts(texts, features))
+        return self.decide(self.probabilities(texts if features is None else row_texts(texts, features)))
+
+    def decide(self, rows: npt.NDArray[np.float64]) -> list[Prediction]:
+        """Return what `predict` gives where `probabilities` gives these rows, shape (texts, labels)."""
         return [
             self._prediction(row, chosen) for row, chosen in zip(rows, choose(rows, self.costs).tolist(), strict=True)
         ]

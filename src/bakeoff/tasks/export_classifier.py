@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class ClassifierParity:
     source: str  # of the texts
     texts: int
     largest_difference: float  # of a probability
-    different_labels: int  # texts whose most probable label differs
+    different_labels: int  # texts whose predicted label differs, by the costs and the threshold of the classifier
     tolerance: float = TOLERANCE
 
     @property
@@ -85,7 +86,10 @@ def _compare(
             f"Nothing was written, because more than {TOLERANCE:g} is not rounding. "
             "The installed versions of torch, onnxscript and onnxruntime may not go together.",
         )
-    different = int((expected.argmax(axis=1) != probabilities.argmax(axis=1)).sum())
+    labels, exported_labels = (
+        [prediction.label for prediction in classifier.decide(rows)] for rows in (expected, probabilities)
+    )
+    different = sum(map(operator.ne, labels, exported_labels))
     return ClassifierParity(source, len(texts), difference, different)
 
 

@@ -80,11 +80,15 @@ print(OnnxClassifier().classify(["A fine film", "A dull one"]))
 | --- | --- |
 | `model.onnx` | the network |
 | `vocabulary.json` | the words and the punctuation rule; `words[i]` has id i + 2, every unknown word has id 1 |
-| `classifier.json` | the labels and the settings of the training |
+| `classifier.json` | the labels, the settings of the training, and what turns probabilities into labels |
 | `classify.py` | tokenizes texts and calls onnxruntime; short enough to port to other languages |
 
 Inputs of `model.onnx`: `words`, int64, shape (texts, longest): the ids of each text's words, padded with 0 on the
 right; `lengths`, int64, shape (texts,): the number of words in each text, at least 1. Any number of texts and any
 length works. Outputs: `logits` and `probabilities`, float32, shape (texts, labels), in the order of the labels in
 `classifier.json`.
+
+The probabilities are calibrated; `classify` gives them, and `predict` the label. That is the most probable one, unless
+`classifier.json` has `costs` of mistakes (by true and predicted label: the label of least expected cost is predicted)
+or an `out_of_scope_threshold` (a text whose largest probability is below it belongs to no class, and has no label).
 """

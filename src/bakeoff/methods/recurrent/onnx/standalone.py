@@ -3,7 +3,8 @@
 python classify.py "A fine film" "A dull one"
 
 from classify import OnnxClassifier
-OnnxClassifier().classify(["A fine film"])
+OnnxClassifier().predict(["A fine film"])  # labels
+OnnxClassifier().classify(["A fine film"])  # probabilities
 """
 
 from __future__ import annotations
@@ -43,11 +44,32 @@ class OnnxClassifier:
         config = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         self.labels: list[str] = config["labels"]
+        self.costs: list[list[float]] | None = config.get("costs")  # of mistakes, by true and predicted label
+        self.threshold: float | None = config.get("out_of_scope_threshold")
         self.max_length: int = config["settings"]["max_length"]
         self.truncation: str = config["settings"]["truncation"]
         self.punctuation: str = vocabulary["punctuation"]
         self.ids = {word: number for number, word in enumerate(vocabulary["words"], start=FIRST_WORD)}
         self.session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+
+    def predict(self, texts: Sequence[str]) -> list[str | None]:
+        """Return the label of each text: the most probable one, or with costs of mistakes that of least expected cost.
+
+        It is None for a text that belongs to no class, if the classifier can tell.
+        """
+        return [self.label(row) for row in self.probabilities(texts)]
+
+    def label(self, row: npt.NDArray[np.float32]) -> str | None:
+        """Return the label for the probabilities of a text."""
+        if self.threshold is not None and row.max() < self.threshold:
+            return None
+        chosen = int(row.argmax())
+        if self.costs is not None:
+            expected = row @ np.array(self.costs)  # of each label that may be predicted
+            least = expected.min()
+            if expected[chosen] > least + 1e-12 * max(least, 1):  # of equal costs, the more probable label
+                chosen = int(expected.argmin())
+        return self.labels[chosen]
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the probability of every label, for each text."""
@@ -87,5 +109,10 @@ class OnnxClassifier:
 
 
 if __name__ == "__main__":
-    for answer in OnnxClassifier().classify(sys.argv[1:]):
+    classifier = OnnxClassifier()
+    for row in classifier.probabilities(sys.argv[1:]):
+        answer = {
+            "label": classifier.label(row),
+            "probabilities": dict(zip(classifier.labels, row.tolist(), strict=True)),
+        }
         print(json.dumps(answer, ensure_ascii=False))

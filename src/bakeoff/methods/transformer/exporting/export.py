@@ -80,6 +80,10 @@ $ python classify.py "A fine film"
 
 `classifier.json` has the labels, in the order of the logits, and the temperature by which the logits are divided before
 softmax. Of a text longer than `settings.max_length` tokens, `classify.py` keeps half from each end.
+
+The most probable label is predicted, unless `classifier.json` has `costs` of mistakes (by true and predicted label: the
+label of least expected cost is predicted) or an `out_of_scope_threshold` (a text whose largest probability is below it
+belongs to no class, and has no label). `classify.py` heeds both; other programs that load the model know neither.
 """
 _MERGED = """
 `transformers.AutoModelForSequenceClassification` and `AutoTokenizer` load this folder; `classify.py` does. So does

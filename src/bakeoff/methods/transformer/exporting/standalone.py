@@ -3,7 +3,8 @@
 python classify.py "A fine film" "A dull one"
 
 from classify import ExportedClassifier
-ExportedClassifier().classify(["A fine film"])
+ExportedClassifier().predict(["A fine film"])  # labels
+ExportedClassifier().classify(["A fine film"])  # probabilities
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class ExportedClassifier:
     def __init__(self, folder: Path = Path(__file__).parent) -> None:
         config = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         self.labels: list[str] = config["labels"]
+        self.costs: list[list[float]] | None = config.get("costs")  # of mistakes, by true and predicted label
+        self.threshold: float | None = config.get("out_of_scope_threshold")
         self.temperature: float = config["temperature"]
         self.max_length: int = config["settings"]["max_length"]
         self.padding: int = json.loads((folder / "config.json").read_text(encoding="utf-8"))["pad_token_id"]
@@ -33,6 +36,25 @@ class ExportedClassifier:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self.logits = load(folder)
+
+    def predict(self, texts: Sequence[str]) -> list[str | None]:
+        """Return the label of each text: the most probable one, or with costs of mistakes that of least expected cost.
+
+        It is None for a text that belongs to no class, if the classifier can tell.
+        """
+        return [self.label(row) for row in self.probabilities(texts)]
+
+    def label(self, row: npt.NDArray[np.float64]) -> str | None:
+        """Return the label for the probabilities of a text."""
+        if self.threshold is not None and row.max() < self.threshold:
+            return None
+        chosen = int(row.argmax())
+        if self.costs is not None:
+            expected = row @ np.array(self.costs)  # of each label that may be predicted
+            least = expected.min()
+            if expected[chosen] > least + 1e-12 * max(least, 1):  # of equal costs, the more probable label
+                chosen = int(expected.argmin())
+        return self.labels[chosen]
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the probability of every label, for each text."""
@@ -80,5 +102,10 @@ def load(folder: Path) -> Logits:
 
 
 if __name__ == "__main__":
-    for answer in ExportedClassifier().classify(sys.argv[1:]):
+    classifier = ExportedClassifier()
+    for row in classifier.probabilities(sys.argv[1:]):
+        answer = {
+            "label": classifier.label(row),
+            "probabilities": dict(zip(classifier.labels, row.tolist(), strict=True)),
+        }
         print(json.dumps(answer, ensure_ascii=False))
