@@ -110,6 +110,51 @@ def test_a_file_with_the_true_label_and_an_answer_is_judged_by_the_answer(tmp_pa
     assert accuracy(baked(tmp_path, rows)) == 0.5
 
 
+def numbered() -> tuple[SplitTable, list[dict]]:
+    """Return the table as one without an id column has it, and right answers in another order, numbered."""
+    splits, number = {}, 0
+    for name in ("train", "validation", "test"):
+        split = getattr(TABLE, name)
+        splits[name] = replace(split, ids=[str(number + row + 1) for row in range(len(split))])
+        number += len(split)
+    rows = [
+        {"text": text, "predicted": TABLE.label_names[label]}
+        for split in splits.values()
+        for text, label in zip(split.texts, split.labels, strict=True)
+    ]
+    return replace(TABLE, **splits), [{"id": place, **row} for place, row in enumerate(rows[::-1], start=1)]
+
+
+def test_ids_of_rows_with_other_texts_are_not_used(tmp_path):
+    table, rows = numbered()
+    rows[0]["text"] = "the last test text, corrected"  # the ids fit one text more
+
+    result = baked(tmp_path, rows, table)
+
+    assert accuracy(result) > 0.95
+    assert "matched by text (column 'text'): 39 of 40 test texts" in result.notes[0]
+    assert result.notes[1].endswith(
+        " rows with the id of a row of the data (column 'id') have another text; ids were not used."
+    )
+
+
+def test_texts_that_differ_from_those_of_their_ids_are_refused_unless_the_id_is_named(tmp_path):
+    rows = [{**row, "text": right["text"][:4]} for row, right in zip(BY_ID, RIGHT, strict=True)]
+
+    said = refusal(tmp_path, rows)
+
+    assert "matched by text" in said
+    assert "64 of 64 rows with the id of a row of the data (column 'id') have another text: if they are the" in said
+    assert accuracy(baked(tmp_path, rows, id="id")) == 1
+
+
+def test_ids_whose_texts_agree_make_up_for_a_few_changed_texts(tmp_path):
+    rows = [{**row, "text": right["text"]} for row, right in zip(BY_ID, RIGHT, strict=True)]
+    rows[-1]["text"] = "corrected"
+
+    assert "matched by id (column 'id'): 40 of 40 test texts" in baked(tmp_path, rows).notes[0]
+
+
 def test_few_missing_answers_get_class_frequencies_and_more_are_refused(tmp_path):
     last = [row for row in RIGHT if row["text"] != TABLE.test.texts[-1]]
     missing = len(RIGHT) - len(last)

@@ -18,7 +18,8 @@ class PredictionsConfig(MethodConfig):
         description="Table with a row for each text: whatever `data.table` may name. Relative to the config's folder."
     )
     id: str | None = Field(
-        None, description="Column with the ids of the data's rows. If absent, rows are matched by text, or by `id`."
+        None,
+        description="Column with the ids of the data's rows. If absent, by text, or by `id` where texts agree.",
     )
     text: ColumnOrColumns = Field(
         None, description="Column of the texts, or several, as `data.text`. If absent, that one or a usual name."

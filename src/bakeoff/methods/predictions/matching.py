@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 MOST_MISSING = 0.05
 """Share of the test texts that may lack an answer. With more, the file is refused."""
 
+FEWEST_AGREEING = 0.95
+"""Share of the rows with the id of a row of the data that must have its text; if fewer do, the ids are others."""
+
+_Keys = Sequence[str | bytes | None]
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -31,6 +36,9 @@ class Matched:
 
 def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     """Read the file and match its answers by text or id, whichever fits more of the test texts.
+
+    Where the file has both, ids count only if the rows that they match have the texts of the data: a file that numbers
+    its rows has the ids of data without an id column, whatever its order.
 
     A validation or test text without an answer gets the class frequencies of the training split, as from `majority`.
     One that belongs to no class gets none: its confidence would say nothing.
@@ -48,16 +56,26 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
         out_of_scope=apart.label if apart else None,
     )
     splits = [data.train, data.validation, data.test, *([apart.choosing, apart.test] if apart else [])]
-    by = max(file.keys, key=lambda kind: len(data.test) - len(_missing(data.test, kind, set(_keys(file, kind)))))
+    keys = {kind: _keys(file, kind) for kind in file.keys}
+    matches, others = _other_texts(file, keys, splits)
+    unrelated = others > (1 - FEWEST_AGREEING) * matches
+    kinds = ["text"] if unrelated else list(keys)
+    by = max(kinds, key=lambda kind: len(data.test) - len(_missing(data.test, kind, set(keys[kind]))))
     first: dict[str | bytes, int] = {}  # key -> place of its first answer
     repeated = conflicting = 0
-    for place, key in enumerate(_keys(file, by)):
+    for place, key in enumerate(keys[by]):
         if key is not None and first.setdefault(key, place) != place:
             repeated += 1
             conflicting += not np.array_equal(file.probabilities[first[key]], file.probabilities[place])
     known = set(first)
     missing = {"validation": _missing(data.validation, by, known), "test": _missing(data.test, by, known)}
-    _refuse(file, by, data, missing["test"], known, {id for split in splits for id in split.ids})
+    disagreement = ""
+    if unrelated:
+        disagreement = (
+            f"{others:,} of {row_count(matches, 'row', 'rows')} with the id of a row of the data (column "
+            f"{file.columns['id']}) have another text"
+        )
+    _refuse(file, by, data, missing["test"], known, {id for split in splits for id in split.ids}, disagreement)
     answers: dict[bytes, Array] = {}
     if by == "text":
         answers = {key: file.probabilities[place] for key, place in first.items() if isinstance(key, bytes)}
@@ -78,6 +96,8 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
         f"{len(data.test) - len(missing['test']):,} of {len(data.test):,} test texts and "
         f"{len(data.validation) - len(missing['validation']):,} of {len(data.validation):,} validation texts."
     ]
+    if disagreement:
+        notes.append(f"{disagreement}; ids were not used.")
     if missing["test"]:
         notes.append(
             f"{row_count(len(missing['test']), 'test text has', 'test texts have')} no answer in the file; instead of "
@@ -106,10 +126,20 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     return Matched(PredictionsModel(answers, calibrates=file.given != "labels" and not few), notes)
 
 
-def _keys(file: FileAnswers, by: str) -> Sequence[str | bytes | None]:
+def _keys(file: FileAnswers, by: str) -> _Keys:
     if by == "id":
         return file.keys["id"]
     return [None if text is None else key_of(text) for text in file.keys["text"]]
+
+
+def _other_texts(file: FileAnswers, keys: Mapping[str, _Keys], splits: Sequence[LabeledTexts]) -> tuple[int, int]:
+    """Return how many rows of the data an id of the file matches, and how many of these have another text there."""
+    if len(keys) < 2 or file.columns["id"] == file.columns["text"]:
+        return 0, 0
+    texts = dict(zip(reversed(keys["id"]), reversed(keys["text"]), strict=True))  # of several rows, the first one's
+    pairs = [(texts.get(id), text) for split in splits for id, text in zip(split.ids, split.texts, strict=True)]
+    matches = [(there, key_of(text)) for there, text in pairs if there is not None]
+    return len(matches), sum(there != own for there, own in matches)
 
 
 def _split_keys(split: LabeledTexts, by: str) -> Sequence[str | bytes]:
@@ -121,9 +151,19 @@ def _missing(split: LabeledTexts, by: str, known: set[str | bytes] | set[str | b
 
 
 def _refuse(
-    file: FileAnswers, by: str, data: SplitTable, missing: list[int], known: set[str | bytes], ids: set[str]
+    file: FileAnswers,
+    by: str,
+    data: SplitTable,
+    missing: list[int],
+    known: set[str | bytes],
+    ids: set[str],
+    disagreement: str,
 ) -> None:
-    """Refuse a file that lacks too many test texts, and ids that count from 0 where those of the data count from 1."""
+    """Refuse a file that lacks too many test texts, and ids that count from 0 where those of the data count from 1.
+
+    Args:
+        disagreement: Why ids were not used, or "".
+    """
     # Those of all folds count together: few that are missing can be many of one fold.
     if len(missing) > MOST_MISSING * len(data.test) and not data.is_fold:
         row = missing[0]
@@ -133,7 +173,9 @@ def _refuse(
             f"{file.source} has no answer for {len(missing):,} of {len(data.test):,} test texts, matched by {by} "
             f"(column {file.columns[by]}); the first is row {data.test.ids[row]}: {shown!r}. "
             f"At most {MOST_MISSING:.0%} may be missing.",
-            "Add their answers, or name the columns to match by with the contestant's `text` or `id`.",
+            f"{disagreement}: if they are the right rows, set the contestant's `id` to that column."
+            if disagreement
+            else "Add their answers, or name the columns to match by with the contestant's `text` or `id`.",
         )
     if by == "id" and "0" in known and "0" not in ids and "1" in ids and all(id.isdecimal() for id in ids):
         raise UserError(
