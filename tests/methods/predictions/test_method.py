@@ -110,6 +110,34 @@ def test_a_file_with_the_true_label_and_an_answer_is_judged_by_the_answer(tmp_pa
     assert accuracy(baked(tmp_path, rows)) == 0.5
 
 
+@pytest.mark.parametrize("name", ["pred", "y_pred", "predictions", "model_label", "Predicted_Class"])
+def test_the_answer_has_a_usual_name_beside_the_true_label(tmp_path, name):
+    rows = [{"text": row["text"], "label": row["predicted"], name: "bad"} for row in RIGHT]
+
+    result = baked(tmp_path, rows)
+
+    assert accuracy(result) == 0.5
+    assert result.notes[0].startswith(f"Answers from column {name!r} of ")
+
+
+def test_true_labels_beside_a_column_that_may_be_the_answers_are_refused(tmp_path):
+    rows = [{"text": row["text"], "label": row["predicted"], "gpt": "bad", "topic": "film"} for row in RIGHT]
+
+    said = refusal(tmp_path, rows)
+
+    assert "the answers were read from column 'label', and all of them are the labels of the data; gpt may" in said
+    assert accuracy(baked(tmp_path, rows, label="gpt")) == 0.5
+    assert accuracy(baked(tmp_path, rows, label="label")) == 1
+    rows[0]["label"] = "good" if rows[0]["label"] == "bad" else "bad"
+    assert accuracy(baked(tmp_path, rows)) == 1  # the first row is of the validation split
+
+
+def test_true_labels_beside_probabilities_are_refused(tmp_path):
+    rows = [{**row, "label": right["predicted"]} for row, right in zip(WITH_PROBABILITIES, RIGHT, strict=True)]
+
+    assert "probability_bad, probability_good may hold the answers" in refusal(tmp_path, rows, labels_only=True)
+
+
 def numbered() -> tuple[SplitTable, list[dict]]:
     """Return the table as one without an id column has it, and right answers in another order, numbered."""
     splits, number = {}, 0

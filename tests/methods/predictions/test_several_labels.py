@@ -82,6 +82,42 @@ def test_unknown_labels_and_wrong_probabilities_are_refused(tmp_path):
         baked(tmp_path, wrong)
 
 
+@pytest.mark.parametrize("answers", ["pred_", "predicted_"])
+def test_answers_beside_the_true_labels_are_judged(tmp_path, answers):
+    rows = [
+        {"text": text, **{name: int(name in labels) for name in TABLE.label_names}, **_none(answers)}
+        for text, labels in ASKED
+    ]
+
+    result = baked(tmp_path, rows)
+
+    assert result.metric("subset_accuracy").value < 0.5
+    assert f"Answers from the columns {answers}NAME of all labels of " in result.notes[0]
+
+
+def test_a_list_of_answers_beside_the_true_labels_is_judged(tmp_path):
+    rows = [
+        {"text": text, **{name: int(name in labels) for name in TABLE.label_names}, "predicted": "bad"}
+        for text, labels in ASKED
+    ]
+
+    assert baked(tmp_path, rows).metric("subset_accuracy").value < 0.5
+
+
+def test_true_labels_beside_columns_that_may_be_the_answers_are_refused(tmp_path):
+    rows = [
+        {"text": text, **{name: int(name in labels) for name in TABLE.label_names}, **_none("gpt ")}
+        for text, labels in ASKED
+    ]
+
+    with pytest.raises(UserError, match="all of them are the labels of the data; gpt bad, gpt good, gpt odd may"):
+        baked(tmp_path, rows)
+
+
+def _none(prefix: str) -> dict[str, int]:
+    return {f"{prefix}{name}": 0 for name in TABLE.label_names}
+
+
 def test_a_confidence_is_refused(tmp_path):
     with pytest.raises(UserError, match="`confidence` names the probability of a single answer"):
         baked(tmp_path, [{"text": text, "predicted": labels} for text, labels in ASKED], confidence="sure")

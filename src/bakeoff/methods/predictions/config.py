@@ -25,7 +25,7 @@ class PredictionsConfig(MethodConfig):
         None, description="Column of the texts, or several, as `data.text`. If absent, that one or a usual name."
     )
     label: str | None = Field(
-        None, description="Column of the answers. If absent, `predicted`, `prediction`, `answer` or a usual name."
+        None, description="Column of the answers. If absent, `predicted`, `pred`, `answer` or another usual name."
     )
     confidence: str | None = Field(
         None,

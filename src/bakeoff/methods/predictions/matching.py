@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bakeoff.data.columns import listed
 from bakeoff.data.reading import row_count
 from bakeoff.errors import UserError
 from bakeoff.methods.predictions.config import PredictionsConfig
@@ -44,8 +45,8 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     One that belongs to no class gets none: its confidence would say nothing.
 
     Raises:
-        UserError: the file cannot be read, or has no answer for more than `MOST_MISSING` of the test texts; of a
-            fold, that is left to the check of the whole table.
+        UserError: the file cannot be read, its answers seem to be the true labels, or it has none for more than
+            `MOST_MISSING` of the test texts; of a fold, that is left to the check of the whole table.
     """
     apart = data.out_of_scope
     file = read_answers(
@@ -76,6 +77,13 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
             f"{file.columns['id']}) have another text"
         )
     _refuse(file, by, data, missing["test"], known, {id for split in splits for id in split.ids}, disagreement)
+    if file.rivals and _all_true(file, by, data, first):
+        raise UserError(
+            f"{file.source}: the answers were read from {file.answers}, and all of them are the labels of the data; "
+            f"{listed(file.rivals)} may hold the answers of the model.",
+            "Name the column of the answers with the contestant's `label`"
+            + (", or call them predicted_NAME of each label." if data.multilabel else "."),
+        )
     answers: dict[bytes, Array] = {}
     if by == "text":
         answers = {key: file.probabilities[place] for key, place in first.items() if isinstance(key, bytes)}
@@ -92,7 +100,7 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
     few = len(missing["validation"]) > MOST_MISSING * len(data.validation)
     used = {key for split in splits for key in _split_keys(split, by)}
     notes = [
-        f"Answers from {file.source}, matched by {by} (column {file.columns[by]}): "
+        f"Answers from {file.answers} of {file.source}, matched by {by} (column {file.columns[by]}): "
         f"{len(data.test) - len(missing['test']):,} of {len(data.test):,} test texts and "
         f"{len(data.validation) - len(missing['validation']):,} of {len(data.validation):,} validation texts."
     ]
@@ -140,6 +148,18 @@ def _other_texts(file: FileAnswers, keys: Mapping[str, _Keys], splits: Sequence[
     pairs = [(texts.get(id), text) for split in splits for id, text in zip(split.ids, split.texts, strict=True)]
     matches = [(there, key_of(text)) for there, text in pairs if there is not None]
     return len(matches), sum(there != own for there, own in matches)
+
+
+def _all_true(file: FileAnswers, by: str, data: SplitTable, first: Mapping[str | bytes, int]) -> bool:
+    """Return whether all answers to rows of the data are their labels."""
+    for split in (data.train, data.validation, data.test):
+        for key, target in zip(_split_keys(split, by), split.targets, strict=True):
+            if key in first:
+                answer = file.probabilities[first[key]]
+                right = np.array_equal(answer >= 0.5, target) if data.multilabel else answer.argmax() == target
+                if not right:
+                    return False
+    return True
 
 
 def _split_keys(split: LabeledTexts, by: str) -> Sequence[str | bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,14 @@ from bakeoff.spelling import nearest
 
 Array = npt.NDArray[np.float64]
 
-ANSWER_NAMES = ("predicted", "prediction", "predicted_label", "answer", *LABEL_NAMES)
-"""Where a file holds both a true label and an answer, the answer has one of the first names."""
+ANSWER_NAMES = (
+    *("predicted", "prediction", "predicted_label", "predicted_class", "predictions", "pred", "pred_label", "y_pred"),
+    *("model_label", "answer"),
+)
+"""Where a file holds both a true label and an answer, the answer has one of these names."""
 
-_PREFIXES = ("probability_", "prob_", "p_", "")
+_EITHER = (*ANSWER_NAMES, *LABEL_NAMES)
+_PREFIXES = ("probability_", "prob_", "p_", "pred_", "predicted_", "prediction_", "")
 _CONFIDENCES = ("confidence", "probability")
 _IDS = ("id", "document")  # `document` is what bakeoff's own scores.parquet calls it
 _ROUNDED = 0.01  # probabilities that add up to 1 within this were rounded
@@ -40,6 +44,8 @@ class FileAnswers:
     given: Literal["probabilities", "confidences", "labels"]
     keys: dict[str, list[str | None]]  # "text" and "id" -> of each of `rows`, where the file has them
     columns: dict[str, str]  # "text" and "id" -> the column, for notes
+    answers: str  # the columns that were taken for the answers, for notes
+    rivals: list[str]  # columns that may be the answers, where those taken are called as true labels are
     notes: list[str] = field(default_factory=list)
 
 
@@ -68,13 +74,13 @@ def read_answers(
         return _read_label_sets(config, table, label_names, text)
     # A confidence that is named counts, though the classes have columns, too.
     prefix = None if config.labels_only or config.confidence is not None else _prefix(table, label_names)
-    if prefix is not None and config.label is None and not _has(table, ANSWER_NAMES):
+    if prefix is not None and config.label is None and not _has(table, _EITHER):
         filled = set(_filled(table, [prefix + name for name in label_names]))
         # Any label, which the most probable one replaces.
         names: list[str | None] = [label_names[0] if row in filled else None for row in range(len(table))]
         label = None
     else:
-        label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
+        label = choose_column(table, config.label, _EITHER, "the contestant's `label`")
         names, _ = labels_of(with_lists(table.column(label)))
         if out_of_scope is not None and out_of_scope in names:
             raise UserError(
@@ -100,7 +106,10 @@ def read_answers(
     kind: Literal["probabilities", "confidences", "labels"] = "probabilities"
     if prefix is None:
         kind = "labels" if confidence is None else "confidences"
-    return FileAnswers(table.source, rows, probabilities, kind, keys, columns, notes)
+    said = _said([label, confidence], prefix)
+    numbers = prefix == "" or config.labels_only
+    rivals = _rivals(config, table, label_names, label, prefix, text, numbers=numbers)
+    return FileAnswers(table.source, rows, probabilities, kind, keys, columns, said, rivals, notes)
 
 
 def _read_label_sets(
@@ -117,6 +126,10 @@ def _read_label_sets(
             "Leave it out, and give each label a column of probabilities.",
         )
     prefix = None if config.labels_only or config.label is not None else _prefix(table, label_names)
+    other = _has(table, [name for name in ANSWER_NAMES if name not in label_names])
+    if prefix == "" and other is not None and _may_be_answers(table.column(other), label_names, numbers=False):
+        prefix = None  # columns that are called as the data's may be the data's
+    label = None
     if prefix is not None:
         rows = _filled(table, [prefix + name for name in label_names])
         probabilities = np.stack([_numbers(table, prefix + name, rows) for name in label_names], axis=1)
@@ -124,7 +137,7 @@ def _read_label_sets(
         if np.isin(probabilities, (0, 1)).all():
             kind = "labels"
     else:
-        label = choose_column(table, config.label, ANSWER_NAMES, "the contestant's `label`")
+        label = choose_column(table, config.label, _EITHER, "the contestant's `label`")
         sets = label_lists(table.column(label), label_names)
         rows = [row for row, own in enumerate(sets) if own is not None]
         probabilities, kind = np.zeros((len(rows), len(label_names))), "labels"
@@ -133,7 +146,56 @@ def _read_label_sets(
         for place, row in enumerate(rows):
             probabilities[place, [label_names.index(name) for name in sets[row] or []]] = 1.0
     keys, columns = _keys(config, table, rows, text)
-    return FileAnswers(table.source, rows, probabilities, kind, keys, columns)
+    rivals = _rivals(config, table, label_names, label, prefix, text, numbers=True)
+    return FileAnswers(table.source, rows, probabilities, kind, keys, columns, _said([label], prefix), rivals)
+
+
+def _said(columns: Sequence[str | None], prefix: str | None) -> str:
+    """Return the columns of the answers as a note names them."""
+    said = [f"column {name!r}" for name in columns if name is not None]
+    if prefix is not None:
+        said.append(f"the columns {prefix}NAME of all labels" if prefix else "the columns called as the labels")
+    return " and ".join(said)
+
+
+def _rivals(
+    config: PredictionsConfig,
+    table: RawTable,
+    label_names: Sequence[str],
+    label: str | None,
+    prefix: str | None,
+    text: str | Sequence[str] | None,
+    *,
+    numbers: bool,
+) -> list[str]:
+    """Return the columns that may hold the answers as well, if those taken for them are called as true labels are.
+
+    Args:
+        numbers: Whether columns of numbers from 0 to 1 may, and not only columns of labels.
+    """
+    if config.label is not None or (label.lower() in ANSWER_NAMES if label is not None else prefix != ""):
+        return []
+    wanted = config.text if config.text is not None else text
+    own = {label, *([wanted] if isinstance(wanted, str) else wanted or ()), *(label_names if prefix == "" else ())}
+    others = (*TEXT_NAMES, *_IDS, *_CONFIDENCES)
+    return [
+        name
+        for name, cells in table.columns.items()
+        if name not in own and name.lower() not in others and _may_be_answers(cells, label_names, numbers)
+    ]
+
+
+def _may_be_answers(cells: Sequence[Any], label_names: Sequence[str], numbers: bool) -> bool:
+    """Return whether a column holds nothing but labels or, if `numbers`, nothing but numbers from 0 to 1."""
+    names = {name for own in label_lists(cells, label_names) for name in own or ()}
+    return bool(names) and (names <= set(label_names) or (numbers and all(map(_is_share, names))))
+
+
+def _is_share(name: str) -> bool:
+    try:
+        return 0 <= float(name) <= 1
+    except ValueError:
+        return False
 
 
 def _has(table: RawTable, names: Sequence[str]) -> str | None:
