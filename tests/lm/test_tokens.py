@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
 
 from bakeoff.data.corpora import corpus_from_text
@@ -150,5 +151,7 @@ def test_a_padding_token_beyond_the_embeddings_is_no_harm_where_nothing_is_padde
 
 def test_the_context_of_a_multimodal_model_is_that_of_its_text():
     config = transformers.Gemma3Config(text_config={"max_position_embeddings": 4096, "num_hidden_layers": 1})
+    with torch.device("meta"):
+        model = transformers.Gemma3ForConditionalGeneration(config)
 
-    assert context_length(config, word_tokenizer()) == 4096
+    assert context_length(model, word_tokenizer()) == 4096

@@ -80,7 +80,7 @@ def _language_model(
         tokenizer=tokenizer,
         name=name,
         reference=reference,
-        context_length=context_length(model.config, tokenizer),
+        context_length=context_length(model, tokenizer),
         precision=precision,
         forward=CausalForward(model, sharded=sharded),
     )

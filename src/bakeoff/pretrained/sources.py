@@ -304,13 +304,26 @@ def _stored(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
                     yield name, tensor
 
 
-def context_length(config: Any, tokenizer: Any) -> int:
-    """Return the number of positions that the model was built for; 1,024 if neither config nor tokenizer says."""
-    own = getattr(config.get_text_config(), "max_position_embeddings", None)  # beside that of images, if there are any
+def context_length(model: Any, tokenizer: Any) -> int:
+    """Return the number of tokens that the model was built for; 1,024 if neither model nor tokenizer says."""
+    # Beside that of images, if there are any.
+    own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     for length in (own, tokenizer.model_max_length):
         if isinstance(length, int) and 0 < length < 1_000_000_000:
-            return length
+            return min([length, *_usable_positions(model)])
     return 1024
+
+
+def _usable_positions(model: Any) -> Iterator[int]:
+    """Yield how many tokens fit into each table of positions: 512 into the 514 rows of RoBERTa's.
+
+    RoBERTa and its kin count from the row behind that of padding, which BERT and its kin do not have.
+    """
+    for module in model.modules():
+        table: Any = getattr(module, "position_embeddings", None)
+        padding = getattr(table, "padding_idx", None)
+        if padding is not None:
+            yield table.weight.shape[0] - padding - 1
 
 
 def _near(name: str) -> str:

@@ -141,7 +141,7 @@ def resolve_pooling(
     path = find(model).path
     own = read_pooling(path) if path.is_dir() and pooling == "auto" else None
     mode: Any = pooling if pooling != "auto" else own.mode if own else "mean"
-    longest = context_length(network.config, tokenizer)
+    longest = context_length(network, tokenizer)
     if max_length is not None and max_length > longest:
         raise UserError(
             f"{model} reads at most {longest:,} tokens, and max_length is {max_length:,}.",

@@ -217,7 +217,7 @@ def _by_length(rows: Rows, encoded: EncodedTexts) -> TextBatch:
 
 
 def _check_length(config: TransformerConfig, model: Any, tokenizer: Any) -> None:
-    longest = min(context_length(model.config, tokenizer), tokenizer.model_max_length)
+    longest = min(context_length(model, tokenizer), tokenizer.model_max_length)
     if config.max_length > longest:
         raise UserError(
             f"{config.model} reads at most {longest:,} tokens, and max_length is {config.max_length:,}.",
