@@ -23,7 +23,7 @@ from bakeoff.methods.context import FitContext, FitReport, PlanContext
 from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.search_space import SearchSpace, Tune
-from bakeoff.sections import Quantization, RequestedPrecision, Section
+from bakeoff.sections import Budget, Quantization, RequestedPrecision, Section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -304,7 +304,8 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         factor = len(data.train) / len(part.train)
         with tempfile.TemporaryDirectory() as temporary:
             folder = ContestantFolder(Path(temporary) / context.name)
-            fitting = FitContext(context.name, context.seed, context.budget, context.progress, folder=folder)
+            budget = _part_of(context.budget, 1 / factor)
+            fitting = FitContext(context.name, context.seed, budget, context.progress, folder=folder)
             started = time.perf_counter()
             growth = machine.memory_growth(lambda: self.fit(config, part, fitting))
             seconds = (time.perf_counter() - started) * factor
@@ -395,6 +396,13 @@ class LanguageModelMethod(Method[Config, "SplitCorpus"]):
             scores: Its scores under `plan`, the plan of the first protocol.
         """
         return []
+
+
+def _part_of(budget: Budget, share: float) -> Budget:
+    """Return the budget of a fit on a share of the texts: as many epochs, so that its time can be scaled up."""
+    tokens = None if budget.tokens is None else max(1, round(budget.tokens * share))
+    seconds = None if budget.seconds is None else budget.seconds * share
+    return budget.model_copy(update={"tokens": tokens, "seconds": seconds})
 
 
 def planned_part(data: SplitTable) -> SplitTable:

@@ -9,15 +9,16 @@ import fasttext
 import pytest
 
 from bakeoff.errors import DivergedError, UserError
+from bakeoff.methods import base
 from bakeoff.methods.fasttext.config import FastTextConfig
 from bakeoff.methods.fasttext.method import FastTextMethod, epochs_of
-from bakeoff.methods.fasttext.model import lines_of
+from bakeoff.methods.fasttext.model import FastTextModel, lines_of
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.tasks.classifier import load_classifier
 from bakeoff.tasks.suggestions import Suggestions
-from tests.baking import bake
+from tests.baking import bake, plan
 from tests.methods.small_data import config, small_table
 from tests.test_packages import hide
 
@@ -94,6 +95,24 @@ def test_words_that_it_would_take_for_labels_or_line_ends_are_words(tmp_path):
 )
 def test_the_budget_is_kept_in_whole_epochs(budget, epochs):
     assert epochs_of(Budget(**budget), 100) == epochs
+
+
+def test_a_plan_gives_its_sample_a_share_of_the_tokens(monkeypatch):
+    monkeypatch.setattr(base, "PLANNED_CHARACTERS", sum(map(len, TABLE.train.texts)) // 4)
+    words = sum(len(line.split()) for line in lines_of(TABLE.train.texts))
+    trained = []
+    fit = FastTextModel.fit
+
+    def fitted(*args, epochs, **settings):
+        trained.append(epochs)
+        return fit(*args, epochs=epochs, **settings)
+
+    monkeypatch.setattr(FastTextModel, "fit", fitted)
+    made = config({"fasttext": {"buckets": 1000}}).model_copy(update={"budget": Budget(tokens=8 * words)})
+
+    plan(made, TABLE)
+
+    assert 6 <= trained[0] <= 10  # 8 of the whole split
 
 
 def test_words_are_explained(tmp_path):
