@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.data.scripts import UNSPACED, is_unspaced
 from bakeoff.methods.prompt.answers import Answer
 
 SURE = 0.9
@@ -19,18 +20,22 @@ NO_LABEL = "none"
 """Answer in words for a text without a label."""
 
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_AROUND = " \t\r\n\"'`*_.:;,!()[]{}"
+_AROUND = " \t\r\n\"'`*_.:;,!()[]{}\u3000。、，；：！？（）「」『』【】《》“”‘’"
+_BULLET = re.compile(r"\s*(?:[-*•·–—]|\d+[.)])\s+")
+_BETWEEN = re.compile(r"[,;\n、，；]")
+_LETTER = rf"[^\W{UNSPACED}]"  # of a script with spaces between words
+_NOT = "".join(f"(?<!{word})" for word in ("不", "非", "未", "无", "無", "没", "ไม่"))  # "not", written before a word
 
 
 def matched(text: str, names: Sequence[str]) -> int | None:
     """Return the index of the label that an answer names, or None if it names none or several."""
-    said = _plain(_label_of_json(_THOUGHTS.sub("", text).strip()))
-    plain = [_plain(name) for name in names]
-    if said in plain:
-        return plain.index(said)
+    said = plain(_label_of_json(_THOUGHTS.sub("", text).strip()))
+    spellings = [plain(name) for name in names]
+    if said in spellings:
+        return spellings.index(said)
     found: set[int] = set()
-    for index in sorted(range(len(names)), key=lambda index: -len(plain[index])):  # "not good" before "good"
-        said, hits = re.subn(rf"(?<!\w){re.escape(plain[index])}(?!\w)", " ", said)
+    for index in sorted(range(len(names)), key=lambda index: -len(spellings[index])):  # "not good" before "good"
+        said, hits = re.subn(_inside_words(spellings[index]), " ", said)
         if hits:
             found.add(index)
     return found.pop() if len(found) == 1 else None
@@ -39,7 +44,7 @@ def matched(text: str, names: Sequence[str]) -> int | None:
 def matched_labels(text: str, names: Sequence[str]) -> list[int] | None:
     """Return the indices of all labels that an answer lists, or None if it is no list or names something else."""
     said = _THOUGHTS.sub("", text).strip()
-    places = {_plain(name): index for index, name in enumerate(names)} | {n: index for index, n in enumerate(names)}
+    places = {plain(name): index for index, name in enumerate(names)} | {n: index for index, n in enumerate(names)}
     listed = [said] if _place(said, places) is not None else _list_of(said)
     if listed is None:
         return None
@@ -84,23 +89,39 @@ def _by_first_token(
 ) -> npt.NDArray[np.float64]:
     """Return the summed probability of each label's first tokens, shape (labels,), not scaled to 1."""
     found = np.zeros(len(names))
-    plain = [_plain(name) for name in names]
+    spellings = [plain(name) for name in names]
     for token, log_probability in top.items():
-        start = _plain(token)
-        labels = [index for index, name in enumerate(plain) if start and name.startswith(start)]
-        if named in labels and _plain(text).startswith(start):
+        start = plain(token)
+        labels = [index for index, name in enumerate(spellings) if start and name.startswith(start)]
+        if named in labels and plain(text).startswith(start):
             labels = [index for index in labels if index == named]  # the answer went on to say which one it means
         for label in labels:
             found[label] += math.exp(log_probability) / len(labels)
     return found
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text without case and the marks around it, which do not tell one label from another."""
     return text.strip(_AROUND).casefold()
 
 
+def _inside_words(name: str) -> str:
+    """Return a pattern that finds the name of a label in a sentence, as words of their own.
+
+    Scripts without spaces do not show where a word begins. There a single character, which is part of many words, must
+    stand alone, and a longer name may stand anywhere but behind a "not" that is part of its word.
+    """
+    if len(name) == 1 and is_unspaced(name):
+        return rf"(?<!\w){name}(?!\w)"
+    before = _NOT if is_unspaced(name[:1]) else f"(?<!{_LETTER})"
+    after = "" if is_unspaced(name[-1:]) else f"(?!{_LETTER})"
+    return before + re.escape(name) + after
+
+
 def _place(name: str, places: Mapping[str, int]) -> int | None:
-    return places.get(name, places.get(_plain(name)))
+    """Return the index of the label that a part of a list names, or None."""
+    spellings = (name, plain(name), plain(_BULLET.sub("", name, count=1)))
+    return next((places[spelling] for spelling in spellings if spelling in places), None)
 
 
 def _list_of(text: str) -> list[str] | None:
@@ -113,9 +134,9 @@ def _list_of(text: str) -> list[str] | None:
             return None
         values = values.get("labels") if isinstance(values, dict) else values
         return values if isinstance(values, list) and all(isinstance(value, str) for value in values) else None
-    if _plain(text) == NO_LABEL:
+    if plain(text) == NO_LABEL:
         return []
-    return re.split(r"[,;\n]", text)
+    return [part for part in _BETWEEN.split(text) if part.strip()] or None
 
 
 def _without_fence(text: str) -> str:

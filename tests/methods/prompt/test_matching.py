@@ -1,0 +1,54 @@
+"""The label that an answer in words names."""
+
+from __future__ import annotations
+
+import pytest
+
+from bakeoff.methods.prompt.matching import matched, matched_labels
+
+EMOTIONS = ["joy", "anger", "fear"]
+
+
+@pytest.mark.parametrize(
+    ("said", "names", "expected"),
+    [
+        ("这条评论是正面的。", ["正面", "负面"], 0),
+        ("答案：「负面」", ["正面", "负面"], 1),
+        ("既有正面也有负面", ["正面", "负面"], None),
+        ("不正面", ["正面", "负面"], None),
+        ("这条评论不正面", ["正面", "不正面"], 1),
+        ("这条评论是positive的", ["positive", "negative"], 0),
+        ("这很正常", ["正", "负"], None),
+        ("答案：负。", ["正", "负"], 1),
+        ("このレビューはポジティブです", ["ポジティブ", "ネガティブ"], 0),
+        ("ข้อความนี้เป็นบวก", ["บวก", "ลบ"], 0),
+        ("ข้อความนี้ไม่ดี", ["ดี", "แย่"], None),
+        ("that is goodness", ["good", "bad"], None),
+        ("it is good.", ["good", "bad"], 0),
+    ],
+)
+def test_a_label_is_found_inside_a_sentence(said, names, expected):
+    assert matched(said, names) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("- joy\n- anger", [0, 1]),
+        ("* joy\n* fear\n", [0, 2]),
+        ("• joy\n\n• anger", [0, 1]),
+        ("1. Anger\n2) fear", [1, 2]),
+        ("joy,\nanger", [0, 1]),
+        ("joy, anger,", [0, 1]),
+        ("- fear", [2]),
+        ("- joy\n- rage", None),
+        (", ", None),
+    ],
+)
+def test_a_list_may_have_bullets_and_ends_of_lines(said, expected):
+    assert matched_labels(said, EMOTIONS) == expected
+
+
+def test_a_list_in_chinese():
+    assert matched_labels("喜悦、愤怒", ["喜悦", "愤怒", "恐惧"]) == [0, 1]
+    assert matched_labels("喜悦，恐惧。", ["喜悦", "愤怒", "恐惧"]) == [0, 2]
