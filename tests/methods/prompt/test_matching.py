@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bakeoff.errors import UserError
+from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.matching import matched, matched_labels
+from bakeoff.methods.prompt.method import PromptMethod
+from tests.methods.small_data import small_table
 
 EMOTIONS = ["joy", "anger", "fear"]
 
@@ -52,3 +58,16 @@ def test_a_list_may_have_bullets_and_ends_of_lines(said, expected):
 def test_a_list_in_chinese():
     assert matched_labels("喜悦、愤怒", ["喜悦", "愤怒", "恐惧"]) == [0, 1]
     assert matched_labels("喜悦，恐惧。", ["喜悦", "愤怒", "恐惧"]) == [0, 2]
+
+
+def test_labels_that_differ_in_marks_alone_are_refused_where_answers_are_words(monkeypatch):
+    monkeypatch.setenv("PROMPT_TEST_KEY", "key")
+    table = replace(small_table(classes=3), label_names=["*", "**", "***"])
+    endpoint = {"model": "m", "base_url": "http://localhost:1/v1", "api_key_env": "PROMPT_TEST_KEY"}
+
+    with pytest.raises(UserError, match=r"Marks around a name do not count in answers(.|\n)*contestants.prompt.labels"):
+        PromptMethod().check("prompt", PromptConfig.model_validate(endpoint), table)
+
+    named = {"labels": {"*": "one star", "**": "two stars", "***": "three stars"}}
+    PromptMethod().check("prompt", PromptConfig.model_validate(endpoint | named), table)
+    PromptMethod().check("prompt", PromptConfig.model_validate({"model": "stories260k"}), table)

@@ -46,6 +46,8 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
     multilabel = True
 
     def check(self, name: str, config: PromptConfig, data: SplitTable) -> None:
+        from bakeoff.methods.prompt.matching import plain
+
         for label in config.labels:
             if label not in data.label_names:
                 near = nearest(label, data.label_names)
@@ -55,10 +57,12 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
                     f"Labels: {', '.join(data.label_names[:20])}.",
                 )
         names = [config.labels[label].name if label in config.labels else label for label in data.label_names]
-        if len({each.strip().casefold() for each in names}) < len(names) or not all(each.strip() for each in names):
+        in_words = config.base_url is not None and not data.multilabel  # answers are words, with marks around a label
+        spellings = {plain(each) if in_words else each.strip().casefold() for each in names}
+        if len(spellings) < len(names) or "" in spellings:
             raise UserError(
                 f"contestants.{name}: two labels have the same name in the prompt, or one has none: "
-                f"{', '.join(names)}.",
+                f"{', '.join(names)}." + " Marks around a name do not count in answers." * in_words,
                 f"Give each a name of its own: contestants.{name}.labels.",
             )
         if config.base_url is not None:
