@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bakeoff
+from bakeoff.methods import saved
 from bakeoff.methods.ensemble.model import Answered
 from bakeoff.methods.linear.model import LinearModel
 
@@ -46,6 +47,17 @@ def test_members_answer_once_and_the_result_is_the_same(split, tmp_path, monkeyp
     assert weights[0] == weights[1]
 
 
+def test_members_are_loaded_once(tmp_path, monkeypatch):
+    loaded = []
+    load = saved.load_text_model
+    monkeypatch.setattr(saved, "load_text_model", lambda folder, *more: loaded.append(folder) or load(folder, *more))
+
+    bakeoff.run(CONFIG, tmp_path / "run")
+
+    copies = tmp_path / "run/contestants/both/model/members"
+    assert sorted(loaded) == [copies / "characters", copies / "words"], "for words that are marked in its answers"
+
+
 def test_other_texts_are_asked_for():
     class Model:
         parameters = 1
@@ -54,7 +66,7 @@ def test_other_texts_are_asked_for():
             return np.full((len(texts), 2), 0.5)
 
     texts, known = ["a", "b"], np.array([[0.9, 0.1], [0.2, 0.8]])
-    member = Answered(Model(), [(texts, known)])
+    member = Answered(Model, [(texts, known)])
 
     assert member.probabilities(texts) is known
     assert member.probabilities(["a", "b"]).tolist() == [[0.5, 0.5], [0.5, 0.5]]

@@ -165,6 +165,8 @@ def test_its_plan_counts_its_members_training_once():
     assert both.training_seconds == 0
     assert both.evaluation_seconds == 0, "they have answered by then"
     assert both.model_bytes == linear.model_bytes + lstm.model_bytes
+    more = both.peak_memory_bytes - max(linear.peak_memory_bytes, lstm.peak_memory_bytes)
+    assert more >= min(linear.model_bytes, lstm.model_bytes), "it holds all members at once"
     assert planned.total_seconds == pytest.approx(
         sum(each.total_seconds for each in planned.contestants), abs=planned.measuring_seconds
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,6 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
     def _weigh(self, config: EnsembleConfig, data: SplitTable, context: FitContext) -> FitReport:
         from bakeoff.methods.ensemble.model import Answered, EnsembleModel
         from bakeoff.methods.ensemble.weights import FEW_TEXTS
-        from bakeoff.methods.saved import load_text_model, read_classifier
         from bakeoff.runs.checksums import write_manifest
 
         context.progress.stage("weighing members")
@@ -54,10 +54,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         results = [member.result() for member in members.values()]
         costs = [result.training for result in results]
         started = time.perf_counter()
-        models = {
-            name: Answered(load_text_model(each.model, read_classifier(each.model)), each.answers)
-            for name, each in members.items()
-        }
+        models = {name: Answered(partial(_load_member, each.model), each.answers) for name, each in members.items()}
         ensemble = EnsembleModel.fit(models, data.validation.texts, data.validation.targets)
         seconds = time.perf_counter() - started
 
@@ -86,10 +83,9 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> EnsembleModel:
         from bakeoff.methods.ensemble.model import EnsembleModel
-        from bakeoff.methods.saved import load_text_model, read_classifier
 
         folders = {name: _member_folder(folder, name) for name in saved.settings["members"]}
-        members = {name: load_text_model(each, read_classifier(each), precision) for name, each in folders.items()}
+        members = {name: _load_member(each, precision) for name, each in folders.items()}
         return EnsembleModel.load(folder, members, multilabel=saved.multilabel)
 
     def training_texts(self, folder: Path, saved: SavedClassifier) -> int:
@@ -101,7 +97,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         from bakeoff.methods.ensemble.model import Answered, EnsembleModel
 
         assert isinstance(model, EnsembleModel)
-        known = {name: Answered(member, members[name].answers) for name, member in model.members.items()}
+        known = {name: Answered(partial(_same, own), members[name].answers) for name, own in model.members.items()}
         return EnsembleModel(known, model.weights, multilabel=model.multilabel)
 
     def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
@@ -109,12 +105,13 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
         members = [context.plans[name] for name in config.members]
         model_bytes = sum(member.model_bytes for member in members)
         parameters = [member.total_parameters for member in members]
+        *further, largest = sorted(members, key=lambda member: member.peak_memory_bytes)
         return ContestantPlan(
             name=context.name,
             method=config.method,
             evaluation_seconds=0.0,
             total_seconds=0.0,
-            peak_memory_bytes=max(member.peak_memory_bytes for member in members),
+            peak_memory_bytes=largest.peak_memory_bytes + sum(map(_loaded_bytes, further)),
             model_bytes=model_bytes,
             disk_bytes=2 * model_bytes,
             trainable_parameters=0,
@@ -128,6 +125,21 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
     def describe(self, config: EnsembleConfig) -> str:
         members = ", ".join(f"`{member}`" for member in config.members)
         return f"An ensemble of the classifiers {members}, each in a folder of `members`"
+
+
+def _load_member(folder: Path, precision: RequestedPrecision | None = None) -> TextModel:
+    from bakeoff.methods.saved import load_text_model, read_classifier
+
+    return load_text_model(folder, read_classifier(folder), precision)
+
+
+def _same(model: TextModel) -> TextModel:
+    return model
+
+
+def _loaded_bytes(plan: ContestantPlan) -> int:
+    """Return the memory of a trained model, of which the folder may hold only what was changed."""
+    return max(plan.model_bytes, 4 * (plan.total_parameters or 0))
 
 
 def _member_folder(folder: Path, name: str) -> Path:

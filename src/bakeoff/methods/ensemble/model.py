@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,18 @@ Array = npt.NDArray[np.float64]
 
 
 class Answered:
-    """A member that has been evaluated in this process: it need not answer the same texts again."""
+    """A member that has been evaluated in this process: it need not answer the same texts again.
 
-    def __init__(self, model: TextModel, answers: Sequence[tuple[Sequence[str], Array]]) -> None:
-        self._model = model
+    Its model is loaded when it is asked for another text.
+    """
+
+    def __init__(self, load: Callable[[], TextModel], answers: Sequence[tuple[Sequence[str], Array]]) -> None:
+        self._load = load
         self._answers = answers
+
+    @functools.cached_property
+    def _model(self) -> TextModel:
+        return self._load()
 
     @property
     def parameters(self) -> int | None:
