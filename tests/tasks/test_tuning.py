@@ -16,7 +16,7 @@ from bakeoff import packages
 from bakeoff.config.load import load_config
 from bakeoff.errors import DivergedError, UserError
 from bakeoff.methods.linear.method import LinearMethod
-from bakeoff.methods.linear_part import preparation
+from bakeoff.methods.linear_part import fitting, preparation
 from bakeoff.methods.saved import load_text_model, read_classifier
 from bakeoff.report import search_view
 from bakeoff.runner import resume, run
@@ -256,15 +256,18 @@ def test_trials_that_fall_behind_are_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("stopped", ["pruned", "failed"])
 def test_trials_that_end_early_cost_what_came_before_their_training(tmp_path, monkeypatch, stopped):
-    """The second trial ends in its only evaluation, and has then cost as much as the first."""
+    """The first trial ends in its only evaluation, and has then cost as much as the second and their linear part."""
     let_steps_take(monkeypatch, 10.0)
-    fitting = iter(range(100))
-    monkeypatch.setattr(preparation, "time", SimpleNamespace(perf_counter=lambda: 500.0 * next(fitting)))
+    clock = iter(range(100))
+    monkeypatch.setattr(preparation, "time", SimpleNamespace(perf_counter=lambda: 500.0 * next(clock)))
+    fits = []
+    fit = fitting.fit_linear_part
+    monkeypatch.setattr(fitting, "fit_linear_part", lambda *given: fits.append(given) or fit(*given))
 
     def ends(self, known, values):
-        if known and stopped == "failed":
+        if not known and stopped == "failed":
             raise DivergedError("the loss is not a number")
-        return bool(known)
+        return not known
 
     monkeypatch.setattr(suggestions.Suggestions, "falls_behind", ends)
     (tmp_path / "more.txt").write_text("a film that was seen by many in a cinema\n" * 30)
@@ -272,13 +275,17 @@ def test_trials_that_end_early_cost_what_came_before_their_training(tmp_path, mo
     tune = {"trials": 2, "settings": ["learning_rate"]}
     lstm = {**LSTM, "vocabulary": {"min_frequency": 2}, "pretrain": pretrain, "linear_part": {}, "tune": tune}
 
-    search = bake(config({"lstm": lstm}, epochs=1), "lstm", TABLE, ContestantFolder(tmp_path / "lstm")).search
+    result = bake(config({"lstm": lstm}, epochs=1), "lstm", TABLE, ContestantFolder(tmp_path / "lstm"))
 
-    whole, early = (trial.training for trial in search.trials)
-    assert [trial.state for trial in search.trials] == ["finished", stopped]
-    assert (early.steps, early.tokens, early.seconds) == (whole.steps, whole.tokens, whole.seconds)
-    assert whole.seconds == 10.0 * whole.steps + 500.0
+    early, whole = (trial.training for trial in result.search.trials)
+    assert [trial.state for trial in result.search.trials] == [stopped, "finished"]
+    assert (early.steps, early.tokens) == (whole.steps, whole.tokens)
+    assert early.seconds == 10.0 * early.steps + 500.0
+    assert whole.seconds == 10.0 * whole.steps
+    assert result.training.seconds == early.seconds + whole.seconds
     assert early.peak_memory_bytes > 0
+    assert len(fits) == 1
+    assert any("linear part is that of an earlier trial" in note for note in result.notes)
 
 
 def test_ctrl_c_in_a_trial_that_then_falls_behind_is_not_lost(tmp_path, monkeypatch):

@@ -37,6 +37,8 @@ class FitContext(Context):
     members: Mapping[str, ContestantFolder] = field(default_factory=dict, kw_only=True)  # of `builds_on`, by name
     fitted_before: list[TrainingCost] = field(default_factory=list, kw_only=True)
     """What was fitted before the training and has no log, so that it counts even if the training does not end."""
+    kept: dict[str, Any] | None = field(default=None, kw_only=True)
+    """In a search: what a trial has fitted that later ones can use, by a name for it."""
 
     def save(self, write: Callable[[Path], None]) -> None:
         """Fill the contestant's model/: `write` gets an empty folder, which moves into place when it is complete.

@@ -164,6 +164,7 @@ class _Searching:
         self.limit = tune.seconds or (context.budget.seconds if tune.trials is None else None)
         self.trials = _ended_trials(context.folder)
         self.making_seconds = 0.0  # in this session
+        self.kept: dict[str, Any] = {}
         self.suggestions = Suggestions(self.space, context.seed, tune.trials, higher_is_better=self.higher_is_better)
 
     def run(self) -> Fitted:
@@ -231,7 +232,9 @@ class _Searching:
             lambda: self.suggestions.falls_behind(known, _validations(folder)),
         )
         state: Literal["finished", "pruned", "failed"] = "finished"
-        context = replace(self.context, folder=folder, progress=progress, budget=self._budget(), fitted_before=[])
+        context = replace(
+            self.context, folder=folder, progress=progress, budget=self._budget(), fitted_before=[], kept=self.kept
+        )
         value, report = None, FitReport(TrainingCost(), earlier_seconds=_trained_seconds(folder))
         try:
             report = self.method.fit(config, self.data, context)

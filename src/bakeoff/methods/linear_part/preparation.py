@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import UserError
 from bakeoff.methods.base import planned_part
@@ -39,18 +39,27 @@ def check_linear_part(name: str, data: SplitTable) -> None:
 
 
 def prepare_linear_part(settings: LinearConfig, data: SplitTable, context: FitContext, prepared: Preparation) -> None:
-    """Fit the linear part, and add it with its cost and its notes to what is prepared."""
+    """Fit the linear part, and add it with its cost and its notes to what is prepared.
+
+    The trials of a search share it, unless they have other settings of it; the first one counts its cost.
+    """
     from bakeoff.methods.linear_part.fitting import fit_linear_part
 
-    context.progress.stage("fitting the linear part")
-    started = time.perf_counter()
-    linear = fit_linear_part(data.train, settings, context.seed)
-    seconds = time.perf_counter() - started
-    context.fitted_before.append(TrainingCost(seconds=seconds))
+    kept: dict[str, Any] = {} if context.kept is None else context.kept
+    key = f"linear part, seed {context.seed}: {settings.model_dump_json()}"
+    if key in kept:
+        note = "Its linear part is that of an earlier trial, which counts the time of the fit."
+    else:
+        context.progress.stage("fitting the linear part")
+        started = time.perf_counter()
+        kept[key] = fit_linear_part(data.train, settings, context.seed)
+        seconds = time.perf_counter() - started
+        context.fitted_before.append(TrainingCost(seconds=seconds))
+        prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
+        note = f"{seconds:.0f} s of the training time were spent on its linear part."
+    linear = kept[key]
     prepared.parts["linear_part"] = linear
     prepared.parameters = linear.model.parameters
-    prepared.cost = prepared.cost.model_copy(update={"seconds": prepared.cost.seconds + seconds})
-    note = f"{seconds:.0f} s of the training time were spent on its linear part."
     prepared.notes.insert(0, note if not linear.note else f"{note} {linear.note}")
 
 
