@@ -25,6 +25,8 @@ import torch
 from safetensors.torch import load_file
 
 from bakeoff.cli.main import main
+from bakeoff.errors import UserError
+from bakeoff.pretrained.packaged_models import check_installed
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.locking import LOCK, locked
 from tests.command import Typed, bakeoff, fork, refused, start
@@ -216,6 +218,22 @@ def test_a_transformer_with_a_linear_part_is_trained_evaluated_and_explained_by_
     assert first_losses[1] == pytest.approx(first_losses[0], rel=1e-5)  # afterwards, each process has its own dropout
     assert len(together.scores()) == len(alone.scores())
     assert all(sample.words for sample in together.samples() if sample.kind == "first")
+
+
+def test_an_encoder_that_one_process_trains_with_is_evaluated_by_both(tmp_path, monkeypatch):
+    try:
+        check_installed("minilm-l6")
+    except UserError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where both unpack the model at the same time
+    spec = {**SENTIMENT_SPEC, "data": {"table": "sentence-polarity", "rows": 60}, "contestants": {"embedding": {}}}
+    file = write_config_file(tmp_path / "config.yaml", spec)
+
+    for command in (["run", file, "-o", tmp_path / "run"], ["resume", tmp_path / "run"]):
+        typed = two_processes(*command)
+        assert typed.code == 0, typed.err
+
+    assert RunFolder(tmp_path / "run").contestant("embedding").result().metrics
 
 
 @pytest.mark.slow

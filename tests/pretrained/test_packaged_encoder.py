@@ -47,6 +47,15 @@ def test_a_second_process_that_was_faster_is_no_problem(archive, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_process_of_torchrun_waits_for_nobody(archive, tmp_path, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("bakeoff.training.distributed.connected", lambda: pytest.fail("asked the others"))
+
+    for _ in range(2):
+        assert (packaged_folder("minilm-l6", tmp_path / "cache") / "config.json").exists()
+
+
 def test_other_weights_are_refused(archive, tmp_path, monkeypatch):
     monkeypatch.setitem(packaged_encoder.PUBLISHED, "model.safetensors", "0" * 64)
 

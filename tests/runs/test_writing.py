@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bakeoff.errors import UserError
-from bakeoff.runs.writing import explain_disk_errors, recover_folder, replaced_folder, write_text
+from bakeoff.runs.writing import explain_disk_errors, made_folder, recover_folder, replaced_folder, write_text
 
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
@@ -47,6 +47,25 @@ def test_a_kill_between_the_renames_is_undone(tmp_path):
     recover_folder(target)
 
     assert (target / "weights").read_text() == "old"
+
+
+def test_of_several_that_make_a_folder_the_first_decides(tmp_path):
+    target = tmp_path / "model"
+
+    with made_folder(target) as slow:
+        (slow / "weights").write_text("made second")
+        with made_folder(target) as fast:
+            (fast / "weights").write_text("made first")
+
+    assert (target / "weights").read_text() == "made first"
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_is_not_made_in_the_place_of_a_file(tmp_path):
+    (tmp_path / "model").write_text("a file")
+
+    with pytest.raises(UserError, match="a file is in its place"), made_folder(tmp_path / "model"):
+        pass
 
 
 @pytest.mark.parametrize(

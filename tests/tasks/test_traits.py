@@ -105,9 +105,3 @@ def test_an_encoder_that_would_take_long_or_does_not_know_the_language_is_not_as
     monkeypatch.setattr("bakeoff.pretrained.packaged_models.check_installed", lambda name: None)
     monkeypatch.setattr("bakeoff.methods.embedding.encoder.load_encoder", lambda *_, **__: pytest.fail("loaded"))
     assert module._encoded(["送餐很快"] * 3, Progress()) is None
-
-
-def test_under_torchrun_no_encoder_is_loaded_by_one_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakeoff.training.torchrun.world_size", lambda: 2)
-    monkeypatch.setattr("bakeoff.pretrained.packaged_models.check_installed", lambda name: pytest.fail("asked"))
-    assert module._encoded(["the film is a good one"] * 3, Progress()) is None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.pretrained.names import install_command
-from bakeoff.runs.writing import explain_disk_errors
+from bakeoff.runs.writing import made_folder
 
 _FILES = (
     "config.json",
@@ -38,23 +37,15 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises:
         UserError: the archive is damaged, or its weights or tokenizer are not the published ones.
     """
-    with explain_disk_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            made = Path(temporary) / folder.name
-            try:
-                _extract(archive, made)
-            except (zipfile.BadZipFile, KeyError, EOFError) as error:
-                raise _refused(archive, f"is damaged: {error}") from None
-            for name, published in PUBLISHED.items():
-                with (made / name).open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != published:
-                        raise _refused(archive, f"holds another {name} than the one that was published")
-            try:
-                made.rename(folder)
-            except OSError:
-                if not folder.exists():  # otherwise another process was faster, with the same files
-                    raise
+    with made_folder(folder) as made:
+        try:
+            _extract(archive, made)
+        except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            raise _refused(archive, f"is damaged: {error}") from None
+        for name, published in PUBLISHED.items():
+            with (made / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != published:
+                    raise _refused(archive, f"holds another {name} than the one that was published")
 
 
 def _extract(archive: Path, made: Path) -> None:

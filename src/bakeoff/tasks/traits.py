@@ -21,7 +21,6 @@ from bakeoff.data.types import SplitTable
 from bakeoff.errors import UserError
 from bakeoff.pretrained.names import DEFAULT_ENCODER
 from bakeoff.runs.findings import TextTraits
-from bakeoff.training import torchrun
 from bakeoff.training.progress import Progress
 
 _GROUPS = 4  # of lengths and of a column of numbers: quarters
@@ -183,8 +182,6 @@ def _encoded(texts: Sequence[str], progress: Progress) -> npt.NDArray[np.float32
     """Return vectors of the packaged encoder if it is installed, knows the language, and takes no more than seconds."""
     from bakeoff.pretrained.packaged_models import check_installed
 
-    if torchrun.world_size() > 1:  # the others wait for the verdict, and would have to load it too
-        return None
     try:
         check_installed(DEFAULT_ENCODER)
     except UserError:

@@ -113,16 +113,6 @@ def wait() -> None:
     broadcast(0.0)
 
 
-@contextlib.contextmanager
-def main_process_first() -> Iterator[None]:
-    """Run the block in the main process first and then in the others, which can use the files that it has made."""
-    if not is_main_process():
-        wait()
-    yield
-    if is_main_process():
-        wait()
-
-
 def shard(items: Iterable[Item]) -> Iterator[Item]:
     """Yield this process's share of items that every process has in the same order."""
     return itertools.islice(items, rank(), None, world_size())
