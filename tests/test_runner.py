@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +15,13 @@ from bakeoff.errors import UserError
 from bakeoff.execution.exchange import Exchange
 from bakeoff.execution.schedule import Ended, Executor, Job
 from bakeoff.report.output import write_report
+from bakeoff.runs import checksums
+from bakeoff.runs.checksums import read_manifest
 from bakeoff.runs.folder import RunFolder
 from bakeoff.shared_run import SharedRun
 from bakeoff.training.progress import Progress
+from tests.command import bakeoff as typed
+from tests.command import refused
 
 CONFIG = {
     "task": "classification",
@@ -154,6 +159,51 @@ def test_links_in_a_run_are_not_followed(tmp_path, name):
             write(run)
 
     assert before == (outside.read_bytes() if outside.is_file() else sorted(outside.rglob("*")))
+
+
+def test_resume_sets_what_no_result_depends_on(tmp_path, monkeypatch):
+    folder = RunFolder(runner.run(CONFIG, tmp_path / "run").folder)
+    before = read_manifest(folder.path)
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # which a finished run does not need
+
+    outcome = runner.resume(folder.path, overrides=["tracker=mlflow"])
+
+    assert outcome.results
+    assert folder.config_values()["tracker"] == "mlflow"
+    assert typed("resume", folder.path).code == 0
+    after = read_manifest(folder.path)
+    changed = {name for name, entry in before.items() if after[name] != entry}
+    assert {"bakeoff.yaml"} <= changed <= {"bakeoff.yaml", "verdict.json"}
+    assert before.keys() == after.keys()
+    assert typed("resume", folder.path, "--set", "tracker=none").code == 0
+    assert folder.config_values()["tracker"] == "none"
+
+
+@pytest.mark.parametrize("override", ["seed=3", "contestants.linear={}", "evaluation.resamples=51", "data.rows=59"])
+def test_resume_sets_nothing_else(tmp_path, override):
+    run = runner.run(CONFIG, tmp_path / "run").folder
+    before = (run / "bakeoff.yaml").read_bytes()
+
+    said = refused("resume", run, "--set", override)
+
+    assert f"--set {override}: results depend on it, and the run has begun. What can be set: tracker." in said
+    assert (run / "bakeoff.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("killed", ["write_text", "_write"])
+def test_a_kill_while_the_config_changes_leaves_a_run(tmp_path, monkeypatch, killed):
+    run = runner.run(CONFIG, tmp_path / "run").folder
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checksums, killed, kill)
+    with pytest.raises(KeyboardInterrupt):
+        runner.resume(run, overrides=["tracker=mlflow"])
+    monkeypatch.undo()
+
+    assert RunFolder(run).config_values()["tracker"] == ("none" if killed == "write_text" else "mlflow")
+    assert runner.resume(run).results
 
 
 @pytest.mark.parametrize("name", ["../out", "/tmp/out", "..", "", "a\\b", "a\nb"])

@@ -168,6 +168,7 @@ def test_a_storage_that_holds_another_run_is_refused(config, tmp_path):
         second.must_be_free()
     with pytest.raises(UserError, match="holds another run"):
         second.fetch()
+    RunFolder(whole).change_config_file({**RunFolder(whole).config_values(), "tracker": "mlflow"})  # `resume --set`
     manifest = whole / MANIFEST
     manifest.write_text(manifest.read_text() + "\n")  # as a verdict or traits that came later would
     first.fetch()

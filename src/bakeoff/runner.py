@@ -13,8 +13,8 @@ from typing import Any
 from bakeoff import machine
 from bakeoff.concluding import conclude
 from bakeoff.config.bakeoff import BakeoffConfig
+from bakeoff.config.changes import load_changed
 from bakeoff.config.in_memory import load_with_tables, named_by_key, with_files
-from bakeoff.config.load import load_config
 from bakeoff.config.paths import with_absolute_paths
 from bakeoff.elsewhere import elsewhere
 from bakeoff.environment import current_environment
@@ -119,6 +119,7 @@ def run(
 def resume(
     path: str | Path,
     *,
+    overrides: Sequence[str] = (),
     progress: Progress | None = None,
     workers: int = 1,
     on: str | None = None,
@@ -129,25 +130,29 @@ def resume(
 
     Args:
         path: The run folder.
+        overrides: Assignments to `contestants.NAME.max_cost` and `tracker`, which hold for the rest of the run, too.
         progress: Is told how the run proceeds.
         workers: As in `run`, like `on` and `forecast`; the run may have begun with others.
         on: As in `run`, like `storage`.
         forecast: As in `run`.
 
     Raises:
-        UserError: the folder holds no run, or its data have changed since.
+        UserError: the folder holds no run, its data have changed since, or an override would change its results.
     """
     folder = RunFolder(path)
     folder.must_hold_a_run()
     progress = progress or Progress()
-    config = load_config(folder.config_values())
+    config = load_changed(folder.config_values(), overrides)
+    if overrides:
+        distributed.largest(0)  # which ends when every process has read the file that is about to change
     if not torchrun.is_main_process():
         return _follow(folder, config)
-    trackers.must_be_installed(config.tracker)
     with folder.locked():
         carrier = _carrier(storage, on, folder, config)
         if carrier is not None:
             carrier.fetch()
+        if overrides:
+            folder.change_config_file(config.model_dump(mode="json"))
         contestants = [contestant.folder for contestant in list_trainings(folder, config) if not contestant.trial]
         for contestant in contestants:
             if contestant.ended:  # and a kill came before its checkpoint was removed
@@ -161,6 +166,7 @@ def resume(
         ):
             _share_what_is_finished(folder, config)
             return RunOutcome(folder.path, *conclude(folder, config))
+        trackers.must_be_installed(config.tracker)
         prepared, report = prepare_data(config, progress)
         if not known:
             if not folder.restore_data(report):

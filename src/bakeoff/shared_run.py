@@ -26,7 +26,6 @@ from bakeoff.elsewhere import train
 from bakeoff.errors import UserError
 from bakeoff.execution.exchange import LOGS, Exchange
 from bakeoff.execution.schedule import Ended
-from bakeoff.runs.checksums import MANIFEST
 from bakeoff.runs.contestant_folder import ENDS
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.locking import LOCK
@@ -82,8 +81,7 @@ class SharedRun:
         Raises:
             UserError: the storage holds another run, or cannot be read.
         """
-        here = self._folder.files_of_its_beginning()
-        del here[MANIFEST]  # which gets more checksums until the run has ended
+        here = self._folder.files_that_never_change()
         if self._exchange.index(_BEGINNING) and self._exchange.differs(_BEGINNING, here):
             raise UserError(f"{self.url} holds another run.", "Give the --storage that this run began with.")
         for number, contestant in enumerate(self._contestants, start=1):

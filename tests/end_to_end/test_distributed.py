@@ -337,10 +337,11 @@ def test_a_finished_run_is_reported_anew(language_models):
     together = language_models[1]
     before = everything_measured(together.path)
 
-    typed = two_processes("resume", together.path, "--json")
+    typed = two_processes("resume", together.path, "--json", "--set", "tracker=wandb")
 
     assert typed.code == 0, typed.err
     assert len(typed.out.splitlines()) == 1
+    assert together.config_values()["tracker"] == "wandb"
     assert everything_measured(together.path) == before
 
 

@@ -175,6 +175,16 @@ def test_a_tracker_that_does_not_start_is_explained(lstm, tmp_path, monkeypatch)
         train(progress, lstm, [1])
 
 
+def test_a_training_goes_on_with_another_tracker(lstm, tmp_path, monkeypatch):
+    offline("mlflow", tmp_path, monkeypatch)
+    trackers._own_id(lstm.tracking)  # of W&B or Trackio, which MLflow does not know
+
+    with tracking("mlflow", lstm) as progress:
+        train(progress, lstm, [1])
+
+    assert only(stored("mlflow", tmp_path, "reviews")).steps("train/loss") == [1]
+
+
 def test_a_training_goes_on_without_a_tracker_that_fails(lstm, tmp_path, monkeypatch):
     offline("mlflow", tmp_path, monkeypatch)
     recorder = Recorder()

@@ -47,6 +47,14 @@ Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A built-in bake-o
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be repeated.")
 ]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change `contestants.NAME.max_cost` or `tracker` for the rest of the run; may be repeated.",
+    ),
+]
 Model = Annotated[
     str,
     typer.Argument(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bakeoff.cli.options import Forecast, Json, On, RunPath, Storage, Workers
+from bakeoff.cli.options import Changes, Forecast, Json, On, RunPath, Storage, Workers
 from bakeoff.cli.outcome import print_outcome, read_forecast, resumable_progress
 
 
 def command(
     run: RunPath,
+    overrides: Changes = None,
     workers: Workers = 1,
     on: On = None,
     storage: Storage = None,
@@ -19,5 +20,13 @@ def command(
 
     planned = read_forecast(forecast)
     with resumable_progress(run) as progress:
-        outcome = runner.resume(run, progress=progress, workers=workers, on=on, storage=storage, forecast=planned)
+        outcome = runner.resume(
+            run,
+            overrides=overrides or [],
+            progress=progress,
+            workers=workers,
+            on=on,
+            storage=storage,
+            forecast=planned,
+        )
     print_outcome(outcome, as_json=json)

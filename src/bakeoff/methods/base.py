@@ -53,6 +53,8 @@ class MethodConfig(Section):
     search_space: ClassVar[SearchSpace] = {}
     reads_code: ClassVar[bool] = False
     """True if `local_paths` lead to a folder with the user's own code, which no storage of a cluster is given."""
+    changeable: ClassVar[tuple[str, ...]] = ()
+    """Settings on which no result depends: `resume --set` may change them."""
 
     @model_validator(mode="after")
     def _can_be_tuned(self) -> Self:

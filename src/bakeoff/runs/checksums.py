@@ -17,7 +17,7 @@ from typing import TypeAlias
 import xxhash
 
 from bakeoff.errors import DamagedError
-from bakeoff.runs.writing import PART, write_text
+from bakeoff.runs.writing import PART, sync, write_text
 
 MANIFEST = "checksums.json"
 UNCHECKED = (MANIFEST, "README.md")
@@ -58,6 +58,19 @@ def write_manifest(
 def announce(path: Path, text: str) -> None:
     """Enter a text that is written to `path` next into the manifest of its folder, if there is one."""
     entries = read_manifest(path.parent)
+    if entries is not None:
+        _write(path.parent, entries | {path.name: _entry_of_text(text)})
+
+
+def replace(path: Path, text: str) -> None:
+    """Write another text into a file of a folder that is complete. After a kill, it holds the old one or the new one.
+
+    The folder has no manifest meanwhile, so that neither text is taken for damage; a kill may leave it without one.
+    """
+    entries = read_manifest(path.parent)
+    remove_manifest(path.parent)
+    sync(path.parent)
+    write_text(path, text)
     if entries is not None:
         _write(path.parent, entries | {path.name: _entry_of_text(text)})
 

@@ -181,15 +181,23 @@ class RunFolder:
 
     def write_config_file(self, values: dict[str, Any]) -> None:
         """Write the file that makes the folder a run, after the checksums of those that were written before."""
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        text = _yaml(values)
         files = [file for file in (self._data, self._environment) if file.exists()]
         checksums.write_manifest(self.path, files, texts={self._config.name: text})
         write_text(self._config, text)
+
+    def change_config_file(self, values: dict[str, Any]) -> None:
+        """Write another config of a run that has begun."""
+        checksums.replace(self._config, _yaml(values))
 
     def files_of_its_beginning(self) -> dict[str, Path]:
         """Return what a run is before its first training, by name: config, data report, environment, checksums."""
         manifest = self.path / checksums.MANIFEST
         return {file.name: file for file in (self._data, self._environment, manifest, self._config)}
+
+    def files_that_never_change(self) -> dict[str, Path]:
+        """Return those of its beginning that tell a run from every other one, by name: data report, environment."""
+        return {file.name: file for file in (self._data, self._environment)}
 
     def config_values(self) -> dict[str, Any]:
         """Read the config of the run, all defaults filled in.
@@ -248,3 +256,8 @@ class RunFolder:
 
     def verdict(self) -> Verdict:
         return read_record(self._verdict, Verdict)
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return text

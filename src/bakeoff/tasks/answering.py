@@ -39,7 +39,7 @@ def check_answers(config: LanguageModelEvaluationConfig) -> None:
         require(
             "answers",
             "Comparing generated answers with references",
-            "Or measure the perplexity alone: --set evaluation.answers=0",
+            "Or measure the perplexity alone, in a new run: --set evaluation.answers=0",
         )
 
 

@@ -194,7 +194,7 @@ def _mlflow(run: str, training: str, folder: Path) -> Iterator[Log]:
     from mlflow.entities import Metric
 
     client, experiment = mlflow.MlflowClient(), _mlflow_experiment(run)
-    file = folder / "run-id"
+    file = folder / "mlflow-run-id"  # not `_own_id`: MLflow makes its ids itself, and knows no others
     earlier = file.read_text(encoding="ascii") if file.exists() else None
     # Whoever calls `bakeoff.run` may have a run of their own: this one is nested, and their experiment stays theirs.
     with mlflow.start_run(run_id=earlier, experiment_id=experiment, run_name=training, nested=True) as session:

@@ -19,6 +19,7 @@ from bakeoff.methods.prompt import endpoint as endpoint_module
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.methods.prompt.method import PromptMethod
 from bakeoff.methods.prompt.model import Prompt, PromptModel
+from bakeoff.runner import resume, run
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks.base import Contestant
@@ -528,6 +529,34 @@ def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, examples, as
         bake_second()
         assert len(endpoint.requests) == asked
     assert len(endpoint.requests) < 0.01 / 102e-6
+
+
+def test_a_run_that_reached_its_limit_goes_on_with_a_higher_one(endpoint, tmp_path):
+    table = small_table().train
+    lines = [f"{text},{('bad', 'good')[label]}" for text, label in zip(table.texts, table.labels, strict=True)]
+    (tmp_path / "table.csv").write_text("\n".join(["text,label", *lines]))
+    contestant = {"method": "prompt", **settings(endpoint, **cost(endpoint))}
+    values = {
+        "task": "classification",
+        "data": {"table": str(tmp_path / "table.csv")},
+        "contestants": {"majority": {"method": "majority"}, "prompt": contestant},
+        "evaluation": {"resamples": 20},
+    }
+    config = ClassificationConfig.model_validate(values)
+    estimate = plan(config, ClassificationTask().prepare(config)[0])["prompt"].money
+    contestant["max_cost"] = 1.1 * estimate
+    billed = {"prompt_tokens": 400, "completion_tokens": 2}  # more than was estimated
+    endpoint.answer = lambda body: chat(rule(body), {rule(body): 0.8}, usage=billed)
+
+    with pytest.raises(UserError, match="could exceed max_cost") as caught:
+        run(values, tmp_path / "run")
+    assert "--set contestants.NAME.max_cost" in caught.value.hint
+    asked = len(endpoint.requests)
+    outcome = resume(tmp_path / "run", overrides=["contestants.prompt.max_cost=1"])
+
+    assert 0 < asked < len(endpoint.requests) == outcome.results[1].usage.requests
+    assert outcome.results[1].usage.money > contestant["max_cost"]
+    assert RunFolder(tmp_path / "run").config_values()["contestants"]["prompt"]["max_cost"] == 1
 
 
 def test_trainings_that_share_a_limit_run_one_after_the_other(endpoint, tmp_path):

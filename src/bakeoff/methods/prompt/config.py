@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -37,6 +37,7 @@ def _name_or_words(value: Any) -> Any:
 class PromptConfig(MethodConfig):
     """Labels from a language model without training: a local one, or any OpenAI-compatible endpoint (`base_url`)."""
 
+    changeable: ClassVar[tuple[str, ...]] = ("max_cost",)
     method: Literal["prompt"] = "prompt"
     model: str = Field(
         description="A hub id, a local folder, a GGUF file, or a packaged model (`smollm2-135m`, `stories260k`); with "

@@ -72,7 +72,8 @@ class Meter:
                     raise UserError(
                         f"The next request could exceed max_cost: {spent} of {money(self._limit)} are "
                         f"spent, and it may cost {money(bound)}.",
-                        "Raise max_cost and go on: the answers so far are kept, and are not paid for again.",
+                        "Raise max_cost and go on: the answers so far are kept, and are not paid for again. "
+                        "`bakeoff run` and `bakeoff resume` take --set contestants.NAME.max_cost=USD",
                     )
                 self._changed.wait()
             self._reserved += bound
