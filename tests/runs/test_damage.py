@@ -183,6 +183,21 @@ def test_resume_mends_what_can_be_computed_again(small_run, tmp_path, monkeypatc
     assert RunFolder(copy).verdict().comparisons == RunFolder(small_run).verdict().comparisons
 
 
+def test_damaged_checksums_of_a_run_are_named_and_can_be_done_without(small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.report.output.write_report", lambda run: load_run(run))
+    copy = copy_run(small_run, tmp_path / "run").path
+    (copy / MANIFEST).write_text("{}")
+
+    said = refused("resume", copy)
+
+    assert f"{copy / MANIFEST} is damaged." in said
+    assert "remove it" in said
+    (copy / MANIFEST).unlink()
+    typed = bakeoff("resume", copy)
+    assert typed.code == 0, typed.err
+    assert everything_measured(copy) == everything_measured(small_run)
+
+
 def test_files_that_are_there_at_times_are_missed_where_they_were(small_run, tmp_path):
     folder = copy_run(small_run, tmp_path / "run").contestant("linear")
     assert (folder.out_of_scope(), folder.average()) == (None, folder.result())

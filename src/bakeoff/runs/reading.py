@@ -21,6 +21,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 Line = TypeVar("Line")
 
 _OTHER_VERSION = "Run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
+_DO_WITHOUT = "Put it back from a copy, or remove it: the files that it lists are then read unchecked."
 PUT_BACK = "Put it back from a copy, or run the bake-off again in a new folder: bakeoff run CONFIG -o NEW"
 
 
@@ -92,12 +93,12 @@ def read_config_values(path: Path) -> dict[str, Any]:
     """Read bakeoff.yaml.
 
     Raises:
-        DamagedError: it is no mapping, or has changed since it was written.
+        DamagedError: it is no mapping, or has changed since it was written; or the checksums beside it are damaged.
     """
     try:
         _, values = parse_yaml(read_checked(path).decode(), times=10)
     except DamagedError as error:
-        raise DamagedError(path, error.problem, PUT_BACK) from None
+        raise DamagedError(error.path, error.problem, PUT_BACK if error.path == path else _DO_WITHOUT) from None
     except (MalformedError, UnicodeDecodeError):
         values = None
     if not isinstance(values, dict):
