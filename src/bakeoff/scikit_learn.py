@@ -36,7 +36,7 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier of texts. `fit` runs a bake-off, and the best contestant answers.
 
     Whatever is not given, the split included, is what `bakeoff.init` proposes for the texts: below 1,000 of them, a
-    cross-validation, after which every contestant is trained on all of them.
+    cross-validation, after which every contestant is trained on all of them but the tenth that chooses the epoch.
 
     The best contestant is kept, not the recommended one: which of those not told apart is the cheapest depends on
     measured seconds, so that two fits with one `random_state` could keep different models.

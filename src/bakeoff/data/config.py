@@ -21,9 +21,9 @@ class TableSplit(Section):
     folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
         None,
         description="Cross-validation: rows are divided into this many folds, and each fold is the test split once, "
-        "so that every row is tested. Every contestant is trained once per fold, and once more on all rows for the "
-        "model that is kept. `test` has no meaning then; `validation` is taken from the other folds. Excludes `column` "
-        "and `time`.",
+        "so that every row is tested. Every contestant is trained once per fold, and once more on all rows but those "
+        "of `validation` for the model that is kept. `test` has no meaning then; `validation` is taken from the other "
+        "folds. Excludes `column` and `time`.",
     )
     column: str | None = Field(
         None,
