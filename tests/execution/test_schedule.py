@@ -10,6 +10,7 @@ import pytest
 
 from bakeoff.config.load import load_config
 from bakeoff.errors import DamagedError, UserError
+from bakeoff.execution.messages import with_place
 from bakeoff.execution.processes import _part, threads_for_each
 from bakeoff.execution.schedule import MOST_LOSSES, Ended, Executor, Job, LostError, carry_out
 from bakeoff.runs.folder import RunFolder
@@ -198,3 +199,41 @@ def test_a_run_waits_for_the_workers_of_one_that_was_killed(tmp_path: Path, monk
 
     with run.locked():
         pass
+
+
+class AskingTwoThingsError(Exception):
+    """Cannot be made again from its message, like errors of many libraries."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(f"{text} ({code})")
+
+
+class HoldingAFunctionError(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.retry = lambda: None
+
+
+@pytest.mark.parametrize("error", [AskingTwoThingsError("the model is gone", 3), HoldingAFunctionError("it is gone")])
+def test_an_error_that_would_not_arrive_in_another_process_is_told_there(error: Exception) -> None:
+    try:
+        raise error
+    except Exception as caught:
+        sent = with_place(caught)
+
+    arrived = pickle.loads(pickle.dumps(sent))  # noqa: S301
+
+    assert isinstance(arrived, RuntimeError)
+    assert f"{type(error).__name__}: {error}" in str(arrived)
+    assert "raise error" in str(arrived)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), UserError("no", "Say yes.")])
+def test_other_errors_arrive_with_their_place(error: Exception) -> None:
+    arrived = pickle.loads(pickle.dumps(with_place(error)))  # noqa: S301
+
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+    assert str(error) in arrived.__notes__[0]

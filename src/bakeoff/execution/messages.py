@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 import traceback
 from collections.abc import Callable
@@ -57,6 +58,15 @@ def deliver(progress: Progress, kind: str, values: Any) -> None:
 
 
 def with_place(error: Exception) -> Exception:
-    """Return an error of a training with the place where it occurred, which is lost on the way to another process."""
-    error.add_note("".join(traceback.format_exception(error)))
+    """Return an error of a training with the place where it occurred, which is lost on the way to another process.
+
+    In place of an error that would not arrive there, return one that says the same: libraries have some that cannot be
+    pickled, or not be made again from what was.
+    """
+    place = "".join(traceback.format_exception(error))
+    error.add_note(place)
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (what was just made)
+    except Exception:
+        return RuntimeError(place)
     return error
