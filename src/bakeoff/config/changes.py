@@ -21,8 +21,11 @@ def load_changed(values: Mapping[str, Any], overrides: Sequence[str]) -> Bakeoff
         UserError: a result depends on the key of one; or as `load_config`.
     """
     began = load_config(values)
+    if not overrides:
+        return began
+    kept = _for_results(began)
     for override in overrides:
-        if _for_results(load_config(values, [override])) != _for_results(began):
+        if _for_results(load_config(values, [override])) != kept:
             keys = ["tracker", *(f"contestants.{name}.{key}" for name, key in _changeable(began))]
             raise UserError(
                 f"--set {override}: results depend on it, and the run has begun. What can be set: {', '.join(keys)}.",

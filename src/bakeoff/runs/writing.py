@@ -112,8 +112,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            for item in (*temporary.rglob("*"), temporary):
-                sync(item)
+            _sync_all(temporary)
         except BaseException:
             remove(temporary)
             raise
@@ -137,14 +136,18 @@ def made_folder(path: Path) -> Iterator[Path]:
             temporary = Path(around) / path.name
             temporary.mkdir()
             yield temporary
-            for item in (*temporary.rglob("*"), temporary):
-                sync(item)
+            _sync_all(temporary)
             try:
                 temporary.rename(path)
             except OSError:
                 if not path.is_dir():  # otherwise another process was faster
                     raise
             sync(path.parent)
+
+
+def _sync_all(folder: Path) -> None:
+    for item in (*folder.rglob("*"), folder):
+        sync(item)
 
 
 def remove(path: Path) -> None:
