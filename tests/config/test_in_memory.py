@@ -119,7 +119,7 @@ def test_an_override_wins(tmp_path):
     [
         (config([1, 2]), "data.table cannot be a list"),
         (config(5), "data.table: must be the name of a table or a list of names, not 5"),
-        (config(TABLE.drop_columns("label")), "No column of data.table has a usual name of a label column"),
+        (config(TABLE.drop_columns("label")), "No column of data.table has a usual name for labels"),
         (config(TABLE, train=TABLE), "either `table` or the files"),
         (
             {**config(TABLE), "data": {"table": {"train": TABLE, "unsupervised": TABLE}}},

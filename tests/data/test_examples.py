@@ -154,6 +154,8 @@ def test_columns_that_cannot_be_found(tmp_path):
         prepared(source)
     with pytest.raises(UserError, match="no column 'c'"):
         prepared(source, prompt="a", completion="c")
+    with pytest.raises(UserError, match=r"usual name for answers(.|\n)*--set data.completion=NAME"):
+        prepared(source, prompt="a")
 
 
 @pytest.mark.parametrize(

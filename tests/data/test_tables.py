@@ -175,8 +175,8 @@ def test_validation_comes_from_train_where_the_column_names_none(table):
     [
         (rows(20), {"text": "body"}, "no column 'body'; it has text, label"),
         (rows(20), {"split": {"column": "fold"}}, "no column 'fold'; it has text, label"),
-        ([{"words": "a", "kind": "b"}], {}, r"usual name of a text column; its columns are words, kind"),
-        ([{"text": "a", "kind": "b"}], {}, r"usual name of a label column(.|\n)*--set data.label=NAME"),
+        ([{"words": "a", "kind": "b"}], {}, r"usual name for texts; its columns are words, kind"),
+        ([{"text": "a", "kind": "b"}], {}, r"usual name for labels(.|\n)*--set data.label=NAME"),
         ([{"text": str(n), "label": "good"} for n in range(9)], {}, "one class only: every label is 'good'"),
         ([*rows(20), {"text": {"a": 1}, "label": "good"}], {}, r"row 21: the text in column 'text' is an object: {'a'"),
         (

@@ -173,6 +173,8 @@ def test_there_is_no_export(values, tmp_path):
     lstm = {"hidden_size": 4, "embedding_size": 4}
     folder = run({**values, "contestants": {"lstm": lstm}, "budget": {"epochs": 1}}, tmp_path / "run").folder
     assert "several labels, and exports are for one label" in refused("export", folder, "-o", tmp_path / "onnx")
+    other_format = refused("export", folder, "-o", tmp_path / "onnx", "--to", "merged")
+    assert "None of this run's contestants can be exported." in other_format
     assert not (tmp_path / "onnx").exists()
 
 

@@ -49,12 +49,12 @@ def examine() -> dict[str, Any]:
     if not environment.compiled_kernels and sys.platform == "linux" and device.type == "cpu":
         advice.append(
             "There is no C compiler (cc), so language models generate text several times slower than they could"
-            + (", and train a fifth slower" if computes_bf16_fast(device) else "")
+            + (", and train a tenth slower" if computes_bf16_fast(device) else "")
             + ": install gcc."
         )
     free = shutil.disk_usage(Path.cwd()).free
     if free < 5e9:
-        advice.append(f"Only {free / 1e9:.1f} GB of disk space is free. Fine-tuning 135 M weights needs about 3 GB.")
+        advice.append(f"Only {free / 1e9:.1f} GB of disk space is free. Fine-tuning 135 M weights needs about 4.5 GB.")
     if environment.memory_bytes < 6e9:
         advice.append("This machine has less than 6 GB of memory: use LoRA instead of full fine-tuning.")
     if environment.threads < environment.cores:

@@ -24,13 +24,14 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
 
 
-def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], key: str) -> str:
+def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], key: str, role: str = "text") -> str:
     """Return the requested column, or the first column with one of the usual names (case-insensitive).
 
     A column inside nested objects is a dotted path, such as `annotations.0.label`.
 
     Args:
-        key: The config key or option to set, e.g. `data.text` or `--column`, for messages.
+        key: The config key or option to set, e.g. `data.text` or `--column`, for messages; or words that name it.
+        role: What the column holds, for messages.
 
     Raises:
         UserError: there is no such column; the message lists the columns of the table.
@@ -48,11 +49,10 @@ def choose_column(table: RawTable, wanted: str | None, usual: tuple[str, ...], k
     for name in usual:
         if name in by_lower_case:
             return by_lower_case[name]
-    option = key if key.startswith("--") else f"--set {key}"
-    role = {"data.label": "label", "--label": "label"}.get(key, "text")
+    option = f": {key} NAME" if key.startswith("--") else f" with {key}." if " " in key else f": --set {key}=NAME"
     raise UserError(
-        f"No column of {table.source} has a usual name of a {role} column; its columns are {names}.",
-        f"Name the {role} column: {option}{' ' if key.startswith('--') else '='}NAME",
+        f"No column of {table.source} has a usual name for {role}s; its columns are {names}.",
+        f"Name the {role} column{option}",
     )
 
 

@@ -93,13 +93,10 @@ def _columns(table: RawTable, data: ExampleData) -> tuple[list[str], list[str]]:
             f"No columns of {table.source} have usual names of prompts and answers; it has {', '.join(table.columns)}.",
             "Name them: --set data.prompt=NAME --set data.completion=NAME",
         )
+    completion, usual = data.completion or found.completion, ("completion", "answer", "output")
     return (
         choose_text_columns(table, data.prompt or found.prompt, "data.prompt"),
-        [
-            choose_column(
-                table, data.completion or found.completion, ("completion", "answer", "output"), "data.completion"
-            )
-        ],
+        [choose_column(table, completion, usual, "data.completion", "answer")],
     )
 
 

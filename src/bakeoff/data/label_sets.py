@@ -163,8 +163,8 @@ def _from_columns(
                 raise refusal(
                     row,
                     f"column {column!r} holds {name[:40]!r}; a column of one label holds 0 or 1, or a number between.",
-                    "To learn one column of labels, name it alone: data.label=COLUMN. If the value marks rows "
-                    "without labels: data.unlabeled=VALUE",
+                    "To learn one column of labels, name it alone. If the value marks rows without labels, give it as "
+                    "data.unlabeled.",
                 )
             if 0 < number < 1:
                 soft.add(column)

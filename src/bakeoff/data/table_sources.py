@@ -96,7 +96,7 @@ def _columns(table: RawTable, data: TableData) -> tuple[list[str], list[str]]:
     labels = data.label if isinstance(data.label, list) else [data.label]
     for name in data.feature_columns:
         choose_column(table, name, (), "data.features")
-    return text, [choose_column(table, label, LABEL_NAMES, "data.label") for label in labels]
+    return text, [choose_column(table, label, LABEL_NAMES, "data.label", "label") for label in labels]
 
 
 def _refuse_features(source: TableSource, data: TableData) -> None:

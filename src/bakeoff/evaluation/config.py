@@ -52,7 +52,7 @@ def _cost(value: Any) -> Any:
         return BinaryCost.model_validate(value)
     if not value or not all(isinstance(row, dict) for row in value.values()):
         raise ValueError(
-            "must be {false_negative: 10, false_positive: 1}, or true label: {predicted label: cost} for several labels"
+            "must be {false_negative: 10, false_positive: 1}, or true label: {predicted label: cost} for more than two"
         )
     return _COSTS.validate_python(value)
 

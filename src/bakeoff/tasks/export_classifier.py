@@ -19,7 +19,7 @@ from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod
 from bakeoff.methods.export_formats import ExportFormat
-from bakeoff.methods.saved import classifier_path, read_classifier
+from bakeoff.methods.saved import CalibratedClassifier, classifier_path, read_classifier
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks.classifier import Classifier, load_classifier
@@ -57,6 +57,20 @@ def export_classifier(
         UserError: packages are missing, the exported classifier answers differently, a text can have several labels, or
             the contestant reads columns.
     """
+    saved = refuse_other_answers(contestant)
+    source, texts = _texts(run)
+    shutil.copyfile(classifier_path(contestant.model), classifier_path(folder))
+    exported = method.export(format, contestant.model, saved, saved.temperature, folder)
+    parity = _compare(load_classifier(contestant.path, precision="fp32"), exported, source, texts)
+    return parity, 'python {folder}/classify.py "A fine film"'
+
+
+def refuse_other_answers(contestant: ContestantFolder) -> CalibratedClassifier:
+    """Return a saved classifier that gives a text alone one label, which all exports do.
+
+    Raises:
+        UserError: a text can have several labels, the contestant reads columns, or it is damaged.
+    """
     saved = read_classifier(contestant.model)
     if saved.multilabel:
         raise UserError(
@@ -68,11 +82,7 @@ def export_classifier(
             f"Contestant '{contestant.name}' reads columns beside the text, and exports are for texts alone.",
             f"Train it with features: false, or use its model with bakeoff.load_classifier('{contestant.path}').",
         )
-    source, texts = _texts(run)
-    shutil.copyfile(classifier_path(contestant.model), classifier_path(folder))
-    exported = method.export(format, contestant.model, saved, saved.temperature, folder)
-    parity = _compare(load_classifier(contestant.path, precision="fp32"), exported, source, texts)
-    return parity, 'python {folder}/classify.py "A fine film"'
+    return saved
 
 
 def _compare(

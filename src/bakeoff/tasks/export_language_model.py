@@ -82,7 +82,7 @@ def export_language_model(
     del original
     gc.collect()  # the exported model needs the memory
     written = method.export(format, contestant.model, folder)
-    _compare_tokens(tokenizer, written, plan, _plan(written.tokenizer, text, context))
+    _compare_tokens(written, plan, _plan(written.tokenizer, text, context), format)
     found = summary(score_with(written.forward, plan)).perplexity
     parity = LanguageModelParity(
         source,
@@ -97,7 +97,7 @@ def export_language_model(
     if not abs(parity.difference) <= parity.tolerance:  # NaN is not
         raise UserError(
             f"The exported model differs from the contestant. {parity.sentence}",
-            "Nothing was written. Try another format: --to merged.",
+            _nothing_written(format),
         )
     if prompting_path(contestant.model).exists():
         shutil.copyfile(prompting_path(contestant.model), prompting_path(folder))
@@ -139,7 +139,11 @@ def _plan(tokenizer: Any, text: Corpus, context: int) -> ScoringPlan:
     return plan_scoring(tokenizer, text, "window", model_context=context, context_length=length, stride=length)
 
 
-def _compare_tokens(tokenizer: Any, written: ReadBack, plan: ScoringPlan, other: ScoringPlan) -> None:
+def _nothing_written(format: ExportFormat) -> str:
+    return "Nothing was written." + ("" if format == "merged" else " Try another format: --to merged.")
+
+
+def _compare_tokens(written: ReadBack, plan: ScoringPlan, other: ScoringPlan, format: ExportFormat) -> None:
     """Raise UserError if the exported tokenizer reads the text in another way."""
     if len(plan.rows) == len(other.rows) and all(
         np.array_equal(one.inputs, two.inputs) for one, two in zip(plan.rows, other.rows, strict=True)
@@ -147,7 +151,7 @@ def _compare_tokens(tokenizer: Any, written: ReadBack, plan: ScoringPlan, other:
         return
     raise UserError(
         f"The exported tokenizer, as read by {written.program}, does not split texts as the contestant's does.",
-        "Nothing was written. Try another format: --to merged.",
+        _nothing_written(format),
     )
 
 

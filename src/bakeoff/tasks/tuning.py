@@ -177,7 +177,7 @@ class _Searching:
         if best is None:
             raise UserError(
                 f"{self.context.name}: the loss was not a number in any of {len(self.trials)} trials.",
-                f"Look at the data, or leave out --set contestants.{self.context.name}.tune",
+                f"Look at the data, or leave out contestants.{self.context.name}.tune.",
             )
         self.context.folder.adopt(self.context.folder.trial(best.number))
         metric = self._metric()

@@ -362,6 +362,13 @@ def test_wrong_columns_and_files_are_refused(tmp_path, settings, said):
     assert said in refusal(tmp_path, RIGHT, **settings)
 
 
+def test_a_column_of_answers_without_a_usual_name_has_to_be_named(tmp_path):
+    said = refusal(tmp_path, [{"text": row["text"], "antwort": row["predicted"]} for row in RIGHT])
+
+    assert "has a usual name for answers; its columns are text, antwort." in said
+    assert said.endswith("Name the answer column with the contestant's `label`.")
+
+
 def test_a_file_without_texts_and_ids_is_refused(tmp_path):
     assert "has no column of texts or ids" in refusal(tmp_path, [{"predicted": "good"}] * 3)
 

@@ -80,7 +80,7 @@ def read_answers(
         names: list[str | None] = [label_names[0] if row in filled else None for row in range(len(table))]
         label = None
     else:
-        label = choose_column(table, config.label, _EITHER, "the contestant's `label`")
+        label = choose_column(table, config.label, _EITHER, "the contestant's `label`", "answer")
         names, _ = labels_of(with_lists(table.column(label)))
         if out_of_scope is not None and out_of_scope in names:
             raise UserError(
@@ -137,7 +137,7 @@ def _read_label_sets(
         if np.isin(probabilities, (0, 1)).all():
             kind = "labels"
     else:
-        label = choose_column(table, config.label, _EITHER, "the contestant's `label`")
+        label = choose_column(table, config.label, _EITHER, "the contestant's `label`", "answer")
         sets = label_lists(table.column(label), label_names)
         rows = [row for row, own in enumerate(sets) if own is not None]
         probabilities, kind = np.zeros((len(rows), len(label_names))), "labels"
