@@ -200,8 +200,12 @@ def test_settings_are_named_where_there_is_a_config_to_set_them_in(tmp_path, con
         ("koi8_r", "Это был очень хороший фильм"),
         ("windows-1254", "Bu film çok güzeldi, şahane ığdır"),
         ("gb18030", "这部电影太无聊了浪费时间"),
-        ("big5", "這部電影太無聊了浪費時間"),
-        ("shift_jis", "この映画はとても面白かったです"),
+        ("cp950", "這部電影太無聊了浪費時間"),
+        ("cp950", "這部電影裏的人太無聊了"),
+        ("cp932", "この映画はとても面白かったです"),
+        ("cp932", "①この映画はとても面白かったです㈱"),
+        ("cp949", "이 영화는 정말 재미있었어요"),
+        ("cp949", "됬 재미있었어요 영화"),  # a syllable that EUC-KR lacks
         ("cp874", "หนังเรื่องนี้น่าเบื่อมากครับ"),
     ],
 )
@@ -210,6 +214,16 @@ def test_other_encodings_are_found(read, encoding, text):
 
     assert table.columns["text"][0] == f"{text} 0"
     assert encoding in table.notes[0]
+
+
+@pytest.mark.parametrize("first", ["", "-"])  # the sample may end between two bytes of a character
+def test_a_long_file_in_an_encoding_of_several_bytes(read, first):
+    rows = [f"재미있었어요영화는정말{n}\t{'ab'[n % 2]}" for n in range(5_000)]
+    content = lines(["text\tlabel", first + rows[0], *rows[1:]]).encode("cp949")
+
+    assert read("a.tsv", content).columns["text"][-1] == "재미있었어요영화는정말4999"
+    with pytest.raises(UserError, match=r"is not cp949: line 5002, byte \d+ is 0xc7"):
+        read("b.tsv", content + b"\xc7\x41\ta\n")  # which gb18030 reads, as it reads nearly everything
 
 
 # Spreadsheets

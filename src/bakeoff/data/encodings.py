@@ -25,12 +25,13 @@ _SIGNATURES = {  # of files that hold no text
 _LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
 _CANDIDATES = (
     *(*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874"),
-    *("koi8_r", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
+    *("koi8_r", "cp932", "euc_jp", "gb18030", "cp950", "cp949"),  # of Shift JIS, Big5 and EUC-KR what Windows writes
 )
 _CYRILLIC = ("cp1251", "koi8_r")
 _MOST_ACCENTS = 0.2  # of the bytes, in languages with Latin letters
 _LIKE_WINDOWS_1252 = ("cp1250", "cp1257")  # the same letters in Western Europe: nothing but their names differs
 _SAMPLE = 100_000  # bytes
+_BETWEEN_CHARACTERS = re.compile(rb"[\x00-\x2f]")  # in no candidate part of a character of several bytes
 _FEW_BROKEN = 0.1  # of the characters beyond ASCII: such a file is damaged UTF-8 rather than in another encoding
 
 
@@ -68,7 +69,8 @@ def decode_found(content: bytes, name: str, encoding: str | None = None) -> tupl
         found = None if _is_damaged_utf8(content) else _guess(content)
         if found is None:
             raise _not(content, name, "utf-8", error) from None
-    return content.decode(found), found.replace("cp125", "windows-125")
+    found = found.replace("cp125", "windows-125")
+    return _decode_as(content, name, found), found
 
 
 def _decode_as(content: bytes, name: str, encoding: str) -> str:
@@ -111,9 +113,10 @@ def _is_damaged_utf8(content: bytes) -> bool:
 
 
 def _guess(content: bytes) -> str | None:
+    """Return the encoding that the first lines beyond ASCII have; further lines may show that it is damaged."""
     from charset_normalizer import from_bytes
 
-    sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE]
+    sample = _sample(content)
     latin = _is_latin(sample)
     matches = from_bytes(sample, cp_isolation=list(_LATIN if latin else _CANDIDATES))
     found = [match.encoding for match in matches] or ["cp1252"] * latin
@@ -122,7 +125,17 @@ def _guess(content: bytes) -> str | None:
         found.insert(0, "cp1252")
     if found and found[0] in _CYRILLIC:  # each reads the other's letters with upper and lower case exchanged
         found[:0] = sorted(filter(partial(_decodes, sample), _CYRILLIC), key=lambda each: -_lower_case(sample, each))
-    return next((encoding for encoding in found if _decodes(content, encoding)), None)
+    best = next(iter(found), None)
+    if best in _LATIN:  # further lines may hold letters that only another one has
+        return next((encoding for encoding in found if encoding in _LATIN and _decodes(content, encoding)), best)
+    return best
+
+
+def _sample(content: bytes) -> bytes:
+    """Return the first lines that are not ASCII, cut where no character of several bytes can be."""
+    lines = b"\n".join(line for line in content.split(b"\n") if not line.isascii())
+    end = _BETWEEN_CHARACTERS.search(lines, _SAMPLE)
+    return lines[: end.start()] if end else lines
 
 
 def _lower_case(sample: bytes, encoding: str) -> int:
