@@ -97,6 +97,7 @@ def test_a_column_that_names_splits_can_be_left_alone(client: httpx.Client) -> N
 
     assert (before["split"], before["tested"]) == ("split", "the rows that column split names")
     assert (found["split"], found["tested"][-9:]) == (None, "(4 folds)")
+    assert (found["rows"], found["classes"]) == (60, {"a": 30, "b": 30})  # each row once
 
 
 def test_a_metric_needs_no_new_forecast(client: httpx.Client, fake: FakeProcesses) -> None:

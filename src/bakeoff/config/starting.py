@@ -196,12 +196,13 @@ def _labeled_table(
             split=TableSplit(column=roles.split, **choices.split),
         )
     split, report = prepare_table(data, _SEED)
+    apart = 2 if report.folds else 3  # with folds, train and validation are all rows already
     classes: Counter[str] = Counter()
-    for part in report.splits:
+    for part in report.splits[:apart]:
         classes.update(part.labels)
-    rows = sum(part.rows for part in report.splits) + sum(report.skipped.values())
+    rows = sum(part.rows for part in report.splits[:apart]) + sum(report.skipped.values())
     leaks = leaking_columns(split) if split.features else {}
-    texts = [text for part in (split.train, split.validation, split.test) for text in part.texts]
+    texts = [text for part in (split.train, split.validation, split.test)[:apart] for text in part.texts]
     seen = _seen(report, "classification", rows, texts)
     seen.features = [name for name in split.features if name not in leaks]
     seen.columns, seen.text, seen.label, seen.split = list(table.columns), roles.text, roles.label, roles.split
