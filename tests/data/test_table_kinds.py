@@ -108,6 +108,15 @@ def test_lines_of_blanks_are_skipped(read):
     assert read("a.csv", lines(["label,text", *rows[:3], "  ", *rows[3:], " "])).columns["label"] == LABELS
 
 
+@pytest.mark.parametrize(("name", "separator"), [("Kommentar\n(frei)", ";"), ("Kommentar,\nfrei", "\t")])
+def test_a_header_may_have_a_line_break_before_its_first_separator(read, name, separator):
+    rows = [f'"{text}; gern"{separator}{label}' for text, label in zip(TEXTS, LABELS, strict=True)]
+
+    table = read("a.csv", lines([f'"{name}"{separator}Bewertung', *rows]))
+
+    assert table.columns == {name: [f"{text}; gern" for text in TEXTS], "Bewertung": LABELS}
+
+
 @pytest.mark.parametrize("header", ["label, text", "label,text"])
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_quotes_behind_a_blank_are_no_part_of_the_text(read, header, separator):

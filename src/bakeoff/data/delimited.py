@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +25,9 @@ from bakeoff.errors import FormatError
 
 _ENOUGH_ROWS = 8
 """Fewer rows fit a reading without quotes by chance."""
+
+_HEADER = re.compile(r'(?:\s*[\r\n])?(?=([^\r\n]*))((?:[^"\r\n]+|"[^"]*")*)')
+"""The first line that is not blank, and the first row, which goes on in further lines while a double quote is open."""
 
 _MEND = 'Put fields with line breaks or separators in double quotes (")'
 _SETTINGS = {
@@ -150,15 +154,12 @@ def _find(text: str, name: str, tabs: bool, settings: TableFormat) -> _Fit:
 
 def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]:
     """Yield the dialects in the order in which they are tried; users see the error of the first one."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
     if settings.separator is not None:
         separators = [SEPARATORS.get(settings.separator, settings.separator)]
     elif named := named_separator(text):
         separators = [named]
     else:
-        first = "\t" if tabs else max(",;\t|", key=header.count)
-        others = sorted((each for each in ",;\t|" if each != first and each in header), key=header.count, reverse=True)
-        separators = [first, *others]
+        separators = _separators(text, tabs)
     for number, separator in enumerate(separators):
         if settings.quote is not None:
             yield Dialect(separator, settings.quote)
@@ -177,6 +178,20 @@ def _dialects(text: str, tabs: bool, settings: TableFormat) -> Iterator[Dialect]
         if "'" in text:
             yield Dialect(separator, "single")
         yield Dialect(separator, "none")
+
+
+def _separators(text: str, tabs: bool) -> list[str]:
+    """Return the separators that the header may have, those that its first line has most of first."""
+    header = _HEADER.match(text)
+    assert header is not None  # it matches anything
+    line, row = header.groups()
+
+    def found(separator: str) -> tuple[int, int]:
+        return line.count(separator), row.count(separator)
+
+    first = "\t" if tabs else max(",;\t|", key=found)
+    others = [each for each in ",;\t|" if each != first and any(found(each))]
+    return [first, *sorted(others, key=found, reverse=True)]
 
 
 def _usual(text: str, first: Dialect) -> int:
