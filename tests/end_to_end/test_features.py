@@ -128,9 +128,13 @@ def test_values_are_given_on_the_command_line(folder):
 
 @pytest.mark.parametrize(
     ("feature", "said"),
-    [("contry=DE", "Did you mean 'country'?"), ("country", "a value is missing")],
+    [
+        ("contry=DE", "Did you mean 'country'?"),
+        ("country", "a value is missing"),
+        ("price=12.5", "'12.5' is no number"),  # it has a decimal comma
+    ],
 )
-def test_values_that_nobody_reads_are_refused(folder, feature, said):
+def test_values_that_cannot_be_read_are_refused(folder, feature, said):
     assert said in refused("predict", folder / "run", "the plot", "--feature", feature)
 
 
@@ -144,6 +148,7 @@ def test_a_file_has_the_columns_or_is_refused(folder, tmp_path):
     out = tmp_path / "labeled.csv"
     typed = bakeoff("predict", folder / "run", "--file", folder / "films.csv", "--out", out, "--contestant", "linear")
     assert typed.code == 0, typed.err
+    assert "Column 'price': 1 cell is no number and counts as missing, such as 'unknown'." in typed.err
     rows = list(csv.DictReader(out.open()))
     right = [row["label"] == row["opinion"] for row in rows]
     assert sum(right) / len(right) > 0.8

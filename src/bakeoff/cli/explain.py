@@ -36,7 +36,7 @@ def command(
     """Show which words (and columns) drove each contestant's decision. Without TEXT, read standard input."""
     from bakeoff.data.row_texts import cells_at
     from bakeoff.runs.folder import RunFolder
-    from bakeoff.tasks.classifier import columns_of, load_classifier
+    from bakeoff.tasks.classifier import columns_of, encoded_columns, load_classifier
 
     folder = RunFolder(run)
     names = chosen_contestants(folder, contestant)
@@ -45,7 +45,8 @@ def command(
         raise UserError("There is no text to explain.", 'For example: bakeoff explain RUN "A fine film"')
     say_where_texts_go(folder, names)
 
-    inputs, absent = with_features(inputs, columns_of(folder, names), features)
+    readers = columns_of(folder, names)
+    inputs, absent = with_features(inputs, readers, features, encoded_columns(folder, list(readers)))
     if absent:
         print(absent, file=sys.stderr)
 

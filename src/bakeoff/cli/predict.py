@@ -16,6 +16,7 @@ from bakeoff.cli.boundary import InterruptedWorkError
 from bakeoff.cli.console import output, print_json, printable, warn_of_slow_bf16
 from bakeoff.cli.options import Features, Json, OnlyContestant, Precision, RunPath, Texts
 from bakeoff.cli.texts import (
+    UnreadCells,
     answers_of,
     chosen_contestants,
     empty_text_note,
@@ -68,7 +69,7 @@ def command(
 ) -> None:
     """Classify texts with the contestants of a run. Without TEXT and --file, read standard input line by line."""
     from bakeoff.runs.folder import RunFolder
-    from bakeoff.tasks.classifier import columns_of
+    from bakeoff.tasks.classifier import columns_of, encoded_columns
 
     if texts and file:
         raise UserError("Give texts or --file, not both.")
@@ -92,14 +93,16 @@ def command(
         warn_of_slow_bf16(precision)
         say_where_texts_go(folder, names)
         asked, readers = _Asked(folder, names, precision, source.rows, progress), columns_of(folder, names)
+        encoded = encoded_columns(folder, list(readers))
+        unread = UnreadCells(encoded)
         unanswered: Counter[str] = Counter()
         kept: list[tuple[list[str], dict[str, list[Prediction]]]] = []
         try:
             with _writer(out, source) as write:
                 for part in source.parts():
-                    inputs, absent = with_features(
-                        part.texts, readers, features, _table(part, source, file) if file is not None else None
-                    )
+                    table = _table(part, source, file) if file is not None else None
+                    inputs, absent = with_features(part.texts, readers, features, encoded, table)
+                    unread.add(inputs)
                     if absent and absent not in notes:
                         notes[absent] = None
                         print(absent, file=sys.stderr)
@@ -117,6 +120,9 @@ def command(
             raise InterruptedWorkError(
                 f"Interrupted after {asked.done:,} of {source.rows:,} texts.{nothing}", "Run the command again."
             ) from None
+    for said in unread.notes():
+        notes[said] = None
+        print(said, file=sys.stderr)
     for name, count in unanswered.items():
         below = f"(probability below {threshold:g})"
         print(f"{printable(name)}: no label for {count:,} of {source.rows:,} texts {below}.", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ from bakeoff.spelling import nearest
 
 if TYPE_CHECKING:
     from bakeoff.data.raw_tables import RawTable
+    from bakeoff.methods.table_columns.encoder import EncodedColumn
     from bakeoff.runs.folder import RunFolder
 
 Answer = TypeVar("Answer")
@@ -61,6 +63,7 @@ def with_features(
     texts: Sequence[str],
     readers: Mapping[str, list[str]],
     given: Sequence[str] | None,
+    encoded: Mapping[str, EncodedColumn],
     table: RawTable | None = None,
 ) -> tuple[Sequence[str], str | None]:
     """Return the texts with the cells of the columns that contestants read beside them, and a sentence if some lack.
@@ -68,11 +71,12 @@ def with_features(
     Args:
         readers: The columns that each contestant reads, of those that are asked and read any.
         given: `COLUMN=VALUE`, for all texts.
+        encoded: How contestants read the columns.
         table: The table that the texts come from, a row each.
 
     Raises:
-        UserError: `given` names a column that no contestant reads, or one twice; or the table lacks one that a
-            contestant reads.
+        UserError: `given` names a column that no contestant reads, or one twice, or its value is no number where the
+            column holds numbers; or the table lacks a column that a contestant reads.
     """
     from bakeoff.data.row_texts import row_texts
 
@@ -82,6 +86,8 @@ def with_features(
         name, value = _assigned(assignment, known)
         if name in values:
             raise UserError(f"--feature gives column {name!r} twice.", "Give each column one value.")
+        if name in encoded:
+            _refuse_unread(assignment, value, encoded[name])
         values[name] = value
     columns: dict[str, Sequence[Any]] = {name: [value] * len(texts) for name, value in values.items()}
     for name in known:
@@ -120,6 +126,19 @@ def _assigned(assignment: str, known: Sequence[str]) -> tuple[str, str]:
     return name, value
 
 
+def _refuse_unread(assignment: str, value: str, column: EncodedColumn) -> None:
+    """Refuse a value that would count as missing because it is no number, or no date."""
+    from bakeoff.data.cells import cell_of
+
+    if column.reading.unread([cell_of(value)]):
+        comma = ", with a decimal comma: 12,5" if column.reading.decimal == "comma" else ""
+        raise UserError(
+            f"--feature {assignment}: {value!r} is no {column.reading.kind}.",
+            f"Column {column.name!r} holds {column.reading.kind}s{comma}. If the value is missing: "
+            f"--feature {shlex.quote(f'{printable(column.name)}=')}",
+        )
+
+
 def _lacks(table: RawTable, name: str, readers: Sequence[str]) -> UserError:
     from bakeoff.evaluation.wording import listed
 
@@ -132,6 +151,29 @@ def _lacks(table: RawTable, name: str, readers: Sequence[str]) -> UserError:
         + f"To count it as missing: --feature {shlex.quote(f'{name}=')} Or ask a contestant that reads the text alone: "
         "--contestant NAME",
     )
+
+
+class UnreadCells:
+    """Counts the cells of columns that contestants cannot read, in all parts of a table."""
+
+    def __init__(self, encoded: Mapping[str, EncodedColumn]) -> None:
+        self._encoded = encoded
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Count those of the texts of one part."""
+        from bakeoff.data.row_texts import RowTexts
+
+        cells = texts.columns if isinstance(texts, RowTexts) else {}
+        for name, column in self._encoded.items():
+            if unread := column.reading.unread(cells.get(name, ())):
+                self._counts[name] += len(unread)
+                self._first.setdefault(name, unread[0])
+
+    def notes(self) -> list[str]:
+        """Return a sentence on each column that has any."""
+        return [self._encoded[name].unread_note(count, self._first[name]) for name, count in self._counts.items()]
 
 
 def chosen_contestants(run: RunFolder, contestant: str | None) -> list[str]:

@@ -21,6 +21,7 @@ from bakeoff.evaluation.thresholds import choose_labels
 from bakeoff.methods.base import ClassificationMethod, MethodConfig, TextModel
 from bakeoff.methods.registry import get_classification_method
 from bakeoff.methods.saved import classifier_path, load_text_model, read_classifier
+from bakeoff.methods.table_columns.encoder import ColumnEncoder, EncodedColumn
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import exists
@@ -203,6 +204,21 @@ def columns_of(run: RunFolder, names: Sequence[str]) -> dict[str, list[str]]:
         if classifier_path(path).exists() and (columns := read_classifier(path).columns):
             found[name] = columns
     return found
+
+
+def encoded_columns(run: RunFolder, names: Sequence[str]) -> dict[str, EncodedColumn]:
+    """Return how contestants read the columns beside the text, by column.
+
+    All of a run learned it from the same training split, so one of them tells, or a member of an ensemble.
+    """
+    members = {name: config.builds_on for name, _, config in _contestants(run)}
+
+    def learned(name: str) -> ColumnEncoder | None:
+        own = ColumnEncoder.find(run.contestant(name, writes=False).model)
+        return own or next(filter(None, map(learned, members.get(name, ()))), None)
+
+    encoder = next(filter(None, map(learned, names)), None)
+    return {column.name: column for column in encoder.columns} if encoder else {}
 
 
 def running_code(run: RunFolder) -> list[str]:

@@ -77,16 +77,20 @@ class EncodedColumn:
         if self.reading.decimal == "comma":
             notes.append(f"Numbers in column {self.name!r} are read with a decimal comma: 1.234,5.")
         if unread := self.reading.unread(cells):
-            one = len(unread) == 1
-            notes.append(
-                f"Column {self.name!r}: {len(unread):,} cell{' is' if one else 's are'} no {self.reading.kind} and "
-                f"count{'s' * one} as missing, such as {unread[0][:_SHOWN]!r}."
-            )
+            notes.append(self.unread_note(len(unread), unread[0]))
         if self.others and not self.categories:
             notes.append(
                 f"Column {self.name!r} tells nothing apart: no category stands in {FEWEST_ROWS} training rows or more."
             )
         return notes
+
+    def unread_note(self, count: int, example: str) -> str:
+        """Return a sentence on so many cells that cannot be read, of which `example` is one."""
+        one = count == 1
+        return (
+            f"Column {self.name!r}: {count:,} cell{' is' if one else 's are'} no {self.reading.kind} and "
+            f"count{'s' * one} as missing, such as {example[:_SHOWN]!r}."
+        )
 
     def encode(self, cells: Sequence[Cell]) -> Array:
         """Return shape (cells, values)."""
@@ -172,6 +176,16 @@ class ColumnEncoder:
             return cls([EncodedColumn(**{**each, "reading": Reading(**each["reading"])}) for each in values])
         except (OSError, ValueError, TypeError, KeyError):
             raise UserError(f"{folder / _FILE} is missing or damaged.", "Train the contestant again.") from None
+
+    @classmethod
+    def find(cls, folder: Path) -> Self | None:
+        """Return what was saved in a folder or inside it; None if nothing was.
+
+        Raises:
+            UserError: as `load`.
+        """
+        file = next(folder.rglob(_FILE), None)
+        return None if file is None else cls.load(file.parent)
 
 
 def softly_clipped(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
