@@ -16,6 +16,7 @@ from bakeoff.data.config import TableData
 from bakeoff.data.label_stratification import split_by_label_sets
 from bakeoff.data.tables import prepare_table
 from bakeoff.errors import UserError
+from tests.data.spreadsheets import xlsx
 
 LABELS = ["news", "sport", "war"]
 SETS = [[label for bit, label in enumerate(LABELS) if row >> bit & 1] for row in range(8)] * 10
@@ -77,6 +78,17 @@ def test_every_form_gives_the_same_labels(write):
     assert found(write(words), label=LABELS) == expected
     assert found(write(shares), label=LABELS) == expected
     assert found(write(shares), label=LABELS, labels={"threshold": 0.7}) == expected
+
+
+def test_an_empty_cell_means_that_no_label_applies(write, tmp_path):
+    expected = {text(row): labels for row, labels in enumerate(SETS)}
+    assert not all(expected.values())
+
+    assert found(write({"labels": [str(labels) if labels else "" for labels in SETS]}, "csv")) == expected
+    pytest.importorskip("python_calamine")
+    sheet = [("text", "tags"), *((text(row), ";".join(labels) or None) for row, labels in enumerate(SETS))]
+    (tmp_path / "table.xlsx").write_bytes(xlsx({"Sheet": sheet}))
+    assert found(str(tmp_path / "table.xlsx"), label="tags", labels={"separator": ";"}) == expected
 
 
 def test_arrays_of_numpy_spelled_out(write):

@@ -81,7 +81,10 @@ def read_label_sets(
                 f"the labels in column {column!r} are {str(cells[row])[:60]}.",
                 "Labels are words, numbers or phrases.",
             )
-        rows.append(None if found is None else _named(found, unlabeled))
+        if isinstance(cells[row], str) and not cells[row].strip():
+            rows.append(frozenset())  # an empty cell of a CSV; what is not known is null
+        else:
+            rows.append(None if found is None else _named(found, unlabeled))
     return LabelSets(_names(rows), rows, f"Column {column!r} holds lists: a text can have several labels.")
 
 

@@ -115,4 +115,11 @@ def _columns(rows: list[list[Any]], name: str, header: bool) -> dict[str, list[A
         names = [f"column_{number}" for number in range(1, width + 1)]
     if twice := {column for column in names if names.count(column) > 1}:
         raise UserError(f"{name}: column {sorted(twice)[0]!r} occurs twice.", "Rename one of them.")
-    return {column: [row[number] for row in rows] for number, column in enumerate(names)}
+    return {column: _cells([row[number] for row in rows]) for number, column in enumerate(names)}
+
+
+def _cells(column: list[Any]) -> list[Any]:
+    """Return the cells of a column; where some hold text, the empty ones are "", as in a CSV, not unknown."""
+    if not any(isinstance(cell, str) for cell in column):
+        return column
+    return ["" if cell is None else cell for cell in column]
