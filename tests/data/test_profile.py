@@ -15,6 +15,8 @@ KINDS = [("spam", "ham", "jam")[n % 3] for n in range(ROWS)]
 STARS = [n % 5 + 1 for n in range(ROWS)]
 SPLITS = [("train", "train", "dev", "test")[n % 4] for n in range(ROWS)]
 BITS = [n % 2 for n in range(ROWS)]
+FLAGS = [n % 2 == 0 for n in range(ROWS)]
+WORDS = [("Yes", "no")[n % 2] for n in range(ROWS)]
 NUMBERS = [n / 7 for n in range(ROWS)]
 
 
@@ -40,6 +42,8 @@ def roles(columns: dict[str, list], **known) -> ColumnRoles:
         ({"a": ["หนังเรื่องนี้น่าเบื่อมากครับ"] * ROWS, "b": KINDS}, (["a"], "b", None)),
         ({"a": [text.split() for text in TEXTS], "b": [[kind] for kind in KINDS]}, (["a"], "b", None)),
         ({"text": TEXTS, "a": BITS, "b": BITS}, (["text"], ["a", "b"], None)),
+        ({"text": TEXTS, "a": FLAGS, "b": WORDS, "c": BITS}, (["text"], ["a", "b", "c"], None)),
+        ({"text": TEXTS, "a": FLAGS, "b": WORDS, "x": KINDS}, (["text"], "x", None)),
         ({"text": TEXTS, "labels": [["a", "b"]] * ROWS}, (["text"], "labels", None)),
         ({"text": TEXTS, "x": [["a"], ["a", "b"]] * 20}, (["text"], "x", None)),
         ({"text": TEXTS, "kind": ["a", "b", "a,b", "b"] * 10}, (["text"], "kind", None, ",")),

@@ -348,7 +348,7 @@ def _classification_yaml(
         wordiest: The column with the most words besides the text and the label.
     """
     labels = seen.label if isinstance(seen.label, list) else [seen.label or ""]
-    label = scalar(labels[0]) if len(labels) == 1 else f"[{', '.join(map(scalar, labels))}] # 0 or 1 in each"
+    label = scalar(labels[0]) if len(labels) == 1 else f"[{', '.join(map(scalar, labels))}] # yes or no in each"
     if seen.separator is not None:
         label += f"\n  labels: {{separator: {scalar(seen.separator)}}} # between several labels of one text"
     text = scalar(seen.text[0]) if len(seen.text) == 1 else f"[{', '.join(map(scalar, seen.text))}]"

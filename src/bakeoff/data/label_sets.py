@@ -180,6 +180,11 @@ def _from_columns(
     return LabelSets(list(columns), rows, note)
 
 
+def is_yes_or_no(name: str) -> bool:
+    """Return whether a cell of a column of one label says that a text has it, or has it not, and no share of people."""
+    return _share(name) in (0, 1)
+
+
 def _share(name: str) -> float | None:
     """Return a number between 0 and 1, or None if it is something else."""
     if name.lower() in _TRUTH:

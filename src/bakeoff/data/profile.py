@@ -12,7 +12,7 @@ import numpy as np
 from bakeoff.data.cells import NotTextError, label_of, text_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, choose_text_columns, listed
 from bakeoff.data.headers import is_number
-from bakeoff.data.label_sets import look_like_label_sets, refuse_objects
+from bakeoff.data.label_sets import is_yes_or_no, look_like_label_sets, refuse_objects
 from bakeoff.data.nested import leaves
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.scripts import counted_in_characters, rough_words
@@ -160,7 +160,7 @@ def _text_column(table: RawTable, labels: Sequence[str | None], reasons: list[st
 def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str | list[str] | None:
     """Return the column that a usual name or a few repeated values show to hold the labels.
 
-    Where no column does, but several hold 0 and 1, each of them is a label.
+    Where no column does, but several hold 0 and 1, or yes and no, each of them is a label.
     """
     by_content = [name for name in others if _can_be_classes(table.column(name))]
     words = [name for name in by_content if not _are_numbers(table.column(name))]
@@ -175,10 +175,12 @@ def _label_column(table: RawTable, others: list[str], reasons: list[str]) -> str
     if lists and not by_content:
         reasons.append(f"label: {lists[0]}, which holds lists: a text can have several labels")
         return lists[0]
-    flags = [name for name in by_content if set(_values(table.column(name))) <= {"0", "1"}]
-    if len(flags) > 1 and not words:
-        reasons.append(f"labels: {', '.join(flags)}, which hold 0 and 1: a text can have several labels")
-        return flags
+    flags = [name for name in by_content if all(map(is_yes_or_no, _values(table.column(name))))]
+    if len(flags) > 1:
+        words = [name for name in words if name not in flags]
+        if not words:
+            reasons.append(f"labels: {', '.join(flags)}, which say yes or no: a text can have several labels")
+            return flags
     chosen = min(words or by_content, key=lambda name: len(_values(table.column(name))), default=None)
     if chosen is not None:
         count = len(_values(table.column(chosen)))
