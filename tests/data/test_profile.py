@@ -85,6 +85,7 @@ def test_known_columns_are_not_guessed():
         ({"text": TEXTS, "label": ["one"] * ROWS}, {}, "one class only"),
         ({"text": TEXTS, "rating": NUMBERS}, {}, "40 different values in 40 rows.*regression"),
         ({"text": TEXTS, "who": TITLES}, {"label": "who"}, r"too many to be classes\.\n"),
+        ({"text": TEXTS, "price": [n // 4 + 0.5 for n in range(ROWS)]}, {"label": "price"}, "regression"),
         ({"text": TEXTS[:6], "label": KINDS[:6]}, {}, "6 rows with a label: too few"),
         ({"text": TEXTS, "label": KINDS}, {"label": "lable"}, "no column 'lable'; it has text, label"),
         ({"text": TEXTS, "label": KINDS}, {"text": ["body"]}, "no column 'body'; it has text, label"),
@@ -97,8 +98,9 @@ def test_refusals(columns, known, expected):
     assert caught.value.hint
 
 
-def test_a_named_label_may_have_many_classes():
-    names = [f"class {n // 4}" for n in range(1000)]
+@pytest.mark.parametrize("name", ["class {}", "{}"])
+def test_a_named_label_may_have_many_classes(name):
+    names = [name.format(n // 4) for n in range(1000)]
     columns = {"text": [f"something was said {n}" for n in range(1000)], "intent": names}
 
     assert roles(columns, label="intent").label == "intent"

@@ -245,7 +245,7 @@ def _check_label(table: RawTable, name: str, *, named: bool) -> None:
     """Refuse a label column that cannot be learned.
 
     Args:
-        named: Whether the user chose the column, which may then have many classes.
+        named: Whether the user chose the column, which may then have many classes: words, or whole numbers.
     """
     values = table.column(name)
     refuse_objects(table.source, name, values)
@@ -264,7 +264,8 @@ def _check_label(table: RawTable, name: str, *, named: bool) -> None:
         )
     numbers = _are_numbers(values)
     large = sum(count >= _FEWEST_TEXTS for count in counts.values())
-    many_but_named = named and not numbers and large > 1 and 2 * large > len(counts)
+    codes = all(label.isdecimal() for label in counts)  # or ids, as the numbers of a regression seldom are
+    many_but_named = named and (codes or not numbers) and large > 1 and 2 * large > len(counts)
     if not _can_be_classes(values) and not many_but_named:
         raise UserError(
             f"Column {name!r} of {table.source} has {len(counts):,} different values in {counts.total():,} rows: too "
