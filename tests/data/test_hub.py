@@ -10,6 +10,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationCastError
 
 from bakeoff.config.load import load_config
 from bakeoff.data.config import TableData, TextData
@@ -172,6 +173,32 @@ def test_a_data_set_that_is_not_in_the_cache_is_explained(cached, prepare):
 
     assert caught.value.hint.startswith("Download the data set into the hub's cache ")
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ValueError("Config name is missing.\nPlease pick one among the available configs: ['a', 'b']\n..."),
+            r"configs: \['a', 'b'\]\nName a configuration: some-one/tasks/CONFIGURATION",
+        ),
+        (
+            DatasetGenerationCastError("An error occurred\n\nAll the files must have the same columns"),
+            "loaded: An error occurred. All the files must have the same columns",
+        ),
+        (DataFilesNotFoundError("No data files found"), "loaded: No data files found"),
+        (RuntimeError(), "loaded: RuntimeError"),
+    ],
+)
+def test_a_data_set_that_cannot_be_loaded_is_explained(monkeypatch, error, said):
+    def load_dataset(name, config):
+        raise error
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+
+    with pytest.raises(UserError, match=said):
+        read_raw_table("some-one/tasks")
 
 
 def test_a_file_whose_ending_was_left_out_is_named(cached, tmp_path, monkeypatch):

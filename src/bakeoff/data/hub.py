@@ -57,7 +57,7 @@ def _load_with_configuration(name: str) -> Any:
 
 def load_texts(name: str, config: str | None, column: str) -> dict[str, list[Any]]:
     """Return the rows of one column, by split (`train`, `validation`, `test` or whatever the data set has)."""
-    loaded = _load(name, config)
+    loaded = _load_with_configuration(name) if config is None else _load(name, config)
     for split_name, split in loaded.items():
         if column not in split.column_names:
             raise UserError(
@@ -92,8 +92,11 @@ def _load(name: str, config: str | None) -> Any:
         raise _NotFoundError(
             f"The data set {name!r} is not in the cache, and the hub cannot be reached.", mend, settings
         ) from None
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (datasets.exceptions.DatasetsError, ValueError, RuntimeError) as error:
+        lines = [line for each in (error, error.__cause__ or "") for line in str(each).splitlines() if line.strip()]
+        reason = ". ".join(line.strip().rstrip(".") for line in lines[:2]) or type(error).__name__
+        if config is None and "config" in reason.lower():  # which says the names of the configurations
+            mend = f"Name a configuration: {name}/CONFIGURATION"
         raise FormatError(f"The data set {name!r} cannot be loaded: {reason}", mend, settings) from None
     return loaded
 
