@@ -264,6 +264,20 @@ def test_files_of_examples(table):
     assert "Leakage: 40 prompts occur in more than one split" in found.yaml
 
 
+def test_files_of_examples_may_be_written_in_different_ways(tmp_path):
+    files = []
+    for name, separator, encoding in (("train", ",", "utf-8"), ("test", ";", "cp1252")):
+        rows = [f"Wie schön ist Nummer {n} von {name}?{separator}ja" for n in range(40)]
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text("\n".join([f"prompt{separator}completion", *rows]), encoding=encoding)
+    train, test = map(str, files)
+
+    start = starting_config(train, test=test)
+
+    assert start.seen.format is None
+    assert load_config(yaml.safe_load(start.yaml)).data.test == test
+
+
 def test_a_text_beside_a_chat_is_a_text(table):
     talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
     source = table({"messages": [talk] * 40, "text": [f"This is text number {n}" for n in range(40)]})

@@ -131,6 +131,8 @@ def _examples(
 ) -> StartingConfig:
     """Write a config for a table of prompts and answers, or of chats."""
     files = {"train": source, **others} if others else {"examples": source}
+    if any(read_raw_table(other).format != table.format for other in others.values()):
+        table = dataclasses.replace(table, format=None)  # a run finds how each is written
     with _explained_files():
         seen, corpora = look_at_examples(table, found, files, names, _SEED)
     lines = _files_yaml(seen, "examples") + _format_line(seen.format)
