@@ -183,6 +183,16 @@ def test_texts_without_labels_make_a_config_for_language_models(table, tmp_path)
     assert load_config(yaml.safe_load(starting_config(str(book)).yaml)).data.text == str(book)
 
 
+def test_language_models_read_one_column_of_one_file(table, tmp_path):
+    stories = [f"once upon a time {number}" for number in range(40)]
+    source = table({"title": [f"number {number}" for number in range(40)], "story": stories})
+
+    with pytest.raises(UserError, match="reads one column, not title and story"):
+        starting_config(source, ["title", "story"])
+    with pytest.raises(UserError, match="reads one file or folder on this machine"):
+        starting_config(str(tmp_path / "*.jsonl"))
+
+
 def test_a_text_is_evaluated_on_the_split_it_has_by_protocols_that_fit(tmp_path):
     for name in ("train", "valid"):
         (tmp_path / f"{name}.txt").write_text("A line of a book.\n" * (300 if name == "valid" else 50))

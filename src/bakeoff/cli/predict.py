@@ -40,7 +40,7 @@ _TEXTS_AT_ONCE = 5_000
 def command(
     run: RunPath,
     texts: Texts = None,
-    file: Annotated[Path | None, typer.Option(help="A table of texts, as for `data.table`, or .txt.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A table of texts, in any format of `data.table`, or .txt.")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(

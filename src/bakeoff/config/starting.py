@@ -161,6 +161,16 @@ def _labeled_table(
             raise _not_a_table(source)
         if not text:
             refuse_other_shapes(table.columns, "text", source, "--text")
+        if len(roles.text) > 1:
+            raise UserError(
+                f"{source} has no label, and a language model reads one column, not {listed(roles.text)}.",
+                "Name one of them: --text COLUMN. If there is a label, name it: --label COLUMN",
+            )
+        if table.files and not Path(source).expanduser().exists():  # a pattern, or a URL
+            raise UserError(
+                f"{source} has no label, and a language model reads one file or folder on this machine.",
+                "Put the rows in one file here. If there is a label, name it: --label COLUMN",
+            )
         return _language_model(source, roles.text[0], list(table.columns), names, choices)
     columns: str | list[str] = roles.text[0] if len(roles.text) == 1 else roles.text
     taken = {*roles.text, *_listed(roles.label), *_listed(roles.split), *roles.unused_splits}
