@@ -97,6 +97,7 @@ def test_how_slashes_and_zones_were_read_is_said():
         (["01/02/2020", "03/04/2021"], r"'01/02/2020', of which day and month cannot be told apart"),
         (["once", "twice", "2020-01-01"], "'once' is no date, time or number"),
         ([True, False, True], "is not a column of times: 'True'"),
+        ([2019, 2020, "n/a", 2021], "'n/a' in column 'when' is no number, and most other cells are"),
     ],
 )
 def test_what_cannot_be_read_is_refused(values, expected):

@@ -43,8 +43,8 @@ def read_times(values: Sequence[Any], source: str, column: str) -> Times:
     and the usual ways to write day, month and year. Times without a zone are taken as UTC.
 
     Raises:
-        UserError: not even half of the cells that are not empty can be read, or they are dates such as 01/02/2024, of
-            which day and month cannot be told apart.
+        UserError: not even half of the cells that are not empty can be read; some are no numbers, but most are; or they
+            are dates such as 01/02/2024, of which day and month cannot be told apart.
     """
     cells = [value.strip() if isinstance(value, str) else value for value in values]
     missing = [_is_missing(cell) for cell in cells]
@@ -62,6 +62,12 @@ def read_times(values: Sequence[Any], source: str, column: str) -> Times:
             notes.append(f"{len(present) - zoned:,} values of {column!r} name no time zone and are taken as UTC.")
     unreadable = [cell for cell, moment in zip(present, found, strict=True) if moment is None]
     if 2 * len(unreadable) > len(present):
+        if 2 * sum(number is not None for number in numbers) > len(present):
+            odd = next(cell for cell, number in zip(present, numbers, strict=True) if number is None)
+            raise UserError(
+                f"{source}: {str(odd)[:40]!r} in column {column!r} is no number, and most other cells are.",
+                "Leave such cells empty, or name another column with data.split.time.",
+            )
         raise UserError(
             f"{source}: column {column!r} is not a column of times: {str(unreadable[0])[:40]!r} is no date, time or "
             "number.",
