@@ -69,12 +69,12 @@ def test_unequal_precision():
     assert "bf16" not in said(language("a", precision="bf16"), language("b", precision="bf16"))
 
 
-def test_unequal_amounts_of_training():
-    unequal = said(language("a", steps=5, tokens=2000), language("b", steps=5, tokens=1000), language("c", steps=0))
-    assert "a saw 2,000 training tokens, b 1,000" in unequal
-    words = language("b", steps=5, tokens=1_000).model_copy(update={"token_unit": "words"})
-    assert "same amount of text" not in said(language("a", steps=5, tokens=2_000), words)
-    assert "same amount" not in said(language("a", steps=5, tokens=1000), language("b", steps=4, tokens=1040))
+def test_contestants_that_read_the_training_texts_equally_often_have_the_same_training():
+    """Their tokens say nothing: each one counts those of its own tokenizer, and a search those of all its trials."""
+    same = said(language("a", steps=5, epochs=3, tokens=2000), language("b", steps=99, epochs=2.9, tokens=1000))
+    assert "equally often" not in same
+    unequal = said(language("a", epochs=1.5), language("b", epochs=3), language("c", epochs=0))
+    assert "They did not go over the training texts equally often: b 3.0 times and a 1.5 times." in unequal
 
 
 def epoch(number: int, loss: float, *, best: bool) -> EpochLine:
@@ -94,12 +94,12 @@ def with_class(texts: int) -> ContestantResult:
 
 def test_the_most_important_caution_comes_first() -> None:
     """Everything at once, then without the first, and so on: what remains keeps its order."""
-    unlike = {"precision": "bf16", "steps": 5, "tokens": 2000}
+    unlike = {"precision": "bf16", "epochs": 2}
     best = with_class(4)
     best = best.model_copy(update={"training": best.training.model_copy(update=unlike)})
     other = result("b", 0.89, documents=60)
     other = other.model_copy(
-        update={"training": other.training.model_copy(update=unlike | {"tokens": 1000, "precision": "fp32"})}
+        update={"training": other.training.model_copy(update=unlike | {"epochs": 1, "precision": "fp32"})}
     )
     spans = {"train": "2020", "validation": "2023", "test": "2024"}
     leaky = report(across_splits=2, split_rule=TimeSplit(time="date", first=spans, last=spans))

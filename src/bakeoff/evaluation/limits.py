@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
-from bakeoff.evaluation.wording import count, listed
+from bakeoff.evaluation.wording import count, listed, times
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine
 
@@ -23,8 +23,8 @@ _FEW_TEXTS = 100
 # With fewer texts of a class, a single one moves its recall by more than ten points.
 _FEW_OF_A_CLASS = 10
 
-# Numbers of training tokens that differ by a larger factor are not the same budget.
-_SAME_TOKENS = 1.05
+# Numbers of passes over the training texts that differ by a larger factor are not the same budget.
+_SAME_PASSES = 1.05
 
 # A validation loss that the last evaluation has lowered by at least this share was still falling.
 _STILL_FALLING = 0.02
@@ -87,7 +87,7 @@ def cautions(
         Concern.FAILED: [_ranked_last(name, reason) for name, reason in (failed or {}).items()],
         Concern.UNFINISHED: _unfinished(results, epochs or {}),
         Concern.RARE_CLASS: _rare_classes(best),
-        Concern.UNEQUAL_TRAINING: _tokens(results),
+        Concern.UNEQUAL_TRAINING: _passes(results),
         Concern.UNEQUAL_PRECISION: _precision(results),
         Concern.SEEDS: [_seeds(results)],
     }
@@ -280,19 +280,14 @@ def _precision(results: Sequence[ContestantResult]) -> list[str]:
     ]
 
 
-def _tokens(results: Sequence[ContestantResult]) -> list[str]:
-    """Name contestants that take steps and did not see the same number of tokens, as under a limit of seconds.
+def _passes(results: Sequence[ContestantResult]) -> list[str]:
+    """Say that contestants did not go over the training texts equally often, as under a limit of seconds.
 
-    Words of one contestant and tokens of another's model cannot be compared.
+    Their tokens cannot be compared: each one counts those of its own vocabulary, and a search those of all its trials.
     """
-    sentences = []
-    trained = [result for result in results if result.training.steps]
-    for unit in dict.fromkeys(result.token_unit for result in trained):
-        seen = {result.name: result.training.tokens for result in trained if result.token_unit == unit}
-        most, least = max(seen, key=lambda name: seen[name]), min(seen, key=lambda name: seen[name])
-        if seen[most] > _SAME_TOKENS * seen[least]:
-            sentences.append(
-                f"They did not learn from the same amount of text: {most} saw {count(seen[most])} training {unit}, "
-                f"{least} {count(seen[least])}."
-            )
-    return sentences
+    trained = [result for result in results if result.training.epochs]
+    trained.sort(key=lambda result: result.training.epochs)
+    if not trained or trained[-1].training.epochs <= _SAME_PASSES * trained[0].training.epochs:
+        return []
+    often = [f"{result.name} {times(result.training.epochs)}" for result in (trained[-1], trained[0])]
+    return [f"They did not go over the training texts equally often: {listed(often)}."]
