@@ -170,6 +170,14 @@ def test_more_texts_do_not_narrow_what_seeds_contribute() -> None:
     )
 
 
+def test_opposite_results_on_very_few_texts_are_not_the_same() -> None:
+    """One is right on all of 5 texts and the other on none: the interval is a point, and McNemar's p is 0.06."""
+    pair = PAIR.model_copy(update={"difference": 1.0, "low": 1.0, "high": 1.0, "p_value": 0.0625})
+    assert undecided(pair) == "100 test texts are too few to tell a from b."
+    same = PAIR.model_copy(update={"difference": 0.0, "low": 0.0, "high": 0.0, "p_value": 1.0})
+    assert undecided(same) == "Nothing tells a from b: their accuracy on 100 test texts is the same."
+
+
 def test_few_answers_are_not_said_to_have_pieces() -> None:
     few = [language(name, 3) for name in "ab"]
     for contestant in few:

@@ -130,14 +130,14 @@ def _undecided(best: ContestantResult, comparisons: Sequence[Comparison]) -> lis
     metric = best.metrics[0]
     evaluated = f"{documents(metric)} and {len(first.by_seed)} seeds" if first.by_seed else documents(metric)
     too_few = f"{evaluated} are too few to tell {first.better} from {first.worse}"
-    half = (first.high - first.low) / 2
-    if first.difference == 0 or half == 0:
+    if first.difference == 0:
         same = f"their {metric_name(metric.name)} on {documents(metric)} is the same"
         return [f"Nothing tells {first.better} from {first.worse}: {same}."]
-    if first.by_seed:
-        return [f"{too_few}."]
+    half = (first.high - first.low) / 2
     tests = sum((comparison.p_value or 0) >= (first.p_value or 0) for comparison in comparisons)  # that Holm counts
     needed = metric.documents * (_errors_wanted(tests, metric.confidence) * half / first.difference) ** 2
+    if first.by_seed or needed <= metric.documents:  # the latter where a handful of texts differ alike
+        return [f"{too_few}."]
     if needed > _MANY_TEXTS:
         return [f"{too_few}; if their difference is what it seems, it takes more than a million."]
     rounded = math.ceil(needed / (digit := 10 ** max(0, math.floor(math.log10(needed)) - 1))) * digit
