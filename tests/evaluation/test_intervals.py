@@ -177,6 +177,16 @@ def test_the_p_value_of_the_bootstrap_is_close_to_that_of_students_t() -> None:
         assert p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue, rel=0.25, abs=4e-3)
 
 
+@pytest.mark.parametrize("units", [2, 5, 20])
+def test_units_that_all_differ_alike_are_a_fair_coin(units: int) -> None:
+    """There is no spread to learn from: as for McNemar, each unit could have favored the other one."""
+    difference = np.full(units, 1 - 2 / 3)
+    difference[0] = 1 / 3  # rounded in another way
+    _, p = paired_bootstrap_ratio(difference, np.zeros(units), np.ones(units), **DRAWS)
+    assert p == pytest.approx(mcnemar([True] * units, [False] * units))
+    assert crossed_p_value([difference] * 3, np.ones(units)) == p
+
+
 def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.7]) == [1.0, 1.0]

@@ -15,6 +15,9 @@ Interval = tuple[float, float]
 # Resamples are drawn in chunks of about this many numbers (32 MB), whatever the number of units.
 _NUMBERS_PER_CHUNK = 4_000_000
 
+# A spread of at most this share of the mean is rounding: the units differ alike.
+_ALIKE = 1e-12
+
 
 def wilson(successes: int, total: int, confidence: float) -> Interval:
     """Return the interval of a share of successes (Wilson 1927), such as an accuracy. It never leaves [0, 1].
@@ -101,8 +104,8 @@ def crossed_p_value(values: npt.ArrayLike, weights: npt.ArrayLike, *, widening: 
     if found is None:
         raise ValueError("a p-value needs at least two units")
     center, deviation, freedom = found
-    if deviation == 0:
-        return 0.0 if center else 1.0
+    if deviation <= _ALIKE * abs(center):
+        return _sign_test(int((np.asarray(weights) > 0).sum())) if center else 1.0
     return float(2 * stats.t.sf(abs(center) / deviation, freedom))
 
 
@@ -327,14 +330,22 @@ def resampled_interval(values: Floats, units: int, confidence: float) -> Interva
 def resampled_p_value(differences: Floats, units: int) -> float:
     """Return the two-sided p-value that belongs to `resampled_interval`: the interval of level 1 - p ends at 0.
 
-    Where no resample reaches 0, their number says little about p, and a normal distribution of them says more.
+    Where no resample reaches 0, their number says little about p, and a normal distribution of them says more. Where
+    all are equal, there is no spread to learn from: two units that differ alike would be certainty.
     """
     beyond = int(min((differences <= 0).sum(), (differences >= 0).sum()))
     tail = (beyond + 1) / (differences.size + 1)  # Davison and Hinkley 1997
     if beyond == 0:
-        spread = float(differences.std())
-        tail = min(tail, float(stats.norm.sf(abs(differences.mean()) / spread))) if spread else 0.0
+        center, spread = abs(float(differences.mean())), float(differences.std())
+        if spread <= _ALIKE * center:
+            return _sign_test(units)
+        tail = min(tail, float(stats.norm.sf(center / spread)))
     return min(1.0, 2 * float(stats.t.sf(stats.norm.isf(tail) / _expansion(units), max(units - 1, 1))))
+
+
+def _sign_test(units: int) -> float:
+    """Return the two-sided p-value of units that all differ in the same direction."""
+    return 0.5 ** (units - 1)
 
 
 def _expansion(units: int) -> float:
