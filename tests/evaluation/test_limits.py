@@ -44,6 +44,14 @@ def test_few_documents(documents, words):
     )
 
 
+def test_few_documents_are_said_of_the_intervals_that_the_run_has():
+    contestants = [language(name, 8) for name in "ab"]
+    for contestant in contestants:
+        contestant.metrics[0] = contestant.metrics[0].model_copy(update={"confidence": 0.9})
+    text = said(*contestants)
+    assert "8 documents are few: 90% intervals from so few may hold the truth a little less often than that." in text
+
+
 def report(**settings: Any) -> DataReport:
     return DataReport(source="a.csv", fingerprint="", splits=[], **settings)
 

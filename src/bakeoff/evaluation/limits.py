@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from bakeoff.evaluation.metrics import documents, get_metric, metric_name
 from bakeoff.evaluation.pairing import FEWEST_DOCUMENTS
-from bakeoff.evaluation.wording import count, listed, times
+from bakeoff.evaluation.wording import count, level, listed, times
 from bakeoff.runs.data_report import DataReport, GroupSplit, TimeSplit
 from bakeoff.runs.results import Comparison, ContestantResult, EpochLine
 
@@ -250,8 +250,8 @@ def _split(data: DataReport, evaluated: str) -> list[str]:
 
 
 def _few(best: ContestantResult, *, alone: bool) -> list[str]:
-    number = best.metrics[0].documents
-    counted = get_metric(best.metrics[0].name).counted
+    metric = best.metrics[0]
+    number, counted = metric.documents, get_metric(metric.name).counted
     if best.task == "classification":
         if number >= _FEW_TEXTS:
             return []
@@ -260,7 +260,8 @@ def _few(best: ContestantResult, *, alone: bool) -> list[str]:
     if number >= _FEW_DOCUMENTS or alone:
         return []
     if number >= FEWEST_DOCUMENTS:
-        return [f"{number} {counted}s are few: 95% intervals from so few hold the truth about nine times in ten."]
+        held = f"{level(metric.confidence)} intervals from so few may hold the truth a little less often than that"
+        return [f"{number} {counted}s are few: {held}."]
     if counted == "answer":
         return [f"{number} answer{'s' * (number != 1)} are too few for an interval that can be trusted."]
     return [
