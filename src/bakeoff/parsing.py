@@ -6,8 +6,9 @@ PyYAML expands aliases without end, recurses into every bracket, and raises what
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -17,7 +18,20 @@ DEEPEST = 50  # brackets and indentations inside each other
 LONGEST_KEY = 200
 LONGEST_NUMBER = 100  # characters of a number or date
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TRUTH = "tag:yaml.org,2002:bool"
+
+
+class Loader(_SafeLoader):
+    """Takes only true and false for truth values, as YAML 1.2 does: yes, no, on and off may be labels or columns."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TRUTH]
+        for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+Loader.add_implicit_resolver(_TRUTH, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 _NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
 # What PyYAML's constructors let through: of int(), datetime(), base64 and regular expressions without a match.

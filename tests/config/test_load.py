@@ -116,6 +116,7 @@ def test_columns_that_are_none_are_one_problem(text):
         ("data.text='Comment #1'", lambda config: config.data.text == "Comment #1"),
         ("data.labels.separator=#", lambda config: config.data.labels.separator == "#"),
         ("data.labels.separator=|", lambda config: config.data.labels.separator == "|"),
+        ("data.out_of_scope=off", lambda config: config.data.out_of_scope == "off"),
         ("data.rows= 100 ", lambda config: config.data.rows == 100),
         ("contestants.lstm-lab.dropout=0", lambda config: config.contestants["lstm-lab"].layers == 1),
         ("contestants.lstm.learning_rate=5e-4", lambda config: config.contestants["lstm"].learning_rate == 5e-4),
@@ -123,6 +124,30 @@ def test_columns_that_are_none_are_one_problem(text):
 )
 def test_overrides(assignment, read):
     assert read(load_config("sentiment", [assignment]))
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "read"),
+    [
+        ("cost: {positive: yes, false_negative: 10, false_positive: 1}", lambda found: found.cost.positive == "yes"),
+        ("cost: {off: {on: 10}}", lambda found: found.cost == {"off": {"on": 10}}),
+        ("labels: [No, Yes]", lambda found: found.labels == ["No", "Yes"]),
+        ("labels: [false, true]", lambda found: found.labels == ["False", "True"]),  # what such classes are called
+        ("labels: [1, 2]", lambda found: found.labels == ["1", "2"]),
+    ],
+)
+def test_yes_and_no_are_labels(tmp_path, evaluation, read):
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        f"task: classification\ndata: {{table: a.csv, unlabeled: no}}\ncontestants: {{lstm: {{bidirectional: no}}}}\n"
+        f"evaluation: {{{evaluation}}}\n"
+    )
+
+    config = load_config(file)
+
+    assert read(config.evaluation)
+    assert config.data.unlabeled == "no"
+    assert config.contestants["lstm"].bidirectional is False
 
 
 def test_every_problem_is_named_at_once_with_its_line_and_the_nearest_name(tmp_path):
