@@ -10,9 +10,13 @@ from sacrebleu.metrics import CHRF
 from scipy import stats
 
 from bakeoff.evaluation.answers import compare_answers, normalized, token_f1
+from bakeoff.evaluation.comparisons import compare
 from bakeoff.evaluation.measuring import answer_metrics
 from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.evaluation.pairing import UnpairedScoresError
+from bakeoff.report.notebook import comparison_html
+from bakeoff.runs.results import MetricValue
+from tests.evaluation.test_verdict import result
 
 PAIRS = [
     ("The old harbour.", "old harbor"),
@@ -92,3 +96,26 @@ def test_intervals_and_comparisons():
     assert 0 < get_metric("token_f1").paired.compare(a, b, "greedy", draws).p_value < 0.01
     with pytest.raises(UnpairedScoresError, match="did not answer the same prompts"):
         get_metric("token_f1").paired.compare(a, b.slice(1), "greedy", draws)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_comparison_of_answers_names_its_metric(seeds):
+    names = [f"{number}" for number in range(20)]
+    values = {"a": np.tile([1.0, 1.0], 10), "b": np.tile([1.0, 0.8], 10)}
+    metric = MetricValue(
+        name="token_f1",
+        value=1.0,
+        protocol="greedy(max_new_tokens=5)",
+        split="test",
+        documents=20,
+        interval_unit="answer",
+        higher_is_better=True,
+    )
+    contestants = [result(name, 1.0, task="language-model").model_copy(update={"metrics": [metric]}) for name in "ab"]
+    scores = {name: [table(names, token_f1=f1)] * seeds for name, f1 in values.items()}
+
+    found = compare(*contestants, scores, Draws(0.95, 500, 1))
+
+    assert found.metric == "token_f1"
+    assert "Points of token F1" in comparison_html(found)
+    assert "+10.0" in comparison_html(found)

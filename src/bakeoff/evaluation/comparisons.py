@@ -10,8 +10,8 @@ import pyarrow as pa
 from bakeoff.evaluation.folds import larger_p_value, wider_level
 from bakeoff.evaluation.intervals import holm
 from bakeoff.evaluation.metrics import Draws, get_metric
-from bakeoff.evaluation.pairing import IncomparableError, UnpairedScoresError, protocol_name
-from bakeoff.evaluation.repeats import compare_over_seeds
+from bakeoff.evaluation.pairing import IncomparableError, UnpairedScoresError
+from bakeoff.evaluation.repeats import compare_over_seeds, compared_by
 from bakeoff.runs.results import Comparison, ContestantResult
 
 
@@ -50,7 +50,7 @@ def compare(
     return Comparison(
         better=better.name,
         worse=worse.name,
-        metric=protocol_name(deciding.protocol),
+        metric=compared_by(deciding),
         difference=paired.difference,
         low=low,
         high=high,

@@ -143,7 +143,7 @@ def compare_over_seeds(
     return Comparison(
         better=better.name,
         worse=worse.name,
-        metric=protocol_name(deciding.protocol),
+        metric=compared_by(deciding),
         difference=float(by_seed.mean()),
         low=low,
         high=high,
@@ -152,6 +152,11 @@ def compare_over_seeds(
         distinguishable=not low <= 0 <= high,
         by_seed=by_seed.tolist(),
     )
+
+
+def compared_by(deciding: MetricValue) -> str:
+    """Return what a comparison is recorded to be of: the deciding metric, or the protocol of a perplexity."""
+    return protocol_name(deciding.protocol) if get_metric(deciding.name).logarithmic else deciding.name
 
 
 def _units(scores: Sequence[pa.Table], deciding: MetricValue) -> list[Units]:
