@@ -59,6 +59,21 @@ def test_there_is_nothing_to_say_of_one_or_of_equal_times():
     assert found(a=[], b=[]) is None
 
 
+def test_losses_of_other_tokenizers_are_not_compared_where_answers_decide():
+    """A nat per token of one model is not that of another; a verdict by perplexity has the same tokens."""
+
+    def of_models(metric: str, *models: str):
+        results = [result(name, 20.0, task="language-model") for name in "ab"]
+        for each, model in zip(results, models, strict=True):
+            each.pretrained_model = model
+            each.metrics[0].name = metric
+        return time_limit(results, {"a": QUICK, "b": SLOW})
+
+    assert of_models("token_f1", "smollm2-135m", "gpt2") is None
+    assert of_models("token_f1", "gpt2", "gpt2") is not None
+    assert of_models("perplexity", "gpt2", "gpt2-medium") is not None
+
+
 def sentences(seconds: dict[str, float], epochs: dict[str, list[EpochLine]]) -> str:
     right = np.arange(200) < 150
     results = [result(name, 0.75, documents=200, seconds=each) for name, each in seconds.items()]

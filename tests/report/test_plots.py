@@ -73,6 +73,17 @@ def test_a_contestant_that_was_not_trained_has_no_curve(loaded: LoadedRun) -> No
     assert plots.learning_curves(loaded.contestants[0]) == []
 
 
+@pytest.mark.parametrize(("other", "plots_by"), [("gpt2", ["validation-tokens", "validation-seconds"]), ("qwen3", [])])
+def test_losses_of_other_tokenizers_are_not_in_one_plot(loaded: LoadedRun, other: str, plots_by: list[str]) -> None:
+    trained = next(entry for entry in loaded.contestants if entry.epochs)
+    answers = {"metrics": [trained.result.metrics[0].model_copy(update={"name": "token_f1"})]}
+    both = [
+        replace(trained, result=trained.result.model_copy(update={"pretrained_model": model, **answers}))
+        for model in ("gpt2", other)
+    ]
+    assert [plot.name for plot in plots.validation_curves(replace(loaded, contestants=both))] == plots_by
+
+
 def boxes(plot: ElementTree.Element, names: Collection[str]) -> list[tuple[float, float, float, float]]:
     """Return left, top, right and bottom of each name in a plot."""
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from bakeoff.evaluation.metrics import get_metric
 from bakeoff.runs.findings import TimeLimit
 from bakeoff.runs.results import ContestantResult, EpochLine
 
@@ -21,7 +22,8 @@ def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequenc
         epochs: The evaluations of each contestant by name, in order; none for one that learns in a single step.
 
     Returns:
-        None where there is nothing to say: fewer than two were trained, all took about as long, or none was evaluated.
+        None where there is nothing to say: fewer than two were trained, all took about as long, none was evaluated, or
+        their losses cannot be compared.
     """
     seconds = {
         result.name: lines[-1].seconds if (lines := epochs.get(result.name)) else result.training.seconds
@@ -36,6 +38,8 @@ def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequenc
     if max(seconds.values()) < _LONGER * limit:
         return None
     by_accuracy = all(line.validation_accuracy is not None for lines in curves.values() for line in lines)
+    if not by_accuracy and not comparable_losses([result for result in results if result.name in curves]):
+        return None
     values = {
         name: _best([line for line in lines if line.seconds <= limit], by_accuracy) for name, lines in curves.items()
     }
@@ -54,6 +58,15 @@ def time_limit(results: Sequence[ContestantResult], epochs: Mapping[str, Sequenc
         values=values,
         leader=leader,
     )
+
+
+def comparable_losses(results: Sequence[ContestantResult]) -> bool:
+    """Return whether validation losses can be compared, which are per token in language models.
+
+    A verdict by perplexity exists only where all count the same tokens. Answers are compared whatever the tokens are.
+    """
+    same_tokens = len({result.pretrained_model for result in results}) == 1
+    return same_tokens or not get_metric(results[0].metrics[0].name).of_answers
 
 
 def _best(lines: Sequence[EpochLine], by_accuracy: bool) -> float | None:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bakeoff.evaluation.metrics import metric_name
+from bakeoff.evaluation.time_limit import comparable_losses
 from bakeoff.evaluation.wording import duration, either, level
 from bakeoff.report.drawing import MUTED, SERIES, STYLE, TEXT, WIDTH, Plot, add_legend, file_name
 from bakeoff.report.loaded import LoadedContestant, LoadedRun
@@ -71,9 +72,9 @@ def learning_curves(contestant: LoadedContestant) -> list[Plot]:
 
 
 def validation_curves(run: LoadedRun) -> list[Plot]:
-    """Plot the validation loss of all trained contestants by tokens and by time; [] if fewer than two were trained."""
+    """Plot the validation loss of all trained contestants by tokens and by time; [] if there are no two."""
     trained = [contestant for contestant in run.contestants if contestant.epochs]
-    if len(trained) < 2:
+    if len(trained) < 2 or not comparable_losses([entry.result for entry in trained]):
         return []
     ends = "; ".join(f"{entry.name} ends at {entry.epochs[-1].validation_loss:.4f}" for entry in trained)
     unit = f"training {either(entry.result.token_unit for entry in trained)}"
