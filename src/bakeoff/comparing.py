@@ -15,7 +15,7 @@ from bakeoff.errors import UserError
 from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pairing import IncomparableError
-from bakeoff.evaluation.verdict import decide, ranking
+from bakeoff.evaluation.verdict import decide, ranking, scores_needed
 from bakeoff.evaluation.wording import count, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.data_report import SplitReport
@@ -58,7 +58,8 @@ def compare(paths: Sequence[str | Path]) -> LoadedRun:
         for home, contestant in zip(folder.evaluated(), run.contestants, strict=True):
             label = name if alone else f"{name}/{contestant.name}"
             contestants.append(replace(contestant, result=contestant.result.model_copy(update={"name": label})))
-            scores[label] = [repeat.scores() for repeat in home.repeats()]
+            deciding = contestant.result.metrics[0]
+            scores[label] = [scores_needed(repeat.scores(), deciding) for repeat in home.repeats()]
             if several and not contestant.result.seeds and _uses_seed(run, contestant.name):
                 lone.add(label)
         failed |= {f"{name}/{each}": reason.removeprefix(f"{each}: ") for each, reason in run.verdict.failed.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bakeoff.config.bakeoff import BakeoffConfig
@@ -15,6 +16,8 @@ from bakeoff.runs.training_time import on_the_clock
 from bakeoff.training import distributed
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from bakeoff.evaluation.learning_curve import Sized
 
 
@@ -27,7 +30,6 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
     Raises:
         UserError: no contestant has a result.
     """
-    from bakeoff.evaluation.repeats import average
     from bakeoff.evaluation.verdict import decide
     from bakeoff.report.output import write_model_cards, write_report
     from bakeoff.tasks.features import without_features
@@ -39,11 +41,12 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
             "\n  - ".join([f"No contestant of {folder.path} has a result:", *failed.values()]),
             "Change the config, and run it in a new folder.",
         )
-    scores = {contestant.name: [repeat.scores() for repeat in contestant.repeats()] for contestant in contestants}
+    scores: dict[str, list[pa.Table]] = {}
     for contestant in contestants:
-        results = [repeat.result() for repeat in contestant.repeats()]
-        if len(results) > 1:
-            contestant.write_average(average(results, scores[contestant.name], confidence=evaluation.confidence))
+        repeats = contestant.repeats()
+        mean, scores[contestant.name] = _measured(repeats, evaluation.confidence)
+        if len(repeats) > 1:
+            contestant.write_average(mean)
     averages = [contestant.average() for contestant in contestants]
     out_of_scope = [(contestant.name, contestant.out_of_scope()) for contestant in contestants]
     verdict = decide(
@@ -57,7 +60,7 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
         data=folder.data(),
         failed=failed,
         traits=folder.traits(),
-        sized={contestant.name: _sized(contestant, config, folder.data()) for contestant in contestants},
+        sized={each.name: _sized(each, scores[each.name], config, folder.data()) for each in contestants},
         without_features=without_features(config),
         out_of_scope={name: table for name, table in out_of_scope if table is not None},
     )
@@ -68,25 +71,36 @@ def conclude(folder: RunFolder, config: BakeoffConfig) -> tuple[list[ContestantR
     return averages, verdict
 
 
-def _sized(contestant: ContestantFolder, config: BakeoffConfig, data: DataReport) -> list[Sized]:
-    """Return the trainings of a contestant on parts of the rows, as far as they have a result, and on all rows."""
-    from bakeoff.evaluation.learning_curve import Sized
+def _measured(homes: Sequence[ContestantFolder], confidence: float) -> tuple[ContestantResult, list[pa.Table]]:
+    """Return the result of a training, a mean over its seeds, and what the verdict needs of their scores."""
     from bakeoff.evaluation.repeats import average
+    from bakeoff.evaluation.verdict import scores_needed
 
-    homes = contestant.repeats()
-    whole = Sized(_training_rows(data), contestant.average(), [home.scores() for home in homes])
+    results, scores = [home.result() for home in homes], [home.scores() for home in homes]
+    mean = average(results, scores, confidence=confidence) if len(results) > 1 else results[0]
+    return mean, [scores_needed(table, results[0].metrics[0]) for table in scores]
+
+
+def _sized(
+    contestant: ContestantFolder, scores: Sequence[pa.Table], config: BakeoffConfig, data: DataReport
+) -> list[Sized]:
+    """Return the trainings of a contestant on parts of the rows, as far as they have a result, and on all rows.
+
+    Args:
+        scores: Of the trainings on all rows.
+    """
+    from bakeoff.evaluation.learning_curve import Sized
+
+    whole = Sized(_training_rows(data), contestant.average(), scores)
     learns = bool(parts(config, contestant.name))
     sized = []
     for number, rows in enumerate(data.parts, start=1):
         if not learns:  # as good with any number of rows
             sized.append(Sized(rows, whole.result, whole.scores))
             continue
-        trained = [home.part(number) for home in homes]
+        trained = [home.part(number) for home in contestant.repeats()]
         if all(part.finished for part in trained):
-            results, scores = [part.result() for part in trained], [part.scores() for part in trained]
-            confidence = config.evaluation.confidence
-            mean = average(results, scores, confidence=confidence) if len(results) > 1 else results[0]
-            sized.append(Sized(rows, mean, scores))
+            sized.append(Sized(rows, *_measured(trained, config.evaluation.confidence)))
     return [*sized, whole]
 
 

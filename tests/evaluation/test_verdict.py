@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from bakeoff.evaluation.intervals import mcnemar
+from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.evaluation.pairing import loss_units
 from bakeoff.evaluation.text_statistics import text_statistics
-from bakeoff.evaluation.verdict import decide, ranking
+from bakeoff.evaluation.verdict import decide, ranking, scores_needed
 from bakeoff.runs.results import ContestantResult, MetricValue, Sample, TrainingCost, Verdict
 
 DRAWS = {"confidence": 0.95, "resamples": 400, "seed": 5}
@@ -81,6 +82,37 @@ def verdict_on(accuracies: dict[str, np.ndarray], **more: float) -> Verdict:
         for name, right in accuracies.items()
     ]
     return decide(results, {name: [classified(right)] for name, right in accuracies.items()}, **DRAWS)
+
+
+def with_probabilities(seed: int) -> pa.Table:
+    """Scores of a classifier of three ordered labels, the last of which does not occur."""
+    random = np.random.default_rng(seed)
+    names, label, predicted = np.array(["c", "a", "b"]), np.arange(60) % 2, random.integers(2, size=60)
+    probabilities = random.dirichlet([1, 1, 1], size=60)
+    return pa.table(
+        {
+            "document": [f"t{i}" for i in range(60)],
+            "label": names[label],
+            "predicted": names[predicted],
+            **{f"probability_{name}": probabilities[:, place] for place, name in enumerate(names)},
+            "label_rank": label,
+            "predicted_rank": predicted,
+            "cost": np.where(label == predicted, 0.0, 2.0),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["accuracy", "cost", "mean_absolute_error", "quadratic_kappa"])
+def test_probabilities_are_left_out_where_the_deciding_metric_needs_none(name: str) -> None:
+    metric, draws = get_metric(name), Draws(0.95, 400, 5)
+    whole = [with_probabilities(seed) for seed in (1, 2)]
+    deciding = result("a", 0.5).metrics[0].model_copy(update={"name": name})
+    needed = [scores_needed(table, deciding) for table in whole]
+
+    assert not any("probability" in column for column in needed[0].column_names)
+    assert metric.paired.compare(*needed, name, draws) == metric.paired.compare(*whole, name, draws)
+    assert metric.units(needed[0], name).values.tolist() == metric.units(whole[0], name).values.tolist()
+    assert scores_needed(whole[0], deciding.model_copy(update={"name": "brier"})) is whole[0]
 
 
 @given(

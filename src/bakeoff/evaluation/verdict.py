@@ -10,7 +10,7 @@ from bakeoff.evaluation.comparisons import compare, corrected
 from bakeoff.evaluation.feature_worth import feature_sentences, feature_worth
 from bakeoff.evaluation.learning_curve import Sized, learning_curve
 from bakeoff.evaluation.limits import Caution, Concern, cautions
-from bakeoff.evaluation.metrics import Draws
+from bakeoff.evaluation.metrics import Draws, get_metric
 from bakeoff.evaluation.out_of_scope import compare_out_of_scope, leader, out_of_scope_sentences
 from bakeoff.evaluation.pareto import fronts
 from bakeoff.evaluation.ranks import ranks
@@ -22,13 +22,20 @@ from bakeoff.evaluation.text_statistics import text_averages
 from bakeoff.evaluation.time_limit import time_limit
 from bakeoff.runs.data_report import DataReport
 from bakeoff.runs.findings import Slices, TextTraits
-from bakeoff.runs.results import ContestantResult, EpochLine, Sample, Verdict
+from bakeoff.runs.results import ContestantResult, EpochLine, MetricValue, Sample, Verdict
 
 
 def ranking(results: Sequence[ContestantResult]) -> list[ContestantResult]:
     """Sort by the first metric of each, best first; ties keep the order of the config."""
     sign = -1 if results[0].metrics[0].higher_is_better else 1
     return sorted(results, key=lambda result: sign * result.metrics[0].value)
+
+
+def scores_needed(scores: pa.Table, deciding: MetricValue) -> pa.Table:
+    """Return what `decide` reads of scores.parquet: of a whole run, the probabilities may be gigabytes."""
+    if get_metric(deciding.name).needs_probabilities:
+        return scores
+    return scores.select([name for name in scores.column_names if not name.startswith("probability_")])
 
 
 def decide(
@@ -56,7 +63,7 @@ def decide(
     Args:
         results: The finished contestants in the order of the config, at least one, all of the same task; means where
             there are several seeds.
-        scores: scores.parquet of each contestant by name, one per seed.
+        scores: scores.parquet of each contestant by name, one per seed, or what `scores_needed` returns of it.
         confidence: Level of the intervals of the differences, e.g. 0.95.
         epochs: Evaluations during training by name, of the first seed; they tell who leads under a time limit.
         samples: Generated texts by name, of the first seed; they tell whose texts are the most diverse.

@@ -122,6 +122,7 @@ class Metric:
     logarithmic: bool = False  # means and intervals are taken of its logarithm
     bounds: tuple[float, float] = (-math.inf, math.inf)  # the values that it can have
     fewest_labels: int = 0  # that must occur among the texts, or it has no value
+    needs_probabilities: bool = True  # to compare contestants by it; else `scores_needed` leaves them out
 
     @property
     def heading(self) -> str:

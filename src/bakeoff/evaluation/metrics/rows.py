@@ -30,6 +30,7 @@ ACCURACY = Metric(
     units=lazy(f"{_PREDICTIONS}:accuracy_units"),
     paired=PairedComparison(lazy(f"{_PREDICTIONS}:compare_accuracy"), Points(), test="McNemar"),
     bounds=(0.0, 1.0),
+    needs_probabilities=False,
 )
 
 
@@ -70,6 +71,7 @@ COST = _row(
     higher=False,
     bounds=(0.0, math.inf),
     settings=lazy(f"{_PREDICTIONS}:described_costs"),
+    needs_probabilities=False,
 )
 
 MACRO_F1 = _row(
@@ -155,6 +157,7 @@ ABSOLUTE_ERROR = _row(
     Amount(higher_is_better=False),
     higher=False,
     bounds=(0.0, math.inf),
+    needs_probabilities=False,
 )
 
 QUADRATIC_KAPPA = _row(
@@ -165,6 +168,7 @@ QUADRATIC_KAPPA = _row(
     "mistake counts by the square of the classes between. 1 is perfect, 0 chance.",
     Amount(higher_is_better=True),
     bounds=(-1.0, 1.0),
+    needs_probabilities=False,
 )
 
 WEIGHTED_F1 = _row(
