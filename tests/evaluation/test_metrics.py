@@ -18,6 +18,7 @@ from bakeoff.evaluation.measuring import classification_metrics, language_model_
 from bakeoff.evaluation.metrics import METRICS, Draws, Metric, deciding_metrics, get_metric, metric_name, metrics_of
 from bakeoff.evaluation.metrics.predictions import Predictions
 from bakeoff.evaluation.pairing import answers
+from bakeoff.evaluation.repeats import average
 from bakeoff.lm.perplexity import Perplexity
 from bakeoff.report.explanations import explain, explanations
 from bakeoff.report.loaded import LoadedRun
@@ -112,6 +113,28 @@ def test_a_row_makes_a_metric_appear_in_results_tables_and_explanations(monkeypa
         "Mean squared distance between probability and truth.",
         "Measured on 21 texts of the test split.",
         "95% interval: bootstrap over texts, as for the loss.",
+    ]
+
+
+def test_an_interval_over_seeds_is_not_said_to_be_that_of_one_training():
+    def once(name: str, accuracy: float) -> ContestantResult:
+        found = result(name, accuracy)
+        known = {"low": accuracy - 0.1, "high": accuracy + 0.1, "interval_unit": "text"}
+        return found.model_copy(update={"metrics": [found.metrics[0].model_copy(update=known)]})
+
+    seeds = [once("lstm", accuracy) for accuracy in (0.6, 0.7)]
+    mean = average(seeds, [classified(np.arange(100) < number) for number in (60, 70)], confidence=0.95)
+
+    (alone,) = explanations(run_with(mean))
+    (both,) = explanations(run_with(mean, once("linear", 0.8)))
+
+    assert alone.sentences[2:] == [
+        "95% interval: Student's t over seeds and texts, after Satterthwaite.",
+        "With several seeds: their mean.",
+    ]
+    assert both.sentences[2:] == [
+        "95% interval: Wilson score interval of a proportion.",
+        "With several seeds: their mean, and an interval over seeds and texts (Student's t after Satterthwaite).",
     ]
 
 

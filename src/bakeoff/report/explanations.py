@@ -52,26 +52,30 @@ def explain(metric: MetricValue, *, multilabel: bool = False) -> Explanation:
     sentences.append(f"Measured on {count(metric.documents)} {unit}{plural} of {where}.")
     if metric.low is not None:
         how = row.interval_meaning if row and row.interval_meaning else "bootstrap over {unit}s."
+        if metric.by_seed:
+            how = "Student's t over seeds and {unit}s, after Satterthwaite."
         sentences.append(f"{level(metric.confidence)} interval: {how.format(unit=metric.interval_unit)}")
         if metric.folds:
+            what = f"what comes from the {metric.interval_unit}s" if metric.by_seed else "it"
             wider = f"{widening(metric.folds):.2f} times as wide"
-            sentences.append(f"The training sets of the folds overlap: it is {wider} (Nadeau and Bengio 2003).")
+            sentences.append(f"The training sets of the folds overlap: {what} is {wider} (Nadeau and Bengio 2003).")
     version = f", version {metric.protocol_version}" if metric.protocol_version != 1 else ""
     return Explanation(title_of(metric), protocol_of(metric) + version, sentences)
 
 
 def explanations(run: LoadedRun) -> list[Explanation]:
     """Explain each metric and protocol of the run, in the order of the tables."""
-    metrics = [(metric, result.multilabel) for result in run.results for metric in result.metrics]
-    by_key: dict[tuple[str, str], Explanation] = {}
-    for metric, multilabel in metrics:
-        by_key.setdefault((metric.name, metric.protocol), explain(metric, multilabel=multilabel))
-    repeated = {(metric.name, metric.protocol): metric for metric, _ in metrics if metric.by_seed}
-    for key, metric in repeated.items():
-        interval = (
-            ""
-            if metric.low is None
-            else (", and an interval over seeds and texts or documents (Student's t after Satterthwaite)")
-        )
-        by_key[key].sentences.append(f"With several seeds: their mean{interval}.")
-    return list(by_key.values())
+    groups: dict[tuple[str, str], list[tuple[MetricValue, bool]]] = {}
+    for result in run.results:
+        for metric in result.metrics:
+            groups.setdefault((metric.name, metric.protocol), []).append((metric, result.multilabel))
+    found = []
+    for group in groups.values():
+        group.sort(key=lambda pair: bool(pair[0].by_seed))  # stable
+        (first, multilabel), (last, _) = group[0], group[-1]
+        found.append(explain(first, multilabel=multilabel))
+        if last.by_seed:
+            both = not first.by_seed and last.low is not None  # else the interval was just explained
+            over = f", and an interval over seeds and {last.interval_unit}s (Student's t after Satterthwaite)"
+            found[-1].sentences.append(f"With several seeds: their mean{over * both}.")
+    return found
