@@ -16,7 +16,7 @@ from bakeoff.report.loaded import LoadedRun, load_run
 from bakeoff.report.paper import results_sentence
 from bakeoff.report.paper_tables import Column, PaperTable, paper_tables
 from bakeoff.report.safe_text import one_line
-from bakeoff.report.table_files import csv_table, markdown_table, write_tables
+from bakeoff.report.table_files import copies, csv_table, markdown_table, write_tables
 from bakeoff.report.tables import Cell, cost_rows
 from bakeoff.runs.folder import RunFolder
 from tests.report.hostile import HOSTILE
@@ -216,6 +216,14 @@ def test_one_contestant_is_compared_with_nothing(one_contestant: LoadedRun) -> N
 
 def test_p_values_are_math_in_latex() -> None:
     assert latex_sentence("95% CI (p < 0.0001, p = 0.01), a_b.") == "95\\% CI ($p < 0.0001$, $p = 0.01$), a\\_b.\n"
+
+
+def test_the_table_to_copy_is_made_without_the_others(
+    classification_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a thousand classes, confusion matrices have millions of cells."""
+    monkeypatch.setattr("bakeoff.report.paper_tables._confusions", None)
+    assert [name for name, _ in copies(load_run(classification_run))] == ["LaTeX", "Markdown", "CSV"]
 
 
 def test_the_report_has_the_sentence_and_the_table_to_copy(classification_run: RunFolder) -> None:

@@ -61,7 +61,7 @@ def paper_tables(run: LoadedRun) -> list[PaperTable]:
     """Return all tables of a run that have rows."""
     run = run.best_first
     tables = [
-        _results(run, "results", quality_rows(run)),
+        results_table(run),
         _results(run, "more-results", more_quality_rows(run)),
         _comparisons(run),
         _ranks(run),
@@ -74,6 +74,12 @@ def paper_tables(run: LoadedRun) -> list[PaperTable]:
         _data(run),
     ]
     return [table for table in tables if table.rows and len(table.columns) > 1]
+
+
+def results_table(run: LoadedRun) -> PaperTable:
+    """Return the main metrics of all contestants."""
+    run = run.best_first
+    return _results(run, "results", quality_rows(run))
 
 
 def _word(text: str) -> Cell:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bakeoff.report.latex import latex_sentence, latex_table
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.paper import results_sentence
-from bakeoff.report.paper_tables import PaperTable, paper_tables
+from bakeoff.report.paper_tables import PaperTable, paper_tables, results_table
 from bakeoff.report.rendering import escape_markdown
 from bakeoff.report.tables import Cell
 from bakeoff.runs.writing import write_text
@@ -36,7 +36,7 @@ def write_tables(run: LoadedRun, folder: Path) -> list[Path]:
 
 def copies(run: LoadedRun) -> list[tuple[str, str]]:
     """Return the table of results in each form, for people to copy: (name of the form, text)."""
-    results = next(table for table in paper_tables(run) if table.name == "results")
+    results = results_table(run)
     return [("LaTeX", latex_table(results)), ("Markdown", markdown_table(results)), ("CSV", csv_table(results))]
 
 
