@@ -84,6 +84,20 @@ def test_every_table_says_the_same_in_its_three_forms(loaded: LoadedRun, tmp_pat
                 assert cell.low is None or float(row[f"{column.key}_low"]) == cell.low
 
 
+def test_contestants_whose_names_are_alike_in_files_get_tables_of_their_own(
+    classification_run: RunFolder, tmp_path: Path
+) -> None:
+    loaded = load_run(classification_run)
+    trained = next(entry for entry in loaded.contestants if entry.name == "lstm")
+    twins = [replace(trained, result=trained.result.model_copy(update={"name": name})) for name in ("lstm", "LSTM.")]
+    verdict = loaded.verdict.model_copy(update={"best": "lstm", "comparisons": [], "ranks": []})
+
+    write_tables(replace(loaded, contestants=twins, verdict=verdict), tmp_path)
+
+    assert "Confusion matrix of lstm:" in (tmp_path / "confusion-lstm.md").read_text()
+    assert "Confusion matrix of LSTM.:" in (tmp_path / "confusion-LSTM-2.md").read_text()
+
+
 def test_parameters_that_nobody_tells_are_unknown(loaded: LoadedRun) -> None:
     first, *others = loaded.contestants
     untold = replace(first, result=first.result.model_copy(update={"total_parameters": None}))

@@ -82,6 +82,16 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", one_line(text)).strip("-.") or "unnamed"
 
 
+def own_name(name: str, taken: set[str]) -> str:
+    """Number a name that is taken, and take it: contestants `a/b` and `a-b` of two runs have the same file name."""
+    own, number = name, 1
+    while own.casefold() in taken:
+        number += 1
+        own = f"{name}-{number}"
+    taken.add(own.casefold())
+    return own
+
+
 def add_legend(axes: Axes) -> None:
     """Add a legend below the plot, in as many rows as the names need."""
     names = axes.get_legend_handles_labels()[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from bakeoff.report import classifier_plots, cost_plots, curve_view, out_of_scope_view, plots, search_view
-from bakeoff.report.drawing import Plot
+from bakeoff.report.drawing import Plot, own_name
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.runs.writing import write_bytes
 
@@ -40,7 +40,7 @@ def figures(run: LoadedRun) -> Figures:
     taken: set[str] = set()
 
     def drawn(group: Iterable[Plot | None]) -> list[Plot]:
-        return [_with_own_name(plot, taken) for plot in group if plot is not None]
+        return [replace(plot, name=own_name(plot.name, taken)) for plot in group if plot is not None]
 
     return Figures(
         intervals=drawn([plots.interval_plot(run)]),
@@ -76,13 +76,3 @@ def write_figures(run: LoadedRun, folder: Path) -> list[Path]:
             files.append(folder / f"{plot.name}.{kind}")
             write_bytes(files[-1], plot.file(kind))
     return files
-
-
-def _with_own_name(plot: Plot, taken: set[str]) -> Plot:
-    """Number a plot whose name is taken: contestants `a/b` and `a-b` of two runs have the same file name."""
-    name, number = plot.name, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{plot.name}-{number}"
-    taken.add(name.casefold())
-    return replace(plot, name=name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
+from bakeoff.report.drawing import own_name
 from bakeoff.report.latex import latex_sentence, latex_table
 from bakeoff.report.loaded import LoadedRun
 from bakeoff.report.paper import results_sentence
@@ -25,10 +26,12 @@ def write_tables(run: LoadedRun, folder: Path) -> list[Path]:
     """
     sentence = results_sentence(run)
     texts = {"sentence.txt": f"{sentence}\n", "sentence.tex": latex_sentence(sentence)}
+    taken: set[str] = set()
     for table in paper_tables(run):
-        texts[f"{table.name}.csv"] = csv_table(table)
-        texts[f"{table.name}.tex"] = latex_table(table)
-        texts[f"{table.name}.md"] = markdown_table(table)
+        name = own_name(table.name, taken)
+        texts[f"{name}.csv"] = csv_table(table)
+        texts[f"{name}.tex"] = latex_table(table)
+        texts[f"{name}.md"] = markdown_table(table)
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]
