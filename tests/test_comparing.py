@@ -150,6 +150,14 @@ def test_any_number_of_seeds_is_compared_with_a_contestant_that_ignores_them(com
     assert "one was trained with one seed: its intervals do not cover the choice of it." in said
 
 
+def test_intervals_of_two_levels_are_not_put_into_one_table(compare):
+    other = trained("lstm", 190)
+    other[0].metrics[0].confidence = 0.9
+
+    with pytest.raises(UserError, match="level of intervals: a has 95%, b has 90%"):
+        compare(Run("a", trained("linear", 150)), Run("b", other))
+
+
 def test_an_error_of_the_computation_is_no_message_for_users(compare, monkeypatch):
     def broken(*_: object, **__: object) -> Verdict:
         raise ValueError("operands could not be broadcast together")

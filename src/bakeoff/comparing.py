@@ -16,7 +16,7 @@ from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pairing import IncomparableError
 from bakeoff.evaluation.verdict import decide, ranking, scores_needed
-from bakeoff.evaluation.wording import count, listed
+from bakeoff.evaluation.wording import count, level, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
 from bakeoff.runs.data_report import SplitReport
 from bakeoff.runs.folder import RunFolder
@@ -26,8 +26,8 @@ from bakeoff.runs.results import ContestantResult, Environment
 def compare(paths: Sequence[str | Path]) -> LoadedRun:
     """Combine several runs into one: their contestants, named RUN/CONTESTANT, and a verdict over all of them.
 
-    A contestant that is alone in its run gets the run's name; the verdict names those without a result. Confidence and
-    resamples are those of the first run.
+    A contestant that is alone in its run gets the run's name; the verdict names those without a result. Resamples
+    are those of the first run.
 
     Raises:
         UserError: fewer than two runs, a run that is not finished, or runs that were evaluated on different documents
@@ -106,6 +106,7 @@ def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -
         ("primary metric", metric_name(a.name), metric_name(b.name)),
         ("protocol", f"{a.protocol}, version {a.protocol_version}", f"{b.protocol}, version {b.protocol_version}"),
         ("evaluated split", a.split, b.split),
+        ("level of intervals", level(a.confidence), level(b.confidence)),
     ]
     found = [f"{what}: {first_name} has {ours}, {name} has {theirs}" for what, ours, theirs in pairs if ours != theirs]
     if not found and _fingerprint(first, a.split) != _fingerprint(run, b.split):
