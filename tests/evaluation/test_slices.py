@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from bakeoff.evaluation.intervals import mcnemar
-from bakeoff.evaluation.slices import find_leads, find_slices, slice_sentences
+from bakeoff.evaluation.pairing import answers
+from bakeoff.evaluation.slices import Answered, find_leads, find_slices, slice_sentences
 from bakeoff.runs.findings import Slices, TextTraits
 from tests.evaluation.test_verdict import classified
 
@@ -122,3 +123,9 @@ def test_nothing_found_is_said_and_few_texts_have_no_slices() -> None:
     assert sentence.startswith("one is on no slice of the test texts weaker than chance can explain (3 slices looked")
     few = traits(random, texts=39)
     assert find_slices(few, [("one", classified(np.ones(39, dtype=bool)))]) is None
+
+
+def test_labels_are_compared_once_and_not_for_every_slice() -> None:
+    for answered in (Answered("a", ["x", "y"], ["x", "x"]), answers(classified(np.array([True, False])))):
+        assert answered.right.tolist() == [True, False]
+        assert answered.right is answered.right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ class ClassifierAnswers:
     labels: list[str]
     predictions: list[str]
 
-    @property
+    @cached_property
     def right(self) -> npt.NDArray[np.float64]:
         """1 where the prediction is the label, else 0."""
         pairs = zip(self.labels, self.predictions, strict=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class Answered:
     labels: list[str]
     predictions: list[str]
 
-    @property
+    @cached_property
     def right(self) -> Flags:
         return np.array([one == other for one, other in zip(self.labels, self.predictions, strict=True)], dtype=bool)
 
