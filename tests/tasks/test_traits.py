@@ -45,6 +45,12 @@ def test_scripts(text: str, named: str | None) -> None:
     assert script(text) == named
 
 
+def test_a_long_text_is_read_no_further_than_its_script_takes() -> None:
+    text = iter("a" * 1000)
+    assert script(text) == "Latin"  # type: ignore[arg-type]
+    assert len(list(text)) == 800
+
+
 def test_columns_of_words_numbers_and_dates() -> None:
     count = 40
     found = traits(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def text_traits(data: SplitTable, seed: int, progress: Progress) -> TextTraits:
 
 def script(text: str) -> str | None:
     """Return the script of most letters, such as `Latin`, or None where there are no letters."""
-    letters = [character for character in text if character.isalpha()][:_LETTERS]
+    letters = islice(filter(str.isalpha, text), _LETTERS)
     counted = Counter(map(_script_of, letters))
     return counted.most_common(1)[0][0] if counted else None
 
