@@ -97,12 +97,21 @@ def test_the_fit_is_that_of_gradient_descent_on_the_logits() -> None:
         ([], np.zeros((0, 2)), 1.0),
         ([1], [[0.6, 0.4]], HIGHEST_TEMPERATURE),  # all wrong: flatter would always be better
         ([1, 0], [[0.6, 0.4], [0.4, 0.6]], HIGHEST_TEMPERATURE),
-        ([1, 1, 1], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], HIGHEST_TEMPERATURE),  # sure, and wrong
+        ([1, 1, 1], [[1 - 1e-9, 1e-9], [1e-9, 1 - 1e-9], [1e-9, 1 - 1e-9]], HIGHEST_TEMPERATURE),  # sure, and wrong
+        ([1, 1, 1], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], 1.0),  # a 0 stays 0 at any temperature
         ([0, 0, 0, 0, 1], [[0.51, 0.49]] * 5, LOWEST_TEMPERATURE),  # one class predicted, and far too shyly
     ],
 )
 def test_degenerate_validation_sides_end_at_a_bound(labels: list, probabilities: list, expected: float) -> None:
     assert fit_temperature(labels, probabilities) == pytest.approx(expected, rel=1e-3)
+
+
+def test_probabilities_that_were_rounded_to_0_do_not_make_the_others_unsure() -> None:
+    """As in a file of answers with two decimals, or of a forest in which no tree has voted for the label."""
+    labels, exact = calibrated_texts(2000, 3, seed=6)
+    rounded = exact.round(2) / exact.round(2).sum(axis=1, keepdims=True)
+    assert (rounded[np.arange(len(labels)), labels] == 0).any()
+    assert fit_temperature(labels, rounded) == pytest.approx(fit_temperature(labels, exact), rel=0.05)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), rows.filter(lambda row: len(row) == 3)), min_size=1, max_size=12))

@@ -27,6 +27,9 @@ LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
 def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     """Find the temperature of the lowest cross-entropy (Guo et al. 2017, *On calibration of modern neural networks*).
 
+    Texts whose label has a probability of 0 are left out. It stays 0 at every temperature, so they say nothing about
+    it, and the logit of a single 0, which is that of the smallest number there is, would outweigh all other texts.
+
     Args:
         labels: Class indices, shape (texts,), of texts that the classifier was not trained on.
         probabilities: Uncalibrated, shape (texts, classes), rows add up to 1.
@@ -35,7 +38,9 @@ def fit_temperature(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> floa
         A temperature between `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE`. 1, which changes nothing, where every text
         is classified correctly: the cross-entropy then keeps falling with the temperature.
     """
-    truth, logits = np.asarray(labels, dtype=np.int64), logits_of(probabilities)
+    truth, rows = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    possible = np.take_along_axis(rows, truth[:, None], axis=1)[:, 0] > 0
+    truth, logits = truth[possible], logits_of(rows[possible])
     if truth.size == 0 or (logits.argmax(axis=1) == truth).all():
         return 1.0
 
