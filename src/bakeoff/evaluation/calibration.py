@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,9 +73,9 @@ def with_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats
     return after
 
 
-def logits_of(probabilities: npt.ArrayLike) -> Floats:
-    """Return logits, up to a constant for each text that softmax ignores."""
-    logs: Floats = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float64).tiny))
+def logits_of(probabilities: npt.ArrayLike, lowest: float = sys.float_info.min) -> Floats:
+    """Return logits, up to a constant for each text that softmax ignores. Lower probabilities count as `lowest`."""
+    logs: Floats = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), lowest))
     return logs
 
 

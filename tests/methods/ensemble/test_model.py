@@ -76,7 +76,47 @@ def test_members_that_are_always_right_get_a_weight_that_can_be_used():
 
     found = EnsembleModel.fit({"one": Guess(sure), "two": Guess(sure)}, TEXTS, LABELS.tolist())
 
-    assert found.probabilities(TEXTS) == pytest.approx(sure)
+    assert found.probabilities(TEXTS) == pytest.approx(sure, abs=1e-5)
+
+
+def test_a_few_probabilities_of_0_do_not_take_a_member_s_weight():
+    """As of a forest in which no tree has voted for the label."""
+    whole = guess(1.0)
+    rows = whole.probabilities(TEXTS)
+    rows[:4] = 1 - np.eye(2)[LABELS[:4]]
+
+    found = EnsembleModel.fit({"whole": whole}, TEXTS, LABELS.tolist())
+    with_zeros = EnsembleModel.fit({"zeros": Guess(rows)}, TEXTS, LABELS.tolist())
+
+    assert with_zeros.weights["zeros"] > 0.4 * found.weights["whole"]
+
+
+def test_the_weight_of_a_member_without_probabilities_can_be_read_in_the_notes():
+    labels = np.eye(2)[guess(1.2).probabilities(TEXTS).argmax(axis=1)]
+
+    found = EnsembleModel.fit({"sure": guess(1.0), "labels": Guess(labels)}, TEXTS, LABELS.tolist())
+
+    assert found.weights["labels"] > 0.05
+
+
+def test_a_saved_ensemble_answers_as_it_did(tmp_path):
+    members = {"weights": Guess(np.eye(2)[LABELS]), "other": guess(1.0)}
+    found = EnsembleModel.fit(members, TEXTS, LABELS.tolist())
+    found.save(tmp_path)
+
+    loaded = EnsembleModel.load(tmp_path, members)
+
+    assert np.array_equal(loaded.probabilities(TEXTS), found.probabilities(TEXTS))
+
+
+def test_an_ensemble_saved_before_low_probabilities_were_bounded_answers_as_it_did(tmp_path):
+    members = {"weights": Guess(np.eye(2)[LABELS]), "other": guess(1.0)}
+    (tmp_path / "weights.json").write_text('{"weights": 0.003, "other": 0.9}')
+
+    loaded = EnsembleModel.load(tmp_path, members)
+
+    sure, other = (np.log(np.maximum(each.probabilities(TEXTS), np.finfo(float).tiny)) for each in members.values())
+    assert loaded.probabilities(TEXTS) == pytest.approx(softmax(0.003 * sure + 0.9 * other, axis=1))
 
 
 def test_few_texts_draw_the_weights_to_equal_ones_and_lower_the_loss_of_others():

@@ -98,7 +98,7 @@ class EnsembleMethod(ClassificationMethod[EnsembleConfig]):
 
         assert isinstance(model, EnsembleModel)
         known = {name: Answered(partial(_same, own), members[name].answers) for name, own in model.members.items()}
-        return EnsembleModel(known, model.weights, multilabel=model.multilabel)
+        return EnsembleModel(known, model.weights, multilabel=model.multilabel, lowest=model.lowest)
 
     def plan(self, config: EnsembleConfig, data: SplitTable, context: PlanContext) -> ContestantPlan:
         """Forecast nothing but memory and disk: the members' plans count their trainings and their answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from bakeoff.methods.base import TextModel
 
 Array = npt.NDArray[np.float64]
+
+LOWEST = 1e-6
+"""What a lower probability of a member counts as. A member's 0 is a rounded one, or that of a member without
+probabilities. With its own logarithm, that of the smallest number there is, no weight would be right for it and for the
+member's other answers. Many classes with this probability still add up to little."""
+
+_UNBOUNDED = sys.float_info.min
+"""The same of ensembles that were saved before there was a bound: their weights were fitted without it."""
 
 
 class Answered:
@@ -54,11 +63,17 @@ class EnsembleModel:
     """
 
     def __init__(
-        self, members: Mapping[str, TextModel], weights: Mapping[str, float], *, multilabel: bool = False
+        self,
+        members: Mapping[str, TextModel],
+        weights: Mapping[str, float],
+        *,
+        multilabel: bool = False,
+        lowest: float = LOWEST,
     ) -> None:
         self.members = members
         self.weights = weights
         self.multilabel = multilabel  # a text can have several labels
+        self.lowest = lowest  # what a lower probability of a member counts as
 
     @classmethod
     def fit(
@@ -74,7 +89,7 @@ class EnsembleModel:
         truth = np.asarray(labels)
         several = truth.ndim == 2
         answers = [member.probabilities(texts) for member in members.values()]
-        logits = np.stack([logits_of(_questions(each) if several else each) for each in answers])
+        logits = np.stack([logits_of(_questions(each) if several else each, LOWEST) for each in answers])
         weights = weigh(logits, truth.ravel().astype(np.int64), truth.shape[1] if several else 1)
         return cls(members, dict(zip(members, weights.tolist(), strict=True)), multilabel=several)
 
@@ -89,18 +104,21 @@ class EnsembleModel:
         shape = next(iter(answers.values())).shape
         if self.multilabel:
             answers = {name: _questions(rows) for name, rows in answers.items()}
-        weighted = [weight * logits_of(answers[name]) for name, weight in self.weights.items()]
+        weighted = [weight * logits_of(answers[name], self.lowest) for name, weight in self.weights.items()]
         together: Array = softmax(np.sum(weighted, axis=0), axis=1)
         return together[:, 1].reshape(shape) if self.multilabel else together
 
     def save(self, folder: Path) -> None:
         """Write the weights."""
-        write_text(folder / "weights.json", json.dumps(self.weights, indent=2) + "\n")
+        values = {"lowest": self.lowest, "weights": self.weights}
+        write_text(folder / "weights.json", json.dumps(values, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path, members: Mapping[str, TextModel], *, multilabel: bool = False) -> EnsembleModel:
-        weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
-        return cls(members, weights, multilabel=multilabel)
+        values = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+        if not isinstance(values.get("weights"), dict):  # saved before there was a bound: the weights alone, by member
+            values = {"lowest": _UNBOUNDED, "weights": values}
+        return cls(members, values["weights"], multilabel=multilabel, lowest=values["lowest"])
 
 
 def _questions(probabilities: Array) -> Array:
