@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from bakeoff.errors import UserError
+from bakeoff.methods.prompt.answers import Answer
 from bakeoff.methods.prompt.config import PromptConfig
-from bakeoff.methods.prompt.matching import matched, matched_labels
+from bakeoff.methods.prompt.matching import label_probabilities, matched, matched_labels
 from bakeoff.methods.prompt.method import PromptMethod
 from tests.methods.small_data import small_table
 
@@ -35,6 +37,33 @@ EMOTIONS = ["joy", "anger", "fear"]
 )
 def test_a_label_is_found_inside_a_sentence(said, names, expected):
     assert matched(said, names) == expected
+
+
+def probabilities(said, names, **first_tokens):
+    top = {token: math.log(probability) for token, probability in first_tokens.items()}
+    found = label_probabilities(Answer(said, top, 100, 2, 0.1), names)
+    return None if found is None else found.tolist()
+
+
+@pytest.mark.parametrize(
+    ("said", "names", "first", "expected"),
+    [
+        ("The text is about fraud.", ["theft", "fraud"], {"The": 0.95, "Fraud": 0.03}, [0.1, 0.9]),
+        ("I'd say it is praise.", ["insult", "praise"], {"I": 0.99}, [0.1, 0.9]),
+        ("A feeling of joy", ["anger", "joy"], {"A": 0.7, "joy": 0.2}, [0.1, 0.9]),
+        ("In short: theft by fraud", ["insurance", "theft", "fraud"], {"In": 0.9}, None),
+        ("The text does not say.", ["theft", "fraud"], {"The": 0.95}, None),
+    ],
+)
+def test_the_first_token_of_a_sentence_is_no_label(said, names, first, expected):
+    found = probabilities(said, names, **first)
+
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize("said", ["fraud", "Fraud.", "Fraud, not theft", "fr"])
+def test_the_first_token_of_a_label_says_how_likely_it_is(said):
+    assert probabilities(said, ["theft", "fraud"], fr=0.8, the=0.2) == pytest.approx([0.2, 0.8])
 
 
 @pytest.mark.parametrize(

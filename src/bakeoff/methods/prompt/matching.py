@@ -65,11 +65,12 @@ def label_list_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArra
 def label_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArray[np.float64] | None:
     """Return the probability of each label, shape (labels,), or None if the answer names none.
 
-    A token of the log-probabilities stands for the labels that begin with it. A label without such a token is as
-    likely as the least likely token that is listed, which is the most that it can be.
+    Where the answer begins with a label, a token of the log-probabilities stands for the labels that begin with it. The
+    first token of a sentence says nothing: "The text is about fraud" is not about theft. A label without such a token is
+    as likely as the least likely token that is listed, which is the most that it can be.
     """
     named = matched(answer.text, names)
-    if answer.top is not None:
+    if answer.top is not None and _begins_with_label(answer.text, names if named is None else [names[named]]):
         by_label = _by_first_token(answer.top, names, named, answer.text)
         if by_label.sum() > 0.5 or (named is None and by_label.sum() > 0.01):
             by_label = np.maximum(by_label, math.exp(min(answer.top.values())))
@@ -82,6 +83,12 @@ def label_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArray[np.
     probabilities = np.full(len(names), (1 - SURE) / (len(names) - 1))
     probabilities[named] = SURE
     return probabilities
+
+
+def _begins_with_label(text: str, names: Sequence[str]) -> bool:
+    """Return whether an answer begins with a label, or is the beginning of one, as where it was cut off."""
+    said = plain(text)
+    return any(said.startswith(name) or name.startswith(said) for name in map(plain, names))
 
 
 def _by_first_token(
