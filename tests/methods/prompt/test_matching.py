@@ -66,6 +66,16 @@ def test_the_first_token_of_a_label_says_how_likely_it_is(said):
     assert probabilities(said, ["theft", "fraud"], fr=0.8, the=0.2) == pytest.approx([0.2, 0.8])
 
 
+def test_a_token_that_is_listed_alone_leaves_the_rest_to_the_other_labels():
+    assert probabilities("good", ["bad", "good"], good=0.98) == pytest.approx([0.02, 0.98])
+    assert probabilities("good", ["bad", "good", "odd"], good=0.6) == pytest.approx([0.2, 0.6, 0.2])
+    assert probabilities("good", ["bad", "good"], good=1.0) == pytest.approx([1e-6, 1.0], rel=1e-5)
+
+
+def test_two_spellings_of_the_answer_leave_nothing_to_the_other_labels():
+    assert probabilities("good", [*"abcdefhij", "good"], Good=0.6, good=0.4)[-1] == pytest.approx(1, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
