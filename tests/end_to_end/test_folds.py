@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
@@ -9,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from bakeoff import runner
 from bakeoff.evaluation.folds import wider_level
 from bakeoff.evaluation.intervals import wilson
+from bakeoff.methods.linear.model import LinearModel
 from bakeoff.runs.folder import RunFolder
 from bakeoff.tasks.classifier import load_classifier
 from tests.command import bakeoff
@@ -97,6 +100,26 @@ def test_the_words_of_a_mistake_come_from_the_model_that_made_it(folded_run):
         fold = next(number for number, names in enumerate(rows) if sample.document in names)
         (answer,) = load_classifier(linear.folds()[fold].path).predict([sample.prompt])
         assert (answer.label, answer.probability) == (sample.predicted, pytest.approx(sample.probability))
+
+
+def test_of_the_models_of_the_folds_one_at_a_time_is_in_memory(tmp_path, monkeypatch):
+    """While words are marked; the model that is kept is there all the time."""
+    models, alive = [], []
+    load = LinearModel.load
+
+    def watched_load(*given, **settings):
+        model = load(*given, **settings)
+        models.append(weakref.ref(model))
+        alive.append(sum(each() is not None for each in models))
+        return model
+
+    monkeypatch.setattr(LinearModel, "load", watched_load)
+    outcome = runner.run({**FOLDED, "contestants": {"linear": {}}}, tmp_path / "run")
+
+    marked = [sample for sample in RunFolder(outcome.folder).contestant("linear").samples() if sample.words]
+    assert len(marked) > FOLDS
+    assert len(models) > FOLDS + 1
+    assert max(alive) == 2
 
 
 def test_the_report_the_page_and_the_verdict_say_it(folded_run):

@@ -5,6 +5,7 @@ What depends on whether a text has one label or several is in `evaluating_one_la
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bakeoff import machine
 from bakeoff.data.row_texts import cells_at
 from bakeoff.data.types import SplitTable
 from bakeoff.evaluation.classifier import ClassifierEvaluation
@@ -22,7 +24,7 @@ from bakeoff.evaluation.folds import wider_level
 from bakeoff.evaluation.label_classifier import LabelEvaluation
 from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.runs.results import ContestantResult, MetricValue, Sample, WordAttribution
+from bakeoff.runs.results import ContestantResult, MetricValue, Sample
 from bakeoff.tasks.attribution import of_row, strongest_words
 from bakeoff.tasks.classifier import Classifier
 
@@ -32,8 +34,16 @@ SHOWN_CHARACTERS = 300
 
 Evaluation = TypeVar("Evaluation", ClassifierEvaluation, LabelEvaluation)
 Array = npt.NDArray[np.float64]
-Words = Callable[[int, int, int], list[WordAttribution]]
-"""From a test text, a label and the characters that are shown: the words to highlight."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A test text that a report shows."""
+
+    sample: Sample  # without the words to highlight
+    row: int
+    label: int | None  # that the words are for or against; None: none are highlighted
+    characters: int  # of the text that are shown
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Evaluator(ABC, Generic[Evaluation]):
         """Return a row for each test text."""
 
     @abstractmethod
-    def samples(self, evaluation: Evaluation, words: Words) -> list[Sample]:
+    def samples(self, evaluation: Evaluation) -> list[Shown]:
         """Return the texts that a report shows."""
 
     @abstractmethod
@@ -115,31 +125,31 @@ def evaluate(
     evaluation = evaluator.measure(validation, *answers)
     folder.write_scores(evaluator.scores(evaluation))
     evaluation = evaluator.measure_more(evaluation, model, validation, folder)
+    shown = evaluator.samples(evaluation)
+    marked = [each for each in shown if attribute and each.label is not None]
     fold_of = [number for number, table in enumerate(tables) for _ in range(table.num_rows)]  # of each test text
-    loaded: dict[int, Classifier] = {}
-
-    def words(row: int, label: int, shown: int) -> list[WordAttribution]:
-        if not attribute:
-            return []
-        fold = fold_of[row] if load_fold else 0
-        if fold not in loaded:
-            loaded[fold] = (
-                evaluator.classifier(load_fold(folds[fold]), results[fold])
-                if load_fold
-                else evaluator.classifier(model, evaluation)
-            )
-        try:
-            answering = of_row(loaded[fold], cells_at(data.test.texts, row))
-            return strongest_words(answering, data.test.texts[row], label, shown)
-        except UnknownTextError:  # the model cannot answer without some of the words
-            return []
-
     # In every process, because a transformer shares its texts out among them and waits for all.
-    folder.write_samples(evaluator.samples(evaluation, words))
+    if load_fold is None:
+        _find_words(evaluator.classifier(model, evaluation), marked, data.test.texts)
+    else:
+        for number, (fold, result) in enumerate(zip(folds, results, strict=True)):
+            if of_fold := [each for each in marked if fold_of[each.row] == number]:
+                _find_words(evaluator.classifier(load_fold(fold), result), of_fold, data.test.texts)
+                machine.give_memory_back()  # there may not be enough for the models of two folds
+    folder.write_samples([each.sample for each in shown])
     if load_fold is None:
         return evaluation
     metrics = [_with_folds(metric, results, evaluator.config.confidence) for metric in evaluation.metrics]
     return replace(evaluation, metrics=metrics)
+
+
+def _find_words(classifier: Classifier, shown: Sequence[Shown], texts: Sequence[str]) -> None:
+    """Put the words to highlight into samples."""
+    for each in shown:
+        assert each.label is not None
+        answering = of_row(classifier, cells_at(texts, each.row))
+        with contextlib.suppress(UnknownTextError):  # the model cannot answer without some of the words
+            each.sample.words = strongest_words(answering, texts[each.row], each.label, each.characters)
 
 
 def _with_folds(metric: MetricValue, results: Sequence[ContestantResult], confidence: float) -> MetricValue:

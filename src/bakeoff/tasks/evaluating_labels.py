@@ -16,7 +16,7 @@ from bakeoff.evaluation.multilabel import label_losses
 from bakeoff.methods.base import TextModel
 from bakeoff.runs.results import ContestantResult, Sample
 from bakeoff.tasks.classifier import Classifier, LabelDecision
-from bakeoff.tasks.evaluating import FIRST_TEXTS, MISTAKES, Array, Evaluator, Words, shortened
+from bakeoff.tasks.evaluating import FIRST_TEXTS, MISTAKES, Array, Evaluator, Shown, shortened
 
 NO_LABEL = "none"
 """What a reader sees in place of the labels of a text without any."""
@@ -79,7 +79,7 @@ class SeveralLabels(Evaluator[LabelEvaluation]):
             }
         )
 
-    def samples(self, evaluation: LabelEvaluation, words: Words) -> list[Sample]:
+    def samples(self, evaluation: LabelEvaluation) -> list[Shown]:
         """Return the first test texts, and those with the most confident mistakes."""
         test, labels = self.data.test, self.data.label_names
         truth, chosen, probabilities = test.sets, evaluation.chosen, evaluation.probabilities
@@ -90,27 +90,23 @@ class SeveralLabels(Evaluator[LabelEvaluation]):
         def written(row: npt.NDArray[np.bool_]) -> str:
             return ", ".join(name for name, has in zip(labels, row, strict=True) if has) or NO_LABEL
 
-        def sample(row: int, label: int, kind: str) -> Sample:
-            shown, length = shortened(test.texts[row])
-            return Sample.model_validate(
+        def shown(row: int, label: int, kind: str) -> Shown:
+            text, length = shortened(test.texts[row])
+            sample = Sample.model_validate(
                 {
-                    "prompt": shown,
+                    "prompt": text,
                     "label": written(truth[row]),
                     "predicted": written(chosen[row]),
                     "probability": float(confidence[row, label]),
                     "document": test.ids[row],
                     "kind": kind,
                     "explained": labels[label],
-                    "words": words(row, label, length),
                 }
             )
+            return Shown(sample, row, label, length)
 
         first = range(min(FIRST_TEXTS, len(test)))
         return [
-            *(sample(row, int(probabilities[row].argmax()), "first") for row in first),
-            *(
-                sample(row, int(mistaken[row].argmax()), "mistake")
-                for row in worst.tolist()
-                if mistaken[row].max() >= 0
-            ),
+            *(shown(row, int(probabilities[row].argmax()), "first") for row in first),
+            *(shown(row, int(mistaken[row].argmax()), "mistake") for row in worst.tolist() if mistaken[row].max() >= 0),
         ]

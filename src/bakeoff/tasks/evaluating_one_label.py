@@ -21,7 +21,7 @@ from bakeoff.methods.base import TextModel, UnknownTextError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import ContestantResult, OutOfScope, Sample
 from bakeoff.tasks.classifier import Classifier
-from bakeoff.tasks.evaluating import FIRST_TEXTS, MISTAKES, Array, Evaluator, Words, shortened
+from bakeoff.tasks.evaluating import FIRST_TEXTS, MISTAKES, Array, Evaluator, Shown, shortened
 
 LABEL_ISSUES = 50
 
@@ -132,32 +132,32 @@ class OneLabel(Evaluator[ClassifierEvaluation]):
             }
         )
 
-    def samples(self, evaluation: ClassifierEvaluation, words: Words) -> list[Sample]:
+    def samples(self, evaluation: ClassifierEvaluation) -> list[Shown]:
         """Return the first test texts, the most confident mistakes, and the labels that may be wrong."""
         test, labels = self.data.test, self.data.label_names
         probabilities, predicted, issues = evaluation.probabilities, evaluation.chosen, evaluation.label_issues
         wrong = np.flatnonzero(predicted != np.asarray(test.labels))
         worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
 
-        def sample(row: int, answer: int, kind: str) -> Sample:
-            shown, length = shortened(test.texts[row])
-            return Sample.model_validate(
+        def shown(row: int, answer: int, kind: str) -> Shown:
+            text, length = shortened(test.texts[row])
+            sample = Sample.model_validate(
                 {
-                    "prompt": shown,
+                    "prompt": text,
                     "label": labels[test.labels[row]],
                     "predicted": labels[answer],
                     "probability": float(probabilities[row, answer]),
                     "document": test.ids[row],
                     "kind": kind,
-                    "words": words(row, int(answer), length) if kind != "label_issue" else [],
                 }
             )
+            return Shown(sample, row, int(answer) if kind != "label_issue" else None, length)
 
         suggestions = zip(issues.texts[:LABEL_ISSUES].tolist(), issues.suggestions[:LABEL_ISSUES].tolist(), strict=True)
         return [
-            *(sample(row, predicted[row], "first") for row in range(min(FIRST_TEXTS, len(test)))),
-            *(sample(row, predicted[row], "mistake") for row in worst.tolist()),
-            *(sample(row, suggestion, "label_issue") for row, suggestion in suggestions),
+            *(shown(row, predicted[row], "first") for row in range(min(FIRST_TEXTS, len(test)))),
+            *(shown(row, predicted[row], "mistake") for row in worst.tolist()),
+            *(shown(row, suggestion, "label_issue") for row, suggestion in suggestions),
         ]
 
 
