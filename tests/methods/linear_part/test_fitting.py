@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,23 @@ def test_the_kept_model_is_as_sure_of_itself_as_the_others_should_have_been():
 
     ratios = [(score[:, 0] - score[:, 1]) for score in scores]
     assert ratios[0] / ratios[1] == pytest.approx(np.full(len(TABLE.test), ratios[0][0] / ratios[1][0]))
+
+
+def test_a_rare_class_does_not_take_training_texts_from_the_others(monkeypatch):
+    """Two texts of it are seen by all five models but two, each of which sees one of them."""
+    rows = [*(row for row, label in enumerate(TABLE.train.labels) if label != 2), 2, 5]
+    labels = [TABLE.train.labels[row] for row in rows]
+    rare = LabeledTexts([TABLE.train.ids[row] for row in rows], [TABLE.train.texts[row] for row in rows], labels)
+    seen, fit = [], LinearModel.fit_tokenized
+
+    def watched_fit(texts, labels, settings):
+        seen.append(Counter(labels))
+        return fit(texts, labels, settings)
+
+    monkeypatch.setattr(LinearModel, "fit_tokenized", watched_fit)
+    fit_linear_part(rare, LINEAR, seed=1)
+
+    *unseen, whole = seen
+    assert len(unseen) == 5
+    assert all(each.total() >= 0.75 * whole.total() for each in unseen)
+    assert sorted(each[2] for each in unseen) == [1, 1, 2, 2, 2]

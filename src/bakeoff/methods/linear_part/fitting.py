@@ -8,7 +8,7 @@ answered by a linear model that has not seen it (Wolpert 1992, *Stacked generali
 
 from __future__ import annotations
 
-from collections import Counter
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +69,15 @@ class LinearPart:
 def fit_linear_part(training: LabeledTexts, settings: LinearConfig, seed: int) -> LinearPart:
     """Fit a linear model on all texts, at least two of each class, and one on each four fifths of them."""
     labels = np.asarray(training.labels)
-    folds = min(_FOLDS, *Counter(training.labels).values())
+    folds = min(_FOLDS, int(np.bincount(labels).max()))  # a class with fewer texts is held out in some of them
     texts = tokenize(training.texts, PUNCTUATION)
     settings, note = choose_settings(settings, texts, training.labels)
     unseen = np.zeros((len(labels), labels.max() + 1))
     unseen_evidence = np.zeros((len(labels), evidence_size(settings, labels.max() + 1)))
-    for seen, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels))
+    for seen, held_out in splits:
         model = LinearModel.fit_tokenized(texts.of(seen), labels[seen].tolist(), settings)
         unseen[held_out], unseen_evidence[held_out] = _answers(model, texts.of(held_out))
     temperature = fit_temperature(labels, unseen)
