@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -102,6 +103,15 @@ def test_every_weight_that_makes_the_vectors_gets_a_gradient(tmp_path):
     without = [name for name, weight in learner.model.named_parameters() if weight.grad is None]
     assert all(name.startswith("pooler.") for name in without)
     assert batch.tokens == sum(batch.lengths)
+
+
+def test_a_network_that_has_diverged_is_said_to_have(tmp_path):
+    """A step may be an epoch, after which no other loss is computed before the regression is fitted."""
+    learner = learner_of(model_folder(tmp_path / "m", "bert"))
+    with torch.no_grad():
+        next(learner.model.parameters()).fill_(math.nan)
+
+    assert math.isnan(learner.validate().loss)  # which ends this training alone
 
 
 def test_a_step_is_never_divided(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,14 @@ class SetFitLearner:
 
     def validate(self) -> Validation:
         """Fit the regression on the training texts, and evaluate it on the validation split."""
+        vectors = self.embed(self.train)
+        if not np.isfinite(vectors).all():  # training has diverged, and no regression can be fitted
+            return Validation(math.nan)
         rule = None if self._config.class_weights == "none" else self._config.class_weights
         if self._data.multilabel:
-            self.regression = fit_labels(self.embed(self.train), self._data.train.sets, rule, STRENGTH)
+            self.regression = fit_labels(vectors, self._data.train.sets, rule, STRENGTH)
         else:
-            self.regression = regression.fit(self.embed(self.train), self._labels.numpy(), rule, STRENGTH)
+            self.regression = regression.fit(vectors, self._labels.numpy(), rule, STRENGTH)
         return validation_of(self._data.validation, self.regression.probabilities(self.embed(self.validation)))
 
     @torch.no_grad()
