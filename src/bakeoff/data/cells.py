@@ -106,6 +106,11 @@ def cell_of(value: Any) -> str | None:
     return _TRUTH.get(name.lower()) or (WrittenNumber(name) if is_number else name)
 
 
+def truth_of(name: str) -> str:
+    """Return `True` or `False` for a label that is one of them, however it is written, and any other as it is."""
+    return _TRUTH.get(name.lower(), name)
+
+
 def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:
     """Return the names of the labels of a column, and sentences about those that are written in several ways.
 
@@ -124,7 +129,7 @@ def labels_of(values: Sequence[Any]) -> tuple[list[str | None], list[str]]:
     cells = [read(value) for value in values]
     names = [name for name, _ in cells]
     if all(name.lower() in _TRUTH for name in set(names) if name is not None):
-        names = [None if name is None else _TRUTH[name.lower()] for name in names]
+        names = [None if name is None else truth_of(name) for name in names]
     # A column of floats is how pandas stores whole numbers with gaps: that is its type, not a spelling.
     floats = all(isinstance(value, float) for name, value in zip(names, values, strict=True) if name is not None)
     spellings: dict[str, Counter[str]] = {}

@@ -279,6 +279,18 @@ def test_the_label_of_texts_that_belong_to_no_class_is_no_answer(tmp_path):
     assert "row 64, column 'predicted': 'oos' is the label of texts that belong to no class" in said
 
 
+def test_true_and_false_are_called_as_the_data_call_them(tmp_path):
+    def answered(labels: list[str], *answers: str) -> list[int]:
+        file = written(tmp_path, [{"text": f"text {row}", "predicted": said} for row, said in enumerate(answers)])
+        found = read_answers(PredictionsConfig(file=file), labels, "text")
+        return found.probabilities.argmax(axis=1).tolist()
+
+    assert answered(["false", "true", "unproven"], "true", "false", "true") == [1, 0, 1]
+    assert answered(["False", "True"], "true", "FALSE", "True") == [1, 0, 1]
+    with pytest.raises(UserError, match="row 2, column 'predicted': 'unsure' is not a label of the data"):
+        answered(["False", "True"], "true", "unsure", "false")
+
+
 def test_a_text_that_is_not_in_the_file_has_no_answer(tmp_path):
     baked(tmp_path, RIGHT)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.copied_files import here, original
-from bakeoff.data.cells import label_of, labels_of
+from bakeoff.data.cells import label_of, truth_of
 from bakeoff.data.columns import LABEL_NAMES, TEXT_NAMES, choose_column, row_texts
 from bakeoff.data.label_sets import label_lists, with_lists
 from bakeoff.data.raw_tables import RawTable, read_raw_table
@@ -81,7 +81,9 @@ def read_answers(
         label = None
     else:
         label = choose_column(table, config.label, _EITHER, "the contestant's `label`", "answer")
-        names, _ = labels_of(with_lists(table.column(label)))
+        names = [label_of(cell) for cell in with_lists(table.column(label))]
+        if set(label_names) == {"True", "False"}:  # which `labels_of` calls so, however the data write them
+            names = [None if name is None else truth_of(name) for name in names]
         if out_of_scope is not None and out_of_scope in names:
             raise UserError(
                 f"{table.source}, row {names.index(out_of_scope) + 1}, column {label!r}: {out_of_scope!r} is the label "
