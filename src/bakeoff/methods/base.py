@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from bakeoff import machine
 from bakeoff.errors import UserError
 from bakeoff.methods.context import FitContext, FitReport, PlanContext
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.search_space import SearchSpace, Tune
@@ -322,7 +323,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         texts = data.test.texts[: len(part.train)]
         started = time.perf_counter()
         model.probabilities(texts)
-        evaluating = (time.perf_counter() - started) * (len(data.test) + len(data.validation)) / len(texts)
+        evaluating = (time.perf_counter() - started) * len(evaluated_texts(data)) / len(texts)
         whole = len(part.train) == len(data.train)
         parameters = model.parameters if whole else None
         plan = ContestantPlan(

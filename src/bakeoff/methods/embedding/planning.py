@@ -19,6 +19,7 @@ from bakeoff.methods.embedding.encoder import Encoder
 from bakeoff.methods.embedding.fitting import Report, columns_for, fit_at, saving_network, saving_static
 from bakeoff.methods.embedding.model import with_values
 from bakeoff.methods.embedding.regression import DEFAULT_STRENGTH, STRENGTHS, Regression, held_out_parts
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.table_columns.encoder import ColumnEncoder
 
 _SAMPLE = 256
@@ -58,7 +59,8 @@ def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report
     choosing = len(encoder.layers) > 1
     read = [*data.train.texts, *(data.validation.texts if choosing else [])]
     fitted_texts = embedder.uncached(read)
-    evaluated_texts = embedder.uncached([*([] if choosing else data.validation.texts), *data.test.texts])
+    known = set(read)
+    asked = embedder.uncached([text for text in evaluated_texts(data) if text not in known])
     columns = columns_for(data, config)
     layers = len(encoder.layers) if choosing else 0
     fitted, regression_seconds = _forecast_fit(embedded.vectors[0], sample, config, columns, len(data.train), layers)
@@ -67,7 +69,7 @@ def _network(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report
         notes.append(f"Vectors of {cached:,} of {len(read):,} texts are in the cache.")
     return Forecast(
         seconds_a_character * _characters(fitted_texts) + regression_seconds,
-        seconds_a_character * _characters(evaluated_texts),
+        seconds_a_character * _characters(asked),
         fitted.parameters,
         None if choosing else encoder.parameters,
         saving_network(encoder, encoder.layers[0], config.model, fitted, columns),
@@ -85,7 +87,7 @@ def _static(encoder: Encoder, config: EmbeddingConfig, data: SplitTable, report:
     fitted, regression_seconds = _forecast_fit(vectors, sample, config, columns, len(data.train))
     return Forecast(
         embedding_seconds * len(data.train) / len(sample) + regression_seconds,
-        embedding_seconds * (len(data.validation) + len(data.test)) / len(sample),
+        embedding_seconds * len(evaluated_texts(data)) / len(sample),
         fitted.parameters,
         static.parameters,
         saving_static(static, fitted, columns),

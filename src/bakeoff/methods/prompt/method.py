@@ -13,6 +13,7 @@ from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import count, money
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier, TextModel
 from bakeoff.methods.context import Context, FitContext, FitReport, PlanContext
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.prompt.config import PromptConfig
 from bakeoff.runs.plans import ContestantPlan
 from bakeoff.runs.results import TrainingCost
@@ -30,9 +31,6 @@ BIAS_TEXTS = 64
 
 MEASURED_TEXTS = 8
 """Texts by which a plan measures the speed of a local model."""
-
-SAMPLES, MOST_QUESTIONS = 15, 250
-"""About as many samples of a report are explained: the text without each of its words, up to so many."""
 
 ANSWER_TOKENS = 8
 ANSWER_SECONDS = 1.0
@@ -120,8 +118,7 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
         model.probabilities(data.validation.texts[:MEASURED_TEXTS])
         text_seconds = (time.perf_counter() - started) / min(MEASURED_TEXTS, len(data.validation))
         fitting = text_seconds * min(BIAS_TEXTS, len(data.train))
-        words = sum(min(len(text.split()), MOST_QUESTIONS) for text in data.test.texts) / len(data.test)
-        evaluating = text_seconds * (len(data.validation) + len(data.test) + min(SAMPLES, len(data.test)) * words)
+        evaluating = text_seconds * len(evaluated_texts(data))
         size = prompt.size
         return ContestantPlan(
             name=context.name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bakeoff.errors import UserError
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, PlanContext
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
@@ -99,8 +100,7 @@ class RecurrentMethod(
         started = time.perf_counter()
         learner.validate()
         validating = time.perf_counter() - started
-        # Once per evaluation, once for the temperature, and the test split.
-        return validating * (training.evaluations + 1 + len(data.test) / len(data.validation))
+        return validating * (training.evaluations + len(evaluated_texts(data)) / len(data.validation))
 
     def earlier_seconds(self, context: FitContext) -> float:
         from bakeoff.methods.recurrent.pretraining import pretrained_seconds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.proposals import Proposal, TableFacts
 from bakeoff.methods.setfit.config import SetFitConfig
@@ -55,8 +56,8 @@ class SetFitMethod(GradientMethod[SetFitConfig, "SplitTable", "SetFitLearner"], 
         started = time.perf_counter()
         learner.embed(part)
         text_seconds = (time.perf_counter() - started) / len(part)
-        # The regression is fitted again at every evaluation; then validation for the temperature, and the test split.
-        texts = training.evaluations * (len(data.train) + len(data.validation)) + len(data.validation) + len(data.test)
+        # The regression is fitted again at every evaluation during the training.
+        texts = training.evaluations * (len(data.train) + len(data.validation)) + len(evaluated_texts(data))
         return preparing_seconds + text_seconds * texts
 
     def loading_stage(self, config: SetFitConfig) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bakeoff.methods.base import ClassificationMethod, SavedClassifier
 from bakeoff.methods.context import Context, FitContext, PlanContext
+from bakeoff.methods.evaluated import evaluated_texts
 from bakeoff.methods.export_formats import ExportFormat
 from bakeoff.methods.gradient import GradientMethod, Preparation, settings_of
 from bakeoff.methods.linear_part.preparation import check_linear_part, plan_linear_part, prepare_linear_part
@@ -106,9 +107,8 @@ class TransformerMethod(
         started = time.perf_counter()
         learner.classifier.probabilities(part, learner.linear_validation, learner.validation_values)
         text_seconds = (time.perf_counter() - started) / len(part)
-        # Validation once per evaluation and once for the temperature; the test split; loading the best weights.
-        texts = (training.evaluations + 1) * len(data.validation) + len(data.test)
-        return preparing_seconds + text_seconds * texts
+        texts = training.evaluations * len(data.validation) + len(evaluated_texts(data))
+        return preparing_seconds + text_seconds * texts  # loading the best weights takes as long as preparing
 
     def loading_stage(self, config: TransformerConfig) -> str:
         return f"loading {config.model}"
