@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ class FitContext(Context):
 
     folder: ContestantFolder = field(kw_only=True)
     members: Mapping[str, ContestantFolder] = field(default_factory=dict, kw_only=True)  # of `builds_on`, by name
+    before: Sequence[ContestantFolder] = field(default=(), kw_only=True)
+    """Of its earlier trainings: with other seeds, on other folds and parts of the rows."""
     fitted_before: list[TrainingCost] = field(default_factory=list, kw_only=True)
     """What was fitted before the training and has no log, so that it counts even if the training does not end."""
     kept: dict[str, Any] | None = field(default=None, kw_only=True)

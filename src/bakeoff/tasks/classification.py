@@ -228,6 +228,7 @@ def _begin(
         strategy=config.distributed.strategy,
         folder=contestant.folder,
         members=members,
+        before=[training.folder for training in contestant.before],
     )
     return data, context
 

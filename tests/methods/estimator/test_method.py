@@ -193,6 +193,18 @@ def test_a_resumed_run_uses_the_file_as_it_is_now_and_says_which(project, tmp_pa
     assert again.results[0].metrics != outcome.results[0].metrics
 
 
+def test_trainings_whose_results_are_averaged_have_the_same_file(project, tmp_path):
+    outcome = run(project / "my.yaml", tmp_path / "run", overrides=["repeats=2"])
+    (outcome.folder / "contestants" / "mine" / "repeat-2" / "result.json").unlink()
+    module_of(project).write_text(OWN.replace("text.split()", "list(text)"))
+
+    with pytest.raises(UserError, match=r"own_.*\.py has changed since mine was trained"):
+        resume(outcome.folder)
+
+    module_of(project).write_text(OWN)
+    assert resume(outcome.folder).results[0].metrics == outcome.results[0].metrics
+
+
 def test_an_ensemble_of_an_estimator_runs_its_code_too_which_the_server_says(project, tmp_path, caplog):
     config = load_config(project / "my.yaml").model_dump(mode="json")
     config["contestants"] |= {

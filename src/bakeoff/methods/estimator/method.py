@@ -67,6 +67,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
             context.progress.stage("fitting")
             columns = ColumnEncoder.fit(data.train.texts) if self.columns(config, data) else None
             estimator, source = _build(config, context.seed, multilabel=data.multilabel)
+            _refuse_changed(source, context)
             started = time.perf_counter()
             with explained(f"contestants.{context.name}: fit of the estimator failed", file=source.file):
                 inputs = inputs_of(data.train.texts, columns)
@@ -99,6 +100,16 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
 
     def describe(self, config: EstimatorConfig) -> str:
         return f"The scikit-learn estimator `{config.estimator}` in skops' format"
+
+
+def _refuse_changed(source: Source, context: FitContext) -> None:
+    """Refuse a module that is not that of the earlier trainings: their results are averaged, or are one of all folds."""
+    for earlier in context.before:
+        if earlier.finished and earlier.result().settings["source_sha256"] != source.sha256:
+            raise UserError(
+                f"contestants.{context.name}: {source.file} has changed since {earlier.name} was trained.",
+                "Put the old file back, or start a new run with -o.",
+            )
 
 
 def _build(config: EstimatorConfig, seed: int, *, multilabel: bool) -> tuple[Any, Source]:
