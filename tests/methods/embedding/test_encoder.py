@@ -170,7 +170,17 @@ def test_a_folder_says_how_its_texts_are_read(tmp_path):
     first = states_by_transformers(folder, [TEXTS[2]])[0][-1][0].numpy()
     assert own[2] == pytest.approx(first / np.linalg.norm(first), rel=1e-4, abs=1e-5)
     assert own[3] == pytest.approx(vectors(folder, [TEXTS[3]], max_length=12, pooling="auto")[0, 0], abs=1e-6)
-    assert np.linalg.norm(vectors(folder, pooling="mean")[0], axis=1).max() > 1.01
+
+
+def test_naming_the_pooling_changes_nothing_else(tmp_path):
+    folder = model_folder(tmp_path, "bert")
+    write_modules(folder, ["Transformer", "Pooling", "Normalize"], {"pooling_mode_mean_tokens": True}, length=12)
+
+    by_files, named = (load(folder, pooling=pooling, max_length=None) for pooling in ("auto", "mean"))
+
+    assert named.pooling == by_files.pooling == Pooling("mean", True, 12)
+    assert named.key(2) == by_files.key(2), "in the cache, too"
+    assert load(folder, pooling="first", max_length=None).pooling == Pooling("first", True, 12)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +206,7 @@ def test_what_is_not_supported_is_refused(tmp_path, types, pooling, said):
 
     with pytest.raises(UserError, match=f"{said}(.|\n)*Set `pooling`"):
         read_pooling(tmp_path)
+    assert read_pooling(tmp_path, "last") == Pooling("last", False, None)
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -139,18 +139,16 @@ def resolve_pooling(
         UserError: the model reads shorter texts than `max_length`.
     """
     path = find(model).path
-    own = read_pooling(path) if path.is_dir() and pooling == "auto" else None
-    mode: Any = pooling if pooling != "auto" else own.mode if own else "mean"
+    mode: Any = None if pooling == "auto" else pooling
+    own = (read_pooling(path, mode) if path.is_dir() else None) or Pooling(mode or "mean", False, None)
     longest = context_length(network, tokenizer)
     if max_length is not None and max_length > longest:
         raise UserError(
             f"{model} reads at most {longest:,} tokens, and max_length is {max_length:,}.",
             f"Set max_length to {longest} or less.",
         )
-    length = max_length or min(own.max_length if own and own.max_length else _MOST_TOKENS, longest)
-    if normalize is None:
-        normalize = own is not None and own.normalize
-    return Pooling(mode, normalize, length)
+    length = max_length or min(own.max_length or _MOST_TOKENS, longest)
+    return Pooling(own.mode, own.normalize if normalize is None else normalize, length)
 
 
 @machine.all_cores()

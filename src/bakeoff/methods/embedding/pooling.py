@@ -60,8 +60,11 @@ class Pooling:
         return torch.nn.functional.normalize(vectors, dim=1) if self.normalize else vectors
 
 
-def read_pooling(folder: Path) -> Pooling | None:
+def read_pooling(folder: Path, mode: Mode | None = None) -> Pooling | None:
     """Return what a model's folder says, or None if it says nothing.
+
+    Args:
+        mode: Takes the place of the mode that the files ask for, which then may be any.
 
     Raises:
         UserError: the files are damaged, or ask for something else than a mean, a first or a last token.
@@ -71,11 +74,12 @@ def read_pooling(folder: Path) -> Pooling | None:
         return None
     modules = {str(module["type"]).rsplit(".", 1)[-1]: str(module["path"]) for module in _json(path)}
     unknown = sorted(modules.keys() - {"Transformer", "Pooling", "Normalize"})
-    if unknown:
+    if unknown and mode is None:
         raise _unsupported(path, f"a module {unknown[0]}")
     own = folder / "sentence_bert_config.json"
     length = _json(own).get("max_seq_length") if own.is_file() else None
-    mode = _mode(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else "mean"
+    if mode is None:
+        mode = _mode(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else "mean"
     return Pooling(mode, "Normalize" in modules, length if isinstance(length, int) else None)
 
 
@@ -116,7 +120,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise UserError(f"{path} is missing or damaged.", "Copy the model again, or set `pooling`.") from None
+        raise UserError(f"{path} is missing or damaged.", "Copy the model again.") from None
 
 
 def _unsupported(path: Path, what: str) -> UserError:
