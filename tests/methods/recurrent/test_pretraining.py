@@ -168,3 +168,21 @@ def test_cost_and_notes_tell_of_pretraining_and_a_plan_foretells_it(pretraining,
     assert (planned.steps, planned.tokens, planned.epochs) == (cost.steps, cost.tokens, cost.epochs)
     assert planned.total_parameters == result.total_parameters
     assert any(note.startswith("Pretraining: ") for note in planned.notes)
+
+
+@pytest.mark.parametrize(("searched", "times"), [("dropout", 1), ("weight_decay", 2)])
+def test_trials_of_a_search_share_it_if_it_has_the_same_settings(pretraining, tmp_path, searched, times):
+    told: list[str] = []
+
+    class Listening(Progress):
+        def message(self, text):
+            told.append(text)
+
+    settings = pretraining.contestants["lstm"].model_dump() | {"tune": {"trials": 2, "settings": [searched]}}
+    made = config({"lstm": settings}, epochs=1)
+
+    result = bake(made, "lstm", TABLE, ContestantFolder(tmp_path / "lstm"), Listening())
+
+    first, second = (trial.training.steps for trial in result.search.trials)
+    assert sum(text.startswith("Pretraining on") for text in told) == times
+    assert (first > second) == (times == 1), "the first one counts it"

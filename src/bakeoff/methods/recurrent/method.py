@@ -63,11 +63,9 @@ class RecurrentMethod(
         """Pretrain, and fit the linear part."""
         prepared = Preparation()
         if config.pretrain:
-            from bakeoff.methods.recurrent.pretraining import pretrain, pretraining_notes
+            from bakeoff.methods.recurrent.pretraining import prepare_pretraining
 
-            prepared.parts["pretrained"], summary = pretrain(config, settings_of_config(config, context), data, context)
-            prepared.cost = summary.cost
-            prepared.notes = pretraining_notes(summary)
+            prepare_pretraining(config, settings_of_config(config, context), data, context, prepared)
         if config.linear_part:
             prepare_linear_part(config.linear_part, data, context, prepared)
         return prepared

@@ -6,6 +6,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -40,6 +41,31 @@ class PretrainingSummary(Record):
     words: int = Field(description="Words of all texts used.")
     loss: float = Field(description="The best loss of held-out words, in nats per word.")
     cost: TrainingCost
+
+
+_NOT_USED = {"embedding_dropout", "dropout", "word_dropout", "learning_rate"}
+"""Settings of a search on which pretraining does not depend."""
+
+
+def prepare_pretraining(
+    config: RecurrentConfig, training: TrainingSettings, data: SplitTable, context: FitContext, prepared: Preparation
+) -> None:
+    """Pretrain, and add the weights with their cost and notes to what is prepared.
+
+    Trials of a search take those of the trial before if their settings agree, which counts the cost.
+    """
+    kept: dict[str, Any] = {} if context.kept is None else context.kept
+    used = config.model_dump(exclude=_NOT_USED)
+    earlier = kept.get("pretraining")
+    shared = earlier is not None and earlier[0] == used
+    if shared:
+        _, pretrained, summary = earlier
+    else:
+        pretrained, summary = pretrain(config, training, data, context)
+        prepared.cost = summary.cost
+        kept["pretraining"] = used, pretrained, summary  # of one trial alone, because weights are large
+    prepared.parts["pretrained"] = pretrained
+    prepared.notes = [*pretraining_notes(summary), *["An earlier trial did that, and counts the time."] * shared]
 
 
 def pretrain(
