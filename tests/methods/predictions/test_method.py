@@ -19,6 +19,7 @@ from bakeoff.data.types import LabeledTexts, OutOfScopeTexts, SplitTable
 from bakeoff.errors import UserError
 from bakeoff.methods.base import UnknownTextError
 from bakeoff.methods.predictions.config import PredictionsConfig
+from bakeoff.methods.predictions.matching import match
 from bakeoff.methods.predictions.method import PredictionsMethod
 from bakeoff.methods.predictions.reading import read_answers
 from bakeoff.runner import resume, run
@@ -213,10 +214,18 @@ def test_missing_answers_are_counted_among_the_test_texts_of_all_folds(tmp_path)
     api = PredictionsConfig(file=str(tmp_path / "answers.csv"))
 
     for table in (data, *data.folds):
-        PredictionsMethod().check("api", api, table)
+        match(api, table)
 
     with pytest.raises(UserError, match="has no answer for 3 of"):
-        PredictionsMethod().check("api", api, replace(first, is_fold=False))
+        match(api, replace(first, is_fold=False))
+
+
+def test_the_file_is_checked_once_for_all_folds(tmp_path):
+    api = PredictionsConfig(file=str(tmp_path / "missing.csv"))
+
+    with pytest.raises(UserError, match=r"missing\.csv"):
+        PredictionsMethod().check("api", api, TABLE)
+    PredictionsMethod().check("api", api, replace(TABLE, is_fold=True))
 
 
 @pytest.mark.parametrize("empty", [None, "", " "])

@@ -90,6 +90,7 @@ def test_a_missing_file_is_refused_before_anything_is_trained(tmp_path):
 
     with pytest.raises(UserError, match=r"c\.txt does not exist"):
         RecurrentMethod().check("lstm", settings, TABLE)
+    RecurrentMethod().check("lstm", settings, replace(TABLE, is_fold=True))  # once for all folds
 
 
 def test_the_model_that_is_kept_after_a_cross_validation_is_pretrained_on_its_training_texts(tmp_path):

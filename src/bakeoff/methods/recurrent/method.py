@@ -54,7 +54,7 @@ class RecurrentMethod(
     def check(self, name: str, config: RecurrentConfig, data: SplitTable) -> None:
         if config.linear_part:
             check_linear_part(name, data)
-        if config.pretrain:
+        if config.pretrain and not data.is_fold:  # the whole table is checked as well, and large files take long
             from bakeoff.methods.recurrent.pretraining_texts import read_pretraining_texts
 
             read_pretraining_texts(config.pretrain, data.text_columns)  # to see whether they can be read
