@@ -228,6 +228,18 @@ def test_the_file_is_checked_once_for_all_folds(tmp_path):
     PredictionsMethod().check("api", api, replace(TABLE, is_fold=True))
 
 
+def test_a_text_is_counted_once_where_folds_test_all_rows(tmp_path):
+    rows = [*zip(TABLE.train.texts, TABLE.train.labels, strict=True), *[("A text of two rows.", 0)] * 2]
+    (tmp_path / "table.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    data, _ = prepare_table(TableData(table=str(tmp_path / "table.csv"), split=TableSplit(folds=5)), seed=1)
+    answers = "".join(f"{id},{label}\n" for id, (_, label) in enumerate([*rows[:-1], ("", 1)], start=1))
+    (tmp_path / "answers.csv").write_text(f"id,predicted\n{answers}")
+
+    notes = match(PredictionsConfig(file=str(tmp_path / "answers.csv")), data).notes
+
+    assert "1 text occurs several times with different answers; the first one counts for all." in notes
+
+
 @pytest.mark.parametrize("empty", [None, "", " "])
 def test_a_row_without_any_probability_is_a_missing_answer(tmp_path, empty):
     rows = [*WITH_PROBABILITIES[:-1], {**WITH_PROBABILITIES[-1], "probability_bad": empty, "probability_good": empty}]

@@ -56,7 +56,9 @@ def match(config: PredictionsConfig, data: SplitTable) -> Matched:
         multilabel=data.multilabel,
         out_of_scope=apart.label if apart else None,
     )
-    splits = [data.train, data.validation, data.test, *([apart.choosing, apart.test] if apart else [])]
+    splits = [data.train, data.validation]
+    splits += [] if data.folds else [data.test]  # that of the folds has the rows of the other two
+    splits += [apart.choosing, apart.test] if apart else []
     keys = {kind: _keys(file, kind) for kind in file.keys}
     matches, others = _other_texts(file, keys, splits)
     unrelated = others > (1 - FEWEST_AGREEING) * matches
