@@ -216,6 +216,14 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         """Return whether the answers depend on the training split; if not, a learning curve needs no training."""
         return True
 
+    def asks_anew(self, config: Config, data: SplitTable) -> bool:
+        """Return whether another seed asks for other answers; if not, it finds those of the first in a cache.
+
+        Args:
+            data: The whole table.
+        """
+        return self.learns(config)
+
     def check_together(self, name: str, config: Config, trainings: Sequence[SplitTable]) -> None:
         """Refuse what all trainings of a contestant cannot do together, though each could alone: `check` sees one.
 

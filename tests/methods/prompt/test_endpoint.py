@@ -480,19 +480,24 @@ def test_a_run_that_would_cost_too_much_is_refused_before_it_begins(endpoint):
     assert "Raise max_cost" in caught.value.hint
 
 
-@pytest.mark.parametrize(("examples", "repeats", "split", "said"), [
-    (1, 3, {}, "in 3 trainings"),
-    (0, 3, {}, None),  # every seed asks the same
-    (1, 1, {"folds": 4}, "in 5 trainings"),
-    (0, 1, {"folds": 4}, "would cost about"),  # each text once, of which there are more than without folds
+NEAREST = {"examples": 1, "choose": "nearest"}  # of all training texts, for every seed
+
+
+@pytest.mark.parametrize(("prompt", "repeats", "split", "said"), [
+    ({"examples": 1}, 3, {}, "in 3 trainings"),
+    ({}, 3, {}, None),  # every seed asks the same
+    (NEAREST, 3, {}, None),
+    ({"examples": 1}, 1, {"folds": 4}, "in 5 trainings"),
+    (NEAREST, 3, {"folds": 4}, "in 5 trainings"),
+    ({}, 1, {"folds": 4}, "would cost about"),  # each text once, of which there are more than without folds
 ])  # fmt: skip
-def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, repeats, split, said):
+def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, prompt, repeats, split, said):
     table = small_table().train
     lines = [f"{text},{('bad', 'good')[label]}" for text, label in zip(table.texts, table.labels, strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(["text,label", *lines]))
 
     def config(max_cost: float, **more: Any) -> ClassificationConfig:
-        contestant = {"method": "prompt", **settings(endpoint, **cost(endpoint, examples=examples, max_cost=max_cost))}
+        contestant = {"method": "prompt", **settings(endpoint, **cost(endpoint, **prompt, max_cost=max_cost))}
         values = {"task": "classification", "contestants": {"prompt": contestant}, **more}
         values["data"] = {"table": str(tmp_path / "table.csv"), **more.get("data", {})}
         return ClassificationConfig.model_validate(values)
@@ -508,10 +513,10 @@ def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, examples, rep
             ClassificationTask().prepare(all_of_them)
 
 
-@pytest.mark.parametrize(("examples", "asks"), [(1, True), (0, False)])
-def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, examples, asks):
+@pytest.mark.parametrize(("prompt", "asks"), [({"examples": 1}, True), ({}, False), (NEAREST, False)])
+def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, prompt, asks):
     """A training costs at least 64 answers of 102 millionths of a dollar: 0.0065."""
-    config = small_config({"prompt": settings(endpoint, **cost(endpoint, examples=examples, max_cost=0.01))})
+    config = small_config({"prompt": settings(endpoint, **cost(endpoint, **prompt, max_cost=0.01))})
     table = small_table()
     first = Contestant("prompt", config.seed, ContestantFolder(tmp_path / "1"), "first", {})
     first.folder.write_result(bake(config, "prompt", table, first.folder))

@@ -92,6 +92,11 @@ class PromptMethod(ClassificationMethod[PromptConfig]):
     def learns(self, config: PromptConfig) -> bool:
         return config.examples > 0
 
+    def asks_anew(self, config: PromptConfig, data: SplitTable) -> bool:
+        from bakeoff.methods.prompt.examples import POOL
+
+        return config.examples > 0 and (config.choose == "random" or len(data.train) > POOL)
+
     def load(self, folder: Path, saved: SavedClassifier, precision: RequestedPrecision | None = None) -> PromptModel:
         from bakeoff.methods.prompt.model import PromptModel
 
