@@ -69,6 +69,24 @@ def begin_evenly(model: Any, report: Mapping[str, Any]) -> None:
             _set_to_zero(layer)
 
 
+def put_in_order(model: Any, own: Sequence[str], labels: Sequence[str]) -> None:
+    """Give a classifier's output layer a row for each label; set it to zero if the rows of its files are of others.
+
+    Args:
+        own: The labels of the files, in the order of their rows.
+    """
+    if list(own) == list(labels):
+        return
+    rows = {label.casefold(): row for row, label in enumerate(own)}
+    order = [rows.get(label.casefold(), -1) for label in labels]
+    for _, layer in _output_layers(model):
+        if sorted(order) == list(range(len(own))):
+            for weight in layer.parameters():
+                weight.data = weight.data[order]
+        else:
+            _set_to_zero(layer)
+
+
 def answer_zero(model: Any) -> None:
     """Set a classifier's output layer to zero, whether it is new or not, so that all its logits start at zero."""
     for _, layer in _output_layers(model):

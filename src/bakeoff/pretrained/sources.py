@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from bakeoff.copied_files import here, original
 from bakeoff.errors import UserError
 from bakeoff.pretrained.gguf_files import load_gguf, load_gguf_tokenizer
-from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class
+from bakeoff.pretrained.heads import agree_on_padding, begin_evenly, missing_weights, model_class, put_in_order
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.pretrained.pointer import pointed_base, read_pointer
@@ -62,9 +62,9 @@ def load_weights(
         name: A hub id (`gpt2`), a folder in Hugging Face's or PEFT's format, a GGUF file, the packaged `minilm-l6`,
             `smollm2-135m` or `stories260k`, or a contestant of a run (`runs/NAME/contestants/full`).
         labels: Load a sequence classifier for these labels instead of a causal language model; for no labels at all,
-            the network without an output layer. A head that the files
-            lack, or have for another number of labels, is initialized: its output layer with zeros, layers before that
-            with random weights (torch's generator).
+            the network without an output layer. A head that the files lack, or have for another number of labels, is
+            initialized: its output layer with zeros, layers before that with random weights (torch's generator). Where
+            the files have as many labels, but others, only the output layer is.
         merged: Merge adapters into the model, unless its weights are quantized; False: keep them apart.
         cache: Folder for converted packaged models; absent: `bakeoff` in $XDG_CACHE_HOME or ~/.cache.
         quantization: Quantize the weights of the linear layers as they are read, so that the whole model is never in
@@ -196,6 +196,7 @@ def _load_folder(
     kind, settings = model_class(labels)
     loading = {"quantization_config": quantizer(quantization), "device_map": {"": "cpu"}} if quantization else {}
     try:
+        own = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False).id2label if labels else {}
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **settings)
         if getattr(config, "quantization_config", None):
             raise ValueError("its weights are quantized already")
@@ -227,6 +228,7 @@ def _load_folder(
         )
     if labels:
         begin_evenly(model, report)
+        put_in_order(model, [str(own[row]) for row in sorted(own)], labels)
     return model.eval(), tokenizer
 
 
