@@ -103,7 +103,7 @@ class EstimatorMethod(ClassificationMethod[EstimatorConfig]):
 
 
 def _refuse_changed(source: Source, context: FitContext) -> None:
-    """Refuse a module that is not that of the earlier trainings: their results are averaged, or are one of all folds."""
+    """Refuse a module that has changed since earlier trainings, whose results are averaged with that of this one."""
     for earlier in context.before:
         if earlier.finished and earlier.result().settings["source_sha256"] != source.sha256:
             raise UserError(
