@@ -26,3 +26,9 @@ def test_a_prompt_that_examples_make_too_long_loses_its_beginning(stories):
     (sample,) = write_samples(few_shot, config, pairs(), Progress())
 
     assert (sample.prompt, sample.tokens) == ("Was it big?", 3)
+
+
+def test_without_prompts_no_room_is_needed(stories):
+    answering = replace(stories, prompting=Prompting(TEMPLATE))
+
+    assert write_samples(answering, LanguageModelEvaluationConfig(max_new_tokens=512), pairs(), Progress()) == []

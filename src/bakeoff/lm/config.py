@@ -26,7 +26,8 @@ class LanguageModelEvaluationConfig(Section):
     )
     split: Literal["test", "validation"] = Field("test", description="The split that is evaluated.")
     context_length: PositiveInt | None = Field(
-        None, description="Tokens the model sees at once; absent: the model's own, at most 1024."
+        None,
+        description="Tokens the model sees at once, before those it generates; absent: the model's own, at most 1024.",
     )
     stride: PositiveInt | None = Field(
         None, description="Step between windows of protocol `window`; absent: half the context."

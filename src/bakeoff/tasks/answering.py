@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from bakeoff.data.types import Corpus
+from bakeoff.errors import UserError
 from bakeoff.evaluation.answers import compare_answers
 from bakeoff.evaluation.measuring import answer_metrics
 from bakeoff.lm.config import LanguageModelEvaluationConfig
@@ -53,21 +54,38 @@ def with_shots(model: LanguageModel, corpus: Corpus) -> Corpus:
 def answered_prompts(
     model: LanguageModel, examples: Sequence[ExampleTokens], config: LanguageModelEvaluationConfig
 ) -> list[list[int]]:
-    """Return the tokens of the prompts of the first examples, cut so that there is room for an answer."""
+    """Return the tokens of the prompts of the first examples, cut as `prompt_room` says."""
     room = prompt_room(model, config)
     return [prompt_of(example, room) for example in examples[: config.answers]]
 
 
 def prompt_room(model: LanguageModel, config: LanguageModelEvaluationConfig) -> int:
-    """Return the most tokens of a prompt that leave room for an answer."""
-    return max(1, _context(model, config) - config.max_new_tokens)
+    """Return the most tokens of a prompt that are shown: what `context_length` allows, and an answer leaves room for.
+
+    Raises:
+        UserError: an answer leaves none.
+    """
+    room = model.context_length - config.max_new_tokens
+    if room < 1:
+        raise UserError(
+            f"evaluation.max_new_tokens is {config.max_new_tokens:,}, which leaves no room for a prompt: the model "
+            f"sees no more than {model.context_length:,} tokens.",
+            "Lower it to what an answer needs.",
+        )
+    return min(room, _context(model, config))
 
 
 def answering_notes(
     model: LanguageModel, examples: Sequence[ExampleTokens], config: LanguageModelEvaluationConfig
 ) -> list[str]:
-    """Say how many examples are longer than what the model is shown, and how generated answers end."""
+    """Say how many examples and prompts are longer than what the model is shown, and how generated answers end."""
     notes = cut_note(examples, _context(model, config), config.split)
+    room, answered = prompt_room(model, config), examples[: config.answers]
+    if long := sum(len(prompt_of(example, len(example.ids))) > room for example in answered):
+        notes.append(
+            f"{long:,} of {len(answered):,} prompts that were answered have more than {room:,} tokens. Their "
+            "beginning was cut."
+        )
     prompting = model.prompting
     if prompting and prompting.stops and prompting.template is not None:  # chats end by the mark of their template
         mark = "line break" if prompting.stops[0] == "\n" else "blank line"

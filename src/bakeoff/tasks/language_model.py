@@ -34,7 +34,7 @@ from bakeoff.runs.results import ContestantResult
 from bakeoff.runs.writing import folder_bytes
 from bakeoff.sections import Quantization
 from bakeoff.tasks import tuning
-from bakeoff.tasks.answering import answer, answering_notes, check_answers, with_shots
+from bakeoff.tasks.answering import answer, answering_notes, check_answers, prompt_room, with_shots
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples
@@ -75,6 +75,8 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         plans = scoring_plans(config, base.get(), text)
         for prompt in config.evaluation.prompts:
             check_prompt(base.get(), prompt)
+        if text.has_examples and (config.evaluation.answers or config.evaluation.prompts):
+            prompt_room(base.get(), config.evaluation)
         context = _context(config, contestant, base, progress)
         fitted = tuning.fit(method, settings, data, context, evaluate=None)  # every trial is validated in training
         machine.give_memory_back()  # the evaluation needs it

@@ -26,7 +26,7 @@ def write_samples(
     model: LanguageModel, config: LanguageModelEvaluationConfig, training: Corpus, progress: Progress
 ) -> list[Sample]:
     """Let the model continue every prompt. With a template and the examples of few-shot, one that is long is cut."""
-    room = prompt_room(model, config) if model.prompting else model.context_length
+    room = prompt_room(model, config) if model.prompting and config.prompts else model.context_length
     known = word_counts(document.text for document in training.documents) if config.prompts else None
     texts = model.write_all(
         [model.prompt_ids(prompt)[-room:] for prompt in config.prompts],
