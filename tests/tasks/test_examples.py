@@ -14,6 +14,7 @@ from bakeoff.lm.sources import load_language_model
 from bakeoff.pretrained.packaged_models import packaged_folder
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
+from bakeoff.runs.mending import mend
 from tests.baking import bake
 from tests.lm.example_corpora import TEMPLATE, pairs, split
 
@@ -47,6 +48,22 @@ def test_a_merged_model_is_asked_in_the_same_way(tmp_path):
     prompting = load_language_model(str(tmp_path / "lora")).prompting
     assert prompting is not None
     assert (prompting.template, prompting.stops) == (TEMPLATE, ("\n",))
+
+
+def test_a_kill_while_a_merged_model_answers_does_not_cost_the_training(tmp_path, monkeypatch):
+    folder = ContestantFolder(tmp_path / "lora")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("bakeoff.tasks.language_model.answer", interrupt)
+        baked(tmp_path, merge=True)
+
+    assert list(mend(folder)) == []
+    assert (folder.model / "config.json").exists()
+    monkeypatch.setattr("bakeoff.training.loop._Training.run", lambda _: pytest.fail("trained again"))
+    assert baked(tmp_path, merge=True).metrics
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
 
 
 def test_examples_that_were_cut_are_counted(tmp_path):

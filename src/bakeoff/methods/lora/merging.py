@@ -10,6 +10,7 @@ from bakeoff.lm.scoring_plan import ScoringPlan
 from bakeoff.lm.sources import load_language_model
 from bakeoff.pretrained.saving import save_full
 from bakeoff.pretrained.sources import load_weights
+from bakeoff.runs.checksums import write_manifest
 from bakeoff.runs.writing import replaced_folder
 from bakeoff.training.progress import Progress
 
@@ -27,6 +28,7 @@ def write_merged(folder: Path) -> None:
     with replaced_folder(folder) as temporary:
         save_full(model, temporary, {})
         tokenizer.save_pretrained(temporary)
+        write_manifest(temporary)  # without it, a resume would take the training for damaged
 
 
 def merging_note(folder: Path, merged: LanguageModel, scores: Scores, plan: ScoringPlan, progress: Progress) -> str:
