@@ -12,6 +12,7 @@ import pytest
 import torch
 import transformers
 from huggingface_hub import errors as hub_errors
+from huggingface_hub.utils import filter_repo_objects
 
 from bakeoff.errors import UserError
 from bakeoff.lm.sources import load_language_model
@@ -107,6 +108,20 @@ def test_the_hub_cache_works_offline(stories_folder, tmp_path, monkeypatch):
 
     assert loaded.reference == "some-one/tiny"
     assert loaded.generate(PROMPT, max_new_tokens=3) == ", there was"
+
+
+def test_the_chat_template_is_downloaded_which_may_be_a_file_of_its_own(stories_folder, tmp_path, monkeypatch):
+    (stories_folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    (tmp_path / "snapshot").mkdir()
+
+    def download(_, **patterns):
+        for name in filter_repo_objects([path.name for path in stories_folder.iterdir()], **patterns):
+            shutil.copy(stories_folder / name, tmp_path / "snapshot")
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr(sources, "snapshot_download", download)
+
+    assert sources.load_tokenizer("some-one/tiny").chat_template == "{{ messages[0].content }}"
 
 
 def test_bf16_keeps_rotary_frequencies_exact():

@@ -34,7 +34,7 @@ from bakeoff.sections import Quantization
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Weights in safetensors only: pickled ones can run code when they are read.
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
+_HUB_FILES = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt", "*.tiktoken")
 _SUBFOLDERS = "[!1]*/*"  # except 1_Pooling, by which sentence-transformers makes one vector of a text
 _LOADING_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError)
 
