@@ -177,6 +177,29 @@ def test_looking_ahead_chooses_what_fits(monkeypatch, available, limit, message)
     assert all(weight.grad is None for weight in learner.model.parameters())
 
 
+class CheckpointedLayer(torch.nn.Tanh):
+    """A layer as those of transformers are, which keep nothing but their inputs where they train."""
+
+    gradient_checkpointing = True
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.keeps_inputs_alone = self.training
+        return super().forward(inputs)
+
+
+def test_looking_ahead_measures_what_is_kept_with_activation_checkpointing(monkeypatch):
+    """The backward pass computes one layer at a time again, which is then whole in memory."""
+    learner, layers = TinyLearner(), [CheckpointedLayer() for _ in range(3)]
+    dropout = torch.nn.Dropout()
+    learner.model = torch.nn.Sequential(torch.nn.Linear(4, 16), *layers, dropout, torch.nn.Linear(16, 1))
+    monkeypatch.setattr(machine, "memory_growth", lambda work: work() and 100)
+
+    memory.MicroBatches(TrainingState(), lambda text: None).look_ahead(learner, learner.steps(1), 500)
+
+    assert [layer.keeps_inputs_alone for layer in layers] == [True, True, False]
+    assert not dropout.training
+
+
 @pytest.mark.parametrize(("limit_of_the_other", "limit"), [(8, 4), (2, 2)])
 def test_processes_share_the_memory_of_a_machine_and_agree(monkeypatch, limit_of_the_other, limit):
     """A text takes 100 bytes, and the step another 500 in each process."""

@@ -94,6 +94,11 @@ class MicroBatches:
         if torch.cuda.is_available() or text.tokens >= (self._state.micro_batch_tokens or largest.tokens):
             return
         learner.model.eval()  # no dropout and no running statistics; the memory of dropout masks is small
+        # Layers of transformers drop their activations only where they train, and the backward pass computes one layer
+        # at a time again: here, the last one keeps its own.
+        layers = [module for module in learner.model.modules() if getattr(module, "gradient_checkpointing", False)]
+        for layer in layers[:-1]:
+            layer.training = True
         try:
             with torch.random.fork_rng(devices=[]):
                 activations = machine.memory_growth(lambda: learner.loss(text))
