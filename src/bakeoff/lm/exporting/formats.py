@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bakeoff.errors import UserError
 from bakeoff.lm.exporting.reading import ReadBack
-from bakeoff.pretrained.sources import find
+from bakeoff.pretrained.pointer import stored_quantization
 from bakeoff.targets import load_target
 
 _WRITERS = {
@@ -25,7 +25,7 @@ def write_language_model(format: str, source: Path, folder: Path) -> ReadBack:
     Raises:
         UserError: packages are missing, or the format has no place for such a model.
     """
-    if stored := find(str(source)).quantization:  # of the contestant that the run was about
+    if stored := stored_quantization(str(source)):  # such as of the contestant that the run was about
         raise UserError(
             f"The contestant's weights are stored in {stored}, which no format has a place for.",
             "Export a contestant without `quantization`.",
