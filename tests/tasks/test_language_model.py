@@ -315,6 +315,13 @@ def test_texts_are_written_in_fp32_whatever_the_evaluation_computes_in(split, tm
     assert (sample.engine, sample.tokens) == ("transformers", 64)  # several prompts are continued together
 
 
+def test_under_torchrun_the_main_process_alone_generates_texts(split, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.training.torchrun.is_main_process", lambda: False)
+    monkeypatch.setattr("bakeoff.tasks.language_model.write_samples", lambda *_: pytest.fail("generated"))
+
+    assert bake(config_of(), "pretrained", split, ContestantFolder(tmp_path / "pretrained")) is None
+
+
 PLANNED = {**SETTINGS, "checkpointed": {**SETTINGS["full"], "activation_checkpointing": True}}
 PLANNED_CONFIG = config_of(budget={"tokens": 700, "evaluations": 2}, contestants=PLANNED)
 

@@ -38,7 +38,7 @@ from bakeoff.tasks.answering import answer, answering_notes, check_answers, prom
 from bakeoff.tasks.base import BakeoffTask, Contestant
 from bakeoff.tasks.evaluation_cost import measure_evaluation
 from bakeoff.tasks.writing import check_prompt, perplexity_metrics, write_samples
-from bakeoff.training import distributed
+from bakeoff.training import distributed, torchrun
 from bakeoff.training.precision import Precision, choose_precision
 from bakeoff.training.progress import Progress
 
@@ -96,8 +96,10 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         fitted: tuning.Fitted,
         started: float,
         progress: Progress,
-    ) -> ContestantResult:
+    ) -> ContestantResult | None:
         """Evaluate a contestant that has been trained.
+
+        Under torchrun, all processes score the text, and none but the main one has a result.
 
         Args:
             plans: As `scoring_plans` has laid out the text.
@@ -116,6 +118,8 @@ class LanguageModelTask(BakeoffTask[LanguageModelConfig, SplitCorpus]):
         tables = [each.table() for each in scores]
         notes = ["Perplexity was computed in bf16."] if best.precision == "bf16" else []
         notes += method.conclude(settings, folder, best, plans[0], scores[0], progress)
+        if not torchrun.is_main_process():  # which generates texts and writes; the others go on to the next contestant
+            return None
         write_prompting(config, data, folder)  # what was concluded may have replaced the model
         cost = report.cost
         # Generation does not count: its fast decoder keeps two more copies of the weights, and is optional.
