@@ -301,6 +301,17 @@ def test_without_a_compiler_transformers_takes_over(stories, monkeypatch):
     assert (report.engine, report.engine_reason) == ("transformers", "there is no C compiler")
 
 
+def test_where_memory_is_short_transformers_takes_over(stories, monkeypatch):
+    language_model = made(tied, stories)
+    weights = sum(weight.numel() for weight in language_model.model.parameters())
+    monkeypatch.setattr("bakeoff.machine.available_memory_bytes", lambda: 7 * weights)
+
+    decoder = language_model.decoder_for(1000)
+
+    assert isinstance(decoder, TransformersDecoder)
+    assert decoder.reason == "there is not enough memory for its copy of the weights"
+
+
 def test_a_short_text_does_not_wait_for_the_decoder(stories):
     language_model = made(tied, stories)
 

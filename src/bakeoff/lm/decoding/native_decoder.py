@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from bakeoff import native
+from bakeoff import machine, native
 from bakeoff.compiling import compiled
 from bakeoff.lm.decoding.architectures import Architecture, Linear, Norm, read_architecture
 from bakeoff.lm.decoding.decoder import Choose, DraftCounts, Engine
@@ -21,6 +21,7 @@ from bakeoff.lm.decoding.packing import KINDS, LANES, PackedMatrix, pack, pack_r
 from bakeoff.lm.decoding.speculation import speculate
 
 ROOM = 256  # tokens: the cache grows by this many; a multiple of LANES
+BYTES_A_WEIGHT = 8  # most memory of building: a copy in fp32, the draft, and a matrix that is being packed
 CHUNK = 128  # tokens of a prompt that go through at once
 TOLERANCE = 1e-4  # of the largest logit; other orders of summation differ by a few 1e-6
 
@@ -35,8 +36,8 @@ class NativeDecoder:
     """A model that is decoded in C. Any number of texts may be in progress.
 
     Raises:
-        NoDecoderError: there is no C compiler, the architecture is unknown, adapters are not merged, or the logits
-            differ from the model's own.
+        NoDecoderError: there is no C compiler or not enough memory, the architecture is unknown, adapters are not
+            merged, or the logits differ from the model's own.
     """
 
     engine: Engine = "native"
@@ -52,6 +53,8 @@ class NativeDecoder:
             raise NoDecoderError(f"this kind of {model.config.model_type} model is not among those that it knows")
         if _library() is None:
             raise NoDecoderError("there is no C compiler")
+        if machine.available_memory_bytes() < BYTES_A_WEIGHT * sum(weight.numel() for weight in model.parameters()):
+            raise NoDecoderError("there is not enough memory for its copy of the weights")
         self._architecture = architecture
         self.exact = _Weights(architecture, pack)
         self.draft = _Weights(architecture, pack_rounded) if "fp32" in self.exact.kinds else None
