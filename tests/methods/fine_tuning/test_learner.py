@@ -25,6 +25,17 @@ def test_lines_of_less_than_two_tokens_are_refused(stories, split, changed, name
     assert FineTuningLearner(stories.model, stories, data, FullConfig(), seed=1).steps(1)
 
 
+def test_lines_that_were_cut_are_counted(stories, split):
+    lines = [line for line in split.train.lines if line]
+    long = sum(len(stories.tokenizer(line)["input_ids"]) >= 16 for line in lines)
+
+    learner = FineTuningLearner(stories.model, stories, split, FullConfig(sequences="lines", max_length=16), seed=1)
+
+    assert learner.notes() == [
+        f"{long} of {len(lines)} training lines have 16 tokens or more. What is beyond was cut."
+    ]
+
+
 def test_a_sequence_of_one_token_predicts_nothing():
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         FullConfig(max_length=1)

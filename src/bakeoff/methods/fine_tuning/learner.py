@@ -70,7 +70,8 @@ class FineTuningLearner:
             examples = example_tokens(base.tokenizer, data.train)
             self._train, self._notes = training_rows(examples, size), cut_note(examples, size, "training")
         else:
-            self._train, self._notes = cut(base.tokenizer, data.train, size), []
+            self._train = cut(base.tokenizer, data.train, size)
+            self._notes = sequences.cut_lines_note(self._train, size) if kind == "lines" else []
         self._validation = cut(base.tokenizer, data.validation, size)
         for split, rows in (("training", self._train), ("validation", self._validation)):
             if kind == "lines" and not rows:

@@ -47,6 +47,14 @@ def lines(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     ]
 
 
+def cut_lines_note(rows: Sequence[Row], size: int) -> list[str]:
+    """Return a sentence about the training lines that `lines` has cut to `size` tokens, or none."""
+    long = sum(len(row.inputs) == size for row in rows)
+    if not long:
+        return []
+    return [f"{long:,} of {len(rows):,} training lines have {size:,} tokens or more. What is beyond was cut."]
+
+
 def examples(tokenizer: Any, corpus: Corpus, size: int) -> list[Row]:
     """Every example on its own, of which the answers and their ends are predicted; of a long one, the beginning is cut.
 
