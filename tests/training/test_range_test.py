@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DivergedError, UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.sections import Budget
 from bakeoff.training import loop
@@ -67,8 +67,14 @@ def test_it_moves_down_from_where_the_loss_diverges():
     assert losses[1e-3] == math.inf
 
 
-def test_divergence_at_every_rate_is_an_error():
-    with pytest.raises(UserError, match=r"diverges at every learning rate between 1e-05 and 0\.0032"):
+def test_divergence_at_every_rate_ends_this_training_alone(tmp_path):
+    class Diverging(TinyLearner):
+        def loss(self, batch) -> LossSum:
+            return LossSum(super().loss(batch).total * math.nan)
+
+    with pytest.raises(DivergedError, match="tiny: The loss diverges at every learning rate"):
+        train(Diverging(), tmp_path / "tiny")
+    with pytest.raises(DivergedError, match=r"diverges at every learning rate between 1e-05 and 0\.0032"):
         lowest(lambda _: math.inf, 1e-3)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from bakeoff import machine
+from bakeoff.errors import DivergedError
 from bakeoff.runs.checksums import write_manifest
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.results import EpochLine, RangeTest, TrainingCost
@@ -100,7 +101,12 @@ def train(learner: Learner, settings: TrainingSettings, folder: ContestantFolder
 
 
 def _range_test(training: _Training) -> RangeTest:
-    """Choose the learning rate of a training that has not begun, by trial trainings of the same model."""
+    """Choose the learning rate of a training that has not begun, by trial trainings of the same model.
+
+    Raises:
+        UserError: an epoch has fewer than two steps.
+        DivergedError: the loss diverged at every rate.
+    """
     learner, progress, weights = training.learner, training.progress, training.weights
 
     def try_steps(settings: TrainingSettings, steps: Sequence[Sequence[Any]]) -> None:
@@ -109,9 +115,12 @@ def _range_test(training: _Training) -> RangeTest:
         for step in steps:
             trial.timed_step(step)
 
-    return find_learning_rate(
-        learner, training.settings, weights, try_steps, total_steps=training.total_steps, progress=progress
-    )
+    try:
+        return find_learning_rate(
+            learner, training.settings, weights, try_steps, total_steps=training.total_steps, progress=progress
+        )
+    except DivergedError as error:  # the bake-off says so, and goes on
+        raise DivergedError(f"{training.name}: {error.message}", error.hint) from None
 
 
 class _Training(TrainingSteps):

@@ -57,7 +57,8 @@ def find_learning_rate(
         total_steps: Expected steps of the training, if known.
 
     Raises:
-        UserError: an epoch has fewer than two steps, or the loss diverged at every rate.
+        UserError: an epoch has fewer than two steps.
+        DivergedError: the loss diverged at every rate.
     """
     started = time.perf_counter()
     first_epoch = learner.steps(1)
@@ -122,7 +123,7 @@ def lowest(loss_after: Callable[[float], float], start: float) -> tuple[float, d
         The rate, rounded to two digits, and the losses by rate for the rates that were tried, in ascending order.
 
     Raises:
-        UserError: every loss was infinite.
+        DivergedError: every loss was infinite.
     """
     losses: dict[int, float] = {}  # by half powers of ten above the start
     best, untried = 0, 0
@@ -136,7 +137,7 @@ def lowest(loss_after: Callable[[float], float], start: float) -> tuple[float, d
     by_rate = {_rounded(start * SPACING**exponent): loss for exponent, loss in losses.items()}
     if not math.isfinite(losses[best]):
         tried = f"between {min(by_rate):.2g} and {max(by_rate):.2g}"
-        raise UserError(f"The loss diverges at every learning rate {tried}.", "Set learning_rate to a number.")
+        raise DivergedError(f"The loss diverges at every learning rate {tried}.", "Set learning_rate to a number.")
     below, above = (losses.get(exponent, math.inf) for exponent in (best - 1, best + 1))
     curvature = below - 2 * losses[best] + above
     shift = (below - above) / (2 * curvature) if math.isfinite(curvature) and curvature > 0 else 0.0
