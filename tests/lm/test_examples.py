@@ -219,3 +219,20 @@ def test_the_chat_template_of_the_tokenizer(stories):
     assert Prompting(None).document(tokenizer, "Who was sad?").text == corpus.documents[1].prompt
     with pytest.raises(UserError, match="refuses a chat: no tools"):
         chat_renderer(tokenizer)([{"role": "tool", "content": "x"}], False)
+
+
+@pytest.mark.parametrize(
+    ("heading", "given"), [("<think>\n\n</think>\n\n", "<think>\n\n</think>\n\n"), ("Robot: ", "Robot:")]
+)
+def test_what_a_template_writes_before_every_answer_is_given(heading, given):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = (
+        f"{{% set heading = {heading!r} %}}"
+        "{% for message in messages %}<{{ message['role'] }}>{{ heading if message['role'] == 'assistant' }}"
+        "{{ message['content'] }}</>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    (document,) = chats(["How do you greet?", "hi"], render=chat_renderer(tokenizer)).documents
+
+    assert document.text == f"<user>How do you greet?</><assistant>{heading}hi</>"
+    assert (document.prompt, document.reference) == (f"<user>How do you greet?</><assistant>{given}", "hi")
+    assert Prompting(None).document(tokenizer, "How do you greet?").text == document.prompt

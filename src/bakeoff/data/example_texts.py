@@ -15,6 +15,7 @@ Render = Callable[[Sequence[Message], bool], str]
 
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant"}  # of ShareGPT -> ours
 _SHOWN = 60
+_SOME_ANSWER = "Some answer."
 
 
 def pair_document(name: str, template: str, prompt: str, completion: str) -> Document:
@@ -31,6 +32,18 @@ def pair_document(name: str, template: str, prompt: str, completion: str) -> Doc
     return Document(name, text, [text], (Answer(len(before.rstrip(" ")), len(text), len(text)),))
 
 
+def before_answer(messages: Sequence[Message], render: Render) -> str:
+    """Return the text of a chat up to where the assistant's own words begin.
+
+    Some templates begin every answer with something of theirs, such as an empty thought, which is not in the text that
+    they ask with. A model that is given it answers at once, and need not learn to write it.
+    """
+    text = render(messages, True)
+    answered = render([*messages, {"role": "assistant", "content": _SOME_ANSWER}], False)
+    heading, found, _ = answered[len(text) :].partition(_SOME_ANSWER)
+    return text + heading.rstrip(" ") if answered.startswith(text) and found and heading.strip() else text
+
+
 def chat_document(name: str, messages: Sequence[Message], render: Render, source: str) -> Document:
     """Return the document of a chat, up to its last answer. Each answer of the assistant is one.
 
@@ -43,7 +56,10 @@ def chat_document(name: str, messages: Sequence[Message], render: Render, source
     for number, message in enumerate(messages[: last + 1]):
         if message["role"] == "assistant":
             before, after = render(messages[:number], True), render(messages[: number + 1], False)
-            start, content = len(before), message["content"].strip()
+            content = message["content"].strip()
+            if not text[len(before) : len(after)].lstrip().startswith(content):
+                before = before_answer(messages[:number], render)
+            start = len(before)
             found = text.find(content, start, len(after))
             if not (text.startswith(before) and text.startswith(after) and found >= 0):
                 raise UserError(

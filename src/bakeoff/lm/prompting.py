@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.copied_files import here
-from bakeoff.data.example_texts import Message, Render
+from bakeoff.data.example_texts import Message, Render, before_answer
 from bakeoff.data.types import Answer, Corpus, Document
 from bakeoff.errors import UserError
 from bakeoff.lm.shots import Shots, read_shots
@@ -31,7 +31,7 @@ class Prompting:
     def document(self, tokenizer: Any, question: str) -> Document:
         """Return an example whose answer is still to be generated."""
         if self.template is None:
-            text = chat_renderer(tokenizer)([{"role": "user", "content": question}], True)
+            text = before_answer([{"role": "user", "content": question}], chat_renderer(tokenizer))
         else:
             text = self.template.removesuffix("{completion}").replace("{prompt}", question).rstrip(" ")
         document = Document("prompt", text, [text], (Answer(len(text), len(text), len(text)),))
