@@ -221,6 +221,18 @@ def test_the_chat_template_of_the_tokenizer(stories):
         chat_renderer(tokenizer)([{"role": "tool", "content": "x"}], False)
 
 
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day():
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = (
+        '{% if strftime_now is defined %}{% set today = strftime_now("%d %b %Y") %}{% endif %}'
+        "Today is {{ today }}, {{ strftime_now('%Y-%m-%d') }}.{% for message in messages %}{{ message['content'] }}</>"
+        "{% endfor %}"
+    )
+    (document,) = chats(["Who was sad?", "Lily"], render=chat_renderer(tokenizer)).documents
+
+    assert document.prompt == "Today is 26 Jul 2024, 2024-07-26.Who was sad?</>"
+
+
 @pytest.mark.parametrize(
     ("heading", "given"), [("<think>\n\n</think>\n\n", "<think>\n\n</think>\n\n"), ("Robot: ", "Robot:")]
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,11 @@ from bakeoff.lm.tokens import beginning_token, own_beginning
 from bakeoff.runs.writing import write_text
 
 _FILE = "prompting.json"
+
+_TODAY = date(2024, 7, 26)
+"""The date of every chat. The real one would change the data, and so the results, from day to day."""
+
+_ASKS_FOR_TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,12 @@ def chat_renderer(tokenizer: Any) -> Render:
 
     def render(messages: Sequence[Message], answering: bool) -> str:
         try:
-            text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answering)
+            text: str = tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=_with_a_fixed_date(tokenizer.get_chat_template()),
+                tokenize=False,
+                add_generation_prompt=answering,
+            )
         except Exception as error:  # whatever a template raises, such as for a role that it does not know
             raise UserError(
                 f"The chat template of the model refuses a chat: {error}", "Choose another model, or change the chat."
@@ -104,6 +117,12 @@ def chat_renderer(tokenizer: Any) -> Render:
         return text
 
     return render
+
+
+@cache
+def _with_a_fixed_date(template: str) -> str:
+    """Return a chat template that writes `_TODAY` where it would ask for the date of today."""
+    return _ASKS_FOR_TODAY.sub(lambda call: json.dumps(_TODAY.strftime(call[2])), template)
 
 
 def prompting_of_pairs(corpus: Corpus, template: str) -> Prompting:
