@@ -80,6 +80,26 @@ def test_chats(tmp_path):
     assert document.reference == "I do not know."
 
 
+def test_chats_are_the_same_data_for_models_with_different_templates(tmp_path):
+    def another(messages, answering):
+        return "".join(f"<{each['role']}>{each['content']}</>" for each in messages) + "<assistant>" * answering
+
+    def chats(role: str) -> str:
+        asked = [{"role": role, "content": prompt} for prompt in NUMBERS]
+        rows = [{"messages": [question, {"role": "assistant", "content": "Yes."}]} for question in asked]
+        return table(tmp_path / f"{role}.jsonl", rows)
+
+    data = ExampleData(examples=chats("user"))
+    _, report = prepare_examples(data, 1, lambda: render)
+    _, its_report = prepare_examples(data, 1, lambda: another)
+    _, with_other_roles = prepared(chats("system"))
+
+    prints = [split.fingerprint for split in report.splits]
+    assert [split.fingerprint for split in its_report.splits] == prints
+    assert its_report.fingerprint == report.fingerprint
+    assert with_other_roles.fingerprint != report.fingerprint
+
+
 def test_the_same_prompt_stays_in_one_split(tmp_path):
     rows = [{"prompt": prompt, "completion": f"{again}"} for prompt in NUMBERS for again in range(3)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,9 +35,17 @@ class _Examples:
     ids: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)  # as in the table; of a chat, what stands before the last answer
     documents: list[Document] = field(default_factory=list)
+    chats: list[str] = field(default_factory=list)  # their messages as JSON; empty where the rows are no chats
     split_values: list[Any] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+
+    def fingerprinted(self, row: int) -> tuple[str, ...]:
+        """Return what tells whether a row is the same as before, or in another run: nothing of a model's template."""
+        document = self.documents[row]
+        if self.chats:
+            return document.name, self.chats[row]
+        return document.name, document.prompt, document.reference
 
 
 def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render]) -> tuple[SplitCorpus, DataReport]:
@@ -68,12 +77,14 @@ def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render
                 f"{name} leaves no example for the {split} split: it has {different} different prompts.",
                 "Give more examples, or change data.split.",
             )
+    shuffled: dict[str, list[int]] = {}
     corpora: dict[str, Corpus] = {}
     for split in SPLITS:
         order = random.permutation(len(division.rows[split])).tolist()
-        documents = [examples.documents[division.rows[split][place]] for place in order]
+        shuffled[split] = [division.rows[split][place] for place in order]
+        documents = [examples.documents[row] for row in shuffled[split]]
         corpora[split] = Corpus(split, documents, "" if chat else BETWEEN, chat=chat)
-    report = _report(source.table, examples, corpora)
+    report = _report(source.table, examples, corpora, shuffled)
     is_random = source.splits is None and data.split.rule is None
     report.split_seed = seed if is_random or data.split.group is not None else None
     report.split_rule = division.rule
@@ -121,7 +132,8 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
             if not cells[row]:
                 examples.skipped["the chat is empty or missing"] += 1
                 continue
-            document = chat_document(name, chat_of(cells[row], name, label, table.source), render, table.source)
+            messages = chat_of(cells[row], name, label, table.source)
+            document = chat_document(name, messages, render, table.source)
             prompt = document.prompt
         if problem:
             examples.skipped[problem] += 1
@@ -131,6 +143,8 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
         examples.ids.append(name)
         examples.prompts.append(prompt)
         examples.documents.append(document)
+        if render is not None:
+            examples.chats.append(json.dumps(messages))
         examples.split_values.append(split_value)
     way_out = f"The prompts were read from {' and '.join(map(repr, source.text))}, the answers from {label!r}."
     refuse_if_empty(source, examples.ids, examples.skipped, way_out)
@@ -145,10 +159,12 @@ def _contradictions(examples: _Examples, duplicates: Duplicates, chosen: list[in
     return [f"{several:,} prompt{'s occur' if several > 1 else ' occurs'} with different answers."] if several else []
 
 
-def _report(table: RawTable, examples: _Examples, corpora: Mapping[str, Corpus]) -> DataReport:
+def _report(
+    table: RawTable, examples: _Examples, corpora: Mapping[str, Corpus], rows: Mapping[str, list[int]]
+) -> DataReport:
     strings = {
-        split: [text for document in corpus.documents for text in (document.name, document.prompt, document.reference)]
-        for split, corpus in corpora.items()
+        split: [string for row in its_rows for string in examples.fingerprinted(row)]
+        for split, its_rows in rows.items()
     }
     return DataReport(
         source=table.source,
