@@ -100,6 +100,35 @@ def test_chats_are_the_same_data_for_models_with_different_templates(tmp_path):
     assert with_other_roles.fingerprint != report.fingerprint
 
 
+INSTRUCTION = "".join(f"Keep rule {number}. " for number in range(40))
+LONG = [" ".join(f"{letter}{number}" for letter in "abcdefghijklmnopqrst") for number in range(20)]
+
+
+@pytest.mark.parametrize("form", ["chats", "two columns", "one column"])
+def test_short_questions_behind_one_long_instruction_are_no_near_duplicates(tmp_path, form):
+    def row(question: str) -> dict:
+        if form == "chats":
+            system, asked = {"role": "system", "content": INSTRUCTION}, {"role": "user", "content": question}
+            return {"messages": [system, asked, {"role": "assistant", "content": "Yes."}]}
+        if form == "two columns":
+            return {"instruction": INSTRUCTION, "input": question, "output": "Yes."}
+        return {"prompt": f"{INSTRUCTION}{question}", "completion": "Yes."}
+
+    split, report = prepared(table(tmp_path / "table.jsonl", [row(question) for question in NUMBERS + LONG]))
+
+    assert report.near_duplicate_texts == 0
+    assert any("tell me?" in document.prompt for document in split.test.documents)
+
+
+def test_near_duplicates_behind_one_long_instruction_stay_together(tmp_path):
+    prompts = [f"{INSTRUCTION}{text}{end}" for text in LONG for end in ("", " Thanks.")]
+
+    _, report = prepared(table(tmp_path / "qa.jsonl", [{"prompt": each, "completion": "Yes."} for each in prompts]))
+
+    assert (report.near_duplicate_texts, report.near_across_splits) == (40, 0)
+    assert report.near_duplicates[0].texts[0].startswith("Keep rule 0. Keep rule 1.")
+
+
 def test_the_same_prompt_stays_in_one_split(tmp_path):
     rows = [{"prompt": prompt, "completion": f"{again}"} for prompt in NUMBERS for again in range(3)]
 

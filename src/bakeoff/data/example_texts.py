@@ -29,7 +29,8 @@ def pair_document(name: str, template: str, prompt: str, completion: str) -> Doc
     """
     before = template.removesuffix("{completion}").replace("{prompt}", prompt)
     text = before + completion.strip()
-    return Document(name, text, [text], (Answer(len(before.rstrip(" ")), len(text), len(text)),))
+    answer = Answer(len(before.rstrip(" ")), len(text), len(text))
+    return Document(name, text, [text], (answer,), prompt)
 
 
 def before_answer(messages: Sequence[Message], render: Render) -> str:
@@ -68,7 +69,8 @@ def chat_document(name: str, messages: Sequence[Message], render: Render, source
                     "Choose another model, or write prompts and answers into columns of their own.",
                 )
             answers.append(Answer(start, found + len(content), len(after)))
-    return Document(name, text, [text], tuple(answers))
+    question = "\n".join(message["content"] for message in messages[:last])
+    return Document(name, text, [text], tuple(answers), question)
 
 
 def chat_of(cell: Any, name: str, column: str, source: str) -> list[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bakeoff.data.example_texts import Render, chat_document, chat_of, pair_docu
 from bakeoff.data.fingerprint import fingerprint
 from bakeoff.data.leakage import Duplicates, find_duplicates, report_leakage
 from bakeoff.data.raw_tables import RawTable
+from bakeoff.data.shared_words import find_shared_words
 from bakeoff.data.split_rules import divide, split_name, split_values
 from bakeoff.data.table_sources import TableSource, read_source, refuse_if_empty
 from bakeoff.data.text_cells import example_columns
@@ -33,7 +34,6 @@ class _Examples:
     """The rows that can be used; lists of the same length."""
 
     ids: list[str] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)  # as in the table; of a chat, what stands before the last answer
     documents: list[Document] = field(default_factory=list)
     chats: list[str] = field(default_factory=list)  # their messages as JSON; empty where the rows are no chats
     split_values: list[Any] = field(default_factory=list)
@@ -67,7 +67,10 @@ def prepare_examples(data: ExampleData, seed: int, renderer: Callable[[], Render
     if data.rows is not None and data.rows < len(chosen):
         notes.append(f"A random sample of {data.rows:,} of {len(chosen):,} rows is used.")
         chosen = sorted(random.choice(len(chosen), size=data.rows, replace=False).tolist())
-    duplicates = find_duplicates(examples.prompts, chosen)
+    prompts = [document.question for document in examples.documents]
+    shared = find_shared_words(prompts[row] for row in chosen)
+    # Short questions behind one long instruction would all be near-duplicates, and none of them in a test split.
+    duplicates = replace(find_duplicates([shared.shortened(prompt) for prompt in prompts], chosen), texts=prompts)
     rows = Rows(name, chosen, [0] * len(examples.ids), ["example"], duplicates)
     division = divide(data, source, rows, examples.split_values, random)
     for split in SPLITS:
@@ -134,14 +137,12 @@ def _usable(source: TableSource, data: ExampleData, render: Render | None) -> _E
                 continue
             messages = chat_of(cells[row], name, label, table.source)
             document = chat_document(name, messages, render, table.source)
-            prompt = document.prompt
         if problem:
             examples.skipped[problem] += 1
             continue
         if data.split.column is not None:
             split_value = split_name(table.source, data.split.column, split_value)
         examples.ids.append(name)
-        examples.prompts.append(prompt)
         examples.documents.append(document)
         if render is not None:
             examples.chats.append(json.dumps(messages))

@@ -171,6 +171,7 @@ class Document:
     text: str  # exactly as in the stream
     lines: list[str]  # its rows in the form of WikiText on the hub: blank lines are "", others keep their "\n"
     answers: tuple[Answer, ...] = ()  # of an example, in order; only these are learned and evaluated
+    question: str = ""  # of an example: its prompt as in the table; of a chat, all messages before the last answer
 
     @property
     def prompt(self) -> str:
