@@ -42,7 +42,7 @@ class Prompting:
             text = before_answer([{"role": "user", "content": question}], chat_renderer(tokenizer))
         else:
             text = self.template.removesuffix("{completion}").replace("{prompt}", question).rstrip(" ")
-        document = Document("prompt", text, [text], (Answer(len(text), len(text), len(text)),))
+        document = Document("prompt", text, [text], (Answer(len(text), len(text), len(text)),), question)
         return self.shots.before([document])[0] if self.shots else document
 
     def ids(self, tokenizer: Any, question: str) -> list[int]:

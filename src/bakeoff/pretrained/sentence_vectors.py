@@ -13,7 +13,7 @@ import torch
 from bakeoff.pretrained.names import DEFAULT_ENCODER
 from bakeoff.pretrained.sources import load_weights
 
-_MOST_TOKENS = 256  # as its authors use it
+_MOST_TOKENS = 256  # as its authors use it; the last ones, because a long prompt has its question at the end
 _TEXTS_AT_ONCE = 32
 
 Vectors = npt.NDArray[np.float32]
@@ -21,7 +21,7 @@ Vectors = npt.NDArray[np.float32]
 
 @torch.inference_mode()
 def text_vectors(texts: Sequence[str]) -> Vectors:
-    """Return vectors of length 1, shape (texts, 384): the mean of the states of a text's first 256 tokens.
+    """Return vectors of length 1, shape (texts, 384): the mean of the states of a text's last 256 tokens.
 
     Raises:
         UserError: the package of the encoder is not installed.
@@ -43,4 +43,5 @@ def text_vectors(texts: Sequence[str]) -> Vectors:
 @cache
 def _encoder() -> tuple[Any, Any]:
     network, tokenizer, _ = load_weights(DEFAULT_ENCODER, labels=())
+    tokenizer.truncation_side = "left"
     return network.eval(), tokenizer

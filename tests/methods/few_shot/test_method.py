@@ -85,7 +85,20 @@ def test_similar_examples_are_looked_up_once_for_each_test_prompt(tmp_path, monk
     monkeypatch.setattr("bakeoff.lm.shots.text_vectors", counted)
     baked(tmp_path, examples=2, choose="similar")
 
-    assert sorted(looked_up) == sorted(document.prompt for document in pairs().documents)
+    assert sorted(looked_up) == sorted(question for question, _ in PAIRS)
+
+
+def test_similar_examples_behind_one_long_instruction_are_those_with_similar_questions(tmp_path):
+    instruction = "".join(f"Keep rule {number}. " for number in range(100))  # beyond what the encoder reads
+    things = ["harbor", "bread", "violin", "doctor", "snow", "school", "tiger", "train"]
+    places = ["first", "second", "third"]
+    asked = [(f"{instruction}Where is the {place} {thing}?", thing) for place in places for thing in things]
+    folder, _ = baked(tmp_path, split(pairs(asked)), examples=3, choose="similar")
+    model = load_language_model(str(folder.path))
+
+    for thing in things:
+        shown = model.prompting.document(model.tokenizer, f"{instruction}Where is the {thing} now?").text
+        assert shown.count(f"Answer: {thing}\n\n") == 3
 
 
 def test_chats_follow_one_another():

@@ -41,6 +41,7 @@ class FewShotMethod(UntrainedMethod[FewShotConfig]):
         """Draw the examples, or compute the vectors of those that can be chosen."""
         import numpy as np
 
+        from bakeoff.data.shared_words import SharedWords, find_shared_words
         from bakeoff.lm.shots import Shots
         from bakeoff.pretrained.sentence_vectors import text_vectors
 
@@ -49,10 +50,12 @@ class FewShotMethod(UntrainedMethod[FewShotConfig]):
         rows = np.random.default_rng(context.seed).permutation(len(documents))[:size].tolist()
         texts = [documents[row].text + data.train.separator for row in rows]
         vectors = None
+        shared = SharedWords()
         if similar:
             context.progress.stage("embedding examples")
-            vectors = text_vectors([documents[row].prompt for row in rows])
-        Shots(texts, config.examples, vectors).write(folder)
+            shared = find_shared_words(document.question for document in documents)
+            vectors = text_vectors([shared.rest(documents[row].question) for row in rows])
+        Shots(texts, config.examples, vectors, shared).write(folder)
 
     def prompt_factor(self, config: FewShotConfig) -> float:
         # Examples that are the same for every prompt are computed once.
