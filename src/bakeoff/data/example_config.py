@@ -38,7 +38,7 @@ class ExampleData(Section):
         None,
         description="Column of chats, instead of `prompt` and `completion`: lists of messages with `role` and "
         "`content`, which the chat template of the model's tokenizer makes texts of. Every answer of the assistant is "
-        "learned; the last one is evaluated.",
+        "learned and counts in the perplexity; the last one is generated and compared.",
     )
     template: str = Field(
         "{prompt}\n{completion}",
