@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bakeoff.ui import processes
 from bakeoff.ui.app import create_app
 from bakeoff.ui.bakeoffs import Bakeoff, BakeoffRecord
 from bakeoff.ui.limits import PageLimits
+from bakeoff.ui.looking import look_into
 from tests.serve.servers import serving
 
 GOOD = ["köstlich", "wunderbar", "großartig", "süß"]
@@ -75,6 +77,21 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeProcesses:
 def client(tmp_path: Path, fake: FakeProcesses) -> Iterator[httpx.Client]:
     with running(tmp_path / "home") as client:
         yield client
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """While it is clear, no look into a file ends, as if the file were large."""
+    may_end = threading.Event()
+    may_end.set()
+
+    def look(*arguments: Any) -> Any:
+        may_end.wait(60)
+        return look_into(*arguments)
+
+    monkeypatch.setattr("bakeoff.ui.files.look_into", look)
+    yield may_end
+    may_end.set()
 
 
 def upload(client: httpx.Client, content: bytes | None = None, name: str = "Bewertungen.csv") -> dict[str, Any]:

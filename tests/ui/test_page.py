@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,6 +209,34 @@ def test_settings_the_config_and_a_file_that_is_deleted(
         page.get_by_text("Drop a file here").wait_for()
     assert fake.of("run") == []
     assert list((tmp_path / "home" / "files" / file).iterdir()) == []
+
+
+def test_what_is_changed_during_a_look_is_kept(browser: Any, client: httpx.Client, looking: threading.Event) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        page.get_by_text("How they are compared").click()
+        page.get_by_text("Settings of the contestants").click()
+        looking.clear()
+        for name, value in {"max_ngram": "2", "inverse_regularization": ".5"}.items():
+            page.locator(f"#set-linear-{name}").fill(value)
+            with page.expect_request("**/choices"):
+                page.locator(f"#set-linear-{name}").press("Enter")
+        page.locator("#set-corrector-dropout").fill("0.1")
+        looking.set()
+        page.get_by_text("linear: max ngram 2, linear: inverse regularization 0.5").wait_for()
+        page.keyboard.type("5")
+        page.keyboard.press("Enter")
+        page.get_by_text("corrector: dropout 0.15").wait_for()
+
+        looking.clear()
+        with page.expect_request("**/choices"):
+            page.get_by_label("Decided by").select_option("macro-F1")
+        page.get_by_label("Passes over").fill("1")
+        looking.set()
+        page.locator(".how .summary").get_by_text("by macro-F1").wait_for()
+        page.keyboard.type("2")
+        page.keyboard.press("Enter")
+        page.get_by_text("after 12 passes").wait_for()
 
 
 def test_who_was_left_out_stays_out_until_the_times_are_others(

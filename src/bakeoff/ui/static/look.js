@@ -15,7 +15,7 @@ export function showFile(page) {
   const path = `/v1/files/${id}`;
   const status = place.querySelector(".rows .status");
   const form = place.querySelector(".who form");
-  const settings = prepareSettings(form, change);
+  const settings = prepareSettings(form, () => choices, change);
   let choices = {}; // what somebody decided about this file
   let good = {}; // the last ones with which something could be learned
   let forecast = { state: "none", seconds: {} };
