@@ -363,6 +363,21 @@ def test_a_forecast_and_who_is_within_the_time(client: httpx.Client, fake: FakeP
     assert client.get(f"/v1/files/{id}/forecast", params={"minutes": 10}).json()["chosen"] == list(seconds)
 
 
+def test_who_is_within_the_time_is_not_known_during_a_look(
+    client: httpx.Client, fake: FakeProcesses, tmp_path: Path
+) -> None:
+    id = upload(client)["id"]
+    client.get(f"/v1/files/{id}")
+    folder = tmp_path / "home" / "files" / id
+    (folder / "plan.json").write_text(planned({"majority": 1.0, "linear": 20.0}).model_dump_json())
+    fake.alive.clear()
+    (folder / "look.json").unlink()  # as another metric does, for which nothing is measured again
+
+    forecast = client.get(f"/v1/files/{id}/forecast", params={"minutes": 1}).json()
+
+    assert (forecast["state"], forecast["chosen"]) == ("ready", None)
+
+
 def test_a_forecast_that_fails_says_why(client: httpx.Client, fake: FakeProcesses, tmp_path: Path) -> None:
     id = upload(client)["id"]
     client.get(f"/v1/files/{id}")

@@ -20,6 +20,7 @@ import pytest
 
 import bakeoff
 from tests.command import start
+from tests.serve.servers import until
 from tests.serve.test_page import opened
 from tests.ui.conftest import FakeProcesses, planned, reviews, running
 
@@ -265,6 +266,40 @@ def test_who_was_left_out_stays_out_until_the_times_are_others(
         plan.write_text(planned({"majority": 1.0, "linear": 20.0, "corrector": 700.0}).model_dump_json())
         with page.expect_response("**/forecast?minutes=10"):
             page.get_by_label("Decided by").select_option("macro-F1")
+
+
+def test_a_time_that_is_chosen_during_a_look_counts_after_it(
+    browser: Any, client: httpx.Client, fake: FakeProcesses, looking: threading.Event, tmp_path: Path
+) -> None:
+    id = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    client.get(f"/v1/files/{id}")
+    folder = tmp_path / "home" / "files" / id
+    times = planned({"majority": 1.0, "linear": 20.0, "corrector": 400.0}).model_dump_json()
+
+    def measured() -> None:
+        (folder / "plan.json").write_text(times)
+        fake.alive.clear()
+
+    measured()
+    with opened(browser, f"{client.base_url}/#/files/{id}") as page:
+        page.get_by_text("was measured on this machine").wait_for()
+        page.get_by_text("How they are compared").click()
+        linear = page.locator("[name=contestant][value=linear]")
+        for label, value, minutes, fits in (("Decided by", "macro_f1", 10, 3), ("Each is trained", "3", 5, 2)):
+            linear.uncheck()
+            looking.clear()
+            page.get_by_label(label).select_option(value)
+            until(lambda: not (folder / "look.json").exists())
+            with page.expect_response("**/forecast?minutes=*"):
+                page.get_by_role("radio", name=f"{minutes} minutes", exact=True).check()
+            page.wait_for_timeout(200)  # for a tick, if there were one
+            assert not linear.is_checked()
+            assert not page.locator("#problem").is_visible()
+            looking.set()
+            until((folder / "look.json").exists)
+            measured()
+            page.locator("[value=linear]:checked").wait_for()
+            assert page.locator("[name=contestant]:checked").count() == fits
 
 
 def test_a_bake_off_starts_once(browser: Any, client: httpx.Client, fake: FakeProcesses) -> None:

@@ -136,20 +136,25 @@ class UploadedFile(RecordedFolder[FileRecord]):
             problem = problem_of(UserError(message, hint), self.content, record.name)
             return ForecastView(state="failed", problem=problem)
         seconds = {each.name: each.all_seconds for each in plan.contestants}
-        chosen = None
-        if minutes is not None:
-            look = read_record(self._look, Look)
-            offered = look.found.lineup if look.found else []
-            left_out = beyond(plan, {each.name: each.promise for each in offered if not each.quick}, minutes)
-            chosen = self._without_incomplete([name for name in seconds if name not in left_out])
         return ForecastView(
             state="ready",
             seconds=seconds,
             reading_seconds=max(0.0, plan.total_seconds - sum(seconds.values())),
             memory_bytes=plan.peak_memory_bytes,
             warnings=plan.warnings,
-            chosen=chosen,
+            chosen=None if minutes is None else self._within(plan, minutes),
         )
+
+    def _within(self, plan: Plan, minutes: float) -> list[str] | None:
+        """Return the contestants that are within the time; None while another look into the file is under way."""
+        try:
+            found = read_record(self._look, Look).found
+        except UserError:
+            return None
+        if found is None:
+            return None
+        left_out = beyond(plan, {each.name: each.promise for each in found.lineup if not each.quick}, minutes)
+        return self._without_incomplete([each.name for each in plan.contestants if each.name not in left_out])
 
     def _without_incomplete(self, chosen: Sequence[str]) -> list[str]:
         """Leave out whoever is made of several others, such as an ensemble, of which fewer than two were chosen."""

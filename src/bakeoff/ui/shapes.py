@@ -156,7 +156,9 @@ class ForecastView(Record):
     memory_bytes: int = 0
     warnings: list[str] = Field([], description="What will not fit into memory or on the disk.")
     problem: Problem | None = None
-    chosen: list[str] | None = Field(None, description="The contestants that are within the minutes asked for.")
+    chosen: list[str] | None = Field(
+        None, description="The contestants that are within the minutes asked for; null as long as that is not known."
+    )
 
 
 class NewBakeoff(Ask):

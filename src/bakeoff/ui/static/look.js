@@ -20,6 +20,7 @@ export function showFile(page) {
   let good = {}; // the last ones with which something could be learned
   let forecast = { state: "none", seconds: {} };
   let disturbed = false; // by a bake-off that was running while the forecast was measured
+  let fitted = true; // the ticks, to the time that was chosen
   let starting = false;
   let round = 0; // a look that was replaced by a newer one is not shown
   let looking; // the last look: a promise of whether something can be learned
@@ -166,11 +167,11 @@ export function showFile(page) {
       const now = await get(`${path}/forecast`);
       if (now.state === "measuring") disturbed ||= (await get("/v1/bakeoffs")).data.some(({ state }) => state === "running");
       if (own !== round) return false;
-      const measured = now.state === "ready" && JSON.stringify(now.seconds) !== JSON.stringify(forecast.seconds);
+      const others = JSON.stringify(now.seconds) !== JSON.stringify(forecast.seconds);
       forecast = now;
       showForecast();
-      // The time may have been chosen before a change. Where no other times were found, the ticks are somebody's choice.
-      if (measured && form.elements.minutes.value) fit();
+      // The time may have been chosen before a change or during it. Where the times are the same, the ticks are somebody's choice.
+      if (now.state === "ready" && (others || !fitted) && form.elements.minutes.value) fit();
       return forecast.state === "measuring";
     });
   }
@@ -201,12 +202,14 @@ export function showFile(page) {
     sum();
   }
 
-  // Choose the contestants that are within the time.
+  // Choose the contestants that are within the time. As long as nobody knows who is, as during a look, the ticks stay.
   async function fit() {
     const minutes = form.elements.minutes.value;
+    fitted = false;
     try {
-      const chosen = minutes ? (await get(`${path}/forecast?minutes=${minutes}`)).chosen : null;
-      for (const box of boxes()) box.checked = chosen === null || chosen.includes(box.value);
+      const chosen = minutes ? (await get(`${path}/forecast?minutes=${minutes}`)).chosen : boxes().map((box) => box.value);
+      fitted = chosen !== null;
+      if (fitted) for (const box of boxes()) box.checked = chosen.includes(box.value);
       sum();
     } catch (error) {
       page.fail(error);
