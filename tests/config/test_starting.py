@@ -18,6 +18,7 @@ from bakeoff.errors import UserError
 from tests.data.spreadsheets import xlsx
 
 ODD = ["<script>", "a: b # c", "a\nb", "yes", "1", "映画 \x1b[31m"]
+NOTES = [f"note {number} has words" for number in range(60)]
 
 
 @pytest.fixture
@@ -349,3 +350,23 @@ def test_every_row_is_tested_where_there_are_few(table, rows, folds):
 
     assert load_config(yaml.safe_load(found)).data.split.folds == folds
     assert ("6 trainings of each contestant" in found) == (folds is not None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"note": NOTES, "kind": ["a", "b"] * 30, "price": [1, 2, 3] * 20}, ["linear", "corrector", "ensemble"]),
+        ({"prompt": NOTES, "completion": ["yes", "no"] * 30}, ["pretrained", "lora"]),
+        ({"text": NOTES}, ["pretrained", "lora"]),
+    ],
+)
+def test_fewer_contestants_are_written_without_reading_again(table, columns, names):
+    source = table(columns)
+    everyone = starting_config(source, choices=Choices(epochs=2))
+    expected = starting_config(source, choices=Choices(names, epochs=2))
+    Path(source).unlink()
+
+    found = everyone.among(names)
+
+    assert (found.yaml, found.lineup) == (expected.yaml, expected.lineup)
+    assert list(yaml.safe_load(found.yaml)["contestants"]) == names

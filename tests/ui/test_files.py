@@ -87,6 +87,23 @@ def test_what_somebody_decides_is_in_the_config(client: httpx.Client) -> None:
     assert client.get(f"/runs/{made['id']}/bakeoff.yaml").text == shown
 
 
+def test_a_config_is_written_without_another_look(fake: FakeProcesses, tmp_path: Path) -> None:
+    with running(tmp_path) as client:
+        id = upload(client)["id"]
+        for_two = {"url": f"/v1/files/{id}/config", "params": {"contestant": ["majority", "linear"]}}
+        client.get(f"/v1/files/{id}")
+        content = tmp_path / "files" / id / "content.csv"
+        content.rename(tmp_path / "away.csv")
+        shown = client.get(**for_two).json()["yaml"]
+        made = client.post("/v1/bakeoffs", json={"file": id, "contestants": ["majority", "linear"]}).json()
+        assert client.get(f"/runs/{made['id']}/bakeoff.yaml").text == shown
+        (tmp_path / "away.csv").rename(content)
+    with running(tmp_path) as client:  # another server, which has not looked
+        assert client.get(**for_two).json()["yaml"] == shown
+        client.post(f"/v1/files/{id}/choices", json={"epochs": 7})
+        assert "epochs: 7" in client.get(**for_two).json()["yaml"]
+
+
 def test_a_column_that_names_splits_can_be_left_alone(client: httpx.Client) -> None:
     splits = ["train", "valid", "test"]
     rows = [f"A fine line about things {row},{'ab'[row % 2]},{splits[row // 2 % 3]}" for row in range(60)]

@@ -240,6 +240,22 @@ def test_what_is_changed_during_a_look_is_kept(browser: Any, client: httpx.Clien
         page.get_by_text("after 12 passes").wait_for()
 
 
+def test_the_config_is_asked_for_when_it_changes(browser: Any, client: httpx.Client) -> None:
+    file = client.post("/v1/files", params={"name": "a.csv"}, content=reviews()).json()["id"]
+    with opened(browser, f"{client.base_url}/#/files/{file}") as page:
+        page.get_by_text("The config that will run", exact=True).click()
+        page.locator(".spec code").get_by_text("ensemble:").wait_for()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/config?" in request.url else None)
+        for _ in range(2):  # while the forecast is measured
+            with page.expect_response("**/forecast"):
+                pass
+        assert asked == []
+        with page.expect_response("**/config?**") as answer:
+            page.locator("[name=contestant][value=ensemble]").uncheck()
+        assert "ensemble:" not in answer.value.json()["yaml"]
+
+
 def test_who_was_left_out_stays_out_until_the_times_are_others(
     browser: Any, client: httpx.Client, fake: FakeProcesses, tmp_path: Path
 ) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +31,7 @@ from bakeoff.data.spreadsheets import naming_sheets
 from bakeoff.data.tables import prepare_table
 from bakeoff.data.text_cells import ExampleColumns, refuse_other_shapes
 from bakeoff.data.text_sources import HUB_NAMES
-from bakeoff.data.types import LabeledTexts, SplitCorpus
+from bakeoff.data.types import LabeledTexts
 from bakeoff.errors import UserError
 from bakeoff.evaluation.wording import listed
 from bakeoff.methods.proposals import Proposal, TableFacts, lineup_yaml
@@ -63,7 +64,9 @@ class StartingConfig:
 
     yaml: str
     seen: Seen
-    lineup: list[Proposal] = field(default_factory=list)  # its contestants as proposed, and why
+    lineup: list[Proposal]  # its contestants as proposed, and why
+    among: Callable[[Collection[str]], StartingConfig]
+    """Writes the config once more with these of its contestants. It reads nothing again, and holds no texts."""
     tables: dict[str, Any] = field(default_factory=dict)  # from Python: what the names of files in `yaml` stand for
     shorter: Callable[[Mapping[str, str], str, int | None], StartingConfig] | None = None
     """Writes the config of a table once more without reading it again: without some contestants (name -> how long they
@@ -134,10 +137,9 @@ def _examples(
     if any(read_raw_table(other).format != table.format for other in others.values()):
         table = dataclasses.replace(table, format=None)  # a run finds how each is written
     with _explained_files():
-        seen, corpora = look_at_examples(table, found, files, names, _SEED)
+        seen, facts = look_at_examples(table, found, files, names, _SEED)
     lines = _files_yaml(seen, "examples") + _format_line(seen.format)
-    lineup = _chosen(EXAMPLES_LINEUP, choices)
-    return StartingConfig(_page(seen, examples_yaml(found, corpora, lines, scalar, lineup, choices)), seen, lineup)
+    return _written(seen, EXAMPLES_LINEUP, partial(examples_yaml, found, facts, lines, scalar), choices)
 
 
 def _labeled_table(
@@ -231,13 +233,19 @@ def _labeled_table(
     others_read = [name for name in table.columns if name not in taken]
     wordiest = max(others_read, key=lambda name: mean_words(table.columns[name]), default="title")
 
-    def write(left_out: Mapping[str, str], time: str, epochs: int | None) -> StartingConfig:
+    def write(
+        decided: Choices, left_out: Mapping[str, str] = MappingProxyType({}), time: str = "", epochs: int | None = None
+    ) -> StartingConfig:
         timed = dataclasses.replace(seen, left_out=dict(left_out), time=time, epochs=epochs)
-        lineup = _lineup(facts, left_out, choices)
-        page = _classification_yaml(timed, facts, wordiest, lineup, choices)
-        return StartingConfig(page, timed, lineup, shorter=write)
+        lineup = _lineup(facts, left_out, decided)
+        page = _classification_yaml(timed, facts, wordiest, lineup, decided)
 
-    return write({}, "", None)
+        def among(names: Collection[str]) -> StartingConfig:
+            return write(dataclasses.replace(decided, contestants=names))
+
+        return StartingConfig(page, timed, lineup, among, shorter=partial(write, decided))
+
+    return write(choices)
 
 
 def _not_a_table(source: str) -> UserError:
@@ -291,8 +299,35 @@ def _language_model(
     if data.encoding:
         seen.format = TableFormat(encoding=data.encoding)
         seen.notes.insert(0, f"Read as: {data.encoding}.")
-    lineup = _chosen(_LANGUAGE_MODELS, choices)
-    return StartingConfig(_language_model_yaml(seen, split, lineup, choices), seen, lineup)
+    evaluated = split.test or split.validation
+    body = partial(
+        _language_model_yaml,
+        seen,
+        training_words=len(split.train.stream.split()),
+        evaluated_words=len(evaluated.stream.split()),
+        has_test=split.test is not None,
+    )
+    return _written(seen, _LANGUAGE_MODELS, body, choices)
+
+
+def _written(
+    seen: Seen,
+    proposals: Sequence[Proposal],
+    body: Callable[[Sequence[Proposal], Choices], str],
+    choices: Choices,
+) -> StartingConfig:
+    """Write the config of a language model.
+
+    Args:
+        proposals: All contestants.
+        body: Returns the keys for those that were chosen.
+    """
+    lineup = _chosen(proposals, choices)
+
+    def among(names: Collection[str]) -> StartingConfig:
+        return _written(seen, proposals, body, dataclasses.replace(choices, contestants=names))
+
+    return StartingConfig(_page(seen, body(lineup, choices)), seen, lineup, among)
 
 
 def _seen(report: DataReport, task: str, rows: int, texts: Sequence[str]) -> Seen:
@@ -447,8 +482,16 @@ def _format_line(format: TableFormat | None) -> str:
     return f"\n  format: {{{settings}}} # as found: a run does not guess again"
 
 
-def _language_model_yaml(seen: Seen, split: SplitCorpus, lineup: Sequence[Proposal], choices: Choices) -> str:
-    few = len(split.train.stream.split()) < _FEW_TOKENS
+def _language_model_yaml(
+    seen: Seen,
+    lineup: Sequence[Proposal],
+    choices: Choices,
+    *,
+    training_words: int,
+    evaluated_words: int,
+    has_test: bool,
+) -> str:
+    few = training_words < _FEW_TOKENS
     budget = (
         f"{{epochs: {choices.epochs or 3}}} # passes over the text"
         if few or choices.epochs
@@ -457,14 +500,11 @@ def _language_model_yaml(seen: Seen, split: SplitCorpus, lineup: Sequence[Propos
     column = f"\n  column: {scalar(seen.text[0])} # each row is a document" if seen.text else ""
     if seen.format:
         column = f"\n  encoding: {scalar(str(seen.format.encoding))} # as found: a run does not guess again"
-    evaluated = split.test or split.validation
     # A word is at least one token, so there is at least one window to score.
-    long = len(evaluated.stream.split()) >= _LONGEST_WINDOW
+    long = evaluated_words >= _LONGEST_WINDOW
     protocols = "[document, window] # the first one ranks" if long else "[document] # `window` needs a longer text"
-    evaluated_split = "" if split.test else "\n  split: validation # there is no test split"
-    return _page(
-        seen,
-        f"""\
+    evaluated_split = "" if has_test else "\n  split: validation # there is no test split"
+    return f"""\
 task: language-model
 model: smollm2-135m # or a hub id, a local folder, a GGUF file
 data:
@@ -476,8 +516,7 @@ evaluation:
   protocols: {protocols}{evaluated_split}
   prompts: [] # texts that every contestant continues
 seed: {_SEED} # for the split and the order of texts
-{choices.repeats_yaml}""",
-    )
+{choices.repeats_yaml}"""
 
 
 def _page(seen: Seen, body: str) -> str:

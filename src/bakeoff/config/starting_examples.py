@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bakeoff.config.choices import Choices
 from bakeoff.config.seen import Seen
@@ -10,15 +11,24 @@ from bakeoff.data.config import TableFormat
 from bakeoff.data.example_config import ExampleData
 from bakeoff.data.example_texts import Message
 from bakeoff.data.examples import prepare_examples
-from bakeoff.data.profile import word_counts
+from bakeoff.data.profile import WordCounts, word_counts
 from bakeoff.data.raw_tables import RawTable
 from bakeoff.data.text_cells import ExampleColumns, example_columns
-from bakeoff.data.types import SplitCorpus
 from bakeoff.methods.proposals import Proposal, lineup_yaml
 
 _MANY = 2_000
 _MOST_ANSWERED = 200
 _TOKENS_A_WORD = 2  # rather more than most have
+
+
+@dataclass(frozen=True)
+class ExampleFacts:
+    """The facts about examples that decide what is proposed."""
+
+    training: int  # examples
+    tested: int
+    answers: WordCounts  # of the test examples
+
 
 EXAMPLES_LINEUP = (
     Proposal("pretrained", "the model without any training: the baseline", is_quick=True, is_baseline=True),
@@ -38,7 +48,7 @@ def find_examples(table: RawTable) -> ExampleColumns | None:
 
 def look_at_examples(
     table: RawTable, found: ExampleColumns, files: Mapping[str, str], names: Mapping[str, str], seed: int
-) -> tuple[Seen, SplitCorpus]:
+) -> tuple[Seen, ExampleFacts]:
     """Read and split examples as a run does, and return what was found.
 
     Args:
@@ -72,7 +82,8 @@ def look_at_examples(
         reasons=[reason],
         examples=True,
     )
-    return seen, split
+    answers = word_counts([document.reference for document in split.test.documents])
+    return seen, ExampleFacts(len(split.train.documents), len(split.test.documents), answers)
 
 
 def _stand_in(messages: Sequence[Message], answering: bool) -> str:
@@ -82,7 +93,7 @@ def _stand_in(messages: Sequence[Message], answering: bool) -> str:
 
 def examples_yaml(
     found: ExampleColumns,
-    split: SplitCorpus,
+    facts: ExampleFacts,
     files: str,
     scalar: Callable[[str], str],
     lineup: Sequence[Proposal],
@@ -95,7 +106,6 @@ def examples_yaml(
         scalar: Returns a string as YAML.
         lineup: The contestants.
     """
-    assert split.test is not None
     if found.messages is not None:
         roles = f"  messages: {scalar(found.messages)} # the model's chat template makes texts of them"
     else:
@@ -105,14 +115,13 @@ def examples_yaml(
   prompt: {prompt}
   completion: {scalar(str(found.completion))}
   template: "{{prompt}}\\n{{completion}}" # try: "Question: {{prompt}}\\nAnswer: {{completion}}\""""
-    many = len(split.train.documents) > _MANY
+    many = facts.training > _MANY
     budget = (
         "{tokens: 65536, evaluations: 4} # for a first look"
         if many and not choices.epochs
         else f"{{epochs: {choices.epochs or 3}}} # passes over the examples"
     )
-    longest = word_counts([document.reference for document in split.test.documents])
-    words = longest.percentile_95 if longest.units == "words" else longest.percentile_95 // 2
+    words = facts.answers.percentile_95 if facts.answers.units == "words" else facts.answers.percentile_95 // 2
     return f"""\
 task: language-model
 model: smollm2-135m # or a hub id, a local folder, a GGUF file
@@ -124,7 +133,7 @@ budget: {budget}; the same for every contestant that is trained
 contestants: # to change a setting: lora: {{r: 64}}
 {lineup_yaml(choices.applied(lineup))}
 evaluation:
-  answers: {min(_MOST_ANSWERED, len(split.test.documents))} # test prompts that every contestant answers
+  answers: {min(_MOST_ANSWERED, facts.tested)} # test prompts that every contestant answers
   max_new_tokens: {max(8, min(_MOST_ANSWERED, words * _TOKENS_A_WORD))} # most tokens of an answer
   metric: token_f1 # decides; also exact_match, rouge_l, chrf, perplexity
 seed: 12 # for the split, the examples in prompts and the order of texts

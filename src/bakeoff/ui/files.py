@@ -61,6 +61,7 @@ class UploadedFile(RecordedFolder[FileRecord]):
         self._everything = folder / "everything.yaml"
         self._plan = folder / "plan.json"
         self._said = folder / "plan.txt"
+        self._start: tuple[FileChoices, StartingConfig] | None = None  # of the last look: a large file takes seconds
 
     @property
     def content(self) -> Path:
@@ -77,6 +78,7 @@ class UploadedFile(RecordedFolder[FileRecord]):
         record = self.record
         look, start = look_into(self.content, record.name, record.choices, limits)
         if start is not None:
+            self._start = record.choices, start
             write_text(self._everything, start.yaml)
             if record.forecast is None:
                 self.measure()
@@ -98,10 +100,12 @@ class UploadedFile(RecordedFolder[FileRecord]):
         """Return a config for the file with these contestants, named after the file.
 
         Raises:
-            UserError: the file cannot be read any more.
+            UserError: these contestants make no bake-off, or the file cannot be read any more.
         """
         record = self.record
-        start = start_of(self.content, record.choices, contestants)
+        if self._start is None or self._start[0] != record.choices:  # it has not looked with these
+            self._start = record.choices, start_of(self.content, record.choices)
+        start = self._start[1].among(contestants)
         return replace(start, yaml=start.yaml + bakeoff_name(record.name))
 
     def measure(self) -> None:
@@ -175,12 +179,16 @@ class Files:
 
     def __init__(self, parent: Path) -> None:
         self.parent = parent
+        self._known: dict[str, UploadedFile] = {}
 
     def __iter__(self) -> Iterator[UploadedFile]:
         for folder in numbered(self.parent):
-            if (file := UploadedFile(folder)).exists:
+            if (file := self.find(folder.name)) is not None:
                 yield file
 
     def find(self, id: str) -> UploadedFile | None:
         file = UploadedFile(self.parent / id)
-        return file if re.match(ID, id) and file.exists else None
+        if not re.match(ID, id) or not file.exists:
+            self._known.pop(id, None)
+            return None
+        return self._known.setdefault(id, file)

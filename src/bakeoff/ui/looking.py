@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +61,13 @@ def look_into(file: Path, name: str, choices: FileChoices, limits: PageLimits) -
         return Look(columns=columns, rows=rows, lines=lines, problem=problem_of(error, file, name, instead)), None
 
 
-def start_of(file: Path, choices: FileChoices, contestants: Collection[str] | None = None) -> StartingConfig:
-    """Return a config for a file, with all contestants that are proposed or only these.
+def start_of(file: Path, choices: FileChoices) -> StartingConfig:
+    """Return a config for a file, with all contestants that are proposed.
 
     Raises:
         UserError: the file cannot be read, or nothing can be learned from it.
     """
-    decided = Choices(contestants, **choices.model_dump(exclude={"text", "label"}))
+    decided = Choices(**choices.model_dump(exclude={"text", "label"}))
     return starting_config(str(file), choices.text or None, choices.label, choices=decided)
 
 

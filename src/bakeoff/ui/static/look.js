@@ -231,11 +231,12 @@ export function showFile(page) {
 
   // Show the config, if it is unfolded.
   const spec = place.querySelector(".spec");
-  let asked = 0;
+  let asked = "";
   async function showSpec() {
-    const own = ++asked;
     const names = ticked();
-    if (!spec.open || !names.length) return;
+    const own = JSON.stringify([names, choices]);
+    if (!spec.open || !names.length || own === asked) return;
+    asked = own;
     try {
       const { yaml } = await get(`${path}/config?${new URLSearchParams(names.map((name) => ["contestant", name]))}`);
       if (own === asked) spec.querySelector("code").textContent = yaml;
@@ -243,7 +244,10 @@ export function showFile(page) {
       page.fail(error);
     }
   }
-  spec.addEventListener("toggle", showSpec);
+  spec.addEventListener("toggle", () => {
+    asked = ""; // again, if there was no answer
+    showSpec();
+  });
 
   // Wait for the last look, and take another one if it failed. Return whether something can be learned.
   async function settled() {
