@@ -14,6 +14,7 @@ from bakeoff.evaluation.wording import duration
 from bakeoff.report.output import write_report
 from bakeoff.runs.folder import RunFolder
 from tests.plots import plots
+from tests.real_runs import copy_run
 from tests.serve.servers import running
 from tests.serve.test_progress import evaluation, step
 
@@ -184,6 +185,16 @@ def test_a_run_is_watched(browser, young: RunFolder) -> None:
         (lstm.path / "later.json").rename(lstm.path / "result.json")
         row.get_by_text("finished").wait_for()
         assert "2 classifiers" in page.locator("#summary").inner_text()
+
+
+def test_a_report_is_linked_once_it_is_there(browser, sentiment: Path, tmp_path: Path) -> None:
+    run = copy_run(sentiment, tmp_path / "run")
+    drawn = run.html_report.rename(tmp_path / "report.html")
+    with running([run.path]) as client, opened(browser, str(client.base_url)) as page:
+        page.locator(".headline").get_by_text("A tie").wait_for()
+        assert page.get_by_role("link", name="Open the report").count() == 0
+        drawn.rename(run.html_report)
+        page.get_by_role("link", name="Open the report").wait_for()
 
 
 def test_many_curves_have_a_legend_that_fits(browser, client: httpx.Client) -> None:

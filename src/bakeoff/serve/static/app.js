@@ -1,4 +1,4 @@
-// The page: shows the runs, and refreshes them while any is still training.
+// The page: shows the runs, and refreshes them until all have a report.
 
 import { TokenNeeded, get } from "./api.js";
 import { prepareClassify, showColumns } from "./classify.js";
@@ -51,7 +51,8 @@ async function refresh() {
       `${parts.join(" and ") || "No contestant has finished yet"} · ${plural(runs.length, "run")}`;
     signIn.hidden = true;
     showProblem("");
-    if (watched.length) setTimeout(refreshIfVisible, SECONDS * 1000);
+    const changes = runs.some((run) => !run.finished || !run.report); // the report follows the verdict by seconds
+    if (changes) setTimeout(refreshIfVisible, SECONDS * 1000);
   } catch (error) {
     if (error instanceof TokenNeeded) {
       signIn.hidden = false;
