@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 import bakeoff
-from bakeoff.runs.contestant_folder import ContestantFolder
+from bakeoff.runs.contestant_folder import ContestantFolder, parse_metrics
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.results import EpochLine, StepLine
-from bakeoff.serve.progress import MOST_POINTS, Lines, MetricsReader, curves
+from bakeoff.serve.curves import MOST_POINTS, CurvesReader, TrainingLog
 from tests.real_runs import copy_run
 from tests.serve.conftest import SENTIMENT
 from tests.serve.servers import running
@@ -27,6 +27,11 @@ def evaluation(number: int, loss: float) -> EpochLine:
     return EpochLine(
         epoch=1, step=number, validation_loss=loss, validation_accuracy=0.7, tokens=number * 100, best=True
     )
+
+
+def losses(read: CurvesReader, folder: ContestantFolder) -> list[float | None]:
+    found = read(folder)
+    return [point.loss for point in found.training] if found else []
 
 
 def test_a_finished_run(client: httpx.Client) -> None:
@@ -72,18 +77,20 @@ def test_a_run_is_watched_from_its_first_step_to_its_result(young: RunFolder) ->
 def test_the_curve_is_that_of_the_seed_that_trains(young: RunFolder) -> None:
     lstm = young.contestant("lstm")
 
-    def steps() -> list[int]:
-        return [line.step for line in MetricsReader()(young.contestant("lstm"))[0]]
+    def newest() -> int:
+        found = CurvesReader()(young.contestant("lstm"))
+        assert found is not None
+        return found.step
 
     lstm.append_metrics(step(9))
     (lstm.path / "later.json").rename(lstm.path / "result.json")
-    assert steps() == [9]
+    assert newest() == 9
     (lstm.path / "repeat-2").mkdir()
-    assert steps() == [9]  # until the next seed has taken a step
+    assert newest() == 9  # until the next seed has taken a step
     lstm.repeat(2).fold(1).append_metrics(step(3))
-    assert steps() == [3]
+    assert newest() == 3
     lstm.repeat(2).append_metrics(step(1))
-    assert steps() == [1]
+    assert newest() == 1
 
 
 def test_a_contestant_that_pretrains_is_training(young: RunFolder) -> None:
@@ -127,46 +134,85 @@ def test_a_line_that_is_half_written_waits(young: RunFolder) -> None:
     with (folder.path / "metrics.jsonl").open("a") as file:
         file.write('{"kind":"step","st')
 
-    steps, _ = MetricsReader()(folder)
+    read = CurvesReader()
+    assert losses(read, folder) == [0.5]
 
-    assert [line.step for line in steps] == [1]
+    with (folder.path / "metrics.jsonl").open("a") as file:
+        file.write(step(2, 0.25).model_dump_json().removeprefix('{"kind":"step","st') + "\n")
+    assert losses(read, folder) == [0.5, 0.25]
+
+
+def test_only_new_lines_are_read(young: RunFolder, monkeypatch) -> None:
+    folder, read, parsed = young.contestant("lstm"), CurvesReader(), []
+
+    def counting(lines: bytes) -> list[StepLine | EpochLine]:
+        parsed.append(lines.count(b"\n"))
+        return parse_metrics(lines)
+
+    monkeypatch.setattr("bakeoff.serve.curves.parse_metrics", counting)
+    for number in range(1, 7):
+        folder.append_metrics(step(number, 1 / number))
+        if number % 3 == 0:
+            assert losses(read, folder) == losses(read, folder) == [1 / each for each in range(1, number + 1)]
+
+    assert parsed == [3, 3]
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+@pytest.mark.parametrize("loss", [0.7, 0.125])  # with lines as long as before, and longer ones
+def test_a_log_that_a_resume_has_cut_is_read_anew(young: RunFolder, kept: int, loss: float) -> None:
+    folder, read = young.contestant("lstm"), CurvesReader()
+    sizes = [0]
+    for number in range(1, 6):
+        folder.append_metrics(step(number, 0.5))
+        sizes.append(folder.metrics_size())
+    assert losses(read, folder) == [0.5] * 5
+
+    folder.cut_metrics(sizes[kept])
+    for number in range(kept + 1, 8):
+        folder.append_metrics(step(number, loss))
+
+    assert losses(read, folder) == [0.5] * kept + [loss] * (7 - kept)
 
 
 def test_who_asks_while_another_reads_gets_the_curves_too(young: RunFolder, monkeypatch) -> None:
     folder = young.contestant("lstm")
     folder.append_metrics(step(1))
-    metrics, reads = MetricsReader(), ContestantFolder.training_log
+    read, metrics_from = CurvesReader(), ContestantFolder.metrics_from
     reading, asked = threading.Event(), threading.Event()
 
-    def slow(folder: ContestantFolder) -> Lines:
+    def slow(folder: ContestantFolder, begin: int) -> bytes:
         reading.set()
         asked.wait(60)
-        return reads(folder)
+        return metrics_from(folder, begin)
 
-    with ThreadPoolExecutor(1) as other:
-        monkeypatch.setattr(ContestantFolder, "training_log", slow)
-        first = other.submit(metrics, folder)
+    monkeypatch.setattr(ContestantFolder, "metrics_from", slow)
+    with ThreadPoolExecutor(2) as others:
+        first = others.submit(losses, read, folder)
         reading.wait(60)
-        monkeypatch.setattr(ContestantFolder, "training_log", reads)
-        second = metrics(folder)
+        second = others.submit(losses, read, folder)
         asked.set()
 
-    assert [line.step for line in second[0]] == [line.step for line in first.result()[0]] == [1]
+    assert first.result() == second.result() == [0.5]
 
 
 def test_a_damaged_log_is_read_once(young: RunFolder, monkeypatch) -> None:
     folder = young.contestant("lstm")
     (folder.path / "metrics.jsonl").write_text("{]\n{]\n")
-    metrics = MetricsReader()
+    read = CurvesReader()
 
-    assert metrics(folder) == ([], [])
-    monkeypatch.delattr(ContestantFolder, "training_log")
-    assert metrics(folder) == ([], [])
+    assert read(folder) is None
+    monkeypatch.delattr(ContestantFolder, "metrics_from")
+    assert read(folder) is None
 
 
 def test_a_long_training_is_told_in_few_points() -> None:
-    found = curves("lstm", [step(number, loss=number) for number in range(1, 10_001)], [])
+    log = TrainingLog()
+    log.add(step(number, loss=number) for number in range(1, 10_001))
 
+    found = log.curves("lstm")
+
+    assert found is not None
     assert len(found.training) <= MOST_POINTS
     assert found.training[0].loss == pytest.approx(25.5)  # the mean of the first 50
     assert found.training[-1].tokens == 1_000_000

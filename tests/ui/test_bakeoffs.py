@@ -198,6 +198,12 @@ def test_a_finished_one(done: httpx.Client) -> None:
     assert done.get("/v1/models").json()["data"][1]["id"] == "1/linear"
 
 
+def test_curves_of_a_finished_one_are_not_read(done: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("bakeoff.ui.bakeoff_routes.curves_of")
+
+    assert done.get("/v1/bakeoffs/1").json()["curves"] == []
+
+
 def test_its_contestants_answer(done: httpx.Client) -> None:
     asked = {"texts": ["Das Frühstück war wunderbar"], "models": ["1/linear"]}
 

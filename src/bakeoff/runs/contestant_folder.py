@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,15 @@ _RESULT, _FAILURE, _SUMMARY = ENDS = ("result.json", "failure.json", "summary.js
 """Names of files that are written last, and say that the others are complete."""
 
 _LINES: dict[str, type[StepLine | EpochLine]] = {"step": StepLine, "epoch": EpochLine}
+
+
+def _metrics_line(values: dict[str, Any]) -> StepLine | EpochLine:
+    return _LINES[values["kind"]].model_validate(values)
+
+
+def parse_metrics(lines: bytes) -> list[StepLine | EpochLine]:
+    """Return the steps and evaluations of some lines of metrics.jsonl. Damaged lines are errors of any kind."""
+    return [_metrics_line(json.loads(line)) for line in lines.splitlines()]
 
 
 def _size(path: Path) -> int:
@@ -222,9 +232,28 @@ class ContestantFolder:
             with self._metrics.open("r+b") as file:
                 file.truncate(size)
 
+    def metrics_from(self, begin: int) -> bytes:
+        """Return the complete lines of metrics.jsonl from a byte on. Only the whole is compared with its checksum.
+
+        Raises:
+            DamagedError: it cannot be read, or is not what its checksum says.
+        """
+        try:
+            if begin:
+                with self._metrics.open("rb") as file:
+                    file.seek(begin)
+                    content = file.read()
+            else:
+                content = checksums.read_checked(self._metrics)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DamagedError(self._metrics, f"cannot be read: {error.strerror}") from None
+        return content[: content.rfind(b"\n") + 1]
+
     def training_log(self) -> tuple[list[StepLine], list[EpochLine]]:
         """Read the lines of steps and of evaluations from metrics.jsonl."""
-        lines = read_lines(self._metrics, lambda line: _LINES[line["kind"]].model_validate(line))
+        lines = read_lines(self._metrics, _metrics_line)
         steps = [line for line in lines if isinstance(line, StepLine)]
         return steps, [line for line in lines if isinstance(line, EpochLine)]
 

@@ -18,6 +18,7 @@ from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.reading import explained_damage
 from bakeoff.runs.results import ContestantResult
+from bakeoff.serve.curves import CurvesReader
 from bakeoff.serve.errors import ApiError
 from bakeoff.serve.shapes import Task
 from bakeoff.tasks.classifier import Classifier, addresses, load_classifier, running_code
@@ -55,6 +56,7 @@ class ServedRun:
     def __init__(self, name: str, folder: RunFolder) -> None:
         self.name = name
         self.folder = folder
+        self.curves = CurvesReader()
         with explained_damage(folder.path):
             values = folder.config_values()
             self.task: Task = values["task"]

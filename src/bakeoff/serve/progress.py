@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter
 
 from bakeoff.errors import UserError
 from bakeoff.evaluation.metrics import metric_name
-from bakeoff.runs.contestant_folder import ContestantFolder
-from bakeoff.runs.results import EpochLine, MetricValue, StepLine
+from bakeoff.runs.results import MetricValue
+from bakeoff.serve.curves import finite
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.models import Models, ServedRun
-from bakeoff.serve.shapes import ContestantView, CurvePoint, Curves, MetricView, RunList, RunProgress, RunView
-
-MOST_POINTS = 200
-"""Points of a training curve. More would be indistinguishable on a screen."""
-
-Lines = tuple[list[StepLine], list[EpochLine]]
+from bakeoff.serve.shapes import ContestantView, Curves, MetricView, RunList, RunProgress, RunView
 
 
 def routes(models: Models) -> APIRouter:
     router = APIRouter()
-    metrics = MetricsReader()
 
     @router.get("/v1/runs", responses=documented(400))
     def list_runs() -> RunList:
@@ -38,15 +29,15 @@ def routes(models: Models) -> APIRouter:
         if run not in models.runs:
             raise ApiError(404, f"There is no run {run!r}. Runs: {', '.join(models.runs)}.", param="run")
         served = models.runs[run]
-        return RunProgress(run=run_view(served), curves=curves_of(served, metrics))
+        return RunProgress(run=run_view(served), curves=curves_of(served))
 
     return router
 
 
-def curves_of(run: ServedRun, metrics: MetricsReader) -> list[Curves]:
+def curves_of(run: ServedRun) -> list[Curves]:
     """Return the training curves of the contestants that have trained at least one step."""
-    lines = {name: metrics(run.folder.contestant(name, writes=False)) for name in run.methods}
-    return [curves(name, steps, epochs) for name, (steps, epochs) in lines.items() if steps]
+    found = [run.curves(run.folder.contestant(name, writes=False)) for name in run.methods]
+    return [curves for curves in found if curves is not None]
 
 
 def run_view(run: ServedRun) -> RunView:
@@ -102,58 +93,8 @@ def _metric_view(metric: MetricValue) -> MetricView:
     return MetricView(
         name=metric.name,
         title=name[:1].upper() + name[1:],
-        value=_finite(metric.value),
-        low=_finite(metric.low),
-        high=_finite(metric.high),
+        value=finite(metric.value),
+        low=finite(metric.low),
+        high=finite(metric.high),
         protocol=metric.protocol,
     )
-
-
-class MetricsReader:
-    """A cache of training logs. It reads metrics.jsonl again only when its size has changed."""
-
-    def __init__(self) -> None:
-        self._read: dict[Path, tuple[int, Lines]] = {}
-
-    def __call__(self, contestant: ContestantFolder) -> Lines:
-        try:
-            folder = contestant.latest
-            size = folder.metrics_size()
-        except UserError:  # damaged: the others are still shown
-            return [], []
-        known = self._read.get(folder.path)
-        if known is None or known[0] != size:
-            try:
-                known = size, folder.training_log()
-            except UserError:
-                known = size, ([], [])
-            self._read[folder.path] = known  # once it is read: other threads ask meanwhile
-        return known[1]
-
-
-def curves(contestant: str, steps: Sequence[StepLine], evaluations: Sequence[EpochLine]) -> Curves:
-    """Return the training curves of a contestant, with at most `MOST_POINTS` points.
-
-    Args:
-        steps: At least one.
-    """
-    last = steps[-1]
-    size = math.ceil(len(steps) / MOST_POINTS)
-    parts = [steps[begin : begin + size] for begin in range(0, len(steps), size)]
-    return Curves(
-        contestant=contestant,
-        step=last.step,
-        epoch=last.epoch,
-        tokens_per_second=last.tokens / last.seconds if last.seconds else None,
-        training=[
-            CurvePoint(tokens=part[-1].tokens, loss=_finite(sum(line.loss for line in part) / len(part)))
-            for part in parts
-        ],
-        validation=[CurvePoint(tokens=line.tokens, loss=_finite(line.validation_loss)) for line in evaluations],
-        validation_accuracy=evaluations[-1].validation_accuracy if evaluations else None,
-    )
-
-
-def _finite(value: float | None) -> float | None:
-    """Return None for infinity and NaN, which JSON does not have."""
-    return value if value is not None and math.isfinite(value) else None

@@ -16,7 +16,7 @@ from bakeoff.errors import UserError
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.serve.errors import ApiError, documented
 from bakeoff.serve.models import Models
-from bakeoff.serve.progress import MetricsReader, curves_of
+from bakeoff.serve.progress import curves_of
 from bakeoff.serve.worker import Worker
 from bakeoff.ui.bakeoffs import Bakeoff, Bakeoffs
 from bakeoff.ui.files import Files
@@ -39,7 +39,6 @@ def routes(
         compute: The thread that runs the models.
     """
     router = APIRouter()
-    metrics = MetricsReader()
 
     def find(id: str) -> Bakeoff:
         if (bakeoff := bakeoffs.find(id)) is None:
@@ -73,8 +72,9 @@ def routes(
     def show_bakeoff(id: Id) -> BakeoffProgress:
         """Show a bake-off with its training curves so far."""
         bakeoff = find(id)
-        curves = curves_of(bakeoff.served, metrics) if bakeoff.served else []
-        return BakeoffProgress(**dict(bakeoffs.view(bakeoff)), curves=curves)
+        view = bakeoffs.view(bakeoff)
+        curves = curves_of(bakeoff.served) if bakeoff.served and view.state != "finished" else []
+        return BakeoffProgress(**dict(view), curves=curves)
 
     @router.delete("/v1/bakeoffs/{id}", status_code=204, responses=documented(400, 403, 404, 409))
     async def remove_bakeoff(id: Id) -> None:

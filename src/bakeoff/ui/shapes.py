@@ -192,7 +192,9 @@ class BakeoffView(Record):
 
 
 class BakeoffProgress(BakeoffView):
-    curves: list[Curves] = Field(description="Contestants that have trained at least one step.")
+    curves: list[Curves] = Field(
+        description="Contestants that have trained at least one step; empty once it has finished."
+    )
 
 
 class Files(Record):
