@@ -14,6 +14,9 @@ import yaml
 
 import bakeoff
 from bakeoff.config.load import load_config
+from bakeoff.runs.folder import RunFolder
+from bakeoff.ui.bakeoffs import Bakeoffs
+from bakeoff.ui.files import Files
 from tests.serve.servers import measured
 from tests.ui.conftest import FakeProcesses, running, upload
 
@@ -202,6 +205,18 @@ def test_curves_of_a_finished_one_are_not_read(done: httpx.Client, monkeypatch: 
     monkeypatch.delattr("bakeoff.ui.bakeoff_routes.curves_of")
 
     assert done.get("/v1/bakeoffs/1").json()["curves"] == []
+
+
+def test_a_verdict_is_not_read_whenever_turns_are_taken(
+    finished: Path, fake: FakeProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bakeoffs = Bakeoffs(finished / "runs", Files(finished / "files"))
+    bakeoffs.tend()
+    monkeypatch.delattr(RunFolder, "verdict")
+
+    bakeoffs.tend()
+
+    assert [bakeoff.state(bakeoff.record) for bakeoff in bakeoffs.all()] == ["finished"]
 
 
 def test_its_contestants_answer(done: httpx.Client) -> None:

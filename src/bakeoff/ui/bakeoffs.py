@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import threading
@@ -56,6 +57,7 @@ class Bakeoff(RecordedFolder[BakeoffRecord]):
         self.run = RunFolder(folder / "run")
         self.output = folder / "output.txt"
         self._served: ServedRun | None = None
+        self._finished = False
 
     @property
     def served(self) -> ServedRun | None:
@@ -69,10 +71,11 @@ class Bakeoff(RecordedFolder[BakeoffRecord]):
 
     @property
     def finished(self) -> bool:
-        try:
-            return bool(self.run.verdict()) and self.run.html_report.exists()
-        except UserError:
-            return False
+        """True once it has a verdict and a report, which nothing takes away: they are looked for until then."""
+        if not self._finished:
+            with contextlib.suppress(UserError):
+                self._finished = bool(self.run.verdict()) and self.run.html_report.exists()
+        return self._finished
 
     def state(self, record: BakeoffRecord) -> State:
         if processes.is_running(record.process):
@@ -164,10 +167,10 @@ class Bakeoffs(Mapping[str, ServedRun]):
     def tend(self) -> None:
         """Begin the bake-off that has waited longest, unless one is running."""
         with self._lock:
-            states = [(bakeoff, record, bakeoff.state(record)) for bakeoff in self.all() for record in [bakeoff.record]]
-            if any(state in ("running", "stopping") for _, _, state in states):
+            records = [(bakeoff, bakeoff.record) for bakeoff in self.all()]
+            if any(processes.is_running(record.process) for _, record in records):
                 return
-            waiting = [(record.since, bakeoff) for bakeoff, record, state in states if state == "waiting"]
+            waiting = [(record.since, bakeoff) for bakeoff, record in records if bakeoff.state(record) == "waiting"]
             if waiting:
                 min(waiting, key=lambda each: each[0])[1].begin()
 
