@@ -90,7 +90,7 @@ def _warnings(plan: Plan, config: BakeoffConfig) -> list[str]:
     if plan.disk_bytes > plan.free_disk_bytes:
         warnings.append(
             f"The run needs up to {size(plan.disk_bytes)} of disk, but only {size(plan.free_disk_bytes)} are free "
-            "here: free some, or put the run on another disk with -o."
+            "here: free some, or put the run on another disk."
         )
     return warnings
 

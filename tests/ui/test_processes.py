@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bakeoff.ui import processes
@@ -27,6 +28,7 @@ def test_a_command_runs_apart_and_ends(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_it_is_stopped(tmp_path: Path) -> None:
     process = processes.start(["run", "sentiment", "-o", str(tmp_path / "run")], tmp_path / "output.txt")
+    assert Path(psutil.Process(process.pid).cwd()).samefile(tmp_path)  # of whose disk a plan tells the free space
 
     processes.stop(process)
 

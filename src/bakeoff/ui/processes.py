@@ -29,7 +29,7 @@ def start(arguments: Sequence[str], output: Path, errors: Path | None = None) ->
     """Start `bakeoff ARGUMENTS`.
 
     Args:
-        output: Gets what it prints.
+        output: Gets what it prints. Its folder is where the command works: `bakeoff plan` tells the free space there.
         errors: Gets its standard error, if it is kept apart.
     """
     # -P: the folder in which the server runs holds no modules.
@@ -43,6 +43,7 @@ def start(arguments: Sequence[str], output: Path, errors: Path | None = None) ->
             stdin=subprocess.DEVNULL,
             stdout=streams[0],
             stderr=streams[-1],
+            cwd=output.parent,
             env=environment,
             start_new_session=True,
         )
