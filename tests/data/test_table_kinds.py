@@ -370,7 +370,7 @@ def test_minus_one_may_mark_rows_without_a_label(tmp_path):
 
     labels, report = prepared(file)
     assert set(labels.values()) == {"-1", "0", "1"}
-    assert any("'-1' (7 rows)" in note and "data.unlabeled=-1" in note for note in report.notes)
+    assert any("'-1' (7 rows)" in note and note.endswith("out: data.unlabeled: -1.") for note in report.notes)
     labels, report = prepared(file, unlabeled=-1)
     assert set(labels.values()) == {"0", "1"}
     assert report.skipped == {"the label is '-1', which marks rows without one": 7}

@@ -156,7 +156,7 @@ def unlabeled_note(counts: Counter[str]) -> str | None:
     rows = row_count(counts["-1"], "row", "rows")
     return (
         f"The label '-1' ({rows}) often marks rows without a label; here it is a class. To leave these rows out: "
-        "--set data.unlabeled=-1"
+        "data.unlabeled: -1."
     )
 
 
