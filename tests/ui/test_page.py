@@ -137,6 +137,10 @@ def test_pasted_rows_and_a_click_on_another_column(browser: Any, client: httpx.C
         assert page.get_by_role("button", name="Label: side").evaluate("each => each === document.activeElement")
         page.get_by_role("button", name="Label: id").click()
         page.get_by_text("has 40 different values").wait_for()
+        page.reload()
+        page.get_by_text("has 40 different values").wait_for()
+        for name in ("Text: words", "Label: id"):
+            assert page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
         assert not page.get_by_role("button", name="Start").is_visible()
         page.get_by_role("button", name="Label: kind").click()
         page.get_by_text("2 classes in kind").wait_for()

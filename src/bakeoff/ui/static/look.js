@@ -61,7 +61,10 @@ export function showFile(page) {
     choices = file.choices;
     if (found) good = choices;
     page.title(file.name, [found ? plural(found.rows, unit(found)) : null, bytes(file.size)].filter(Boolean).join(" · "));
-    const chosen = { text: found?.text ?? chosenText(), label: found?.label ?? chosenLabel() };
+    const chosen = {
+      text: found?.text ?? (choices.text.length ? choices.text : chosenText()),
+      label: found?.label ?? choices.label ?? chosenLabel(),
+    };
     preview(columns, rows, chosen, lines);
     place.querySelector("#rows-title").hidden = !columns.length;
     place.querySelector("#rows-title").textContent = lines ? "The first lines" : "The first rows";
@@ -85,7 +88,7 @@ export function showFile(page) {
     return [button];
   }
 
-  // What the buttons above the columns say, where nothing could be found.
+  // What the buttons above the columns say, where nothing could be found and nobody has chosen.
   const chosenText = () => pressed("Text");
   // Several columns that are a label each are found again, not chosen.
   const chosenLabel = () => (pressed("Label").length === 1 ? pressed("Label")[0] : null);
