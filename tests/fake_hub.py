@@ -33,14 +33,25 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         if self.path.startswith("/api/whoami-v2"):
             self._answer({"name": "ada", "type": "user", "orgs": []})
             return
-        repository = self.path.split("?")[0].removeprefix("/api/models/")
+        path = self.path.split("?")[0]
+        if "/resolve/main/" in path:
+            repository, _, name = path.removeprefix("/").partition("/resolve/main/")
+            self._answer(self.server.files[repository][name], headers={"X-Repo-Commit": "1", "ETag": "1"})
+            return
+        repository = path.removeprefix("/api/models/")
         if repository in self.server.private:
             private = self.server.private[repository]
-            self._answer({"id": repository, "private": private, "tags": [], "siblings": [], "downloads": 0, "likes": 0})
+            names = [{"rfilename": name} for name in self.server.files.get(repository, {})]
+            self._answer(
+                {"id": repository, "private": private, "tags": [], "siblings": names, "downloads": 0, "likes": 0}
+            )
         else:
             self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
 
@@ -86,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.messages.append(value["summary"])
             elif line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "deletedFile":
+                del files[value["path"]]
             else:
                 files[value["path"]] = self.server.large[value["oid"]]
         self._answer({"commitUrl": f"{self.server.url}/{repository}/commit/1", "commitOid": "1", "success": True})
@@ -103,11 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, values: Any, code: int = 200, headers: dict[str, str] | None = None) -> None:
         if self.headers.get("Authorization") != f"Bearer {TOKEN}" and not self.path.startswith("/large/"):
             values, code, headers = {"error": "Invalid token"}, 401, {}
-        text = json.dumps(values).encode()
+        content = values if isinstance(values, bytes) else json.dumps(values).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Content-Length", str(len(content)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(content)

@@ -9,14 +9,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, constants
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo, constants
 from huggingface_hub import errors as hub_errors
 
-from bakeoff.errors import UserError
+from bakeoff.errors import DamagedError, UserError
 from bakeoff.methods.saved import classifier_path, kept_training_texts
 from bakeoff.pretrained.names import PACKAGED_MODELS
 from bakeoff.pretrained.pointer import pointed_base
@@ -24,6 +24,7 @@ from bakeoff.report.cost_plots import cost_plot
 from bakeoff.report.loaded import load_run
 from bakeoff.report.model_card import model_card
 from bakeoff.report.plots import interval_plot, learning_curves
+from bakeoff.runs import checksums
 from bakeoff.runs.contestant_folder import ContestantFolder
 from bakeoff.runs.folder import RunFolder
 from bakeoff.runs.writing import write_text
@@ -51,6 +52,7 @@ class Upload:
     exists: bool  # the repository is there already: files of the same name are replaced
     public: bool
     files: dict[str, Path]  # by their path in the repository
+    stale: list[str]  # what an earlier upload has left in the repository and this one lacks: it is deleted
     notes: list[str]
 
 
@@ -74,7 +76,9 @@ def prepare_upload(
     api = HfApi()
     with _explained(repository):
         user = api.whoami()["name"]
-        exists, is_public = _visibility(api, repository)
+        there = _existing(api, repository)
+        earlier = _earlier_upload(api, repository, there, folder / "earlier") if there is not None else set()
+    is_public = there is not None and not there.private
     if is_public and not public:
         raise UserError(
             f"{repository} exists already and is public.", "Choose another name, or add --public if that is meant."
@@ -90,7 +94,9 @@ def prepare_upload(
             "Whoever sees the repository can read them."
         )
     url = f"{constants.ENDPOINT}/{repository}"
-    return Upload(repository, url, user, exists, is_public if exists else public, files, notes)
+    exists = there is not None
+    stale = sorted(earlier - files.keys())
+    return Upload(repository, url, user, exists, is_public if exists else public, files, stale, notes)
 
 
 def upload(prepared: Upload, message: str) -> str:
@@ -105,18 +111,39 @@ def upload(prepared: Upload, message: str) -> str:
             api.create_repo(prepared.repository, private=not prepared.public)
         commit = api.create_commit(
             prepared.repository,
-            [CommitOperationAdd(name, str(path)) for name, path in prepared.files.items()],
+            [
+                *(CommitOperationAdd(name, str(path)) for name, path in prepared.files.items()),
+                *(CommitOperationDelete(name) for name in prepared.stale),
+            ],
             commit_message=message,
         )
     return str(commit.commit_url)
 
 
-def _visibility(api: HfApi, repository: str) -> tuple[bool, bool]:
-    """Return whether a repository exists, and whether it is public."""
+def _existing(api: HfApi, repository: str) -> ModelInfo | None:
+    """Return what the hub says of a repository, or None if there is none."""
     try:
-        return True, not api.model_info(repository).private
+        return api.model_info(repository)
     except hub_errors.RepositoryNotFoundError:
-        return False, False
+        return None
+
+
+def _earlier_upload(api: HfApi, repository: str, there: ModelInfo, folder: Path) -> set[str]:
+    """Return the files of a repository that an earlier upload has brought, by the checksums of its model.
+
+    Beside another model they would be in the way: where an adapter is found, it is what is loaded.
+
+    Args:
+        folder: Where the checksums are put.
+    """
+    names = {sibling.rfilename for sibling in there.siblings or []}
+    if checksums.MANIFEST not in names:
+        return set()
+    api.hf_hub_download(repository, checksums.MANIFEST, local_dir=folder)
+    with suppress(DamagedError):  # it is another file of that name
+        of_the_model = checksums.read_manifest(folder) or {}
+        return names & {*of_the_model, checksums.MANIFEST, *map(_figure_file, _FIGURES)}
+    return set()
 
 
 def _collect(run: RunFolder, contestant: ContestantFolder, repository: str, folder: Path) -> list[str]:
@@ -130,6 +157,7 @@ def _collect(run: RunFolder, contestant: ContestantFolder, repository: str, fold
         )
     if adapter.exists() and not _on_hub(adapter):
         export(run, folder, contestant.name, "merged")
+        checksums.write_manifest(folder)  # by which the next upload knows these files
         notes.append("The adapter was merged into its model, because its base model is not one of the hub.")
     else:
         shutil.copytree(model, folder)
@@ -172,10 +200,14 @@ def _figures(run: RunFolder, contestant: ContestantFolder, folder: Path) -> str:
     for name, plot in drawn.items():
         if plot is not None:
             (folder / "figures").mkdir(exist_ok=True)
-            file = f"figures/{name.lower()}.png"
+            file = _figure_file(name)
             (folder / file).write_bytes(plot.file("png"))
             lines += [f"![{_FIGURES[name]}]({file})", ""]
     return "\n".join(lines)
+
+
+def _figure_file(name: str) -> str:
+    return f"figures/{name.lower()}.png"
 
 
 def _machine_paths(files: dict[str, Path], run: RunFolder) -> list[str]:
@@ -203,6 +235,7 @@ def _explained(repository: str) -> Iterator[None]:
         hint = "Type: hf auth login, with a token that has write access there." if code in (401, 403) else "Try again."
         raise UserError(f"The hub refuses {repository}: {str(error).splitlines()[0]}", hint) from None
     except Exception as error:  # the HTTP library's own classes, which huggingface_hub changes from version to version
-        if not type(error).__module__.startswith(("http", "requests")):
+        is_connection = type(error).__module__.startswith(("http", "requests"))
+        if not is_connection and not isinstance(error, hub_errors.LocalEntryNotFoundError):
             raise
         raise UserError(f"The hub at {constants.ENDPOINT} cannot be reached.", "Check the connection.") from None

@@ -23,6 +23,8 @@ def hub(monkeypatch) -> Iterator[FakeHub]:
     hub = FakeHub()
     threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -88,7 +90,7 @@ def test_an_adapter_on_a_model_that_is_not_on_the_hub_is_merged(hub, language_mo
     assert "The adapter was merged into its model" in typed.out
     assert hub.private == {"ada/stories": False}
     folder = downloaded(hub, "ada/stories", tmp_path)
-    assert {"model.safetensors", "figures/loss.png"} <= set(hub.files["ada/stories"])
+    assert {"model.safetensors", "figures/loss.png", "checksums.json"} <= set(hub.files["ada/stories"])
     assert transformers.AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
     card = ModelCard.load(folder / "README.md")
     assert card.data.library_name == "transformers"
@@ -145,6 +147,22 @@ def test_an_existing_repository_is_said_and_a_public_one_needs_a_word(hub, senti
     assert "exists already and is public" in refused("push", sentiment_run, "ada/open", *asked)
     assert "ada/open" not in hub.files
     assert bakeoff("push", sentiment_run, "ada/open", *asked, "--public").code == 0
+
+
+def test_no_file_of_an_earlier_upload_stays_beside_another_model(hub, sentiment_run):
+    bakeoff("push", sentiment_run, "ada/films", "--contestant", "lstm", "--yes")
+    hub.files["ada/films"]["LICENSE"] = b"Ada's own"
+    before = set(hub.files["ada/films"])
+
+    typed = bakeoff("push", sentiment_run, "ada/films", "--contestant", "linear", stdin="y\n")
+
+    assert typed.code == 0, typed.err
+    named = re.findall(r"^  (\S+)$", typed.out, re.MULTILINE)
+    assert "figures/loss.png" in named
+    assert set(named) == before - set(hub.files["ada/films"])
+    assert typed.out.index(named[-1]) < typed.out.index("Nothing else is uploaded or deleted. Go on?")
+    listed = re.findall(r"^  (\S+)  +\d", typed.out, re.MULTILINE)
+    assert sorted(hub.files["ada/films"]) == sorted([*listed, "LICENSE"])
 
 
 def test_what_the_hub_refuses(hub, sentiment_run, language_model_run, monkeypatch):

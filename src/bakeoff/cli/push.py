@@ -37,10 +37,14 @@ def command(
         width = max(map(len, prepared.files))
         for name, path in prepared.files.items():
             say(f"  {name:{width}}  {size(path.stat().st_size)}")
+        if prepared.stale:
+            say("Deleted there, because an earlier upload brought them and this one does not:")
+        for name in prepared.stale:
+            say(f"  {name}")
         for note in prepared.notes:
             say(note)
         if not yes:
-            say("Nothing else is uploaded. Go on? [y/N]")
+            say("Nothing else is uploaded or deleted. Go on? [y/N]")
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise UserError("Nothing was uploaded.", "Answer y, or add --yes.")
         say(f"Uploaded: {upload(prepared, 'Upload by bakeoff')}")
