@@ -57,6 +57,17 @@ def test_run_resume_predict_and_report(tmp_path):
         bakeoff.resume(outcome.folder)
 
 
+def test_a_run_whose_folder_was_renamed_is_resumed_with_its_own_table(tmp_path):
+    outcome = bakeoff.run(config(TABLE), tmp_path / "run")
+    renamed = outcome.folder.rename(tmp_path / "first")
+    bakeoff.run(config(TABLE.slice(20)), tmp_path / "run")  # another run takes its place
+
+    (renamed / "contestants" / "linear" / "result.json").unlink()
+    again = bakeoff.resume(renamed)
+
+    assert again.results[1].metrics == outcome.results[1].metrics
+
+
 def test_a_table_gives_the_same_numbers_as_its_file(tmp_path):
     file = RunFolder(tmp_path).write_tables({"own": TABLE})["own"]
 

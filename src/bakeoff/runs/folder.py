@@ -202,10 +202,19 @@ class RunFolder:
     def config_values(self) -> dict[str, Any]:
         """Read the config of the run, all defaults filled in.
 
+        The file names the tables of the run by their full path when it began; they are where the folder is now.
+
         Raises:
             UserError: the file is damaged.
         """
-        return read_config_values(self._config)
+        values = read_config_values(self._config)
+        data = values.get("data")
+        if isinstance(data, dict):
+            for key, named in data.items():
+                own = self.table(key)
+                if str(named).endswith(f"/{own.parent.name}/{own.name}") and own.exists():
+                    data[key] = str(own)
+        return values
 
     def write_environment(self, environment: Environment) -> None:
         write_text(self._environment, environment.model_dump_json(indent=2) + "\n")
