@@ -77,6 +77,14 @@ def test_a_full_disk_is_a_sentence(error):
         raise error
 
 
+def test_advice_on_a_folder_that_may_not_be_written_fits_every_command(tmp_path):
+    """`bakeoff ui` calls its option --folder, `predict` --out, and `resume` has none."""
+    with pytest.raises(UserError, match="cannot be written") as caught, explain_disk_errors(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    assert caught.value.hint == "Choose another folder, or make this one writable."
+
+
 def test_a_failed_text_keeps_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "result.json"
     write_text(path, "old")

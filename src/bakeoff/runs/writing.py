@@ -45,7 +45,9 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         if number == errno.ENAMETOOLONG:
             raise UserError(f"{path} could not be written: its name is too long.", "Give a shorter one.") from error
         if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder with -o.") from error
+            raise UserError(
+                f"{path} cannot be written: {error.strerror}.", "Choose another folder, or make this one writable."
+            ) from error
         raise
 
 
