@@ -66,6 +66,14 @@ def test_the_table_and_the_report(sentiment_run, wide, tmp_path):
     assert "already holds a report or a run" in refused("compare", sentiment_run, wide, "-o", wide)
 
 
+def test_a_report_of_somebody_else_is_left_alone(sentiment_run, wide, tmp_path):
+    (tmp_path / "report.md").write_text("mine")
+
+    assert "already holds a report or a run" in refused("compare", sentiment_run, wide, "-o", tmp_path)
+
+    assert (tmp_path / "report.md").read_text() == "mine"
+
+
 def test_other_texts_are_refused_and_named(wide, tmp_path):
     elsewhere = other_run(tmp_path, "elsewhere", seed=13)
 

@@ -27,7 +27,7 @@ def command(
     from bakeoff.runs.folder import RunFolder
 
     folder = RunFolder(output) if output else None
-    if folder and (folder.holds_a_run or folder.html_report.exists()):
+    if folder and (folder.holds_a_run or folder.html_report.exists() or folder.markdown_report.exists()):
         raise UserError(f"{folder.path} already holds a report or a run.", "Choose another folder with -o.")
     loaded = compare(runs)
     if folder:
