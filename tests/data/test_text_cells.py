@@ -65,6 +65,14 @@ def test_prompts_and_completions(tmp_path, names):
     assert read_corpus(file, column=names[1]).stream == "So.\n\nSo.\n\nSo."
 
 
+def test_commands_quote_names_with_blanks(tmp_path):
+    file = rows(tmp_path / "my pairs.jsonl", {"prompt": "How?", "completion": "So."})
+
+    said = refused(file)
+
+    assert f"bakeoff init '{file}'" in said
+
+
 def test_chats_in_a_prompt(tmp_path):
     file = rows(tmp_path / "pairs.jsonl", {"prompt": CHAT[:1], "completion": CHAT[1:]})
 

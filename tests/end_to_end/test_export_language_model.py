@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -117,14 +118,16 @@ def test_a_graph_runs_without_torch_and_bakeoff(export, expected, format, langua
 
 
 def test_the_default_is_the_merged_folder_of_the_best_and_parity_is_printed(language_model_run, tmp_path):
-    typed = bakeoff("export", language_model_run, "-o", tmp_path / "out")
+    typed = bakeoff("export", language_model_run, "-o", tmp_path / "my out")
 
     assert typed.code == 0, typed.err
     assert re.search(
         r"Perplexity on [\d,]+ tokens of the run's validation text .*: [\d.]+ as trained, [\d.]+ as read", typed.out
     )
     assert "at most 0.01% is allowed" in typed.out
-    assert (tmp_path / "out" / "model.safetensors").exists()
+    assert (tmp_path / "my out" / "model.safetensors").exists()
+    (command,) = re.findall(r"^Try it: (.+)$", typed.out, re.MULTILINE)
+    assert shlex.split(command)[-1] == str(tmp_path / "my out")
 
 
 def test_an_export_that_predicts_otherwise_is_refused(language_model_run, tmp_path, monkeypatch):

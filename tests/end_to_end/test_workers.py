@@ -102,10 +102,10 @@ def test_what_cannot_be_combined(tmp_path):
     config = write_config_file(tmp_path / "a.yaml", CONFIG)
 
     assert "cannot be combined" in refused("run", config, "-o", tmp_path / "run", "--workers", "2", "--on", "ray")
-    (tmp_path / "plan.json").write_text("{}")
-    said = refused("run", config, "-o", tmp_path / "run", "--plan", tmp_path / "plan.json")
+    (tmp_path / "my plan.json").write_text("{}")
+    said = refused("run", config, "-o", tmp_path / "run", "--plan", tmp_path / "my plan.json")
     assert "is not a forecast" in said
-    assert "bakeoff plan CONFIG --json" in said
+    assert f"bakeoff plan CONFIG --json > '{tmp_path / 'my plan.json'}'" in said
     assert bakeoff("run", config, "--workers", "0").code == 2
     assert not (tmp_path / "run").exists()
 

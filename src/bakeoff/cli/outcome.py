@@ -59,7 +59,8 @@ def read_forecast(file: Path | None) -> Plan | None:
     try:
         return Plan.model_validate_json(file.read_bytes())
     except ValidationError:
-        raise UserError(f"{file} is not a forecast.", f"Write one: bakeoff plan CONFIG --json > {file}") from None
+        typed = shlex.quote(str(file))
+        raise UserError(f"{file} is not a forecast.", f"Write one: bakeoff plan CONFIG --json > {typed}") from None
 
 
 def print_outcome(outcome: RunOutcome, *, as_json: bool) -> None:

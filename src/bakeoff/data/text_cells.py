@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,8 +76,8 @@ def refuse_other_shapes(columns: Mapping[str, list[Any]], column: str, source: s
         raise UserError(
             f"{source} holds prompts and answers (columns {found.prompt[0]!r} and {found.completion!r}), not plain "
             "texts.",
-            f"To learn the answers, name it as data.examples instead of data.text (bakeoff init {source} does). To "
-            f"read one column as plain text: {setting}.",
+            f"To learn the answers, name it as data.examples instead of data.text (bakeoff init {shlex.quote(source)} "
+            f"does). To read one column as plain text: {setting}.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from bakeoff.errors import UserError
@@ -31,5 +32,8 @@ def finished(contestant: ContestantFolder, run: Path) -> ContestantFolder:
     if reason := contestant.failure():
         raise UserError(f"Contestant '{contestant.name}' of {run} has no model: {reason}", "Choose another contestant.")
     if not contestant.finished:
-        raise UserError(f"Contestant '{contestant.name}' of {run} is not trained yet.", f"Type: bakeoff resume {run}")
+        raise UserError(
+            f"Contestant '{contestant.name}' of {run} is not trained yet.",
+            f"Type: bakeoff resume {shlex.quote(str(run))}",
+        )
     return contestant

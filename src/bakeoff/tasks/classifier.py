@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,6 +280,6 @@ def _model_folder(path: Path, contestant: str | None) -> Path:
     if values["task"] != "classification":
         raise UserError(
             f"{path} is a run of task {values['task']}, not of classification.",
-            f'Its contestants write text: bakeoff generate {path}/contestants/NAME "Some prompt"',
+            f'Its contestants write text: bakeoff generate {shlex.quote(f"{path}/contestants/NAME")} "Some prompt"',
         )
     return chosen_contestant(run, contestant).model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def export(run: RunFolder, output: Path, contestant: str | None = None, format: 
             assert isinstance(method, ClassificationMethod)
             parity, try_it = export_classifier(run, folder, method, chosen, temporary)
         files = sorted(file.name for file in temporary.iterdir())
-    return Export(output, folder.name, chosen, files, parity, try_it.replace("{folder}", str(output)))
+    return Export(output, folder.name, chosen, files, parity, try_it.replace("{folder}", shlex.quote(str(output))))
 
 
 def _refusal(method: Method[Any, Any], settings: Any, format: ExportFormat | None) -> str | None:

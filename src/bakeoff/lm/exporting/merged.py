@@ -31,5 +31,6 @@ def write_merged(source: Path, folder: Path) -> ReadBack:
         f"transformers {transformers.__version__}",
         own,
         CausalForward(read.eval()),
-        'python -c \'from transformers import pipeline; print(pipeline("text-generation", "{folder}")("The ")[0])\'',
+        "python -c 'import sys; from transformers import pipeline; "
+        'print(pipeline("text-generation", sys.argv[1])("The ")[0])\' {folder}',
     )

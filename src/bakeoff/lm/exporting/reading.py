@@ -23,7 +23,7 @@ class ReadBack:
     program: str  # with its version: "onnxruntime 1.32.0"
     tokenizer: Any
     forward: Forward
-    try_it: str  # a command or a line of Python that uses the files
+    try_it: str  # a command that uses the files in {folder}
 
 
 class RuntimeForward:
