@@ -83,6 +83,25 @@ def test_in_copies_as_here(config, tmp_path):
     assert not [*run.path.rglob("trials"), *run.path.rglob("checkpoint")]
 
 
+def test_a_file_whose_name_could_be_a_pattern(config, tmp_path):
+    first, second = sorted((tmp_path / "parts").iterdir())
+    file = tmp_path / "reviews[1].csv"
+    file.write_text(first.read_text() + second.read_text().partition("\n")[2])
+    config |= {"data": {"table": str(file)}, "contestants": {"majority": {}}}
+
+    whole, run = in_copies(config, tmp_path, file)
+
+    assert everything_measured(run.path) == everything_measured(whole.path)
+
+
+def test_folders_that_a_pattern_matches_are_left_out(config, tmp_path):
+    (tmp_path / "parts" / "older.csv").mkdir()
+
+    files = shared_run._named_files(load_config(config))
+
+    assert sorted(file.name for file in files.values()) == ["0.csv", "1.csv"]
+
+
 def test_classifiers_name_the_files_of_the_machine_where_the_run_began(config, tmp_path):
     encoder = model_folder(tmp_path / "encoder", "bert")
     rows = [row for part in (tmp_path / "parts").iterdir() for row in part.read_text().splitlines()[1:]]

@@ -150,8 +150,12 @@ def _copied(url: str, session: str) -> _Copy:
     folder.must_hold_a_run()
 
     def here(path: str) -> str:
-        there = files / _name(str(folder_of_pattern(path) or path))
-        return str(files / _name(path)) if there.exists() else path
+        if (own := files / _name(path)).exists():
+            return str(own)
+        parent = folder_of_pattern(path)
+        if parent is not None and (there := files / _name(str(parent))).exists():
+            return str(there / Path(path).relative_to(parent))
+        return path
 
     config = with_moved_data(load_config(folder.config_values()), here)
     folder.write_config_file(config.model_dump(mode="json"))
@@ -189,15 +193,15 @@ def _named_files(config: BakeoffConfig) -> dict[str, Path]:
     found: dict[str, Path] = {}
 
     def take(path: str) -> str:
-        local, parent = Path(path), folder_of_pattern(path)
-        if parent is not None:
-            matching = parent.glob(str(local.relative_to(parent)))
-            found.update({f"{_name(str(parent))}/{file.relative_to(parent).as_posix()}": file for file in matching})
-        elif local.is_file():
+        local = Path(path)
+        if local.is_file():  # also where its name could be a pattern, such as "reviews[1].csv"
             found[_name(path)] = local
         elif local.is_dir():
             inside = (file for file in local.rglob("*") if file.is_file())
             found.update({f"{_name(path)}/{file.relative_to(local).as_posix()}": file for file in inside})
+        elif (parent := folder_of_pattern(path)) is not None:
+            matching = (file for file in parent.glob(str(local.relative_to(parent))) if file.is_file())
+            found.update({f"{_name(str(parent))}/{file.relative_to(parent).as_posix()}": file for file in matching})
         return path
 
     with_moved_paths(config, take)
@@ -205,10 +209,7 @@ def _named_files(config: BakeoffConfig) -> dict[str, Path]:
 
 
 def _name(path: str) -> str:
-    """Return where the file or folder of a path is in a unit; that of a pattern is in the folder's."""
-    parent = folder_of_pattern(path)
-    if parent is not None:
-        return f"{_name(str(parent))}/{Path(path).relative_to(parent).as_posix()}"
+    """Return where a file or folder is in a unit. What a pattern matches is in that of its folder."""
     return f"{xxhash.xxh3_64_hexdigest(path.encode())}/{Path(path).name}"
 
 
