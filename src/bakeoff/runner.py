@@ -148,6 +148,7 @@ def resume(
     if not torchrun.is_main_process():
         return _follow(folder, config)
     with folder.locked():
+        folder.environment()  # every result is compared with it: if it is damaged, nothing is trained in vain
         carrier = _carrier(storage, on, folder, config)
         if carrier is not None:
             carrier.fetch()

@@ -431,6 +431,16 @@ def test_what_cannot_be_computed_again_is_named(small_run, tmp_path, file, comma
     assert "copy" in typed.err
 
 
+def test_a_damaged_environment_is_named_before_anything_is_trained(small_run, tmp_path):
+    run = copy_run(small_run, tmp_path / "run")
+    shutil.rmtree(run.contestant("linear").path)
+    damage(run.path / "environment.json", flipped, random.Random(4))
+
+    assert "environment.json is damaged" in refused("resume", run.path)
+
+    assert not run.contestant("linear").path.exists()
+
+
 def test_a_run_that_lost_a_checkpoint_starts_again_and_says_so(small_run, tmp_path, monkeypatch):
     monkeypatch.setattr("bakeoff.training.loop.CHECKPOINT_SECONDS", 0.0)
     interrupted_after(monkeypatch, 6)  # in the second epoch
