@@ -12,9 +12,11 @@ from bakeoff.config.load import load_config
 from bakeoff.config.repeats import uses_seed
 from bakeoff.environment import current_environment
 from bakeoff.errors import UserError
+from bakeoff.evaluation.config import NEED_ORDER, ClassificationEvaluationConfig
 from bakeoff.evaluation.limits import Caution, Concern, data_cautions
 from bakeoff.evaluation.metrics import metric_name
 from bakeoff.evaluation.pairing import IncomparableError
+from bakeoff.evaluation.stakes import resolve
 from bakeoff.evaluation.verdict import decide, ranking, scores_needed
 from bakeoff.evaluation.wording import count, level, listed
 from bakeoff.report.loaded import LoadedContestant, LoadedRun, load_run
@@ -112,7 +114,23 @@ def _differences(first_name: str, first: LoadedRun, name: str, run: LoadedRun) -
     if not found and _fingerprint(first, a.split) != _fingerprint(run, b.split):
         ours, theirs = _described(first, a.split), _described(run, b.split)
         found.append(f"{a.split} documents: {first_name} has {ours}, {name} has {theirs}")
+    if not found and (ours := _stakes(first, a.name)) != (theirs := _stakes(run, b.name)):
+        what = "costs of mistakes" if a.name == "cost" else "order of the labels"
+        found.append(f"{what}: {first_name} has {ours}, {name} has {theirs}")
     return found
+
+
+def _stakes(run: LoadedRun, metric: str) -> str:
+    """Return what a metric depends on besides its protocol: which label is costly, or how the labels are ordered."""
+    if metric not in ("cost", *NEED_ORDER):
+        return ""
+    labels = sorted({label for split in run.data.splits for label in split.labels})
+    stakes = resolve(ClassificationEvaluationConfig.model_validate(run.config["evaluation"]), labels)
+    if metric == "cost":
+        assert stakes.costs is not None  # else it could not decide; the same for the ranks
+        return ", ".join(f"{max(costs):g} for {label}" for label, costs in zip(labels, stakes.costs, strict=True))
+    assert stakes.ranks is not None
+    return " < ".join(label for _, label in sorted(zip(stakes.ranks, labels, strict=True)))
 
 
 def _split(run: LoadedRun, name: str) -> SplitReport | None:

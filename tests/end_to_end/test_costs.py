@@ -14,6 +14,7 @@ from bakeoff.errors import UserError
 from bakeoff.methods.saved import classifier_path
 from bakeoff.runs.folder import RunFolder
 from tests.command import bakeoff as typed
+from tests.command import refused
 
 COSTS = {
     "task": "classification",
@@ -102,3 +103,26 @@ def test_labels_that_do_not_fit_are_refused_before_anything_is_trained(tmp_path:
     with pytest.raises(UserError, match="not all of these are: 'negative', 'positive'"):
         bakeoff.run({**COSTS, "evaluation": {"labels": "ordered"}}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_runs_in_which_another_label_is_costly_are_not_compared(costly: RunFolder, tmp_path: Path) -> None:
+    cost = {"false_negative": 10, "false_positive": 1, "positive": "negative"}
+    config = {**COSTS, "contestants": {"majority": {}}, "evaluation": {"resamples": 50, "cost": cost}}
+    other = bakeoff.run(config, tmp_path / "other").folder
+
+    said = refused("compare", costly.path, other)
+
+    assert "costs of mistakes: run has 1 for negative, 10 for positive, other has 10 for negative, 1 for" in said
+
+
+def test_runs_with_other_orders_of_the_labels_are_not_compared(tmp_path: Path) -> None:
+    names = ["bad", "fair", "good"]
+    rows = [{"text": f"{label} film number {number}", "label": label} for number in range(30) for label in names]
+    for run, labels in (("one", names), ("two", ["fair", "bad", "good"])):
+        evaluation = {"metric": "quadratic_kappa", "labels": labels, "resamples": 50}
+        config = {**COSTS, "data": {"table": rows}, "contestants": {"majority": {}}, "evaluation": evaluation}
+        bakeoff.run(config, tmp_path / run)
+
+    said = refused("compare", tmp_path / "one", tmp_path / "two")
+
+    assert "order of the labels: one has bad < fair < good, two has fair < bad < good" in said
