@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 import bakeoff
+from bakeoff.cli.outcome import resumable_progress
 from bakeoff.config.load import load_config
+from bakeoff.errors import NotEnoughMemoryError, UserError
 from bakeoff.runs.folder import RunFolder
 from bakeoff.ui.bakeoffs import Bakeoffs
 from bakeoff.ui.files import Files
@@ -181,6 +183,21 @@ def test_a_failure_is_told_in_the_words_of_the_command(
     problem = client.get(f"/v1/bakeoffs/{made['id']}").json()["problem"]
 
     assert problem == {"message": "The disk is full: The run.", "hint": "Free some space.[0m"}
+
+
+def test_advice_stays_where_the_command_beside_it_is_left_out(
+    client: httpx.Client, fake: FakeProcesses, tmp_path: Path
+) -> None:
+    made = begin(client, upload(client)["id"])
+    RunFolder(tmp_path / "run").write_config_file({})
+    with pytest.raises(UserError, match="Resume with: bakeoff resume") as failure, resumable_progress(tmp_path / "run"):
+        raise NotEnoughMemoryError("There is not enough memory.", "Close other programs.")
+    (tmp_path / "home" / "runs" / made["id"] / "output.txt").write_text(f"Error: {failure.value}")
+    fake.alive.clear()
+
+    problem = client.get(f"/v1/bakeoffs/{made['id']}").json()["problem"]
+
+    assert problem == {"message": "There is not enough memory.", "hint": "Close other programs."}
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def resumable_progress(folder: Path) -> Iterator[ConsoleProgress]:
         run = RunFolder(folder)
         # The main process has removed a run that is not kept; for the other ones of torchrun, it may be about to.
         is_kept = run.holds_a_run if torchrun.is_main_process() else run.begun
-        raise UserError(error.message, f"{error.hint} {_how_to_go_on(folder, is_kept)}") from error
+        raise UserError(error.message, f"{error.hint}\n{_how_to_go_on(folder, is_kept)}") from error
 
 
 def _how_to_go_on(folder: Path, is_kept: bool) -> str:

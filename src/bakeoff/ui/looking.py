@@ -79,12 +79,11 @@ def problem_of(error: UserError, file: Path, name: str, instead: str = "") -> Pr
     """Return an error as the page tells it: with the client's name of the file, and no options of the command line.
 
     Args:
-        instead: What to do, in place of a hint for the command line.
+        instead: What to do, in place of a hint that is for the command line alone.
     """
     message, hint = (part.replace(str(file), shown(name)) for part in (error.message, error.hint))
-    if any(words in hint for words in ("--", "bakeoff ", "data.")):
-        hint = instead
-    return Problem(message=message, hint=hint)
+    told = [line for line in hint.split("\n") if not any(words in line for words in ("--", "bakeoff ", "data."))]
+    return Problem(message=message, hint="\n".join(told) if told else instead)
 
 
 def found_in(start: StartingConfig) -> Found:
