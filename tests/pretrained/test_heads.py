@@ -16,7 +16,8 @@ LABELS = ["contradiction", "entailment", "neutral"]
     [
         (LABELS, [0, 1, 2]),
         (["Entailment", "Neutral", "Contradiction"], [2, 0, 1]),
-        (["LABEL_0", "LABEL_1", "LABEL_2"], None),
+        (["LABEL_0", "LABEL_1", "LABEL_2"], [0, 1, 2]),
+        (["negative", "neutral", "positive"], None),
         (["entailment", "neutral"], None),
     ],
 )

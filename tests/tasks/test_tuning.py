@@ -319,7 +319,9 @@ def test_a_trial_that_diverges_does_not_end_the_search(tmp_path, monkeypatch):
     assert result.search.best == 1
 
     values = config({"linear": {"inverse_regularization": 1.0, "tune": {"trials": 2, "settings": ["max_ngram"]}}})
-    with pytest.raises(UserError, match=r"the loss was not a number in any of 2 trials(.|\n)*leave out contestants.none.tune"):
+    with pytest.raises(
+        UserError, match=r"the loss was not a number in any of 2 trials(.|\n)*leave out contestants.linear.tune"
+    ):
         bake(values, "linear", TABLE, ContestantFolder(tmp_path / "none"))
 
 

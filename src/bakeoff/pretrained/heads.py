@@ -73,9 +73,9 @@ def put_in_order(model: Any, own: Sequence[str], labels: Sequence[str]) -> None:
     """Give a classifier's output layer a row for each label; set it to zero if the rows of its files are of others.
 
     Args:
-        own: The labels of the files, in the order of their rows.
+        own: The labels of the files, in the order of their rows; if they have only numbers, they stay as they are.
     """
-    if list(own) == list(labels):
+    if list(own) == list(labels) or all(label == f"LABEL_{row}" for row, label in enumerate(own)):
         return
     rows = {label.casefold(): row for row, label in enumerate(own)}
     order = [rows.get(label.casefold(), -1) for label in labels]

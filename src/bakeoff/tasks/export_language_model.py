@@ -78,7 +78,6 @@ def export_language_model(
     plan = _plan(original.tokenizer, text, original.context_length)
     expected = summary(score_plan(original, plan)).perplexity
     context = original.context_length
-    tokenizer = original.tokenizer
     del original
     gc.collect()  # the exported model needs the memory
     written = method.export(format, contestant.model, folder)

@@ -31,9 +31,7 @@ def test_lines_that_were_cut_are_counted(stories, split):
 
     learner = FineTuningLearner(stories.model, stories, split, FullConfig(sequences="lines", max_length=16), seed=1)
 
-    assert learner.notes() == [
-        f"{long} of {len(lines)} training lines have 16 tokens or more. What is beyond was cut."
-    ]
+    assert learner.notes() == [f"{long} of {len(lines)} training lines have 16 tokens or more. What is beyond was cut."]
 
 
 def test_a_sequence_of_one_token_predicts_nothing():

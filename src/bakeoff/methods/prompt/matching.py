@@ -70,17 +70,17 @@ def label_probabilities(answer: Answer, names: Sequence[str]) -> npt.NDArray[np.
     """Return the probability of each label, shape (labels,), or None if the answer names none.
 
     Where the answer begins with a label, a token of the log-probabilities stands for the labels that begin with it. The
-    first token of a sentence says nothing: "The text is about fraud" is not about theft. A label without such a token is
-    as likely as the least likely token that is listed, which is the most that it can be, but all of them together are
-    no more likely than what the listed tokens leave.
+    first token of a sentence says nothing: "The text is about fraud" is not about theft. A label without such a token
+    is as likely as the least likely token that is listed, which is the most that it can be, but all of them together
+    are no more likely than what the listed tokens leave.
     """
     named = matched(answer.text, names)
     if answer.top is not None and _begins_with_label(answer.text, names if named is None else [names[named]]):
         by_label = _by_first_token(answer.top, names, named, answer.text)
         if by_label.sum() > 0.5 or (named is None and by_label.sum() > 0.01):
-            listed = [math.exp(log_probability) for log_probability in answer.top.values()]
-            left = (1 - sum(listed)) / max(1, np.count_nonzero(by_label == 0))
-            by_label = np.maximum(by_label, max(LEAST, min(*listed, left)))
+            listed = np.exp(list(answer.top.values()))
+            left = (1 - listed.sum()) / max(1, np.count_nonzero(by_label == 0))
+            by_label = np.maximum(by_label, max(LEAST, min(listed.min(), left)))
             scaled: npt.NDArray[np.float64] = by_label / by_label.sum()
             return scaled
     if named is None:

@@ -56,10 +56,10 @@ def prepare_pretraining(
     """
     kept: dict[str, Any] = {} if context.kept is None else context.kept
     used = config.model_dump(exclude=_NOT_USED)
-    earlier = kept.get("pretraining")
-    shared = earlier is not None and earlier[0] == used
+    of_earlier, *earlier = kept.get("pretraining", (None,))
+    shared = of_earlier == used
     if shared:
-        _, pretrained, summary = earlier
+        pretrained, summary = earlier
     else:
         pretrained, summary = pretrain(config, training, data, context)
         prepared.cost = summary.cost
