@@ -141,8 +141,8 @@ def _earlier_upload(api: HfApi, repository: str, there: ModelInfo, folder: Path)
         return set()
     api.hf_hub_download(repository, checksums.MANIFEST, local_dir=folder)
     with suppress(DamagedError):  # it is another file of that name
-        of_the_model = checksums.read_manifest(folder) or {}
-        return names & {*of_the_model, checksums.MANIFEST, *map(_figure_file, _FIGURES)}
+        listed = {*(checksums.read_manifest(folder) or {}), *map(_figure_file, _FIGURES)}
+        return {name for name in names if name in listed or Path(name).name == checksums.MANIFEST}
     return set()
 
 
