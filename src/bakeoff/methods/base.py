@@ -217,11 +217,7 @@ class ClassificationMethod(Method[Config, "SplitTable"]):
         return True
 
     def asks_anew(self, config: Config, data: SplitTable) -> bool:
-        """Return whether another seed asks for other answers; if not, it finds those of the first in a cache.
-
-        Args:
-            data: The whole table.
-        """
+        """Return whether another seed asks for other answers; if not, it finds those of the first in a cache."""
         return self.learns(config)
 
     def check_together(self, name: str, config: Config, trainings: Sequence[SplitTable]) -> None:

@@ -79,7 +79,6 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         settings, folder = config.contestants[contestant.name], contestant.folder
         method = get_classification_method(settings.method)
         distributed.wait()  # until the main process has written the results of members and folds
-        anew = method.asks_anew(settings, data)
         data, context = _begin(config, contestant, data, progress)
         if failed := [fold.name for fold in folder.folds() if fold.failure()]:
             raise DivergedError(f"{failed[0]} has no result.")
@@ -88,7 +87,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         distributed.wait()  # until the main process has written the model
         return distributed.share_or_leave(
             config.distributed.strategy,
-            lambda: self._evaluate(config, contestant, data, columns, context, fitted, started, progress, anew=anew),
+            lambda: self._evaluate(config, contestant, data, columns, context, fitted, started, progress),
         )
 
     def _evaluate(
@@ -101,8 +100,6 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         fitted: tuning.Fitted,
         started: float,
         progress: Progress,
-        *,
-        anew: bool,
     ) -> ContestantResult:
         """Evaluate a contestant that has been trained.
 
@@ -111,7 +108,6 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
             columns: It reads them beside the text.
             context: That of its fit.
             started: When its training has begun, by `time.perf_counter`.
-            anew: Other seeds of it have asked for other answers.
         """
         settings, report, folder = fitted.config, fitted.report, contestant.folder
         method = get_classification_method(settings.method)
@@ -123,7 +119,7 @@ class ClassificationTask(BakeoffTask[ClassificationConfig, SplitTable]):
         asked = model if isinstance(model, AskedModel) else None
         if asked:
             asked.progress = progress
-            asked.add_spent(_paid_before(contestant, anew=anew))
+            asked.add_spent(_paid_before(contestant, learns=method.learns(settings)))
 
         def load_fold(fold: ContestantFolder) -> TextModel:
             return method.load(fold.model, read_classifier(fold.model))
@@ -302,17 +298,17 @@ def _with_folds(
     return last.model_copy(update={"training": training, "usage": usage, "notes": [*last.notes, *notes]})
 
 
-def _paid_before(contestant: Contestant, *, anew: bool) -> float:
+def _paid_before(contestant: Contestant, *, learns: bool) -> float:
     """Return the USD that earlier trainings of a contestant have cost.
 
     Args:
-        anew: False if every seed asks the same, and finds the answers in a cache.
+        learns: False if every seed asks the same, and finds the answers in a cache.
     """
     paid = [
         other.folder.result()
         for other in contestant.before
         if other.folder.finished
-        and (other.seed == contestant.seed or (anew and not other.fold))  # the result of a whole seed has its folds
+        and (other.seed == contestant.seed or (learns and not other.fold))  # the result of a whole seed has its folds
     ]
     usage = _usage(paid)
     return (usage.money or 0.0) if usage else 0.0

@@ -513,10 +513,10 @@ def test_the_estimate_is_that_of_all_trainings(endpoint, tmp_path, prompt, repea
             ClassificationTask().prepare(all_of_them)
 
 
-@pytest.mark.parametrize(("prompt", "asks"), [({"examples": 1}, True), ({}, False), (NEAREST, False)])
-def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, prompt, asks):
+@pytest.mark.parametrize(("examples", "asks"), [(1, True), (0, False)])
+def test_the_limit_holds_for_all_seeds_together(endpoint, tmp_path, examples, asks):
     """A training costs at least 64 answers of 102 millionths of a dollar: 0.0065."""
-    config = small_config({"prompt": settings(endpoint, **cost(endpoint, **prompt, max_cost=0.01))})
+    config = small_config({"prompt": settings(endpoint, **cost(endpoint, examples=examples, max_cost=0.01))})
     table = small_table()
     first = Contestant("prompt", config.seed, ContestantFolder(tmp_path / "1"), "first", {})
     first.folder.write_result(bake(config, "prompt", table, first.folder))

@@ -56,10 +56,9 @@ def prepare_pretraining(
     """
     kept: dict[str, Any] = {} if context.kept is None else context.kept
     used = config.model_dump(exclude=_NOT_USED)
-    of_earlier, *earlier = kept.get("pretraining", (None,))
-    shared = of_earlier == used
+    shared = "pretraining" in kept and kept["pretraining"][0] == used
     if shared:
-        pretrained, summary = earlier
+        _, pretrained, summary = kept["pretraining"]
     else:
         pretrained, summary = pretrain(config, training, data, context)
         prepared.cost = summary.cost
