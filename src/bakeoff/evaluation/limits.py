@@ -180,11 +180,11 @@ def _rare_classes(best: ContestantResult) -> list[str]:
         return []
     first = rare[0]
     texts = f"{first.texts or 'no'} text{'s' * (first.texts != 1)}"
-    more = f"; {count(len(rare) - 1)} more have fewer than {_FEW_OF_A_CLASS}" if len(rare) > 1 else ""
+    others = len(rare) - 1
+    more = f"; {count(others)} more {'have' if others > 1 else 'has'} fewer than {_FEW_OF_A_CLASS}" if others else ""
     of = f"with label '{first.label}'" if best.multilabel else f"of class '{first.label}'"
-    return [
-        f"The {best.metrics[0].split} split has only {texts} {of}{more}: too few to say how well they are recognized."
-    ]
+    are = "they are" if others else "it is"
+    return [f"The {best.metrics[0].split} split has only {texts} {of}{more}: too few to say how well {are} recognized."]
 
 
 def _seeds(results: Sequence[ContestantResult]) -> str:
